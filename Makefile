@@ -1,0 +1,41 @@
+# Everything a developer does. `make serve` and `make test` need nothing but make and a Python.
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint format bench lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+serve: $(VENV)/serve.stamp  ## set up and start the service with the embedded database
+	@exec $(BIN)/stepahead serve
+
+test: $(VENV)/dev.stamp  ## set up and run all tests
+	$(BIN)/pytest -n 2 $(ARGS)
+
+lint: $(VENV)/dev.stamp  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp  ## format the code, mend what can be mended
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/dev.stamp  ## run the benchmarks
+	for bench in benchmarks/[a-z]*.py; do $(BIN)/python $$bench || exit 1; done
+
+lock: $(VENV)/dev.stamp  ## compile requirements/*.txt from pyproject.toml
+	sh requirements/compile $(BIN)/uv
+
+clean:  ## remove the virtual environment (never the data)
+	rm -rf $(VENV)
+
+# A set of requirements is installed once, and again when it or the project's own metadata changed.
+# dev contains serve, so a `make serve` after a `make test` finds all it needs.
+$(VENV)/%.stamp: requirements/%.txt pyproject.toml requirements/python
+	@sh requirements/python $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
