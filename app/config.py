@@ -1,0 +1,77 @@
+"""Settings, all from the environment as STEPAHEAD_*."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+SHIPPED_DIR = Path(__file__).resolve().parent / "_shipped"  # inside an installed wheel
+
+
+def shipped_dir(name: Literal["migrations", "models"]) -> Path:
+    """Where a folder that comes with the code lies: in a checkout, or in an installed wheel."""
+    in_wheel = SHIPPED_DIR / name
+    return in_wheel if in_wheel.is_dir() else PROJECT_DIR / name
+
+
+class Settings(BaseSettings):
+    """What can be set from outside; every field is STEPAHEAD_ and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="STEPAHEAD_", extra="ignore", frozen=True)
+
+    database_url: Annotated[
+        str | None, Field(description="PostgreSQL URL; unset: the embedded PostgreSQL")
+    ] = None
+    store_url: Annotated[
+        str | None,
+        Field(description="object store URL (file://, s3://, gs://, az://); unset: a folder"),
+    ] = None
+    data_dir: Annotated[Path, Field(description="folder for everything kept on this machine")] = (
+        Path("data")
+    )
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    api_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    workers: Annotated[int, Field(ge=0, le=64, description="worker processes of `serve`")] = 1
+
+    api_key: SecretStr | None = None
+    allow_anonymous: bool = False
+
+    max_upload_bytes: Annotated[int, Field(ge=1)] = 1 << 30
+    max_body_bytes: Annotated[int, Field(ge=1, description="limit on a JSON body")] = 32 << 20
+    model_memory_bytes: Annotated[
+        int, Field(ge=1, description="budget for loaded versions, per api process")
+    ] = 512 << 20
+    log_retention_days: Annotated[int, Field(ge=0, description="0 keeps the log for ever")] = 0
+    drain_seconds: Annotated[float, Field(ge=0)] = 10.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+
+    @property
+    def resolved_data_dir(self) -> Path:
+        """The data directory as an absolute path."""
+        return self.data_dir.expanduser().resolve()
+
+    @property
+    def resolved_store_url(self) -> str:
+        """The store's URL; a folder below the data directory unless set."""
+        return self.store_url or f"file://{self.resolved_data_dir / 'store'}"
+
+    @model_validator(mode="after")
+    def _guarded_beyond_loopback(self) -> Self:
+        if self.host in LOOPBACK_HOSTS or self.api_key or self.allow_anonymous:
+            return self
+        raise ValueError(
+            f"host {self.host!r} is reachable from other machines: set STEPAHEAD_API_KEY, "
+            "or STEPAHEAD_ALLOW_ANONYMOUS=1 if anyone who can reach it may use it"
+        )
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,183 @@
+"""What a version is made of: the files of the artifact format, typed.
+
+An artifact is data and cannot run code: `manifest.json`, `model.onnx`, `weights.safetensors`,
+`scorecard.json` and, where the network was fitted again after judging, `judged.onnx`.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.recipes import AnyRecipe, Kind
+
+MANIFEST = "manifest.json"
+MODEL = "model.onnx"
+WEIGHTS = "weights.safetensors"
+SCORECARD = "scorecard.json"
+JUDGED = "judged.onnx"
+REQUIRED_FILES = (MANIFEST, MODEL, WEIGHTS, SCORECARD)
+ARTIFACT_FILES = (*REQUIRED_FILES, JUDGED)
+
+# Names of the graph's tensors. Series: `history` double (batch, window, features), the columns in
+# the order of `features`, raw values; `forecast` double (batch, horizon), raw values.
+# Text: `tokens` int64 (batch, steps) ids; `probabilities` float (batch, vocabulary) of what follows
+# the last token. Stream text also takes `lengths` int32 (batch,), how many of the steps are real
+# (so that texts of unlike length share one run), and every state of `Manifest.states`, float
+# (1, batch, units), zero at the start; it gives each state back as NAME_out, after `lengths` steps.
+HISTORY = "history"
+FORECAST = "forecast"
+TOKENS = "tokens"
+LENGTHS = "lengths"
+PROBABILITIES = "probabilities"
+
+
+class Strict(BaseModel):
+    """Base of what is read back: nothing missing, nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Feature(Strict):
+    """One input column."""
+
+    name: str
+    low: Annotated[float, Field(description="smallest value in the training rows")]
+    high: Annotated[float, Field(description="largest value in the training rows")]
+
+
+class State(Strict):
+    """One recurrent state that a stream graph takes and gives."""
+
+    name: Annotated[str, Field(description="input NAME and output NAME_out, (1, batch, units)")]
+    units: int
+
+
+class SeriesInput(Strict):
+    """How a series version reads its history."""
+
+    features: tuple[Feature, ...]
+    target: str
+    frequency: str | None
+    time_form: Literal["date", "local", "zoned"] | None
+    never_negative: Annotated[bool, Field(description="no training value was below zero")]
+
+
+class TextInput(Strict):
+    """How a text version reads its text."""
+
+    tokenizer: Literal["word", "char"]
+    vocabulary: Annotated[tuple[str, ...], Field(description="token of each id")]
+    unknown: Annotated[
+        str | None, Field(description="the symbol of unknown tokens; null: they are errors")
+    ]
+    reading: Literal["window", "stream"]
+    states: tuple[State, ...] = ()
+
+
+class Manifest(Strict):
+    """manifest.json: all that serving needs beside the graph, and where the version comes from."""
+
+    format: Literal[1] = 1
+    kind: Kind
+    recipe: AnyRecipe
+    window: Annotated[int | None, Field(description="steps the graph sees; null: any (stream)")]
+    min_history: Annotated[int, Field(ge=1)]
+    horizon: Annotated[int, Field(ge=1)]
+    series: SeriesInput | None = None
+    text: TextInput | None = None
+    refitted: Annotated[bool, Field(description="served network was fitted again after judging")]
+    parity: Annotated[
+        float,
+        Field(description="largest ONNX - Keras difference on held-out windows; series: in sd"),
+    ]
+    dataset_sha256: Annotated[str | None, Field(description="of the uploaded file's bytes")] = None
+    dataset_id: str | None = None
+    test_dataset_id: str | None = None
+    start_from: Annotated[str | None, Field(description="NAME@N it was warm-started from")] = None
+    libraries: dict[str, str] = {}
+    seed: int
+    trained_at: datetime
+    training_seconds: float
+
+
+class Errors(Strict):
+    """Errors of one forecaster over the judged rows, in the target's unit."""
+
+    rmse: float
+    mae: float
+
+
+class CurvePoint(Strict):
+    """One judged row."""
+
+    time: str | None
+    actual: float
+    forecast: float
+    persistence: float
+
+
+class SeriesScore(Strict):
+    """Quality of a series version, one step ahead."""
+
+    rows: int
+    start: str | None
+    end: str | None
+    model: Errors
+    baselines: dict[str, Errors]
+    curve: Annotated[tuple[CurvePoint, ...], Field(max_length=2000)] = ()
+
+
+class TextScore(Strict):
+    """Quality of a text version."""
+
+    tokens: Annotated[int, Field(description="contexts judged")]
+    correct: Annotated[int, Field(description="contexts whose most probable token was right")]
+    bits_per_token: float
+    baselines: Annotated[dict[str, float], Field(description="bits per token")]
+
+
+class Epoch(Strict):
+    """One epoch of the training curve."""
+
+    epoch: int
+    loss: float
+    validation_loss: float | None = None
+
+
+class Scorecard(Strict):
+    """scorecard.json: measured quality beside the baselines."""
+
+    format: Literal[1] = 1
+    judged_on: Annotated[
+        Literal["test", "held-out", "training"],
+        Field(description="test: a file of its own; held-out: the last part; training: none left"),
+    ]
+    network: Annotated[
+        Literal["served", "judged"],
+        Field(description="served: the same network; judged: the one before refitting"),
+    ]
+    verdict: Annotated[str, Field(description="one plain sentence")]
+    skill: Annotated[float | None, Field(description="1 - error/baseline's error; null: see why")]
+    skill_missing: Annotated[str | None, Field(description="why skill is null")] = None
+    final_loss: Annotated[float, Field(description="training loss in scaled units")]
+    best_epoch: int
+    series: SeriesScore | None = None
+    text: TextScore | None = None
+    epochs: tuple[Epoch, ...] = ()
+
+
+def read_artifact(folder: Path) -> tuple[Manifest, Scorecard]:
+    """Manifest and scorecard of an artifact folder.
+
+    Raises:
+        FileNotFoundError: a file of the format is missing; the message names it.
+        pydantic.ValidationError: a file is not of the format.
+    """
+    missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(f"{folder} is no artifact: {', '.join(missing)} missing")
+    manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    scorecard = Scorecard.model_validate_json((folder / SCORECARD).read_bytes())
+    return manifest, scorecard
