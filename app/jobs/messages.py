@@ -1,9 +1,14 @@
 """What a worker and its trainer child say to each other, over a pipe.
 
 The child computes and knows neither database nor object store: it reads files that the worker put
-down and leaves files for the worker to take up. The worker sends `TrainingRequest`, then possibly
-`Stop`; the child answers with any number of `Progress` and `Checkpoint` and one of `Finished`,
-`Stopped`, `Failed`. The pipe closing ends the child.
+down and leaves files for the worker to take up. Once TensorFlow is imported it says `Ready`, one
+time. Then, run after run: the worker sends `TrainingRequest`, then possibly `Stop`; the child
+answers with any number of `Progress` and `Checkpoint` and one of `Finished`, `Stopped`, `Failed`.
+A `Stop` that crosses with the end of its run is dropped, unanswered. The pipe closing ends the
+child, in the middle of a run too.
+
+The pipe is a `multiprocessing.connection.Connection`; the child is started as
+`python -m app.training.child --fd N` with N the inherited file descriptor of its end.
 """
 
 from dataclasses import dataclass
@@ -11,6 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from app.recipes import SeriesRecipe, TextRecipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """The child is warm: the next request starts at once."""
+
+    import_seconds: float  # what importing TensorFlow took
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,4 +86,4 @@ class Stop:
     checkpoint: bool
 
 
-Event = Progress | Checkpoint | Finished | Stopped | Failed
+Event = Ready | Progress | Checkpoint | Finished | Stopped | Failed
