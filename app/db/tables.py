@@ -1,0 +1,199 @@
+"""All tables. The prediction log's partitions are made by `app.predictions.log`."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Json = dict[str, Any]
+
+
+class Base(DeclarativeBase):
+    """Named constraints, so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+            "uq": "%(table_name)s_%(column_0_N_name)s_key",
+            "ck": "%(table_name)s_%(constraint_name)s_check",
+            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+            "pk": "%(table_name)s_pkey",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: DateTime(timezone=True),
+        Json: JSONB(),
+        str: Text(),
+    }
+
+
+class Dataset(Base):
+    """An uploaded file as it was understood; the same bytes read the same way are one row."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (UniqueConstraint("sha256", "read_options"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    sha256: Mapped[str]  # of the uploaded bytes; also their key in the object store
+    read_options: Mapped[str]  # canonical JSON of what the caller fixed
+    content_sha256: Mapped[str]  # key of the parsed content in the object store
+    kind: Mapped[str]
+    filename: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    report: Mapped[Json]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Model(Base):
+    """A name in the registry."""
+
+    __tablename__ = "models"
+    __table_args__ = (CheckConstraint("kind IN ('series', 'text')", name="kind"),)
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    last_version: Mapped[int] = mapped_column(server_default="0")  # numbers are never reused
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Version(Base):
+    """One trained artifact; `deleted_at` makes it a tombstone."""
+
+    __tablename__ = "versions"
+
+    model: Mapped[str] = mapped_column(ForeignKey("models.name"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    manifest: Mapped[Json]
+    scorecard: Mapped[Json]
+    files: Mapped[Json]  # {name: {"sha256": …, "size": …}}
+    dataset_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"), index=True)
+    job_id: Mapped[UUID | None] = mapped_column(unique=True)  # one job registers at most once
+    decision: Mapped[Json]  # {"promoted": bool, "reason": …, "comparison": …}
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deleted_at: Mapped[datetime | None]
+
+
+class Alias(Base):
+    """A movable name for a version."""
+
+    __tablename__ = "aliases"
+    __table_args__ = (
+        ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+    )
+
+    model: Mapped[str] = mapped_column(primary_key=True)
+    alias: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    moved_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AliasMove(Base):
+    """Who moved which alias when and why; never changed."""
+
+    __tablename__ = "alias_moves"
+    __table_args__ = (Index(None, "model", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    alias: Mapped[str]
+    from_version: Mapped[int | None]
+    to_version: Mapped[int]
+    reason: Mapped[str]
+    moved_by: Mapped[str]  # "api", "training", "import"
+    moved_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class RegistryRevision(Base):
+    """One row, raised in the transaction of every change of what is served; api processes poll."""
+
+    __tablename__ = "registry_revision"
+    __table_args__ = (CheckConstraint("id = 1", name="single"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+class Job(Base):
+    """One training run. The queue's own row is `queue_id` in procrastinate_jobs."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status"
+        ),
+        Index(None, "model", "id"),
+        Index(None, "status", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    kind: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default="queued")
+    queue_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"), index=True)
+    test_dataset_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"))
+    target: Mapped[str | None]
+    recipe: Mapped[Json]
+    start_from: Mapped[int | None]  # version of the same model
+    attempt: Mapped[int] = mapped_column(server_default="0")  # fences stragglers
+    deaths: Mapped[int] = mapped_column(server_default="0")  # trainers it has killed
+    cancel_requested_at: Mapped[datetime | None]
+    progress: Mapped[Json] = mapped_column(server_default="{}")
+    checkpoint: Mapped[Json | None]  # {"sha256": …, "size": …} in the object store
+    version: Mapped[int | None]
+    error: Mapped[Json | None]  # a problem
+    worker: Mapped[str | None]  # host:pid of the attempt
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[datetime | None]
+
+
+class Prediction(Base):
+    """One answered request. Partitioned by day through its id; nothing refers to it."""
+
+    __tablename__ = "predictions"
+    __table_args__ = (
+        Index(None, "model", "id"),
+        {"postgresql_partition_by": "RANGE (id)"},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+    request_id: Mapped[str]
+    model: Mapped[str]
+    version: Mapped[int]
+    alias: Mapped[str | None]  # what the request named; None: a number
+    kind: Mapped[str]
+    series: Mapped[str | None]
+    request: Mapped[Any] = mapped_column(JSON)  # json, not jsonb: stored as it came, no parse
+    response: Mapped[Any] = mapped_column(JSON)
+
+
+class RefusedCall(Base):
+    """A call that was not answered with a prediction; best effort."""
+
+    __tablename__ = "refused_calls"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+    request_id: Mapped[str]
+    path: Mapped[str]
+    status: Mapped[int]
+    problem: Mapped[Json]
+    body: Mapped[str | None]  # its first 4 KB

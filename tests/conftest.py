@@ -1,0 +1,143 @@
+"""One PostgreSQL per run, one migrated template in it, a database of its own for who asks.
+
+The embedded PostgreSQL is used unless STEPAHEAD_DATABASE_URL names a server; there the tests make
+databases of their own and never touch the one that is named.
+"""
+
+import importlib.util
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.db.engine import conninfo, database_url, make_engine
+from app.db.migrate import upgrade
+
+SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+TEMPLATE = "stepahead_test_template"
+
+
+class Cluster:
+    """The PostgreSQL of this test run, owned by the process that pytest was started in."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="stepahead-test-"))
+        self.embedded = None
+        given = os.environ.get("STEPAHEAD_DATABASE_URL")
+        if given is None:
+            from app.db.embedded import EmbeddedPostgres
+            self.embedded = EmbeddedPostgres(self.folder / "data")
+            given = self.embedded.start()
+        self.server_url = given
+        self.template = f"{TEMPLATE}_{secrets.token_hex(4)}"
+        create_database(self.server_url, self.template)
+        engine = make_engine(url_of(self.server_url, self.template))
+        upgrade(engine)
+        engine.dispose()
+
+    def stop(self) -> None:
+        """Leave nothing behind."""
+        drop_database(self.server_url, self.template)
+        if self.embedded is not None:
+            self.embedded.stop()
+        shutil.rmtree(self.folder)
+
+
+def url_of(server_url: str, name: str) -> str:
+    """The URL of another database on the same server."""
+    return database_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+def create_database(server_url: str, name: str, *, template: str = "template1") -> None:
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+        sql.Identifier(name), sql.Identifier(template)
+    )
+    with psycopg.connect(conninfo(server_url), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def drop_database(server_url: str, name: str) -> None:
+    statement = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+    with psycopg.connect(conninfo(server_url), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+CLUSTER = pytest.StashKey[Cluster]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start PostgreSQL once, in the process that also ends it (with xdist: the controller)."""
+    if importlib.util.find_spec("app.db.embedded") is None and "STEPAHEAD_DATABASE_URL" not in os.environ: return
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        config.stash[CLUSTER] = Cluster()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if CLUSTER in config.stash:
+        config.stash[CLUSTER].stop()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Tell each xdist worker where the one PostgreSQL is."""
+    cluster = node.config.stash[CLUSTER]  # type: ignore[attr-defined]
+    node.workerinput["cluster"] = (cluster.server_url, cluster.template)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig: pytest.Config) -> tuple[str, str]:
+    """The server's URL and the migrated template's name."""
+    workerinput = getattr(pytestconfig, "workerinput", None)
+    if workerinput is not None:
+        server_url, template = workerinput["cluster"]
+        return server_url, template
+    running = pytestconfig.stash[CLUSTER]
+    return running.server_url, running.template
+
+
+@pytest.fixture
+def fresh_database(cluster: tuple[str, str]) -> Iterator[str]:
+    """URL of a migrated, empty database of the test's own, for real commits."""
+    server_url, template = cluster
+    name = f"stepahead_test_{secrets.token_hex(6)}"
+    create_database(server_url, name, template=template)
+    yield url_of(server_url, name)
+    drop_database(server_url, name)
+
+
+@pytest.fixture(scope="session")
+def shared_engine(cluster: tuple[str, str]) -> Iterator[Engine]:
+    """An engine on a migrated database of this test process, for tests that roll back."""
+    server_url, template = cluster
+    name = f"stepahead_test_{secrets.token_hex(6)}"
+    create_database(server_url, name, template=template)
+    engine = make_engine(url_of(server_url, name))
+    yield engine
+    engine.dispose()
+    drop_database(server_url, name)
+
+
+@pytest.fixture
+def session(shared_engine: Engine) -> Iterator[Session]:
+    """A session whose work, flushes and commits alike, is rolled back after the test."""
+    with shared_engine.connect() as connection:
+        transaction = connection.begin()
+        with Session(connection, join_transaction_mode="create_savepoint") as session:
+            yield session
+        transaction.rollback()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real data that lies beside the project, where it does."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the chapter's data files are not beside this checkout (../shared/data)")
+    return SHARED_DATA
