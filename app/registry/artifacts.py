@@ -73,6 +73,10 @@ class TextInput(Strict):
         str | None, Field(description="the symbol of unknown tokens; null: they are errors")
     ]
     reading: Literal["window", "stream"]
+    judged_vocabulary: Annotated[
+        tuple[str, ...] | None,
+        Field(description="of judged.onnx, which knows the words before the cut; null: the same"),
+    ] = None
     states: tuple[State, ...] = ()
 
 
@@ -112,6 +116,7 @@ class Errors(Strict):
 class CurvePoint(Strict):
     """One judged row."""
 
+    series: Annotated[str | None, Field(description="its label, where there are several")] = None
     time: str | None
     actual: float
     forecast: float
@@ -126,7 +131,9 @@ class SeriesScore(Strict):
     end: str | None
     model: Errors
     baselines: dict[str, Errors]
-    curve: Annotated[tuple[CurvePoint, ...], Field(max_length=2000)] = ()
+    curve: Annotated[
+        tuple[CurvePoint, ...], Field(max_length=2000, description="the last 2,000 judged rows")
+    ] = ()
 
 
 class TextScore(Strict):
@@ -134,8 +141,12 @@ class TextScore(Strict):
 
     tokens: Annotated[int, Field(description="contexts judged")]
     correct: Annotated[int, Field(description="contexts whose most probable token was right")]
-    bits_per_token: float
-    baselines: Annotated[dict[str, float], Field(description="bits per token")]
+    bits_per_token: Annotated[
+        float | None, Field(description="null: a judged token has no probability, see the skill")
+    ]
+    baselines: Annotated[
+        dict[str, float | None], Field(description="bits per token of unigram, bigram, trigram")
+    ]
 
 
 class Epoch(Strict):
@@ -144,6 +155,9 @@ class Epoch(Strict):
     epoch: int
     loss: float
     validation_loss: float | None = None
+    gradient_norm: Annotated[
+        float | None, Field(description="mean over the batches, before clipping; null: epoch 0")
+    ] = None
 
 
 class Scorecard(Strict):
@@ -161,11 +175,18 @@ class Scorecard(Strict):
     verdict: Annotated[str, Field(description="one plain sentence")]
     skill: Annotated[float | None, Field(description="1 - error/baseline's error; null: see why")]
     skill_missing: Annotated[str | None, Field(description="why skill is null")] = None
-    final_loss: Annotated[float, Field(description="training loss in scaled units")]
-    best_epoch: int
+    notes: Annotated[
+        tuple[str, ...], Field(description="what bears on the figures, in plain sentences")
+    ] = ()
+    final_loss: Annotated[
+        float, Field(description="training loss in scaled units, in the epoch that was kept")
+    ]
+    best_epoch: Annotated[int, Field(description="the epoch kept; 0: the network before training")]
     series: SeriesScore | None = None
     text: TextScore | None = None
-    epochs: tuple[Epoch, ...] = ()
+    epochs: Annotated[
+        tuple[Epoch, ...], Field(max_length=2000, description="thinned evenly where there are more")
+    ] = ()
 
 
 def read_artifact(folder: Path) -> tuple[Manifest, Scorecard]:
