@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     @property
     def resolved_store_url(self) -> str:
         """The store's URL; a folder below the data directory unless set."""
-        return self.store_url or f"file://{self.resolved_data_dir / 'store'}"
+        return self.store_url or (self.resolved_data_dir / "store").as_uri()
 
     @model_validator(mode="after")
     def _guarded_beyond_loopback(self) -> Self:
