@@ -20,7 +20,7 @@ class DirectoryLock:
     """
 
     def __init__(self, directory: Path, *, address: str | None = None) -> None:
-        self._directory = directory
+        self.directory = directory
         self._address = address
         self._descriptor: int | None = None
 
@@ -38,7 +38,7 @@ class DirectoryLock:
         """
         if self._descriptor is not None:
             return
-        path = self._directory / "lock"
+        path = self.directory / "lock"
         with explained("lock the data directory", path):
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(path, flags, 0o644)
@@ -49,7 +49,7 @@ class DirectoryLock:
                 holder = _read_holder(descriptor)
                 os.close(descriptor)
                 raise DataDirectoryInUse(
-                    f"{self._directory} is already served by another Stepahead{holder}. Stop that "
+                    f"{self.directory} is already served by another Stepahead{holder}. Stop that "
                     "one first, or give this one a directory of its own with STEPAHEAD_DATA_DIR."
                 ) from None
             except OSError:
