@@ -1,0 +1,219 @@
+"""Texts as tokens, tokens as ids, and back."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.language.scripts import normalise, spaceless_pattern, word_pattern
+
+Unit = Literal["word", "char"]
+UNKNOWN = "<unk>"
+SOFT_HYPHEN = "\u00ad"
+TYPOGRAPHIC_APOSTROPHE = "\u2019"
+# A text is tokenised in pieces of about this many characters, so that a large one does not exist
+# several times over as Python strings.
+BLOCK_CHARACTERS = 1 << 20
+SPACE = re.compile(r"\s")
+# How many unknown tokens a message names.
+NAMED_TOKENS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownToken:
+    """A token that the vocabulary does not have."""
+
+    token: str
+    position: int  # among the tokens of the text, from 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """A text as ids."""
+
+    ids: NDArray[np.int64]  # (tokens,)
+    unknown: tuple[UnknownToken, ...]  # those that were given the unknown symbol's id
+
+
+class UnknownTokens(ValueError):
+    """A text has tokens that a strict tokenizer does not know.
+
+    Args:
+        unknown: all of them, in the order of the text.
+    """
+
+    def __init__(self, unknown: tuple[UnknownToken, ...]) -> None:
+        distinct = list(dict.fromkeys(entry.token for entry in unknown))
+        named = ", ".join(repr(token) for token in distinct[:NAMED_TOKENS])
+        more = len(distinct) - NAMED_TOKENS
+        super().__init__(f"not in the vocabulary: {named}" + (f" and {more} more" * (more > 0)))
+        self.unknown = unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokenizer:
+    """A vocabulary and the rule that cuts a text into its tokens.
+
+    Unit `word`: lower case; a token is
+      - a run of letters, digits and combining marks, in which an apostrophe between letters
+        ("don't") and a point or comma between digits ("3.14", "1,657,300") belong to the token; a
+        typographic apostrophe counts as a plain one;
+      - or one letter of a script that is written without spaces (Han, kana, Thai, Lao, Khmer,
+        Myanmar), with its marks;
+      - or one other sign: punctuation, a currency, an emoji with its modifiers.
+    Spaces, line ends, control and formatting characters part tokens and are none themselves.
+
+    Unit `char`: every Unicode code point is a token, case and line ends kept.
+
+    Both read the text in Unicode normal form C, so that "é" is the same however it was typed, and
+    both take time linear in the text's length, whatever it holds. Where there is an unknown symbol,
+    that symbol written in a text ("<unk>", as in prepared corpora) is itself.
+
+    Raises:
+        ValueError: the vocabulary is empty, names a token twice or lacks the unknown symbol.
+    """
+
+    unit: Unit
+    vocabulary: tuple[str, ...]  # token of each id
+    unknown: str | None = None  # stands for tokens outside the vocabulary; None: they are errors
+
+    def __post_init__(self) -> None:
+        if not self.vocabulary:
+            raise ValueError("the vocabulary is empty")
+        if len(self.id_of) != len(self.vocabulary):
+            twice = next(token for token, n in Counter(self.vocabulary).items() if n > 1)
+            raise ValueError(f"the vocabulary names {twice!r} twice")
+        if self.unknown is not None and self.unknown not in self.id_of:
+            raise ValueError(f"the unknown symbol {self.unknown!r} is not in the vocabulary")
+
+    @classmethod
+    def fit(
+        cls, text: str, *, unit: Unit = "word", min_count: int = 1, unknown: bool | None = None
+    ) -> Self:
+        """The tokenizer of a training text.
+
+        Ids follow the frequency of occurrence, the most frequent token first, ties by first
+        appearance. Tokens that occur fewer than `min_count` times are folded into the unknown
+        symbol, which is counted like any other; if nothing was folded it comes last.
+
+        Args:
+            text: what is trained on.
+            unit: what a token is.
+            min_count: how often a token must occur to have an id of its own.
+            unknown: whether there is an unknown symbol; None: if `min_count` is above 1.
+
+        Raises:
+            ValueError: no token in the text, or `min_count` above 1 without an unknown symbol.
+        """
+        symbol = UNKNOWN if (min_count > 1 if unknown is None else unknown) else None
+        if min_count > 1 and symbol is None:
+            raise ValueError(f"min_count {min_count} folds rare tokens into an unknown symbol")
+        counts = Counter(_iterate(text, unit=unit, unknown=symbol))
+        if not counts:
+            raise ValueError("the text has no tokens")
+        folded: Counter[str] = Counter()
+        for token, count in counts.items():  # in order of first appearance
+            folded[token if count >= min_count or symbol is None else symbol] += count
+        if symbol is not None:
+            folded.setdefault(symbol, 0)
+        # A stable sort: equal counts stay in order of first appearance.
+        vocabulary = tuple(sorted(folded, key=lambda token: -folded[token]))
+        return cls(unit=unit, vocabulary=vocabulary, unknown=symbol)
+
+    @cached_property
+    def id_of(self) -> Mapping[str, int]:
+        """The id of each token of the vocabulary."""
+        return {token: number for number, token in enumerate(self.vocabulary)}
+
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of the unknown symbol, if there is one."""
+        return None if self.unknown is None else self.id_of[self.unknown]
+
+    def __len__(self) -> int:
+        return len(self.vocabulary)
+
+    def tokens(self, text: str) -> list[str]:
+        """The tokens of a text, in the vocabulary or not."""
+        return list(_iterate(text, unit=self.unit, unknown=self.unknown))
+
+    def encode(self, text: str) -> Encoded:
+        """The ids of a text's tokens, (tokens,).
+
+        Raises:
+            UnknownTokens: the text has a token outside the vocabulary and there is no unknown
+                symbol.
+        """
+        id_of, unknown_id = self.id_of, self.unknown_id
+        unknown: list[UnknownToken] = []
+
+        def ids() -> Iterator[int]:
+            for position, token in enumerate(_iterate(text, unit=self.unit, unknown=self.unknown)):
+                number = id_of.get(token)
+                if number is None:
+                    unknown.append(UnknownToken(token=token, position=position))
+                    number = -1 if unknown_id is None else unknown_id
+                yield number
+
+        encoded = np.fromiter(ids(), dtype=np.int64)  # (tokens,)
+        if unknown and unknown_id is None:
+            raise UnknownTokens(tuple(unknown))
+        return Encoded(ids=encoded, unknown=tuple(unknown))
+
+    def decode(self, tokens: Iterable[str]) -> str:
+        """A readable text of the tokens; words of it tokenise to the same tokens again.
+
+        Words are joined by spaces, letters of scripts without spaces and characters are not.
+        """
+        if self.unit == "char":
+            return "".join(tokens)
+        spaceless = spaceless_pattern()
+        parts: list[str] = []
+        tight = False  # whether the token before takes no space after it
+        for token in tokens:
+            starts_tight = spaceless.match(token) is not None
+            if parts and not (tight and starts_tight):
+                parts.append(" ")
+            parts.append(token)
+            tight = starts_tight
+        return "".join(parts)
+
+    def text(self, ids: Iterable[int]) -> str:
+        """A readable text of the ids."""
+        return self.decode(self.vocabulary[number] for number in ids)
+
+
+def _iterate(text: str, *, unit: Unit, unknown: str | None) -> Iterator[str]:
+    """The tokens of a text, one after the other."""
+    for block in _blocks(text):
+        # Without an unknown symbol, or where it is not written out, there is nothing to keep whole.
+        lowered = block.lower() if unit == "word" else block
+        pieces = [lowered] if unknown is None else lowered.split(unknown)
+        for number, piece in enumerate(pieces):
+            if number and unknown is not None:
+                yield unknown
+            yield from _words(piece) if unit == "word" else normalise(piece)
+
+
+def _words(lowered: str) -> Iterator[str]:
+    cleaned = normalise(lowered.replace(SOFT_HYPHEN, ""))
+    for token in word_pattern().findall(cleaned):
+        if TYPOGRAPHIC_APOSTROPHE in token and len(token) > 1:
+            yield token.replace(TYPOGRAPHIC_APOSTROPHE, "'")
+        else:
+            yield token
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """The text in pieces that end before white space: no token and no normal form spans it."""
+    start = 0
+    while start < len(text):
+        space = SPACE.search(text, start + BLOCK_CHARACTERS)
+        end = space.start() if space else len(text)
+        yield text[start:end]
+        start = end

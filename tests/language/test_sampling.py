@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from app.language.sampling import Alternative, alternatives, choose
+
+PROBABILITIES = np.array([0.1, 0.4, 0.1, 0.4])
+
+
+def share(token: int, *, temperature: float, draws: int = 20_000) -> float:
+    generator = np.random.default_rng(1)
+    drawn = [
+        choose(PROBABILITIES, temperature=temperature, generator=generator) for _ in range(draws)
+    ]
+    return drawn.count(token) / draws
+
+
+def test_temperature_zero_takes_the_most_probable_and_of_equals_the_first() -> None:
+    assert choose(PROBABILITIES) == 1
+
+
+@pytest.mark.parametrize(
+    ("temperature", "expected"),
+    # p^(1/T) / sum: T=1: .4; T=.5: .16/.34; T=2: sqrt(.4) / (2 sqrt(.4) + 2 sqrt(.1)) = 1/3.
+    [(1.0, 0.4), (0.5, 0.16 / 0.34), (2.0, 1 / 3), (1e6, 0.25), (1e-9, 0.5)],
+)
+def test_temperature_sharpens_and_flattens(temperature: float, expected: float) -> None:
+    # Four standard errors of 20,000 draws.
+    assert share(3, temperature=temperature) == pytest.approx(expected, abs=0.0142)
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    def draw(seed: int) -> list[int]:
+        generator = np.random.default_rng(seed)
+        return [choose(PROBABILITIES, temperature=1, generator=generator) for _ in range(30)]
+
+    assert draw(7) == draw(7)
+    assert draw(7) != draw(8)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_excluded_and_impossible_tokens_are_never_taken(temperature: float) -> None:
+    generator = np.random.default_rng(0)
+    drawn = {
+        choose([0.9, 0.1, 0.0], temperature=temperature, generator=generator, exclude={0})
+        for _ in range(100)
+    }
+    assert drawn == {1}
+
+
+def test_probabilities_need_not_sum_to_one() -> None:
+    generator = np.random.default_rng(0)
+    drawn = [choose([2.0, 6.0], temperature=1, generator=generator) for _ in range(4000)]
+    assert sum(drawn) / 4000 == pytest.approx(0.75, abs=0.03)
+
+
+def test_excluding_leaves_the_caller_s_probabilities_alone() -> None:
+    probabilities = np.array([0.9, 0.1])
+    choose(probabilities, exclude={0})
+    assert probabilities.tolist() == [0.9, 0.1]
+
+
+@pytest.mark.parametrize("temperature", [-1.0, float("nan"), float("inf")])
+def test_a_temperature_must_be_finite_and_not_negative(temperature: float) -> None:
+    with pytest.raises(ValueError, match="temperature is"):
+        choose(PROBABILITIES, temperature=temperature)
+
+
+def test_bad_arguments_say_what_is_wrong() -> None:
+    with pytest.raises(ValueError, match="needs a generator"):
+        choose(PROBABILITIES, temperature=1)
+    with pytest.raises(ValueError, match="no token is left"):
+        choose(PROBABILITIES, exclude={0, 1, 2, 3})
+    with pytest.raises(ValueError, match="finite and not negative"):
+        choose([0.5, float("nan")])
+    with pytest.raises(ValueError, match=r"shape \(1, 2\)"):
+        choose([[0.5, 0.5]])
+
+
+def test_alternatives_fall_with_ties_by_id_up_to_the_whole_vocabulary() -> None:
+    assert alternatives(PROBABILITIES, 3) == [
+        Alternative(id=1, probability=0.4),
+        Alternative(id=3, probability=0.4),
+        Alternative(id=0, probability=0.1),
+    ]
+    assert [entry.id for entry in alternatives(PROBABILITIES, 4)] == [1, 3, 0, 2]
+    assert alternatives(PROBABILITIES, 0) == []
+    with pytest.raises(ValueError, match="5 alternatives of a vocabulary of 4"):
+        alternatives(PROBABILITIES, 5)
