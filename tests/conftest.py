@@ -4,7 +4,6 @@ The embedded PostgreSQL is used unless STEPAHEAD_DATABASE_URL names a server; th
 databases of their own and never touch the one that is named.
 """
 
-import importlib.util
 import os
 import secrets
 import shutil
@@ -18,6 +17,7 @@ from psycopg import sql
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from app.db.embedded import EmbeddedPostgres
 from app.db.engine import conninfo, database_url, make_engine
 from app.db.migrate import upgrade
 
@@ -30,10 +30,9 @@ class Cluster:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="stepahead-test-"))
-        self.embedded = None
+        self.embedded: EmbeddedPostgres | None = None
         given = os.environ.get("STEPAHEAD_DATABASE_URL")
         if given is None:
-            from app.db.embedded import EmbeddedPostgres
             self.embedded = EmbeddedPostgres(self.folder / "data")
             given = self.embedded.start()
         self.server_url = given
@@ -75,7 +74,6 @@ CLUSTER = pytest.StashKey[Cluster]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL once, in the process that also ends it (with xdist: the controller)."""
-    if importlib.util.find_spec("app.db.embedded") is None and "STEPAHEAD_DATABASE_URL" not in os.environ: return
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         config.stash[CLUSTER] = Cluster()
 
