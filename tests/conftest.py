@@ -30,6 +30,7 @@ class Cluster:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="stepahead-test-"))
+        self.folder.chmod(0o711)  # else root's PostgreSQL would go to /var/lib/stepahead
         self.embedded: EmbeddedPostgres | None = None
         given = os.environ.get("STEPAHEAD_DATABASE_URL")
         if given is None:

@@ -20,6 +20,7 @@ LOOK_SECONDS = 10.0  # how often a long recovery is reported
 READY_SECONDS = 600.0  # recovery replays at most max_wal_size and a bit; a slow disk may need this
 STOP_SECONDS = 60.0  # the last checkpoint included
 QUIT_SECONDS = 10.0
+LOG_BYTES = 1 << 16  # of a failed start's log: more than it ever writes
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +58,7 @@ class Postmaster:
         Raises:
             DiskFull, DataDirectoryForbidden, StartFailed: by what PostgreSQL said.
         """
-        began = time.time()
+        log_sizes = _log_sizes(self._site.home)
         # What it says before its log collector runs. In memory, so that a full disk cannot hide it.
         said = os.memfd_create("postgres-start", os.MFD_CLOEXEC)
         try:
@@ -73,7 +74,7 @@ class Postmaster:
                     umask=0o077,
                     **self._site.account.identity(),
                 )
-            self._wait_until_ready(said, began)
+            self._wait_until_ready(said, log_sizes)
         except BaseException:
             self.stop()
             raise
@@ -114,11 +115,11 @@ class Postmaster:
             command += ["-c", f"{name}={value}"]
         return command
 
-    def _wait_until_ready(self, said: int, began: float) -> None:
+    def _wait_until_ready(self, said: int, log_sizes: dict[Path, int]) -> None:
         deadline, look = time.monotonic() + READY_SECONDS, time.monotonic() + LOOK_SECONDS
         while not self._reports_ready():
             if not self.alive():
-                output = _content(said) + _log_since(self._site.home, began)
+                output = _content(said) + _logged_since(log_sizes, self._site.home)
                 raise failure("start PostgreSQL", self._site.cluster, output)
             if time.monotonic() > deadline:
                 raise StartFailed(
@@ -161,12 +162,16 @@ def _content(descriptor: int) -> str:
     return os.pread(descriptor, size, 0).decode(errors="replace")
 
 
-def _log_since(home: Path, began: float) -> str:
-    """The end of the server log, if it was written to since `began`."""
-    logs = [path for path in (home / "log").glob("*.log") if path.stat().st_mtime >= began - 1]
-    if not logs:
-        return ""
-    newest = max(logs, key=lambda path: path.stat().st_mtime)
-    with newest.open("rb") as file:
-        file.seek(max(0, newest.stat().st_size - 4096))
-        return file.read().decode(errors="replace")
+def _log_sizes(home: Path) -> dict[Path, int]:
+    return {path: path.stat().st_size for path in (home / "log").glob("*.log")}
+
+
+def _logged_since(sizes: dict[Path, int], home: Path) -> str:
+    """What was added to the server's log, a weekday's file begun anew included."""
+    added = b""
+    for path, size in _log_sizes(home).items():
+        before = sizes.get(path, 0)
+        with path.open("rb") as file:
+            file.seek(before if before <= size else 0)
+            added += file.read(LOG_BYTES)
+    return added.decode(errors="replace")

@@ -78,6 +78,8 @@ def find_site(data_dir: Path) -> Site | None:
             owner = cluster.stat().st_uid
         except FileNotFoundError:
             owner = None
+        except PermissionError:
+            owner = home.stat().st_uid  # a home is open to its user alone, whose cluster it holds
     if owner is None:
         if record is not None and record.complete:
             raise DataDirectoryDamaged(
