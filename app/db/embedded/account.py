@@ -180,8 +180,14 @@ def run_as(
             umask=0o077,
             **account.identity(),
         )
-    except subprocess.SubprocessError as error:
-        raise EmbeddedPostgresError(f"cannot {action} as {account}: {error}") from error
+    except OSError as error:
+        if error.filename == command[0]:  # else it is the change of user that failed
+            raise
+        raise EmbeddedPostgresError(
+            f"cannot {action} as {account}, since PostgreSQL refuses to run as root and this "
+            f"process may not become another user: {error.strerror}. Start Stepahead as an "
+            "ordinary user, or set STEPAHEAD_DATABASE_URL to a PostgreSQL of your own."
+        ) from error
 
 
 # Nothing of the caller's: PG* variables and LD_LIBRARY_PATH of a shell must not reach a server.

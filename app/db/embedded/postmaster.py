@@ -11,7 +11,7 @@ from app.db.embedded.account import PLAIN_ENVIRONMENT
 from app.db.embedded.binaries import Binaries
 from app.db.embedded.cluster import DATABASE, ROLE
 from app.db.embedded.errors import EmbeddedPostgresError, StartFailed, explained, failure
-from app.db.embedded.leftovers import end_leftovers
+from app.db.embedded.leftovers import cluster_name, end_leftovers
 from app.db.embedded.site import Site
 from app.db.embedded.socket_directory import PORT
 
@@ -108,7 +108,7 @@ class Postmaster:
             "fsync": "on",
             "synchronous_commit": "on",
             "full_page_writes": "on",
-            "cluster_name": "stepahead",
+            "cluster_name": cluster_name(self._site.cluster),
         }
         command = [self._binaries.program("postgres"), "-D", str(self._site.cluster)]
         for name, value in settings.items():

@@ -14,6 +14,7 @@ from app.db.embedded.cluster import (
     remove_partial,
     write_access_rules,
 )
+from app.db.embedded.durable import make_directory
 from app.db.embedded.errors import EmbeddedPostgresError, explained
 from app.db.embedded.format import check_format, write_format
 from app.db.embedded.leftovers import end_leftovers, forget_foreign_pid
@@ -95,13 +96,15 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Stop the server, wait for its end, and let go of the data directory."""
-        if self._postmaster is not None:
-            self._postmaster.stop()
-            self._postmaster = None
-        if self._site is not None:
-            close_socket_directory(self._site)
-            self._site = None
-        self._release()
+        try:
+            if self._postmaster is not None:
+                self._postmaster.stop()
+                self._postmaster = None
+            if self._site is not None:
+                close_socket_directory(self._site)
+                self._site = None
+        finally:
+            self._release()
 
     def __enter__(self) -> Self:
         self.start()
@@ -132,8 +135,8 @@ class EmbeddedPostgres:
             create_cluster(site, binaries)
         if site.relocated:
             write_record(data_dir, site.home, complete=True)
-        self._site = site
         self._run(site, binaries)
+        self._site = site
 
     def _run(self, site: Site, binaries: Binaries) -> None:
         end_leftovers(site.cluster)
@@ -195,4 +198,4 @@ def _make_data_dir(data_dir: Path) -> None:
     with explained("make the data directory", data_dir):
         if not data_dir.is_dir():
             data_dir.parent.mkdir(parents=True, exist_ok=True)
-            data_dir.mkdir(mode=0o711 if current_account().uid == 0 else 0o700, exist_ok=True)
+            make_directory(data_dir, mode=0o711 if current_account().uid == 0 else 0o700)
