@@ -1,0 +1,203 @@
+"""Whether an alias may move to a version, and whether a new version becomes champion by itself."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.registry.artifacts import Manifest, Scorecard, SeriesInput, SeriesScore, TextInput
+
+MIN_COMMON_ROWS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A version, as the comparison sees it."""
+
+    number: int
+    manifest: Manifest
+    scorecard: Scorecard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Whether a new version became champion, and why in a sentence."""
+
+    promoted: bool
+    reason: str
+    comparison: dict[str, Any] | None = field(default=None)  # the figures, where it came to them
+
+    def as_dict(self) -> dict[str, Any]:
+        """The version's `decision`."""
+        return {"promoted": self.promoted, "reason": self.reason, "comparison": self.comparison}
+
+
+def hindrances(served: Manifest, new: Manifest) -> tuple[str, ...]:
+    """What may fail requests that were right for `served`, when `new` answers them instead.
+
+    Returns:
+        One clause each, as in "it needs 60 past values where version 3 needs 1"; none: compatible.
+    """
+    found = []
+    if new.kind != served.kind:
+        return (f"it is of kind {new.kind}, not {served.kind}",)
+    if new.min_history > served.min_history:
+        found.append(
+            f"it needs at least {new.min_history} past steps, so far it took {served.min_history}"
+        )
+    if served.series is not None and new.series is not None:
+        found += _series_hindrances(served, served.series, new, new.series)
+    if served.text is not None and new.text is not None:
+        found += _text_hindrances(served.text, new.text)
+    return tuple(found)
+
+
+def decide(*, champion: Contender | None, challenger: Contender) -> Decision:
+    """What happens to a newly registered version.
+
+    The judged networks of both must have been measured on the same rows, at least 30 of them, and
+    neither fitted on these. So far that is known only where both scorecards stem from the same
+    datasets and the same stretch of them, and neither version was warm-started.
+    """
+    if champion is None:
+        return Decision(
+            promoted=True, reason=f"the first version of its model: {challenger.scorecard.verdict}"
+        )
+    name = f"champion {champion.number}"
+    obstacle = (
+        next(iter(hindrances(champion.manifest, challenger.manifest)), None)
+        or _may_have_seen(champion)
+        or _may_have_seen(challenger)
+        or _judged_apart(champion, challenger)
+        or _too_few(challenger.scorecard)
+    )
+    if obstacle is not None:
+        return Decision(promoted=False, reason=f"waits beside {name}: {obstacle}")
+    return _compared(champion, challenger)
+
+
+def _compared(champion: Contender, challenger: Contender) -> Decision:
+    measure, rows = _measure(challenger.scorecard)
+    old, new = _error(champion.scorecard), _error(challenger.scorecard)
+    if old is None or new is None:
+        return Decision(
+            promoted=False,
+            reason=f"waits beside champion {champion.number}: {measure} is undefined for "
+            + ("both" if old is new else "the champion" if old is None else "it"),
+        )
+    comparison = {
+        "measure": measure,
+        "rows": rows,
+        "champion": {"version": champion.number, "error": old},
+        "challenger": {"version": challenger.number, "error": new},
+    }
+    figures = f"{measure} {new:.6g} against {old:.6g} on the same {rows} rows"
+    if new < old:
+        reason = f"beats champion {champion.number}: {figures}"
+    else:
+        reason = f"waits: it does not beat champion {champion.number}: {figures}"
+    return Decision(promoted=new < old, reason=reason, comparison=comparison)
+
+
+def _series_hindrances(
+    served: Manifest, old: SeriesInput, new: Manifest, changed: SeriesInput
+) -> list[str]:
+    found = []
+    names_before = [feature.name for feature in old.features]
+    names_now = [feature.name for feature in changed.features]
+    if sorted(names_now) != sorted(names_before):
+        found.append(f"its inputs are {_listed(names_now)}, so far {_listed(names_before)}")
+    if changed.target != old.target:
+        found.append(f"it forecasts {changed.target!r}, so far {old.target!r}")
+    # With one input a longer horizon is fed back step by step; with several that is a 422.
+    if len(names_now) > 1 and new.horizon < served.horizon:
+        found.append(f"it forecasts {new.horizon} steps, so far {served.horizon}")
+    return found
+
+
+def _text_hindrances(old: TextInput, changed: TextInput) -> list[str]:
+    found = []
+    if changed.tokenizer != old.tokenizer:
+        found.append(f"it reads by {changed.tokenizer}, so far by {old.tokenizer}")
+    elif changed.unknown is None:
+        if old.unknown is not None:
+            found.append("it refuses unknown tokens, which so far were a warning")
+        elif lost := sorted(set(old.vocabulary) - set(changed.vocabulary)):
+            found.append(f"it does not know {_listed(lost[:5])}, which so far was known")
+    return found
+
+
+def _may_have_seen(contender: Contender) -> str | None:
+    """Why its figure may be about rows it was fitted on."""
+    if contender.scorecard.judged_on == "training":
+        return f"version {contender.number} was measured on rows it was fitted on"
+    if contender.manifest.start_from is not None:
+        return (
+            f"version {contender.number} was started from {contender.manifest.start_from}, "
+            "which may have been fitted on the judged rows"
+        )
+    return None
+
+
+def _judged_apart(champion: Contender, challenger: Contender) -> str | None:
+    """Why the two figures are not known to be about the same rows."""
+    if challenger.scorecard.judged_on != champion.scorecard.judged_on:
+        return "one was judged on a test set of its own, the other on the last part of its dataset"
+    old, new = champion.manifest, challenger.manifest
+    if new.dataset_id is None or new.dataset_id != old.dataset_id:
+        return "the two were trained on different datasets, so their figures cannot be compared"
+    if new.test_dataset_id != old.test_dataset_id:
+        return "the two were judged on different test sets, so their figures cannot be compared"
+    if not _same_stretch(champion, challenger):
+        return "the two were judged on different rows, so their figures cannot be compared"
+    return None
+
+
+def _same_stretch(champion: Contender, challenger: Contender) -> bool:
+    old, new = champion.scorecard, challenger.scorecard
+    if old.series is not None and new.series is not None:
+        return _rows(old.series) == _rows(new.series)
+    if old.text is not None and new.text is not None:
+        return (
+            old.text.tokens == new.text.tokens
+            and old.text.baselines == new.text.baselines
+            and _judged_vocabulary(champion.manifest) == _judged_vocabulary(challenger.manifest)
+        )
+    return False
+
+
+def _rows(score: SeriesScore) -> tuple[object, ...]:
+    actuals = [(point.series, point.time, point.actual) for point in score.curve]
+    return score.rows, score.start, score.end, actuals
+
+
+def _judged_vocabulary(manifest: Manifest) -> tuple[str, ...] | None:
+    if manifest.text is None:
+        return None
+    return manifest.text.judged_vocabulary or manifest.text.vocabulary
+
+
+def _too_few(scorecard: Scorecard) -> str | None:
+    _, rows = _measure(scorecard)
+    if rows >= MIN_COMMON_ROWS:
+        return None
+    return f"{rows} judged rows are too few to tell them apart, it takes {MIN_COMMON_ROWS}"
+
+
+def _measure(scorecard: Scorecard) -> tuple[str, int]:
+    if scorecard.series is not None:
+        return "RMSE", scorecard.series.rows
+    return "bits per token", 0 if scorecard.text is None else scorecard.text.tokens
+
+
+def _error(scorecard: Scorecard) -> float | None:
+    """The figure that decides, smaller is better; None: undefined."""
+    error = None
+    if scorecard.series is not None:
+        error = scorecard.series.model.rmse
+    elif scorecard.text is not None:
+        error = scorecard.text.bits_per_token
+    return error if error is not None and math.isfinite(error) else None
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(repr(name) for name in names)

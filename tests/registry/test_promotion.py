@@ -1,0 +1,162 @@
+import pytest
+
+from app.registry.artifacts import CurvePoint, Manifest, Scorecard
+from app.registry.promotion import Contender, Decision, decide, hindrances
+from tests.registry.samples import (
+    series_manifest,
+    series_scorecard,
+    text_manifest,
+    text_scorecard,
+)
+
+
+def contender(number: int, manifest: Manifest, scorecard: Scorecard) -> Contender:
+    return Contender(number=number, manifest=manifest, scorecard=scorecard)
+
+
+CHAMPION = contender(1, series_manifest(), series_scorecard(rmse=2.0))
+
+
+def judged(scorecard: Scorecard, manifest: Manifest | None = None) -> Decision:
+    return decide(
+        champion=CHAMPION, challenger=contender(2, manifest or series_manifest(), scorecard)
+    )
+
+
+def test_the_first_version_becomes_champion_with_its_verdict() -> None:
+    decision = decide(champion=None, challenger=CHAMPION)
+
+    assert decision.promoted
+    assert "RMSE 2.0" in decision.reason
+
+
+def test_a_better_one_on_the_same_rows_becomes_champion() -> None:
+    decision = judged(series_scorecard(rmse=1.5))
+
+    assert decision.promoted
+    assert "RMSE 1.5 against 2 on the same 100 rows" in decision.reason
+    assert decision.comparison == {
+        "measure": "RMSE",
+        "rows": 100,
+        "champion": {"version": 1, "error": 2.0},
+        "challenger": {"version": 2, "error": 1.5},
+    }
+
+
+@pytest.mark.parametrize("rmse", [2.0, 2.1])
+def test_one_that_is_not_better_waits_with_the_figures(rmse: float) -> None:
+    decision = judged(series_scorecard(rmse=rmse))
+
+    assert not decision.promoted
+    assert "does not beat champion 1" in decision.reason
+    assert decision.comparison is not None
+
+
+CURVE = (CurvePoint(time="2017-01-02", actual=3.0, forecast=1.0, persistence=1.0),)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "scorecard", "reason"),
+    [
+        (series_manifest(), series_scorecard(rmse=1, end="2017-06-01"), "different rows"),
+        (series_manifest(), series_scorecard(rmse=1, rows=99), "different rows"),
+        (series_manifest(), series_scorecard(rmse=1, curve=CURVE), "different rows"),
+        (series_manifest(dataset_id="E"), series_scorecard(rmse=1), "different datasets"),
+        (series_manifest(dataset_id=None), series_scorecard(rmse=1), "different datasets"),
+        (series_manifest(test_dataset_id="T"), series_scorecard(rmse=1), "different test sets"),
+        (series_manifest(), series_scorecard(rmse=1, judged_on="test"), "a test set of its own"),
+        (series_manifest(), series_scorecard(rmse=1, judged_on="training"), "it was fitted on"),
+        (series_manifest(start_from="a@1"), series_scorecard(rmse=1), "started from a@1"),
+        (series_manifest(min_history=60), series_scorecard(rmse=1), "at least 60 past steps"),
+        (series_manifest(features=("Close",)), series_scorecard(rmse=1), "its inputs are 'Close'"),
+        (series_manifest(target="Close"), series_scorecard(rmse=1), "it forecasts 'Close'"),
+        (series_manifest(), series_scorecard(rmse=float("nan")), "undefined for it"),
+    ],
+)
+def test_what_cannot_be_compared_waits_with_the_reason(
+    manifest: Manifest, scorecard: Scorecard, reason: str
+) -> None:
+    decision = judged(scorecard, manifest)
+
+    assert not decision.promoted
+    assert decision.reason.startswith("waits beside champion 1: ")
+    assert reason in decision.reason
+    assert decision.comparison is None
+
+
+def test_fewer_than_thirty_rows_decide_nothing() -> None:
+    champion = contender(1, series_manifest(), series_scorecard(rmse=2.0, rows=29))
+    challenger = contender(2, series_manifest(), series_scorecard(rmse=1.0, rows=29))
+
+    decision = decide(champion=champion, challenger=challenger)
+
+    assert not decision.promoted
+    assert "29 judged rows are too few" in decision.reason
+
+
+def test_a_champion_that_was_warm_started_is_not_compared_with() -> None:
+    champion = contender(3, series_manifest(start_from="a@1"), series_scorecard())
+
+    decision = decide(
+        champion=champion, challenger=contender(4, series_manifest(), series_scorecard(rmse=1))
+    )
+
+    assert not decision.promoted
+    assert "version 3 was started from a@1" in decision.reason
+
+
+def test_the_same_test_set_after_the_same_dataset_can_be_compared() -> None:
+    manifest = series_manifest(test_dataset_id="T")
+
+    decision = decide(
+        champion=contender(1, manifest, series_scorecard(judged_on="test", rmse=2)),
+        challenger=contender(2, manifest, series_scorecard(judged_on="test", rmse=1)),
+    )
+
+    assert decision.promoted
+
+
+def test_texts_are_compared_by_bits_per_token_over_one_vocabulary() -> None:
+    champion = contender(1, text_manifest(), text_scorecard(bits=2.0))
+    better = contender(2, text_manifest(), text_scorecard(bits=1.0))
+    larger = contender(2, text_manifest(vocabulary=("a", "b", "c")), text_scorecard(bits=1.0))
+    undefined = contender(2, text_manifest(), text_scorecard(bits=None))
+
+    assert decide(champion=champion, challenger=better).promoted
+    assert "different rows" in decide(champion=champion, challenger=larger).reason
+    assert "undefined for it" in decide(champion=champion, challenger=undefined).reason
+    assert "undefined for both" in decide(champion=undefined, challenger=undefined).reason
+
+
+def test_the_same_or_fewer_demands_hinder_nothing() -> None:
+    assert hindrances(series_manifest(min_history=60), series_manifest(min_history=1)) == ()
+    assert (
+        hindrances(
+            series_manifest(features=("Open", "High")), series_manifest(features=("High", "Open"))
+        )
+        == ()
+    )
+    assert hindrances(text_manifest(), text_manifest(vocabulary=("b", "a", "c"))) == ()
+    assert hindrances(text_manifest(), text_manifest(vocabulary=("x",), unknown="<unk>")) == ()
+    assert hindrances(series_manifest(horizon=7), series_manifest(horizon=1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("served", "new", "words"),
+    [
+        (series_manifest(), text_manifest(), "of kind text"),
+        (series_manifest(), series_manifest(features=("Open", "High")), "'Open', 'High'"),
+        (
+            series_manifest(features=("Open", "High"), horizon=7),
+            series_manifest(features=("Open", "High"), horizon=1),
+            "forecasts 1 steps, so far 7",
+        ),
+        (text_manifest(), text_manifest(vocabulary=("a", "c")), "does not know 'b'"),
+        (text_manifest(unknown="<unk>"), text_manifest(), "refuses unknown tokens"),
+        (text_manifest(), text_manifest(tokenizer="char"), "reads by char"),
+    ],
+)
+def test_a_new_demand_is_named(served: Manifest, new: Manifest, words: str) -> None:
+    (found,) = hindrances(served, new)
+
+    assert words in found
