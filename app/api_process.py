@@ -1,0 +1,85 @@
+"""What `stepahead api` does: one uvicorn server, or several processes behind one socket."""
+
+import os
+import signal
+import socket
+import sys
+from contextlib import ExitStack
+from types import FrameType
+
+import uvicorn
+
+from app.config import Settings
+from app.main import create_app
+from app.observability import empty_metrics_folder
+from app.supervision.lifeline import Lifeline, end_with
+from app.supervision.listening import listen
+from app.supervision.programs import child_environment
+from app.supervision.running import running_apis, tend_until_stopped
+from app.supervision.stopping import Stopping
+
+# Beyond draining: the log's last commit, unloading, the interpreter's own end.
+CLOSING_SECONDS = 5.0
+
+
+def run_api(
+    settings: Settings,
+    *,
+    database_url: str,
+    listener: socket.socket,
+    lifeline: int | None = None,
+) -> None:
+    """Serve on a socket until SIGTERM or Ctrl-C, then drain within `drain_seconds`.
+
+    Args:
+        settings: of this process.
+        database_url: a migrated database.
+        listener: a listening socket, possibly shared with other processes.
+        lifeline: the pipe of the supervisor, if there is one.
+    """
+    # Before uvicorn listens to signals, and when it passes on the one it drained for.
+    signal.signal(signal.SIGTERM, _leave)
+    if lifeline is not None:
+        end_with(lifeline, grace_seconds=settings.drain_seconds + CLOSING_SECONDS)
+    application = create_app(settings, database_url=database_url)
+    config = uvicorn.Config(
+        application,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def run_apis(settings: Settings, *, database_url: str) -> None:
+    """Run `api_processes` processes behind one socket until SIGTERM or Ctrl-C.
+
+    Raises:
+        CannotListen: the port cannot be had; nothing was started.
+        GivenUp: a process keeps dying.
+    """
+    with Stopping() as stopping, ExitStack() as parts:
+        listener = parts.enter_context(listen(settings.host, settings.port))
+        empty_metrics_folder(settings)
+        lifeline = parts.enter_context(Lifeline())
+        environment = child_environment(settings, database_url)
+        apis = parts.enter_context(
+            running_apis(settings, stopping, lifeline, environment, listener=listener)
+        )
+        tend_until_stopped(apis, stopping)
+
+
+def inherited_socket(descriptor: int) -> socket.socket:
+    """The listening socket that a supervisor opened."""
+    os.set_inheritable(descriptor, False)
+    return socket.socket(fileno=descriptor)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    sys.exit(0)

@@ -1,0 +1,277 @@
+"""The command line. Each command imports what it needs, so that `--help` is there at once."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.terminal.problems import Told
+
+HELP = """
+Predict the next step: upload a CSV or a text, train in the background, see whether the model
+beats "tomorrow equals today", serve it over HTTP.
+
+[bold]Start here:[/bold] `stepahead serve` in one terminal, and in a second one
+
+  stepahead predict google-stock 778.81 788.36 786.08
+  stepahead sample google > google.csv
+  stepahead train google.csv --target price
+"""
+
+cli = typer.Typer(
+    name="stepahead",
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SERVICE = "Run the service"
+USE = "Use a running service"
+
+Url = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        envvar="STEPAHEAD_URL",
+        help="Where the service answers. A key, where it wants one, is read from "
+        "STEPAHEAD_API_KEY.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the service's own JSON.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
+Inherited = Annotated[int | None, typer.Option(hidden=True, help="an inherited file descriptor")]
+Listen = Annotated[str | None, typer.Option(help="Address to listen on [STEPAHEAD_HOST].")]
+Port = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="Port to listen on, 0 for any free one [STEPAHEAD_PORT]."),
+]
+LOCAL = "http://127.0.0.1:8000"
+
+
+@cli.command(rich_help_panel=SERVICE)
+def serve(
+    *,
+    host: Listen = None,
+    port: Port = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder for everything that is kept [STEPAHEAD_DATA_DIR].")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Training processes [STEPAHEAD_WORKERS].")
+    ] = None,
+) -> None:
+    """Run everything on this machine: database, migrations, shipped models, worker, api.
+
+    Without STEPAHEAD_DATABASE_URL it brings its own PostgreSQL, kept in the data directory.
+    Ctrl-C stops in order: the api finishes its answers, the worker hands its job back, then the
+    database ends. A second Ctrl-C does not wait.
+    """
+    from app.terminal.serving import run_serve
+
+    run_serve({"host": host, "port": port, "data_dir": data_dir, "workers": workers})
+
+
+@cli.command(rich_help_panel=SERVICE)
+def api(
+    *,
+    host: Listen = None,
+    port: Port = None,
+    listener: Inherited = None,
+    lifeline: Inherited = None,
+) -> None:
+    """Run the HTTP api alone, on a database that `stepahead migrate` has prepared.
+
+    Needs STEPAHEAD_DATABASE_URL, and with more than one machine STEPAHEAD_STORE_URL. How many
+    processes share the port: STEPAHEAD_API_PROCESSES.
+    """
+    from app.terminal.api import run_api_command
+
+    run_api_command({"host": host, "port": port}, listener=listener, lifeline=lifeline)
+
+
+@cli.command(rich_help_panel=SERVICE)
+def worker(*, lifeline: Inherited = None) -> None:
+    """Run one training worker; as many as wanted, on any machine that reaches database and store.
+
+    Needs STEPAHEAD_DATABASE_URL, and with more than one machine STEPAHEAD_STORE_URL. SIGTERM:
+    it leaves a checkpoint, hands its job back and ends.
+    """
+    from app.terminal.working import run_worker_command
+
+    run_worker_command(lifeline=lifeline)
+
+
+@cli.command(rich_help_panel=SERVICE)
+def migrate() -> None:
+    """Bring database and store up to date: migrations, log partitions, shipped models.
+
+    Needs STEPAHEAD_DATABASE_URL. Run it before a new version's api and worker start; running it
+    twice, or in two places at once, does no harm. `serve` does it by itself.
+    """
+    from app.terminal.serving import run_migrate
+
+    run_migrate()
+
+
+@cli.command(rich_help_panel=USE)
+def train(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV or a text.")
+    ],
+    *,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Its name; left out: after the file.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Recipe to start from: default, or chapter. See GET /recipes."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict; left out: the one the report suggests.")
+    ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A second file, to be judged on."),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the recipe."),
+    ] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option("--read", metavar="OPTION=VALUE", help="Overrule how the file is read."),
+    ] = None,
+    start_from: Annotated[
+        int | None, typer.Option(min=1, help="A version of the model to start warm from.")
+    ] = None,
+    detach: Annotated[bool, typer.Option(help="Return once the job is accepted.")] = False,
+    as_json: Json = False,
+    url: Url = LOCAL,
+) -> None:
+    """Upload FILE, train on it, show how good the model is, and predict what comes next.
+
+    [bold]The chapter's stock model:[/bold]
+    stepahead train google_stock_train.csv --model google --preset chapter --target Open
+    --test google_stock_test.csv
+
+    [bold]A field of the recipe:[/bold] --set epochs=50 --set layers=[32,16] --set cell=gru
+
+    Ctrl-C asks whether the job should go on without you; `stepahead jobs ID --follow` returns
+    to it.
+    """
+    from app.terminal.training import TrainingOrder, run_train
+
+    order = TrainingOrder(
+        file=file,
+        model=model,
+        preset=preset,
+        target=target,
+        test=test,
+        changes=tuple(changes or ()),
+        read=tuple(read or ()),
+        start_from=start_from,
+    )
+    run_train(url, order, detach=detach, as_json=as_json)
+
+
+@cli.command(rich_help_panel=USE, context_settings={"ignore_unknown_options": True})
+def predict(
+    model: Annotated[str, typer.Argument(help="NAME, NAME@ALIAS or NAME@VERSION.")],
+    past: Annotated[
+        list[str] | None,
+        typer.Argument(help="Numbers, oldest first, or a text; left out or -: standard input."),
+    ] = None,
+    *,
+    horizon: Annotated[int | None, typer.Option(min=1, help="Steps ahead (series).")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Tokens to write (text).")] = 1,
+    top_k: Annotated[int, typer.Option(min=1, help="Alternatives to show (text).")] = 5,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="0 takes the most probable token (text).")
+    ] = 0.0,
+    seed: Annotated[int | None, typer.Option(help="Repeats a temperature's dice (text).")] = None,
+    as_json: Json = False,
+    url: Url = LOCAL,
+) -> None:
+    """Predict the next step with MODEL.
+
+    stepahead predict google-stock 778.81 788.36 786.08
+
+    stepahead predict belling-the-cat "long ago , the" --steps 5
+
+    cut -d, -f2 prices.csv | tail -n 60 | stepahead predict my-prices
+    """
+    from app.terminal.predicting import PredictionOrder, run_predict
+
+    order = PredictionOrder(
+        model=model,
+        past=tuple(past or ()),
+        horizon=horizon,
+        steps=steps,
+        top_k=top_k,
+        temperature=temperature,
+        seed=seed,
+    )
+    run_predict(url, order, as_json=as_json)
+
+
+@cli.command(rich_help_panel=USE)
+def models(
+    name: Annotated[str | None, typer.Argument(help="Show one model's versions.")] = None,
+    *,
+    limit: Limit = 100,
+    as_json: Json = False,
+    url: Url = LOCAL,
+) -> None:
+    """List the models, or the versions of one: what is served, and how good it is."""
+    from app.terminal.listing import run_models
+
+    run_models(url, name, limit=limit, as_json=as_json)
+
+
+@cli.command(rich_help_panel=USE)
+def jobs(
+    job: Annotated[str | None, typer.Argument(metavar="[ID]", help="Show one job.")] = None,
+    *,
+    follow: Annotated[bool, typer.Option(help="Stay until the job has ended.")] = False,
+    cancel: Annotated[bool, typer.Option(help="Cancel the job.")] = False,
+    limit: Limit = 20,
+    as_json: Json = False,
+    url: Url = LOCAL,
+) -> None:
+    """List the training jobs, newest first, or show, follow or cancel one."""
+    from app.terminal.listing import run_jobs
+
+    run_jobs(url, job, follow=follow, cancel=cancel, limit=limit, as_json=as_json)
+
+
+@cli.command(rich_help_panel=USE)
+def sample(
+    name: Annotated[str | None, typer.Argument(help="Which one; left out: list them.")] = None,
+) -> None:
+    """Write a real series as CSV to standard output, to have something to upload.
+
+    The series come with the vega-datasets package (MIT licence): monthly share prices, Seattle
+    weather (NOAA, public domain) and US employment (Bureau of Labor Statistics, public domain).
+
+      stepahead sample google > google.csv
+    """
+    from app.terminal.listing import run_sample
+
+    run_sample(name)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        cli()
+    except Told as error:
+        error.show()
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""What `stepahead serve` does, from top to bottom."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.db.engine import make_engine
+from app.db.migrate import upgrade
+from app.observability import empty_metrics_folder, logger
+from app.predictions.partitions import make_partitions
+from app.registry.shipped import import_shipped
+from app.store import ObjectStore
+from app.supervision.lifeline import Lifeline
+from app.supervision.listening import listen, location_of
+from app.supervision.postgres import KeptPostgres
+from app.supervision.programs import child_environment
+from app.supervision.running import (
+    Tended,
+    running_apis,
+    running_workers,
+    tend_until_ready,
+    tend_until_stopped,
+)
+from app.supervision.stopping import Stopping
+
+log = logger("supervisor")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """What there is to tell when everything is up."""
+
+    url: str
+    data_dir: Path
+    embedded: bool  # the database is the embedded one
+
+
+def serve(settings: Settings, *, announce: Callable[[Served], None]) -> None:
+    """Run the whole service on this machine until it is asked to stop.
+
+    What is entered first ends last: the api drains, the worker hands its job back, and only then
+    does PostgreSQL end.
+
+    Args:
+        settings: of the service.
+        announce: called once, when the api answers.
+
+    Raises:
+        CannotListen: the port cannot be had; nothing was started.
+        EmbeddedPostgresError: the database cannot start.
+        NewerDatabase: a newer Stepahead has used the database.
+        GivenUp: a part keeps dying.
+    """
+    with Stopping() as stopping, ExitStack() as parts:
+        listener = parts.enter_context(listen(settings.host, settings.port))
+        tended: list[Tended] = []
+
+        database_url = settings.database_url
+        if database_url is None:
+            log.info("starting PostgreSQL", data_dir=str(settings.resolved_data_dir))
+            postgres = KeptPostgres(settings.resolved_data_dir, address=location_of(listener))
+            parts.callback(postgres.stop)
+            database_url = postgres.start()
+            tended.append(postgres)
+        prepare(settings, database_url)
+        empty_metrics_folder(settings)
+
+        lifeline = parts.enter_context(Lifeline())
+        environment = child_environment(settings, database_url)
+        tended += parts.enter_context(running_workers(settings, stopping, lifeline, environment))
+        tended += parts.enter_context(
+            running_apis(settings, stopping, lifeline, environment, listener=listener)
+        )
+        served = Served(
+            url=f"http://{location_of(listener)}",
+            data_dir=settings.resolved_data_dir,
+            embedded=settings.database_url is None,
+        )
+        tend_until_ready(tended, stopping, listener)
+        if not stopping.requested:
+            announce(served)
+        tend_until_stopped(tended, stopping)
+        log.info("stopping: the api answers what it has begun, then the worker and the rest end")
+
+
+def prepare(settings: Settings, database_url: str) -> None:
+    """Migrations, the log's next partitions, the shipped models; safe to repeat.
+
+    Raises:
+        NewerDatabase: a newer Stepahead has used the database.
+    """
+    engine = make_engine(database_url)
+    try:
+        upgrade(engine)
+        store = ObjectStore.open(settings.resolved_store_url)
+        with Session(engine) as session, session.begin():
+            make_partitions(session)
+            import_shipped(session, store)
+    finally:
+        engine.dispose()

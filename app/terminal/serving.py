@@ -1,0 +1,48 @@
+"""`stepahead serve` and `stepahead migrate`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.db.embedded import EmbeddedPostgresError
+from app.db.migrate import NewerDatabase
+from app.supervisor import Served, prepare, serve
+from app.terminal.problems import Told
+from app.terminal.settings import read_settings, required_database_url, told_plainly
+
+
+def run_serve(overrides: Mapping[str, Any]) -> None:
+    """`stepahead serve`."""
+    settings = read_settings(overrides)
+    with told_plainly(settings):
+        try:
+            serve(settings, announce=lambda served: print(welcome(served), flush=True))
+        except (EmbeddedPostgresError, NewerDatabase) as error:
+            raise Told(str(error)) from error
+
+
+def run_migrate() -> None:
+    """`stepahead migrate`."""
+    settings = read_settings({})
+    url = required_database_url(settings, "migrate")
+    with told_plainly(settings):
+        try:
+            prepare(settings, url)
+        except NewerDatabase as error:
+            raise Told(str(error)) from error
+    print("The database and the store are up to date.")
+
+
+def welcome(served: Served) -> str:
+    """What is printed when the service answers."""
+    database = (
+        "its own PostgreSQL" if served.embedded else "the PostgreSQL of STEPAHEAD_DATABASE_URL"
+    )
+    return f"""
+Stepahead is ready at {served.url}  (docs: {served.url}/docs)
+
+Try, in a second terminal:
+  curl -s {served.url}/predict -H 'content-type: application/json' \\
+    -d '{{"model": "google-stock", "history": [778.81, 788.36, 786.08]}}'
+
+Data is kept in {served.data_dir}, with {database}. Ctrl-C stops in order.
+"""

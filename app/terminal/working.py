@@ -1,0 +1,16 @@
+"""`stepahead worker`."""
+
+from app.supervision.lifeline import end_with
+from app.supervision.programs import WORKER_GRACE_SECONDS
+from app.terminal.settings import read_settings, required_database_url, told_plainly
+from app.worker import run_worker
+
+
+def run_worker_command(*, lifeline: int | None) -> None:
+    """Train until asked to stop."""
+    settings = read_settings({})
+    url = required_database_url(settings, "worker")
+    if lifeline is not None:
+        end_with(lifeline, grace_seconds=WORKER_GRACE_SECONDS)
+    with told_plainly(settings):
+        run_worker(settings, url)
