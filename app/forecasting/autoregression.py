@@ -1,0 +1,125 @@
+"""The linear autoregression: the strongest of the simple baselines where there is structure."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
+
+# The ridge penalty is chosen among these, per standardised column and training row.
+PENALTIES = np.logspace(-6, 3, 19)
+# A linear model of at most a few hundred lags learns nothing more from older rows.
+MOST_FITTED_ROWS = 20_000
+FEWEST_EXAMPLES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearAutoregression:
+    """A linear function of the last values, one for each step of the horizon.
+
+    With d_k the value k rows before the last, minus the last,
+
+        forecast of step h = last + intercept_h + Σ_k weights_hk d_k + weights_h0 last
+
+    so that it shrinks towards the last value. Fitted by ridge regression on standardised columns
+    (Hoerl & Kennard 1970), the penalty of each step chosen by leave-one-out errors, which ridge
+    gives in closed form (Golub, Heath & Wahba 1979).
+
+    Without `level` the term weights_h0 is left out, and the level of a series does not matter. That
+    costs accuracy where a series returns to a mean farther back than its lags tell (5 % on an
+    autoregression of order 3 seen through 10 lags).
+    """
+
+    lags: int  # past values seen
+    horizon: int = 1  # steps it is fitted for
+    level: bool = True  # whether the last value itself counts, and not only differences from it
+    penalty: float | None = None  # per row and standardised column; None: chosen
+    name: str = "linear autoregression"
+    # (columns, horizon), for d_k with k = lags - 1 … 1, oldest first, and for the last value.
+    weights: Floats | None = None
+    intercept: Floats | None = None  # (horizon,), in the target's unit
+
+    def __post_init__(self) -> None:
+        fewest = 1 if self.level else 2
+        if self.lags < fewest or self.horizon < 1:
+            raise ValueError(
+                f"lags {self.lags} and horizon {self.horizon}; at least {fewest} and 1 needed"
+            )
+
+    @property
+    def min_history(self) -> int:
+        """All lags."""
+        return self.lags
+
+    def fit(self, values: Floats) -> Self:
+        """Fit on training rows (rows,); examples with a gap are left out.
+
+        Raises:
+            ValueError: fewer than 3 examples without a gap.
+        """
+        view = np.lib.stride_tricks.sliding_window_view
+        width = self.lags + self.horizon
+        examples = view(values, width) if len(values) >= width else np.empty((0, width))
+        examples = examples[np.isfinite(examples).all(axis=1)][-MOST_FITTED_ROWS:]  # (n, width)
+        if len(examples) < FEWEST_EXAMPLES:
+            raise ValueError(
+                f"{len(examples)} examples of {self.lags} values and the next {self.horizon}; "
+                f"at least {FEWEST_EXAMPLES} needed"
+            )
+        last = examples[:, self.lags - 1 : self.lags]  # (n, 1)
+        ahead = examples[:, self.lags :] - last  # (n, horizon)
+        columns = self._columns(examples[:, : self.lags])  # (n, columns)
+        weights, intercept = _ridge(columns, ahead, penalty=self.penalty)
+        return replace(self, weights=weights, intercept=intercept)
+
+    def forecasts(self, values: Floats, origins: Ids, *, horizon: int) -> Floats:
+        """Forecasts (n, horizon) from the origins.
+
+        Raises:
+            ValueError: not fitted, or asked for more steps than it was fitted for.
+        """
+        if self.weights is None or self.intercept is None:
+            raise ValueError("the linear autoregression was not fitted")
+        if horizon > self.horizon:
+            raise ValueError(f"asked for {horizon} steps, fitted for {self.horizon}")
+        result = np.full((len(origins), horizon), np.nan)
+        usable = (origins >= self.lags) & (origins <= len(values))  # (n,)
+        places = origins[usable][:, None] - np.arange(self.lags, 0, -1)  # (usable, lags)
+        recent = values[places]  # (usable, lags), oldest first
+        change = self._columns(recent) @ self.weights[:, :horizon]  # (usable, horizon)
+        result[usable] = recent[:, -1:] + self.intercept[:horizon] + change
+        return result
+
+    def _columns(self, recent: Floats) -> Floats:
+        """What the forecast is linear in, from the last values (n, lags): (n, columns)."""
+        last = recent[:, -1:]  # (n, 1)
+        differences = recent[:, :-1] - last  # (n, lags - 1)
+        return np.hstack((differences, last)) if self.level else differences
+
+
+def _ridge(x: Floats, y: Floats, *, penalty: float | None) -> tuple[Floats, Floats]:
+    """Weights (columns, outputs) and intercepts (outputs,) of y (n, outputs) on x (n, columns)."""
+    n = len(x)
+    center, spread = x.mean(axis=0), x.std(axis=0)  # (columns,)
+    spread[spread == 0] = 1.0
+    level = y.mean(axis=0)  # (outputs,)
+    left, sizes, right = np.linalg.svd((x - center) / spread, full_matrices=False)
+    # Shapes: left (n, rank), sizes (rank,), right (rank, columns).
+    projected = left.T @ (y - level)  # (rank, outputs)
+    best = np.full(y.shape[1], np.inf)  # (outputs,)
+    chosen = np.zeros((x.shape[1], y.shape[1]))  # (columns, outputs), for standardised columns
+    for candidate in PENALTIES if penalty is None else [penalty]:
+        shrunk = sizes**2 / (sizes**2 + candidate * n)  # (rank,)
+        influence = 1 / n + (left**2) @ shrunk  # (n,), of each row on its own fit
+        residual = (y - level) - left @ (shrunk[:, None] * projected)  # (n, outputs)
+        left_out = ((residual / (1 - influence).clip(min=1e-9)[:, None]) ** 2).mean(axis=0)
+        factor = np.divide(shrunk, sizes, out=np.zeros_like(sizes), where=sizes > 0)  # (rank,)
+        weights = right.T @ (factor[:, None] * projected)  # (columns, outputs)
+        better = left_out < best  # (outputs,)
+        best = np.where(better, left_out, best)
+        chosen = np.where(better, weights, chosen)
+    weights = chosen / spread[:, None]  # (columns, outputs)
+    return weights, level - center @ weights

@@ -1,0 +1,133 @@
+"""The simple forecasts that a network has to beat, behind one interface.
+
+Each is fitted on training rows and then forecasts from rolling origins: row i of the answer is for
+`values[origins[i] : origins[i] + horizon]` and was made from `values[: origins[i]]` alone. Gaps
+(NaN) are allowed; where too little came before the origin, the forecast is NaN.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
+
+
+class Baseline(Protocol):
+    """What the baselines share."""
+
+    @property
+    def name(self) -> str:
+        """As it is called in scorecards."""
+        ...
+
+    @property
+    def min_history(self) -> int:
+        """Rows needed before an origin."""
+        ...
+
+    def fit(self, values: Floats) -> Self:
+        """The baseline fitted on training rows (rows,)."""
+        ...
+
+    def forecasts(self, values: Floats, origins: Ids, *, horizon: int) -> Floats:
+        """Forecasts (n, horizon) from the origins (n,) in the rows (rows,)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Persistence:
+    """Tomorrow equals today: the last known value."""
+
+    name: str = "persistence"
+    min_history: int = 1
+
+    def fit(self, values: Floats) -> Self:
+        """Nothing to fit."""
+        del values
+        return self
+
+    def forecasts(self, values: Floats, origins: Ids, *, horizon: int) -> Floats:
+        """The last known value before each origin, (n, horizon)."""
+        last = _taken(values, _last_known(values), origins - 1)  # (n,)
+        return np.repeat(last[:, None], horizon, axis=1)  # (n, horizon)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """The line through the first and the last known value, carried on."""
+
+    name: str = "drift"
+    min_history: int = 2
+
+    def fit(self, values: Floats) -> Self:
+        """Nothing to fit: the line starts anew at each origin."""
+        del values
+        return self
+
+    def forecasts(self, values: Floats, origins: Ids, *, horizon: int) -> Floats:
+        """The last value and its share of the way from the first, per step: (n, horizon)."""
+        known = np.flatnonzero(np.isfinite(values))
+        if not len(known):
+            return np.full((len(origins), horizon), np.nan)
+        places = _last_known(values)  # (rows,)
+        inside = (origins >= 1) & (origins <= len(values))
+        place = np.where(inside, places[(origins - 1).clip(0, len(values) - 1)], -1)  # (n,)
+        last = np.where(place >= 0, values[place], np.nan)  # (n,)
+        rows = np.where(place > known[0], place - known[0], np.nan)  # (n,)
+        slope = (last - values[known[0]]) / rows  # (n,)
+        ahead = origins[:, None] - place[:, None] + np.arange(horizon)  # (n, horizon)
+        result: Floats = last[:, None] + ahead * slope[:, None]
+        return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeasonalNaive:
+    """The value one season before, or the newest known of that place in the season."""
+
+    period: int  # rows in a season
+    name: str = "seasonal naive"
+
+    def __post_init__(self) -> None:
+        if self.period < 1:
+            raise ValueError(f"a season of {self.period} rows; 1 or more needed")
+
+    @property
+    def min_history(self) -> int:
+        """A whole season."""
+        return self.period
+
+    def fit(self, values: Floats) -> Self:
+        """Nothing to fit: the period is given."""
+        del values
+        return self
+
+    def forecasts(self, values: Floats, origins: Ids, *, horizon: int) -> Floats:
+        """The values of the last season before each origin, repeated, (n, horizon)."""
+        seasons = -(-len(values) // self.period)
+        padded = np.full(seasons * self.period, np.nan)
+        padded[: len(values)] = values
+        table = padded.reshape(seasons, self.period)  # (seasons, period)
+        rows = np.where(np.isfinite(table), np.arange(seasons)[:, None], -1)
+        rows = np.maximum.accumulate(rows, axis=0)  # (seasons, period), newest known season
+        newest = np.where(rows >= 0, rows * self.period + np.arange(self.period), -1).ravel()
+        steps = np.arange(horizon) % self.period  # (horizon,)
+        before = origins[:, None] - self.period + steps  # (n, horizon)
+        return _taken(values, newest, before)
+
+
+def _last_known(values: Floats) -> Ids:
+    """For each row the last one up to it that has a value, -1 if none: (rows,)."""
+    places: Ids = np.where(np.isfinite(values), np.arange(len(values)), -1)
+    return np.maximum.accumulate(places)
+
+
+def _taken(values: Floats, source: Ids, places: Ids) -> Floats:
+    """`values[source[places]]`, NaN where a place lies outside or its source is -1."""
+    if not len(values):
+        return np.full(places.shape, np.nan)
+    inside = (places >= 0) & (places < len(values))
+    at = np.where(inside, source[places.clip(0, len(values) - 1)], -1)
+    return np.where(at >= 0, values[at], np.nan)
