@@ -14,12 +14,9 @@ from app.main import create_app
 from app.observability import empty_metrics_folder
 from app.supervision.lifeline import Lifeline, end_with
 from app.supervision.listening import listen
-from app.supervision.programs import child_environment
+from app.supervision.programs import child_environment, grace_seconds
 from app.supervision.running import running_apis, tend_until_stopped
 from app.supervision.stopping import Stopping
-
-# Beyond draining: the log's last commit, unloading, the interpreter's own end.
-CLOSING_SECONDS = 5.0
 
 
 def run_api(
@@ -40,7 +37,7 @@ def run_api(
     # Before uvicorn listens to signals, and when it passes on the one it drained for.
     signal.signal(signal.SIGTERM, _leave)
     if lifeline is not None:
-        end_with(lifeline, grace_seconds=settings.drain_seconds + CLOSING_SECONDS)
+        end_with(lifeline, grace_seconds=grace_seconds(settings))
     application = create_app(settings, database_url=database_url)
     config = uvicorn.Config(
         application,

@@ -39,7 +39,7 @@ class Child:
         self._restarts = Restarts()
         self._process: subprocess.Popen[bytes] | None = None
         self._start_at: float | None = None  # while waiting to be started again
-        self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
+        self.last_words: deque[str] = deque(maxlen=LAST_WORDS)  # the end of its output
         self._reader: threading.Thread | None = None
 
     @property
@@ -49,7 +49,7 @@ class Child:
 
     def start(self) -> None:
         """Start the process."""
-        self._last_words.clear()
+        self.last_words.clear()
         self._process = subprocess.Popen(
             self.program.command,
             env=dict(self.program.environment),
@@ -107,7 +107,7 @@ class Child:
         how = _how_it_ended(process.returncode)
         delay = self._restarts.delay_after(now)
         if delay is None:
-            words = "\n".join(f"  {line}" for line in self._last_words) or "  (nothing)"
+            words = "\n".join(f"  {line}" for line in self.last_words) or "  (nothing)"
             raise GivenUp(
                 f"{self.program.name} ended {DEATHS} times within {WITHIN_SECONDS:.0f} seconds, "
                 f"at last {how}. Its last output:\n{words}"
@@ -126,7 +126,7 @@ class Child:
             return
         with process.stdout:
             for line in process.stdout:
-                self._last_words.append(line.decode(errors="replace").rstrip())
+                self.last_words.append(line.decode(errors="replace").rstrip())
                 # Read on whatever becomes of our own output: a full pipe would stop the child.
                 with contextlib.suppress(OSError):
                     sys.stderr.buffer.write(line)

@@ -9,8 +9,9 @@ from app.config import Settings
 from app.supervision.children import Program
 from app.supervision.lifeline import Lifeline
 
-WORKER_GRACE_SECONDS = 20.0  # a last checkpoint, and handing the job back
-CLOSING_SECONDS = 7.0  # of an api process, beyond draining
+# Beyond draining: an api process's last commit, a worker's last checkpoint. Both end by themselves
+# before that.
+CLOSING_SECONDS = 10.0
 
 
 def child_environment(settings: Settings, database_url: str) -> dict[str, str]:
@@ -30,6 +31,11 @@ def child_environment(settings: Settings, database_url: str) -> dict[str, str]:
     return {**os.environ, **decided}
 
 
+def grace_seconds(settings: Settings) -> float:
+    """How long a process that was asked to end may take before it is killed."""
+    return settings.drain_seconds + CLOSING_SECONDS
+
+
 def api_program(
     settings: Settings,
     number: int,
@@ -45,7 +51,7 @@ def api_program(
         command=_ourselves("api", "--listener", str(inherited[0]), "--lifeline", str(inherited[1])),
         environment=environment,
         inherited=inherited,
-        grace_seconds=settings.drain_seconds + CLOSING_SECONDS,
+        grace_seconds=grace_seconds(settings),
     )
 
 
@@ -58,7 +64,7 @@ def worker_program(
         command=_ourselves("worker", "--lifeline", str(lifeline.reading_end)),
         environment=environment,
         inherited=(lifeline.reading_end,),
-        grace_seconds=WORKER_GRACE_SECONDS,
+        grace_seconds=grace_seconds(settings),
     )
 
 

@@ -1,7 +1,9 @@
 """`stepahead worker`."""
 
+from app.jobs.trainer import TrainerUnavailable
 from app.supervision.lifeline import end_with
-from app.supervision.programs import WORKER_GRACE_SECONDS
+from app.supervision.programs import grace_seconds
+from app.terminal.problems import Told
 from app.terminal.settings import read_settings, required_database_url, told_plainly
 from app.worker import run_worker
 
@@ -11,6 +13,9 @@ def run_worker_command(*, lifeline: int | None) -> None:
     settings = read_settings({})
     url = required_database_url(settings, "worker")
     if lifeline is not None:
-        end_with(lifeline, grace_seconds=WORKER_GRACE_SECONDS)
+        end_with(lifeline, grace_seconds=grace_seconds(settings))
     with told_plainly(settings):
-        run_worker(settings, url)
+        try:
+            run_worker(settings, url)
+        except TrainerUnavailable as error:
+            raise Told(str(error)) from error

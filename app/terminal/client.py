@@ -1,0 +1,149 @@
+"""A running service, as the commands talk to it."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import IO, Any, Self
+
+import httpx
+
+from app.config import LOOPBACK_HOSTS
+from app.terminal.problems import Refused, Told
+
+# Connecting is quick or fails; an upload is answered once the file has been read.
+TIMEOUT = httpx.Timeout(600.0, connect=5.0)
+PAGE = 100
+
+Json = dict[str, Any]
+
+
+class Service:
+    """The service at a URL.
+
+    Every method raises `Refused` when it answers with a problem, and `Told` when nothing answers.
+
+    Args:
+        url: where it answers.
+        key: sent as Bearer; left out, STEPAHEAD_API_KEY.
+        transport: for tests.
+    """
+
+    def __init__(
+        self, url: str, *, key: str | None = None, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.url = url.rstrip("/")
+        key = key or os.environ.get("STEPAHEAD_API_KEY")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        try:
+            self._client = httpx.Client(
+                base_url=self.url,
+                headers=headers,
+                timeout=TIMEOUT,
+                transport=transport,
+                trust_env=_trusts_environment(self.url),
+            )
+        except (httpx.InvalidURL, ValueError) as error:
+            raise Told(f"--url {url!r} is no URL: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def get(self, path: str, **parameters: str | int) -> Json:
+        """GET, decoded."""
+        return self._answer(self._client.build_request("GET", path, params=parameters))
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Json:
+        """POST of JSON, decoded."""
+        return self._answer(self._client.build_request("POST", path, json=body))
+
+    def post_form(
+        self, path: str, fields: Mapping[str, str], files: Mapping[str, tuple[str, IO[bytes]]]
+    ) -> Json:
+        """POST of a form with files, streamed, decoded."""
+        parts: dict[str, Any] = {name: (None, value) for name, value in fields.items()}
+        return self._answer(self._client.build_request("POST", path, files={**parts, **files}))
+
+    def items(self, path: str, *, limit: int, **parameters: str) -> list[Json]:
+        """The first `limit` items of a list, over as many pages as that takes."""
+        found: list[Json] = []
+        cursor: dict[str, str] = {}
+        while len(found) < limit:
+            page = self.get(path, limit=min(PAGE, limit - len(found)), **parameters, **cursor)
+            found += page["items"]
+            if page.get("next") is None:
+                break
+            cursor = {"cursor": page["next"]}
+        return found
+
+    def events(self, path: str) -> Iterator[Json]:
+        """The `data` of server-sent events, decoded, until the stream ends or breaks off."""
+        with _told_plainly(self.url), self._client.stream("GET", path) as response:
+            if response.is_error:
+                response.read()
+                raise _refused(response)
+            lines: list[str] = []
+            for line in response.iter_lines():
+                if line.startswith("data:"):
+                    lines.append(line.removeprefix("data:").removeprefix(" "))
+                elif not line and lines:
+                    yield json.loads("\n".join(lines))
+                    lines = []
+
+    def _answer(self, request: httpx.Request) -> Json:
+        with _told_plainly(self.url):
+            response = self._client.send(request)
+        if response.is_error:
+            raise _refused(response)
+        try:
+            answer: Json = response.json()
+        except ValueError:
+            raise _refused(response) from None
+        return answer
+
+
+class NotThere(Told):
+    """Nothing answers at the URL."""
+
+
+@contextmanager
+def _told_plainly(url: str) -> Iterator[None]:
+    """Turns what can happen to a connection into words."""
+    try:
+        yield
+    except httpx.UnsupportedProtocol as error:
+        raise Told(f"{url!r} is no URL: it starts with http:// or https://") from error
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        raise NotThere(
+            f"no service answers at {url}. Start one with `stepahead serve`, or say where it is "
+            "with --url or STEPAHEAD_URL."
+        ) from error
+    except httpx.TransportError as error:
+        raise NotThere(f"the connection to {url} broke off: {error}") from error
+
+
+def _trusts_environment(url: str) -> bool:
+    """A proxy that the environment names is not for a service on this machine."""
+    return httpx.URL(url).host not in LOOPBACK_HOSTS
+
+
+def _refused(response: httpx.Response) -> Told:
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = None
+    if isinstance(problem, dict) and "title" in problem:
+        return Refused(response.status_code, problem)
+    return Told(
+        f"{response.request.url} answers {response.status_code}, and not as Stepahead does. Is "
+        "--url right?"
+    )

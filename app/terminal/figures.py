@@ -1,0 +1,45 @@
+"""Figures as they are read, not as they are stored."""
+
+from datetime import UTC, datetime
+
+SIGNIFICANT_DIGITS = 6
+DIGITS_OF_A_DOUBLE = 15
+
+
+def number(value: float | None) -> str:
+    """Six significant digits, as many as a price has; thousands kept together."""
+    if value is None:
+        return "–"
+    digits = f"{value:.{SIGNIFICANT_DIGITS}g}"
+    return f"{value:.0f}" if "e+" in digits and abs(value) < 10**DIGITS_OF_A_DOUBLE else digits
+
+
+def percent(share: float) -> str:
+    """A probability in percent."""
+    return f"{100 * share:.1f} %"
+
+
+def skill_told(kind: str, skill: float | None) -> str:
+    """What a skill says, in words."""
+    simple = "repeating the last value" if kind == "series" else "the trigram"
+    if skill is None:
+        return f"not measured against {simple}"
+    if skill == 0:
+        return f"as good as {simple}"
+    return f"{percent(abs(skill))} {'better' if skill > 0 else 'worse'} than {simple}"
+
+
+def local_time(text: str | None) -> str:
+    """One of our own times in the viewer's zone, to the minute."""
+    if text is None:
+        return "–"
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds, or minutes and seconds."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"

@@ -1,0 +1,155 @@
+"""`stepahead predict`: what came before, from arguments or standard input, and what comes next."""
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.terminal.client import Json, Service
+from app.terminal.figures import number, percent, skill_told
+from app.terminal.problems import Told
+
+STANDARD_INPUT = "-"
+BETWEEN_NUMBERS = re.compile(r"[\s,;]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionOrder:
+    """What the user asked for."""
+
+    model: str
+    past: Sequence[str]  # arguments; empty or "-": standard input
+    horizon: int | None
+    steps: int
+    top_k: int
+    temperature: float
+    seed: int | None
+
+
+def run_predict(url: str, order: PredictionOrder, *, as_json: bool) -> None:
+    """Ask and show."""
+    given = read_past(order.past)
+    with Service(url) as service:
+        kind = service.get(f"/models/{order.model.partition('@')[0]}")["kind"]
+        answer = service.post("/predict", request_of(kind, order, given))
+    if as_json:
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        show_answer(Console(), answer)
+
+
+def read_past(past: Sequence[str]) -> str:
+    """The arguments as one text, or all of standard input.
+
+    Raises:
+        Told: there is nothing, and nobody would type it in.
+    """
+    if past and list(past) != [STANDARD_INPUT]:
+        return " ".join(past)
+    if not past and sys.stdin.isatty():
+        raise Told(
+            "what came before? Give numbers or a text after the model's name, or pipe them in: "
+            "stepahead predict google-stock 778.81 788.36 786.08"
+        )
+    return sys.stdin.read()
+
+
+def request_of(kind: str, order: PredictionOrder, given: str) -> Json:
+    """The body of `POST /predict`."""
+    if kind == "series":
+        horizon = {} if order.horizon is None else {"horizon": order.horizon}
+        return {"model": order.model, "history": numbers_of(given), **horizon}
+    return {
+        "model": order.model,
+        "text": given.removesuffix("\n"),
+        "steps": order.steps,
+        "top_k": order.top_k,
+        "temperature": order.temperature,
+        "seed": order.seed,
+    }
+
+
+def numbers_of(text: str) -> list[float]:
+    """Numbers between spaces, commas, semicolons or line ends.
+
+    Raises:
+        Told: something among them is none.
+    """
+    words = [word for word in BETWEEN_NUMBERS.split(text) if word]
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        wrong = next(word for word in words if not _is_number(word))
+        raise Told(
+            f"this model takes numbers, and {wrong!r} is none (the decimal sign is a point). Of "
+            "a CSV file take one column: cut -d, -f2 prices.csv | tail -n 60"
+        ) from None
+
+
+def show_answer(console: Console, answer: Json) -> None:
+    """An answer as a table, and what weakens it."""
+    if answer["kind"] == "series":
+        console.print(_series_table(answer))
+    else:
+        console.print(Text(answer["text"], style="bold"))
+        console.print(_text_table(answer))
+    console.print(
+        f"{answer['model']} version {answer['version']}, as measured "
+        f"{skill_told(answer['kind'], answer['skill'])}; logged as {answer['id']}",
+        style="dim",
+    )
+    for warning in answer["warnings"]:
+        console.print(Text.assemble(("Note: ", "yellow"), warning))
+
+
+def _series_table(answer: Json) -> Table:
+    steps: list[dict[str, Any]] = answer["predictions"]
+    timed = any(step.get("timestamp") for step in steps)
+    levels = [interval["level"] for interval in steps[0].get("intervals") or []]
+    table = Table("step", *(["time"] if timed else []))
+    table.add_column("forecast", justify="right", style="bold")
+    for level in levels:
+        table.add_column(f"{level} % of cases within", justify="right")
+    for step in steps:
+        bands = [
+            f"{number(band['low'])} – {number(band['high'])}" for band in step["intervals"] or []
+        ]
+        time = [step["timestamp"] or ""] if timed else []
+        table.add_row(str(step["step"]), *time, number(step["value"]), *bands)
+    return table
+
+
+def _text_table(answer: Json) -> Table:
+    table = Table("step", "token", "probability", "other candidates")
+    for step in answer["predictions"]:
+        others = [
+            f"{_visible(top['token'])} {percent(top['probability'])}"
+            for top in step["top"]
+            if top["token"] != step["token"]
+        ]
+        table.add_row(
+            str(step["step"]),
+            Text(_visible(step["token"]), style="bold"),
+            percent(step["probability"]),
+            Text(", ".join(others)),
+        )
+    return table
+
+
+def _visible(token: str) -> str:
+    """A blank or a line end is a token too."""
+    return token if token.strip() else repr(token)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
