@@ -1,0 +1,130 @@
+"""Finding the season of a series: after how many rows its pattern comes again."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+SHORTEST_PERIOD = 2
+# A pattern counts as a season once it was seen this often.
+FEWEST_CYCLES = 3
+# Older rows tell nothing more about the period, and cost time.
+MOST_ROWS = 30_000
+# Peaks of the autocorrelation that are looked at more closely.
+MOST_CANDIDATES = 12
+# A season must explain this share of the variance around the trend, and more where it was seen
+# only a few times: random walks show patterns too, which the next cycles do not keep. With these
+# figures 1 of 20 random walks of 40 rows is said to have a season, of 300 rows 1 of 200.
+LEAST_STRENGTH = 0.15
+STRENGTH_PER_CYCLE = 3.5
+STRONGEST_NEEDED = 0.85
+# For a period that was given, not searched for, chance had one try only: the threshold at which
+# series are usually differenced by season (Hyndman & Athanasopoulos, section 9.1).
+STRONGEST_NEEDED_IF_GIVEN = 0.64
+# Multiples of a period explain as much as the period itself, but for chance.
+ABOUT_AS_STRONG = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Season:
+    """A pattern that comes again."""
+
+    period: int  # rows
+    strength: float  # share of the variance around the trend that it explains, at most 1
+
+
+def detect_season(values: Floats, *, candidates: Collection[int] = ()) -> Season | None:
+    """The season of a series, or None if it shows none.
+
+    Periods that stand out in the autocorrelation of the series or of its changes are tried in a
+    classical decomposition (trend by a centred moving average over one period, season by the mean
+    of each place in the period); a season is the shortest period that explains about as much of the
+    variance around the trend as any other, if that is enough (the strength of Wang, Smith & Hyndman
+    2006, with variances corrected for the number of means).
+
+    Args:
+        values: (rows,), oldest first; gaps (NaN) are bridged.
+        candidates: periods to try in any case, 7 for daily rows for instance.
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    if len(known) < SHORTEST_PERIOD * FEWEST_CYCLES:
+        return None
+    # Scaled first: squares of huge or tiny values are not numbers any more.
+    size = np.abs(values[known]).max()
+    rows = np.arange(known[0], known[-1] + 1)[-MOST_ROWS:]
+    bridged = np.interp(rows, known, values[known] / (size or 1.0))  # (rows,)
+    longest = len(bridged) // FEWEST_CYCLES
+    periods = _peaks(_autocorrelation(_without_line(bridged), longest))
+    periods |= _peaks(_autocorrelation(np.diff(bridged), longest))
+    given = {p for p in candidates if SHORTEST_PERIOD <= p <= longest}
+    found = []
+    for period in sorted(periods | given):
+        strength = season_strength(bridged, period=period)
+        if strength >= _needed(len(bridged) / period, given=period in given):
+            found.append(Season(period=period, strength=strength))
+    if not found:
+        return None
+    strongest = max(season.strength for season in found)
+    return next(season for season in found if season.strength >= ABOUT_AS_STRONG * strongest)
+
+
+def _needed(cycles: float, *, given: bool) -> float:
+    most = STRONGEST_NEEDED_IF_GIVEN if given else STRONGEST_NEEDED
+    return min(max(LEAST_STRENGTH, STRENGTH_PER_CYCLE / cycles), most)
+
+
+def season_strength(values: Floats, *, period: int) -> float:
+    """The share of the variance around the trend that a season of this period explains.
+
+    Below 0 if it explains less than chance would; NaN if there is no variance or no two cycles.
+
+    Args:
+        values: (rows,) without gaps.
+        period: rows in a season.
+    """
+    margin = period // 2  # rows at either end that have no whole period around them
+    if len(values) < 2 * margin + 2 * period:
+        return float("nan")
+    sums = np.concatenate(([0.0], np.cumsum(values - values.mean())))
+    means = (sums[period:] - sums[:-period]) / period  # (rows - period + 1,)
+    # Of an even period the mean lies between two rows: the row is half way to the next.
+    trend = means if period % 2 else (means[1:] + means[:-1]) / 2  # (rows - 2 margin,)
+    around = values[margin : len(values) - margin] - values.mean() - trend  # (rows - 2 margin,)
+    place = np.arange(len(around)) % period
+    count = np.bincount(place, minlength=period)
+    season = np.bincount(place, weights=around, minlength=period) / count  # (period,)
+    remainder = around - season[place]
+    total = float(((around - around.mean()) ** 2).sum()) / (len(around) - 1)
+    left = float((remainder**2).sum()) / (len(around) - period)
+    # Rounding leaves some variance in a straight line.
+    rounding = (np.finfo(np.float64).eps * np.abs(values).max() * len(values)) ** 2
+    return 1 - left / total if total > rounding else float("nan")
+
+
+def _without_line(values: Floats) -> Floats:
+    time = np.arange(len(values)) - (len(values) - 1) / 2
+    slope = float(time @ values) / float(time @ time)
+    flat: Floats = values - values.mean() - slope * time
+    return flat
+
+
+def _autocorrelation(values: Floats, longest: int) -> Floats:
+    """The autocorrelation at lags 0 to longest + 1, (longest + 2,)."""
+    centered = values - values.mean()
+    length = 1 << (2 * len(centered)).bit_length()
+    spectrum = np.abs(np.fft.rfft(centered, length)) ** 2
+    covariance: Floats = np.fft.irfft(spectrum, length)[: longest + 2]
+    return covariance / covariance[0] if covariance[0] > 0 else np.zeros(longest + 2)
+
+
+def _peaks(correlation: Floats) -> set[int]:
+    """The lags of the highest local maxima above 0."""
+    inner = correlation[1:-1]
+    higher = (inner > correlation[:-2]) & (inner >= correlation[2:]) & (inner > 0)
+    lags = np.flatnonzero(higher) + 1
+    lags = lags[lags >= SHORTEST_PERIOD]
+    best = lags[np.argsort(-correlation[lags])][:MOST_CANDIDATES]
+    return {int(lag) for lag in best}

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.forecasting.season import detect_season, season_strength
+
+Floats = NDArray[np.float64]
+PATTERN = {period: np.random.default_rng(period).normal(size=period) for period in (4, 7, 12, 24)}
+
+
+def seasonal(period: int, *, rows: int, noise: float = 0.3, slope: float = 0.05) -> Floats:
+    generator = np.random.default_rng(1)
+    pattern = np.tile(PATTERN[period], rows // period + 1)[:rows]
+    return pattern + slope * np.arange(rows) + noise * generator.normal(size=rows)
+
+
+@pytest.mark.parametrize("period", PATTERN)
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
+def test_a_season_is_found_in_any_unit(period: int, unit: float) -> None:
+    season = detect_season(unit * seasonal(period, rows=12 * period))
+    assert season is not None
+    assert season.period == period
+    assert 0.5 < season.strength <= 1
+
+
+def test_gaps_are_bridged() -> None:
+    values = seasonal(12, rows=240)
+    values[np.random.default_rng(0).integers(0, 240, 10)] = np.nan
+    values[:5] = np.nan
+    season = detect_season(values)
+    assert season is not None
+    assert season.period == 12
+
+
+def test_random_walks_and_noise_have_no_season() -> None:
+    generator = np.random.default_rng(0)
+    found = [
+        detect_season(values)
+        for _ in range(50)
+        for values in (generator.normal(size=300), generator.normal(size=300).cumsum())
+    ]
+    assert sum(season is not None for season in found) <= 2
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.empty(0), np.ones(1), np.ones(100), np.arange(100.0), np.full(50, np.nan), np.zeros(100)],
+    ids=["empty", "one row", "constant", "line", "missing", "zeros"],
+)
+def test_what_has_no_pattern_has_no_season(values: Floats) -> None:
+    assert detect_season(values, candidates=(7,)) is None
+
+
+def test_a_period_may_be_given_where_few_cycles_would_not_show_it() -> None:
+    time = np.arange(4 * 365)
+    values = np.sin(2 * np.pi * time / 365) + 0.35 * np.random.default_rng(0).normal(size=len(time))
+    season = detect_season(values, candidates=(7, 365))
+    assert season is not None
+    assert season.period == 365
+
+
+def test_strength_is_the_share_of_the_variance_that_the_season_explains() -> None:
+    # A pattern of variance 4 and noise of variance 1 around a line: 4/5.
+    pattern = 2 * (PATTERN[12] - PATTERN[12].mean()) / PATTERN[12].std()
+    noise = np.random.default_rng(0).normal(size=12 * 400)
+    values = np.tile(pattern, 400) + noise + 0.01 * np.arange(len(noise))
+    assert season_strength(values, period=12) == pytest.approx(0.8, abs=0.02)
+    assert season_strength(noise, period=12) == pytest.approx(0.0, abs=0.02)
+    assert np.isnan(season_strength(values[:30], period=12))
+    assert np.isnan(season_strength(np.arange(100.0), period=12))
