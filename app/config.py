@@ -21,7 +21,9 @@ def shipped_dir(name: Literal["migrations", "models"]) -> Path:
 class Settings(BaseSettings):
     """What can be set from outside; every field is STEPAHEAD_ and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="STEPAHEAD_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="STEPAHEAD_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     database_url: Annotated[
         str | None, Field(description="PostgreSQL URL; unset: the embedded PostgreSQL")
