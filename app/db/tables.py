@@ -152,9 +152,9 @@ class Job(Base):
     start_from: Mapped[int | None]  # version of the same model
     attempt: Mapped[int] = mapped_column(server_default="0")  # fences stragglers
     deaths: Mapped[int] = mapped_column(server_default="0")  # trainers it has killed
-    cancel_requested_at: Mapped[datetime | None]
+    losses: Mapped[int] = mapped_column(server_default="0")  # workers lost since a checkpoint
     progress: Mapped[Json] = mapped_column(server_default="{}")
-    checkpoint: Mapped[Json | None]  # {"sha256": …, "size": …} in the object store
+    checkpoint: Mapped[Json | None]  # {"name": …, "sha256": …, "size": …} in the object store
     version: Mapped[int | None]
     error: Mapped[Json | None]  # a problem
     worker: Mapped[str | None]  # host:pid of the attempt

@@ -110,7 +110,7 @@ def upgrade() -> None:
         sa.Column("start_from", sa.Integer(), nullable=True),
         sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
         sa.Column("deaths", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("losses", sa.Integer(), server_default="0", nullable=False),
         sa.Column(
             "progress", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False
         ),

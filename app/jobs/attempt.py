@@ -1,0 +1,315 @@
+"""One attempt at a job: take it up, let the trainer work, register what comes of it.
+
+It runs in a thread of the worker. It ends in one of five ways: the job succeeds or fails; it goes
+back to the queue because the worker is to end or the trainer died; or the attempt finds itself
+superseded (the job was cancelled, or another worker has it) and drops everything.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.db.tables import Dataset, Job
+from app.errors import Internal, StepaheadError
+from app.jobs import queue
+from app.jobs.messages import Checkpoint, Failed, Finished, Progress, Stopped, TrainingRequest
+from app.jobs.progress import JobProgress
+from app.jobs.queue import Claim, Superseded
+from app.jobs.trainer import Trainer, TrainerDied
+from app.observability import logger as logger_of
+from app.recipes import RECIPE
+from app.registry import store as registry
+from app.registry.artifacts import ARTIFACT_FILES, read_artifact
+from app.registry.references import ModelReference
+from app.store import ObjectDamaged, ObjectMissing, ObjectStore, StoreUnavailable
+
+LISTEN_SECONDS = 0.1  # between looks at what the worker wants
+PULSE_SECONDS = 0.4  # between writes of progress, or looks at whether the claim still holds
+DATABASE_PATIENCE_SECONDS = 60.0
+STORE_PATIENCE_SECONDS = 600.0
+RETRY_SECONDS = 1.0
+
+Value = TypeVar("Value")
+logger = logger_of(__name__)
+
+
+class HandBack(Exception):
+    """The worker is to end: the job goes back to the queue."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What a worker's attempts work with."""
+
+    sessions: sessionmaker[Session]
+    store: ObjectStore
+    trainer: Trainer
+    folder: Path  # the worker's own; each attempt makes one inside
+    worker: str  # host:pid
+    leaving_seconds: float  # what a trainer has for a last checkpoint when the worker is to end
+
+
+@dataclass(kw_only=True)
+class Attempt:
+    """A taken-up job and everything needed to bring it to an end."""
+
+    means: Means
+    job: Job
+    is_leaving: Callable[[], bool]  # whether the worker is to end
+    claim: Claim = field(init=False)
+    progress: JobProgress = field(init=False)
+    _next_pulse: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self.claim = Claim(job_id=self.job.id, attempt=self.job.attempt)
+        self.progress = JobProgress(self.job.progress)
+
+    def run(self) -> None:
+        """Bring the attempt to one of its ends; the trainer is idle or gone afterwards.
+
+        Raises:
+            sqlalchemy.exc.OperationalError: the database was away for too long; the job is found
+                lost and rescued later.
+        """
+        try:
+            self._run()
+        except Superseded:
+            logger.info("attempt superseded")
+        finally:
+            self.means.trainer.drop_run()
+
+    def _run(self) -> None:
+        try:
+            self._train()
+        except TrainerDied as death:
+            self._bury(death.reason)
+        except HandBack:
+            self._hand_back()
+        except (Superseded, OperationalError, PoolTimeout):
+            raise
+        except StepaheadError as error:
+            self._fail(error.problem())
+        except Exception:
+            # The worker's boundary: one job's trouble must not become the next one's.
+            logger.exception("attempt failed")
+            self._fail(Internal("training failed for a reason of ours; see the log").problem())
+
+    def _train(self) -> None:
+        with _folder_in(self.means.folder) as folder:
+            request = self._request(folder)
+            self.means.trainer.begin(request)
+            ending = self._follow()
+            if isinstance(ending, Failed):
+                self._fail(ending.problem)
+            elif isinstance(ending, Finished):
+                self._register(request.output_dir)
+            else:
+                raise HandBack
+
+    # Before: files for the trainer.
+
+    def _request(self, folder: Path) -> TrainingRequest:
+        job, (dataset, test, base) = self.job, self._write(self._sources)
+        recipe = RECIPE.validate_python(job.recipe)
+        for name in ("output", "checkpoint", "start_from"):
+            (folder / name).mkdir()
+        self._fetch(dataset.content_sha256, folder / "dataset.npz")
+        if test is not None:
+            self._fetch(test.content_sha256, folder / "test.npz")
+        for name, stored in base.items():
+            self._fetch(stored["sha256"], folder / "start_from" / name)
+        self._fetch_checkpoint(folder / "checkpoint")
+        reference = ModelReference(name=job.model, alias=None, number=job.start_from)
+        return TrainingRequest(
+            model=job.model,
+            recipe=recipe,
+            dataset=folder / "dataset.npz",
+            dataset_id=str(dataset.id),
+            dataset_sha256=dataset.sha256,
+            target=job.target,
+            output_dir=folder / "output",
+            checkpoint_dir=folder / "checkpoint",
+            test=None if test is None else folder / "test.npz",
+            test_dataset_id=None if test is None else str(test.id),
+            start_from=folder / "start_from" if base else None,
+            start_from_name=str(reference) if base else None,
+        )
+
+    def _sources(self, session: Session) -> tuple[Dataset, Dataset | None, dict[str, Any]]:
+        job = self.job
+        dataset = session.get_one(Dataset, job.dataset_id)
+        test = None if job.test_dataset_id is None else session.get(Dataset, job.test_dataset_id)
+        base: dict[str, Any] = {}
+        if job.start_from is not None:
+            base = registry.get_version(session, job.model, job.start_from).files
+        return dataset, test, base
+
+    def _fetch(self, sha256: str, to: Path) -> None:
+        try:
+            self._with_store(lambda: self.means.store.fetch(sha256, to))
+        except (ObjectMissing, ObjectDamaged) as error:
+            logger.exception("a file of the job cannot be read")
+            raise Internal(
+                f"a stored file that the job needs ({sha256}) is missing or damaged in the object "
+                "store; upload the dataset again"
+            ) from error
+
+    def _fetch_checkpoint(self, folder: Path) -> None:
+        checkpoint = self.job.checkpoint
+        if checkpoint is None:
+            return
+        to = folder / checkpoint["name"]
+        try:
+            self._with_store(lambda: self.means.store.fetch(checkpoint["sha256"], to))
+        except (ObjectMissing, ObjectDamaged):
+            # Starting over gives the same weights, only later.
+            logger.warning("checkpoint cannot be read; the job starts over", exc_info=True)
+
+    # While the trainer works.
+
+    def _follow(self) -> Finished | Stopped | Failed:
+        trainer, leave_by = self.means.trainer, None
+        while True:
+            event = trainer.poll(LISTEN_SECONDS)
+            if isinstance(event, Finished | Stopped | Failed):
+                return event
+            if isinstance(event, Progress):
+                self.progress.report(event)
+            elif isinstance(event, Checkpoint):
+                self._keep_checkpoint(event.path)
+            self._pulse()
+            if leave_by is None and self.is_leaving():
+                trainer.stop(checkpoint=True)
+                leave_by = time.monotonic() + self.means.leaving_seconds
+            if leave_by is not None and time.monotonic() > leave_by:
+                trainer.close(patience_seconds=0)
+                return Stopped()
+
+    def _pulse(self) -> None:
+        """Write news, a few times a second, and find out whether the claim still holds."""
+        if time.monotonic() < self._next_pulse:
+            return
+        self._next_pulse = time.monotonic() + PULSE_SECONDS
+        try:
+            with self.means.sessions.begin() as session:
+                if self.progress.unsaved:
+                    queue.write_progress(session, self.claim, self.progress.as_json())
+                else:
+                    queue.check_claim(session, self.claim)
+        except (OperationalError, PoolTimeout):
+            # The network learns on; whether the claim held is seen when the database is back.
+            logger.warning("progress not written: the database cannot be reached")
+        else:
+            self.progress.unsaved = False
+
+    def _keep_checkpoint(self, path: Path) -> None:
+        try:
+            stored = self.means.store.put_file(path)
+        except StoreUnavailable:
+            logger.warning("checkpoint not stored: the object store cannot be reached")
+            return
+        finally:
+            path.unlink(missing_ok=True)
+        checkpoint = {"name": path.name, "sha256": stored.sha256, "size": stored.size}
+        progress = self.progress.as_json()
+        self._write(
+            lambda session: queue.write_checkpoint(session, self.claim, checkpoint, progress)
+        )
+
+    # After.
+
+    def _register(self, folder: Path) -> None:
+        manifest, scorecard = read_artifact(folder)
+        files = {
+            name: self._with_store(partial(self.means.store.put_file, folder / name))
+            for name in ARTIFACT_FILES
+            if (folder / name).is_file()
+        }
+        job = self.job
+
+        def register(session: Session) -> int:
+            queue.succeed(session, self.claim, self.progress.as_json())
+            version = registry.register(
+                session,
+                model=job.model,
+                kind=manifest.kind,
+                manifest=manifest,
+                scorecard=scorecard,
+                files=files,
+                dataset_id=job.dataset_id,
+                job_id=job.id,
+            )
+            queue.set_version(session, self.claim, version.number)
+            return version.number
+
+        logger.info("job succeeded", version=self._write(register))
+
+    def _bury(self, reason: str) -> None:
+        logger.warning("trainer died", reason=reason)
+        if self.is_leaving():  # a machine that goes down takes trainers with it
+            self._hand_back()
+            return
+        status = self._write(lambda session: queue.bury_trainer(session, self.claim, reason))
+        logger.info("trainer's death counted", status=status)
+
+    def _hand_back(self) -> None:
+        self._write(lambda session: queue.hand_back(session, self.claim))
+        logger.info("job handed back")
+
+    def _fail(self, problem: dict[str, Any]) -> None:
+        logger.warning("job failed", problem=problem)
+        self._write(lambda session: queue.fail(session, self.claim, problem))
+
+    # Patience with what is away for a moment.
+
+    def _write(self, work: Callable[[Session], Value]) -> Value:
+        """Do a transaction, again and again while the database is away.
+
+        Safe to repeat even where the answer to a commit was lost: the claim, which the first time
+        has then ended or given away, refuses the second.
+        """
+        start = time.monotonic()
+        while True:
+            try:
+                with self.means.sessions.begin() as session:
+                    return work(session)
+            except (OperationalError, PoolTimeout) as error:
+                leaving = self.is_leaving()
+                patience = self.means.leaving_seconds if leaving else DATABASE_PATIENCE_SECONDS
+                if time.monotonic() > start + patience:
+                    raise
+                logger.warning("waiting for the database", reason=type(error).__name__)
+                time.sleep(RETRY_SECONDS)
+
+    def _with_store(self, work: Callable[[], Value]) -> Value:
+        deadline = time.monotonic() + STORE_PATIENCE_SECONDS
+        while True:
+            try:
+                return work()
+            except StoreUnavailable:
+                if self.is_leaving():
+                    raise HandBack from None
+                if time.monotonic() > deadline:
+                    raise
+                logger.warning("waiting for the object store", exc_info=True)
+                self._pulse()
+                time.sleep(RETRY_SECONDS)
+
+
+@contextmanager
+def _folder_in(parent: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

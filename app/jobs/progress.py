@@ -1,0 +1,56 @@
+"""How far a job is, as its row keeps it: the last report, and the curve of its epochs."""
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from app.jobs.messages import Progress
+
+CURVE_POINTS = 200  # per stage; the row is rewritten a few times a second, so it stays small
+
+
+class JobProgress:
+    """The progress of one job, continued where an earlier attempt left it.
+
+    Args:
+        saved: what the job's row holds; {} for a job that has not begun.
+    """
+
+    def __init__(self, saved: dict[str, Any]) -> None:
+        self._curve: list[dict[str, Any]] = list(saved.get("curve", []))
+        self._last = {key: value for key, value in saved.items() if key != "curve"}
+        self.unsaved = False  # whether there is news that the row does not have
+
+    def report(self, progress: Progress) -> None:
+        """Take up what the trainer says."""
+        self._last = {
+            key: _finite(value) if isinstance(value, float) else value
+            for key, value in asdict(progress).items()
+        }
+        self.unsaved = True
+        if progress.epoch is not None and progress.loss is not None:
+            self._add_point(progress)
+
+    def as_json(self) -> dict[str, Any]:
+        """The row's `progress`."""
+        return {**self._last, "curve": self._curve}
+
+    def _add_point(self, progress: Progress) -> None:
+        epoch, stride = progress.epoch or 0, math.ceil((progress.epochs or 0) / CURVE_POINTS)
+        if stride > 1 and epoch % stride != 0 and epoch != progress.epochs:
+            return
+        # A run that goes on from a checkpoint repeats the epochs after it.
+        kept = [
+            point
+            for point in self._curve
+            if point["stage"] != progress.stage or point["epoch"] < epoch
+        ]
+        self._curve = [
+            *kept,
+            {key: self._last[key] for key in ("stage", "epoch", "loss", "validation_loss")},
+        ]
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no NaN: a loss that has run away is unknown."""
+    return value if math.isfinite(value) else None

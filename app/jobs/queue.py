@@ -1,0 +1,385 @@
+"""The jobs table and the queue behind it: every query about jobs is here.
+
+A job's row and its place in Procrastinate's queue are written in one transaction. Each attempt at a
+job has a queue row of its own (`jobs.queue_id`): Procrastinate finishes a queue row without asking
+whose it is, so a straggler that wakes up may close its own old row and nothing else. The attempt
+number fences everything an attempt writes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from procrastinate import App, SyncPsycopgConnector
+from sqlalchemy import CursorResult, func, null, select, text, update
+from sqlalchemy.orm import Session
+
+from app.db.ids import new_id
+from app.db.tables import Job
+from app.errors import Conflict, Internal, NotFound
+from app.jobs.states import FINAL, UNFINISHED, JobStatus, sources
+from app.recipes import SeriesRecipe, TextRecipe
+
+QUEUE = "training"
+TASK = "train"
+STALLED_AFTER = timedelta(seconds=10)
+CONTINUED_FIRST = 1  # priority: a job that was begun goes before those that were not
+
+MAX_DEATHS = 3  # trainers a job may kill
+MAX_LOSSES = 10  # workers it may lose without a checkpoint in between
+
+# Never opened: it only writes on the connections it is handed.
+_app = App(connector=SyncPsycopgConnector())
+
+
+class Superseded(Exception):
+    """This attempt may not write any more: the job was cancelled, or another has taken it up."""
+
+
+class TrainerKilled(Internal):
+    """The job's network brought its trainer down, again and again."""
+
+    title, slug = "Training failed", "trainer-killed"
+
+
+class WorkersLost(Internal):
+    """No worker lived long enough to bring the job forward."""
+
+    title, slug = "Training failed", "workers-lost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to write to a job, as long as it is not superseded."""
+
+    job_id: UUID
+    attempt: int
+
+
+def enqueue(
+    session: Session,
+    *,
+    model: str,
+    kind: str,
+    dataset_id: UUID,
+    recipe: SeriesRecipe | TextRecipe,
+    test_dataset_id: UUID | None = None,
+    target: str | None = None,
+    start_from: int | None = None,
+) -> Job:
+    """Record a job and queue it, in the session's own transaction."""
+    job = Job(
+        id=new_id(),
+        model=model,
+        kind=kind,
+        status=JobStatus.QUEUED,
+        dataset_id=dataset_id,
+        test_dataset_id=test_dataset_id,
+        target=target,
+        recipe=recipe.model_dump(mode="json"),
+        start_from=start_from,
+    )
+    session.add(job)
+    session.flush()
+    job.queue_id = _place_in_queue(session, job.id, priority=0)
+    session.flush()
+    session.refresh(job)
+    return job
+
+
+def get_job(session: Session, job_id: UUID) -> Job:
+    """One job.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFound(f"there is no job {job_id}")
+    return job
+
+
+def list_jobs(
+    session: Session,
+    *,
+    model: str | None = None,
+    status: JobStatus | None = None,
+    before: UUID | None = None,
+    limit: int,
+) -> Sequence[Job]:
+    """Jobs, newest first; `before` is the last id of the page before."""
+    statement = select(Job).order_by(Job.id.desc()).limit(limit)
+    if model is not None:
+        statement = statement.where(Job.model == model)
+    if status is not None:
+        statement = statement.where(Job.status == status)
+    if before is not None:
+        statement = statement.where(Job.id < before)
+    return session.scalars(statement).all()
+
+
+def jobs_of(session: Session, job_ids: Sequence[UUID]) -> Sequence[Job]:
+    """The jobs of these ids, in no order; unknown ids are left out."""
+    return session.scalars(select(Job).where(Job.id.in_(job_ids))).all()
+
+
+def count_by_status(session: Session) -> dict[JobStatus, int]:
+    """How many jobs there are in each state, 0 included."""
+    rows = session.execute(select(Job.status, func.count()).group_by(Job.status)).all()
+    counts = {JobStatus(status): count for status, count in rows}
+    return {status: counts.get(status, 0) for status in JobStatus}
+
+
+def cancel(session: Session, job_id: UUID) -> Job:
+    """Cancel a job at once; its worker, if it has one, finds its claim superseded and stops.
+
+    Raises:
+        NotFound: there is no such job.
+        Conflict: it has ended already.
+    """
+    job = session.get(Job, job_id, with_for_update=True)
+    if job is None:
+        raise NotFound(f"there is no job {job_id}")
+    if job.status in FINAL:
+        raise Conflict(f"job {job_id} has {_ended(job)} and cannot be cancelled")
+    job.status = JobStatus.CANCELLED
+    job.checkpoint = null()
+    job.finished_at = job.updated_at = func.now()
+    session.execute(
+        text("SELECT procrastinate_cancel_job_v1(:queue_id, false, true)"),
+        {"queue_id": job.queue_id},
+    )
+    session.flush()
+    session.refresh(job)
+    return job
+
+
+def seconds_without_worker(session: Session) -> float | None:
+    """How long ago a worker last gave a sign of life; None if none is known at all."""
+    statement = text(
+        "SELECT extract(epoch FROM now() - max(last_heartbeat)) FROM procrastinate_workers"
+    )
+    seconds = session.scalar(statement)
+    return None if seconds is None else float(seconds)
+
+
+# What a worker does with a job, under its claim.
+
+
+def take_up(session: Session, job_id: UUID, *, queue_id: int, worker: str) -> Job | None:
+    """Begin the next attempt; None if the job is not waiting under this place in the queue."""
+    statement = (
+        update(Job)
+        .where(
+            Job.id == job_id,
+            Job.queue_id == queue_id,
+            Job.status.in_(sources(JobStatus.RUNNING)),
+        )
+        .values(
+            status=JobStatus.RUNNING,
+            attempt=Job.attempt + 1,
+            worker=worker,
+            started_at=func.coalesce(Job.started_at, func.now()),
+            updated_at=func.now(),
+        )
+        .returning(Job)
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def check_claim(session: Session, claim: Claim) -> None:
+    """See whether the claim still holds.
+
+    Raises:
+        Superseded: it does not.
+    """
+    statement = select(Job.id).where(
+        Job.id == claim.job_id, Job.attempt == claim.attempt, Job.status == JobStatus.RUNNING
+    )
+    if session.scalar(statement) is None:
+        raise Superseded
+
+
+def write_progress(session: Session, claim: Claim, progress: dict[str, Any]) -> None:
+    """Keep how far the job is.
+
+    Raises:
+        Superseded: the claim does not hold any more.
+    """
+    _write(session, claim, progress=progress)
+
+
+def write_checkpoint(
+    session: Session, claim: Claim, checkpoint: dict[str, Any], progress: dict[str, Any]
+) -> None:
+    """Make a stored checkpoint the one to go on from; the one before is swept later.
+
+    Args:
+        session: of a transaction of its own.
+        claim: of the attempt that made it.
+        checkpoint: name, sha256 and size of the stored file.
+        progress: up to the checkpoint, so that the curve has no holes when the run goes on.
+
+    Raises:
+        Superseded: the claim does not hold any more.
+    """
+    _write(session, claim, checkpoint=checkpoint, progress=progress, losses=0)
+
+
+def succeed(session: Session, claim: Claim, progress: dict[str, Any]) -> None:
+    """End the job well; its version is set in the same transaction by `set_version`.
+
+    Raises:
+        Superseded: the claim does not hold any more.
+    """
+    _end(session, claim, JobStatus.SUCCEEDED, progress=progress)
+
+
+def set_version(session: Session, claim: Claim, version: int) -> None:
+    """Say which version the job became."""
+    session.execute(update(Job).where(Job.id == claim.job_id).values(version=version))
+
+
+def fail(session: Session, claim: Claim, problem: dict[str, Any]) -> None:
+    """End the job with its reason.
+
+    Raises:
+        Superseded: the claim does not hold any more.
+    """
+    _end(session, claim, JobStatus.FAILED, error=problem)
+
+
+def hand_back(session: Session, claim: Claim) -> None:
+    """Queue the job again, before those that were not begun.
+
+    Raises:
+        Superseded: the claim does not hold any more.
+    """
+    _write(session, claim, status=JobStatus.QUEUED, worker=None)
+    _queue_again(session, claim.job_id)
+
+
+def bury_trainer(session: Session, claim: Claim, reason: str) -> JobStatus:
+    """Count a trainer that died of the job: queue it again, or fail it at the third.
+
+    Raises:
+        Superseded: the claim does not hold any more.
+    """
+    _write(session, claim, deaths=Job.deaths + 1)
+    deaths = session.scalars(select(Job.deaths).where(Job.id == claim.job_id)).one()
+    if deaths < MAX_DEATHS:
+        hand_back(session, claim)
+        return JobStatus.QUEUED
+    error = TrainerKilled(f"training ended its process {deaths} times; the last time {reason}")
+    fail(session, claim, error.problem())
+    return JobStatus.FAILED
+
+
+# Rescue: what every worker does now and then for jobs whose worker is gone.
+
+_LOST = """
+SELECT jobs.id
+  FROM jobs
+  LEFT JOIN procrastinate_jobs AS place ON place.id = jobs.queue_id
+  LEFT JOIN procrastinate_workers AS worker ON worker.id = place.worker_id
+ WHERE jobs.status IN ('queued', 'running')
+   AND (CAST(:job_id AS uuid) IS NULL OR jobs.id = :job_id)
+   AND (place.id IS NULL
+        OR place.status NOT IN ('todo', 'doing')
+        OR place.status = 'doing'
+           AND (worker.id IS NULL OR worker.last_heartbeat < now() - CAST(:stalled AS interval)))
+ ORDER BY jobs.id
+"""
+
+
+def lost_jobs(session: Session) -> Sequence[UUID]:
+    """Jobs that are neither waiting in the queue nor in the hands of a living worker."""
+    found = session.scalars(text(_LOST), {"job_id": None, "stalled": STALLED_AFTER})
+    return found.all()
+
+
+def rescue(session: Session, job_id: UUID) -> JobStatus | None:
+    """Queue a lost job again; None if it is not lost (any more) or another worker is at it.
+
+    A job that loses worker after worker without a checkpoint in between is failed in the end.
+    """
+    statement = select(Job).where(Job.id == job_id, Job.status.in_(UNFINISHED))
+    job = session.scalar(statement.with_for_update(skip_locked=True))
+    if job is None:
+        return None
+    # Looked at again under the lock: another worker may just have rescued it.
+    again = session.scalar(text(_LOST), {"job_id": job_id, "stalled": STALLED_AFTER})
+    if again is None:
+        return None
+    if job.status == JobStatus.QUEUED:
+        _queue_again(session, job_id)
+        return JobStatus.QUEUED
+    claim = Claim(job_id=job.id, attempt=job.attempt)
+    _write(session, claim, losses=Job.losses + 1)
+    session.refresh(job)
+    if job.losses >= MAX_LOSSES:
+        error = WorkersLost(
+            f"{job.losses} workers in a row were lost while they worked on this job; each time "
+            "the whole worker ended, as when its machine or container runs out of memory"
+        )
+        fail(session, claim, error.problem())
+        return JobStatus.FAILED
+    hand_back(session, claim)
+    return JobStatus.QUEUED
+
+
+def delete_forgotten_places(session: Session) -> int:
+    """Remove queue rows that lost their worker and stand for nothing any more."""
+    statement = text("""
+        DELETE FROM procrastinate_jobs AS place
+         WHERE place.status <> 'todo'
+           AND NOT EXISTS (SELECT FROM jobs WHERE jobs.queue_id = place.id
+                              AND jobs.status IN ('queued', 'running'))
+           AND NOT EXISTS (SELECT FROM procrastinate_workers AS worker
+                            WHERE worker.id = place.worker_id
+                              AND worker.last_heartbeat > now() - CAST(:stalled AS interval))
+        """)
+    result = session.execute(statement, {"stalled": STALLED_AFTER})
+    return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+def referenced_objects(session: Session) -> set[str]:
+    """Keys in the object store that unfinished jobs still need."""
+    checkpoint = Job.checkpoint["sha256"].astext
+    statement = select(checkpoint).where(Job.checkpoint.is_not(None), Job.status.in_(UNFINISHED))
+    return set(session.scalars(statement))
+
+
+def _place_in_queue(session: Session, job_id: UUID, *, priority: int) -> int:
+    raw = session.connection().connection.driver_connection
+    deferrer = _app.configure_task(TASK, queue=QUEUE, priority=priority, connection=raw)
+    return deferrer.defer(job_id=str(job_id))
+
+
+def _queue_again(session: Session, job_id: UUID) -> None:
+    place = _place_in_queue(session, job_id, priority=CONTINUED_FIRST)
+    session.execute(update(Job).where(Job.id == job_id).values(queue_id=place))
+
+
+def _write(session: Session, claim: Claim, **values: object) -> None:
+    statement = (
+        update(Job)
+        .where(
+            Job.id == claim.job_id, Job.attempt == claim.attempt, Job.status == JobStatus.RUNNING
+        )
+        .values(updated_at=func.now(), **values)
+        .returning(Job.id)
+    )
+    if session.scalar(statement) is None:
+        raise Superseded
+
+
+def _end(session: Session, claim: Claim, status: JobStatus, **values: object) -> None:
+    # Its last checkpoint is of no more use and is swept from the store.
+    _write(session, claim, status=status, finished_at=func.now(), checkpoint=null(), **values)
+
+
+def _ended(job: Job) -> str:
+    return "been cancelled" if job.status == JobStatus.CANCELLED else str(job.status)

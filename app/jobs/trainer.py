@@ -1,0 +1,219 @@
+"""The parent's side of the trainer child, which is where TensorFlow lives.
+
+One child is kept warm between jobs; see `app.jobs.messages` for what is said over the pipe.
+"""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+
+from app.jobs.messages import Event, Failed, Finished, Ready, Stop, Stopped, TrainingRequest
+from app.observability import logger as logger_of
+
+COMMAND = (sys.executable, "-m", "app.training.child")
+START_TRIES = 3  # a child that cannot start is the worker's trouble, not a job's
+STOP_SECONDS = 1.5  # what a child has to answer a Stop in, before it is replaced
+EXIT_SECONDS = 2.0
+
+logger = logger_of(__name__)
+
+
+class TrainerDied(Exception):
+    """The child ended in the middle of a run.
+
+    Args:
+        exit_code: of the process; negative: the signal that ended it.
+        was_ready: whether it had come as far as being ready for work.
+    """
+
+    def __init__(self, exit_code: int, *, was_ready: bool) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+        self.was_ready = was_ready
+
+    @property
+    def reason(self) -> str:
+        """How it ended, for a person."""
+        if self.exit_code >= 0:
+            return f"it ended by itself with exit code {self.exit_code}"
+        name = signal.Signals(-self.exit_code).name
+        if self.exit_code == -signal.SIGKILL:
+            return (
+                f"it was ended by {name}, most often because the machine ran out of memory: try "
+                "fewer units, a smaller window or a smaller batch_size"
+            )
+        return f"it was ended by {name}"
+
+
+class TrainerUnavailable(Exception):
+    """No child can be started here; the worker is of no use."""
+
+
+class Abandoned(Exception):
+    """Waiting for the child to be ready was given up because the worker is to end."""
+
+
+class Trainer:
+    """One trainer child and its replacements.
+
+    Who uses it holds `lock`: an attempt for its whole length, the worker's watch for a look.
+
+    Args:
+        command: how the child is started; `--fd N` is appended.
+    """
+
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        self.lock = threading.Lock()
+        self._command = tuple(command)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: Connection | None = None
+        self._is_ready = False
+        self._is_running = False  # whether a run was begun and has not ended
+        self._failed_starts = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id."""
+        return None if self._process is None else self._process.pid
+
+    def keep_warm(self) -> None:
+        """Start a child if there is none alive, and hear whether it is ready.
+
+        Raises:
+            TrainerUnavailable: child after child ended before it was ready.
+        """
+        if self._process is None:
+            self._start()
+            return
+        try:
+            self.poll(0)
+        except TrainerDied as death:
+            self._count_failed_start(death)
+            logger.warning("trainer lost while idle", reason=death.reason)
+            self._start()
+
+    def wait_ready(self, abandoned: Callable[[], bool]) -> None:
+        """Return when the child is warm; start it if need be.
+
+        Raises:
+            TrainerUnavailable: child after child ended before it was ready.
+            Abandoned: `abandoned` became true first.
+        """
+        while True:
+            self.keep_warm()
+            if self._is_ready:
+                return
+            if abandoned():
+                raise Abandoned
+            time.sleep(0.05)
+
+    def begin(self, request: TrainingRequest) -> None:
+        """Send the child to work.
+
+        Raises:
+            TrainerDied: there is no child any more.
+        """
+        self._send(request)
+        self._is_running = True
+
+    def poll(self, timeout_seconds: float) -> Event | None:
+        """The next thing the child says about its run; None if it is silent for that long.
+
+        Raises:
+            TrainerDied: the child ended.
+        """
+        if self._pipe is None:
+            raise self._bury()
+        try:
+            if not self._pipe.poll(timeout_seconds):
+                return None
+            event: Event = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise self._bury() from error
+        if isinstance(event, Ready):
+            self._is_ready = True
+            self._failed_starts = 0
+            logger.info("trainer ready", pid=self.pid, import_seconds=event.import_seconds)
+            return None
+        if isinstance(event, Finished | Stopped | Failed):
+            self._is_running = False
+        return event
+
+    def stop(self, *, checkpoint: bool) -> None:
+        """Ask the child to end its run.
+
+        Raises:
+            TrainerDied: there is no child any more.
+        """
+        self._send(Stop(checkpoint=checkpoint))
+
+    def drop_run(self) -> None:
+        """End the run, if there is one; a child that does not answer is killed."""
+        if not self._is_running:
+            return
+        try:
+            self.stop(checkpoint=False)
+            deadline = time.monotonic() + STOP_SECONDS
+            while self._is_running and (left := deadline - time.monotonic()) > 0:
+                self.poll(left)
+        except TrainerDied:
+            return
+        if self._is_running:
+            self.close(patience_seconds=0)
+
+    def close(self, *, patience_seconds: float = EXIT_SECONDS) -> None:
+        """End the child: its pipe closes, and if that is not enough it is killed."""
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        if self._process is None:
+            return
+        try:
+            self._process.wait(patience_seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+        self._is_ready = self._is_running = False
+
+    def _start(self) -> None:
+        ours, theirs = Pipe(duplex=True)
+        with theirs:
+            self._process = subprocess.Popen(
+                [*self._command, "--fd", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        self._pipe = ours
+        logger.info("trainer started", pid=self._process.pid)
+
+    def _send(self, message: TrainingRequest | Stop) -> None:
+        if self._pipe is None:
+            raise self._bury()
+        try:
+            self._pipe.send(message)
+        except OSError as error:
+            raise self._bury() from error
+
+    def _bury(self) -> TrainerDied:
+        """What there is to say of a child whose pipe has closed."""
+        process, was_ready = self._process, self._is_ready
+        self.close()
+        exit_code = 0 if process is None else process.returncode
+        return TrainerDied(exit_code, was_ready=was_ready)
+
+    def _count_failed_start(self, death: TrainerDied) -> None:
+        if death.was_ready:
+            return
+        self._failed_starts += 1
+        if self._failed_starts >= START_TRIES:
+            raise TrainerUnavailable(
+                f"the trainer ended {self._failed_starts} times before it was ready; the last "
+                f"time {death.reason}. Its own output above may say why; training needs "
+                "TensorFlow (the extra `train`)"
+            ) from death

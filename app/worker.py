@@ -1,0 +1,214 @@
+"""The worker process, from top to bottom: its means, its queues, its way out.
+
+Any number of them share the queue. Each trains one job at a time, in a thread that talks to a warm
+trainer child; beside that, each looks for jobs that lost their worker and takes its turn in upkeep.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from uuid import UUID
+
+import structlog
+from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
+from psycopg import OperationalError
+from sqlalchemy.orm import sessionmaker
+
+from app.config import Settings
+from app.db.engine import conninfo, make_engine
+from app.jobs import queue, trainer, upkeep
+from app.jobs.attempt import Attempt, Means
+from app.jobs.trainer import Abandoned, Trainer
+from app.jobs.workspace import workspace
+from app.observability import logger as logger_of
+from app.store import ObjectStore
+
+TRAINING_POLL_SECONDS = 0.5  # no LISTEN: it does not survive poolers
+UPKEEP = "upkeep"
+UPKEEP_POLL_SECONDS = 5.0
+HEARTBEAT_SECONDS = 2.0
+WATCH_SECONDS = 1.0
+RECONNECT_SECONDS = 2.0
+HOURLY = "17 * * * *"
+# Of the time to end in, what the trainer has for its last checkpoint; the rest is for storing it.
+CHECKPOINT_SHARE = 0.6
+CHECKPOINT_SECONDS = 8.0  # at most
+OVERTIME_SECONDS = 5.0
+
+logger = logger_of(__name__)
+
+
+def run_worker(
+    settings: Settings, database_url: str, *, trainer_command: Sequence[str] = trainer.COMMAND
+) -> None:
+    """Work until SIGTERM or SIGINT, then checkpoint, hand the job back and return.
+
+    Args:
+        settings: where the store is, where files may lie, how long ending may take.
+        database_url: a migrated database.
+        trainer_command: how the trainer child is started.
+
+    Raises:
+        TrainerUnavailable: no trainer child can be started here.
+    """
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)  # we say the same, with job ids
+    engine = make_engine(database_url)
+    with workspace(settings.resolved_data_dir / "work") as folder:
+        means = Means(
+            sessions=sessionmaker(engine, expire_on_commit=False),
+            store=ObjectStore.open(settings.resolved_store_url),
+            trainer=Trainer(trainer_command),
+            folder=folder,
+            worker=f"{socket.gethostname()}:{os.getpid()}",
+            leaving_seconds=min(settings.drain_seconds * CHECKPOINT_SHARE, CHECKPOINT_SECONDS),
+        )
+        try:
+            asyncio.run(Worker(settings, database_url, means).work())
+        finally:
+            means.trainer.close()
+            engine.dispose()
+
+
+class Worker:
+    """What goes on in the event loop; the work itself is done in threads."""
+
+    def __init__(self, settings: Settings, database_url: str, means: Means) -> None:
+        self._means = means
+        self._leaving = threading.Event()
+        self._deadline_seconds = settings.drain_seconds + OVERTIME_SECONDS
+        self._queue_app = self._make_queue_app(database_url)
+
+    async def work(self) -> None:
+        """Work until told to end, across losses of the database."""
+        working = asyncio.create_task(self._work_and_reconnect())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._leave, working)
+        await asyncio.wait([working])
+        if not working.cancelled():
+            working.result()
+        logger.info("worker ended")
+
+    def _leave(self, working: asyncio.Task[None]) -> None:
+        if self._leaving.is_set():
+            return
+        logger.info("worker is to end")
+        self._leaving.set()
+        # Whatever hangs must not hold up the end: a lost job is rescued, a hung worker is not.
+        overdue = threading.Timer(self._deadline_seconds, os._exit, [os.EX_TEMPFAIL])
+        overdue.daemon = True
+        overdue.start()
+        working.cancel()
+
+    async def _work_and_reconnect(self) -> None:
+        while True:
+            try:
+                await self._work_while_connected()
+            except* (ConnectorException, OperationalError) as lost:
+                logger.warning("database lost, reconnecting", reason=repr(lost.exceptions[0]))
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _work_while_connected(self) -> None:
+        async with self._queue_app.open_async(), asyncio.TaskGroup() as group:
+            group.create_task(self._serve(UPKEEP, UPKEEP_POLL_SECONDS))
+            group.create_task(self._every(WATCH_SECONDS, self._look_after_jobs))
+            group.create_task(self._every(WATCH_SECONDS, self._look_after_trainer))
+            # Not before the trainer is warm: another worker's may be.
+            await asyncio.to_thread(self._wait_for_trainer)
+            group.create_task(self._serve(queue.QUEUE, TRAINING_POLL_SECONDS))
+
+    async def _serve(self, queue_name: str, poll_seconds: float) -> None:
+        await self._queue_app.run_worker_async(
+            queues=[queue_name],
+            name=queue_name,
+            listen_notify=False,
+            fetch_job_polling_interval=poll_seconds,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=queue.STALLED_AFTER.total_seconds(),
+            shutdown_graceful_timeout=0,
+            delete_jobs="always",
+            install_signal_handlers=False,
+        )
+        # It ends by itself when a query of its own has failed.
+        raise ConnectorException
+
+    async def _every(self, seconds: float, look: Callable[[], None]) -> None:
+        while True:
+            await asyncio.to_thread(look)
+            await asyncio.sleep(seconds)
+
+    def _look_after_jobs(self) -> None:
+        upkeep.rescue_lost_jobs(self._means.sessions)
+
+    def _look_after_trainer(self) -> None:
+        child = self._means.trainer
+        if not child.lock.acquire(blocking=False):
+            return  # an attempt has it
+        try:
+            child.keep_warm()
+        finally:
+            child.lock.release()
+
+    def _wait_for_trainer(self) -> None:
+        try:
+            with self._means.trainer.lock:
+                self._means.trainer.wait_ready(self._leaving.is_set)
+        except Abandoned:
+            return
+
+    def _make_queue_app(self, database_url: str) -> App:
+        connector = PsycopgConnector(
+            conninfo=conninfo(database_url),
+            kwargs={"connect_timeout": 5, "application_name": "stepahead worker"},
+            min_size=1,
+            max_size=4,
+        )
+        app = App(connector=connector)
+        app.task(name=queue.TASK, queue=queue.QUEUE, pass_context=True)(self._train)
+        means = self._means
+        for name, chore in (
+            ("sweep_store", partial(upkeep.sweep_store, means.sessions, means.store)),
+            ("forget_places", partial(upkeep.forget_places, means.sessions)),
+        ):
+            task = app.task(name=name, queue=UPKEEP, queueing_lock=name)(_ignoring_time(chore))
+            app.periodic(cron=HOURLY)(task)
+        return app
+
+    def _train(self, context: JobContext, job_id: str) -> None:
+        """The queue's task; runs in a thread of its own."""
+        child, place = self._means.trainer, context.job.id
+        if place is None:
+            raise ValueError("a task from the queue has a place in it")
+        with structlog.contextvars.bound_contextvars(job=job_id), child.lock:
+            try:
+                child.wait_ready(context.should_abort)
+                self._attempt(UUID(job_id), place, context.should_abort)
+                # A new trainer warms up before this worker takes the next job: another may have
+                # a warm one.
+                child.wait_ready(context.should_abort)
+            except Abandoned:
+                return
+
+    def _attempt(self, job_id: UUID, place: int, is_leaving: Callable[[], bool]) -> None:
+        with self._means.sessions.begin() as session:
+            job = queue.take_up(session, job_id, queue_id=place, worker=self._means.worker)
+        if job is None:
+            logger.info("job not taken up: cancelled, or in other hands")
+            return
+        logger.info("job taken up", model=job.model, attempt=job.attempt)
+        Attempt(means=self._means, job=job, is_leaving=is_leaving).run()
+
+
+def _ignoring_time(chore: Callable[[], None]) -> Callable[..., None]:
+    """As a periodic task, which is told when it was due."""
+
+    def task(timestamp: int) -> None:  # noqa: ARG001 (named by Procrastinate)
+        chore()
+
+    return task

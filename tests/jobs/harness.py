@@ -1,0 +1,150 @@
+"""A database, a store and worker processes with fake trainers, for tests that kill things."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.config import PROJECT_DIR
+from app.db.ids import new_id
+from app.db.tables import Dataset, Job
+from app.jobs import queue
+from app.jobs.states import JobStatus
+from app.recipes import resolve_recipe
+from app.store import ObjectStore
+
+PATIENCE_SECONDS = 60.0  # generous: the machine may be busy with other tests
+
+Value = TypeVar("Value")
+
+
+def eventually(look: Callable[[], Value | None], *, within: float = PATIENCE_SECONDS) -> Value:
+    """The first true answer."""
+    deadline = time.monotonic() + within
+    while not (value := look()):
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.05)
+    return value
+
+
+class WorkerProcess:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.is_stopped = False
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def terminate(self) -> int:
+        self.process.terminate()
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+class Harness:
+    """What a test of the queue needs; `folder` becomes the data directory."""
+
+    def __init__(self, database_url: str, engine: Engine, folder: Path) -> None:
+        self.database_url = database_url
+        self.sessions = sessionmaker(engine, expire_on_commit=False)
+        self.folder = folder
+        self.store = ObjectStore.open(f"file://{folder / 'store'}")
+        self.log = folder / "trainer.log"
+        self.workers: list[WorkerProcess] = []
+
+    def start_worker(self, *, epoch_seconds: float = 0.05) -> WorkerProcess:
+        environment = {
+            **os.environ,
+            "STEPAHEAD_DATABASE_URL": self.database_url,
+            "STEPAHEAD_DATA_DIR": str(self.folder),
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "tests.jobs.fake_worker",
+            str(self.log),
+            str(epoch_seconds),
+        ]
+        output = (self.folder / f"worker{len(self.workers)}.log").open("wb")
+        with output:
+            process = subprocess.Popen(
+                command, cwd=PROJECT_DIR, env=environment, stdout=output, stderr=output
+            )
+        worker = WorkerProcess(process)
+        self.workers.append(worker)
+        return worker
+
+    def add_dataset(self, session: Session) -> Dataset:
+        content = self.store.put_bytes(new_id().bytes)
+        dataset = Dataset(
+            id=new_id(),
+            sha256=content.sha256,
+            read_options="{}",
+            content_sha256=content.sha256,
+            kind="series",
+            filename="prices.csv",
+            size_bytes=content.size,
+            report={},
+        )
+        session.add(dataset)
+        session.flush()
+        return dataset
+
+    def enqueue(self, model: str = "prices", *, epochs: int = 3) -> UUID:
+        with self.sessions.begin() as session:
+            job = queue.enqueue(
+                session,
+                model=model,
+                kind="series",
+                dataset_id=self.add_dataset(session).id,
+                recipe=resolve_recipe("series", {"preset": "chapter", "epochs": epochs}),
+            )
+            return job.id
+
+    def job(self, job_id: UUID) -> Job:
+        with self.sessions.begin() as session:
+            return queue.get_job(session, job_id)
+
+    def wait_for(self, job_id: UUID, status: JobStatus) -> Job:
+        def reached() -> Job | None:
+            job = self.job(job_id)
+            assert job.status in {status, JobStatus.QUEUED, JobStatus.RUNNING}, job.error
+            return job if job.status == status else None
+
+        return eventually(reached)
+
+    def wait_for_epoch(self, job_id: UUID, epoch: int) -> Job:
+        """Until the job has stored a checkpoint of an epoch that late."""
+
+        def trained() -> Job | None:
+            job = self.job(job_id)
+            stored = job.checkpoint is not None and int(job.checkpoint["name"][:6]) >= epoch
+            return job if stored else None
+
+        return eventually(trained)
+
+    def epochs(self, model: str = "prices") -> list[tuple[int, int]]:
+        """What trainers did for a model, in order: (pid, epoch)."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        fields = [line.split() for line in lines]
+        return [(int(pid), int(epoch)) for pid, name, epoch in fields if name == model]
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.send(signal.SIGCONT)
+            worker.kill()

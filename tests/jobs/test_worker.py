@@ -1,0 +1,185 @@
+"""Real worker processes with fake trainers: jobs end, and survive what is killed."""
+
+import os
+import signal
+
+from app.db.tables import Version
+from app.jobs import queue
+from app.jobs.states import JobStatus
+from tests.jobs.harness import Harness, eventually
+
+
+def test_a_queued_job_becomes_a_version(harness: Harness) -> None:
+    job_id = harness.enqueue(epochs=3)
+    worker = harness.start_worker()
+
+    job = harness.wait_for(job_id, JobStatus.SUCCEEDED)
+
+    assert job.version == 1
+    assert [epoch for _, epoch in harness.epochs()] == [1, 2, 3]
+    assert job.progress["epoch"] == 3
+    assert [point["epoch"] for point in job.progress["curve"]] == [1, 2, 3]
+    with harness.sessions.begin() as session:
+        version = session.get_one(Version, ("prices", 1))
+        assert version.job_id == job_id
+        assert harness.store.get(version.files["model.onnx"]["sha256"]) == b"onnx"
+    assert worker.terminate() == 0
+    assert [path.name for path in (harness.folder / "work").iterdir()] == ["lock"]
+
+
+def test_jobs_of_one_model_share_two_workers_and_each_gets_a_number(harness: Harness) -> None:
+    for _ in range(2):
+        harness.start_worker()
+    job_ids = [harness.enqueue(epochs=10) for _ in range(4)]
+
+    jobs = [harness.wait_for(job_id, JobStatus.SUCCEEDED) for job_id in job_ids]
+
+    assert sorted(job.version or 0 for job in jobs) == [1, 2, 3, 4]
+    assert {job.attempt for job in jobs} == {1}
+    assert len({job.worker for job in jobs}) == 2
+
+
+def test_a_job_goes_on_from_its_checkpoint_after_its_worker_was_killed(harness: Harness) -> None:
+    job_id = harness.enqueue(epochs=100)
+    first = harness.start_worker()
+    reached = harness.wait_for_epoch(job_id, 3)
+    harness.start_worker()
+    first.kill()
+
+    job = harness.wait_for(job_id, JobStatus.SUCCEEDED)
+
+    (first_pid, _), *_ = epochs = harness.epochs()
+    continued = [epoch for pid, epoch in epochs if pid != first_pid]
+    assert reached.checkpoint is not None
+    assert continued[0] > int(reached.checkpoint["name"][:6])
+    assert (job.attempt, job.deaths, job.losses, job.version) == (2, 0, 0, 1)
+
+
+def test_a_job_goes_on_from_its_checkpoint_after_its_trainer_was_killed(harness: Harness) -> None:
+    job_id = harness.enqueue(epochs=60)
+    harness.start_worker()
+    harness.wait_for_epoch(job_id, 3)
+    os.kill(harness.epochs()[0][0], signal.SIGKILL)
+
+    job = harness.wait_for(job_id, JobStatus.SUCCEEDED)
+
+    epochs = [epoch for _, epoch in harness.epochs()]
+    assert set(epochs) == set(range(1, 61))
+    assert len(epochs) < 66  # and none of them many times
+    assert (job.attempt, job.deaths) == (2, 1)
+    assert [point["epoch"] for point in job.progress["curve"]] == list(range(1, 61))
+
+
+def test_a_job_that_kills_its_trainer_three_times_fails_with_the_reason(harness: Harness) -> None:
+    deadly = harness.enqueue("deadly", epochs=5)
+    harmless = harness.enqueue(epochs=2)
+    harness.start_worker()
+
+    job = harness.wait_for(deadly, JobStatus.FAILED)
+
+    assert job.error is not None
+    assert "3 times" in job.error["detail"]
+    assert "SIGKILL" in job.error["detail"]
+    assert "memory" in job.error["detail"]
+    assert job.attempt == 3
+    harness.wait_for(harmless, JobStatus.SUCCEEDED)
+
+
+def test_a_job_fails_with_the_problem_that_the_trainer_names(harness: Harness) -> None:
+    job_id = harness.enqueue("refusing")
+    harness.start_worker()
+
+    job = harness.wait_for(job_id, JobStatus.FAILED)
+
+    assert job.error is not None
+    assert job.error["status"] == 422
+    assert job.error["detail"] == "the loss ran away"
+    assert job.finished_at is not None
+
+
+def test_a_cancelled_job_stops_and_leaves_the_trainer_warm(harness: Harness) -> None:
+    job_id = harness.enqueue(epochs=10_000)
+    harness.start_worker()
+    harness.wait_for_epoch(job_id, 2)
+
+    with harness.sessions.begin() as session:
+        queue.cancel(session, job_id)
+    following = harness.enqueue("following", epochs=2)
+    harness.wait_for(following, JobStatus.SUCCEEDED)
+
+    assert harness.job(job_id).status == JobStatus.CANCELLED
+    assert harness.job(job_id).checkpoint is None
+    assert harness.epochs("following")[0][0] == harness.epochs()[0][0]
+
+
+def test_a_trainer_that_does_not_hear_is_replaced_after_a_cancel(harness: Harness) -> None:
+    job_id = harness.enqueue("deaf", epochs=10_000)
+    harness.start_worker()
+    harness.wait_for_epoch(job_id, 2)
+
+    with harness.sessions.begin() as session:
+        queue.cancel(session, job_id)
+    following = harness.enqueue("following", epochs=2)
+    harness.wait_for(following, JobStatus.SUCCEEDED)
+
+    deaf = harness.epochs("deaf")[0][0]
+    assert harness.epochs("following")[0][0] != deaf
+    assert not is_alive(deaf)
+
+
+def test_a_cancelled_job_is_not_taken_up(harness: Harness) -> None:
+    cancelled, kept = harness.enqueue("cancelled"), harness.enqueue()
+    with harness.sessions.begin() as session:
+        queue.cancel(session, cancelled)
+    harness.start_worker()
+
+    harness.wait_for(kept, JobStatus.SUCCEEDED)
+
+    assert harness.job(cancelled).status == JobStatus.CANCELLED
+    assert harness.job(cancelled).attempt == 0
+    assert harness.epochs("cancelled") == []
+
+
+def test_a_worker_told_to_end_leaves_a_checkpoint_and_hands_its_job_back(harness: Harness) -> None:
+    job_id = harness.enqueue(epochs=50)
+    worker = harness.start_worker(epoch_seconds=0.2)
+    harness.wait_for_epoch(job_id, 3)
+
+    assert worker.terminate() == 0
+
+    job = harness.job(job_id)
+    assert job.status == JobStatus.QUEUED
+    assert job.checkpoint is not None
+    assert int(job.checkpoint["name"][:6]) == harness.epochs()[-1][1]
+    assert (job.attempt, job.deaths, job.losses) == (1, 0, 0)
+    harness.start_worker()
+    harness.wait_for(job_id, JobStatus.SUCCEEDED)
+    assert [epoch for _, epoch in harness.epochs()] == list(range(1, 51))
+
+
+def test_a_straggler_that_wakes_up_cannot_write(harness: Harness) -> None:
+    job_id = harness.enqueue(epochs=200)
+    straggler = harness.start_worker()
+    harness.wait_for_epoch(job_id, 3)
+    straggler.send(signal.SIGSTOP)
+    harness.start_worker()
+    eventually(lambda: harness.job(job_id).attempt == 2)
+
+    straggler.send(signal.SIGCONT)
+    eventually(lambda: "attempt superseded" in (harness.folder / "worker0.log").read_text())
+
+    job = harness.wait_for(job_id, JobStatus.SUCCEEDED)
+    assert (job.attempt, job.version) == (2, 1)
+    assert job.worker is not None
+    assert not job.worker.endswith(f":{straggler.pid}")
+    following = [harness.enqueue("following", epochs=20) for _ in range(2)]
+    workers = {harness.wait_for(each, JobStatus.SUCCEEDED).worker for each in following}
+    assert len(workers) == 2  # the straggler is of use again
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
