@@ -15,13 +15,17 @@ from app.db.embedded.cluster import (
     write_access_rules,
 )
 from app.db.embedded.durable import make_directory
-from app.db.embedded.errors import EmbeddedPostgresError, explained
+from app.db.embedded.errors import BinariesMissing, EmbeddedPostgresError, explained
 from app.db.embedded.format import check_format, write_format
 from app.db.embedded.leftovers import end_leftovers, forget_foreign_pid
 from app.db.embedded.lock import DirectoryLock
 from app.db.embedded.postmaster import Postmaster
 from app.db.embedded.site import Site, choose_site, find_site, open_slot, slot_of, write_record
-from app.db.embedded.socket_directory import close_socket_directory, open_socket_directory
+from app.db.embedded.socket_directory import (
+    PORT,
+    close_socket_directory,
+    open_socket_directory,
+)
 
 SLOTS = Path("/var/lib/stepahead")
 
@@ -149,7 +153,10 @@ class EmbeddedPostgres:
         postmaster.start()
         self._postmaster = postmaster
         self._url = URL.create(
-            "postgresql+psycopg", username=ROLE, database=DATABASE, query={"host": str(directory)}
+            "postgresql+psycopg",
+            username=ROLE,
+            database=DATABASE,
+            query={"host": str(directory), "port": str(PORT)},
         ).render_as_string(hide_password=False)
 
     def _reachable(self, found: Binaries, site: Site, data_dir: Path) -> Binaries:
@@ -160,8 +167,12 @@ class EmbeddedPostgres:
             open_slot(slot, data_dir, site.account)
         if found.usable_by(site.account):
             return found
-        if root:
-            open_slot(slot, data_dir, site.account)
+        if not root:
+            raise BinariesMissing(
+                f"the PostgreSQL programs in {found.bin_dir} do not all run for {site.account}. "
+                "Reinstall the package, or set STEPAHEAD_DATABASE_URL to one of your own."
+            )
+        open_slot(slot, data_dir, site.account)
         return reachable_copy(found, site.account, slot)
 
     def _lock(self, directory: Path) -> None:
