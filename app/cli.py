@@ -259,7 +259,7 @@ def sample(
 
       stepahead sample google > google.csv
     """
-    from app.terminal.listing import run_sample
+    from app.terminal.sampling import run_sample
 
     run_sample(name)
 

@@ -11,7 +11,7 @@ from app.config import Settings
 from app.db.engine import make_engine
 from app.db.migrate import upgrade
 from app.observability import empty_metrics_folder, logger
-from app.predictions.partitions import make_partitions
+from app.predictions.partitions import maintain_partitions
 from app.registry.shipped import import_shipped
 from app.store import ObjectStore
 from app.supervision.lifeline import Lifeline
@@ -97,8 +97,8 @@ def prepare(settings: Settings, database_url: str) -> None:
     try:
         upgrade(engine)
         store = ObjectStore.open(settings.resolved_store_url)
+        maintain_partitions(engine, settings)
         with Session(engine) as session, session.begin():
-            make_partitions(session)
             import_shipped(session, store)
     finally:
         engine.dispose()

@@ -1,0 +1,63 @@
+"""The preflight report in a few lines: what was understood, and what to look at."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from app.terminal.client import Json
+from app.terminal.figures import number
+
+ROWS_NAMED = 5
+
+
+def show_dataset(console: Console, dataset: Json) -> None:
+    """A dataset as it was understood."""
+    report: Json = dataset["report"]
+    for warning in report.get("warnings") or []:
+        console.print(Text.assemble(("Look: ", "bold yellow"), warning))
+    for label, told in understood(report):
+        console.print(Text.assemble((f"{label:>10}  ", "dim"), told))
+
+
+def understood(report: Json) -> Iterator[tuple[str, str]]:
+    """What there is to say, as label and sentence."""
+    if report.get("text"):
+        text = report["text"]
+        yield "text", f"{text['words']:,} words on {text['lines']:,} lines"
+        return
+    yield "rows", _rows_told(report)
+    if report.get("start"):
+        frequency = f", {report['frequency']}" if report.get("frequency") else ""
+        yield "time", f"{report['start']} to {report['end']}{frequency}"
+    date = report.get("date")
+    if date:
+        forms = ", ".join(form["format"] for form in date["formats"])
+        yield "dates", f"column {', '.join(date['columns'])}, written {forms}"
+    if report.get("series_count", 0) > 1:
+        yield "series", f"{report['series_count']} of them, by {report['series_column']}"
+    numbers = [column for column in report.get("columns", []) if column["used"]]
+    yield "columns", ", ".join(_column_told(column) for column in numbers)
+    if report.get("target"):
+        others = report.get("target_alternatives") or []
+        choice = f" (--target takes {', '.join(others)} too)" if others else ""
+        yield "target", f"{report['target']}, unless said otherwise{choice}"
+    for contradiction in report.get("contradictions") or []:
+        yield "doubt", contradiction["message"]
+
+
+def _rows_told(report: Json) -> str:
+    told = f"{report['rows_used']:,} used of {report['rows_in_file']:,}"
+    for left_out in report.get("rows_left_out") or []:
+        numbers = ", ".join(str(row) for row in left_out["numbers"][:ROWS_NAMED])
+        more = ", …" if left_out["rows"] > ROWS_NAMED else ""
+        told += f"; {left_out['rows']} left out: {left_out['reason']} (row {numbers}{more})"
+    if report.get("gap_count"):
+        told += f"; {report['gap_count']} missing in between"
+    return told
+
+
+def _column_told(column: Json) -> str:
+    if column["minimum"] is None:
+        return str(column["name"])
+    return f"{column['name']} ({number(column['minimum'])} to {number(column['maximum'])})"
