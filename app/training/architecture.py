@@ -1,0 +1,86 @@
+"""What a network looks like, and the names and shapes of its weights. No TensorFlow.
+
+`weights.safetensors` holds these names in Keras' layout and gate order, float32:
+
+| name | shape | |
+| --- | --- | --- |
+| `embedding` | (vocabulary, size) | only for text with a trained embedding |
+| `layerI.kernel` | (inputs, gates * units) | what comes in; I counts from 0, from the input up |
+| `layerI.recurrent` | (units, gates * units) | what the layer remembers |
+| `layerI.bias` | (gates * units,) | for GRU (2, gates * units): input's bias, then recurrent's |
+| `output.kernel` | (units, outputs) | |
+| `output.bias` | (outputs,) | |
+
+Gates stand side by side on the last axis: LSTM input, forget, candidate, output; GRU update, reset,
+candidate (with `reset_after`: the reset gate multiplies the recurrent product, its bias included);
+RNN the candidate alone. One-hot text reads row `id` of `layer0.kernel`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.recipes import Activation, Cell, Recipe
+
+Weights = Mapping[str, npt.NDArray[np.float32]]
+
+GATES: Mapping[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}
+STATES: Mapping[Cell, tuple[str, ...]] = {"lstm": ("h", "c"), "gru": ("h",), "rnn": ("h",)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """The form of a network; equal forms share one compiled program."""
+
+    cell: Cell
+    activation: Activation
+    layers: tuple[int, ...]  # units of each, from the input up
+    inputs: int  # input columns, or for text the size of the vocabulary
+    outputs: int  # horizon, or for text the size of the vocabulary
+    tokens: bool  # the input is token ids, the output a distribution over them
+    embedding: int | None = None  # size of a trained embedding; None: one-hot
+    zero_output: bool = False  # the output layer starts at zero: untrained, it adds nothing
+
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every weight by name, in the order in which Keras lists them."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        width = self.inputs
+        if self.embedding is not None:
+            shapes["embedding"] = (self.inputs, self.embedding)
+            width = self.embedding
+        gates = GATES[self.cell]
+        for index, units in enumerate(self.layers):
+            columns = gates * units
+            shapes[f"layer{index}.kernel"] = (width, columns)
+            shapes[f"layer{index}.recurrent"] = (units, columns)
+            shapes[f"layer{index}.bias"] = (2, columns) if self.cell == "gru" else (columns,)
+            width = units
+        shapes["output.kernel"] = (width, self.outputs)
+        shapes["output.bias"] = (self.outputs,)
+        return shapes
+
+    def states(self) -> tuple[tuple[str, int], ...]:
+        """Name and units of every recurrent state, as a stream carries them."""
+        return tuple(
+            (f"layer{index}.{name}", units)
+            for index, units in enumerate(self.layers)
+            for name in STATES[self.cell]
+        )
+
+
+def architecture_of(
+    recipe: Recipe, *, inputs: int, outputs: int, embedding: int | None = None, anchored: bool
+) -> Architecture:
+    """The form that a recipe gives a network with so many inputs and outputs."""
+    return Architecture(
+        cell=recipe.cell,
+        activation=recipe.activation,
+        layers=recipe.layers,
+        inputs=inputs,
+        outputs=outputs,
+        tokens=recipe.model_dump()["kind"] == "text",
+        embedding=embedding,
+        zero_output=anchored,
+    )

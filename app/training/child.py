@@ -1,0 +1,133 @@
+"""The trainer child of a worker: one warm process, run after run, until its pipe closes.
+
+Started as `python -m app.training.child --fd N`; what it says and hears is in `app.jobs.messages`.
+A run that cannot succeed ends in `Failed`; anything unforeseen ends the process with a traceback,
+and the worker decides whether to try again.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import tensorflow as tf
+
+from app.errors import StepaheadError, Unprocessable
+from app.jobs.messages import (
+    Checkpoint,
+    Event,
+    Failed,
+    Finished,
+    Progress,
+    Ready,
+    Stop,
+    Stopped,
+    TrainingRequest,
+)
+from app.training import IMPORT_STARTED
+from app.training.control import StopRequestedError
+from app.training.run import run_training
+
+PROGRESS_SECONDS = 0.2  # between two reports of the same stage
+OUT_OF_MEMORY = (
+    "the run does not fit into the worker's memory: fewer units, a smaller window or batch_size, "
+    "or fewer rows are needed"
+)
+
+
+class PipeControl:
+    """The worker at the other end of a pipe; implements `control.Control`."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._stage: str | None = None
+        self._unsent: Progress | None = None  # newest of the stage, held back
+        self._last_sent = 0.0
+
+    def progress(self, progress: Progress) -> None:
+        """Sends the first and last report of a stage, and those between not too often."""
+        now = time.monotonic()
+        if progress.stage != self._stage:
+            self.flush()
+            self._stage = progress.stage
+        elif now - self._last_sent < PROGRESS_SECONDS:
+            self._unsent = progress
+            return
+        self._send(progress)
+
+    def flush(self) -> None:
+        """Sends the report that was held back."""
+        if self._unsent is not None:
+            self._send(self._unsent)
+
+    def checkpoint(self, path: Path) -> None:
+        """Hands a checkpoint over."""
+        self._pipe.send(Checkpoint(path=path))
+
+    def check(self) -> None:
+        """Looks whether the worker wants the run to end.
+
+        Raises:
+            StopRequestedError: it does.
+            EOFError: the worker is gone.
+        """
+        while self._pipe.poll():
+            message = self._pipe.recv()
+            if isinstance(message, Stop):
+                raise StopRequestedError(checkpoint=message.checkpoint)
+
+    def _send(self, progress: Progress) -> None:
+        self._unsent = None
+        self._last_sent = time.monotonic()
+        self._pipe.send(progress)
+
+
+def serve(pipe: Connection) -> None:
+    """Answers requests until the pipe closes.
+
+    Raises:
+        EOFError, BrokenPipeError: it closed.
+    """
+    pipe.send(Ready(import_seconds=round(time.monotonic() - IMPORT_STARTED, 3)))
+    while True:
+        message = pipe.recv()
+        if isinstance(message, TrainingRequest):  # a Stop here came too late for its run
+            control = PipeControl(pipe)
+            outcome = answer(message, control)
+            control.flush()
+            pipe.send(outcome)
+
+
+def answer(request: TrainingRequest, control: PipeControl) -> Event:
+    """Runs one request and says how it ended."""
+    try:
+        run_training(request, control)
+    except StopRequestedError:
+        return Stopped()
+    except StepaheadError as error:
+        return Failed(problem=error.problem())
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        return Failed(problem=Unprocessable(OUT_OF_MEMORY).problem())
+    return Finished()
+
+
+def main() -> None:
+    """Takes the pipe's file descriptor from the command line and serves it."""
+    parser = argparse.ArgumentParser(description="Trainer child of a Stepahead worker.")
+    parser.add_argument("--fd", type=int, required=True, help="file descriptor of the pipe")
+    arguments = parser.parse_args()
+    # Ctrl-C is the worker's business; it closes the pipe when it wants the child gone.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        serve(Connection(arguments.fd))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        # TensorFlow's threads take seconds to end in order; nothing here needs that.
+        sys.stderr.flush()
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,335 @@
+"""One fit: epochs over compiled calls, early stopping, and a state that can be put down.
+
+Between two compiled calls the caller is asked (`between`), which is where a run is stopped and
+checkpoints are written; the state is complete at that moment, in the middle of an epoch too.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from app.errors import Unprocessable
+from app.jobs.messages import Progress
+from app.registry.artifacts import Epoch
+from app.training.architecture import Weights
+from app.training.checkpoints import Arrays
+from app.training.optimizers import SLOTS
+from app.training.pace import Pace
+from app.training.program import Data, Form, Program, Span, State, Stretch, Tally, program_of
+
+Rows = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """Rows to train or to validate on."""
+
+    rows: Rows | None = None  # series: window numbers; windows of a text: first positions
+    begin: int = 0  # stream: first position read
+    count: int  # rows; stream: tokens to be predicted
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """All that decides a fit."""
+
+    form: Form
+    inputs: npt.NDArray[Any]  # as `program.Data`, not yet filled up to the capacity
+    targets: npt.NDArray[np.float32] | None
+    training: Part
+    validation: Part | None  # None: every epoch is run and the last one kept
+    epochs: int
+    patience: int | None  # epochs without a better validation loss; None: all are run
+    keep_best: bool  # the epoch with the best validation loss, else the last one
+    keep_initial: bool  # epoch 0, the untrained network, may be the best one
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fitted:
+    """The outcome of a fit."""
+
+    weights: Weights
+    epochs: tuple[Epoch, ...]
+    best_epoch: int  # the one whose weights these are
+    final_loss: float  # its training loss
+
+
+@dataclass(kw_only=True, eq=False)
+class Position:
+    """Where a fit stands."""
+
+    state: State
+    epoch: int = 1  # the one under way
+    batch: int = 0  # its batches done
+    epochs: list[Epoch] = field(default_factory=list)
+    best_epoch: int | None = None
+    best_loss: float = math.inf  # validation
+    best_weights: list[Any] | None = None
+
+    @classmethod
+    def start(cls, program: Program, weights: Weights) -> Self:
+        """Before the first epoch."""
+        tensors = [tf.constant(weights[name], tf.float32) for name in program.names]
+        slots = [
+            [tf.zeros_like(weight) for weight in tensors] for _ in SLOTS[program.form.optimizer]
+        ]
+        return cls(
+            state=State(
+                weights=tensors,
+                slots=slots,
+                step=tf.constant(0, tf.int64),
+                carry=program.initial_carry(),
+                sums=tf.zeros(4, tf.float64),
+            )
+        )
+
+    def save(self) -> tuple[dict[str, Any], Arrays]:
+        """JSON-able values and arrays from which `restore` makes the same position."""
+        values = {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "epochs": [epoch.model_dump() for epoch in self.epochs],
+            "best_epoch": self.best_epoch,
+            "best_loss": self.best_loss if math.isfinite(self.best_loss) else None,
+        }
+        arrays: Arrays = {"step": self.state.step.numpy(), "sums": self.state.sums.numpy()}
+        lists = {"weights": self.state.weights, "carry": self.state.carry}
+        lists |= {f"slot{index}": slot for index, slot in enumerate(self.state.slots)}
+        lists["best"] = self.best_weights or []
+        for name, tensors in lists.items():
+            arrays |= {f"{name}.{index}": tensor.numpy() for index, tensor in enumerate(tensors)}
+        return values, arrays
+
+    @classmethod
+    def restore(cls, program: Program, values: dict[str, Any], arrays: Arrays) -> Self:
+        """The position that was saved."""
+
+        def tensors(name: str, count: int) -> list[Any]:
+            return [tf.constant(arrays[f"{name}.{index}"]) for index in range(count)]
+
+        count = len(program.names)
+        best_loss = values["best_loss"]
+        return cls(
+            state=State(
+                weights=tensors("weights", count),
+                slots=[
+                    tensors(f"slot{index}", count)
+                    for index in range(len(SLOTS[program.form.optimizer]))
+                ],
+                step=tf.constant(arrays["step"]),
+                carry=tensors("carry", len(program.initial_carry())),
+                sums=tf.constant(arrays["sums"]),
+            ),
+            epoch=values["epoch"],
+            batch=values["batch"],
+            epochs=[Epoch.model_validate(epoch) for epoch in values["epochs"]],
+            best_epoch=values["best_epoch"],
+            best_loss=math.inf if best_loss is None else best_loss,
+            best_weights=tensors("best", count) if values["best_epoch"] is not None else None,
+        )
+
+
+class Fit:
+    """A fit under way.
+
+    Args:
+        plan: what decides it.
+        weights: where it starts, by name.
+        saved: values and arrays of an earlier `Position.save`, to go on from.
+        between: called between compiled calls; may raise to end the fit.
+        report: takes stage-less progress; the caller names the stage.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        weights: Weights,
+        *,
+        saved: tuple[dict[str, Any], Arrays] | None,
+        between: Callable[[], None],
+        report: Callable[[Progress], None],
+    ) -> None:
+        self.plan = plan
+        self.program = program_of(plan.form)
+        self.position = (
+            Position.start(self.program, weights)
+            if saved is None
+            else Position.restore(self.program, *saved)
+        )
+        self._between = between
+        self._report = report
+        self.later_batches = 0  # to be trained on after this fit, for the time left
+        self.batches = self.program.batches(plan.training.count)
+        self._pace = Pace()
+        self._validation_pace = Pace()
+        self._data = _device_data(plan)
+
+    def run(self) -> Fitted:
+        """Runs what is left of the fit.
+
+        Raises:
+            Unprocessable: the loss became infinite or no number; says what to change.
+        """
+        position = self.position
+        if self.plan.keep_best and self.plan.keep_initial and not position.epochs:
+            self._judge_initial()
+        while position.epoch <= self.plan.epochs and not self._out_of_patience():
+            self._run_epoch()
+            self._end_epoch()
+        if position.best_weights is None or position.best_epoch is None:
+            best_epoch, best = position.epochs[-1].epoch, position.state.weights
+        else:
+            best_epoch, best = position.best_epoch, position.best_weights
+        losses = {epoch.epoch: epoch.loss for epoch in position.epochs}
+        return Fitted(
+            weights={
+                name: tensor.numpy() for name, tensor in zip(self.program.names, best, strict=True)
+            },
+            epochs=tuple(position.epochs),
+            best_epoch=best_epoch,
+            final_loss=losses[best_epoch],
+        )
+
+    def _run_epoch(self) -> None:
+        position, part = self.position, self.plan.training
+        order = None
+        if part.rows is not None:
+            # The order follows from seed and epoch alone: nothing to keep in a checkpoint.
+            generator = np.random.default_rng([self.plan.seed, position.epoch])
+            order = generator.permutation(part.rows)
+        stretch = self._stretch(part, order)
+        rate = tf.constant(self.plan.learning_rate, tf.float32)
+        while position.batch < self.batches:
+            count = self._pace.next_batches(self.batches - position.batch)
+            started = time.perf_counter()
+            state = self.program.train(
+                position.state, self._data, stretch, _span(position.batch, count), rate
+            )
+            state.sums.numpy()  # waits for the call to end
+            self._pace.took(count, time.perf_counter() - started)
+            position.state = state
+            position.batch += count
+            self._tell()
+            self._between()
+
+    def _end_epoch(self) -> None:
+        position = self.position
+        loss, weight, norm, batches = position.state.sums.numpy().tolist()
+        loss, norm = loss / max(weight, 1.0), norm / max(batches, 1.0)
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise self._exploded(position.epoch)
+        validation_loss = None
+        if self.plan.validation is not None:
+            validation_loss = self._evaluate(self.plan.validation, position.state.weights)
+            if not math.isfinite(validation_loss):
+                raise self._exploded(position.epoch)
+            self._keep_if_best(position.epoch, validation_loss)
+        position.epochs.append(
+            Epoch(
+                epoch=position.epoch,
+                loss=loss,
+                validation_loss=validation_loss,
+                gradient_norm=norm,
+            )
+        )
+        position.epoch += 1
+        position.batch = 0
+        position.state = position.state._replace(
+            sums=tf.zeros(4, tf.float64), carry=self.program.initial_carry()
+        )
+        self._tell()
+
+    def _judge_initial(self) -> None:
+        weights = self.position.state.weights
+        validation = self.plan.validation
+        if validation is None:
+            return
+        loss = self._evaluate(self.plan.training, weights)
+        validation_loss = self._evaluate(validation, weights)
+        self._keep_if_best(0, validation_loss)
+        self.position.epochs.append(Epoch(epoch=0, loss=loss, validation_loss=validation_loss))
+
+    def _keep_if_best(self, epoch: int, validation_loss: float) -> None:
+        if self.plan.keep_best and validation_loss < self.position.best_loss:
+            self.position.best_epoch = epoch
+            self.position.best_loss = validation_loss
+            self.position.best_weights = self.position.state.weights
+
+    def _out_of_patience(self) -> bool:
+        best, patience = self.position.best_epoch, self.plan.patience
+        if best is None or patience is None:
+            return False
+        return self.position.epoch - 1 - best >= patience
+
+    def _evaluate(self, part: Part, weights: list[Any]) -> float:
+        """Mean loss over a part."""
+        stretch = self._stretch(part, part.rows)
+        tally = Tally(self.program.initial_carry(), tf.zeros(2, tf.float64))
+        total, done = self.program.batches(part.count), 0
+        while done < total:
+            count = self._validation_pace.next_batches(total - done)
+            started = time.perf_counter()
+            tally = self.program.evaluate(weights, tally, self._data, stretch, _span(done, count))
+            tally.sums.numpy()  # waits for the call to end
+            self._validation_pace.took(count, time.perf_counter() - started)
+            done += count
+            self._between()
+        loss, weight = tally.sums.numpy().tolist()
+        return float(loss / max(weight, 1.0))
+
+    def _stretch(self, part: Part, order: Rows | None) -> Stretch:
+        filled = np.zeros(1 if order is None else self.plan.form.capacity, np.int32)
+        if order is not None:
+            filled[: len(order)] = order
+        return Stretch(
+            order=tf.constant(filled),
+            begin=tf.constant(part.begin, tf.int32),
+            count=tf.constant(part.count, tf.int32),
+        )
+
+    def _tell(self) -> None:
+        position = self.position
+        last = position.epochs[-1] if position.epochs else None
+        left = (self.plan.epochs - position.epoch + 1) * self.batches - position.batch
+        self._report(
+            Progress(
+                stage="",
+                epoch=position.epoch - 1,
+                epochs=self.plan.epochs,
+                loss=None if last is None else last.loss,
+                validation_loss=None if last is None else last.validation_loss,
+                eta_seconds=self._pace.seconds(left + self.later_batches),
+            )
+        )
+
+    def _exploded(self, epoch: int) -> Unprocessable:
+        clip = self.plan.form.clip_norm
+        advice = "set clip_norm (1.0 for instance)" if clip is None else f"clip_norm below {clip}"
+        return Unprocessable.at(
+            "recipe.learning_rate",
+            f"in epoch {epoch} the loss was no longer a finite number: the gradients exploded. "
+            f"Choose a learning_rate below {self.plan.learning_rate:g}, or {advice}",
+        )
+
+
+def _span(first: int, count: int) -> Span:
+    return Span(tf.constant(first, tf.int32), tf.constant(first + count, tf.int32))
+
+
+def _device_data(plan: Plan) -> Data:
+    capacity = plan.form.capacity
+    inputs = np.zeros((capacity, *plan.inputs.shape[1:]), plan.inputs.dtype)
+    inputs[: len(plan.inputs)] = plan.inputs
+    if plan.targets is None:
+        return Data(tf.constant(inputs), tf.zeros(1))
+    targets = np.zeros((capacity, *plan.targets.shape[1:]), np.float32)
+    targets[: len(plan.targets)] = plan.targets
+    return Data(tf.constant(inputs), tf.constant(targets))

@@ -1,0 +1,70 @@
+"""Running an artifact's graph, to judge what will be served and not something like it."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from app.registry.artifacts import FORECAST, HISTORY, LENGTHS, TOKENS
+from app.training.architecture import Architecture
+
+Floats = npt.NDArray[np.float64]
+States = dict[str, npt.NDArray[np.float32]]
+WINDOWS_AT_ONCE = 1024
+
+
+@lru_cache(maxsize=2)
+def session_of(graph: bytes) -> onnxruntime.InferenceSession:
+    """The loaded graph; one thread, so that sums are made in one order."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def forecasts(graph: bytes, history: Floats, *, check: Callable[[], None] = lambda: None) -> Floats:
+    """Forecasts of a series graph.
+
+    Args:
+        graph: the ONNX file.
+        history: (n, window, features), raw values.
+        check: called between runs; may raise to stop.
+
+    Returns:
+        (n, horizon), raw values.
+    """
+    session = session_of(graph)
+    parts = [np.empty((0, session.get_outputs()[0].shape[1]))]
+    for start in range(0, len(history), WINDOWS_AT_ONCE):
+        batch = np.ascontiguousarray(history[start : start + WINDOWS_AT_ONCE])
+        parts += session.run([FORECAST], {HISTORY: batch})
+        check()
+    return np.concatenate(parts)
+
+
+def zero_states(architecture: Architecture, batch: int) -> States:
+    """The states at the start of a stream, each (1, batch, units)."""
+    return {name: np.zeros((1, batch, units), np.float32) for name, units in architecture.states()}
+
+
+def token_probabilities(
+    graph: bytes, tokens: npt.NDArray[np.int64], states: States | None
+) -> tuple[npt.NDArray[np.float32], States]:
+    """Probabilities of a text graph, and for a stream the states after the tokens.
+
+    Args:
+        graph: the ONNX file.
+        tokens: (batch, steps) ids.
+        states: of a stream, by name; None for a graph that reads windows.
+    """
+    session = session_of(graph)
+    feed: dict[str, npt.NDArray[Any]] = {TOKENS: tokens}
+    if states is not None:
+        feed[LENGTHS] = np.full(len(tokens), tokens.shape[1], np.int32)
+        feed |= states
+    probabilities, *ends = session.run(None, feed)
+    return probabilities, dict(zip(states or {}, ends, strict=True))

@@ -1,0 +1,164 @@
+"""A dataset's rows as a recipe for a series sees them: columns, series, and the cut by time."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.datasets.content import DatasetContent, SeriesContent, times_iso
+from app.errors import Unprocessable
+from app.forecasting.windows import Split, split_rows
+from app.recipes import SeriesRecipe
+
+Floats = npt.NDArray[np.float64]
+
+DEFAULT_WINDOW = 60
+# A window left to us is at most a quarter of the training rows: the rest are examples.
+ROWS_PER_WINDOW_STEP = 4
+SHORTEST_SCALED_WINDOW = 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Group:
+    """The rows of one series."""
+
+    label: str
+    inputs: Floats  # (rows, features)
+    target: Floats  # (rows,)
+    content: SeriesContent  # the same rows, for their times
+    split: Split
+
+    def times(self, rows: npt.NDArray[np.int64]) -> list[str | None]:
+        """ISO times of some rows; None each where the file has none."""
+        content = self.content
+        if content.times is None:
+            return [None] * len(rows)
+        offsets = None if content.offsets is None else content.offsets[rows]
+        return [*times_iso(content.times[rows], content.time_form, offsets)]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SeriesData:
+    """All series of a dataset, cut where the recipe says."""
+
+    features: tuple[str, ...]
+    target: str
+    target_index: int | None  # of the target among the features; None: it is no input
+    window: int
+    groups: tuple[Group, ...]
+    content: SeriesContent
+
+
+def read_series(
+    content: DatasetContent, recipe: SeriesRecipe, *, target: str | None, has_test: bool
+) -> SeriesData:
+    """Picks columns, cuts the rows and settles the window.
+
+    Args:
+        content: the dataset.
+        recipe: what to train.
+        target: column to forecast; None: the first.
+        has_test: there is a test set of its own, so that no rows are held out.
+
+    Raises:
+        Unprocessable: the dataset is a text, a column is unknown, the columns do not go with the
+            recipe, or there are too few rows; says what would be right.
+    """
+    if not isinstance(content, SeriesContent):
+        raise Unprocessable.at("recipe", "is for a series, and the dataset is a text")
+    features, target = _columns(content, recipe, target)
+    window_scaled = recipe.scaling == "window"
+    if len(content.labels) > 1 and not window_scaled:
+        raise Unprocessable.at(
+            "recipe.scaling",
+            f"{len(content.labels)} series in one file differ in level: only scaling window can "
+            f"train them together, not {recipe.scaling}",
+        )
+    splits = _splits(content, recipe, has_test=has_test)
+    window = recipe.window or _window(splits, recipe)
+    if window_scaled and window < SHORTEST_SCALED_WINDOW:
+        raise Unprocessable.at(
+            "recipe.window", "must be 2 or more with scaling window: one value has no spread"
+        )
+    groups = []
+    for label, split in zip(content.labels, splits, strict=True):
+        own = content.of_series(label) if len(content.labels) > 1 else content
+        columns = np.stack([own.column(name) for name in features], axis=1)  # (rows, features)
+        groups.append(
+            Group(label=label, inputs=columns, target=own.column(target), content=own, split=split)
+        )
+    return SeriesData(
+        features=features,
+        target=target,
+        target_index=features.index(target) if target in features else None,
+        window=window,
+        groups=tuple(groups),
+        content=content,
+    )
+
+
+def _columns(
+    content: SeriesContent, recipe: SeriesRecipe, target: str | None
+) -> tuple[tuple[str, ...], str]:
+    if not content.columns or not len(content):
+        raise Unprocessable("the dataset has no numbers to train on")
+    target = content.columns[0] if target is None else target
+    there = ", ".join(content.columns)
+    if target not in content.columns:
+        raise Unprocessable.at("target", f"no column {target!r}; there are {there}")
+    features = recipe.features or (target,)
+    for name in features:
+        if name not in content.columns:
+            raise Unprocessable.at("recipe.features", f"no column {name!r}; there are {there}")
+    if len(set(features)) < len(features):
+        raise Unprocessable.at("recipe.features", "names a column twice")
+    if target not in features and (recipe.anchor != "none" or recipe.scaling == "window"):
+        raise Unprocessable.at(
+            "recipe.features",
+            f"must hold the target {target!r}: "
+            + ("the anchor" if recipe.anchor != "none" else "scaling window")
+            + " reads its last values",
+        )
+    return features, target
+
+
+def _splits(content: SeriesContent, recipe: SeriesRecipe, *, has_test: bool) -> list[Split]:
+    """Where each series is cut: one, by rows; several with times, all at the same moment."""
+    test_fraction = 0.0 if has_test else recipe.test_fraction
+    starts = np.searchsorted(content.series, np.arange(len(content.labels) + 1))
+    if len(content.labels) == 1 or content.times is None:
+        return [
+            split_rows(
+                int(stop - start),
+                test_fraction=test_fraction,
+                validation_fraction=recipe.validation_fraction,
+            )
+            for start, stop in itertools.pairwise(starts)
+        ]
+    moments = np.sort(content.times)
+    pooled = split_rows(
+        len(moments), test_fraction=test_fraction, validation_fraction=recipe.validation_fraction
+    )
+
+    def cut(times: npt.NDArray[np.datetime64], row: int) -> int:
+        return int(np.searchsorted(times, moments[row])) if row < len(moments) else len(times)
+
+    splits = []
+    for start, stop in itertools.pairwise(starts):
+        times = content.times[start:stop]
+        splits.append(
+            Split(
+                rows=len(times),
+                validation_start=cut(times, pooled.validation_start),
+                test_start=cut(times, pooled.test_start),
+            )
+        )
+    return splits
+
+
+def _window(splits: list[Split], recipe: SeriesRecipe) -> int:
+    rows = min(split.validation_start for split in splits)
+    shortest = SHORTEST_SCALED_WINDOW if recipe.scaling == "window" else 1
+    fitting = (rows - recipe.horizon) // ROWS_PER_WINDOW_STEP
+    return max(shortest, min(DEFAULT_WINDOW, fitting))

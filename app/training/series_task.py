@@ -1,0 +1,334 @@
+"""A series made ready: windows, scaling, and what the network is to learn from them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from app.datasets.content import DatasetContent
+from app.errors import Unprocessable
+from app.forecasting.scaling import Affine, WindowScaling
+from app.forecasting.windows import Windows, windows
+from app.recipes import SeriesRecipe
+from app.registry.artifacts import Feature, SeriesInput
+from app.training.architecture import Architecture, Weights, architecture_of
+from app.training.fit import Part, Plan
+from app.training.graph import series_graph
+from app.training.keras_network import build_network, with_weights
+from app.training.onnx_session import forecasts
+from app.training.program import Form, capacity_of
+from app.training.series_data import Floats, Group, SeriesData, read_series
+from app.training.series_judge import Judged, held_out_rows, judge_series, test_rows, training_rows
+from app.training.task import Description, JudgedOn, Judgement, Phase
+from app.training.warm_start import same_form
+
+# After a nearly flat window a jump is huge in the window's own unit; it teaches no more than this.
+LARGEST_SCALED_TARGET = 1e3
+PARITY_WINDOWS = 256
+SCALED_AT_ONCE = 65_536  # windows; scaling makes several copies in double
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SeriesTask:
+    """A series and its recipe; implements `task.Task`."""
+
+    recipe: SeriesRecipe
+    data: SeriesData
+    test: DatasetContent | None
+
+    @classmethod
+    def prepare(
+        cls,
+        content: DatasetContent,
+        recipe: SeriesRecipe,
+        *,
+        target: str | None,
+        test: DatasetContent | None,
+    ) -> "SeriesTask":
+        """Reads the dataset for the recipe.
+
+        Raises:
+            Unprocessable: it cannot be trained on so; says why and what would be right.
+        """
+        data = read_series(content, recipe, target=target, has_test=test is not None)
+        task = cls(recipe=recipe, data=data, test=test)
+        task._check_enough()
+        _ = task._judged  # a test set that cannot be judged on is told before training
+        return task
+
+    @property
+    def judged_on(self) -> JudgedOn:
+        """What the scorecard's figures are measured on."""
+        if self.test is not None:
+            return "test"
+        return "held-out" if self.recipe.test_fraction > 0 else "training"
+
+    @property
+    def rows_left_for_refit(self) -> bool:
+        """Whether phase `training` leaves rows out that `refitting` takes in."""
+        return any(group.split.validation_start < group.split.rows for group in self.data.groups)
+
+    def architecture(self, phase: Phase) -> Architecture:
+        """The form of the network, the same in both phases."""
+        del phase  # the same in both
+        return architecture_of(
+            self.recipe,
+            inputs=len(self.data.features),
+            outputs=self.recipe.horizon,
+            anchored=self._anchored,
+        )
+
+    def plan(self, phase: Phase, *, epochs: int | None = None) -> Plan:
+        """The fit of a phase; `epochs` fixes their number and switches validation off."""
+        inputs, targets = self._scaled(phase)
+        training, validation = self._parts(phase)
+        validating = phase == "training" and len(validation) > 0 and epochs is None
+        return Plan(
+            form=Form(
+                architecture=self.architecture(phase),
+                reading="series",
+                steps=self.data.window,
+                batch_size=self.recipe.batch_size,
+                loss=self.recipe.loss,
+                optimizer=self.recipe.optimizer,
+                clip_norm=self.recipe.clip_norm,
+                capacity=capacity_of(len(self._windows)),
+            ),
+            inputs=inputs,
+            targets=targets,
+            training=Part(rows=training, count=len(training)),
+            validation=Part(rows=validation, count=len(validation)) if validating else None,
+            epochs=self.recipe.epochs if epochs is None else epochs,
+            patience=self.recipe.early_stopping if validating else None,
+            keep_best=validating and self.recipe.early_stopping is not None,
+            keep_initial=self._anchored,
+            learning_rate=self.recipe.learning_rate,
+            seed=self.recipe.seed,
+        )
+
+    def warm_start(
+        self, phase: Phase, fresh: Weights, weights: Weights, vocabulary: tuple[str, ...]
+    ) -> Weights:
+        """Another version's weights, of the same form, as they are."""
+        del fresh, vocabulary  # only text has a use for them
+        return same_form(self.architecture(phase), weights)
+
+    def graph(self, phase: Phase, weights: Weights) -> bytes:
+        """The ONNX file of a phase's network."""
+        scaling = self._scaling(phase)
+        return series_graph(
+            self.architecture(phase),
+            weights,
+            window=self.data.window,
+            scaling=scaling[0] if scaling else None,
+            target=self.data.target_index or 0,
+            target_scaling=scaling[1] if scaling else None,
+            anchored=self.recipe.anchor == "persistence",
+        )
+
+    def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:
+        """On held-out windows, or the training's last where nothing is held out."""
+        inputs = self._judged.inputs[-PARITY_WINDOWS:]  # (n, window, features)
+        network = with_weights(
+            build_network(self.architecture(phase), steps=self.data.window, every_step=False),
+            weights,
+        )
+        scaled, _ = self._scale(inputs, np.zeros((len(inputs), 1)), phase)
+        outputs = network(scaled).numpy().astype(np.float64)  # (n, horizon)
+        expected = self._unscale(outputs, inputs, phase)
+        values = np.concatenate([group.target for group in self.data.groups])
+        deviation = float(np.nanstd(values)) or 1.0
+        return float(np.abs(forecasts(graph, inputs) - expected).max() / deviation)
+
+    def judge(
+        self, phase: Phase, weights: Weights, graph: bytes, check: Callable[[], None]
+    ) -> Judgement:
+        """Measures the network beside persistence; `check` may raise to stop."""
+        del phase, weights  # the graph is the whole network
+        return judge_series(
+            graph,
+            self._judged,
+            data=self.data,
+            judged_on=self.judged_on,
+            check=check,
+            notes=self._notes(),
+        )
+
+    def describe(self, phase: Phase) -> Description:
+        """What serving needs to know of a phase's network."""
+        groups = self.data.groups
+        stops = [self._stop(group, phase) for group in groups]
+        inputs = np.concatenate(
+            [group.inputs[:stop] for group, stop in zip(groups, stops, strict=True)]
+        )
+        target = np.concatenate(
+            [group.target[:stop] for group, stop in zip(groups, stops, strict=True)]
+        )
+        return Description(
+            window=self.data.window,
+            min_history=self.data.window,
+            horizon=self.recipe.horizon,
+            series=SeriesInput(
+                features=tuple(
+                    Feature(name=name, low=float(low), high=float(high))
+                    for name, low, high in zip(
+                        self.data.features,
+                        np.nanmin(inputs, axis=0),
+                        np.nanmax(inputs, axis=0),
+                        strict=True,
+                    )
+                ),
+                target=self.data.target,
+                frequency=self.data.content.frequency,
+                time_form=self.data.content.time_form,
+                never_negative=bool(np.nanmin(target) >= 0),
+            ),
+        )
+
+    @property
+    def _anchored(self) -> bool:
+        return self.recipe.anchor != "none"
+
+    @cached_property
+    def _by_group(self) -> tuple[Windows, ...]:
+        window, horizon = self.data.window, self.recipe.horizon
+        return tuple(
+            windows(group.inputs, group.target, window=window, horizon=horizon)
+            for group in self.data.groups
+        )
+
+    @cached_property
+    def _windows(self) -> Windows:
+        return Windows.join(self._by_group) if len(self._by_group) > 1 else self._by_group[0]
+
+    @cached_property
+    def _judged(self) -> Judged:
+        if self.test is not None:
+            return test_rows(self.data, self.test)
+        if self.recipe.test_fraction > 0:
+            return held_out_rows(self.data)
+        return training_rows(self.data)
+
+    def _stop(self, group: Group, phase: Phase) -> int:
+        """The rows of a series that a phase may measure anything on end before this one."""
+        return group.split.rows if phase == "refitting" else group.split.validation_start
+
+    def _scaling(self, phase: Phase) -> tuple[Affine, Affine] | None:
+        """Scaling of features and target, measured on the phase's rows; None: per window."""
+        if self.recipe.scaling == "window":
+            return None
+        group = self.data.groups[0]
+        stop = self._stop(group, phase)
+        measure = Affine.minmax if self.recipe.scaling == "minmax" else Affine.standard
+        try:
+            return measure(group.inputs[:stop]), measure(group.target[:stop, None])
+        except ValueError as error:
+            raise Unprocessable(f"the training rows cannot be scaled: {error}") from error
+
+    def _scale(
+        self, inputs: Floats, targets: Floats, phase: Phase
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Inputs (n, window, features) and targets (n, horizon) in the network's unit."""
+        scaling = self._scaling(phase)
+        index = self.data.target_index or 0
+        if scaling is None:
+            own = WindowScaling.of(inputs)
+            scaled = own.transform_targets(targets, feature=index)
+            scaled = np.clip(scaled, -LARGEST_SCALED_TARGET, LARGEST_SCALED_TARGET)
+            return own.transform(inputs).astype(np.float32), scaled.astype(np.float32)
+        features, target = scaling
+        center = inputs[:, -1, index, None] if self._anchored else target.center  # (n, 1) or (1,)
+        return (
+            features.transform(inputs).astype(np.float32),
+            ((targets - center) / target.scale).astype(np.float32),
+        )
+
+    def _unscale(self, outputs: Floats, inputs: Floats, phase: Phase) -> Floats:
+        """Forecasts (n, horizon) in the target's unit from the network's outputs."""
+        scaling = self._scaling(phase)
+        index = self.data.target_index or 0
+        if scaling is None:
+            return WindowScaling.of(inputs).inverse(outputs, feature=index)
+        if self._anchored:
+            anchored: Floats = inputs[:, -1, index, None] + scaling[1].scale * outputs
+            return anchored
+        return scaling[1].inverse(outputs)
+
+    def _scaled(self, phase: Phase) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        every = self._windows
+        inputs = np.empty(every.inputs.shape, np.float32)
+        targets = np.empty(every.targets.shape, np.float32)
+        for start in range(0, len(every), SCALED_AT_ONCE):
+            part = slice(start, start + SCALED_AT_ONCE)
+            inputs[part], targets[part] = self._scale(
+                every.inputs[part], every.targets[part], phase
+            )
+        return inputs, targets
+
+    @cached_property
+    def _usable(self) -> npt.NDArray[np.bool_]:
+        """(n,) windows to learn from: not those flat in the target, which have no unit."""
+        every = self._windows
+        usable = np.ones(len(every), dtype=bool)
+        if self.recipe.scaling == "window":
+            index = self.data.target_index or 0
+            for start in range(0, len(every), SCALED_AT_ONCE):
+                part = slice(start, start + SCALED_AT_ONCE)
+                usable[part] = ~WindowScaling.of(every.inputs[part]).flat[:, index]
+        return usable
+
+    def _parts(self, phase: Phase) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Numbers of the windows to train and to validate on."""
+        groups = list(zip(self.data.groups, self._by_group, strict=True))
+        if phase == "refitting":
+            training = np.ones(len(self._windows), dtype=bool)
+            validation = ~training
+        else:
+            training = np.concatenate([group.split.training(own) for group, own in groups])
+            validation = np.concatenate([group.split.validation(own) for group, own in groups])
+        return (
+            np.flatnonzero(training & self._usable).astype(np.int32),
+            np.flatnonzero(validation & self._usable).astype(np.int32),
+        )
+
+    def _check_enough(self) -> None:
+        rows = sum(group.split.validation_start for group in self.data.groups)
+        known = np.concatenate(
+            [group.target[: group.split.validation_start] for group in self.data.groups]
+        )
+        known = known[np.isfinite(known)]
+        needed = self.data.window + self.recipe.horizon
+        of_all = sum(group.split.rows for group in self.data.groups)
+        if len(known) > 1 and np.ptp(known) == 0:
+            raise Unprocessable(
+                f"column {self.data.target!r} is {known[0]:g} in every training row: there is "
+                "nothing to learn; choose another target or send rows in which it changes"
+            )
+        training, validation = self._parts("training")
+        if not len(training):
+            raise Unprocessable(
+                f"too short: the {rows} training rows (of {of_all}) hold no complete window of "
+                f"{self.data.window} values followed by {self.recipe.horizon}, all of them "
+                f"numbers and not all equal; at least {needed} such rows in a row are needed, or "
+                "a smaller recipe.window"
+            )
+        if self.recipe.early_stopping is not None and not len(validation):
+            raise Unprocessable.at(
+                "recipe.validation_fraction",
+                f"the validation part of the {of_all} rows holds no complete window to watch; "
+                "send more rows, raise it, or set early_stopping to null",
+            )
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = [*self._judged.notes]
+        possible = sum(
+            max(0, group.split.rows - self.data.window - self.recipe.horizon + 1)
+            for group in self.data.groups
+        )
+        if missing := possible - len(self._windows):
+            notes.append(f"{missing} of {possible} windows hold a missing value and were left out")
+        if flat := int((~self._usable).sum()):
+            notes.append(f"{flat} windows in which nothing changes were left out of training")
+        return tuple(notes)

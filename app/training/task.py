@@ -1,0 +1,84 @@
+"""What series and text have in common for a run: plans to fit, graphs, judgement, manifest."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from app.registry.artifacts import SeriesInput, SeriesScore, TextInput, TextScore
+from app.training.architecture import Architecture, Weights
+from app.training.fit import Plan
+
+# `training` fits on the rows before the cut, `refitting` on all rows.
+Phase = Literal["training", "refitting"]
+JudgedOn = Literal["test", "held-out", "training"]
+LARGEST_PARITY_GAP = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What a scorecard says of a network."""
+
+    verdict: str
+    skill: float | None
+    skill_missing: str | None
+    notes: tuple[str, ...]
+    series: SeriesScore | None = None
+    text: TextScore | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What the manifest says of the served network."""
+
+    window: int | None
+    min_history: int
+    horizon: int
+    series: SeriesInput | None = None
+    text: TextInput | None = None
+
+
+class Task(Protocol):
+    """One dataset and one recipe, made ready. Phases may differ in scaling and vocabulary."""
+
+    @property
+    def judged_on(self) -> JudgedOn:
+        """What the scorecard's figures are measured on."""
+
+    @property
+    def rows_left_for_refit(self) -> bool:
+        """Whether phase `training` leaves rows out that `refitting` takes in."""
+
+    def architecture(self, phase: Phase) -> Architecture:
+        """The form of a phase's network."""
+
+    def plan(self, phase: Phase, *, epochs: int | None = None) -> Plan:
+        """The fit of a phase; `epochs` fixes their number and switches validation off."""
+
+    def warm_start(
+        self, phase: Phase, fresh: Weights, weights: Weights, vocabulary: tuple[str, ...]
+    ) -> Weights:
+        """Another version's weights as a start for this phase.
+
+        Args:
+            phase: whose start it is.
+            fresh: the weights that the phase would start with otherwise.
+            weights: the other version's.
+            vocabulary: the other version's, for text.
+
+        Raises:
+            Unprocessable: a network of another form.
+        """
+
+    def graph(self, phase: Phase, weights: Weights) -> bytes:
+        """The ONNX file of a phase's network."""
+
+    def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:
+        """Largest difference between ONNX and Keras; series: in the target's standard deviation."""
+
+    def judge(
+        self, phase: Phase, weights: Weights, graph: bytes, check: Callable[[], None]
+    ) -> Judgement:
+        """Measures a phase's network beside its baselines; `check` may raise to stop."""
+
+    def describe(self, phase: Phase) -> Description:
+        """What serving needs to know of a phase's network."""
