@@ -1,0 +1,115 @@
+"""Uploads: what a file was understood to say."""
+
+from typing import Any
+from uuid import UUID
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response, status
+
+from app.datasets import store
+from app.datasets.intake import lifespan_of, parse_read_options, understand
+from app.datasets.read_options import ReadOptions
+from app.datasets.schemas import DatasetAnswer, DatasetSummary
+from app.datasets.upload import receive_multipart
+from app.db.tables import Dataset
+from app.deps import Resources, ResourcesDep, SessionDep
+from app.openapi import problem_responses
+from app.paging import (
+    DEFAULT_LIMIT,
+    CursorParameter,
+    LimitParameter,
+    Page,
+    cut_page,
+    id_key_of,
+)
+
+__all__ = ["lifespan_of", "router"]
+
+router = APIRouter(tags=["datasets"])
+
+UPLOAD_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "contentMediaType": "application/octet-stream",
+                            "description": "a table of numbers over time, or a text",
+                        },
+                        "read": ReadOptions.model_json_schema()
+                        | {"description": "how the file is to be read, where a guess is wrong"},
+                    },
+                },
+                "encoding": {"read": {"contentType": "application/json"}},
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/datasets",
+    operation_id="upload_dataset",
+    summary="Upload a file and see how it was understood",
+    status_code=status.HTTP_201_CREATED,
+    responses={
+        200: {"model": DatasetAnswer, "description": "The same file, read alike, was there before"},
+        **problem_responses(400, 413, 415, 422),
+    },
+    openapi_extra=UPLOAD_BODY,
+)
+async def upload_dataset(
+    request: Request, response: Response, resources: ResourcesDep
+) -> DatasetAnswer:
+    """Read a file of numbers over time, or a text, and keep it.
+
+    The answer's report says what was understood and why. A file that cannot be used is a 422 with
+    the report so far, and nothing is kept. The same bytes with the same `read` are one dataset.
+    """
+    async with receive_multipart(request, files=["file"], fields=["read"]) as form:
+        upload = form.file("file")
+        options = parse_read_options(form.fields.get("read"))
+        understood = await understand(request, form, upload, options)
+    dataset, is_new = await to_thread.run_sync(_save, resources, understood)
+    response.headers["Location"] = f"/datasets/{dataset.id}"
+    if not is_new:
+        response.status_code = status.HTTP_200_OK
+    return DatasetAnswer.of(dataset)
+
+
+def _save(resources: Resources, understood: store.UnderstoodFile) -> tuple[Dataset, bool]:
+    with resources.sessions.begin() as session:
+        dataset, is_new = store.save_dataset(session, understood)
+        session.expunge(dataset)
+    return dataset, is_new
+
+
+@router.get(
+    "/datasets",
+    operation_id="list_datasets",
+    summary="List datasets, newest first",
+    responses=problem_responses(400, 422),
+)
+def list_datasets(
+    session: SessionDep, limit: LimitParameter = DEFAULT_LIMIT, cursor: CursorParameter = None
+) -> Page[DatasetSummary]:
+    """What was uploaded, without the reports."""
+    rows = store.list_datasets(session, limit=limit + 1, before=id_key_of(cursor))
+    page, following = cut_page(rows, limit=limit, key=lambda dataset: dataset.id)
+    return Page(items=[DatasetSummary.of(dataset) for dataset in page], next=following)
+
+
+@router.get(
+    "/datasets/{dataset_id}",
+    operation_id="get_dataset",
+    summary="Show a dataset with its report",
+    responses=problem_responses(404, 422),
+)
+def get_dataset(dataset_id: UUID, session: SessionDep) -> DatasetAnswer:
+    """How the file was understood."""
+    return DatasetAnswer.of(store.get_dataset(session, dataset_id))

@@ -1,0 +1,89 @@
+"""From an uploaded file to one that is understood and kept: read, then put into the store."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import FastAPI
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from app.datasets.read_options import ReadOptions
+from app.datasets.reader_process import ReaderProcess
+from app.datasets.store import UnderstoodFile
+from app.datasets.upload import MultipartForm, UploadedFile
+from app.datasets.upload_folder import open_upload_folder
+from app.deps import Resources, get_resources
+from app.errors import FieldError, Unprocessable
+from app.problems import invalid_fields
+
+
+@asynccontextmanager
+async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
+    """The upload folder and the reader of this process."""
+    settings = resources.settings
+    with open_upload_folder(settings.resolved_data_dir) as uploads:
+        reader = ReaderProcess(max_upload_bytes=settings.max_upload_bytes)
+        app.state.uploads = uploads
+        app.state.reader = reader
+        reader.start()
+        try:
+            yield
+        finally:
+            reader.close()
+
+
+async def understand(
+    request: Request, form: MultipartForm, upload: UploadedFile, options: ReadOptions
+) -> UnderstoodFile:
+    """Reads an uploaded file and puts it and its content into the store; no row is written yet.
+
+    Raises:
+        UnreadableFile: it cannot be used; the report says why. Nothing was stored.
+        ReaderStopped: the reader came to no end with it. Nothing was stored.
+        Unavailable: the reader or the store does not work at the moment.
+    """
+    if upload.size == 0:
+        raise Unprocessable.at(upload.field, "the file is empty")
+    reader: ReaderProcess = request.app.state.reader
+    read = await reader.read(
+        upload.path, filename=upload.filename, options=options, folder=form.folder
+    )
+    store = get_resources(request).store
+    return UnderstoodFile(
+        filename=upload.filename,
+        original=await to_thread.run_sync(store.put_file, upload.path),
+        content=await to_thread.run_sync(store.put_file, read.content),
+        read_options=options.canonical(),
+        report=read.report,
+    )
+
+
+def parse_read_options(text: str | None, *, field: str = "read") -> ReadOptions:
+    """The options in a form's field; what a form leaves empty is not given.
+
+    Raises:
+        Unprocessable: it is no JSON object of known options; every wrong one is named.
+    """
+    if text is None or not text.strip():
+        return ReadOptions()
+    try:
+        return ReadOptions.model_validate_json(text)
+    except ValidationError as error:
+        entries = error.errors(include_url=False)
+        if entries[0]["type"] == "json_invalid":
+            raise Unprocessable.at(
+                field,
+                f"is not valid JSON: {entries[0]['ctx']['error']}; an example that is: "
+                '{"date": "Date", "decimal": ","}',
+            ) from error
+        found = invalid_fields(entries)
+        places = tuple(
+            FieldError(
+                field=field if place.field in {None, "body"} else f"{field}.{place.field}",
+                message=place.message,
+            )
+            for place in found.errors
+        )
+        detail = "; ".join(f"{place.field}: {place.message}" for place in places[:5])
+        raise Unprocessable(detail, errors=places) from error

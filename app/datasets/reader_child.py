@@ -1,0 +1,102 @@
+"""The reader: a warm process that parses uploads, started as `python -m app.datasets.reader_child`.
+
+pandas lives here and not in the api process, whose event loop a long parse would hold up. It reads
+one file after another and ends when its pipe closes.
+"""
+
+import argparse
+import contextlib
+import os
+import resource
+import signal
+import tempfile
+import threading
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from app.datasets.reader_messages import (
+    Answer,
+    OutOfMemory,
+    ReadRequest,
+    Ready,
+    Refused,
+    Understood,
+)
+from app.datasets.reading import read_file
+from app.datasets.report import UnreadableFile
+
+# How ready the kernel is to end this process first when the machine is out of memory.
+FIRST_TO_GO = "1000"
+
+
+def main() -> None:
+    """Serve the pipe that was inherited until it closes."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--memory-bytes", type=int, required=True)
+    arguments = parser.parse_args()
+    # Ctrl-C in a terminal reaches us too; the api process decides when we end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    limit_memory(arguments.memory_bytes)
+    serve(Connection(arguments.fd))
+
+
+def limit_memory(memory_bytes: int) -> None:
+    """Bound the address space, so that an absurd file is an error here and no trouble elsewhere."""
+    with contextlib.suppress(OSError):  # not Linux, or not ours to say
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard != resource.RLIM_INFINITY:
+        memory_bytes = min(memory_bytes, hard)
+    with contextlib.suppress(OSError, ValueError):  # macOS knows the limit and refuses to set it
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, hard))
+
+
+def serve(pipe: Connection) -> None:
+    """Answer one request after another."""
+    requests = _Requests(pipe)
+    pipe.send(Ready())
+    while True:
+        pipe.send(answer(requests.next()))
+
+
+def answer(request: ReadRequest) -> Answer:
+    """Reads one file."""
+    tempfile.tempdir = str(request.temporary_folder)
+    try:
+        result = read_file(request.path, request.filename, request.options)
+        request.content_path.write_bytes(result.content.to_bytes())
+    except UnreadableFile as error:
+        return Refused(
+            detail=error.detail, errors=error.errors, report=error.report.model_dump(mode="json")
+        )
+    except MemoryError:
+        return OutOfMemory()
+    return Understood(report=result.report.model_dump(mode="json"))
+
+
+class _Requests:
+    """What comes through the pipe; its end ends this process, in the middle of a file too."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._arrived = threading.Semaphore(0)
+        self._request: ReadRequest
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def next(self) -> ReadRequest:
+        """The next request; one comes after each answer."""
+        self._arrived.acquire()
+        return self._request
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                self._request = self._pipe.recv()
+            except (EOFError, OSError):
+                os._exit(0)
+            self._arrived.release()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""What an api process and its reader say to each other, over a pipe."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.datasets.read_options import ReadOptions
+from app.errors import FieldError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """The reader has imported what it needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadRequest:
+    """A file to be read."""
+
+    path: Path
+    filename: str  # as the client calls it
+    options: ReadOptions
+    content_path: Path  # where the parsed content goes
+    temporary_folder: Path  # for what the reader unpacks; removed by the api process
+
+
+@dataclass(frozen=True, kw_only=True)
+class Understood:
+    """The file was read; its content lies where the request said."""
+
+    report: dict[str, Any]  # app.datasets.report.Report, as JSON
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """The file cannot be used."""
+
+    detail: str
+    errors: tuple[FieldError, ...]
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutOfMemory:
+    """Reading the file takes more memory than the reader may have."""
+
+
+Answer = Understood | Refused | OutOfMemory

@@ -1,0 +1,195 @@
+"""The api process's side of its reader: a warm child, one file at a time, replaced if it dies.
+
+A file that brings the reader down, or keeps it too long, is an error of that upload alone.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+
+from anyio import CapacityLimiter, to_thread
+
+from app.datasets.read_options import ReadOptions
+from app.datasets.reader_messages import (
+    Answer,
+    OutOfMemory,
+    ReadRequest,
+    Ready,
+    Refused,
+)
+from app.datasets.report import Report, UnreadableFile
+from app.errors import Unavailable, Unprocessable
+
+READER_MODULE = "app.datasets.reader_child"
+START_SECONDS = 120.0  # importing pandas takes about one, on a busy machine more
+DYING_SECONDS = 10.0  # from the end of its pipe to the end of its process
+LEAST_SECONDS = 60.0
+BYTES_PER_SECOND = 2_000_000  # a tenth of what the reader was seen to do, on a busy machine
+LEAST_MEMORY_BYTES = 4 << 30
+MEMORY_PER_BYTE = 8  # the reader is to need at most six times the file
+FILENAME_MISSING = "upload"
+
+
+class ReaderStopped(Unprocessable):
+    """Reading a file came to no end of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadFile:
+    """A file that was read."""
+
+    content: Path  # `app.datasets.content` bytes
+    report: Report
+
+
+class ReaderProcess:
+    """One reader for all uploads of this process; they wait for each other."""
+
+    def __init__(
+        self,
+        *,
+        max_upload_bytes: int,
+        module: str = READER_MODULE,
+        least_seconds: float = LEAST_SECONDS,
+    ) -> None:
+        """`module` and `least_seconds` are there for tests."""
+        self._memory_bytes = LEAST_MEMORY_BYTES + MEMORY_PER_BYTE * max_upload_bytes
+        self._module = module
+        self._least_seconds = least_seconds
+        self._child: _Child | None = None
+        self._closed = False
+        # One at a time, and of its own: waiting uploads take no thread from the handlers.
+        self._threads = CapacityLimiter(1)
+
+    def start(self) -> None:
+        """Starts the child without waiting for it."""
+        if not self._closed and (self._child is None or not self._child.is_alive()):
+            self._child = _Child.start(self._module, self._memory_bytes)
+
+    def close(self) -> None:
+        """Ends the child, in the middle of a file too."""
+        self._closed = True
+        if self._child is not None:
+            self._child.end()
+
+    async def read(
+        self, path: Path, *, filename: str | None, options: ReadOptions, folder: Path
+    ) -> ReadFile:
+        """Reads an uploaded file; the event loop goes on meanwhile.
+
+        Args:
+            path: the bytes as they came.
+            filename: as the client calls it.
+            options: what the client fixed.
+            folder: of this request; takes the content and what the reader unpacks.
+
+        Raises:
+            UnreadableFile: it cannot be used; the report says why.
+            ReaderStopped: it took too long or too much memory, or the reader broke on it.
+            Unavailable: the reader does not start.
+        """
+        request = ReadRequest(
+            path=path,
+            filename=filename or FILENAME_MISSING,
+            options=options,
+            content_path=folder / f"{path.name}.content",
+            temporary_folder=folder,
+        )
+        answer = await to_thread.run_sync(self._exchange, request, limiter=self._threads)
+        if isinstance(answer, Refused):
+            raise UnreadableFile(
+                answer.detail, report=Report.model_validate(answer.report), errors=answer.errors
+            )
+        if isinstance(answer, OutOfMemory):
+            raise ReaderStopped(
+                f"reading this file takes more than {self._memory_bytes >> 30} GiB of memory; "
+                "split it, or leave out columns"
+            )
+        return ReadFile(content=request.content_path, report=Report.model_validate(answer.report))
+
+    def _exchange(self, request: ReadRequest) -> Answer:
+        child = self._warm_child()
+        seconds = self._least_seconds + request.path.stat().st_size / BYTES_PER_SECOND
+        try:
+            return child.ask(request, seconds=seconds)
+        except ReaderStopped:
+            self.start()  # the next upload finds it warm again
+            raise
+
+    def _warm_child(self) -> "_Child":
+        self.start()
+        if self._closed or self._child is None or not self._child.wait_until_ready():
+            raise Unavailable("the reader of uploads does not start", retry_after_seconds=5)
+        return self._child
+
+
+class _Child:
+    """A running reader and our end of the pipe to it."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", pipe: Connection) -> None:
+        self._process = process
+        self._pipe = pipe
+        self._ready = False
+
+    @classmethod
+    def start(cls, module: str, memory_bytes: int) -> "_Child":
+        ours, theirs = Pipe()
+        command = [sys.executable, "-m", module, "--fd", str(theirs.fileno())]
+        with theirs:
+            process = subprocess.Popen(
+                [*command, "--memory-bytes", str(memory_bytes)],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                # Libraries would start a thread per core, each with its share of address space.
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            )
+        return cls(process, ours)
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_until_ready(self) -> bool:
+        if not self._ready:
+            try:
+                self._ready = self._pipe.poll(START_SECONDS) and self._pipe.recv() == Ready()
+            except (EOFError, OSError):
+                self._ready = False
+            if not self._ready:
+                self.end()
+        return self._ready
+
+    def ask(self, request: ReadRequest, *, seconds: float) -> Answer:
+        """Its answer.
+
+        Raises:
+            ReaderStopped: there is none; the child has ended.
+        """
+        try:
+            self._pipe.send(request)
+            if self._pipe.poll(seconds):
+                answer: Answer = self._pipe.recv()
+                return answer
+        except (EOFError, OSError) as error:
+            raise ReaderStopped(
+                f"the reader of uploads broke on this file ({self._end_reason()})"
+            ) from error
+        self.end()
+        raise ReaderStopped(
+            f"reading this file was given up after {seconds:.0f} s; is it what you meant to upload?"
+        )
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _end_reason(self) -> str:
+        try:
+            code = self._process.wait(DYING_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.end()
+            code = self._process.returncode
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

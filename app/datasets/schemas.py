@@ -1,0 +1,63 @@
+"""What the calls on datasets answer with."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from app.datasets.report import Report
+from app.db.tables import Dataset
+from app.recipes import Kind
+
+
+class DatasetSummary(BaseModel):
+    """A dataset in a list."""
+
+    id: UUID
+    kind: Kind
+    filename: Annotated[str | None, Field(description="as the client called it")]
+    size_bytes: int
+    sha256: Annotated[str, Field(description="of the uploaded bytes")]
+    read: Annotated[dict[str, Any], Field(description="what the upload fixed about its reading")]
+    rows_used: Annotated[int | None, Field(description="of a series; null: a text")]
+    target: Annotated[str | None, Field(description="the suggested target column")]
+    start: Annotated[str | None, Field(description="first time, as the file has it")]
+    end: Annotated[str | None, Field(description="last time")]
+    frequency: Annotated[str | None, Field(description="step of the series: D, B, W, MS, 15min …")]
+    created_at: datetime
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self:
+        """From a row."""
+        return cls(**_summary(dataset))
+
+
+class DatasetAnswer(DatasetSummary):
+    """A dataset, as it was understood."""
+
+    report: Report
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self:
+        """From a row."""
+        return cls(**_summary(dataset), report=Report.model_validate(dataset.report))
+
+
+def _summary(dataset: Dataset) -> dict[str, Any]:
+    report = dataset.report
+    return {
+        "id": dataset.id,
+        "kind": dataset.kind,
+        "filename": dataset.filename or None,
+        "size_bytes": dataset.size_bytes,
+        "sha256": dataset.sha256,
+        "read": json.loads(dataset.read_options),
+        "rows_used": report["rows_used"] if dataset.kind == "series" else None,
+        "target": report["target"],
+        "start": report["start"],
+        "end": report["end"],
+        "frequency": report["frequency"],
+        "created_at": dataset.created_at,
+    }

@@ -1,0 +1,162 @@
+"""The queries of datasets, and their content in the object store."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, union
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.datasets.content import DatasetContent, SeriesContent, TextContent, content_from_bytes
+from app.datasets.report import Report
+from app.db.ids import new_id
+from app.db.tables import Dataset
+from app.errors import NotFound, Unprocessable
+from app.store import ObjectStore, StoredObject
+
+SHOWN = 10  # labels in a message
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnderstoodFile:
+    """An upload that was read; its bytes and its content are in the object store already."""
+
+    filename: str | None
+    original: StoredObject
+    content: StoredObject
+    read_options: str  # canonical
+    report: Report
+
+
+def save_dataset(session: Session, file: UnderstoodFile) -> tuple[Dataset, bool]:
+    """The dataset of an upload and whether it is new: equal bytes read alike are one dataset."""
+    if file.report.kind is None:
+        raise ValueError("a report without a kind is of a file that was not understood")
+    inserted = session.execute(
+        insert(Dataset)
+        .values(
+            id=new_id(),
+            sha256=file.original.sha256,
+            read_options=file.read_options,
+            content_sha256=file.content.sha256,
+            kind=file.report.kind,
+            filename=file.filename or "",
+            size_bytes=file.original.size,
+            report=_storable(file.report),
+        )
+        .on_conflict_do_nothing()
+        .returning(Dataset.id)
+    ).first()
+    dataset = session.scalars(
+        select(Dataset).where(
+            Dataset.sha256 == file.original.sha256, Dataset.read_options == file.read_options
+        )
+    ).one()
+    return dataset, inserted is not None
+
+
+def get_dataset(session: Session, dataset_id: UUID) -> Dataset:
+    """One dataset.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    dataset = session.get(Dataset, dataset_id)
+    if dataset is None:
+        raise NotFound(f"There is no dataset {dataset_id}; GET /datasets lists them.")
+    return dataset
+
+
+def list_datasets(session: Session, *, limit: int, before: UUID | None = None) -> Sequence[Dataset]:
+    """Datasets, newest first; those with an id under `before`."""
+    query = select(Dataset).order_by(Dataset.id.desc()).limit(limit)
+    return session.scalars(query if before is None else query.where(Dataset.id < before)).all()
+
+
+def load_content(dataset: Dataset, store: ObjectStore) -> DatasetContent:
+    """What a dataset holds.
+
+    Raises:
+        ObjectMissing, ObjectDamaged: the store has lost it.
+        StoreUnavailable: the store cannot be read at the moment.
+    """
+    return content_from_bytes(store.get(dataset.content_sha256))
+
+
+def stored_tail(
+    session: Session,
+    store: ObjectStore,
+    dataset_id: UUID,
+    *,
+    columns: tuple[str, ...],
+    rows: int,
+    series: str | None = None,
+) -> SeriesContent:
+    """The last complete rows of one series of a dataset, to forecast what comes after them.
+
+    Args:
+        session: an open transaction.
+        store: where the content is.
+        dataset_id: a dataset of kind series.
+        columns: what has to have a number; the content's other columns are left as they are.
+        rows: how many at most.
+        series: which, where the dataset holds several.
+
+    Raises:
+        NotFound: no such dataset.
+        Unprocessable: it is a text; it lacks a column or the series; or holds several series and
+            none is named.
+    """
+    dataset = get_dataset(session, dataset_id)
+    content = load_content(dataset, store)
+    if isinstance(content, TextContent):
+        raise Unprocessable.at("dataset", f"{dataset_id} is a text; a dataset of kind series fits")
+    missing = [name for name in columns if name not in content.columns]
+    if missing:
+        raise Unprocessable.at(
+            "dataset",
+            f"{dataset_id} has no column {missing[0]!r}; it has {', '.join(content.columns)}",
+        )
+    return _one_series(content, series).complete(columns).tail(rows)
+
+
+def referenced_objects(session: Session) -> set[str]:
+    """The sha256 of every file in the store that a dataset needs."""
+    return set(session.scalars(union(select(Dataset.sha256), select(Dataset.content_sha256))))
+
+
+def _one_series(content: SeriesContent, label: str | None) -> SeriesContent:
+    if label is None and len(content.labels) == 1:
+        return content
+    if label in content.labels:
+        return content.of_series(label)
+    # An unnamed series goes by any name: the request's label is for the log.
+    if content.labels == ("",):
+        return content
+    shown = ", ".join([*content.labels[:SHOWN], *(["…"] if len(content.labels) > SHOWN else [])])
+    raise Unprocessable.at(
+        "series",
+        f"the dataset holds {len(content.labels)} series: name one of {shown}"
+        if label is None
+        else f"the dataset has no series {label[:100]!r}; it has {shown}",
+    )
+
+
+def _storable(report: Report) -> dict[str, Any]:
+    """The report as jsonb takes it: no NaN, and no NUL, which a file may hold anywhere."""
+    stored: dict[str, Any] = _without_nul(json.loads(report.model_dump_json()))
+    Report.model_validate(stored)  # else no one could read it back
+    return stored
+
+
+def _without_nul(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, str):
+        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, list):
+        return [_without_nul(each) for each in value]
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(each) for key, each in value.items()}
+    return value

@@ -1,0 +1,275 @@
+"""A multipart body, streamed to files as it comes.
+
+Not Starlette's `form()`: it spools to the system's temporary folder, often memory, and takes any
+number of files of any size before a handler sees the first.
+"""
+
+import hashlib
+import shutil
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from anyio import CancelScope, to_thread
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+from starlette.requests import ClientDisconnect, Request
+
+from app.datasets.upload_folder import UploadFolder
+from app.deps import get_resources
+from app.errors import InvalidRequest, TooLarge, Unprocessable, UnsupportedMediaType
+
+MAX_FIELD_BYTES = 1 << 20
+MAX_FILENAME_CHARACTERS = 255
+BATCH_BYTES = 1 << 20  # parsed, hashed and written in one go, in a thread
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadedFile:
+    """A file part, complete on disk."""
+
+    field: str
+    filename: str | None  # as the client calls it: shown, never used as a path
+    path: Path
+    size: int  # bytes
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultipartForm:
+    """What a multipart body held."""
+
+    files: dict[str, UploadedFile]
+    fields: dict[str, str]
+    folder: Path  # the request's own; gone when it has been answered
+
+    def file(self, name: str) -> UploadedFile:
+        """A file that has to be there.
+
+        Raises:
+            Unprocessable: it is not.
+        """
+        if name not in self.files:
+            raise Unprocessable.at(
+                name, f"is required: the file, as a part of this name (curl -F {name}=@prices.csv)"
+            )
+        return self.files[name]
+
+
+@asynccontextmanager
+async def receive_multipart(
+    request: Request, *, files: Collection[str], fields: Collection[str] = ()
+) -> AsyncIterator[MultipartForm]:
+    """The form of a request; its files are there inside the block and gone after it.
+
+    Args:
+        request: its body has not been read yet.
+        files: names of the parts that are written to files.
+        fields: names of the parts that are short texts.
+
+    Raises:
+        UnsupportedMediaType: it is not multipart/form-data.
+        TooLarge: it is over the limit; an announced length is looked at before anything is read.
+        InvalidRequest: it is broken, or broke off.
+        Unprocessable: a part of another name, twice the same name, a field that is no UTF-8.
+    """
+    limit = get_resources(request).settings.max_upload_bytes
+    boundary = _boundary(request)
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > limit:
+        raise _too_large(limit)
+    uploads: UploadFolder = request.app.state.uploads
+    folder = await to_thread.run_sync(uploads.new_folder)
+    receiver = _Receiver(
+        folder=folder, boundary=boundary, files=tuple(files), fields=tuple(fields), limit=limit
+    )
+    try:
+        await _receive(request, receiver)
+        yield MultipartForm(files=receiver.files, fields=receiver.fields, folder=folder)
+    finally:
+        receiver.close()
+        with CancelScope(shield=True):  # a request that is being cancelled leaves nothing either
+            await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+async def _receive(request: Request, receiver: "_Receiver") -> None:
+    batch = bytearray()
+    try:
+        async for chunk in request.stream():
+            batch += chunk
+            if len(batch) >= BATCH_BYTES:
+                await to_thread.run_sync(receiver.feed, bytes(batch))
+                batch.clear()
+    except ClientDisconnect as error:
+        raise InvalidRequest("the connection broke off before the end of the body") from error
+    await to_thread.run_sync(receiver.feed, bytes(batch))
+    receiver.finish()
+
+
+def _boundary(request: Request) -> bytes:
+    content_type = request.headers.get("content-type")
+    kind, parameters = parse_options_header(content_type)
+    if kind != b"multipart/form-data":
+        raise UnsupportedMediaType(
+            f"the content type is {content_type or 'none'}; this call reads multipart/form-data, "
+            "as curl -F file=@prices.csv sends it"
+        )
+    if not parameters.get(b"boundary"):
+        raise InvalidRequest("the content type multipart/form-data lacks its boundary")
+    return parameters[b"boundary"]
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        f"the upload is larger than {limit:,} bytes, the limit (STEPAHEAD_MAX_UPLOAD_BYTES)"
+    )
+
+
+@dataclass(kw_only=True)
+class _Part:
+    """The part that is being read."""
+
+    disposition: bytes = b""
+    name: str = ""
+    filename: str | None = None
+    text: bytearray | None = None  # of a field
+    file: BinaryIO | None = None
+    path: Path = field(default_factory=Path)
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    size: int = 0
+
+
+class _Receiver:
+    """Takes the body in pieces; writes file parts to the folder, keeps fields."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        boundary: bytes,
+        files: tuple[str, ...],
+        fields: tuple[str, ...],
+        limit: int,
+    ) -> None:
+        self.files: dict[str, UploadedFile] = {}
+        self.fields: dict[str, str] = {}
+        self._folder = folder
+        self._file_names = files
+        self._field_names = fields
+        self._limit = limit
+        self._received = 0
+        self._complete = False
+        self._part = _Part()
+        self._header = bytearray()
+        self._value = bytearray()
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._begin,
+                    "on_header_field": self._on_header,
+                    "on_header_value": self._on_value,
+                    "on_header_end": self._on_header_end,
+                    "on_headers_finished": self._on_headers,
+                    "on_part_data": self._on_data,
+                    "on_part_end": self._on_part_end,
+                    "on_end": self._on_end,
+                },
+            )
+        except FormParserError as error:
+            raise InvalidRequest(f"the multipart boundary cannot be used: {error}") from error
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next piece of the body."""
+        self._received += len(data)
+        if self._received > self._limit:
+            raise _too_large(self._limit)
+        try:
+            self._parser.write(data)
+        except FormParserError as error:
+            raise InvalidRequest(f"the multipart body is broken: {error}") from error
+
+    def finish(self) -> None:
+        """Says that the body is over."""
+        if not self._complete:
+            raise InvalidRequest("the multipart body ends before its closing boundary")
+
+    def close(self) -> None:
+        """Lets go of a file that was not finished."""
+        if self._part.file is not None:
+            self._part.file.close()
+
+    def _begin(self) -> None:
+        self._part = _Part()
+
+    def _on_header(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _on_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header_end(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._part.disposition = bytes(self._value)
+        self._header.clear()
+        self._value.clear()
+
+    def _on_headers(self) -> None:
+        _, options = parse_options_header(self._part.disposition.decode("latin-1"))
+        if b"name" not in options:
+            raise InvalidRequest("a part of the multipart body has no name (Content-Disposition)")
+        self._part.name = name = _shown(options[b"name"])
+        if name in self.files or name in self.fields:
+            what = "one file at a time" if name in self.files else "give it once"
+            raise Unprocessable.at(name, f"came twice; {what}")
+        if name in self._file_names:
+            self._part.filename = _shown(options[b"filename"]) if b"filename" in options else None
+            self._part.path = self._folder / f"part{len(self.files)}"
+            self._part.file = self._part.path.open("xb")
+        elif name in self._field_names:
+            self._part.text = bytearray()
+        else:
+            known = ", ".join((*self._file_names, *self._field_names))
+            raise Unprocessable.at(name, f"is not a known part; there are {known}")
+
+    def _on_data(self, data: bytes, start: int, end: int) -> None:
+        part = self._part
+        part.size += end - start
+        if part.file is not None:
+            view = memoryview(data)[start:end]
+            part.digest.update(view)
+            part.file.write(view)
+        elif part.text is not None:
+            if part.size > MAX_FIELD_BYTES:
+                raise Unprocessable.at(part.name, f"is longer than {MAX_FIELD_BYTES:,} bytes")
+            part.text += data[start:end]
+
+    def _on_part_end(self) -> None:
+        part = self._part
+        if part.file is not None:
+            part.file.close()
+            self.files[part.name] = UploadedFile(
+                field=part.name,
+                filename=part.filename or None,
+                path=part.path,
+                size=part.size,
+                sha256=part.digest.hexdigest(),
+            )
+        elif part.text is not None:
+            try:
+                self.fields[part.name] = part.text.decode()
+            except UnicodeDecodeError as error:
+                raise Unprocessable.at(part.name, "must be text in UTF-8") from error
+
+    def _on_end(self) -> None:
+        self._complete = True
+
+
+def _shown(name: bytes) -> str:
+    """A name from a header, fit to be stored and shown."""
+    text = name.decode("utf-8", errors="replace")
+    kept = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return kept[:MAX_FILENAME_CHARACTERS]
