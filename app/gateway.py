@@ -1,0 +1,185 @@
+"""The door that every request passes: request id, key, origin, size, and what is counted.
+
+Plain ASGI, because `POST /predict` passes it too: FastAPI's routing would be most of an empty
+request. Calls named in `direct` go to their handler without it; their operations are declared on
+the router all the same, for the OpenAPI document.
+"""
+
+import hmac
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.config import Settings
+from app.db.ids import new_id
+from app.errors import Forbidden, StepaheadError, TooLarge, Unauthorized
+from app.observability import Metrics, logger
+from app.problems import problem_response
+
+log = logger(__name__)
+
+# Answers with the status it sent.
+DirectHandler = Callable[[Scope, Receive, Send], Awaitable[int]]
+
+WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+WRITING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+# Probes ask before anyone has a key. /metrics is not among them: it names models and tells how
+# much they are used, and Prometheus can send a key.
+WITHOUT_KEY = frozenset({"/livez", "/readyz"})
+
+
+class Gateway:
+    """ASGI middleware around the whole app."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        settings: Settings,
+        metrics: Metrics,
+        direct: Mapping[tuple[str, str], DirectHandler],
+    ) -> None:
+        self._app = app
+        self._direct = direct
+        self._metrics = metrics
+        key = settings.api_key
+        self._bearer = None if key is None else b"Bearer " + key.get_secret_value().encode()
+        self._max_body_bytes = settings.max_body_bytes
+        self._max_upload_bytes = settings.max_upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admit, answer or pass on, count."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        request_id = scope["request_id"] = _request_id(headers)
+        method, path = scope["method"], scope["path"]
+        try:
+            self._admit(method, path, headers)
+        except StepaheadError as error:
+            await problem_response(error, {"X-Request-Id": request_id})(scope, receive, send)
+            self._count(scope, "refused", error.status, started)
+            return
+        handler = self._direct.get((method, path))
+        if handler is not None:
+            status = 500
+            try:
+                status = await handler(scope, receive, send)
+            finally:
+                self._metrics.observe(method, path, status, time.perf_counter() - started)
+            return
+        await self._through_the_app(scope, receive, send, headers, started)
+
+    async def _through_the_app(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: dict[bytes, bytes],
+        started: float,
+    ) -> None:
+        request_id = scope["request_id"]
+        status = 500  # what ServerErrorMiddleware answers, outside of here, when nothing was sent
+
+        async def identified(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        limit = self._limit_of(headers)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, _limited(receive, limit), identified)
+            finally:
+                self._count(scope, _template_of(scope), status, started)
+
+    def _admit(self, method: str, path: str, headers: dict[bytes, bytes]) -> None:
+        """Let the request in.
+
+        Raises:
+            Unauthorized: the key is missing or wrong.
+            Forbidden: a browser sends a write from another site's page.
+            TooLarge: the announced body is over the limit.
+        """
+        if self._bearer is not None and path not in WITHOUT_KEY:
+            given = headers.get(b"authorization", b"")
+            if not hmac.compare_digest(given, self._bearer):
+                raise Unauthorized(
+                    "this service asks for its key, as in `Authorization: Bearer KEY`; the one "
+                    "given is not it"
+                    if given
+                    else "this service asks for its key: send `Authorization: Bearer KEY`"
+                )
+        if method in WRITING_METHODS and b"origin" in headers:
+            origin, host = headers[b"origin"], headers.get(b"host", b"")
+            if origin.partition(b"://")[2] != host:
+                raise Forbidden(
+                    f"a page of {origin.decode('latin-1')} may not write here; only pages that "
+                    "this service serves itself may"
+                )
+        length = headers.get(b"content-length")
+        if length is not None and (not length.isdigit() or int(length) > self._limit_of(headers)):
+            raise TooLarge(too_large(self._limit_of(headers)))
+
+    def _limit_of(self, headers: dict[bytes, bytes]) -> int:
+        is_upload = headers.get(b"content-type", b"").startswith(b"multipart/")
+        return self._max_upload_bytes if is_upload else self._max_body_bytes
+
+    def _count(self, scope: Scope, template: str, status: int, started: float) -> None:
+        seconds = time.perf_counter() - started
+        self._metrics.observe(scope["method"], template, status, seconds)
+        log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            seconds=round(seconds, 4),
+            request_id=scope["request_id"],
+        )
+
+
+def too_large(limit: int) -> str:
+    """Why a body is refused."""
+    return f"the body may have at most {limit} bytes"
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    """The caller's own id if it is well-formed, else a fresh one."""
+    given = headers.get(b"x-request-id")
+    if given is not None and WELL_FORMED_REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return str(new_id())
+
+
+def _template_of(scope: Scope) -> str:
+    """The path as its route spells it, so that there are as many labels as routes."""
+    route: Any = scope.get("route")
+    return getattr(route, "path", None) or "unmatched"
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """A body counted as it comes, for senders that do not announce its length."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            # FastAPI turns anything but this into a 400 while it reads a body.
+            raise HTTPException(TooLarge.status, too_large(limit))
+        return message
+
+    return counted

@@ -1,0 +1,119 @@
+"""The api process, from top to bottom: settings, parts, routes, the way out of errors."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from importlib.metadata import version
+from types import FrameType
+
+from fastapi import FastAPI
+from sqlalchemy.orm import sessionmaker
+
+from app import gateway, health, openapi, problems
+from app.config import Settings, get_settings
+from app.db.engine import make_engine
+from app.deps import Resources
+from app.health import Health
+from app.observability import Metrics, configure_logging
+from app.predictions import api as predictions
+from app.store import ObjectStore
+
+DESCRIPTION = """\
+A service that predicts the next step. Upload a CSV of numbers over time, or a text; an LSTM is
+trained in the background, judged against simple forecasts, kept as a version, and served here.
+
+Errors are `application/problem+json`; every answer carries `X-Request-Id`. Lists answer
+`{"items": [...], "next": cursor or null}`.
+"""
+# Connections for `def` handlers; the prediction log has its own.
+DATABASE_CONNECTIONS = 5
+
+
+def create_app(settings: Settings | None = None, *, database_url: str | None = None) -> FastAPI:
+    """The service's HTTP side.
+
+    Args:
+        settings: left out, they are read from the environment.
+        database_url: a migrated PostgreSQL database; left out, the settings' own.
+
+    Raises:
+        ValueError: no database is named anywhere.
+    """
+    settings = settings or get_settings()
+    url = database_url or settings.database_url
+    if url is None:
+        raise ValueError(
+            "no database: set STEPAHEAD_DATABASE_URL, or run `stepahead serve`, which brings one"
+        )
+    configure_logging(settings)
+    metrics = Metrics(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as parts:
+            parts.callback(metrics.close)
+            resources = open_resources(settings, url)
+            parts.callback(resources.engine.dispose)
+            app.state.resources = resources
+            app.state.health = Health()
+            await parts.enter_async_context(predictions.lifespan_of(app, resources))
+            parts.enter_context(draining_at_sigterm(app.state.health))
+            yield
+
+    app = FastAPI(
+        title="Stepahead",
+        version=version("stepahead"),
+        summary="Predicts the next step of a series or a text.",
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.metrics = metrics
+    problems.install(app)
+    openapi.describe(app)
+    for router in (predictions.router, health.router, openapi.router):
+        app.include_router(router)
+    app.mount(openapi.ASSETS_URL, openapi.assets())
+    app.add_middleware(
+        gateway.Gateway, settings=settings, metrics=metrics, direct=predictions.DIRECT
+    )
+    return app
+
+
+def open_resources(settings: Settings, database_url: str) -> Resources:
+    """What all domains need; connections are made when they are first used."""
+    engine = make_engine(database_url, pool_size=DATABASE_CONNECTIONS)
+    return Resources(
+        settings=settings,
+        database_url=database_url,
+        engine=engine,
+        sessions=sessionmaker(engine, expire_on_commit=False),
+        store=ObjectStore.open(settings.resolved_store_url),
+    )
+
+
+@contextmanager
+def draining_at_sigterm(state: Health) -> Iterator[None]:
+    """Be not ready from the moment of SIGTERM, and let the server's own handler go on from there.
+
+    Only in a main thread: elsewhere (a test's server) Python gives no say in signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    server = signal.getsignal(signal.SIGTERM)
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(state.draining.set)
+        if callable(server):
+            server(number, frame)
+
+    signal.signal(signal.SIGTERM, drain)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, server)

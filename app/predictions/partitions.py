@@ -1,0 +1,140 @@
+"""The log's daily partitions: there before their day, gone after retention.
+
+A partition is attached, never created in place: CREATE TABLE … PARTITION OF would lock the whole
+log against writing while it waits for a long reader.
+"""
+
+import asyncio
+import re
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import Engine
+
+from app.config import Settings
+from app.db.engine import conninfo
+from app.db.ids import first_id
+from app.deps import Resources
+from app.errors import Unavailable
+from app.observability import logger
+from app.problems import DATABASE_AWAY
+
+log = logger(__name__)
+
+DAYS_AHEAD = 14
+EVERY_SECONDS = 3600.0
+RETRY_SECONDS = 1.0
+PARTITION = re.compile(r"predictions_(\d{8})")
+# Several processes at once wait for each other; another number than the migrations'.
+MAINTENANCE_LOCK = 0x57E9_106
+
+LIST_TABLES = """
+SELECT class.relname, class.relispartition, coalesce(link.inhdetachpending, false)
+FROM pg_class class
+LEFT JOIN pg_inherits link ON link.inhrelid = class.oid
+WHERE class.relname ~ '^predictions_[0-9]{8}$' AND class.relkind = 'r'
+  AND class.relnamespace = current_schema()::regnamespace
+"""
+
+
+def maintain_partitions(engine: Engine, settings: Settings, *, today: date | None = None) -> None:
+    """Have partitions for today and the days ahead, and none that retention is done with.
+
+    Safe when several processes do it at once, and after one was killed in the middle.
+
+    Args:
+        engine: of the log's database.
+        settings: `log_retention_days`; 0 keeps all.
+        today: the day in UTC; given by tests.
+
+    Raises:
+        psycopg.OperationalError: the database is away.
+    """
+    today = today or datetime.now(UTC).date()
+    where = conninfo(engine.url.render_as_string(hide_password=False))
+    with psycopg.connect(where, autocommit=True, connect_timeout=5) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [MAINTENANCE_LOCK])
+        tables = {
+            name: (attached, leaving)
+            for name, attached, leaving in connection.execute(LIST_TABLES).fetchall()
+        }
+        for ahead in range(-1, DAYS_AHEAD + 1):  # yesterday too: an id may be made at midnight
+            day = today + timedelta(days=ahead)
+            name = partition_name(day)
+            attached, _ = tables.get(name, (False, False))
+            if not attached:
+                _attach(connection, day, is_there=name in tables)
+        if settings.log_retention_days:
+            keep_from = today - timedelta(days=settings.log_retention_days)
+            for name, (attached, leaving) in sorted(tables.items()):
+                if name < partition_name(keep_from):
+                    _drop(connection, name, attached=attached, leaving=leaving)
+
+
+def partition_name(day: date) -> str:
+    """The table of one day in UTC."""
+    return f"predictions_{day:%Y%m%d}"
+
+
+def bounds(day: date) -> tuple[str, str]:
+    """The smallest id of the day and of the next one."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return str(first_id(start)), str(first_id(start + timedelta(days=1)))
+
+
+def _attach(connection: psycopg.Connection, day: date, *, is_there: bool) -> None:
+    name = sql.Identifier(partition_name(day))
+    low, high = bounds(day)
+    with connection.transaction():
+        if not is_there:
+            create = "CREATE TABLE {} (LIKE predictions INCLUDING ALL)"
+            connection.execute(sql.SQL(create).format(name))
+        attach = "ALTER TABLE predictions ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})"
+        connection.execute(sql.SQL(attach).format(name, sql.Literal(low), sql.Literal(high)))
+
+
+def _drop(connection: psycopg.Connection, name: str, *, attached: bool, leaving: bool) -> None:
+    """Drop a partition without locking the others; goes on where a killed process stopped."""
+    table = sql.Identifier(name)
+    if leaving:
+        finish = "ALTER TABLE predictions DETACH PARTITION {} FINALIZE"
+        connection.execute(sql.SQL(finish).format(table))
+    elif attached:
+        leave = "ALTER TABLE predictions DETACH PARTITION {} CONCURRENTLY"
+        connection.execute(sql.SQL(leave).format(table))
+    connection.execute(sql.SQL("DROP TABLE {}").format(table))
+
+
+class PartitionKeeper:
+    """Maintains them at the start and every hour."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._maintained = False
+
+    def not_ready(self) -> str | None:
+        """Why nothing can be logged yet, if so."""
+        return None if self._maintained else "the log's partitions could not be made yet"
+
+    async def maintain(self) -> None:
+        """Do it once, now.
+
+        Raises:
+            Unavailable: the database is away or not migrated.
+        """
+        engine, settings = self._resources.engine, self._resources.settings
+        try:
+            await asyncio.to_thread(maintain_partitions, engine, settings)
+        except psycopg.Error as error:
+            log.warning("partitions not maintained", error=str(error))
+            raise Unavailable(DATABASE_AWAY) from error
+        self._maintained = True
+
+    async def keep(self) -> None:
+        """Do it for as long as this process serves."""
+        while True:
+            await asyncio.sleep(EVERY_SECONDS if self._maintained else RETRY_SECONDS)
+            with suppress(Unavailable):  # logged; what there is lasts for days
+                await self.maintain()

@@ -1,0 +1,231 @@
+"""What `POST /predict` takes and gives, and what the log shows."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from app.paging import DEFAULT_LIMIT, CursorParameter, LimitParameter
+from app.recipes import Kind
+
+MAX_STEPS = 1000
+MAX_ITEMS = 1000
+MAX_HISTORY = 100_000
+MAX_TEXT_CHARACTERS = 100_000
+# Alternatives of all steps together: 1,000 steps of a large vocabulary would be gigabytes.
+MAX_ALTERNATIVES = 100_000
+DEFAULT_TOP_K = 5
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Numbers = Annotated[list[Number], Field(min_length=1, max_length=MAX_HISTORY)]
+Columns = Annotated[dict[str, Numbers], Field(min_length=1, max_length=256)]
+
+# PostgreSQL's text holds anything but NUL.
+Plain = Field(max_length=200, pattern=r"^[^\x00]*$")
+
+SERIES_EXAMPLE = {
+    "model": "google-stock",
+    "history": [778.81, 788.36, 786.08],
+    "timestamps": ["2017-01-03", "2017-01-04", "2017-01-05"],
+}
+TEXT_EXAMPLE = {"model": "belling-the-cat", "text": "long ago , the", "steps": 1, "top_k": 5}
+
+
+class PredictRequest(BaseModel):
+    """A question to a model; which fields belong to it depends on the model's kind.
+
+    One flat model and no union: the kind is known once the model's name has been looked up, and the
+    errors can then say what does not fit.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: Annotated[
+        str, Field(max_length=220, description="`name` (its champion), `name@alias` or `name@3`")
+    ]
+    history: Annotated[
+        Numbers | Columns | None,
+        Field(
+            description="series: the values so far, oldest first; with several input columns an "
+            "object of equally long lists"
+        ),
+    ] = None
+    horizon: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=MAX_STEPS,
+            description="series: steps ahead; left out: as many as trained; past that forecasts "
+            "are fed back",
+        ),
+    ] = None
+    levels: Annotated[
+        list[Annotated[int, Field(ge=50, le=99)]] | None,
+        Field(min_length=1, max_length=50, description="series: coverage of the intervals in %"),
+    ] = None
+    series: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=200,
+            pattern=r"^[^\x00]+$",
+            description="series: its name, by which actuals find the prediction later",
+        ),
+    ] = None
+    timestamps: Annotated[
+        list[Annotated[str, Field(max_length=40)]] | None,
+        Field(
+            min_length=1,
+            max_length=MAX_HISTORY,
+            description="series: when each value was, in ISO form; the answer continues them",
+        ),
+    ] = None
+    text: Annotated[
+        str | None,
+        Field(min_length=1, max_length=MAX_TEXT_CHARACTERS, description="text: what comes before"),
+    ] = None
+    steps: Annotated[
+        int | None, Field(ge=1, le=MAX_STEPS, description="text: how many tokens; 1 if left out")
+    ] = None
+    top_k: Annotated[
+        int | None,
+        Field(ge=1, description="text: how many alternatives to show; at most the vocabulary"),
+    ] = None
+    temperature: Annotated[
+        float | None,
+        Field(ge=0, le=100, allow_inf_nan=False, description="text: 0 takes the most probable"),
+    ] = None
+    seed: Annotated[
+        int | None, Field(ge=0, lt=2**63, description="text: draws alike when given again")
+    ] = None
+
+
+SERIES_FIELDS = frozenset({"history", "horizon", "levels", "series", "timestamps"})
+TEXT_FIELDS = frozenset({"text", "steps", "top_k", "temperature", "seed"})
+
+
+class BatchRequest(BaseModel):
+    """Many questions at once."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    items: Annotated[list[PredictRequest], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+class LooseBatchRequest(BaseModel):
+    """The same, its items not looked at yet: read when one of them is wrong."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+class Interval(BaseModel):
+    """Where the value will lie with a probability of `level` percent."""
+
+    level: int
+    low: float
+    high: float
+
+
+class SeriesStep(BaseModel):
+    """The forecast of one step."""
+
+    step: int
+    value: float
+    timestamp: str | None = Field(description="in the form of the history's; null without them")
+    intervals: list[Interval] | None = Field(description="null where the version has none")
+
+
+class SeriesAnswer(BaseModel):
+    """The answer of a series model."""
+
+    id: UUID
+    model: str
+    version: int
+    kind: Literal["series"]
+    predictions: list[SeriesStep]
+    skill: float | None = Field(
+        description="1 - RMSE / RMSE of persistence, as measured for this version"
+    )
+    warnings: list[str] = Field(description="what weakens this answer")
+
+
+class TokenProbability(BaseModel):
+    """A token that may come next."""
+
+    token: str
+    probability: float
+
+
+class TextStep(BaseModel):
+    """One token of a continuation."""
+
+    step: int
+    token: str
+    probability: float
+    top: list[TokenProbability]
+
+
+class TextAnswer(BaseModel):
+    """The answer of a text model."""
+
+    id: UUID
+    model: str
+    version: int
+    kind: Literal["text"]
+    predictions: list[TextStep]
+    text: str = Field(description="the text, continued")
+    skill: float | None = Field(
+        description="1 - bits per token / bits per token of the trigram, as measured"
+    )
+    warnings: list[str]
+
+
+class BatchAnswer(BaseModel):
+    """Answers in the order of the items; an item that failed is `{"error": problem}`."""
+
+    items: list[SeriesAnswer | TextAnswer | dict[str, Any]]
+
+
+class LoggedPrediction(BaseModel):
+    """One answered request, as logged."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    created_at: datetime
+    request_id: str
+    model: str
+    version: int
+    alias: str | None = Field(description="what the request named; null: a version number")
+    kind: Kind
+    series: str | None
+    request: Any
+    response: Any
+
+
+class LogFilter(BaseModel):
+    """Which predictions are asked for; what is left out does not matter."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    model: Annotated[str | None, Plain] = None
+    version: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+    kind: Kind | None = None
+    series: Annotated[str | None, Plain] = None
+    request_id: Annotated[str | None, Plain] = None
+    since: Annotated[
+        AwareDatetime | None, Field(alias="from", description="answered at this time or later")
+    ] = None
+    until: Annotated[
+        AwareDatetime | None, Field(alias="to", description="answered before this time")
+    ] = None
+
+
+class LogQuery(LogFilter):
+    """A page of them."""
+
+    limit: LimitParameter = DEFAULT_LIMIT
+    cursor: CursorParameter = None

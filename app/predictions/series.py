@@ -1,0 +1,210 @@
+"""Forecasts of series versions: what a request asks for, many of them in one run, the answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from app.errors import FieldError, StepaheadError, Unprocessable
+from app.predictions.runtime import Loaded
+from app.predictions.schemas import TEXT_FIELDS, PredictRequest
+from app.predictions.times import Stamps, read_timestamps
+from app.registry.artifacts import FORECAST, HISTORY, SeriesInput
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesQuestion:
+    """What one request asks of a series version."""
+
+    window: Floats  # (window, features), raw values
+    steps: int
+    stamps: Stamps | None
+    warnings: list[str] = field(default_factory=list)
+
+
+def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
+    """The question of a request, checked against the version that is to answer it.
+
+    Raises:
+        Unprocessable: a field does not fit the version; each is named.
+    """
+    manifest, described = version.manifest, version.manifest.series
+    if described is None:
+        raise Unprocessable.at("history", f"{version} is no series version")
+    _refuse_foreign_fields(version, request)
+    if request.history is None:
+        raise Unprocessable.at("history", "is required: the values so far, oldest first")
+    columns = _columns(version, described, request.history)
+    rows = len(columns[0])
+    if rows < manifest.min_history:
+        raise Unprocessable.at(
+            "history",
+            f"has {rows} values; {version} needs at least {manifest.min_history} (its min_history)",
+        )
+    steps = request.horizon or manifest.horizon
+    warnings: list[str] = []
+    if steps > manifest.horizon:
+        _check_feedback(version, described)
+        warnings.append(
+            f"horizon {steps} is past the trained {manifest.horizon}: forecasts are fed back"
+        )
+    stamps = None
+    if request.timestamps is not None:
+        stamps = read_timestamps(request.timestamps, rows=rows)
+    width = manifest.window or rows
+    window = np.array([column[-width:] for column in columns], dtype=np.float64).T
+    if len(window) < width:
+        # A version that takes less than its window (min_history) sees the first value repeated.
+        window = np.concatenate([np.repeat(window[:1], width - len(window), axis=0), window])
+    question = SeriesQuestion(window=window, steps=steps, stamps=stamps, warnings=warnings)
+    _warn(version, described, question)
+    return question
+
+
+def runs_needed(version: Loaded, questions: Sequence[SeriesQuestion]) -> int:
+    """How often the graph will run for these questions together."""
+    return -(-max(question.steps for question in questions) // version.manifest.horizon)
+
+
+def answer(
+    version: Loaded, questions: Sequence[SeriesQuestion]
+) -> list[dict[str, object] | StepaheadError]:
+    """The answers' own parts, in order; one that cannot be answered has its error instead."""
+    forecasts = _forecast(
+        version,
+        np.stack([question.window for question in questions]),  # (batch, window, features)
+        np.array([question.steps for question in questions]),
+    )
+    return [
+        _shown(version, question, values[: question.steps])
+        for question, values in zip(questions, forecasts, strict=True)
+    ]
+
+
+def _forecast(version: Loaded, windows: Floats, steps: npt.NDArray[np.int64]) -> Floats:
+    """Forecasts of every row, (batch, at least the most steps asked for).
+
+    Past the trained horizon the forecasts become the newest values of the window, horizon by
+    horizon; rows that have enough take no part in the further runs and hold NaN there.
+    """
+    horizon = version.manifest.horizon
+    blocks = []
+    active = np.arange(len(windows))
+    for done in range(0, int(steps.max()), horizon):
+        active = active[steps[active] > done]
+        forecast = version.run({HISTORY: windows[active]}, [FORECAST])[FORECAST]
+        block = np.full((len(windows), horizon), np.nan)
+        block[active] = forecast
+        blocks.append(block)
+        if done + horizon < steps.max():
+            width = windows.shape[1]
+            fed = np.concatenate([windows[active], forecast[:, :, np.newaxis]], axis=1)
+            windows[active] = fed[:, -width:]  # (active, window, 1)
+    return np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]
+
+
+def _shown(
+    version: Loaded, question: SeriesQuestion, values: Floats
+) -> dict[str, object] | StepaheadError:
+    if not np.isfinite(values).all():
+        return Unprocessable.at(
+            "history",
+            "its values are too large to forecast from: the result is beyond what a number holds",
+        )
+    timestamps = _timestamps(version, question)
+    return {
+        "predictions": [
+            {"step": step, "value": value, "timestamp": timestamp, "intervals": None}
+            for step, (value, timestamp) in enumerate(
+                zip(values.tolist(), timestamps, strict=True), start=1
+            )
+        ],
+        "skill": version.skill,
+        "warnings": question.warnings,
+    }
+
+
+def _timestamps(version: Loaded, question: SeriesQuestion) -> Sequence[str | None]:
+    described = version.manifest.series
+    frequency = None if described is None else described.frequency
+    stamps = question.stamps
+    if stamps is None or frequency is None or not stamps.fits(frequency):
+        return [None] * question.steps
+    return stamps.continued(frequency, question.steps)
+
+
+def _refuse_foreign_fields(version: Loaded, request: PredictRequest) -> None:
+    foreign = sorted(TEXT_FIELDS & request.model_fields_set)
+    if foreign:
+        places = tuple(
+            FieldError(field=name, message=f"belongs to text; {version} forecasts a series")
+            for name in foreign
+        )
+        raise Unprocessable(
+            f"{version} forecasts a series: it takes history, not {', '.join(foreign)}",
+            errors=places,
+        )
+
+
+def _columns(
+    version: Loaded, described: SeriesInput, history: list[float] | dict[str, list[float]]
+) -> list[list[float]]:
+    """The columns in the order of the graph's features."""
+    names = [feature.name for feature in described.features]
+    if isinstance(history, list):
+        if len(names) > 1:
+            raise Unprocessable.at(
+                "history",
+                f"{version} reads several columns: give an object of equally long lists with "
+                + ", ".join(names),
+            )
+        return [history]
+    missing = [name for name in names if name not in history]
+    unknown = [name for name in history if name not in names]
+    if missing or unknown:
+        raise Unprocessable(
+            f"history: {version} reads the columns {', '.join(names)}",
+            errors=tuple(
+                FieldError(field=f"history.{name}", message=message)
+                for wrong, message in ((missing, "is required"), (unknown, "is no column of it"))
+                for name in wrong
+            ),
+        )
+    lengths = {name: len(history[name]) for name in names}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise Unprocessable.at("history", f"its columns must be equally long; they have {shown}")
+    return [history[name] for name in names]
+
+
+def _check_feedback(version: Loaded, described: SeriesInput) -> None:
+    if [feature.name for feature in described.features] != [described.target]:
+        raise Unprocessable.at(
+            "horizon",
+            f"{version} gives {version.manifest.horizon} steps; past that its forecasts of "
+            f"{described.target!r} would have to be fed back, and its other input columns are "
+            "not forecast",
+        )
+
+
+def _warn(version: Loaded, described: SeriesInput, question: SeriesQuestion) -> None:
+    low, high = question.window.min(axis=0), question.window.max(axis=0)  # (features,)
+    outside = (low < version.low) | (high > version.high)
+    if outside.any():
+        for feature, is_outside in zip(described.features, outside, strict=True):
+            if is_outside:
+                question.warnings.append(
+                    f"values of {feature.name} lie outside the training data's range, "
+                    f"{feature.low:g} to {feature.high:g}"
+                )
+    stamps, frequency = question.stamps, described.frequency
+    if stamps is None or frequency is None:
+        return
+    if not stamps.fits(frequency):
+        question.warnings.append(
+            f"the timestamps have another frequency than the training data's, {frequency}; "
+            "they are not continued"
+        )

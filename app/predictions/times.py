@@ -1,0 +1,134 @@
+"""The times of a history: read as they were given, continued in the same form."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from app.datasets.content import TimeForm, times_iso
+from app.datasets.frequency import next_times, split_frequency
+from app.errors import Unprocessable
+
+ISO_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d"
+    r"(?P<clock>[T ]\d\d:\d\d(:\d\d([.,]\d{1,6})?)?(?P<zone>Z|[+-]\d\d:?\d\d)?)?"
+)
+DAY_SECONDS = 86_400.0
+# Shortest and longest step of a unit, in seconds; weekends and daylight saving are not off-beat.
+STEP_SECONDS = {
+    "ms": (0.001, 0.001),
+    "s": (1.0, 1.0),
+    "min": (60.0, 60.0),
+    "h": (3600.0, 3600.0),
+    "D": (DAY_SECONDS, DAY_SECONDS),
+    "B": (DAY_SECONDS, DAY_SECONDS),
+    "W": (7 * DAY_SECONDS, 7 * DAY_SECONDS),
+    "MS": (28 * DAY_SECONDS, 31 * DAY_SECONDS),
+    "ME": (28 * DAY_SECONDS, 31 * DAY_SECONDS),
+    "QS": (89 * DAY_SECONDS, 92 * DAY_SECONDS),
+    "QE": (89 * DAY_SECONDS, 92 * DAY_SECONDS),
+    "YS": (365 * DAY_SECONDS, 366 * DAY_SECONDS),
+    "YE": (365 * DAY_SECONDS, 366 * DAY_SECONDS),
+}
+# Steps looked at to tell how far apart the times are.
+OBSERVED_STEPS = 60
+SATURDAY = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stamps:
+    """The times of a history, oldest first."""
+
+    moments: list[datetime]  # of its last steps; naive unless the form is zoned
+    form: TimeForm
+    says_z: bool  # whether the last one wrote its zone as Z
+
+    def fits(self, frequency: str) -> bool:
+        """Whether the times are about as far apart as this frequency has them."""
+        if len(self.moments) < 2:  # noqa: PLR2004 - one time has no distance
+            return True
+        seconds = [
+            (later - earlier).total_seconds()
+            for earlier, later in zip(self.moments, self.moments[1:], strict=False)
+        ]
+        median = sorted(seconds)[len(seconds) // 2]
+        count, unit = split_frequency(frequency)
+        shortest, longest = STEP_SECONDS[unit]
+        if not count * shortest * 0.99 <= median <= count * longest * 1.01:
+            return False
+        return unit != "B" or all(moment.weekday() < SATURDAY for moment in self.moments)
+
+    def continued(self, frequency: str, steps: int) -> list[str]:
+        """The ISO times of the steps that follow, in the form of the last one."""
+        last = self.moments[-1]
+        offset = last.utcoffset()
+        civil = np.datetime64(last.replace(tzinfo=None), "us")
+        offsets = None
+        if offset is not None:
+            minutes = int(offset.total_seconds()) // 60
+            offsets = np.full(steps, minutes, dtype=np.int16)
+        texts = times_iso(next_times(civil, frequency, steps), self.form, offsets)
+        return [text.replace("+00:00", "Z") for text in texts] if self.says_z else texts
+
+
+def read_timestamps(texts: Sequence[str], *, rows: int) -> Stamps:
+    """The times of a history.
+
+    Args:
+        texts: ISO 8601, one per row: a date, a local time or a time with a zone.
+        rows: how many values the history has.
+
+    Raises:
+        Unprocessable: not one per row, unreadable, of several forms, or not oldest first.
+    """
+    if len(texts) != rows:
+        raise Unprocessable.at(
+            "timestamps", f"there are {len(texts)} for {rows} values of history; one each is needed"
+        )
+    moments: list[datetime] = []
+    form: TimeForm | None = None
+    for row, text in enumerate(texts):
+        moment, its_form = _moment(text, row)
+        if form is not None and its_form != form:
+            raise Unprocessable.at(
+                f"timestamps.{row}",
+                f"{text!r} is a {_FORM_NAMES[its_form]}, the ones before are "
+                f"{_FORM_NAMES[form]}s; a series has one form",
+            )
+        if moments and moment <= moments[-1]:
+            raise Unprocessable.at(
+                f"timestamps.{row}",
+                f"{text!r} is not later than {texts[row - 1]!r} before it; "
+                "a history is given oldest first, one value per time",
+            )
+        moments.append(moment)
+        form = its_form
+    if form is None:
+        raise Unprocessable.at("timestamps", "must have at least 1 entries; it has 0")
+    return Stamps(moments=moments[-OBSERVED_STEPS:], form=form, says_z=texts[-1].endswith("Z"))
+
+
+_FORM_NAMES: dict[TimeForm, str] = {
+    "date": "date",
+    "local": "time without a zone",
+    "zoned": "time with a zone",
+}
+
+
+def _moment(text: str, row: int) -> tuple[datetime, TimeForm]:
+    shape = ISO_TIME.fullmatch(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        shape = None  # a 31st of February
+    if shape is None:
+        raise Unprocessable.at(
+            f"timestamps.{row}",
+            f"{text!r} is no ISO time, as in 2017-01-03, 2017-01-03T09:30:00 or "
+            "2017-01-03T09:30:00+01:00",
+        )
+    if shape["clock"] is None:
+        return moment, "date"
+    return moment, "zoned" if shape["zone"] else "local"

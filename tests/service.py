@@ -1,0 +1,99 @@
+"""The real app behind a real server on a free port of loopback, in a thread of the test."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.config import Settings
+from app.db.engine import make_engine
+from app.db.tables import Version
+from app.main import create_app
+from app.registry.store import register
+from app.store import ObjectStore
+from tests.artifacts import Artifact
+
+PATIENCE_SECONDS = 60.0
+
+
+class Service:
+    """A running api, its database and its store."""
+
+    def __init__(self, app: FastAPI, settings: Settings, database_url: str, url: str) -> None:
+        self.app = app
+        self.settings = settings
+        self.database_url = database_url
+        self.url = url
+        self.engine = make_engine(database_url, pool_size=2)
+        self.sessions: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
+        self.store = ObjectStore.open(settings.resolved_store_url)
+        self.client = httpx.Client(base_url=url, timeout=PATIENCE_SECONDS)
+
+    def register(self, model: str, artifact: Artifact) -> Version:
+        """Put a version into the registry as training would."""
+        return register_artifact(self.sessions, self.store, model, artifact)
+
+    def predict(self, **body: object) -> httpx.Response:
+        """`POST /predict`."""
+        return self.client.post("/predict", json=body)
+
+    def close(self) -> None:
+        self.client.close()
+        self.engine.dispose()
+
+
+def register_artifact(
+    sessions: sessionmaker[Session], store: ObjectStore, model: str, artifact: Artifact
+) -> Version:
+    files = {name: store.put_bytes(data) for name, data in artifact.files().items()}
+    with sessions.begin() as session:
+        return register(
+            session,
+            model=model,
+            kind=artifact.manifest.kind,
+            manifest=artifact.manifest,
+            scorecard=artifact.scorecard,
+            files=files,
+            dataset_id=None,
+            job_id=None,
+        )
+
+
+@contextmanager
+def running_service(database_url: str, data_dir: Path, **settings: object) -> Iterator[Service]:
+    """The api, answering, until the block ends."""
+    chosen = Settings(data_dir=data_dir, **settings)  # type: ignore[arg-type]
+    app = create_app(chosen, database_url=database_url)
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    server = uvicorn.Server(
+        uvicorn.Config(app, loop="uvloop", http="httptools", log_config=None, access_log=False)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    eventually(lambda: server.started or not thread.is_alive())
+    assert server.started, "the server did not start; its log is above"
+    service = Service(app, chosen, database_url, f"http://127.0.0.1:{port}")
+    try:
+        yield service
+    finally:
+        service.close()
+        server.should_exit = True
+        thread.join(PATIENCE_SECONDS)
+        listener.close()
+        assert not thread.is_alive(), "the server did not stop"
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    """Wait until it holds; on a loaded machine that may take a while."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
