@@ -51,11 +51,13 @@ def modes(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mode for path in (folder, *folder.parents)}
 
 
-def test_it_runs_as_the_system_user_in_the_data_directory(make: Make, place: Path) -> None:
-    embedded = make(place / "data")
+def test_it_runs_as_the_system_user_in_the_data_directory(
+    make: Make, used: Path, place: Path
+) -> None:
+    embedded = make(used)
     embedded.start()
     assert owner_of(embedded.pid) == SERVICE_USER
-    assert (place / "data" / "postgres" / "cluster" / "PG_VERSION").is_file()
+    assert (used / "postgres" / "cluster" / "PG_VERSION").is_file()
     assert not (place / "slots").exists()
 
 

@@ -21,6 +21,7 @@ from app.db.embedded import (
 from app.db.embedded.account import current_account
 from app.db.embedded.binaries import find_binaries
 from app.db.embedded.leftovers import postgres_processes
+from app.db.embedded.lock import DirectoryLock
 from app.db.engine import conninfo
 from tests.db.embedded.conftest import Make
 
@@ -164,9 +165,9 @@ def test_a_stopped_service_lets_go(make: Make, used: Path) -> None:
 
 
 def test_a_long_path_gets_a_private_socket_directory_that_does_not_move(
-    make: Make, place: Path
+    make: Make, used: Path, place: Path
 ) -> None:
-    embedded = make(place / ("long-" * 40) / "data")
+    embedded = make(used.rename(place / ("long-" * 40)))
     url = embedded.start()
     directory = Path(str(make_url(url).query["host"]))
     assert not directory.is_relative_to(place)
@@ -177,8 +178,11 @@ def test_a_long_path_gets_a_private_socket_directory_that_does_not_move(
     assert not directory.exists()
 
 
-def test_a_path_with_signs_that_urls_and_settings_split_at(make: Make, place: Path) -> None:
-    assert one(make(place / "a, 'b' \"c\":ü").start(), "SELECT 1") == 1
+def test_a_path_with_signs_that_urls_and_settings_split_at(
+    make: Make, used: Path, place: Path
+) -> None:
+    odd = used.rename(place / "a, 'b' \"c\":ü")
+    assert one(make(odd).start(), "SELECT 1") == 1
 
 
 def test_a_path_longer_than_postgresql_takes_is_explained(make: Make, place: Path) -> None:
@@ -226,7 +230,7 @@ def test_a_full_disk_is_named_and_leaves_no_half_made_cluster(make: Make, place:
     with pytest.raises(DiskFull, match="Make room"):
         embedded.start()
     assert list((place / "data" / "postgres").glob("cluster*")) == []
-    make(place / "data").start()  # the lock was let go
+    DirectoryLock(place / "data").acquire()  # it was let go
 
 
 def test_what_postgresql_says_of_its_failure_is_passed_on(make: Make, used: Path) -> None:
