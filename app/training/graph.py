@@ -41,7 +41,7 @@ class Graph:
 
     def constant(self, name: str, value: npt.NDArray[np.generic]) -> str:
         """Adds a constant and gives its name."""
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
     def ids(self, name: str, *values: int) -> str:
@@ -200,10 +200,8 @@ def _scale_by_window(graph: Graph, target: int) -> tuple[str, str, str]:
     graph.constant("floor_share", np.array(FLOOR))
     graph.constant("tiny", np.array(TINY))
     graph.ids("last", -1)
-    graph.ids("end", np.iinfo(np.int64).max)
-    graph.ids("steps_axis", 1)
     graph.add("Clip", [HISTORY, "lowest", "highest"], "values")
-    graph.add("Slice", ["values", "last", "end", "steps_axis"], "center")  # (batch, 1, features)
+    graph.add("Gather", ["values", "last"], "center", axis=1)  # (batch, 1, features)
     graph.add("Sub", ["values", "center"], "difference")
     graph.add("Abs", ["difference"], "size")
     graph.add("ReduceMean", ["size"], "mean_size", axes=[1], keepdims=1)
@@ -222,10 +220,8 @@ def _scale_by_window(graph: Graph, target: int) -> tuple[str, str, str]:
 def _last_of_target(graph: Graph, history: str, target: int) -> str:
     """The target's last value, (batch, 1)."""
     graph.ids("last", -1)
-    graph.ids("end", np.iinfo(np.int64).max)
-    graph.ids("steps_axis", 1)
     graph.constant("target_index", np.array(target, np.int64))
-    graph.add("Slice", [history, "last", "end", "steps_axis"], "last_values")
+    graph.add("Gather", [history, "last"], "last_values", axis=1)  # (batch, 1, features)
     return graph.add("Gather", ["last_values", "target_index"], "anchor", axis=2)
 
 

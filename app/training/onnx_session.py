@@ -36,9 +36,12 @@ def forecasts(graph: bytes, history: Floats, *, check: Callable[[], None] = lamb
 
     Returns:
         (n, horizon), raw values.
+
+    Raises:
+        ValueError: no windows.
     """
     session = session_of(graph)
-    parts = [np.empty((0, session.get_outputs()[0].shape[1]))]
+    parts: list[Floats] = []
     for start in range(0, len(history), WINDOWS_AT_ONCE):
         batch = np.ascontiguousarray(history[start : start + WINDOWS_AT_ONCE])
         parts += session.run([FORECAST], {HISTORY: batch})
