@@ -245,7 +245,7 @@ def jobs(
     """List the training jobs, newest first, or show, follow or cancel one."""
     from app.terminal.listing import run_jobs
 
-    run_jobs(url, job, follow=follow, cancel=cancel, limit=limit, as_json=as_json)
+    run_jobs(url, job, follow_it=follow, cancel=cancel, limit=limit, as_json=as_json)
 
 
 @cli.command(rich_help_panel=USE)

@@ -109,6 +109,13 @@ def _stage(job: Json) -> str:
     return str((job.get("progress") or {}).get("stage") or job["status"])
 
 
+def progress_told(job: Json) -> str:
+    """How far a job is, in a line; empty where there is nothing to say."""
+    if job["status"] not in {"queued", "running"}:
+        return ""
+    return ", ".join(part for part in (_stage(job), _figures(job.get("progress") or {})) if part)
+
+
 def _figures(done: Json) -> str:
     parts = []
     if done.get("epochs"):

@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from app.config import Settings
+from app.db.engine import database_url
 from app.observability import configure_logging
 from app.supervision.listening import CannotListen
 from app.supervision.restarts import GivenUp
@@ -51,6 +52,25 @@ def required_database_url(settings: Settings, command: str) -> str:
     return settings.database_url
 
 
+def check_database_url(settings: Settings) -> None:
+    """See whether the database's URL can be one.
+
+    Raises:
+        Told: it cannot.
+    """
+    try:
+        if settings.database_url is not None:
+            database_url(settings.database_url)
+    except ArgumentError as error:
+        raise Told(
+            "STEPAHEAD_DATABASE_URL is no URL: it looks like "
+            "postgresql://user:password@host:5432/name",
+            exit_code=WRONG_SETTINGS,
+        ) from error
+    except ValueError as error:
+        raise Told(str(error), exit_code=WRONG_SETTINGS) from error
+
+
 def _setting_told(location: tuple[int | str, ...], message: str) -> str:
     if not location:  # a rule over several settings names them itself
         return message.removeprefix("Value error, ")
@@ -61,13 +81,12 @@ def _setting_told(location: tuple[int | str, ...], message: str) -> str:
 @contextmanager
 def told_plainly(settings: Settings) -> Iterator[None]:
     """Logging set up; what a person can mend is told without a traceback."""
+    check_database_url(settings)
     configure_logging(settings)
     try:
         yield
     except (CannotListen, GivenUp) as error:
         raise Told(str(error)) from error
-    except ArgumentError as error:
-        raise Told(f"STEPAHEAD_DATABASE_URL cannot be read: {error}") from error
     except OperationalError as error:
         place = make_url(settings.database_url or "").render_as_string(hide_password=True)
         raise Told(f"the database at {place} cannot be used: {error.orig}") from error

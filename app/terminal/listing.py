@@ -1,0 +1,136 @@
+"""`stepahead models` and `stepahead jobs`."""
+
+import json
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.terminal.client import Json, Service
+from app.terminal.figures import local_time, number, skill_told
+from app.terminal.following import Left, ended_badly, follow, progress_told
+from app.terminal.problems import Told, told
+from app.terminal.scorecard import show_version
+
+STATUS_STYLE = {"succeeded": "green", "failed": "red", "running": "cyan", "cancelled": "dim"}
+
+
+def run_models(url: str, name: str | None, *, limit: int, as_json: bool) -> None:
+    """All models, or one."""
+    console = Console()
+    with Service(url) as service:
+        if name is not None:
+            model = service.get(f"/models/{name}")
+            if as_json:
+                _print_json(model)
+            else:
+                _show_model(console, service, model)
+            return
+        models = service.items("/models", limit=limit)
+    if as_json:
+        _print_json(models)
+    elif models:
+        console.print(_models_table(models))
+    else:
+        console.print("No models yet: stepahead train FILE makes one.")
+
+
+def run_jobs(
+    url: str, job_id: str | None, *, follow_it: bool, cancel: bool, limit: int, as_json: bool
+) -> None:
+    """All jobs, or what is asked of one."""
+    console = Console(stderr=as_json)
+    if job_id is None:
+        if follow_it or cancel:
+            raise Told("which job? Give its id: stepahead jobs ID --follow")
+        with Service(url) as service:
+            jobs = service.items("/jobs", limit=limit)
+        if as_json:
+            _print_json(jobs)
+        else:
+            console.print(_jobs_table(jobs) if jobs else "No jobs yet.")
+        return
+    with Service(url) as service:
+        path = f"/jobs/{job_id}"
+        job = service.post(f"{path}/cancel") if cancel else service.get(path)
+        if follow_it:
+            ended = follow(service, job, console)
+            if isinstance(ended, Left):
+                console.print(f"Job {job_id}: {ended.value}.")
+                return
+            job = ended
+    if as_json:
+        _print_json(job)
+    else:
+        _show_job(console, job)
+    badly = ended_badly(job) if follow_it else None
+    if badly is not None:
+        raise badly
+
+
+def _models_table(models: list[Json]) -> Table:
+    table = Table("model", "kind", "champion", "verdict", "trained")
+    for model in models:
+        champion = model.get("champion") or {}
+        table.add_row(
+            Text(model["name"], style="bold"),
+            model["kind"],
+            str(champion.get("version") or champion.get("number") or "–"),
+            Text(champion.get("verdict") or skill_told(model["kind"], champion.get("skill"))),
+            local_time(champion.get("trained_at") or champion.get("created_at")),
+        )
+    return table
+
+
+def _show_model(console: Console, service: Service, model: Json) -> None:
+    """A model's versions, and the figures of its champion."""
+    aliases: dict[str, int] = model.get("aliases") or {}
+    console.print(Text.assemble((model["name"], "bold"), f", kind {model['kind']}"))
+    table = Table("version", "aliases", "skill", "verdict", "made")
+    for version in model["versions"]:
+        named = [alias for alias, number in aliases.items() if number == version["version"]]
+        table.add_row(
+            str(version["version"]),
+            ", ".join(named),
+            number(version["skill"]),
+            Text(version["verdict"]),
+            local_time(version["created_at"]),
+        )
+    console.print(table)
+    if "champion" in aliases:
+        champion = aliases["champion"]
+        console.print(f"\nVersion {champion}, the champion", style="bold")
+        show_version(console, service.get(f"/models/{model['name']}/versions/{champion}"))
+
+
+def _jobs_table(jobs: list[Json]) -> Table:
+    table = Table("job", "model", "status", "version", "progress", "since")
+    for job in jobs:
+        table.add_row(
+            job["id"],
+            Text(job["model"]),
+            Text(job["status"], style=STATUS_STYLE.get(job["status"], "")),
+            str(job["version"] or ""),
+            Text(progress_told(job)),
+            local_time(job["created_at"]),
+        )
+    return table
+
+
+def _show_job(console: Console, job: Json) -> None:
+    console.print(
+        Text.assemble(
+            (job["id"], "bold"),
+            f" trains {job['model']}: ",
+            (job["status"], STATUS_STYLE.get(job["status"], "")),
+            f", version {job['version']}" if job["version"] else "",
+        )
+    )
+    if progress_told(job):
+        console.print(progress_told(job))
+    if job.get("error"):
+        console.print(Text(told(job["error"].get("status", 500), job["error"])))
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))

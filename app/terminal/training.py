@@ -1,0 +1,148 @@
+"""`stepahead train`: a file goes up, a model comes out, and it says how good it is."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from app.terminal.client import Json, Service
+from app.terminal.following import Left, ended_badly, follow
+from app.terminal.predicting import show_answer
+from app.terminal.problems import Told
+from app.terminal.report import show_dataset
+from app.terminal.scorecard import show_version
+from app.terminal.tail import tail_of
+
+NOT_IN_A_NAME = re.compile(r"[^a-z0-9.]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOrder:
+    """What the user asked for."""
+
+    file: Path
+    model: str | None
+    preset: str | None
+    target: str | None
+    test: Path | None
+    changes: Sequence[str]  # FIELD=VALUE
+    read: Sequence[str]  # OPTION=VALUE
+    start_from: int | None  # a version of the model
+
+    @property
+    def name(self) -> str:
+        """The model's name, after the file where none is given."""
+        return self.model or model_name(self.file)
+
+    def recipe(self) -> Json:
+        """The recipe as sent; empty: the service's choice."""
+        preset = {} if self.preset is None else {"preset": self.preset}
+        return {**preset, **assignments(self.changes, option="--set")}
+
+
+def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) -> None:
+    """Upload, train, follow, show, predict."""
+    # With --json, standard output carries nothing else.
+    console = Console(stderr=as_json)
+    with Service(url) as service:
+        read = assignments(order.read, option="--read")
+        dataset = upload(service, order.file, read, console)
+        show_dataset(console, dataset)
+        test = None if order.test is None else upload(service, order.test, read, console)
+        job = service.post_form(f"/models/{order.name}/train", form_of(order, dataset, test), {})
+        console.print(f"Job {job['id']} trains {order.name}.")
+        ended = None if detach else follow(service, job, console)
+        if ended is None or isinstance(ended, Left):
+            console.print(f"Come back with: stepahead jobs {job['id']} --follow")
+            result = job
+        else:
+            badly = ended_badly(ended)
+            if badly is not None:
+                raise badly
+            result = ended
+            show_result(service, order, ended, read, console)
+    if as_json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+
+
+def upload(service: Service, path: Path, read: Json, console: Console) -> Json:
+    """Send a file with a progress bar; the dataset it became."""
+    fields = {"read": json.dumps(read)} if read else {}
+    with Progress(console=console, transient=True) as progress:
+        description = f"sending {path.name}"
+        with progress.open(path, "rb", description=description) as file:
+            return service.post_form("/datasets", fields, {"file": (path.name, file)})
+
+
+def form_of(order: TrainingOrder, dataset: Json, test: Json | None) -> dict[str, str]:
+    """The fields of `POST /models/{name}/train`."""
+    recipe = order.recipe()
+    fields = {
+        "dataset": dataset["id"],
+        "target": order.target,
+        "recipe": json.dumps(recipe) if recipe else None,
+        "test": None if test is None else test["id"],
+        "start_from": None if order.start_from is None else str(order.start_from),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def show_result(
+    service: Service, order: TrainingOrder, job: Json, read: Json, console: Console
+) -> None:
+    """The new version's figures, its next forecast, and the call that gives it."""
+    version = service.get(f"/models/{order.name}/versions/{job['version']}")
+    console.print(f"\nVersion {job['version']} of {order.name}", style="bold")
+    show_version(console, version)
+    tail = tail_of(order.file, read, version["manifest"])
+    if tail is None:
+        return
+    body = {"model": f"{order.name}@{job['version']}", **tail.request()}
+    console.print(f"\nWhat comes after {tail.told}:", style="bold")
+    show_answer(console, service.post("/predict", body))
+    console.print("\nThe same as a call:", style="bold")
+    console.print(curl(service.url, body), soft_wrap=True, highlight=False, markup=False)
+
+
+def curl(url: str, body: Json) -> str:
+    """The command that asks for a prediction."""
+    written = json.dumps(body, ensure_ascii=False)
+    return (
+        f"curl -s {url}/predict -H 'content-type: application/json' \\\n  -d {shlex.quote(written)}"
+    )
+
+
+def assignments(texts: Iterable[str], *, option: str) -> dict[str, Any]:
+    """`epochs=50` as JSON; what is no JSON is taken as a word.
+
+    Raises:
+        Told: one has no `=`.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise Told(f"{option} takes NAME=VALUE, as in {option} epochs=50; got {text!r}")
+        try:
+            found[name.strip()] = json.loads(value)
+        except ValueError:
+            found[name.strip()] = value
+    return found
+
+
+def model_name(path: Path) -> str:
+    """A name that the registry takes, after the file's.
+
+    Raises:
+        Told: nothing of the file's name can be used.
+    """
+    name = NOT_IN_A_NAME.sub("-", path.stem.lower()).strip("-.")
+    if not name:
+        raise Told(f"no model name can be made of {path.name!r}: give one with --model")
+    return name

@@ -1,0 +1,270 @@
+"""The command line as a user types it, against a stand-in that answers what the service would."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+SERIES_ANSWER = {
+    "id": "0197",
+    "model": "google-stock",
+    "version": 3,
+    "kind": "series",
+    "predictions": [{"step": 1, "value": 787.125, "timestamp": None, "intervals": None}],
+    "skill": -0.79,
+    "warnings": ["2 values lie outside the range of the training data"],
+}
+TEXT_ANSWER = {
+    "id": "0198",
+    "model": "fable",
+    "version": 1,
+    "kind": "text",
+    "predictions": [
+        {
+            "step": 1,
+            "token": "mice",
+            "probability": 0.99,
+            "top": [
+                {"token": "mice", "probability": 0.99},
+                {"token": "[cat]", "probability": 0.005},
+            ],
+        }
+    ],
+    "text": "long ago , the mice",
+    "skill": None,
+    "warnings": [],
+}
+UNPROCESSABLE = {
+    "type": "/problems/unprocessable",
+    "title": "Unprocessable",
+    "status": 422,
+    "detail": "the file cannot be used",
+    "errors": [{"field": None, "row": 7, "column": "Open", "message": "'n.a.' is no number"}],
+}
+
+
+class StandIn(ThreadingHTTPServer):
+    """Answers from a table, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers: dict[tuple[str, str], tuple[int, Any]] = {
+            ("GET", "/models/google-stock"): (200, {"name": "google-stock", "kind": "series"}),
+            ("GET", "/models/fable"): (200, {"name": "fable", "kind": "text"}),
+            ("POST", "/predict"): (200, SERIES_ANSWER),
+        }
+        self.asked: list[tuple[str, Any, str | None]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: StandIn
+
+    def do_GET(self) -> None:
+        self._answer(None)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self._answer(json.loads(body) if body else None)
+
+    def _answer(self, body: Any) -> None:  # noqa: ANN401 (JSON)
+        self.server.asked.append((self.path, body, self.headers.get("authorization")))
+        nothing = {"title": "Not found", "status": 404, "detail": "there is nothing", "errors": []}
+        path = self.path.partition("?")[0]
+        status, answer = self.server.answers.get((self.command, path), (404, nothing))
+        written = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(written)))
+        self.end_headers()
+        self.wfile.write(written)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def service() -> Iterator[StandIn]:
+    with StandIn() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def stepahead(
+    *arguments: str, stdin: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if "STEPAHEAD" not in name}
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", *arguments],
+        input=stdin,
+        env={**clean, "COLUMNS": "100", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys; from app.cli import cli; cli(['--help'], standalone_mode=False); "
+        "heavy = {'httpx', 'pydantic', 'sqlalchemy', 'fastapi', 'numpy', 'pandas'}; "
+        "print(heavy & set(sys.modules), file=sys.stderr)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stderr == "set()\n"
+    for command in ("serve", "api", "worker", "migrate", "train", "predict", "models", "jobs"):
+        assert f"│ {command} " in run.stdout
+
+
+@pytest.mark.parametrize(
+    "command", ["serve", "api", "worker", "migrate", "train", "predict", "models", "jobs", "sample"]
+)
+def test_every_command_explains_itself(command: str) -> None:
+    run = stepahead(command, "--help")
+    assert run.returncode == 0
+    assert len(run.stdout.splitlines()) > 8
+    assert "file descriptor" not in run.stdout
+
+
+def test_numbers_from_arguments_become_a_history(service: StandIn) -> None:
+    run = stepahead("predict", "google-stock", "778.81", "-788.36", "--url", service.url)
+    assert run.returncode == 0
+    assert "787.125" in run.stdout
+    assert "79.0 % worse than repeating the last value" in run.stdout
+    assert "Note: 2 values lie outside" in run.stdout
+    body = service.asked[-1][1]
+    assert body == {"model": "google-stock", "history": [778.81, -788.36]}
+
+
+def test_numbers_from_standard_input_with_a_horizon(service: StandIn) -> None:
+    run = stepahead(
+        "predict",
+        "google-stock@2",
+        "--horizon",
+        "3",
+        stdin="1\n2.5,3;4\n",
+        STEPAHEAD_URL=service.url,
+    )
+    assert run.returncode == 0, run.stderr
+    assert service.asked[-1][1] == {
+        "model": "google-stock@2",
+        "history": [1, 2.5, 3, 4],
+        "horizon": 3,
+    }
+
+
+def test_a_text_goes_as_it_is(service: StandIn) -> None:
+    service.answers["POST", "/predict"] = (200, TEXT_ANSWER)
+    run = stepahead("predict", "fable", "long ago , the", "--steps", "2", "--url", service.url)
+    assert run.returncode == 0, run.stderr
+    assert "long ago , the mice" in run.stdout
+    assert "[cat] 0.5 %" in run.stdout
+    body = service.asked[-1][1]
+    assert body["text"] == "long ago , the"
+    assert body["steps"] == 2
+
+
+def test_json_is_the_services_own(service: StandIn) -> None:
+    run = stepahead("predict", "google-stock", "1", "--json", "--url", service.url)
+    assert json.loads(run.stdout) == SERIES_ANSWER
+
+
+def test_what_is_no_number_is_named(service: StandIn) -> None:
+    run = stepahead("predict", "google-stock", "778.81", "7,5x", "--url", service.url)
+    assert run.returncode == 1
+    assert "'5x' is none" in run.stderr
+
+
+def test_the_key_is_sent(service: StandIn) -> None:
+    stepahead("predict", "google-stock", "1", "--url", service.url, STEPAHEAD_API_KEY="secret")
+    assert {authorization for _, _, authorization in service.asked} == {"Bearer secret"}
+
+
+def test_a_problem_is_shown_with_each_place(service: StandIn) -> None:
+    service.answers["POST", "/predict"] = (422, UNPROCESSABLE)
+    run = stepahead("predict", "google-stock", "1", "--url", service.url)
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert run.stderr == (
+        "Error: Unprocessable (422)\nthe file cannot be used\n"
+        "  row 7, column Open: 'n.a.' is no number\n"
+    )
+
+
+def test_nothing_that_answers_is_told_with_how_to_start_it() -> None:
+    run = stepahead("models", "--url", "http://127.0.0.1:9")
+    assert run.returncode == 1
+    assert (
+        "no service answers at http://127.0.0.1:9. Start one with `stepahead serve`" in run.stderr
+    )
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(service: StandIn) -> None:
+    run = stepahead(
+        "predict", "google-stock", "1", "--url", service.url, HTTP_PROXY="http://127.0.0.1:9"
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_another_kind_of_server_is_recognised(service: StandIn) -> None:
+    service.answers["GET", "/models"] = (200, b"<html>hello</html>")
+    run = stepahead("models", "--url", service.url)
+    assert run.returncode == 1
+    assert "not as Stepahead does" in run.stderr
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://127.0.0.1", "http://[::1"])
+def test_what_is_no_url_is_told(url: str) -> None:
+    run = stepahead("models", "--url", url)
+    assert run.returncode == 1
+    assert "is no URL" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("command", ["api", "worker", "migrate"])
+def test_what_needs_a_shared_database_says_so(command: str) -> None:
+    run = stepahead(command)
+    assert run.returncode == 2
+    assert "set STEPAHEAD_DATABASE_URL=postgresql://" in run.stderr
+
+
+def test_wrong_settings_are_all_named() -> None:
+    run = stepahead("serve", STEPAHEAD_PORT="high", STEPAHEAD_DRAIN_SECONDS="-1")
+    assert run.returncode == 2
+    assert "STEPAHEAD_PORT=high: " in run.stderr
+    assert "STEPAHEAD_DRAIN_SECONDS=-1: " in run.stderr
+
+
+def test_beyond_loopback_a_key_is_asked_for() -> None:
+    run = stepahead("serve", "--host", "0.0.0.0")  # noqa: S104 (refused)
+    assert run.returncode == 2
+    assert "set STEPAHEAD_API_KEY" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "exit_code"),
+    [
+        ("postgresql://nobody@127.0.0.1:9/none", "the database at postgresql", 1),
+        ("mysql://nobody@127.0.0.1/none", "must be a PostgreSQL URL", 2),
+        ("nonsense", "STEPAHEAD_DATABASE_URL is no URL", 2),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_told_without_its_password(
+    url: str, said: str, exit_code: int
+) -> None:
+    run = stepahead("migrate", STEPAHEAD_DATABASE_URL=url.replace("nobody@", "nobody:secret@"))
+    assert run.returncode == exit_code
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+    assert "secret" not in run.stderr
