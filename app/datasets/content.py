@@ -96,6 +96,24 @@ class SeriesContent:
             return []
         return times_iso(self.times, self.time_form, self.offsets)
 
+    def time_iso(self, row: int) -> str | None:
+        """The time of one row in ISO 8601; None without times."""
+        one = self._rows(np.array([row]))
+        return one.row_times_iso()[0] if self.times is not None else None
+
+    def instants(self) -> npt.NDArray[np.int64]:
+        """Microseconds since 1970 of each row's time, in UTC where the times are zoned.
+
+        Raises:
+            ValueError: the series has no times.
+        """
+        if self.times is None:
+            raise ValueError("the series has no times")
+        micros = self.times.astype(np.int64)
+        if self.offsets is None:
+            return micros
+        return micros - self.offsets.astype(np.int64) * 60_000_000
+
     def times_after(self, steps: int) -> list[str]:
         """The ISO times of the next ``steps`` steps after the last row.
 

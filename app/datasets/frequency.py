@@ -26,7 +26,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-FREQUENCY_PATTERN = r"^[1-9]?\d{0,3}(ms|s|min|h|D|B|W|MS|ME|QS|QE|YS|YE)$"
+FREQUENCY_PATTERN = r"^([1-9]\d{0,3})?(ms|s|min|h|D|B|W|MS|ME|QS|QE|YS|YE)$"
 
 Times = npt.NDArray[np.datetime64]  # datetime64[us]
 

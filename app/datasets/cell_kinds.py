@@ -1,0 +1,54 @@
+"""What a single cell looks like, for judging a sample of a file."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+from app.datasets.date_patterns import clock_pattern, date_pattern
+from app.datasets.number_cells import is_missing, parse_number
+from app.datasets.shapes import WIDTH, ascii_form
+
+CellKind = Literal["missing", "number", "date", "clock", "text"]
+
+_DIGITS = str.maketrans("123456789", "000000000")
+# Written dates that are numbers as well; whether they are dates shows in the whole column.
+_NUMERIC_DATES = {"serial", "unix", "year"}
+
+
+@lru_cache(maxsize=16_384)
+def cell_kind(cell: str) -> CellKind:
+    """The kind of one cell: 2017 and 20170103 are numbers here, 2017-01 is a date."""
+    text = cell.strip()
+    if is_missing(text):
+        return "missing"
+    if len(text) <= WIDTH:
+        shape = shape_of(text)
+        if not text.isdigit() and _is_date(shape):
+            return "date"
+        if clock_pattern(shape) is not None:
+            return "clock"
+    if parse_number(text, ".") is not None or parse_number(text, ",") is not None:
+        return "number"
+    return "text"
+
+
+def shape_of(text: str) -> str:
+    """The shape of one cell, as `app.datasets.shapes` has it."""
+    plain = ascii_form(text).translate(_DIGITS)
+    return "".join("a" if sign.isalpha() else " " if sign.isspace() else sign for sign in plain)
+
+
+def majority(cells: Sequence[str]) -> CellKind:
+    """What most of the cells that hold something are; missing when none does."""
+    kinds = Counter(cell_kind(cell) for cell in cells)
+    del kinds["missing"]
+    return kinds.most_common(1)[0][0] if kinds else "missing"
+
+
+def _is_date(shape: str) -> bool:
+    pattern = date_pattern(shape)
+    if pattern is None or pattern.kind in _NUMERIC_DATES:
+        return False
+    # "March 7" and "item 2000" have the shape of a month and a year; the words decide later.
+    return pattern.kind != "month" or shape[:1] == "0" or "mon" in pattern.spans

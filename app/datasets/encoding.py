@@ -1,0 +1,148 @@
+"""Which encoding a file is in, and the file in UTF-8."""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CHUNK_BYTES = 1 << 20
+HEAD_BYTES = 1 << 16
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig", "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32", "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32", "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16", "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16", "utf-16"),
+)
+# Tab, line ends, form feed and the old end-of-file mark (26) occur in text; these do not.
+_CONTROLS = bytes(code for code in range(32) if code not in {9, 10, 11, 12, 13, 26, 27}) + b"\x7f"
+
+
+_EIGHT_BIT = {"utf-8", "utf-8-sig", "cp1252", "latin-1", "iso8859-1"}  # controls are bytes in them
+
+
+class UndecodableError(ValueError):
+    """The bytes are no text, or not in the encoding that was named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoding:
+    """How the bytes of a file become characters."""
+
+    codec: str  # the name Python knows it by
+    name: str  # the name for people
+    reason: str
+
+
+def find_encoding(path: Path, told: str | None) -> Encoding:
+    """Finds out the encoding of a file by reading it once.
+
+    Args:
+        path: the file.
+        told: the encoding that the user named.
+
+    Raises:
+        UndecodableError: it is binary, or not in the encoding named, or that is unknown.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if told is not None:
+        encoding = _named(told, head)
+    else:
+        encoding = (
+            _marked(head)
+            or _wide(head)
+            or Encoding(codec="utf-8", name="utf-8", reason="every byte of the file fits it")
+        )
+    failure = _failure(path, encoding.codec)
+    if failure is None:
+        return encoding
+    if told is not None or encoding.codec != "utf-8":
+        raise UndecodableError(f"the file is not {encoding.name}: {failure}")
+    for codec, name in (("cp1252", "windows-1252"), ("latin-1", "latin-1")):
+        if _failure(path, codec) is None:
+            return Encoding(codec=codec, name=name, reason=f"it is not UTF-8: {failure}")
+    raise UndecodableError("the file is not text: it holds control characters")
+
+
+def decoded(path: Path, encoding: Encoding) -> Iterator[str]:
+    """The characters of the file, a stretch at a time.
+
+    Raises:
+        UndecodableError: it is not in this encoding, or holds control characters.
+    """
+    decoder = codecs.getincrementaldecoder(encoding.codec)()
+    eight_bit = encoding.codec in _EIGHT_BIT
+    with path.open("rb") as file:
+        place = 0
+        while True:
+            data = file.read(CHUNK_BYTES)
+            try:
+                text = decoder.decode(data, final=not data)
+            except UnicodeError as error:
+                start = getattr(error, "start", 0)
+                raise UndecodableError(f"it breaks at byte {place + start + 1}") from error
+            plain = data if eight_bit else text.encode("utf-8", "replace")
+            if len(plain.translate(None, _CONTROLS)) < len(plain):
+                raise UndecodableError("it holds control characters, as binary files do")
+            place += len(data)
+            if text:
+                yield text
+            if not data:
+                return
+
+
+def transcode(path: Path, encoding: Encoding, target: Path) -> None:
+    """Writes the file in UTF-8 without a mark, every line ended by a line feed.
+
+    Raises:
+        UndecodableError: it is not in this encoding.
+    """
+    with target.open("w", encoding="utf-8", newline="") as file:
+        held = ""
+        for part in decoded(path, encoding):
+            text = held + part
+            held = "\r" if text.endswith("\r") else ""  # half of a line end, perhaps
+            text = text[: len(text) - len(held)]
+            file.write(text.replace("\r\n", "\n").replace("\r", "\n"))
+        file.write("\n" if held else "")
+
+
+def _named(told: str, head: bytes) -> Encoding:
+    try:
+        codec = codecs.lookup(told)
+    except LookupError as error:
+        raise UndecodableError(f"encoding {told!r} is unknown; utf-8 is the usual one") from error
+    if not getattr(codec, "_is_text_encoding", True):
+        raise UndecodableError(f"{told!r} does not encode text; utf-8 is the usual one")
+    name = "utf-8-sig" if codec.name == "utf-8" and head.startswith(codecs.BOM_UTF8) else codec.name
+    return Encoding(codec=name, name=codec.name, reason="as `read` says")
+
+
+def _marked(head: bytes) -> Encoding | None:
+    for mark, codec, name in _BOMS:
+        if head.startswith(mark):
+            return Encoding(codec=codec, name=name, reason="its byte order mark says so")
+    return None
+
+
+def _wide(head: bytes) -> Encoding | None:
+    """UTF-16 without a mark: every other byte of Latin text is then zero."""
+    if b"\0" not in head:
+        return None
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    half = max(len(head) // 2, 1)
+    if max(even, odd) < half * 0.7 or min(even, odd) > half * 0.1:
+        return None
+    codec = "utf-16-le" if odd > even else "utf-16-be"
+    return Encoding(codec=codec, name=codec, reason="every other byte is zero")
+
+
+def _failure(path: Path, codec: str) -> str | None:
+    try:
+        for _ in decoded(path, Encoding(codec=codec, name=codec, reason="")):
+            pass
+    except UndecodableError as error:
+        return str(error)
+    return None

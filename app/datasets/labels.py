@@ -1,0 +1,100 @@
+"""Which column names the series in a long file."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.datasets.columns import ReadColumn
+from app.datasets.read_options import ReadOptions
+from app.datasets.time_column import FoundTimes, column_named
+
+_LABEL_WORDS = ("series", "symbol", "ticker", "unique_id", "name", "item", "store", "id", "code")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundLabels:
+    """The series of each row."""
+
+    column: str | None  # None: one series
+    reason: str
+    labels: tuple[str, ...]  # in the order of first appearance
+    series: npt.NDArray[np.int32]  # (rows,) index into labels; -1 where the row has none
+
+
+def find_labels(
+    columns: list[ReadColumn], times: FoundTimes | None, options: ReadOptions, count: int
+) -> FoundLabels:
+    """Finds the column that tells the series apart.
+
+    It is taken where times come more than once and no longer do within the groups of a column.
+
+    Raises:
+        FileProblem: the column that the user named is not there.
+    """
+    if options.series:
+        return _grouped(column_named(columns, options.series, "series"), "as `read` says")
+    one = FoundLabels(
+        column=None, reason="one series", labels=("",), series=np.zeros(count, dtype=np.int32)
+    )
+    if options.series == "" or times is None:
+        return one
+    instants = times.instants()[times.known]
+    repeats = len(instants) - len(np.unique(instants))
+    candidates = [column for column in columns if column.type == "label"]
+    if not repeats:
+        return _only_name(candidates, times) or one
+    numbered = [column for column in columns if _may_number_series(column)]
+    for column in [*_by_name(candidates), *_by_name(numbered)]:
+        found = _grouped(column, "times repeat in the file, and do not within its groups")
+        if len(found.labels) < len(instants) and not _repeats(found, times):
+            return found
+    return one
+
+
+def _only_name(candidates: list[ReadColumn], times: FoundTimes) -> FoundLabels | None:
+    """A column that says the same in every row names the one series."""
+    for column in candidates:
+        found = _grouped(column, "it says the same in every row")
+        if len(found.labels) == 1 and bool((found.series[times.known] == 0).all()):
+            return found
+    return None
+
+
+def _may_number_series(column: ReadColumn) -> bool:
+    numbers = column.numbers
+    if column.type != "number" or numbers is None:
+        return False
+    present = numbers[np.isfinite(numbers)]
+    named = any(word in column.name.lower() for word in _LABEL_WORDS)
+    return bool((present == np.floor(present)).all()) and (named or column.unnamed)
+
+
+def _by_name(columns: list[ReadColumn]) -> list[ReadColumn]:
+    def rank(column: ReadColumn) -> int:
+        name = column.name.lower()
+        return next(
+            (place for place, word in enumerate(_LABEL_WORDS) if word in name), len(_LABEL_WORDS)
+        )
+
+    return sorted(columns, key=rank)
+
+
+def _repeats(found: FoundLabels, times: FoundTimes) -> bool:
+    known = times.known & (found.series >= 0)
+    pairs = np.stack([found.series[known].astype(np.int64), times.instants()[known]], axis=1)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    same = (pairs[order][1:] == pairs[order][:-1]).all(axis=1)
+    # A few rows that come twice are duplicates; if it were another column, most would.
+    return int(same.sum()) * 20 > len(pairs)
+
+
+def _grouped(column: ReadColumn, reason: str) -> FoundLabels:
+    codes: dict[str, int] = {}
+    series = np.empty(len(column.source.texts()), dtype=np.int32)
+    for row, cell in enumerate(column.source.texts()):
+        label = cell.strip() if isinstance(cell, str) else ""
+        series[row] = codes.setdefault(label, len(codes)) if label else -1
+    return FoundLabels(
+        column=column.name, reason=reason, labels=tuple(codes) or ("",), series=series
+    )

@@ -1,0 +1,91 @@
+"""Dates that are written as plain numbers: 20170103, Excel days, Unix times, years."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from app.datasets.date_cells import DAY_US, EXCEL_EPOCH, Ints, days_of, unix_micros
+from app.datasets.date_order import order_share
+
+_EXCEL_DAYS = (10_000, 80_000)  # 1927 to 2119
+_YEARS = (1500, 2200)
+_COMPACT = (15_000_101, 22_001_231)  # yyyymmdd
+_COMPACT_MONTHS = (150_001, 220_012)  # yyyymm
+_UNIX = (1e8, 1e20)  # seconds from 1973 on, up to nanoseconds
+_STEADY = 0.95  # share of steps in one direction that makes a column look like time
+
+Form = Literal["date", "month", "excel", "unix", "year"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberDates:
+    """Numbers read as times."""
+
+    form: Form
+    label: str
+    days: Ints
+    clock: Ints  # microseconds since midnight
+    known: npt.NDArray[np.bool_]
+
+
+def number_dates(numbers: npt.NDArray[np.float64], *, steady: bool) -> NumberDates | None:
+    """Reads a column of numbers as dates, where all of them make sense as such.
+
+    Args:
+        numbers: the column, NaN where missing.
+        steady: demand that they run in one direction without a repeat (for a column whose name
+            says nothing of time).
+    """
+    there = np.isfinite(numbers)
+    values = numbers[there]
+    if not len(values):
+        return None
+    if steady and (order_share(values) < _STEADY or len(np.unique(values)) < len(values)):
+        return None
+    found = _form(values, steady=steady)
+    if found is None:
+        return None
+    form, label, days, clock, valid = found
+    full_days, full_clock = (np.zeros(len(numbers), dtype=np.int64) for _ in range(2))
+    known = np.zeros(len(numbers), dtype=bool)
+    full_days[there], full_clock[there], known[there] = days, clock, valid
+    return NumberDates(form=form, label=label, days=full_days, clock=full_clock, known=known)
+
+
+def _form(
+    values: npt.NDArray[np.float64], *, steady: bool
+) -> tuple[Form, str, Ints, Ints, npt.NDArray[np.bool_]] | None:
+    low, high = float(values.min()), float(values.max())
+    whole = bool((values == np.floor(values)).all())
+    everywhere = np.ones(len(values), dtype=bool)
+    midnight = np.zeros(len(values), dtype=np.int64)
+
+    def within(limits: tuple[float, float]) -> bool:
+        return limits[0] <= low and high <= limits[1]
+
+    if whole and within(_COMPACT):
+        number = values.astype(np.int64)
+        days, valid = days_of(number // 10_000, number // 100 % 100, number % 100)
+        return ("date", "yyyymmdd", days, midnight, valid) if valid.mean() > _STEADY else None
+    if whole and within(_COMPACT_MONTHS):
+        number = values.astype(np.int64)
+        days, valid = days_of(number // 100, number % 100, midnight + 1)
+        return ("month", "yyyymm", days, midnight, valid) if valid.mean() > _STEADY else None
+    if whole and within(_YEARS) and not (steady and _median_step(values) != 1):
+        days, valid = days_of(values.astype(np.int64), midnight + 1, midnight + 1)
+        return "year", "yyyy", days, midnight, valid
+    if within(_EXCEL_DAYS):
+        days = np.floor(values).astype(np.int64)
+        # Excel keeps a time of day as a fraction; to the second is as exact as it is.
+        clock = np.rint((values - days) * 86_400).astype(np.int64) * 1_000_000
+        return "excel", "Excel day", days + EXCEL_EPOCH, clock, everywhere
+    if within(_UNIX):
+        micros = unix_micros(values)
+        return "unix", "Unix time", micros // DAY_US, micros % DAY_US, everywhere
+    return None
+
+
+def _median_step(values: npt.NDArray[np.float64]) -> float:
+    return float(np.median(np.abs(np.diff(values)))) if len(values) > 1 else 1.0

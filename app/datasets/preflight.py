@@ -1,0 +1,197 @@
+"""What is odd about a series that could be read: outliers, constants, columns at odds."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from app.datasets.content import SeriesContent
+from app.datasets.report import LISTED, Contradiction, Outlier, Report
+from app.datasets.table import Floats, Ints
+
+SHORT_ROWS = 30
+_FAR = 12.0  # times the usual distance from the neighbours' middle
+_SPLIT_FACTORS = (2.0, 3.0, 4.0, 5.0, 10.0, 0.5, 1 / 3, 0.25, 0.2, 0.1)
+_SPLIT_TOLERANCE = 0.05
+
+
+def check(content: SeriesContent, rows: Ints, report: Report) -> None:
+    """Adds what is odd to the report.
+
+    Args:
+        content: the series as read.
+        rows: (rows,) where in the file each row stands.
+        report: added to in place.
+    """
+    times = content.row_times_iso()
+    _check_length(content, report)
+    _check_constant(content, report)
+    _check_outliers(content, rows, times, report)
+    report.contradictions = contradictions(content, rows, times)
+    report.warnings.extend(entry.message for entry in report.contradictions)
+
+
+def _check_length(content: SeriesContent, report: Report) -> None:
+    counts = np.bincount(content.series, minlength=len(content.labels))
+    short = [content.labels[int(place)] for place in np.flatnonzero(counts < SHORT_ROWS)]
+    report.too_short = short[:LISTED]
+    if short and len(content.labels) == 1:
+        report.warnings.append(f"There are only {counts[0]} rows: little to learn from.")
+    elif short:
+        report.warnings.append(
+            f"{len(short)} of {len(content.labels)} series have fewer than {SHORT_ROWS} rows: "
+            "little to learn from."
+        )
+
+
+def _check_constant(content: SeriesContent, report: Report) -> None:
+    for place, name in enumerate(content.columns):
+        values = content.values[:, place]
+        values = values[np.isfinite(values)]
+        if len(values) > 1 and bool((values == values[0]).all()):
+            report.constant.append(name)
+    if report.constant:
+        names = ", ".join(report.constant)
+        report.warnings.append(f"These columns never change: {names}.")
+
+
+def _check_outliers(
+    content: SeriesContent, rows: Ints, times: Sequence[str], report: Report
+) -> None:
+    found: list[tuple[float, int, int, float]] = []  # how far, row, column, expected
+    total = 0
+    for place in range(len(content.columns)):
+        far, expected = outlier_scores(content.values[:, place], content.series)
+        odd = np.flatnonzero(far > _FAR)
+        total += len(odd)
+        farthest = odd[np.argsort(-far[odd], kind="stable")][:LISTED]
+        found += [(float(far[row]), int(row), place, float(expected[row])) for row in farthest]
+    report.outlier_count = total
+    for _, row, place, middle in sorted(found, key=lambda item: -item[0])[:LISTED]:
+        report.outliers.append(
+            Outlier(
+                series=content.labels[int(content.series[row])],
+                column=content.columns[place],
+                row=int(rows[row]),
+                time=times[row] if times else None,
+                value=float(content.values[row, place]),
+                expected=middle,
+            )
+        )
+    if total:
+        first = report.outliers[0]
+        report.warnings.append(
+            f"{total} values lie far from their neighbours, first of all {first.column} "
+            f"{first.value:g} in row {first.row}, where about {first.expected:g} was expected."
+        )
+
+
+def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> tuple[Floats, Floats]:
+    """How far each value lies from the middle of its neighbours, in usual distances.
+
+    A spike stands out on both sides; a step to another level does not, as its neighbours on one
+    side are like it. Returns the scores and the expected values, both (rows,).
+    """
+    scores, expected = np.zeros(len(values)), values.copy()
+    if len(values) < len("abcde"):
+        return scores, expected
+    before, here, after = values[:-2], values[1:-1], values[2:]
+    inside = (series[:-2] == series[1:-1]) & (series[2:] == series[1:-1])
+    inside &= np.isfinite(before) & np.isfinite(here) & np.isfinite(after)
+    low, high = np.fmin(before, after), np.fmax(before, after)
+    beyond = np.where(inside, np.fmax(np.fmax(low - here, here - high), 0.0), 0.0)
+    step = np.abs(np.diff(values))[np.diff(series) == 0]
+    step = step[np.isfinite(step) & (step > 0)]
+    if not len(step):
+        return scores, expected
+    # The usual distance is the larger of the usual step and a share of the value itself, so that
+    # a series that hardly moves does not call every move an outlier.
+    usual = np.fmax(np.quantile(step, 0.9), 1e-9 * float(np.nanmax(np.abs(values))))
+    scores[1:-1] = beyond / usual
+    expected[1:-1] = np.where(inside, (before + after) / 2, here)
+    return scores, expected
+
+
+def contradictions(content: SeriesContent, rows: Ints, times: Sequence[str]) -> list[Contradiction]:
+    """Rows in which a column lies outside the two that bound it, such as Low and High."""
+    found: list[Contradiction] = []
+    where = times or [f"row {row}" for row in rows.tolist()]
+    for low_name, high_name, between in _bounds(content.columns):
+        low, high = content.column(low_name), content.column(high_name)
+        crossed = np.flatnonzero(low > high)
+        if len(crossed):
+            message = f"{low_name} is above {high_name} in {_some(crossed, content)}"
+            found.append(_entry(content, crossed, [low_name, high_name], where, message))
+        for name in between:
+            values = content.column(name)
+            outside = np.flatnonzero(((values < low) | (values > high)) & (low <= high))
+            if len(outside):
+                message = f"{name} lies outside {low_name}–{high_name} in {_some(outside, content)}"
+                columns = [name, low_name, high_name]
+                message += _unadjusted(values, (low + high) / 2, outside, name, times)
+                found.append(_entry(content, outside, columns, where, message))
+    return found
+
+
+def _bounds(columns: Sequence[str]) -> list[tuple[str, str, list[str]]]:
+    """Pairs of a least and a most, with the columns that should lie between them."""
+    plain = {re.sub(r"[^a-z]+", " ", name.lower()).strip(): name for name in columns}
+    pairs = []
+    for low_word, high_word in (("low", "high"), ("min", "max"), ("minimum", "maximum")):
+        for low, name in plain.items():
+            words = low.split()
+            if low_word not in words:
+                continue
+            high = " ".join(high_word if word == low_word else word for word in words)
+            if high in plain:
+                rest = [word for word in words if word != low_word]
+                middles = ["open", "close", "last"] if low_word == "low" else ["mean", "avg"]
+                inner = [" ".join([*rest, word]) for word in middles]
+                inner += [" ".join([word, *rest]) for word in middles if rest]
+                between = [plain[word] for word in dict.fromkeys(inner) if word in plain]
+                pairs.append((name, plain[high], between))
+    return pairs
+
+
+def _some(places: npt.NDArray[np.intp], content: SeriesContent) -> str:
+    return f"{len(places)} of {len(content)} rows"
+
+
+def _unadjusted(
+    values: Floats,
+    middle: Floats,
+    places: npt.NDArray[np.intp],
+    name: str,
+    times: Sequence[str],
+) -> str:
+    """What explains the contradiction, if a whole stretch is off by a split's factor."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = values[places] / middle[places]
+    factor = float(np.median(ratios))
+    until = f", until {times[int(places[-1])]}" if times else ""
+    near = [split for split in _SPLIT_FACTORS if abs(factor / split - 1) < _SPLIT_TOLERANCE]
+    steady = float(np.mean(np.abs(ratios / factor - 1) < _SPLIT_TOLERANCE)) if factor else 0.0
+    if not near or len(places) < len("abcde") or steady < 0.9:  # noqa: PLR2004  nearly all of them
+        return until + "."
+    return (
+        f"{until}: there it is about {factor:.2g} times the others, as if {name} alone had not "
+        "been adjusted for a split."
+    )
+
+
+def _entry(
+    content: SeriesContent,
+    places: npt.NDArray[np.intp],
+    columns: list[str],
+    where: Sequence[str],
+    message: str,
+) -> Contradiction:
+    return Contradiction(
+        columns=columns,
+        rows=len(places),
+        of=len(content),
+        first=where[int(places[0])],
+        last=where[int(places[-1])],
+        message=message if message.endswith(".") else message + ".",
+    )

@@ -1,0 +1,143 @@
+"""From a table to series: times and labels found, rows left out, sorted, joined, completed."""
+
+import numpy as np
+
+from app.datasets import preflight
+from app.datasets.columns import ReadColumn, as_index
+from app.datasets.content import SeriesContent, TimeForm
+from app.datasets.frequency_finder import find_frequency
+from app.datasets.labels import FoundLabels, find_labels
+from app.datasets.read_options import ReadOptions
+from app.datasets.report import FileProblem, Report
+from app.datasets.series_report import (
+    report_columns,
+    report_series,
+    row_order,
+    warn_bad_cells,
+    warn_decimal,
+)
+from app.datasets.series_rows import (
+    SeriesRows,
+    filled,
+    find_gaps,
+    gap_reports,
+    sorted_rows,
+    without_duplicates,
+)
+from app.datasets.table import Table
+from app.datasets.time_column import FoundTimes, find_times
+from app.datasets.usable_rows import usable_rows
+
+
+def read_series(
+    table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report
+) -> SeriesContent:
+    """Makes series of a table.
+
+    Args:
+        table: the rows of the file.
+        columns: what they hold, as `read_columns` finds.
+        options: what the user said.
+        report: added to in place, as far as the reading comes.
+
+    Raises:
+        FileProblem: no series can be made of it.
+    """
+    report.decimal, report.decimal_reason = table.decimal, table.decimal_reason
+    european = table.decimal == "," or report.delimiter == ";"
+    times = find_times(columns, table.rows, options, european=european)
+    warn_decimal(table, report)
+    if times is not None:
+        report.date = times.report
+        report.warnings.extend(times.warnings)
+    for column in columns:
+        if as_index(column):
+            column.type, column.numbers = "index", None
+    labels = find_labels(columns, times, options, len(table.rows))
+    report.series_column, report.series_reason = labels.column, labels.reason
+    used = [
+        column for column in columns if column.numbers is not None and column.name != labels.column
+    ]
+    report_columns(columns, labels, report)
+    report.rows_in_file = len(table.rows) + len(table.skipped)
+    if not used:
+        names = ", ".join(f"{column.name} ({column.type})" for column in columns)
+        raise FileProblem(f"no column holds numbers to predict; the file has {names}")
+    report.target = used[0].name
+    report.target_alternatives = [column.name for column in used[1:]]
+    rows, report.rows_left_out = usable_rows(table, used, times, labels)
+    warn_bad_cells(table, used, rows, report)
+    return _finished(rows, used, times, labels, options, report)
+
+
+def _finished(  # noqa: PLR0917  private, and each of its arguments has a type of its own
+    rows: SeriesRows,
+    used: list[ReadColumn],
+    times: FoundTimes | None,
+    labels: FoundLabels,
+    options: ReadOptions,
+    report: Report,
+) -> SeriesContent:
+    form = None if times is None else times.form
+    if rows.times is not None:
+        report.order = row_order(rows)
+    rows = sorted_rows(rows)
+    names = [column.name for column in used]
+    rows, report.duplicates = without_duplicates(rows, options, names)
+    frequency = options.frequency
+    if rows.times is not None:
+        found = find_frequency(rows.times, rows.series)
+        frequency = options.frequency or found.frequency
+        report.frequency_reason = "as `read` says" if options.frequency else found.reason
+        rows = _gaps(rows, frequency, form, labels, options, report)
+    report.frequency = frequency
+    present = np.unique(rows.series)
+    content = SeriesContent(
+        columns=tuple(names),
+        values=np.ascontiguousarray(rows.values),
+        times=rows.times,
+        offsets=rows.offsets,
+        time_form=form,
+        frequency=frequency,
+        labels=tuple(labels.labels[place] for place in present),
+        series=np.searchsorted(present, rows.series).astype(np.int32),
+    )
+    report.rows_used = len(content)
+    report_series(content, report)
+    preflight.check(content, rows.numbers, report)
+    return content
+
+
+def _gaps(  # noqa: PLR0917  private, and each of its arguments has a type of its own
+    rows: SeriesRows,
+    frequency: str | None,
+    form: TimeForm | None,
+    labels: FoundLabels,
+    options: ReadOptions,
+    report: Report,
+) -> SeriesRows:
+    missing_values = int(np.isnan(rows.values).sum())
+    if frequency is None or rows.times is None:
+        gaps: list[tuple[int, int]] = []
+    else:
+        gaps = find_gaps(rows, frequency)
+    report.gap_count = sum(missing for _, missing in gaps)
+    if gaps and rows.times is not None:
+        report.gaps = gap_reports(rows, gaps, labels.labels, form)
+    if not gaps and not missing_values:
+        return rows
+    how = options.gaps or "leave"
+    report.gaps_handled = {
+        "error": None,
+        "leave": "left as they are: the next row follows the last",
+        "fill": "the last value is carried on",
+        "zero": "0 is written",
+    }[how]
+    if how == "error":
+        raise FileProblem(
+            f"{report.gap_count} steps have no row and {missing_values} cells no value, and `read` "
+            'says that gaps are an error; set "gaps" to leave, fill or zero to go on'
+        )
+    if how == "leave":
+        return rows
+    return filled(rows, frequency or "D", gaps, how)
