@@ -11,7 +11,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,8 @@ from app.db.tables import Alias, AliasMove, Model, RegistryRevision, Version
 from app.errors import Conflict, NotFound, Unprocessable
 from app.recipes import Kind
 from app.registry.artifacts import ARTIFACT_FILES, REQUIRED_FILES, Manifest, Scorecard
-from app.registry.promotion import Contender, Decision, decide, hindrances
+from app.registry.outline import Outline
+from app.registry.promotion import Contender, decide, hindrances
 from app.registry.references import (
     CHAMPION,
     MODEL_NAME,
@@ -31,6 +32,19 @@ from app.registry.references import (
 from app.store import StoredObject
 
 MovedBy = Literal["api", "training", "import"]
+IMPORTS = 0x5354_4550  # the advisory lock of those who import; any number of ours
+
+
+OUTLINE = select(
+    Version.model,
+    Version.number,
+    Version.scorecard["verdict"].astext.label("verdict"),
+    Version.scorecard["skill"].label("skill"),
+    Version.scorecard["judged_on"].astext.label("judged_on"),
+    Version.decision,
+    Version.created_at,
+    Version.deleted_at,
+)
 
 
 def register(
@@ -60,7 +74,7 @@ def register(
     registered = _version_of_job(session, job_id)
     if registered is not None:
         return registered
-    champion = _champion(session, model)
+    champion = _pointed_at(session, model, CHAMPION)
     number = owner.last_version + 1
     decision = decide(
         champion=None if champion is None else contender(champion),
@@ -79,7 +93,8 @@ def register(
     )
     session.add(version)
     session.flush()
-    _promote(session, version, decision, moved_by)
+    if decision.promoted:
+        _point(session, version, alias=CHAMPION, reason=decision.reason, moved_by=moved_by)
     _raise_revision(session)
     session.refresh(version)
     return version
@@ -105,17 +120,24 @@ def list_models(session: Session, *, limit: int, after: str | None = None) -> Se
 
 def list_versions(
     session: Session, model: str, *, limit: int, before: int | None = None
-) -> Sequence[Version]:
+) -> Sequence[Outline]:
     """Versions of a model, newest first, tombstones included; those with a number under `before`.
 
     Raises:
         NotFound: no such model.
     """
     find_model(session, model)
-    query = select(Version).where(Version.model == model).order_by(Version.number.desc())
+    query = OUTLINE.where(Version.model == model).order_by(Version.number.desc())
     if before is not None:
         query = query.where(Version.number < before)
-    return session.scalars(query.limit(limit)).all()
+    return _outlines(session, query.limit(limit))
+
+
+def list_champions(session: Session, models: Iterable[str]) -> Sequence[Outline]:
+    """The champions of some models."""
+    at_alias = (Alias.model == Version.model) & (Alias.version == Version.number)
+    query = OUTLINE.join(Alias, at_alias).where(Alias.alias == CHAMPION)
+    return _outlines(session, query.where(Alias.model.in_(list(models))))
 
 
 def get_version(session: Session, model: str, number: int) -> Version:
@@ -157,11 +179,7 @@ def resolve(session: Session, reference: str) -> Version:
     wanted = parse_reference(reference)
     if wanted.number is not None:
         return get_live_version(session, wanted.name, wanted.number)
-    version = session.scalar(
-        select(Version)
-        .join(Alias, (Alias.model == Version.model) & (Alias.version == Version.number))
-        .where(Alias.model == wanted.name, Alias.alias == wanted.alias)
-    )
+    version = _pointed_at(session, wanted.name, wanted.alias or CHAMPION)
     if version is None:
         find_model(session, wanted.name)
         names = ", ".join(each.alias for each in list_aliases(session, [wanted.name]))
@@ -173,15 +191,6 @@ def list_aliases(session: Session, models: Iterable[str]) -> Sequence[Alias]:
     """The aliases of some models, by model and name."""
     query = select(Alias).where(Alias.model.in_(list(models)))
     return session.scalars(query.order_by(Alias.model, Alias.alias)).all()
-
-
-def list_champions(session: Session, models: Iterable[str]) -> Sequence[Version]:
-    """The champions of some models."""
-    return session.scalars(
-        select(Version)
-        .join(Alias, (Alias.model == Version.model) & (Alias.version == Version.number))
-        .where(Alias.model.in_(list(models)), Alias.alias == CHAMPION)
-    ).all()
 
 
 def alias_history(
@@ -269,6 +278,11 @@ def referenced_objects(session: Session) -> set[str]:
     return {entry["sha256"] for version_files in files for entry in version_files.values()}
 
 
+def hold_imports(session: Session) -> None:
+    """Lets one transaction at a time import, until it ends."""
+    session.execute(select(func.pg_advisory_xact_lock(IMPORTS)))
+
+
 def contender(version: Version) -> Contender:
     """A version as promotion looks at it."""
     return Contender(
@@ -276,6 +290,10 @@ def contender(version: Version) -> Contender:
         manifest=Manifest.model_validate(version.manifest),
         scorecard=Scorecard.model_validate(version.scorecard),
     )
+
+
+def _outlines(session: Session, query: Select[Any]) -> list[Outline]:
+    return [Outline(**row) for row in session.execute(query).mappings()]
 
 
 def _locked_model(session: Session, name: str, kind: Kind) -> Model:
@@ -309,13 +327,12 @@ def _version_of_job(session: Session, job_id: UUID | None) -> Version | None:
     return session.scalar(select(Version).where(Version.job_id == job_id))
 
 
-def _champion(session: Session, model: str) -> Version | None:
-    return next(iter(list_champions(session, [model])), None)
-
-
-def _promote(session: Session, version: Version, decision: Decision, moved_by: MovedBy) -> None:
-    if decision.promoted:
-        _point(session, version, alias=CHAMPION, reason=decision.reason, moved_by=moved_by)
+def _pointed_at(session: Session, model: str, alias: str) -> Version | None:
+    return session.scalar(
+        select(Version)
+        .join(Alias, (Alias.model == Version.model) & (Alias.version == Version.number))
+        .where(Alias.model == model, Alias.alias == alias)
+    )
 
 
 def _point(

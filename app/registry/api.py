@@ -1,0 +1,210 @@
+"""Models, their versions, and the aliases that say which of them is served."""
+
+import base64
+from itertools import chain
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Header, Path, Response, status
+from fastapi.responses import StreamingResponse
+
+from app.deps import SessionDep, StoreDep
+from app.errors import NotFound, Unprocessable
+from app.openapi import problem_responses
+from app.paging import (
+    DEFAULT_LIMIT,
+    CursorParameter,
+    LimitParameter,
+    Page,
+    cut_page,
+    key_of,
+    number_key_of,
+)
+from app.registry import store
+from app.registry.references import MAX_NUMBER
+from app.registry.schemas import (
+    AliasAnswer,
+    AliasMoveAnswer,
+    AliasRequest,
+    ModelAnswer,
+    ModelSummary,
+    VersionAnswer,
+    VersionSummary,
+)
+
+router = APIRouter(tags=["models"])
+
+NEWEST = 50  # versions and moves shown with a model
+ModelName = Annotated[str, Path(description="a model's name", examples=["google-stock"])]
+Number = Annotated[int, Path(ge=1, le=MAX_NUMBER, description="a version", examples=[1])]
+AliasName = Annotated[
+    str, Path(description="an alias; champion is what is served", examples=["champion"])
+]
+FileName = Annotated[str, Path(description="a file of the artifact", examples=["scorecard.json"])]
+
+
+@router.get(
+    "/models",
+    operation_id="list_models",
+    summary="List models by name, each with its champion",
+    responses=problem_responses(400, 422),
+)
+def list_models(
+    session: SessionDep, limit: LimitParameter = DEFAULT_LIMIT, cursor: CursorParameter = None
+) -> Page[ModelSummary]:
+    """What can be asked for predictions, and how good it was measured to be."""
+    rows = store.list_models(session, limit=limit + 1, after=key_of(cursor))
+    page, following = cut_page(rows, limit=limit, key=lambda model: model.name)
+    names = [model.name for model in page]
+    champions = store.list_champions(session, names)
+    aliases = store.list_aliases(session, names)
+    return Page(
+        items=[ModelSummary.of(model, champions, aliases) for model in page], next=following
+    )
+
+
+@router.get(
+    "/models/{name}",
+    operation_id="get_model",
+    summary="Show a model with its newest versions and the history of its aliases",
+    responses=problem_responses(404),
+)
+def get_model(name: ModelName, session: SessionDep) -> ModelAnswer:
+    """One model."""
+    model = store.find_model(session, name)
+    aliases = store.list_aliases(session, [name])
+    versions = store.list_versions(session, name, limit=NEWEST)
+    history = store.alias_history(session, name, limit=NEWEST)
+    summary = ModelSummary.of(model, store.list_champions(session, [name]), aliases)
+    return ModelAnswer(
+        **summary.model_dump(),
+        versions=[VersionSummary.of(version, aliases) for version in versions],
+        history=[AliasMoveAnswer.of(move) for move in history],
+    )
+
+
+@router.get(
+    "/models/{name}/versions",
+    operation_id="list_versions",
+    summary="List a model's versions, newest first",
+    responses=problem_responses(400, 404, 422),
+)
+def list_versions(
+    name: ModelName,
+    session: SessionDep,
+    limit: LimitParameter = DEFAULT_LIMIT,
+    cursor: CursorParameter = None,
+) -> Page[VersionSummary]:
+    """Deleted ones too, as tombstones."""
+    rows = store.list_versions(session, name, limit=limit + 1, before=number_key_of(cursor))
+    page, following = cut_page(rows, limit=limit, key=lambda version: version.number)
+    aliases = store.list_aliases(session, [name])
+    return Page(items=[VersionSummary.of(version, aliases) for version in page], next=following)
+
+
+@router.get(
+    "/models/{name}/versions/{n}",
+    operation_id="get_version",
+    summary="Show a version with its scorecard and where it comes from",
+    responses=problem_responses(404, 422),
+)
+def get_version(name: ModelName, n: Number, session: SessionDep) -> VersionAnswer:
+    """One version; a deleted one as a tombstone, without files."""
+    version = store.get_version(session, name, n)
+    return VersionAnswer.of(version, store.list_aliases(session, [name]))
+
+
+@router.put(
+    "/models/{name}/aliases/{alias}",
+    operation_id="move_alias",
+    summary="Point an alias at a version: promote, or roll back",
+    responses=problem_responses(400, 404, 409, 415, 422),
+)
+def move_alias(
+    name: ModelName,
+    alias: AliasName,
+    request: Annotated[
+        AliasRequest,
+        Body(
+            openapi_examples={
+                "promote": {"value": {"version": 1, "reason": "best on last month's actuals"}}
+            }
+        ),
+    ],
+    session: SessionDep,
+) -> AliasAnswer:
+    """Every api process follows within a second.
+
+    A version that needs a longer history, or other inputs, than the one served so far may fail
+    requests that are right today: that is a 409 unless `force`, which asks for a `reason`.
+    """
+    if request.force and not request.reason.strip():
+        raise Unprocessable.at("reason", "is required with force: say why")
+    moved = store.move_alias(
+        session,
+        model=name,
+        alias=alias,
+        version=request.version,
+        reason=request.reason.strip(),
+        force=request.force,
+    )
+    return AliasAnswer.of(moved)
+
+
+@router.delete(
+    "/models/{name}/versions/{n}",
+    operation_id="delete_version",
+    summary="Delete a version that no alias points at",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problem_responses(404, 409, 422),
+)
+def delete_version(name: ModelName, n: Number, session: SessionDep) -> None:
+    """Its number is not used again, and its predictions stay in the log."""
+    store.delete_version(session, name, n)
+
+
+@router.get(
+    "/models/{name}/versions/{n}/files/{file}",
+    operation_id="download_file",
+    summary="Download a file of a version's artifact",
+    response_class=Response,
+    responses={
+        200: {"description": "The file", "content": {"application/octet-stream": {}}},
+        304: {"description": "The caller has it already (If-None-Match)"},
+        **problem_responses(404, 422),
+    },
+)
+def download_file(
+    *,
+    name: ModelName,
+    n: Number,
+    file: FileName,
+    session: SessionDep,
+    objects: StoreDep,
+    if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    """Its ETag is its sha256. A file that does not match it any more is never sent whole."""
+    version = store.get_live_version(session, name, n)
+    entry = version.files.get(file)
+    if entry is None:
+        raise NotFound(
+            f"Version {n} of {name!r} has no file {file[:100]!r}; "
+            f"it has {', '.join(sorted(version.files))}."
+        )
+    sha256: str = entry["sha256"]
+    headers = {"ETag": f'"{sha256}"', "Cache-Control": "private, max-age=31536000, immutable"}
+    if if_none_match is not None and (sha256 in if_none_match or if_none_match.strip() == "*"):
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    # Taken before the answer begins: a missing object is an error, not half a file.
+    pieces = objects.stream(sha256)
+    beginning = next(pieces, b"")
+    digest = base64.b64encode(bytes.fromhex(sha256)).decode()
+    return StreamingResponse(
+        chain([beginning], pieces),
+        media_type="application/json" if file.endswith(".json") else "application/octet-stream",
+        headers={
+            **headers,
+            "Content-Length": str(entry["size"]),
+            "Content-Disposition": f'attachment; filename="{file}"',
+            "Repr-Digest": f"sha-256=:{digest}:",
+        },
+    )

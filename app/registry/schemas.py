@@ -1,0 +1,216 @@
+"""What the calls on the registry take and answer with."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.db.tables import Alias, AliasMove, Model, Version
+from app.recipes import Kind
+from app.registry.artifacts import Manifest, Scorecard
+from app.registry.outline import Outline
+from app.registry.references import MAX_NUMBER
+
+VersionNumber = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+
+
+class DecisionAnswer(BaseModel):
+    """What became of a version when it was registered."""
+
+    promoted: Annotated[bool, Field(description="it became champion by itself")]
+    reason: str
+    comparison: Annotated[
+        dict[str, Any] | None, Field(description="the figures, where it came to them")
+    ]
+
+
+class VersionSummary(BaseModel):
+    """A version in a list."""
+
+    version: int
+    verdict: Annotated[str, Field(description="its scorecard in one sentence")]
+    skill: Annotated[float | None, Field(description="1 - error/baseline's error")]
+    judged_on: Literal["test", "held-out", "training"]
+    decision: DecisionAnswer
+    aliases: list[str]
+    created_at: datetime
+    deleted_at: Annotated[datetime | None, Field(description="set: only a tombstone is left")]
+
+    @classmethod
+    def of(cls, outline: Outline, aliases: Iterable[Alias]) -> Self:
+        """From a row and the aliases of its model, or of more."""
+        return cls(
+            version=outline.number,
+            verdict=outline.verdict,
+            skill=outline.skill,
+            judged_on=outline.judged_on,
+            decision=DecisionAnswer(**outline.decision),
+            aliases=names_of(outline.model, outline.number, aliases),
+            created_at=outline.created_at,
+            deleted_at=outline.deleted_at,
+        )
+
+
+class ModelSummary(BaseModel):
+    """A model in a list."""
+
+    name: str
+    kind: Kind
+    champion: Annotated[VersionSummary | None, Field(description="what is served")]
+    aliases: Annotated[dict[str, int], Field(description="the version each points at")]
+    last_version: int
+    created_at: datetime
+
+    @classmethod
+    def of(cls, model: Model, champions: Iterable[Outline], aliases: Iterable[Alias]) -> Self:
+        """From rows of this model, or of more."""
+        own = [alias for alias in aliases if alias.model == model.name]
+        champion = next((each for each in champions if each.model == model.name), None)
+        return cls(
+            name=model.name,
+            kind=model.kind,
+            champion=None if champion is None else VersionSummary.of(champion, own),
+            aliases={alias.alias: alias.version for alias in own},
+            last_version=model.last_version,
+            created_at=model.created_at,
+        )
+
+
+class AliasMoveAnswer(BaseModel):
+    """How an alias moved."""
+
+    alias: str
+    from_version: Annotated[int | None, Field(description="null: the alias was new")]
+    to_version: int
+    reason: str
+    moved_by: str
+    moved_at: datetime
+
+    @classmethod
+    def of(cls, move: AliasMove) -> Self:
+        """From a row."""
+        return cls(
+            alias=move.alias,
+            from_version=move.from_version,
+            to_version=move.to_version,
+            reason=move.reason,
+            moved_by=move.moved_by,
+            moved_at=move.moved_at,
+        )
+
+
+class ModelAnswer(ModelSummary):
+    """A model with its newest versions."""
+
+    versions: Annotated[list[VersionSummary], Field(description="the newest 50, newest first")]
+    history: Annotated[
+        list[AliasMoveAnswer], Field(description="the last 50 moves of aliases, newest first")
+    ]
+
+
+class FileAnswer(BaseModel):
+    """A file of a version's artifact."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    url: Annotated[str, Field(description="where it can be downloaded")]
+
+
+class Lineage(BaseModel):
+    """Where a version comes from."""
+
+    dataset: Annotated[UUID | None, Field(description="trained on; null: shipped")]
+    test_dataset: Annotated[str | None, Field(description="judged on, where it is another")]
+    job: Annotated[UUID | None, Field(description="trained by; null: shipped")]
+    start_from: Annotated[str | None, Field(description="NAME@N it was warm-started from")]
+
+
+class VersionAnswer(BaseModel):
+    """A version: what it is, how good it is, where it comes from."""
+
+    model: str
+    version: int
+    kind: Kind
+    aliases: list[str]
+    manifest: Manifest
+    scorecard: Scorecard
+    decision: DecisionAnswer
+    lineage: Lineage
+    files: Annotated[list[FileAnswer], Field(description="empty once it is deleted")]
+    created_at: datetime
+    deleted_at: Annotated[datetime | None, Field(description="set: only a tombstone is left")]
+
+    @classmethod
+    def of(cls, version: Version, aliases: Iterable[Alias]) -> Self:
+        """From a row and the aliases of its model."""
+        manifest = Manifest.model_validate(version.manifest)
+        return cls(
+            model=version.model,
+            version=version.number,
+            kind=manifest.kind,
+            aliases=names_of(version.model, version.number, aliases),
+            manifest=manifest,
+            scorecard=Scorecard.model_validate(version.scorecard),
+            decision=DecisionAnswer(**version.decision),
+            lineage=Lineage(
+                dataset=version.dataset_id,
+                test_dataset=manifest.test_dataset_id,
+                job=version.job_id,
+                start_from=manifest.start_from,
+            ),
+            files=[] if version.deleted_at is not None else _files_of(version),
+            created_at=version.created_at,
+            deleted_at=version.deleted_at,
+        )
+
+
+class AliasRequest(BaseModel):
+    """Where an alias is to point."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    version: VersionNumber
+    reason: Annotated[
+        str,
+        Field(max_length=1000, pattern=r"^[^\x00]*$", description="kept in the alias's history"),
+    ] = ""
+    force: Annotated[
+        bool,
+        Field(description="also to a version that may fail requests which were right before"),
+    ] = False
+
+
+class AliasAnswer(BaseModel):
+    """Where an alias points."""
+
+    model: str
+    alias: str
+    version: int
+    moved_at: datetime
+
+    @classmethod
+    def of(cls, alias: Alias) -> Self:
+        """From a row."""
+        return cls(
+            model=alias.model, alias=alias.alias, version=alias.version, moved_at=alias.moved_at
+        )
+
+
+def names_of(model: str, number: int, aliases: Iterable[Alias]) -> list[str]:
+    """The aliases that point at a version."""
+    return [each.alias for each in aliases if (each.model, each.version) == (model, number)]
+
+
+def _files_of(version: Version) -> list[FileAnswer]:
+    return [
+        FileAnswer(
+            name=name,
+            sha256=entry["sha256"],
+            size_bytes=entry["size"],
+            url=f"/models/{version.model}/versions/{version.number}/files/{name}",
+        )
+        for name, entry in sorted(version.files.items())
+    ]

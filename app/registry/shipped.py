@@ -1,0 +1,86 @@
+"""The versions that come with the code, imported at the first start."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.config import shipped_dir
+from app.db.tables import Version
+from app.errors import NotFound
+from app.observability import logger
+from app.registry.artifacts import ARTIFACT_FILES, MANIFEST, read_artifact
+from app.registry.store import find_model, has_manifest, hold_imports, register
+from app.store import ObjectStore
+
+log = logger(__name__)
+
+
+def import_shipped(
+    session: Session, store: ObjectStore, folder: Path | None = None
+) -> list[Version]:
+    """Registers what lies in `models/NAME/N/` and is not in the registry yet.
+
+    Importing again, or from several processes at once, changes nothing; what was deleted is not
+    brought back. Numbers come from the registry. A name that already stands for a model of the
+    other kind is left to it.
+
+    Args:
+        session: an open transaction, committed by the caller.
+        store: takes the files, before their rows appear.
+        folder: left out, the one that comes with the code.
+
+    Returns:
+        The versions that are new.
+
+    Raises:
+        FileNotFoundError, pydantic.ValidationError: a folder is no artifact.
+    """
+    hold_imports(session)
+    artifacts = list(_artifacts(folder or shipped_dir("models")))
+    versions = [_import(session, store, name, artifact) for name, artifact in artifacts]
+    return [version for version in versions if version is not None]
+
+
+def _artifacts(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Name and folder of each, those of a name by number."""
+    for model in sorted(path for path in folder.iterdir() if path.is_dir()):
+        numbered = [path for path in model.iterdir() if path.name.isdecimal()]
+        for artifact in sorted(numbered, key=lambda path: int(path.name)):
+            yield model.name, artifact
+
+
+def _import(session: Session, store: ObjectStore, name: str, artifact: Path) -> Version | None:
+    manifest, scorecard = read_artifact(artifact)
+    sha256 = hashlib.sha256((artifact / MANIFEST).read_bytes()).hexdigest()
+    if has_manifest(session, name, sha256):
+        return None
+    if _is_taken(session, name, manifest.kind):
+        log.warning("shipped model not imported: its name stands for another", model=name)
+        return None
+    files = {
+        file: store.put_file(artifact / file)
+        for file in ARTIFACT_FILES
+        if (artifact / file).is_file()
+    }
+    version = register(
+        session,
+        model=name,
+        kind=manifest.kind,
+        manifest=manifest,
+        scorecard=scorecard,
+        files=files,
+        dataset_id=None,
+        job_id=None,
+        moved_by="import",
+    )
+    log.info("shipped model imported", model=name, version=version.number)
+    return version
+
+
+def _is_taken(session: Session, name: str, kind: str) -> bool:
+    try:
+        return find_model(session, name).kind != kind
+    except NotFound:
+        return False
