@@ -20,7 +20,15 @@ from app.db.embedded.format import check_format, write_format
 from app.db.embedded.leftovers import end_leftovers, forget_foreign_pid
 from app.db.embedded.lock import DirectoryLock
 from app.db.embedded.postmaster import Postmaster
-from app.db.embedded.site import Site, choose_site, find_site, open_slot, slot_of, write_record
+from app.db.embedded.site import (
+    Site,
+    choose_site,
+    claim_home,
+    find_site,
+    open_slot,
+    slot_of,
+    write_record,
+)
 from app.db.embedded.socket_directory import (
     PORT,
     close_socket_directory,
@@ -55,7 +63,7 @@ class EmbeddedPostgres:
         self._data_dir = data_dir.expanduser().absolute()
         self._bin_dir = bin_dir
         self._address = address
-        self._slots = slots
+        self._slots = slots.resolve()
         self._locks: list[DirectoryLock] = []
         self._site: Site | None = None
         self._postmaster: Postmaster | None = None
@@ -129,11 +137,14 @@ class EmbeddedPostgres:
         _look_before_touching(data_dir, found)
         _make_data_dir(data_dir)
         self._lock(data_dir)
-        site = _look_before_touching(data_dir, found) or choose_site(data_dir, self._slots)
+        existing = _look_before_touching(data_dir, found)
+        site = existing or choose_site(data_dir, self._slots)
         if not check_format(data_dir):
             write_format(data_dir)
         if site.relocated:
             self._lock(site.home)
+            if existing is None:
+                claim_home(data_dir, site)
         binaries = self._reachable(found, site, data_dir)
         if not site.cluster.exists():
             create_cluster(site, binaries)

@@ -106,24 +106,38 @@ def choose_site(data_dir: Path, slots: Path) -> Site:
     """
     here = current_account()
     account = service_account() if here.uid == 0 else here
-    record = _read_record(data_dir)
-    relocated = here.uid == 0 and (record is not None or not account.can_pass(data_dir))
-    parent = data_dir
-    if relocated:
-        parent = record.home.parent if record is not None else slots / _slot_name(data_dir)
-        open_slot(parent, data_dir, account)
+    relocated = here.uid == 0 and not account.can_pass(data_dir)
+    parent = slots / _slot_name(data_dir) if relocated else data_dir
     home = parent / HOME
     if len(os.fsencode(home)) > MAX_HOME_BYTES:
         raise PathTooLong(
             f"the path of {home} has {len(os.fsencode(home))} bytes, and PostgreSQL takes "
             f"{MAX_HOME_BYTES}. Choose a shorter one with STEPAHEAD_DATA_DIR."
         )
+    if relocated:
+        open_slot(parent, data_dir, account)
     with explained("make a place for the database", home):
         make_directory(home, mode=0o700, owner=account)
-        if relocated and record is None:
-            _set_aside(home / CLUSTER)
-            write_record(data_dir, home, complete=False)
+        if not relocated:
+            (data_dir / RECORD).unlink(missing_ok=True)  # of a start that was cut short
     return Site(home=home, account=account, relocated=relocated)
+
+
+def claim_home(data_dir: Path, site: Site) -> None:
+    """Record a relocated home for a cluster about to be made. The caller holds the home's lock.
+
+    A cluster that is there already is of a data directory that was deleted and made anew: it is
+    kept under another name and never used here.
+
+    Raises:
+        EmbeddedPostgresError: it cannot be written.
+    """
+    with explained("set an old database aside", site.cluster):
+        if site.cluster.exists():
+            kept = site.home / f"{CLUSTER}-until-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+            site.cluster.rename(kept)
+            log.warning("kept the database of a deleted data directory", kept=str(kept))
+    write_record(data_dir, site.home, complete=False)
 
 
 def slot_of(data_dir: Path, slots: Path, site: Site) -> Path:
@@ -226,12 +240,3 @@ def _may_run(owner: int, cluster: Path) -> Account:
 
 def _slot_name(data_dir: Path) -> str:
     return hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-
-
-def _set_aside(cluster: Path) -> None:
-    """Keep the cluster of a data directory that was deleted and made anew; never use it here."""
-    if not cluster.exists():
-        return
-    kept = cluster.with_name(f"{CLUSTER}-until-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    cluster.rename(kept)
-    log.warning("kept the database of a deleted data directory", kept=str(kept))
