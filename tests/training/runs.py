@@ -1,0 +1,125 @@
+"""Small generated datasets, and what runs of them leave."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.datasets.content import DatasetContent, SeriesContent, TextContent
+from app.jobs.messages import Progress, TrainingRequest
+from app.recipes import Kind, resolve_recipe
+from app.registry.artifacts import Manifest, Scorecard
+from app.training.control import StopRequestedError
+
+
+@dataclass
+class Recorder:
+    """A control that writes down what it is told, and stops at a given look."""
+
+    stop_at: int | None = None
+    leave_checkpoint: bool = True
+    progressed: list[Progress] = field(default_factory=list)
+    checkpoints: list[Path] = field(default_factory=list)
+    looks: int = 0
+
+    def progress(self, progress: Progress) -> None:
+        self.progressed.append(progress)
+
+    def checkpoint(self, path: Path) -> None:
+        self.checkpoints.append(path)
+
+    def check(self) -> None:
+        self.looks += 1
+        if self.looks == self.stop_at:
+            raise StopRequestedError(checkpoint=self.leave_checkpoint)
+
+    @property
+    def stages(self) -> list[str]:
+        """Stages in order, each named once."""
+        return list(dict.fromkeys(progress.stage for progress in self.progressed))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A finished run."""
+
+    folder: Path
+    manifest: Manifest
+    scorecard: Scorecard
+
+    def bytes_of(self, name: str) -> bytes:
+        return (self.folder / name).read_bytes()
+
+
+Train = Callable[..., Artifact]
+
+
+def series_of(
+    values: np.ndarray[Any, Any],
+    *,
+    columns: tuple[str, ...] = ("value",),
+    start: str | None = "2020-01-01",
+) -> SeriesContent:
+    """A daily series; values (rows,) or (rows, columns)."""
+    table = np.asarray(values, np.float64).reshape(len(values), -1)
+    times = None
+    if start is not None:
+        times = np.datetime64(start, "D") + np.arange(len(table))
+        times = times.astype("datetime64[us]")
+    return SeriesContent(
+        columns=columns,
+        values=table,
+        times=times,
+        offsets=None,
+        time_form=None if times is None else "date",
+        frequency=None if times is None else "D",
+        labels=("",),
+        series=np.zeros(len(table), np.int32),
+    )
+
+
+def wave(rows: int, *, seed: int = 0) -> np.ndarray[Any, Any]:
+    """A sine over 12 rows with a little noise, around 100."""
+    noise = np.random.default_rng(seed).normal(0.0, 0.1, rows)
+    return np.asarray(100.0 + 10.0 * np.sin(np.arange(rows) * 2 * np.pi / 12) + noise)
+
+
+def request_of(
+    folder: Path,
+    content: DatasetContent,
+    recipe: dict[str, Any],
+    *,
+    test: DatasetContent | None = None,
+    **given: Any,  # noqa: ANN401
+) -> TrainingRequest:
+    """A request whose files lie in `folder`; output and checkpoints are kept between calls."""
+    for name in ("output", "checkpoints"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "dataset").write_bytes(content.to_bytes())
+    if test is not None:
+        (folder / "test").write_bytes(test.to_bytes())
+    kind: Kind = "text" if isinstance(content, TextContent) else "series"
+    return TrainingRequest(
+        model="trial",
+        recipe=resolve_recipe(kind, recipe),
+        dataset=folder / "dataset",
+        dataset_id="dataset-1",
+        dataset_sha256="0" * 64,
+        target=given.pop("target", None),
+        output_dir=folder / "output",
+        checkpoint_dir=folder / "checkpoints",
+        test=None if test is None else folder / "test",
+        **given,
+    )
+
+
+# A network so small that it compiles in about a second; one form, so that tests share it.
+SMALL: dict[str, Any] = {
+    "preset": "default",
+    "layers": [4],
+    "window": 6,
+    "epochs": 4,
+    "early_stopping": 2,
+}
