@@ -13,11 +13,13 @@ from sqlalchemy.orm import sessionmaker
 
 from app import gateway, health, openapi, problems
 from app.config import Settings, get_settings
+from app.datasets import api as datasets
 from app.db.engine import make_engine
 from app.deps import Resources
 from app.health import Health
 from app.observability import Metrics, configure_logging
 from app.predictions import api as predictions
+from app.registry import api as registry
 from app.store import ObjectStore
 
 DESCRIPTION = """\
@@ -58,7 +60,8 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
             parts.callback(resources.engine.dispose)
             app.state.resources = resources
             app.state.health = Health()
-            await parts.enter_async_context(predictions.lifespan_of(app, resources))
+            for domain in (datasets, predictions):
+                await parts.enter_async_context(domain.lifespan_of(app, resources))
             parts.enter_context(draining_at_sigterm(app.state.health))
             yield
 
@@ -74,7 +77,13 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
     app.state.metrics = metrics
     problems.install(app)
     openapi.describe(app)
-    for router in (predictions.router, health.router, openapi.router):
+    for router in (
+        predictions.router,
+        registry.router,
+        datasets.router,
+        health.router,
+        openapi.router,
+    ):
         app.include_router(router)
     app.mount(openapi.ASSETS_URL, openapi.assets())
     app.add_middleware(

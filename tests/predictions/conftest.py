@@ -1,21 +1,42 @@
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.artifacts import (
-    persistence_artifact,
-    stream_text_artifact,
-    window_text_artifact,
-)
+from tests.artifacts import persistence_artifact, stream_text_artifact, window_text_artifact
+from tests.conftest import create_database, drop_database, url_of
 from tests.service import Service, running_service
+
+
+def fill(running: Service) -> Service:
+    """Series models of one column and two, of two steps, of overflow; a word and a stream model."""
+    running.register("google-stock", persistence_artifact())
+    running.register("two-columns", persistence_artifact(features=("Open", "Volume")))
+    running.register("two-steps", persistence_artifact(horizon=2, step=1.0))
+    running.register("steep", persistence_artifact(step=1e308))
+    running.register("belling-the-cat", window_text_artifact())
+    running.register("stream", stream_text_artifact())
+    return running
 
 
 @pytest.fixture
 def service(fresh_database: str, tmp_path: Path) -> Iterator[Service]:
-    """An api with a series model, a strict word model and a stream model."""
+    """An api of the test's own, to be changed and broken."""
     with running_service(fresh_database, tmp_path) as running:
-        running.register("google-stock", persistence_artifact())
-        running.register("belling-the-cat", window_text_artifact())
-        running.register("stream", stream_text_artifact())
-        yield running
+        yield fill(running)
+
+
+@pytest.fixture(scope="module")
+def asked(cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """An api that a module's tests only ask."""
+    server_url, template = cluster
+    name = f"stepahead_test_{secrets.token_hex(6)}"
+    create_database(server_url, name, template=template)
+    try:
+        with running_service(
+            url_of(server_url, name), tmp_path_factory.mktemp("asked"), max_body_bytes=100_000
+        ) as running:
+            yield fill(running)
+    finally:
+        drop_database(server_url, name)

@@ -1,0 +1,82 @@
+import pytest
+
+from app.errors import Unprocessable
+from app.predictions.times import read_timestamps
+
+
+@pytest.mark.parametrize(
+    ("texts", "frequency", "following"),
+    [
+        (["2017-01-05", "2017-01-06"], "B", ["2017-01-09", "2017-01-10"]),
+        (["2017-01-05", "2017-01-06"], "D", ["2017-01-07", "2017-01-08"]),
+        (["2024-01-31", "2024-02-29"], "ME", ["2024-03-31", "2024-04-30"]),
+        (["2023-10-01", "2024-01-01"], "QS", ["2024-04-01", "2024-07-01"]),
+        (
+            ["2017-01-03T09:30:00", "2017-01-03T09:45:00"],
+            "15min",
+            ["2017-01-03T10:00:00", "2017-01-03T10:15:00"],
+        ),
+        (
+            ["2017-01-03T22:00:00+01:00", "2017-01-03T23:00:00+01:00"],
+            "h",
+            ["2017-01-04T00:00:00+01:00", "2017-01-04T01:00:00+01:00"],
+        ),
+        (
+            ["2017-01-03T22:00:00Z", "2017-01-03T23:00:00Z"],
+            "h",
+            ["2017-01-04T00:00:00Z", "2017-01-04T01:00:00Z"],
+        ),
+        (
+            ["2017-01-03T22:00:00-09:30", "2017-01-03T23:00:00-09:30"],
+            "h",
+            ["2017-01-04T00:00:00-09:30", "2017-01-04T01:00:00-09:30"],
+        ),
+    ],
+)
+def test_times_go_on_in_the_form_they_were_given(
+    texts: list[str], frequency: str, following: list[str]
+) -> None:
+    stamps = read_timestamps(texts, rows=2)
+    assert stamps.fits(frequency)
+    assert stamps.continued(frequency, 2) == following
+
+
+@pytest.mark.parametrize(
+    ("texts", "field"),
+    [
+        (["2017-01-03"], "timestamps"),
+        (["2017-01-03", "03.01.2017"], "timestamps.1"),
+        (["2017-01-03", "2017-02-31"], "timestamps.1"),
+        (["2017-01-03", "2017-W01-4"], "timestamps.1"),
+        (["2017-01-03", ""], "timestamps.1"),
+        (["2017-01-03", "2017-01-03"], "timestamps.1"),
+        (["2017-01-03", "2017-01-02"], "timestamps.1"),
+        (["2017-01-03T00:00:00", "2017-01-04T00:00:00Z"], "timestamps.1"),
+        (["2017-01-03", "2017-01-04T00:00:00"], "timestamps.1"),
+        (["2017-01-03T10:00:00+01:00", "2017-01-03T10:30:00+02:00"], "timestamps.1"),
+        (["2017-01-03", "2017-01-04\x00"], "timestamps.1"),
+    ],
+)
+def test_times_that_make_no_series_are_named(texts: list[str], field: str) -> None:
+    with pytest.raises(Unprocessable) as refused:
+        read_timestamps(texts, rows=2)
+    assert [place.field for place in refused.value.errors] == [field]
+
+
+@pytest.mark.parametrize(
+    ("texts", "frequency"),
+    [
+        (["2017-01-06", "2017-01-07"], "B"),  # a Saturday
+        (["2017-01-01", "2017-01-08"], "D"),
+        (["2017-01-01", "2017-01-02"], "W"),
+        (["2017-01-01", "2017-03-01"], "MS"),
+        (["2017-01-01T00:00:00", "2017-01-01T00:01:00"], "h"),
+    ],
+)
+def test_another_pace_is_noticed(texts: list[str], frequency: str) -> None:
+    assert not read_timestamps(texts, rows=2).fits(frequency)
+
+
+def test_holidays_do_not_make_another_pace() -> None:
+    texts = ["2016-12-29", "2016-12-30", "2017-01-03", "2017-01-04", "2017-01-05"]
+    assert read_timestamps(texts, rows=5).fits("B")

@@ -1,0 +1,154 @@
+"""What is shared: counted, not timed. All requests of a test start in one turn of the loop."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from sqlalchemy import func, select
+from sqlalchemy.orm import sessionmaker
+
+from app.config import Settings
+from app.db.engine import make_engine
+from app.db.tables import Prediction, RefusedCall
+from app.main import create_app
+from app.predictions.api import Predictions
+from app.store import ObjectStore
+from tests.artifacts import persistence_artifact, stream_text_artifact
+from tests.service import register_artifact
+
+Answer = tuple[int, Any]
+
+
+async def post(app: FastAPI, path: str, body: object) -> Answer:
+    """One request straight into the app, as the server would make it."""
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"test"), (b"content-type", b"application/json")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 2),
+    }
+    await app(scope, receive, send)
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+@asynccontextmanager
+async def running_app(database_url: str, data_dir: Path) -> AsyncIterator[FastAPI]:
+    settings = Settings(data_dir=data_dir)
+    engine = make_engine(database_url)
+    store = ObjectStore.open(settings.resolved_store_url)
+    register_artifact(sessionmaker(engine), store, "prices", persistence_artifact())
+    register_artifact(sessionmaker(engine), store, "stream", stream_text_artifact())
+    engine.dispose()
+    app = create_app(settings, database_url=database_url)
+    async with app.router.lifespan_context(app):
+        for body in ({"model": "prices", "history": [1, 2, 3]}, {"model": "stream", "text": "a"}):
+            assert (await post(app, "/predict", body))[0] == 200  # loaded from here on
+        yield app
+
+
+def run(database_url: str, data_dir: Path, scenario: Callable[[FastAPI], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with running_app(database_url, data_dir) as app:
+            await scenario(app)
+
+    asyncio.run(whole())
+
+
+def shared(app: FastAPI) -> tuple[int, int]:
+    parts: Predictions = app.state.predictions
+    return parts.batcher.runs, parts.log.commits
+
+
+def rows_in(database_url: str, table: type[Prediction | RefusedCall]) -> int:
+    engine = make_engine(database_url)
+    with engine.connect() as connection:
+        count = connection.execute(select(func.count()).select_from(table)).scalar_one()
+    engine.dispose()
+    return count
+
+
+def test_requests_of_one_turn_share_one_run_and_one_commit(
+    fresh_database: str, tmp_path: Path
+) -> None:
+    async def scenario(app: FastAPI) -> None:
+        runs, commits = shared(app)
+        bodies = [{"model": "prices", "history": [1.0, 2.0, float(n)]} for n in range(64)]
+        answers = await asyncio.gather(*(post(app, "/predict", body) for body in bodies))
+        assert [status for status, _ in answers] == [200] * 64
+        values = [answer["predictions"][0]["value"] for _, answer in answers]
+        assert values == [float(n) for n in range(64)]
+        assert shared(app) == (runs + 1, commits + 1)
+
+    run(fresh_database, tmp_path, scenario)
+    assert rows_in(fresh_database, Prediction) == 66
+
+
+def test_versions_of_one_turn_run_apart_and_still_share_the_commit(
+    fresh_database: str, tmp_path: Path
+) -> None:
+    async def scenario(app: FastAPI) -> None:
+        runs, commits = shared(app)
+        bodies: list[dict[str, object]] = [{"model": "prices", "history": [1, 2, 3]}] * 8
+        bodies += [{"model": "stream", "text": "ab" * n} for n in range(1, 9)]
+        answers = await asyncio.gather(*(post(app, "/predict", body) for body in bodies))
+        assert [status for status, _ in answers] == [200] * 16
+        assert shared(app) == (runs + 2, commits + 1)
+
+    run(fresh_database, tmp_path, scenario)
+
+
+def test_a_bad_request_fails_alone(fresh_database: str, tmp_path: Path) -> None:
+    async def scenario(app: FastAPI) -> None:
+        runs, commits = shared(app)
+        good: dict[str, object] = {"model": "stream", "text": "ab"}
+        bad: list[dict[str, object]] = [
+            {"model": "stream", "text": "a\x00b"},
+            {"model": "stream", "text": ""},
+            {"model": "stream", "text": "a", "series": "x"},
+            {"model": "prices", "history": [1.0]},
+            {"model": "nobody", "text": "a"},
+            {"model": "stream\x00", "text": "a"},
+        ]
+        mixed = [body for pair in zip([good] * len(bad), bad, strict=True) for body in pair]
+        answers = await asyncio.gather(*(post(app, "/predict", body) for body in mixed))
+        statuses = [status for status, _ in answers]
+        assert statuses[::2] == [200] * len(bad)
+        assert statuses[1::2] == [422, 422, 422, 422, 404, 422]
+        assert shared(app) == (runs + 1, commits + 1)
+
+    run(fresh_database, tmp_path, scenario)
+    assert rows_in(fresh_database, Prediction) == 8
+    assert rows_in(fresh_database, RefusedCall) == 6
+
+
+def test_a_batch_is_one_run_and_one_commit(fresh_database: str, tmp_path: Path) -> None:
+    async def scenario(app: FastAPI) -> None:
+        runs, commits = shared(app)
+        items = [{"model": "prices", "history": [1, 2, n]} for n in range(1000)]
+        status, answer = await post(app, "/predict/batch", {"items": items})
+        assert status == 200
+        assert [item["predictions"][0]["value"] for item in answer["items"]] == list(range(1000))
+        assert shared(app) == (runs + 1, commits + 1)
+
+    run(fresh_database, tmp_path, scenario)
+    assert rows_in(fresh_database, Prediction) == 1002
