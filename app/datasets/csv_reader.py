@@ -149,6 +149,13 @@ def _load_careful(
 ) -> _Loaded:
     """Reads every column as what all of its cells allow: plain numbers, or text."""
     columns = width or dialect.width
+    # Only among numbers does NA mean nothing; as a label it may be Namibia.
+    missing = {
+        place: _MISSING_SPELLINGS
+        for place in range(dialect.width)
+        if majority([record[place] for record in dialect.body if len(record) > place])
+        in {"number", "missing"}
+    }
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", pd.errors.ParserWarning)
         try:
@@ -157,7 +164,7 @@ def _load_careful(
                 dialect,
                 columns,
                 decimal,
-                na_values=_MISSING_SPELLINGS,
+                na_values=missing,
                 low_memory=False,
                 on_bad_lines="warn",
             )

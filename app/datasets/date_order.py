@@ -134,7 +134,7 @@ def _decide(
             reason = habit.reason
         else:
             equally_good = second.order
-            reason = f"{second.order} would do as well; {habit.reason}"
+            reason = habit.reason
     dates.days[rows] = best.days
     dates.dated[rows] = best.valid
     dates.open[rows] = False

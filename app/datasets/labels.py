@@ -1,6 +1,7 @@
 """Which column names the series in a long file."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,8 @@ from app.datasets.columns import ReadColumn
 from app.datasets.read_options import ReadOptions
 from app.datasets.time_column import FoundTimes, column_named
 
+_REASON = "times repeat in the file, and do not within its groups"
+_MOST_KEYS = 4  # columns that may name a series together, as store and item do
 _LABEL_WORDS = ("series", "symbol", "ticker", "unique_id", "name", "item", "store", "id", "code")
 
 
@@ -16,7 +19,7 @@ _LABEL_WORDS = ("series", "symbol", "ticker", "unique_id", "name", "item", "stor
 class FoundLabels:
     """The series of each row."""
 
-    column: str | None  # None: one series
+    columns: tuple[str, ...]  # () for one series
     reason: str
     labels: tuple[str, ...]  # in the order of first appearance
     series: npt.NDArray[np.int32]  # (rows,) index into labels; -1 where the row has none
@@ -33,9 +36,9 @@ def find_labels(
         FileProblem: the column that the user named is not there.
     """
     if options.series:
-        return _grouped(column_named(columns, options.series, "series"), "as `read` says")
+        return _joined(_columns_named(columns, options.series), "as `read` says")
     one = FoundLabels(
-        column=None, reason="one series", labels=("",), series=np.zeros(count, dtype=np.int32)
+        columns=(), reason="one series", labels=("",), series=np.zeros(count, dtype=np.int32)
     )
     if options.series == "" or times is None:
         return one
@@ -46,16 +49,22 @@ def find_labels(
         return _only_name(candidates, times) or one
     numbered = [column for column in columns if _may_number_series(column)]
     for column in [*_by_name(candidates), *_by_name(numbered)]:
-        found = _grouped(column, "times repeat in the file, and do not within its groups")
+        found = _joined([column], _REASON)
         if len(found.labels) < len(instants) and not _repeats(found, times):
             return found
+    several = [*_by_name(candidates), *_by_name(numbered)][:_MOST_KEYS]
+    for size in range(2, len(several) + 1):
+        for group in combinations(several, size):
+            found = _joined(list(group), _REASON)
+            if len(found.labels) * 2 < len(instants) and not _repeats(found, times):
+                return found
     return one
 
 
 def _only_name(candidates: list[ReadColumn], times: FoundTimes) -> FoundLabels | None:
     """A column that says the same in every row names the one series."""
     for column in candidates:
-        found = _grouped(column, "it says the same in every row")
+        found = _joined([column], "it says the same in every row")
         if len(found.labels) == 1 and bool((found.series[times.known] == 0).all()):
             return found
     return None
@@ -89,12 +98,25 @@ def _repeats(found: FoundLabels, times: FoundTimes) -> bool:
     return int(same.sum()) * 20 > len(pairs)
 
 
-def _grouped(column: ReadColumn, reason: str) -> FoundLabels:
+def _columns_named(columns: list[ReadColumn], told: str) -> list[ReadColumn]:
+    """The column of this name, or the several that commas separate."""
+    if "," in told and all(column.name != told for column in columns):
+        return [column_named(columns, name, "series") for name in told.split(",")]
+    return [column_named(columns, told, "series")]
+
+
+def _joined(columns: list[ReadColumn], reason: str) -> FoundLabels:
+    """The series that these columns name together: ("1", "2") is the series "1, 2"."""
+    parts = [column.source.texts() for column in columns]
     codes: dict[str, int] = {}
-    series = np.empty(len(column.source.texts()), dtype=np.int32)
-    for row, cell in enumerate(column.source.texts()):
-        label = cell.strip() if isinstance(cell, str) else ""
-        series[row] = codes.setdefault(label, len(codes)) if label else -1
+    series = np.empty(len(parts[0]), dtype=np.int32)
+    for row, cells in enumerate(zip(*parts, strict=True)):
+        texts = [cell.strip() if isinstance(cell, str) else "" for cell in cells]
+        label = ", ".join(texts)
+        series[row] = codes.setdefault(label, len(codes)) if all(texts) else -1
     return FoundLabels(
-        column=column.name, reason=reason, labels=tuple(codes) or ("",), series=series
+        columns=tuple(column.name for column in columns),
+        reason=reason,
+        labels=tuple(codes) or ("",),
+        series=series,
     )

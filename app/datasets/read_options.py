@@ -45,8 +45,8 @@ class ReadOptions(BaseModel):
     )
     series: ColumnName | None = Field(
         default=None,
-        description="In a long file the column that names the series; an empty string says that "
-        "all rows are one series.",
+        description="In a long file the column that names the series, or several, separated by "
+        "commas; an empty string says that all rows are one series.",
     )
     sheet: ColumnName | None = Field(
         default=None, description="The sheet of a spreadsheet; left out: the first with a table."

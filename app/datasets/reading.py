@@ -9,12 +9,19 @@ a series; so is a file of one number per line. A table that has no times but a c
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.datasets.columns import as_index, read_columns
+from app.datasets.columns import ReadColumn, as_index, read_columns
 from app.datasets.content import DatasetContent
 from app.datasets.csv_reader import BrokenTableError, read_csv
 from app.datasets.delimiter import NO_DELIMITER
 from app.datasets.dialect import Dialect, find_dialect, read_sample
 from app.datasets.encoding import UndecodableError
+from app.datasets.layouts import (
+    SERIES,
+    TIME,
+    columns_as_series,
+    rows_as_series,
+    times_in_header,
+)
 from app.datasets.parquet import read_parquet
 from app.datasets.read_options import ReadOptions
 from app.datasets.report import FileProblem, Report, UnreadableFile
@@ -23,6 +30,7 @@ from app.datasets.source import Source, UnpackingError, opened
 from app.datasets.spreadsheet import read_spreadsheet
 from app.datasets.table import Table
 from app.datasets.text_reader import has_sentences, read_text, read_text_column
+from app.datasets.time_column import find_times
 from app.errors import FieldError
 
 _TABLE_SUFFIXES = {".csv", ".tsv", ".tab", ".psv"}
@@ -78,6 +86,8 @@ def _read(source: Source, filename: str, options: ReadOptions, report: Report) -
             raise FileProblem(
                 "the file is no table: no delimiter splits its lines into cells of numbers"
             )
+        if suffixes & _TABLE_SUFFIXES and _lines(source.path) == 1:
+            raise FileProblem("the file has one line: a header without rows, or a single row")
         report.kind, report.kind_reason = "text", "it is no table of numbers"
         return read_text(source.path, report)
     return _as_kind(source, table, options, report, named_table=bool(suffixes & _TABLE_SUFFIXES))
@@ -93,16 +103,16 @@ def _as_kind(
         return read_text_column(table, columns, options, report)
     if options.kind == "series":
         report.kind, report.kind_reason = "series", "as `read` says"
-        return read_series(table, columns, options, report)
+        return _series(table, columns, options, report)
     numeric = any(column.type == "number" and not as_index(column) for column in columns)
     dated = any(column.type == "date" for column in columns)
     sentences = has_sentences(columns)
     if numeric and (dated or not sentences):
         report.kind, report.kind_reason = "series", "it is a table with a column of numbers"
-        return read_series(table, columns, options, report)
+        return _series(table, columns, options, report)
     if not sentences and (dated or numeric or source.encoding is None):
         report.kind, report.kind_reason = "series", "it is a table"
-        return read_series(table, columns, options, report)
+        return _series(table, columns, options, report)
     report.kind = "text"
     if not numeric and not named_table and source.encoding is not None:
         report.kind_reason = "none of its lines hold numbers"
@@ -115,6 +125,32 @@ def _as_kind(
     return read_text_column(table, columns, options, report)
 
 
+def _series(
+    table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report
+) -> DatasetContent:
+    """Reads a table as series, made long first where it is wide."""
+    report.layout = options.layout
+    places = times_in_header(columns) if options.layout in {None, "series_per_row"} else []
+    if options.layout == "series_per_row" and not places:
+        raise FileProblem(
+            "the header holds no times, which it would with a series in each row",
+            FieldError(field="read.layout", message="the header holds no times"),
+        )
+    if places:
+        report.layout = "series_per_row"
+        long = rows_as_series(table, columns, places)
+        told = options.model_copy(update={"series": SERIES, "date": TIME})
+        return read_series(long, read_columns(long), told, report)
+    if options.layout == "series_per_column":
+        found = find_times(columns, table.rows, options, european=report.delimiter == ";")
+        date = None if found is None else found.columns[0]
+        long = columns_as_series(table, columns, date)
+        told = options.model_copy(update={"series": SERIES, "date": date or ""})
+        return read_series(long, read_columns(long), told, report)
+    report.layout = "table"
+    return read_series(table, columns, options, report)
+
+
 def _table(source: Source, options: ReadOptions, report: Report) -> Table | None:
     if source.file_format == "spreadsheet":
         return read_spreadsheet(source.path, options, report)
@@ -125,6 +161,10 @@ def _table(source: Source, options: ReadOptions, report: Report) -> Table | None
         return None
     _report_dialect(dialect, report)
     return read_csv(source.path, dialect, decimal=options.decimal)
+
+
+def _lines(path: Path) -> int:
+    return sum(1 for line in read_sample(path).splitlines() if line.strip())
 
 
 def _report_dialect(dialect: Dialect, report: Report) -> None:

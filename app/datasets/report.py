@@ -141,7 +141,9 @@ class Report(_Part):
     columns: list[ColumnReport] = Field(default_factory=list)
     target: str | None = Field(default=None, description="Suggested: the first numeric column.")
     target_alternatives: list[str] = Field(default_factory=list)
-    series_column: str | None = None
+    series_columns: list[str] = Field(
+        default_factory=list, description="The column, or columns, that name the series."
+    )
     series_reason: str | None = None
     series_count: int = 0
     series: list[SeriesReport] = Field(default_factory=list, description="The first of them.")

@@ -54,9 +54,11 @@ def read_series(
         if as_index(column):
             column.type, column.numbers = "index", None
     labels = find_labels(columns, times, options, len(table.rows))
-    report.series_column, report.series_reason = labels.column, labels.reason
+    report.series_columns, report.series_reason = list(labels.columns), labels.reason
     used = [
-        column for column in columns if column.numbers is not None and column.name != labels.column
+        column
+        for column in columns
+        if column.numbers is not None and column.name not in labels.columns
     ]
     report_columns(columns, labels, report)
     report.rows_in_file = len(table.rows) + len(table.skipped)

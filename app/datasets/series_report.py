@@ -17,7 +17,7 @@ RowOrder = Literal["oldest first", "newest first", "shuffled"]
 def report_columns(columns: list[ReadColumn], labels: FoundLabels, report: Report) -> None:
     """Lists the columns; the first of numbers is suggested as the target."""
     for column in columns:
-        kind = "label" if column.name == labels.column else column.type
+        kind = "label" if column.name in labels.columns else column.type
         entry = ColumnReport(
             name=column.name,
             type=kind,

@@ -66,7 +66,7 @@ def _decide(
         blank |= undated
     unlabelled = (labels.series < 0) & keep
     if unlabelled.any():
-        name = f"no series in column {labels.column}"
+        name = f"no name of a series in {', '.join(labels.columns)}"
         reasons.setdefault(name, []).extend(int(row) for row in table.rows[unlabelled])
         keep &= ~unlabelled
     empty = ~keep & ~blank & ~unlabelled
