@@ -32,8 +32,8 @@ class TrainingRequest:
     model: str
     recipe: SeriesRecipe | TextRecipe
     dataset: Path  # app.datasets.content bytes
-    dataset_id: str
-    dataset_sha256: str
+    dataset_id: str | None  # None: of no registry, as for the shipped models
+    dataset_sha256: str  # of the uploaded file
     target: str | None  # a column; None: the first
     output_dir: Path  # empty; becomes the artifact
     checkpoint_dir: Path  # the newest checkpoint if the run goes on, else empty
