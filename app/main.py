@@ -17,6 +17,7 @@ from app.datasets import api as datasets
 from app.db.engine import make_engine
 from app.deps import Resources
 from app.health import Health
+from app.jobs import api as jobs
 from app.observability import Metrics, configure_logging
 from app.predictions import api as predictions
 from app.registry import api as registry
@@ -60,7 +61,7 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
             parts.callback(resources.engine.dispose)
             app.state.resources = resources
             app.state.health = Health()
-            for domain in (datasets, predictions):
+            for domain in (datasets, jobs, predictions):
                 await parts.enter_async_context(domain.lifespan_of(app, resources))
             parts.enter_context(draining_at_sigterm(app.state.health))
             yield
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
         predictions.router,
         registry.router,
         datasets.router,
+        jobs.router,
         health.router,
         openapi.router,
     ):

@@ -25,6 +25,7 @@ from app.db.engine import conninfo, make_engine
 from app.jobs import queue, trainer, upkeep
 from app.jobs.attempt import Attempt, Means
 from app.jobs.trainer import Abandoned, Trainer
+from app.jobs.upkeep import Rescuer
 from app.jobs.workspace import workspace
 from app.observability import logger as logger_of
 from app.store import ObjectStore
@@ -80,6 +81,7 @@ class Worker:
 
     def __init__(self, settings: Settings, database_url: str, means: Means) -> None:
         self._means = means
+        self._rescuer = Rescuer(means.sessions)
         self._leaving = threading.Event()
         self._deadline_seconds = settings.drain_seconds + OVERTIME_SECONDS
         self._queue_app = self._make_queue_app(database_url)
@@ -117,7 +119,7 @@ class Worker:
     async def _work_while_connected(self) -> None:
         async with self._queue_app.open_async(), asyncio.TaskGroup() as group:
             group.create_task(self._serve(UPKEEP, UPKEEP_POLL_SECONDS))
-            group.create_task(self._every(WATCH_SECONDS, self._look_after_jobs))
+            group.create_task(self._every(WATCH_SECONDS, self._rescuer.rescue))
             group.create_task(self._every(WATCH_SECONDS, self._look_after_trainer))
             # Not before the trainer is warm: another worker's may be.
             await asyncio.to_thread(self._wait_for_trainer)
@@ -142,9 +144,6 @@ class Worker:
         while True:
             await asyncio.to_thread(look)
             await asyncio.sleep(seconds)
-
-    def _look_after_jobs(self) -> None:
-        upkeep.rescue_lost_jobs(self._means.sessions)
 
     def _look_after_trainer(self) -> None:
         child = self._means.trainer

@@ -151,7 +151,7 @@ class Attempt:
         test = None if job.test_dataset_id is None else session.get(Dataset, job.test_dataset_id)
         base: dict[str, Any] = {}
         if job.start_from is not None:
-            base = registry.get_version(session, job.model, job.start_from).files
+            base = registry.get_live_version(session, job.model, job.start_from).files
         return dataset, test, base
 
     def _fetch(self, sha256: str, to: Path) -> None:

@@ -156,13 +156,11 @@ def cancel(session: Session, job_id: UUID) -> Job:
     return job
 
 
-def seconds_without_worker(session: Session) -> float | None:
+def silence_of_workers(session: Session) -> timedelta | None:
     """How long ago a worker last gave a sign of life; None if none is known at all."""
-    statement = text(
-        "SELECT extract(epoch FROM now() - max(last_heartbeat)) FROM procrastinate_workers"
-    )
-    seconds = session.scalar(statement)
-    return None if seconds is None else float(seconds)
+    heard = text("SELECT now() - max(last_heartbeat) FROM procrastinate_workers")
+    silence: timedelta | None = session.scalar(heard)
+    return silence
 
 
 # What a worker does with a job, under its claim.

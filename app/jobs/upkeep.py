@@ -1,11 +1,13 @@
 """What some worker does now and then, whichever it is: rescue lost jobs, clean up."""
 
+import time
 from datetime import timedelta
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.datasets import store as datasets
 from app.jobs import queue
 from app.observability import logger as logger_of
 from app.registry import store as registry
@@ -16,18 +18,36 @@ UNREFERENCED_FOR = timedelta(days=1)  # younger objects may belong to rows that 
 logger = logger_of(__name__)
 
 
-def rescue_lost_jobs(sessions: sessionmaker[Session]) -> None:
-    """Queue again what has lost its worker; what the database does not answer waits a moment."""
-    try:
-        with sessions.begin() as session:
-            lost = queue.lost_jobs(session)
-        for job_id in lost:
-            with sessions.begin() as session:
-                status = queue.rescue(session, job_id)
-            if status is not None:
-                logger.warning("lost job rescued", job=str(job_id), status=status)
-    except (OperationalError, PoolTimeout):
-        logger.warning("lost jobs not looked for: the database cannot be reached")
+class Rescuer:
+    """Queues again what has lost its worker.
+
+    When the database comes back after a while, every heartbeat looks old: workers that were cut off
+    with us get the time to be heard before they are given up.
+    """
+
+    def __init__(self, sessions: sessionmaker[Session]) -> None:
+        self._sessions = sessions
+        self._not_before = 0.0
+        self._is_cut_off = False
+
+    def rescue(self) -> None:
+        """Look for lost jobs once."""
+        try:
+            with self._sessions.begin() as session:
+                lost = queue.lost_jobs(session)
+            self._is_cut_off = False
+            if time.monotonic() < self._not_before:
+                return
+            for job_id in lost:
+                with self._sessions.begin() as session:
+                    status = queue.rescue(session, job_id)
+                if status is not None:
+                    logger.warning("lost job rescued", job=str(job_id), status=status)
+        except (OperationalError, PoolTimeout):
+            self._not_before = time.monotonic() + queue.STALLED_AFTER.total_seconds()
+            if not self._is_cut_off:
+                logger.warning("lost jobs not looked for: the database cannot be reached")
+            self._is_cut_off = True
 
 
 def sweep_store(sessions: sessionmaker[Session], store: ObjectStore) -> None:
@@ -35,7 +55,11 @@ def sweep_store(sessions: sessionmaker[Session], store: ObjectStore) -> None:
 
     def referenced() -> set[str]:
         with sessions.begin() as session:
-            return queue.referenced_objects(session) | registry.referenced_objects(session)
+            return (
+                queue.referenced_objects(session)
+                | registry.referenced_objects(session)
+                | datasets.referenced_objects(session)
+            )
 
     removed = store.sweep(referenced, UNREFERENCED_FOR)
     logger.info("store swept", removed=removed)

@@ -1,0 +1,214 @@
+"""Trainings: ordered, watched, cancelled; and the recipes they go by."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from anyio import to_thread
+from fastapi import APIRouter, Header, Path, Query, Request, Response, status
+from fastapi.sse import EventSourceResponse
+
+from app.datasets.intake import understand
+from app.datasets.read_options import ReadOptions
+from app.datasets.store import UnderstoodFile
+from app.datasets.upload import UploadedFile, receive_multipart
+from app.deps import Resources, ResourcesDep, SessionDep
+from app.jobs import queue
+from app.jobs.events import LAST_EVENT, JobWatch, lifespan_of
+from app.jobs.explained import explain_recipes
+from app.jobs.order import FIELDS, FILES, Order, read_order
+from app.jobs.placing import check_references, place
+from app.jobs.schemas import JobAnswer, JobSummary, Recipes
+from app.jobs.states import JobStatus
+from app.openapi import problem_responses
+from app.paging import (
+    DEFAULT_LIMIT,
+    CursorParameter,
+    LimitParameter,
+    Page,
+    cut_page,
+    id_key_of,
+)
+
+__all__ = ["lifespan_of", "router"]
+
+router = APIRouter(tags=["training"])
+
+ModelName = Annotated[
+    str, Path(description="a new name, or a model's that is to get a version", examples=["prices"])
+]
+JobId = Annotated[UUID, Path(description="a job's id")]
+BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
+TRAIN_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {
+                        "file": BINARY | {"description": "a table of numbers over time, or a text"},
+                        "dataset": {
+                            "type": "string",
+                            "format": "uuid",
+                            "description": "in place of file: a dataset that was uploaded before",
+                        },
+                        "test": BINARY
+                        | {"description": "a second file, or a dataset's id, to be judged on"},
+                        "read": ReadOptions.model_json_schema()
+                        | {"description": "how the files are to be read, where a guess is wrong"},
+                        "target": {
+                            "type": "string",
+                            "description": "column to predict; left out: the champion's, or the "
+                            "one that the dataset's report suggests",
+                        },
+                        "recipe": {
+                            "type": "object",
+                            "description": "a preset and the fields that differ from it, see GET "
+                            "/recipes; left out: the champion's recipe, for a new model default",
+                        },
+                        "start_from": {
+                            "type": "integer",
+                            "minimum": 1,
+                            "description": "version of the model to start warm from",
+                        },
+                    },
+                },
+                "encoding": {
+                    "read": {"contentType": "application/json"},
+                    "recipe": {"contentType": "application/json"},
+                },
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/models/{name}/train",
+    operation_id="train_model",
+    summary="Train a version of a model in the background",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=problem_responses(400, 413, 415, 422),
+    openapi_extra=TRAIN_BODY,
+)
+async def train_model(
+    name: ModelName, request: Request, response: Response, resources: ResourcesDep
+) -> JobAnswer:
+    """Queue a training of a file or of a dataset.
+
+    Everything is checked before anything is queued. `Location` names the job, which a worker takes
+    up within a second if one is free; it ends with a new version of the model.
+    """
+    async with receive_multipart(request, files=FILES, fields=FIELDS) as form:
+        order = read_order(name, form)
+        await to_thread.run_sync(_check_references, resources, order)
+        uploads: dict[str, UnderstoodFile] = {}
+        for part in (order.data, order.test):
+            if isinstance(part, UploadedFile):
+                uploads[part.field] = await understand(request, form, part, order.read)
+    answer = await to_thread.run_sync(_place, resources, order, uploads)
+    response.headers["Location"] = f"/jobs/{answer.id}"
+    return answer
+
+
+def _check_references(resources: Resources, order: Order) -> None:
+    with resources.sessions.begin() as session:
+        check_references(session, order)
+
+
+def _place(resources: Resources, order: Order, uploads: dict[str, UnderstoodFile]) -> JobAnswer:
+    with resources.sessions.begin() as session:
+        job = place(session, resources.store, order, uploads)
+        return JobAnswer.of(job, silence=queue.silence_of_workers(session))
+
+
+@router.get(
+    "/recipes",
+    operation_id="list_recipes",
+    summary="Show the presets and every field of a recipe",
+    responses=problem_responses(),
+)
+def list_recipes() -> Recipes:
+    """What a training can be told, and what it does when it is told nothing."""
+    return explain_recipes()
+
+
+@router.get(
+    "/jobs",
+    operation_id="list_jobs",
+    summary="List jobs, newest first",
+    responses=problem_responses(400, 422),
+)
+def list_jobs(
+    session: SessionDep,
+    model: Annotated[str | None, Query(max_length=100, description="of this model")] = None,
+    status: Annotated[JobStatus | None, Query(description="in this state")] = None,
+    limit: LimitParameter = DEFAULT_LIMIT,
+    cursor: CursorParameter = None,
+) -> Page[JobSummary]:
+    """Trainings that wait, run, or have ended."""
+    rows = queue.list_jobs(
+        session, model=model, status=status, before=id_key_of(cursor), limit=limit + 1
+    )
+    page, following = cut_page(rows, limit=limit, key=lambda job: job.id)
+    silence = queue.silence_of_workers(session)
+    return Page(items=[JobSummary.of(job, silence=silence) for job in page], next=following)
+
+
+@router.get(
+    "/jobs/{job_id}",
+    operation_id="get_job",
+    summary="Show a job with its recipe and its training curve",
+    responses=problem_responses(404, 422),
+)
+def get_job(job_id: JobId, session: SessionDep) -> JobAnswer:
+    """How far a training is, or how it ended."""
+    job = queue.get_job(session, job_id)
+    return JobAnswer.of(job, silence=queue.silence_of_workers(session))
+
+
+@router.post(
+    "/jobs/{job_id}/cancel",
+    operation_id="cancel_job",
+    summary="Cancel a job that waits or runs",
+    responses=problem_responses(404, 409, 422),
+)
+def cancel_job(job_id: JobId, session: SessionDep) -> JobAnswer:
+    """It becomes no version any more; the worker is at its next job within two seconds."""
+    return JobAnswer.of(queue.cancel(session, job_id), silence=None)
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    operation_id="follow_job",
+    summary="Follow a job by server-sent events",
+    response_class=EventSourceResponse,
+    responses={
+        200: {
+            "description": "the job, as in a list, whenever it changes; ends with its final state",
+            "content": {"text/event-stream": {}},
+        },
+        204: {"description": "the final state was told already (`Last-Event-ID`)"},
+        **problem_responses(404, 422),
+    },
+)
+async def follow_job(
+    job_id: JobId,
+    request: Request,
+    resources: ResourcesDep,
+    last_event_id: Annotated[str | None, Header(max_length=200)] = None,
+) -> Response:
+    """Ends when the job does, or when this process is about to: then come again."""
+    await to_thread.run_sync(_find, resources, job_id)
+    if last_event_id == LAST_EVENT:
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+    watch: JobWatch = request.app.state.job_watch
+    return EventSourceResponse(
+        watch.events(job_id), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+
+
+def _find(resources: Resources, job_id: UUID) -> None:
+    with resources.sessions.begin() as session:
+        queue.get_job(session, job_id)

@@ -1,0 +1,211 @@
+"""Whether a dataset, a recipe and a test set go together: asked before anything is queued.
+
+The trainer looks again, and closer; what it would refuse for certain is refused here at once.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.datasets.content import DatasetContent, SeriesContent, TextContent
+from app.errors import Unprocessable
+from app.forecasting.windows import split_rows
+from app.language.tokenizer import Tokenizer, UnknownTokens
+from app.recipes import Kind, SeriesRecipe, TextRecipe
+
+SHORTEST_SCALED_WINDOW = 2  # one value has no spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What a dataset's report says of its form; enough to check names without its content."""
+
+    kind: Kind
+    columns: tuple[str, ...]  # numeric ones
+    series_count: int
+
+
+def check_names(
+    data: Shape, recipe: SeriesRecipe | TextRecipe, *, target: str | None, test: Shape | None
+) -> None:
+    """Check kinds and columns.
+
+    Raises:
+        Unprocessable: they do not go together; names the place.
+    """
+    if test is not None and test.kind != data.kind:
+        raise Unprocessable.at("test", f"is a {test.kind}, and the dataset is a {data.kind}")
+    if not isinstance(recipe, SeriesRecipe):
+        if target is not None:
+            raise Unprocessable.at("target", "is for series; the dataset is a text")
+        return
+    _check_columns(data, recipe, target)
+    wanted = dict.fromkeys((*(recipe.features or ()), target))
+    for name in wanted:
+        if test is not None and name is not None and name not in test.columns:
+            raise Unprocessable.at("test", f"has no column {name!r}; {_there(test)}")
+    if recipe.scaling == "window":
+        if recipe.window is not None and recipe.window < SHORTEST_SCALED_WINDOW:
+            raise Unprocessable.at(
+                "recipe.window", "must be 2 or more with scaling window: one value has no spread"
+            )
+    elif data.series_count > 1:
+        raise Unprocessable.at(
+            "recipe.scaling",
+            f"must be window: the file holds {data.series_count} series, which differ in level",
+        )
+
+
+def check_content(
+    content: DatasetContent,
+    recipe: SeriesRecipe | TextRecipe,
+    *,
+    target: str | None,
+    test: DatasetContent | None,
+    field: str,
+) -> None:
+    """Check that there is enough to train on and to judge on; names have been checked.
+
+    Args:
+        content: of the dataset.
+        recipe: to train it with.
+        target: column to predict.
+        test: to be judged on.
+        field: what the dataset came as, for errors: file or dataset.
+
+    Raises:
+        Unprocessable: there is not; says how much there is and how much it takes.
+    """
+    if isinstance(content, SeriesContent) and isinstance(recipe, SeriesRecipe):
+        _check_rows(content, recipe, target, has_test=test is not None, field=field)
+        if isinstance(test, SeriesContent):
+            _check_test_rows(content, test, recipe, target)
+    elif isinstance(content, TextContent) and isinstance(recipe, TextRecipe):
+        _check_text(content, recipe, test if isinstance(test, TextContent) else None, field)
+
+
+def _check_columns(data: Shape, recipe: SeriesRecipe, target: str | None) -> None:
+    if target is None or target not in data.columns:
+        raise Unprocessable.at("target", f"no numeric column {target!r}; {_there(data)}")
+    features = recipe.features or (target,)
+    for name in features:
+        if name not in data.columns:
+            raise Unprocessable.at("recipe.features", f"no numeric column {name!r}; {_there(data)}")
+    if len(set(features)) < len(features):
+        raise Unprocessable.at("recipe.features", "names a column twice")
+    if target not in features and (recipe.anchor != "none" or recipe.scaling == "window"):
+        raise Unprocessable.at(
+            "recipe.features", f"must hold the target {target!r}, whose last values are read"
+        )
+
+
+def _there(shape: Shape) -> str:
+    return f"there are {', '.join(shape.columns)}" if shape.columns else "there is none"
+
+
+def _check_rows(
+    content: SeriesContent,
+    recipe: SeriesRecipe,
+    target: str | None,
+    *,
+    has_test: bool,
+    field: str,
+) -> None:
+    """At least one series must have a complete window with its targets before the cut."""
+    needed = _shortest_window(recipe) + recipe.horizon
+    longest = most = 0
+    for complete in _complete_rows(content, recipe, target):
+        training = split_rows(
+            len(complete),
+            test_fraction=0.0 if has_test else recipe.test_fraction,
+            validation_fraction=recipe.validation_fraction,
+        ).validation_start
+        most = max(most, training)
+        longest = max(longest, _longest_run(complete[:training]))
+    if longest >= needed:
+        return
+    of = "" if longest == most else f", at most {longest} of them complete and in a row"
+    raise Unprocessable.at(
+        field,
+        f"too short: {most} rows are left to train on{of}, and a window of "
+        f"{_shortest_window(recipe)} with {recipe.horizon} ahead takes {needed}; send more rows, "
+        "or set a smaller recipe.window",
+    )
+
+
+def _check_test_rows(
+    content: SeriesContent, test: SeriesContent, recipe: SeriesRecipe, target: str | None
+) -> None:
+    """Each test row but the last is an origin; the training rows may come before the first."""
+    before = max(map(_last_run, _complete_rows(content, recipe, target)))
+    needed = _shortest_window(recipe) + 1
+    longest = max(map(_longest_run, _complete_rows(test, recipe, target)), default=0)
+    if longest < 2 or before + longest < needed:  # noqa: PLR2004 - a row and the next one
+        raise Unprocessable.at(
+            "test",
+            f"too short: at most {longest} complete rows in a row; to judge on them it takes 2, "
+            f"and {needed} together with the rows before them",
+        )
+
+
+def _check_text(
+    content: TextContent, recipe: TextRecipe, test: TextContent | None, field: str
+) -> None:
+    first = (recipe.window or 1) if recipe.reading == "window" else 1
+    reader = Tokenizer(unit=recipe.tokenizer, vocabulary=("",))
+    tokens = len(reader.tokens(content.text))
+    if tokens <= first:
+        raise Unprocessable.at(
+            field, f"too short: {tokens} tokens; a context of {first} and its next take {first + 1}"
+        )
+    if test is None:
+        return
+    test_tokens = len(reader.tokens(test.text))
+    if test_tokens <= first:
+        raise Unprocessable.at("test", f"has {test_tokens} tokens; at least {first + 1} are needed")
+    if recipe.unknown == "error":
+        _check_words(content, recipe, test)
+
+
+def _check_words(content: TextContent, recipe: TextRecipe, test: TextContent) -> None:
+    strict = Tokenizer.fit(content.text, unit=recipe.tokenizer, min_count=1, unknown=False)
+    try:
+        strict.encode(test.text)
+    except UnknownTokens as error:
+        raise Unprocessable.at(
+            "test", f"{error} of the training text; use other words, or set recipe.unknown to warn"
+        ) from error
+
+
+def _shortest_window(recipe: SeriesRecipe) -> int:
+    """The window, or the smallest that the trainer would choose."""
+    return recipe.window or (SHORTEST_SCALED_WINDOW if recipe.scaling == "window" else 1)
+
+
+def _complete_rows(
+    content: SeriesContent, recipe: SeriesRecipe, target: str | None
+) -> list[npt.NDArray[np.bool_]]:
+    """For each series which of its rows, (rows,), have every number that is needed."""
+    names = dict.fromkeys(name for name in (*(recipe.features or ()), target) if name is not None)
+    there = np.ones(len(content), dtype=bool)
+    for name in names:
+        there &= np.isfinite(content.column(name))
+    starts = np.searchsorted(content.series, np.arange(len(content.labels) + 1))
+    return [there[start:stop] for start, stop in itertools.pairwise(starts)]
+
+
+def _longest_run(good: npt.NDArray[np.bool_]) -> int:
+    return max(_runs(good), default=0)
+
+
+def _last_run(good: npt.NDArray[np.bool_]) -> int:
+    return _runs(good)[-1]
+
+
+def _runs(good: npt.NDArray[np.bool_]) -> list[int]:
+    """Lengths of the stretches of good rows between bad ones, the empty ones too."""
+    bad = np.flatnonzero(~good)
+    edges = np.concatenate(([-1], bad, [len(good)]))
+    return [int(length) for length in np.diff(edges) - 1]

@@ -1,0 +1,109 @@
+"""What a call asks to be trained, as far as it can be told before a file is read."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from uuid import UUID
+
+from app.datasets.intake import parse_read_options
+from app.datasets.read_options import ReadOptions
+from app.datasets.upload import MultipartForm, UploadedFile
+from app.errors import Unprocessable
+from app.registry.references import MAX_NUMBER, check_model_name
+
+FILES = ("file", "test")
+FIELDS = ("dataset", "read", "target", "recipe", "start_from")
+UUID_CHARACTERS = 36
+MAX_TARGET_CHARACTERS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One training that is asked for."""
+
+    model: str
+    data: UploadedFile | UUID
+    test: UploadedFile | UUID | None
+    read: ReadOptions  # for uploads of this call
+    target: str | None
+    overrides: dict[str, Any] | None  # of a recipe; None: the champion's, or default
+    start_from: int | None
+
+
+def read_order(model: str, form: MultipartForm) -> Order:
+    """The order in a form.
+
+    Raises:
+        Unprocessable: a part is missing, too many, or not what it should be; it is named.
+    """
+    return Order(
+        model=check_model_name(model),
+        data=_data(form),
+        test=_test(form),
+        read=parse_read_options(form.fields.get("read")),
+        target=_target(form.fields.get("target")),
+        overrides=_recipe(form.fields.get("recipe")),
+        start_from=_version(form.fields.get("start_from")),
+    )
+
+
+def _data(form: MultipartForm) -> UploadedFile | UUID:
+    dataset = form.fields.get("dataset", "").strip()
+    if dataset and "file" in form.files:
+        raise Unprocessable.at("dataset", "cannot be given beside file; send one of them")
+    return _dataset_id("dataset", dataset) if dataset else form.file("file")
+
+
+def _test(form: MultipartForm) -> UploadedFile | UUID | None:
+    """A file, or a dataset's id: a part without a filename is text."""
+    part = form.files.get("test")
+    if part is None or part.filename is not None:
+        return part
+    text = part.path.read_bytes()[: 2 * UUID_CHARACTERS].decode(errors="replace").strip()
+    return _dataset_id("test", text) if text else None
+
+
+def _dataset_id(field: str, text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Unprocessable.at(
+            field, f"{text[:UUID_CHARACTERS]!r} is no dataset id; GET /datasets lists them"
+        ) from error
+
+
+def _target(text: str | None) -> str | None:
+    if text is None or not text.strip():
+        return None
+    if len(text) > MAX_TARGET_CHARACTERS or "\x00" in text:
+        raise Unprocessable.at("target", "is no column's name")
+    return text.strip()
+
+
+def _recipe(text: str | None) -> dict[str, Any] | None:
+    if text is None or not text.strip():
+        return None
+    try:
+        recipe = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise Unprocessable.at(
+            "recipe",
+            f'is not valid JSON ({error}); an example that is: {{"preset": "chapter", '
+            '"epochs": 50}',
+        ) from error
+    if not isinstance(recipe, dict):
+        raise Unprocessable.at("recipe", 'must be a JSON object, as in {"preset": "chapter"}')
+    return recipe
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _version(text: str | None) -> int | None:
+    if text is None or not text.strip():
+        return None
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(MAX_NUMBER))):
+        raise Unprocessable.at("start_from", "must be the number of a version of this model")
+    return min(int(digits), MAX_NUMBER)

@@ -1,0 +1,173 @@
+"""From an order to a job in the queue: everything is looked at before anything is queued."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.datasets import store as datasets
+from app.datasets.report import Report
+from app.datasets.store import UnderstoodFile
+from app.db.tables import Dataset, Job
+from app.errors import NotFound, Unprocessable
+from app.jobs import fitness, queue
+from app.jobs.fitness import Shape
+from app.jobs.order import Order
+from app.recipes import Kind, SeriesRecipe, TextRecipe, resolve_recipe
+from app.registry import store as registry
+from app.registry.artifacts import Manifest
+from app.store import ObjectStore
+
+# Beyond these the trainer alone looks inside: predictions share this process.
+MOST_NUMBERS = 8_000_000
+MOST_CHARACTERS = 200_000
+
+
+def check_references(session: Session, order: Order) -> None:
+    """Whether what the order refers to is there; asked before its files are read.
+
+    Raises:
+        Unprocessable: a dataset or the version to start from is not; it is named.
+    """
+    for field, given in (("dataset", order.data), ("test", order.test)):
+        if isinstance(given, UUID):
+            _known_dataset(session, field, given)
+    _base(session, order)
+
+
+def place(
+    session: Session, store: ObjectStore, order: Order, uploads: Mapping[str, UnderstoodFile]
+) -> Job:
+    """Keep the order's datasets and queue its job, in one transaction.
+
+    Args:
+        session: of that transaction.
+        store: where contents are.
+        order: what is asked for.
+        uploads: its files that were read, by the name of their part.
+
+    Raises:
+        Unprocessable: something does not go together; nothing is kept if the transaction ends so.
+    """
+    data = _dataset(session, order.data, uploads, ("file", "dataset"))
+    test = None if order.test is None else _dataset(session, order.test, uploads, ("test", "test"))
+    field = "file" if "file" in uploads else "dataset"
+    kind: Kind = "series" if data.kind == "series" else "text"
+    champion = _champion(session, order.model, kind, field)
+    recipe = resolve_recipe(
+        kind, order.overrides, champion=None if champion is None else champion.recipe
+    )
+    _check_base(_base(session, order), recipe)
+    target = _target(order, data, champion)
+    shapes = _shape(data), None if test is None else _shape(test)
+    fitness.check_names(shapes[0], recipe, target=target, test=shapes[1])
+    if _is_small(data) and (test is None or _is_small(test)):
+        fitness.check_content(
+            datasets.load_content(data, store),
+            recipe,
+            target=target,
+            test=None if test is None else datasets.load_content(test, store),
+            field=field,
+        )
+    return queue.enqueue(
+        session,
+        model=order.model,
+        kind=kind,
+        dataset_id=data.id,
+        test_dataset_id=None if test is None else test.id,
+        target=target,
+        recipe=recipe,
+        start_from=order.start_from,
+    )
+
+
+def _dataset(
+    session: Session,
+    given: object,
+    uploads: Mapping[str, UnderstoodFile],
+    fields: tuple[str, str],
+) -> Dataset:
+    as_file, as_id = fields
+    if isinstance(given, UUID):
+        return _known_dataset(session, as_id, given)
+    dataset, _ = datasets.save_dataset(session, uploads[as_file])
+    return dataset
+
+
+def _known_dataset(session: Session, field: str, dataset_id: UUID) -> Dataset:
+    try:
+        return datasets.get_dataset(session, dataset_id)
+    except NotFound as error:
+        raise Unprocessable.at(field, error.detail) from error
+
+
+def _champion(session: Session, model: str, kind: Kind, field: str) -> Manifest | None:
+    """The manifest of the model's champion; None: the name is new, or has no champion now."""
+    try:
+        known = registry.find_model(session, model)
+    except NotFound:
+        return None
+    if known.kind != kind:
+        raise Unprocessable.at(
+            field, f"is a {kind}, and {model!r} is a model for {known.kind}; use another name"
+        )
+    try:
+        return Manifest.model_validate(registry.resolve(session, model).manifest)
+    except NotFound:
+        return None
+
+
+def _base(session: Session, order: Order) -> Manifest | None:
+    if order.start_from is None:
+        return None
+    try:
+        version = registry.get_live_version(session, order.model, order.start_from)
+    except NotFound as error:
+        raise Unprocessable.at("start_from", error.detail) from error
+    return Manifest.model_validate(version.manifest)
+
+
+def _check_base(base: Manifest | None, recipe: SeriesRecipe | TextRecipe) -> None:
+    if base is None:
+        return
+    if base.kind != recipe.kind:
+        raise Unprocessable.at("start_from", f"is for {base.kind}, and the dataset is not")
+    for name in ("cell", "layers", "horizon", "tokenizer", "embedding"):
+        here, there = getattr(recipe, name, None), getattr(base.recipe, name, None)
+        if here != there:
+            raise Unprocessable.at(
+                "start_from",
+                f"that version's network has another form: {name} is {_shown(there)} there and "
+                f"{_shown(here)} in the recipe",
+            )
+
+
+def _target(order: Order, data: Dataset, champion: Manifest | None) -> str | None:
+    """The column to predict: as asked, else as the model did so far, else as suggested."""
+    if order.target is not None or data.kind != "series":
+        return order.target
+    if champion is not None and champion.series is not None:
+        return champion.series.target
+    suggested: str | None = data.report["target"]
+    return suggested
+
+
+def _shape(dataset: Dataset) -> Shape:
+    report = Report.model_validate(dataset.report)
+    columns = () if report.target is None else (report.target, *report.target_alternatives)
+    return Shape(
+        kind="series" if dataset.kind == "series" else "text",
+        columns=columns,
+        series_count=report.series_count,
+    )
+
+
+def _is_small(dataset: Dataset) -> bool:
+    report = Report.model_validate(dataset.report)
+    if report.text is not None:
+        return report.text.characters <= MOST_CHARACTERS
+    return report.rows_used * (1 + len(report.target_alternatives)) <= MOST_NUMBERS
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

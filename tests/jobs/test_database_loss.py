@@ -1,0 +1,59 @@
+"""The database goes away in the middle of a job."""
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.db.embedded import EmbeddedPostgres
+from app.db.engine import make_engine
+from app.db.migrate import upgrade
+from app.jobs.states import JobStatus
+from tests.jobs.harness import Harness, eventually
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddedPostgres]:
+    folder = Path(tempfile.mkdtemp(prefix="stepahead-test-"))
+    folder.chmod(0o711)  # else root's PostgreSQL would go to /var/lib/stepahead
+    with EmbeddedPostgres(folder / "data") as server:
+        yield server
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def harness(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[Harness]:
+    engine = make_engine(server.url)
+    upgrade(engine)
+    harness = Harness(server.url, engine, tmp_path)
+    yield harness
+    harness.close()
+    engine.dispose()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds_away", [0.0, 5.0])
+def test_jobs_outlive_a_killed_database(
+    harness: Harness, server: EmbeddedPostgres, seconds_away: float
+) -> None:
+    running, waiting = harness.enqueue(epochs=80), harness.enqueue("waiting")
+    worker = harness.start_worker(epoch_seconds=0.1)
+    harness.wait_for_epoch(running, 3)
+
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGKILL)
+    eventually(lambda: not server.alive())
+    time.sleep(seconds_away)
+    server.start()
+
+    assert harness.wait_for(running, JobStatus.SUCCEEDED).version == 1
+    assert harness.wait_for(waiting, JobStatus.SUCCEEDED).version == 1
+    epochs = [epoch for _, epoch in harness.epochs()]
+    assert set(epochs) == set(range(1, 81))
+    assert epochs.count(1) == 1  # it went on, it did not start over
+    assert worker.process.poll() is None
