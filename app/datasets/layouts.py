@@ -7,6 +7,7 @@ import numpy as np
 
 from app.datasets.cell_kinds import cell_kind
 from app.datasets.columns import ReadColumn
+from app.datasets.date_patterns import MONTH_NUMBERS
 from app.datasets.table import Column, Objects, Table
 
 SERIES = "series"  # the column that names the series, in the long table
@@ -49,7 +50,20 @@ def rows_as_series(table: Table, columns: list[ReadColumn], places: list[int]) -
         if numbers is not None:
             values[:, at] = numbers
     names = np.array([columns[place].name for place in places], dtype=object)
-    labels = _row_labels([column for at, column in enumerate(columns) if at not in places], table)
+    others = [column for at, column in enumerate(columns) if at not in places]
+    labels = _row_labels(others, table)
+    months = [MONTH_NUMBERS.get(str(label).strip().lower().rstrip(".")) for label in labels]
+    if all(months) and all(str(name).isdigit() for name in names):
+        # Months down, years across: one monthly series and not twelve yearly ones.
+        times = [f"{year}-{month:02d}" for month in months for year in names]
+        return replace(
+            table,
+            columns=(
+                Column(name=TIME, cells=np.array(times, dtype=object)),
+                Column(name=VALUE, numbers=values.ravel()),
+            ),
+            rows=np.repeat(table.rows, len(places)),
+        )
     return replace(
         table,
         columns=(
@@ -78,8 +92,8 @@ def columns_as_series(table: Table, columns: list[ReadColumn], date: str | None)
             continue
         if column.numbers is not None:
             long.append(Column(name=column.name, numbers=np.tile(column.numbers, len(wide))))
-        elif column.cells is not None:
-            long.append(Column(name=column.name, cells=np.tile(column.cells, len(wide))))
+        else:
+            long.append(Column(name=column.name, cells=np.tile(column.texts(), len(wide))))
     long.append(Column(name=VALUE, numbers=values))
     return replace(table, columns=tuple(long), rows=np.tile(table.rows, len(wide)))
 

@@ -139,7 +139,8 @@ def _series(
     if places:
         report.layout = "series_per_row"
         long = rows_as_series(table, columns, places)
-        told = options.model_copy(update={"series": SERIES, "date": TIME})
+        labels = SERIES if long.column(SERIES) is not None else ""
+        told = options.model_copy(update={"series": labels, "date": TIME})
         return read_series(long, read_columns(long), told, report)
     if options.layout == "series_per_column":
         found = find_times(columns, table.rows, options, european=report.delimiter == ";")
