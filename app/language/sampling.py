@@ -32,7 +32,8 @@ def choose(
         probabilities: (vocabulary,), not negative, not all zero; scaled to sum to 1.
         temperature: 0 or more.
         generator: source of chance, needed above temperature 0; seeded alike it draws alike.
-        exclude: ids never taken, the unknown symbol's for instance.
+        exclude: ids never taken, the unknown symbol's for instance. Where everything else has
+            probability 0, as next to a softmax that is certain, all else is equally probable.
 
     Raises:
         ValueError: arguments out of their range, or nothing left to take.
@@ -40,11 +41,14 @@ def choose(
     weights = _checked(probabilities)
     if not (np.isfinite(temperature) and temperature >= 0):
         raise ValueError(f"temperature is {temperature}; it must be 0 or a finite number above")
-    if exclude:
-        weights = weights.copy()
-        weights[list(exclude)] = 0.0
     if not weights.any():
-        raise ValueError("no token is left to choose: all have probability 0 or are excluded")
+        raise ValueError("every token has probability 0")
+    if exclude:
+        left = np.ones(len(weights), dtype=np.bool_)  # (vocabulary,)
+        left[list(exclude)] = False
+        if not left.any():
+            raise ValueError("no token is left to choose: all are excluded")
+        weights = np.where(left, weights, 0.0) if weights[left].any() else left.astype(np.float64)
     if temperature == 0:
         return int(weights.argmax())
     if generator is None:

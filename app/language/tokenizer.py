@@ -108,7 +108,8 @@ class Tokenizer:
             unknown: whether there is an unknown symbol; None: if `min_count` is above 1.
 
         Raises:
-            ValueError: no token in the text, or `min_count` above 1 without an unknown symbol.
+            ValueError: no token in the text, none that occurs `min_count` times, or `min_count`
+                above 1 without an unknown symbol.
         """
         symbol = UNKNOWN if (min_count > 1 if unknown is None else unknown) else None
         if min_count > 1 and symbol is None:
@@ -119,6 +120,8 @@ class Tokenizer:
         folded: Counter[str] = Counter()
         for token, count in counts.items():  # in order of first appearance
             folded[token if count >= min_count or symbol is None else symbol] += count
+        if folded.keys() == {symbol}:
+            raise ValueError(f"no token occurs {min_count} times; a lower min_count is needed")
         if symbol is not None:
             folded.setdefault(symbol, 0)
         # A stable sort: equal counts stay in order of first appearance.

@@ -47,6 +47,15 @@ def test_excluded_and_impossible_tokens_are_never_taken(temperature: float) -> N
     assert drawn == {1}
 
 
+def test_certain_of_an_excluded_token_all_others_are_alike() -> None:
+    assert choose([1.0, 0.0, 0.0], exclude={0}) == 1
+    generator = np.random.default_rng(0)
+    drawn = {
+        choose([1.0, 0.0, 0.0], temperature=1, generator=generator, exclude={0}) for _ in range(50)
+    }
+    assert drawn == {1, 2}
+
+
 def test_probabilities_need_not_sum_to_one() -> None:
     generator = np.random.default_rng(0)
     drawn = [choose([2.0, 6.0], temperature=1, generator=generator) for _ in range(4000)]
@@ -68,6 +77,8 @@ def test_a_temperature_must_be_finite_and_not_negative(temperature: float) -> No
 def test_bad_arguments_say_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="needs a generator"):
         choose(PROBABILITIES, temperature=1)
+    with pytest.raises(ValueError, match="every token has probability 0"):
+        choose([0.0, 0.0])
     with pytest.raises(ValueError, match="no token is left"):
         choose(PROBABILITIES, exclude={0, 1, 2, 3})
     with pytest.raises(ValueError, match="finite and not negative"):

@@ -167,6 +167,8 @@ def test_hostile_texts_take_linear_time(hostile: str) -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="no tokens"):
         Tokenizer.fit(" \n")
+    with pytest.raises(ValueError, match="no token occurs 2 times"):
+        Tokenizer.fit("a b c", min_count=2)
     with pytest.raises(ValueError, match="min_count 2 folds"):
         Tokenizer.fit("a", min_count=2, unknown=False)
     with pytest.raises(ValueError, match="names 'a' twice"):
