@@ -55,7 +55,9 @@ def end_leftovers(cluster: Path) -> None:
     if not pids:
         return
     postmaster = read_postmaster_pid(cluster)
-    log.warning("ending a PostgreSQL that an earlier service left", pids=pids, cluster=str(cluster))
+    log.warning(
+        "ending PostgreSQL processes that were left behind", pids=pids, cluster=str(cluster)
+    )
     if postmaster in pids:
         if end_gently(postmaster, cluster):
             return
