@@ -54,31 +54,26 @@ def ended_badly(job: Json) -> Told | None:
 
 
 def states_of(service: Service, job_id: str) -> Iterator[Json]:
-    """The job, again and again as it changes, over broken connections and restarts."""
+    """The job, at each change until it has ended, over broken connections and restarts."""
     last_heard = time.monotonic()
     while True:
         try:
-            for _event in service.events(f"/jobs/{job_id}/events"):
+            for job in service.events(f"/jobs/{job_id}/events"):
                 last_heard = time.monotonic()
-                job = service.get(f"/jobs/{job_id}")
                 yield job
                 if job["status"] in FINAL:
                     return
-            job = service.get(f"/jobs/{job_id}")
-            last_heard = time.monotonic()
-            yield job
-            if job["status"] in FINAL:
-                return
-        except NotThere:
-            if time.monotonic() - last_heard > PATIENCE_SECONDS:
-                raise
-        except Refused as refused:
-            if (
-                refused.status != HTTPStatus.SERVICE_UNAVAILABLE
-                or time.monotonic() - last_heard > PATIENCE_SECONDS
-            ):
+        except Told as error:
+            if not _may_come_back(error) or time.monotonic() - last_heard > PATIENCE_SECONDS:
                 raise
         time.sleep(RECONNECT_SECONDS)
+
+
+def _may_come_back(error: Told) -> bool:
+    """Whether the service may only be starting again."""
+    if isinstance(error, Refused):
+        return error.status == HTTPStatus.SERVICE_UNAVAILABLE
+    return isinstance(error, NotThere)
 
 
 def _shown(service: Service, job: Json, console: Console) -> Json:

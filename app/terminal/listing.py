@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.terminal.client import Json, Service
-from app.terminal.figures import local_time, number, skill_told
+from app.terminal.figures import local_time, number
 from app.terminal.following import Left, ended_badly, follow, progress_told
 from app.terminal.problems import Told, told
 from app.terminal.scorecard import show_version
@@ -75,25 +75,24 @@ def _models_table(models: list[Json]) -> Table:
         table.add_row(
             Text(model["name"], style="bold"),
             model["kind"],
-            str(champion.get("version") or champion.get("number") or "–"),
-            Text(champion.get("verdict") or skill_told(model["kind"], champion.get("skill"))),
-            local_time(champion.get("trained_at") or champion.get("created_at")),
+            str(champion.get("version", "–")),
+            Text(champion.get("verdict", "nothing is served")),
+            local_time(champion.get("created_at")),
         )
     return table
 
 
 def _show_model(console: Console, service: Service, model: Json) -> None:
     """A model's versions, and the figures of its champion."""
-    aliases: dict[str, int] = model.get("aliases") or {}
+    aliases: dict[str, int] = model["aliases"]
     console.print(Text.assemble((model["name"], "bold"), f", kind {model['kind']}"))
     table = Table("version", "aliases", "skill", "verdict", "made")
     for version in model["versions"]:
-        named = [alias for alias, number in aliases.items() if number == version["version"]]
         table.add_row(
             str(version["version"]),
-            ", ".join(named),
+            ", ".join(version["aliases"]),
             number(version["skill"]),
-            Text(version["verdict"]),
+            Text("deleted" if version["deleted_at"] else version["verdict"]),
             local_time(version["created_at"]),
         )
     console.print(table)

@@ -1,0 +1,162 @@
+"""`stepahead serve` as a user runs it: a process with a folder and a port of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+START_SECONDS = 120.0
+STOP_SECONDS = 90.0
+READY = "Stepahead is ready at "
+
+
+class Served:
+    """A running service.
+
+    Args:
+        data_dir: its data directory.
+        arguments: of `stepahead`.
+        environment: set for it; other STEPAHEAD_ variables of the test run are not passed on.
+    """
+
+    def __init__(
+        self, data_dir: Path, *, arguments: tuple[str, ...] = ("serve",), **environment: str
+    ) -> None:
+        self.data_dir = data_dir
+        self._lines: list[str] = []
+        clean = {name: value for name, value in os.environ.items() if "STEPAHEAD" not in name}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", *arguments],
+            env={
+                "STEPAHEAD_PORT": "0",
+                **clean,
+                "STEPAHEAD_DATA_DIR": str(data_dir),
+                **environment,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.url = ""
+
+    @property
+    def output(self) -> str:
+        """What it has printed so far."""
+        return "".join(self._lines)
+
+    def wait_until_ready(self) -> None:
+        wait_until(lambda: READY in self.output or self.process.poll() is not None, START_SECONDS)
+        assert READY in self.output, self.output
+        line = next(line for line in self.output.splitlines() if line.startswith(READY))
+        self.url = line.removeprefix(READY).split()[0]
+
+    def children(self) -> dict[str, int]:
+        """Its children's process ids by what they are: api, worker, trainer, reader, postgres."""
+        return {
+            name: pid
+            for pid in descendants(self.process.pid)
+            for name, mark in MARKS.items()
+            if mark in command_of(pid)
+        }
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Ask it to stop and wait; its exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(STOP_SECONDS)
+        self._reader.join(10)
+        return code
+
+    def kill(self) -> None:
+        """End what is left of it, children too; for the end of a test."""
+        left = [*descendants(self.process.pid), self.process.pid]
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                for pid in left:
+                    os.kill(pid, signal.SIGKILL)
+                self.process.wait(STOP_SECONDS)
+        self._reader.join(10)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            for line in output:
+                self._lines.append(line)
+
+
+MARKS = {
+    "api": "app.cli api",
+    "worker": "app.cli worker",
+    "trainer": "app.training.child",
+    "reader": "app.datasets.reader_child",
+    "postgres": "bin/postgres -D",
+}
+
+
+@contextmanager
+def served(
+    data_dir: Path, *, arguments: tuple[str, ...] = ("serve",), **environment: str
+) -> Iterator[Served]:
+    """A service that answers."""
+    service = Served(data_dir, arguments=arguments, **environment)
+    try:
+        service.wait_until_ready()
+        yield service
+    finally:
+        service.kill()
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=5).is_success
+    except httpx.TransportError:
+        return False
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below one, from /proc."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = [int(child) for child in task.read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        for child in children:
+            found += [child, *descendants(child)]
+    return found
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits for its parent does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

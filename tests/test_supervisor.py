@@ -1,0 +1,155 @@
+"""`stepahead serve` as a whole: real processes, real signals."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.supervision.stopping import SAME_REQUEST_SECONDS
+from tests.serving import Served, is_ready, runs, served, wait_until
+
+pytestmark = pytest.mark.slow
+
+WITHOUT_WORKER = {"STEPAHEAD_WORKERS": "0"}  # importing TensorFlow takes seconds
+
+
+def test_it_starts_ends_in_order_starts_again_and_suffers_no_second(tmp_path: Path) -> None:
+    with served(tmp_path / "data") as service:
+        assert httpx.get(f"{service.url}/readyz").is_success
+        wait_until(lambda: {"api", "worker", "postgres"} <= set(service.children()))
+        children = service.children()
+        assert os.getsid(children["api"]) != os.getsid(children["worker"]) != os.getsid(0)
+        assert service.end(signal.SIGINT) == 0
+        assert not [name for name, pid in children.items() if runs(pid)]
+        positions = [
+            service.output.index(said) for said in ("Finished server process", "worker ended")
+        ]
+        assert positions == sorted(positions)
+    with served(tmp_path / "data", **WITHOUT_WORKER) as again:
+        assert "Running upgrade" not in again.output
+        second = Served(tmp_path / "data")
+        assert second.process.wait(60) == 1
+        second.kill()
+        assert "is already served by another Stepahead" in second.output
+        assert f"process {again.process.pid} " in second.output
+        assert is_ready(again.url)
+
+
+def test_a_taken_port_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        service = Served(tmp_path / "data", STEPAHEAD_PORT=str(port))
+        assert service.process.wait(60) == 1
+        service.kill()
+    assert f"Error: port {port} on 127.0.0.1 is already in use" in service.output
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_part_that_cannot_start_ends_it_with_the_reason(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "httptools.py").write_text("raise ImportError('no parser for this machine')\n")
+    service = Served(tmp_path / "data", PYTHONPATH=str(broken), **WITHOUT_WORKER)
+    assert service.process.wait(120) == 1
+    service.kill()
+    told = service.output.rpartition("\nError: ")[2]
+    assert told.startswith("api ended 5 times within 60 seconds, at last with exit code 1")
+    assert "ImportError: no parser for this machine" in told
+
+
+def test_killed_parts_are_started_again_without_refusing_a_connection(tmp_path: Path) -> None:
+    with served(tmp_path / "data") as service:
+        wait_until(lambda: {"api", "worker"} <= set(service.children()))
+        before = service.children()
+        for name in ("api", "worker"):
+            os.kill(before[name], signal.SIGKILL)
+        # The listening socket is the supervisor's: this connection waits for the next api.
+        assert httpx.get(f"{service.url}/livez", timeout=60).is_success
+        wait_until(lambda: service.children().get("worker", before["worker"]) != before["worker"])
+        os.kill(before["postgres"], signal.SIGKILL)
+        wait_until(
+            lambda: service.children().get("postgres", before["postgres"]) != before["postgres"]
+        )
+        wait_until(lambda: is_ready(service.url))
+
+
+def test_after_a_kill_of_the_service_itself_its_parts_end_and_the_next_one_recovers(
+    tmp_path: Path,
+) -> None:
+    with served(tmp_path / "data") as first:
+        wait_until(lambda: {"api", "worker", "trainer", "postgres"} <= set(first.children()))
+        parts = first.children()
+        port = first.url.rpartition(":")[2]
+        first.process.kill()
+        first.process.wait()
+        with served(tmp_path / "data", STEPAHEAD_PORT=port) as second:
+            assert second.url == first.url
+            wait_until(lambda: not [name for name, pid in parts.items() if runs(pid)])
+            assert is_ready(second.url)
+
+
+def test_a_second_request_to_stop_does_not_wait(tmp_path: Path) -> None:
+    with served(tmp_path / "data", STEPAHEAD_DRAIN_SECONDS="600", **WITHOUT_WORKER) as service:
+        host, _, port = service.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as hanging:
+            hanging.sendall(b"POST /datasets HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n")
+            wait_until(lambda: is_ready(service.url))
+            service.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: "stopping" in service.output)
+            with pytest.raises(subprocess.TimeoutExpired):
+                service.process.wait(SAME_REQUEST_SECONDS + 1)
+            assert service.end(signal.SIGTERM) == 0
+
+
+def test_it_works_on_a_database_of_another_server_with_several_processes(
+    tmp_path: Path, fresh_database: str
+) -> None:
+    with served(
+        tmp_path / "data",
+        STEPAHEAD_DATABASE_URL=fresh_database,
+        STEPAHEAD_API_PROCESSES="2",
+        **WITHOUT_WORKER,
+    ) as service:
+        assert "postgres" not in service.children()
+        for _ in range(20):  # each on a connection of its own, so that both processes get some
+            assert httpx.get(f"{service.url}/readyz").is_success
+        figures = httpx.get(f"{service.url}/metrics").text
+        counted = sum(
+            float(line.rpartition(" ")[2])
+            for line in figures.splitlines()
+            if line.startswith("stepahead_http_requests_total{") and "/readyz" in line
+        )
+        assert counted >= 20
+        assert service.end() == 0
+
+
+def test_the_api_alone_runs_on_a_prepared_database(tmp_path: Path, fresh_database: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    environment = {"STEPAHEAD_DATABASE_URL": fresh_database, "STEPAHEAD_PORT": port}
+    clean = {name: value for name, value in os.environ.items() if "STEPAHEAD" not in name}
+    migrated = subprocess.run(
+        [sys.executable, "-m", "app.cli", "migrate"],
+        env={**clean, **environment, "STEPAHEAD_DATA_DIR": str(tmp_path / "data")},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert migrated.returncode == 0, migrated.stderr
+    for processes in ("1", "2"):
+        api = Served(
+            tmp_path / "data",
+            arguments=("api",),
+            STEPAHEAD_API_PROCESSES=processes,
+            **environment,
+        )
+        try:
+            wait_until(lambda: is_ready(f"http://127.0.0.1:{port}"))
+            assert api.end(signal.SIGTERM) == 0
+        finally:
+            api.kill()
