@@ -33,13 +33,10 @@ def find_frequency(times: Times, series: npt.NDArray[np.int32]) -> FoundFrequenc
     steps = np.diff(times).astype(np.int64)[within]
     if not len(steps):
         return FoundFrequency(frequency=None, reason="one row has no step")
-    months = np.diff(times.astype("datetime64[M]").astype(np.int64))[within]
-    by_month = _monthly(times, steps, months)
+    by_month = _monthly(times, steps, within)
     if by_month is not None:
         return by_month
-    sizes, counts = np.unique(steps, return_counts=True)
-    usual = int(sizes[int(np.argmax(counts))])
-    share = float(counts.max() / len(steps))
+    usual, share = _commonest(steps)
     weekend_free = _weekend_free(times)
     if usual == DAY_US and weekend_free and _spans_weeks(times):
         return FoundFrequency(frequency="B", reason="a row a day, none on a weekend")
@@ -66,12 +63,24 @@ def _split(frequency: str) -> tuple[int, str]:
     return int(frequency[: len(frequency) - len(unit)] or 1), unit
 
 
-def _monthly(times: Times, steps: Ints, months: Ints) -> FoundFrequency | None:
+def _commonest(numbers: Ints) -> tuple[int, float]:
+    """The number that comes most often, and its share."""
+    low, high = int(numbers.min()), int(numbers.max())
+    if low == high:
+        return low, 1.0
+    ordered = np.sort(numbers)
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(ordered) != 0]))
+    counts = np.diff(np.concatenate([starts, [len(ordered)]]))
+    best = int(np.argmax(counts))
+    return int(ordered[starts[best]]), float(counts[best] / len(ordered))
+
+
+def _monthly(times: Times, steps: Ints, within: npt.NDArray[np.bool_]) -> FoundFrequency | None:
     """Months, quarters and years: steps of equal months and unequal days."""
     if np.median(steps) < 27 * DAY_US:
         return None
-    sizes, counts = np.unique(months, return_counts=True)
-    usual, share = int(sizes[int(np.argmax(counts))]), float(counts.max() / len(months))
+    months: Ints = times.astype("datetime64[M]").astype(np.int64)
+    usual, share = _commonest(np.diff(months)[within])
     if usual < 1 or share < _REGULAR:
         return None
     day = (times.astype("datetime64[D]") - times.astype("datetime64[M]")).astype(np.int64)
@@ -83,7 +92,7 @@ def _monthly(times: Times, steps: Ints, months: Ints) -> FoundFrequency | None:
     for unit, size in (("Y", 12), ("Q", 3), ("M", 1)):
         if usual % size == 0:
             count = "" if usual == size else str(usual // size)
-            reason = f"{share:.0%} of the steps are of {usual} months"
+            reason = f"{share:.0%} of the steps are of {usual} month{'s' if usual > 1 else ''}"
             return FoundFrequency(frequency=f"{count}{unit}{letter}", reason=reason)
     return None
 

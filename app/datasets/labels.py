@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from app.datasets.columns import ReadColumn
 from app.datasets.read_options import ReadOptions
+from app.datasets.table import Ints
 from app.datasets.time_column import FoundTimes, column_named
 
 _REASON = "times repeat in the file, and do not within its groups"
@@ -42,8 +43,10 @@ def find_labels(
     )
     if options.series == "" or times is None:
         return one
-    instants = times.instants()[times.known]
-    repeats = len(instants) - len(np.unique(instants))
+    instants = times.instants()
+    if not bool(times.known.all()):
+        instants = instants[times.known]
+    repeats = count_repeats(instants)
     candidates = [column for column in columns if column.type == "label"]
     if not repeats:
         return _only_name(candidates, times) or one
@@ -59,6 +62,14 @@ def find_labels(
             if len(found.labels) * 2 < len(instants) and not _repeats(found, times):
                 return found
     return one
+
+
+def count_repeats(numbers: Ints) -> int:
+    """How many numbers come again; quick for numbers that stand in order."""
+    steps = np.diff(numbers)
+    if bool((steps > 0).all()) or bool((steps < 0).all()):
+        return 0
+    return int((np.diff(np.sort(numbers)) == 0).sum())
 
 
 def _only_name(candidates: list[ReadColumn], times: FoundTimes) -> FoundLabels | None:

@@ -1,7 +1,7 @@
 """What is odd about a series that could be read: outliers, constants, columns at odds."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,8 @@ from app.datasets.report import LISTED, Contradiction, Outlier, Report
 from app.datasets.table import Floats, Ints
 
 SHORT_ROWS = 30
-_FAR = 12.0  # times the usual distance from the neighbours' middle
+_FAR = 12.0  # usual steps
+_SAMPLED_STEPS = 100_000  # from which the usual one is taken
 _SPLIT_FACTORS = (2.0, 3.0, 4.0, 5.0, 10.0, 0.5, 1 / 3, 0.25, 0.2, 0.1)
 _SPLIT_TOLERANCE = 0.05
 
@@ -24,11 +25,10 @@ def check(content: SeriesContent, rows: Ints, report: Report) -> None:
         rows: (rows,) where in the file each row stands.
         report: added to in place.
     """
-    times = content.row_times_iso()
     _check_length(content, report)
     _check_constant(content, report)
-    _check_outliers(content, rows, times, report)
-    report.contradictions = contradictions(content, rows, times)
+    _check_outliers(content, rows, report)
+    report.contradictions = contradictions(content, rows)
     report.warnings.extend(entry.message for entry in report.contradictions)
 
 
@@ -56,27 +56,26 @@ def _check_constant(content: SeriesContent, report: Report) -> None:
         report.warnings.append(f"These columns never change: {names}.")
 
 
-def _check_outliers(
-    content: SeriesContent, rows: Ints, times: Sequence[str], report: Report
-) -> None:
-    found: list[tuple[float, int, int, float]] = []  # how far, row, column, expected
+def _check_outliers(content: SeriesContent, rows: Ints, report: Report) -> None:
+    found: list[tuple[float, int, int]] = []  # how far, row, column
     total = 0
     for place in range(len(content.columns)):
-        far, expected = outlier_scores(content.values[:, place], content.series)
+        far = outlier_scores(content.values[:, place], content.series)
         odd = np.flatnonzero(far > _FAR)
         total += len(odd)
         farthest = odd[np.argsort(-far[odd], kind="stable")][:LISTED]
-        found += [(float(far[row]), int(row), place, float(expected[row])) for row in farthest]
+        found += [(float(far[row]), int(row), place) for row in farthest]
     report.outlier_count = total
-    for _, row, place, middle in sorted(found, key=lambda item: -item[0])[:LISTED]:
+    for _, row, place in sorted(found, key=lambda item: -item[0])[:LISTED]:
+        values = content.values[:, place]
         report.outliers.append(
             Outlier(
                 series=content.labels[int(content.series[row])],
                 column=content.columns[place],
                 row=int(rows[row]),
-                time=times[row] if times else None,
-                value=float(content.values[row, place]),
-                expected=middle,
+                time=content.time_iso(row),
+                value=float(values[row]),
+                expected=float(values[row - 1] + values[row + 1]) / 2,
             )
         )
     if total:
@@ -87,36 +86,36 @@ def _check_outliers(
         )
 
 
-def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> tuple[Floats, Floats]:
-    """How far each value lies from the middle of its neighbours, in usual distances.
+def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
+    """How far each value sticks out from both of its neighbours, in usual steps; shape (rows,).
 
     A spike stands out on both sides; a step to another level does not, as its neighbours on one
-    side are like it. Returns the scores and the expected values, both (rows,).
+    side are like it. The usual step is the one that 9 of 10 steps stay below.
     """
-    scores, expected = np.zeros(len(values)), values.copy()
+    scores = np.zeros(len(values))
     if len(values) < len("abcde"):
-        return scores, expected
-    before, here, after = values[:-2], values[1:-1], values[2:]
-    inside = (series[:-2] == series[1:-1]) & (series[2:] == series[1:-1])
-    inside &= np.isfinite(before) & np.isfinite(here) & np.isfinite(after)
-    low, high = np.fmin(before, after), np.fmax(before, after)
-    beyond = np.where(inside, np.fmax(np.fmax(low - here, here - high), 0.0), 0.0)
-    step = np.abs(np.diff(values))[np.diff(series) == 0]
-    step = step[np.isfinite(step) & (step > 0)]
-    if not len(step):
-        return scores, expected
-    # The usual distance is the larger of the usual step and a share of the value itself, so that
-    # a series that hardly moves does not call every move an outlier.
-    usual = np.fmax(np.quantile(step, 0.9), 1e-9 * float(np.nanmax(np.abs(values))))
-    scores[1:-1] = beyond / usual
-    expected[1:-1] = np.where(inside, (before + after) / 2, here)
-    return scores, expected
+        return scores
+    steps = np.diff(values)
+    if series[0] != series[-1]:
+        steps[np.diff(series) != 0] = np.nan
+    sizes = np.abs(steps)
+    sample = sizes[:: max(len(sizes) // _SAMPLED_STEPS, 1)]
+    sample = sample[sample > 0]
+    if not len(sample):
+        return scores
+    usual = float(np.quantile(sample, 0.9))
+    back = steps[:-1] * steps[1:] < 0  # away and back again
+    scores[1:-1] = np.where(back, np.minimum(sizes[:-1], sizes[1:]), 0.0) / usual
+    return scores
 
 
-def contradictions(content: SeriesContent, rows: Ints, times: Sequence[str]) -> list[Contradiction]:
+def contradictions(content: SeriesContent, rows: Ints) -> list[Contradiction]:
     """Rows in which a column lies outside the two that bound it, such as Low and High."""
     found: list[Contradiction] = []
-    where = times or [f"row {row}" for row in rows.tolist()]
+
+    def where(place: int) -> str:
+        return content.time_iso(place) or f"row {rows[place]}"
+
     for low_name, high_name, between in _bounds(content.columns):
         low, high = content.column(low_name), content.column(high_name)
         crossed = np.flatnonzero(low > high)
@@ -129,7 +128,8 @@ def contradictions(content: SeriesContent, rows: Ints, times: Sequence[str]) -> 
             if len(outside):
                 message = f"{name} lies outside {low_name}–{high_name} in {_some(outside, content)}"
                 columns = [name, low_name, high_name]
-                message += _unadjusted(values, (low + high) / 2, outside, name, times)
+                until = "" if content.times is None else f", until {where(int(outside[-1]))}"
+                message += until + _unadjusted(values[outside], (low + high)[outside] / 2, name)
                 found.append(_entry(content, outside, columns, where, message))
     return found
 
@@ -158,25 +158,20 @@ def _some(places: npt.NDArray[np.intp], content: SeriesContent) -> str:
     return f"{len(places)} of {len(content)} rows"
 
 
-def _unadjusted(
-    values: Floats,
-    middle: Floats,
-    places: npt.NDArray[np.intp],
-    name: str,
-    times: Sequence[str],
-) -> str:
+def _unadjusted(values: Floats, middles: Floats, name: str) -> str:
     """What explains the contradiction, if a whole stretch is off by a split's factor."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = values[places] / middle[places]
+        ratios = values / middles
     factor = float(np.median(ratios))
-    until = f", until {times[int(places[-1])]}" if times else ""
     near = [split for split in _SPLIT_FACTORS if abs(factor / split - 1) < _SPLIT_TOLERANCE]
-    steady = float(np.mean(np.abs(ratios / factor - 1) < _SPLIT_TOLERANCE)) if factor else 0.0
-    if not near or len(places) < len("abcde") or steady < 0.9:  # noqa: PLR2004  nearly all of them
-        return until + "."
+    if not near or len(values) < len("abcde"):
+        return ""
+    steady = float(np.mean(np.abs(ratios / factor - 1) < _SPLIT_TOLERANCE))
+    if steady < 0.9:  # noqa: PLR2004  nearly all of them
+        return ""
     return (
-        f"{until}: there it is about {factor:.2g} times the others, as if {name} alone had not "
-        "been adjusted for a split."
+        f": there it is about {factor:.2g} times the others, as if {name} alone had not been "
+        "adjusted for a split."
     )
 
 
@@ -184,14 +179,14 @@ def _entry(
     content: SeriesContent,
     places: npt.NDArray[np.intp],
     columns: list[str],
-    where: Sequence[str],
+    where: Callable[[int], str],
     message: str,
 ) -> Contradiction:
     return Contradiction(
         columns=columns,
         rows=len(places),
         of=len(content),
-        first=where[int(places[0])],
-        last=where[int(places[-1])],
+        first=where(int(places[0])),
+        last=where(int(places[-1])),
         message=message if message.endswith(".") else message + ".",
     )

@@ -1,6 +1,7 @@
 """From a table to series: times and labels found, rows left out, sorted, joined, completed."""
 
 import numpy as np
+import numpy.typing as npt
 
 from app.datasets import preflight
 from app.datasets.columns import ReadColumn, as_index
@@ -93,7 +94,7 @@ def _finished(  # noqa: PLR0917  private, and each of its arguments has a type o
         report.frequency_reason = "as `read` says" if options.frequency else found.reason
         rows = _gaps(rows, frequency, form, labels, options, report)
     report.frequency = frequency
-    present = np.unique(rows.series)
+    present = np.flatnonzero(np.bincount(rows.series))
     content = SeriesContent(
         columns=tuple(names),
         values=np.ascontiguousarray(rows.values),
@@ -102,12 +103,16 @@ def _finished(  # noqa: PLR0917  private, and each of its arguments has a type o
         time_form=form,
         frequency=frequency,
         labels=tuple(labels.labels[place] for place in present),
-        series=np.searchsorted(present, rows.series).astype(np.int32),
+        series=rows.series if len(present) == len(labels.labels) else _renumbered(rows, present),
     )
     report.rows_used = len(content)
     report_series(content, report)
     preflight.check(content, rows.numbers, report)
     return content
+
+
+def _renumbered(rows: SeriesRows, present: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
+    return np.searchsorted(present, rows.series).astype(np.int32)
 
 
 def _gaps(  # noqa: PLR0917  private, and each of its arguments has a type of its own

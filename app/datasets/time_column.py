@@ -161,7 +161,7 @@ def _from_cells(
 ) -> FoundTimes | None:
     cells = NO_CELLS if column.source.cells is None else column.source.cells
     dates = read_dates(cells)
-    present = int(sum(1 for cell in cells if cell)) if len(cells) else 0
+    present = int(np.count_nonzero(cells.astype(bool)))
     if not present or dates.readable.sum() < _FROM_SHARE * present:
         return None
     decisions = settle_order(dates, told=options.date_order, european=european)
@@ -274,8 +274,7 @@ def _from_numbers(
 
 def _add_clock(found: FoundTimes, columns: list[ReadColumn]) -> None:
     """Adds the time of day where it stands in a column of its own."""
-    days = found.times[found.known]
-    if len(np.unique(days)) == len(days):
+    if bool((np.diff(found.times.astype(np.int64)) > 0).all()):
         return
     for column in columns:
         clock: Ints | None = None
