@@ -6,6 +6,7 @@ one file after another and ends when its pipe closes.
 
 import argparse
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -71,6 +72,10 @@ def answer(request: ReadRequest) -> Answer:
             detail=error.detail, errors=error.errors, report=error.report.model_dump(mode="json")
         )
     except MemoryError:
+        return OutOfMemory()
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
         return OutOfMemory()
     return Understood(report=result.report.model_dump(mode="json"))
 
