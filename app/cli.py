@@ -188,7 +188,9 @@ def predict(
     *,
     horizon: Annotated[int | None, typer.Option(min=1, help="Steps ahead (series).")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Tokens to write (text).")] = 1,
-    top_k: Annotated[int, typer.Option(min=1, help="Alternatives to show (text).")] = 5,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Alternatives to show (text); left out: 5.")
+    ] = None,
     temperature: Annotated[
         float, typer.Option(min=0, help="0 takes the most probable token (text).")
     ] = 0.0,

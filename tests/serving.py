@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,8 @@ import httpx
 
 START_SECONDS = 120.0
 STOP_SECONDS = 90.0
+Environment = Mapping[str, str]
+NOTHING_SET: Environment = {}
 READY = "Stepahead is ready at "
 
 
@@ -27,7 +29,11 @@ class Served:
     """
 
     def __init__(
-        self, data_dir: Path, *, arguments: tuple[str, ...] = ("serve",), **environment: str
+        self,
+        data_dir: Path,
+        *,
+        arguments: tuple[str, ...] = ("serve",),
+        environment: Environment = NOTHING_SET,
     ) -> None:
         self.data_dir = data_dir
         self._lines: list[str] = []
@@ -108,10 +114,13 @@ MARKS = {
 
 @contextmanager
 def served(
-    data_dir: Path, *, arguments: tuple[str, ...] = ("serve",), **environment: str
+    data_dir: Path,
+    *,
+    arguments: tuple[str, ...] = ("serve",),
+    environment: Environment = NOTHING_SET,
 ) -> Iterator[Served]:
     """A service that answers."""
-    service = Served(data_dir, arguments=arguments, **environment)
+    service = Served(data_dir, arguments=arguments, environment=environment)
     try:
         service.wait_until_ready()
         yield service

@@ -30,7 +30,7 @@ def test_it_starts_ends_in_order_starts_again_and_suffers_no_second(tmp_path: Pa
             service.output.index(said) for said in ("Finished server process", "worker ended")
         ]
         assert positions == sorted(positions)
-    with served(tmp_path / "data", **WITHOUT_WORKER) as again:
+    with served(tmp_path / "data", environment=WITHOUT_WORKER) as again:
         assert "Running upgrade" not in again.output
         second = Served(tmp_path / "data")
         assert second.process.wait(60) == 1
@@ -43,7 +43,7 @@ def test_it_starts_ends_in_order_starts_again_and_suffers_no_second(tmp_path: Pa
 def test_a_taken_port_is_told_before_anything_is_started(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        service = Served(tmp_path / "data", STEPAHEAD_PORT=str(port))
+        service = Served(tmp_path / "data", environment={"STEPAHEAD_PORT": str(port)})
         assert service.process.wait(60) == 1
         service.kill()
     assert f"Error: port {port} on 127.0.0.1 is already in use" in service.output
@@ -54,7 +54,7 @@ def test_a_part_that_cannot_start_ends_it_with_the_reason(tmp_path: Path) -> Non
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "httptools.py").write_text("raise ImportError('no parser for this machine')\n")
-    service = Served(tmp_path / "data", PYTHONPATH=str(broken), **WITHOUT_WORKER)
+    service = Served(tmp_path / "data", environment={"PYTHONPATH": str(broken), **WITHOUT_WORKER})
     assert service.process.wait(120) == 1
     service.kill()
     told = service.output.rpartition("\nError: ")[2]
@@ -87,14 +87,16 @@ def test_after_a_kill_of_the_service_itself_its_parts_end_and_the_next_one_recov
         port = first.url.rpartition(":")[2]
         first.process.kill()
         first.process.wait()
-        with served(tmp_path / "data", STEPAHEAD_PORT=port) as second:
+        with served(tmp_path / "data", environment={"STEPAHEAD_PORT": port}) as second:
             assert second.url == first.url
             wait_until(lambda: not [name for name, pid in parts.items() if runs(pid)])
             assert is_ready(second.url)
 
 
 def test_a_second_request_to_stop_does_not_wait(tmp_path: Path) -> None:
-    with served(tmp_path / "data", STEPAHEAD_DRAIN_SECONDS="600", **WITHOUT_WORKER) as service:
+    with served(
+        tmp_path / "data", environment={"STEPAHEAD_DRAIN_SECONDS": "600", **WITHOUT_WORKER}
+    ) as service:
         host, _, port = service.url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port))) as hanging:
             hanging.sendall(b"POST /datasets HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n")
@@ -111,9 +113,11 @@ def test_it_works_on_a_database_of_another_server_with_several_processes(
 ) -> None:
     with served(
         tmp_path / "data",
-        STEPAHEAD_DATABASE_URL=fresh_database,
-        STEPAHEAD_API_PROCESSES="2",
-        **WITHOUT_WORKER,
+        environment={
+            "STEPAHEAD_DATABASE_URL": fresh_database,
+            "STEPAHEAD_API_PROCESSES": "2",
+            **WITHOUT_WORKER,
+        },
     ) as service:
         assert "postgres" not in service.children()
         for _ in range(20):  # each on a connection of its own, so that both processes get some
@@ -145,8 +149,7 @@ def test_the_api_alone_runs_on_a_prepared_database(tmp_path: Path, fresh_databas
         api = Served(
             tmp_path / "data",
             arguments=("api",),
-            STEPAHEAD_API_PROCESSES=processes,
-            **environment,
+            environment={**environment, "STEPAHEAD_API_PROCESSES": processes},
         )
         try:
             wait_until(lambda: is_ready(f"http://127.0.0.1:{port}"))

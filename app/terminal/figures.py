@@ -25,8 +25,14 @@ def skill_told(kind: str, skill: float | None) -> str:
     if skill is None:
         return f"not measured against {simple}"
     if skill == 0:
-        return f"as good as {simple}"
-    return f"{percent(abs(skill))} {'better' if skill > 0 else 'worse'} than {simple}"
+        return f"measured as good as {simple}"
+    word = "better" if skill > 0 else "worse"
+    return f"measured {percent(abs(skill))} {word} than {simple}"
+
+
+def skill_figure(skill: float | None) -> str:
+    """A skill with its sign."""
+    return "–" if skill is None else f"{skill:+.2f}"
 
 
 def local_time(text: str | None) -> str:

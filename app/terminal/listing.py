@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.terminal.client import Json, Service
-from app.terminal.figures import local_time, number
+from app.terminal.figures import local_time, skill_figure
 from app.terminal.following import Left, ended_badly, follow, progress_told
 from app.terminal.problems import Told, told
 from app.terminal.scorecard import show_version
@@ -69,7 +69,7 @@ def run_jobs(
 
 
 def _models_table(models: list[Json]) -> Table:
-    table = Table("model", "kind", "champion", "verdict", "trained")
+    table = Table("model", "kind", "champion", "verdict", "made")
     for model in models:
         champion = model.get("champion") or {}
         table.add_row(
@@ -91,7 +91,7 @@ def _show_model(console: Console, service: Service, model: Json) -> None:
         table.add_row(
             str(version["version"]),
             ", ".join(version["aliases"]),
-            number(version["skill"]),
+            skill_figure(version["skill"]),
             Text("deleted" if version["deleted_at"] else version["verdict"]),
             local_time(version["created_at"]),
         )

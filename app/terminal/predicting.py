@@ -27,7 +27,7 @@ class PredictionOrder:
     past: Sequence[str]  # arguments; empty or "-": standard input
     horizon: int | None
     steps: int
-    top_k: int
+    top_k: int | None
     temperature: float
     seed: int | None
 
@@ -62,17 +62,19 @@ def read_past(past: Sequence[str]) -> str:
 
 def request_of(kind: str, order: PredictionOrder, given: str) -> Json:
     """The body of `POST /predict`."""
+    fields: Json
     if kind == "series":
-        horizon = {} if order.horizon is None else {"horizon": order.horizon}
-        return {"model": order.model, "history": numbers_of(given), **horizon}
-    return {
-        "model": order.model,
-        "text": given.removesuffix("\n"),
-        "steps": order.steps,
-        "top_k": order.top_k,
-        "temperature": order.temperature,
-        "seed": order.seed,
-    }
+        fields = {"history": numbers_of(given), "horizon": order.horizon}
+    else:
+        fields = {
+            "text": given.removesuffix("\n"),
+            "steps": order.steps,
+            "top_k": order.top_k,
+            "temperature": order.temperature,
+            "seed": order.seed,
+        }
+    set_ones = {name: value for name, value in fields.items() if value is not None}
+    return {"model": order.model, **set_ones}
 
 
 def numbers_of(text: str) -> list[float]:
@@ -100,7 +102,7 @@ def show_answer(console: Console, answer: Json) -> None:
         console.print(Text(answer["text"], style="bold"))
         console.print(_text_table(answer))
     console.print(
-        f"{answer['model']} version {answer['version']}, as measured "
+        f"{answer['model']} version {answer['version']}, "
         f"{skill_told(answer['kind'], answer['skill'])}; logged as {answer['id']}",
         style="dim",
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from app.terminal.client import Json
@@ -14,10 +15,13 @@ ROWS_NAMED = 5
 def show_dataset(console: Console, dataset: Json) -> None:
     """A dataset as it was understood."""
     report: Json = dataset["report"]
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", style="dim")
     for warning in report.get("warnings") or []:
-        console.print(Text.assemble(("Look: ", "bold yellow"), warning))
+        table.add_row(Text("look at", style="bold yellow"), Text(warning))
     for label, told in understood(report):
-        console.print(Text.assemble((f"{label:>10}  ", "dim"), told))
+        table.add_row(label, Text(told))
+    console.print(table)
 
 
 def understood(report: Json) -> Iterator[tuple[str, str]]:
@@ -42,8 +46,6 @@ def understood(report: Json) -> Iterator[tuple[str, str]]:
         others = report.get("target_alternatives") or []
         choice = f" (--target takes {', '.join(others)} too)" if others else ""
         yield "target", f"{report['target']}, unless said otherwise{choice}"
-    for contradiction in report.get("contradictions") or []:
-        yield "doubt", contradiction["message"]
 
 
 def _rows_told(report: Json) -> str:
@@ -53,7 +55,7 @@ def _rows_told(report: Json) -> str:
         more = ", …" if left_out["rows"] > ROWS_NAMED else ""
         told += f"; {left_out['rows']} left out: {left_out['reason']} (row {numbers}{more})"
     if report.get("gap_count"):
-        told += f"; {report['gap_count']} missing in between"
+        told += f"; {report['gap_count']} steps without a row"
     return told
 
 

@@ -25,7 +25,7 @@ def show_version(console: Console, version: Json) -> None:
         console.print(_text_table(text))
     console.print(f"Judged on {_judged_on(scorecard)}.", style="dim")
     decision = version.get("decision")
-    if decision:
+    if decision and scorecard["verdict"] not in decision["reason"]:
         console.print(Text(decision["reason"], style="dim"))
 
 
