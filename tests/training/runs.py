@@ -115,11 +115,23 @@ def request_of(
     )
 
 
-# A network so small that it compiles in about a second; one form, so that tests share it.
+# A network that compiles in about a second; one form, so that tests share its program.
 SMALL: dict[str, Any] = {
     "preset": "default",
+    "cell": "rnn",
     "layers": [4],
     "window": 6,
     "epochs": 4,
     "early_stopping": 2,
+}
+SMALL_TEXT: dict[str, Any] = {
+    "preset": "default",
+    "cell": "rnn",
+    "layers": [6],
+    "embedding": 3,
+    "truncate": 8,
+    "batch_size": 4,
+    "epochs": 4,
+    "early_stopping": 2,
+    "min_count": 1,
 }

@@ -1,0 +1,82 @@
+"""A run that is put down and taken up again ends as if it had not been."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.datasets.content import DatasetContent, TextContent
+from app.registry.artifacts import JUDGED, MODEL, SCORECARD, WEIGHTS
+from app.training import run as run_module
+from app.training.checkpoints import (
+    Saved,
+    newest_checkpoint,
+    read_checkpoint,
+    run_key,
+    write_checkpoint,
+)
+from app.training.control import StopRequestedError
+from app.training.run import run_training
+from tests.training.runs import SMALL, SMALL_TEXT, Recorder, Train, request_of, series_of, wave
+from tests.training.test_run_text import TEXT
+
+SERIES = series_of(wave(160))
+
+
+@pytest.mark.parametrize(
+    ("content", "recipe"), [(SERIES, SMALL), (TextContent(text=TEXT), SMALL_TEXT)]
+)
+@pytest.mark.parametrize("stops", [(4,), (9, 9, 9)])
+def test_stopped_and_taken_up_again_gives_the_same_bytes(
+    train: Train,
+    tmp_path: Path,
+    content: DatasetContent,
+    recipe: dict[str, Any],
+    stops: tuple[int, ...],
+) -> None:
+    straight = train(content, recipe)
+    request = request_of(tmp_path / "stopped", content, recipe)
+    for look in stops:
+        control = Recorder(stop_at=look)
+        with pytest.raises(StopRequestedError):
+            run_training(request, control)
+        assert control.checkpoints == [newest_checkpoint(request.checkpoint_dir)]
+    run_training(request, Recorder())
+    for name in (MODEL, JUDGED, WEIGHTS, SCORECARD):
+        assert (request.output_dir / name).read_bytes() == straight.bytes_of(name)
+
+
+def test_told_to_leave_nothing_it_leaves_nothing(tmp_path: Path) -> None:
+    request = request_of(tmp_path, SERIES, SMALL)
+    control = Recorder(stop_at=5, leave_checkpoint=False)
+    with pytest.raises(StopRequestedError):
+        run_training(request, control)
+    assert control.checkpoints == []
+    assert newest_checkpoint(request.checkpoint_dir) is None
+
+
+def test_checkpoints_come_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "CHECKPOINT_SECONDS", 0.0)
+    request, control = request_of(tmp_path, SERIES, SMALL), Recorder()
+    run_training(request, control)
+    names = [path.name for path in control.checkpoints]
+    assert len(names) > 3
+    assert names == sorted(set(names))
+
+
+def test_a_checkpoint_of_another_run_or_a_broken_one_is_not_taken(tmp_path: Path) -> None:
+    request = request_of(tmp_path, SERIES, SMALL)
+    folder = request.checkpoint_dir
+    key = run_key(request)
+    assert key != run_key(request_of(tmp_path / "other", SERIES, {**SMALL, "epochs": 5}))
+    array = np.arange(6, dtype=np.float64).reshape(2, 3).T
+    path = write_checkpoint(folder, Saved(run=key, values={"x": 0.1}, arrays={"a": array}))
+    saved = read_checkpoint(folder, run=key)
+    assert saved is not None
+    assert saved.values == {"x": 0.1}
+    assert np.array_equal(saved.arrays["a"], array)
+    assert read_checkpoint(folder, run="another") is None
+    path.write_bytes(path.read_bytes()[:-5])
+    assert read_checkpoint(folder, run=key) is None
+    run_training(request, Recorder())  # and the run simply starts over

@@ -1,0 +1,107 @@
+"""The real child process, spoken to over its pipe as a worker does."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.jobs.messages import Checkpoint, Failed, Finished, Progress, Ready, Stop, Stopped
+from app.registry.artifacts import read_artifact
+from tests.training.runs import SMALL, request_of, series_of, wave
+
+pytestmark = pytest.mark.slow
+PATIENCE_SECONDS = 120.0
+ENDLESS = {**SMALL, "epochs": 100_000, "early_stopping": None}
+
+
+class Child:
+    """A trainer child and our end of its pipe."""
+
+    def __init__(self) -> None:
+        self.pipe, theirs = Pipe()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app.training.child", "--fd", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+        )
+        theirs.close()
+
+    def heard(self) -> Any:  # noqa: ANN401
+        """The next message that is no progress."""
+        while isinstance(message := receive(self.pipe), Progress):
+            pass
+        return message
+
+    def train_on(self) -> None:
+        """Waits until epochs go by."""
+        while True:
+            message = receive(self.pipe)
+            if isinstance(message, Progress) and message.stage == "training" and message.epoch:
+                return
+
+
+def receive(pipe: Connection) -> Any:  # noqa: ANN401
+    assert pipe.poll(PATIENCE_SECONDS), "the child says nothing"
+    return pipe.recv()
+
+
+@pytest.fixture(scope="module")
+def child() -> Iterator[Child]:
+    started = Child()
+    assert isinstance(started.heard(), Ready)
+    yield started
+    started.pipe.close()
+    started.process.wait(PATIENCE_SECONDS)
+
+
+def test_it_serves_run_after_run_and_survives_what_cannot_succeed(
+    child: Child, tmp_path: Path
+) -> None:
+    constant = request_of(tmp_path / "constant", series_of(np.full(50, 3.0)), SMALL)
+    child.pipe.send(constant)
+    failed = child.heard()
+    assert isinstance(failed, Failed)
+    assert failed.problem["status"] == 422
+    assert "nothing to learn" in failed.problem["detail"]
+
+    good = request_of(tmp_path / "good", series_of(wave(160)), SMALL)
+    child.pipe.send(good)
+    assert child.heard() == Finished()
+    manifest, _ = read_artifact(good.output_dir)
+    assert manifest.dataset_id == "dataset-1"
+
+
+def test_stop_leaves_a_checkpoint_or_none_and_a_late_one_is_dropped(
+    child: Child, tmp_path: Path
+) -> None:
+    request = request_of(tmp_path, series_of(wave(160)), ENDLESS)
+    child.pipe.send(request)
+    child.train_on()
+    child.pipe.send(Stop(checkpoint=True))
+    left = child.heard()
+    assert isinstance(left, Checkpoint)
+    assert left.path.is_file()
+    assert child.heard() == Stopped()
+
+    child.pipe.send(request)
+    child.train_on()
+    child.pipe.send(Stop(checkpoint=False))
+    assert child.heard() == Stopped()
+    child.pipe.send(Stop(checkpoint=True))  # came too late for its run
+
+    child.pipe.send(request_of(tmp_path / "next", series_of(wave(160)), SMALL))
+    assert child.heard() == Finished()
+
+
+def test_the_pipe_closing_ends_it_in_the_middle_of_a_run(tmp_path: Path) -> None:
+    own = Child()
+    assert isinstance(own.heard(), Ready)
+    own.pipe.send(request_of(tmp_path, series_of(wave(160)), ENDLESS))
+    own.train_on()
+    own.pipe.close()
+    assert own.process.wait(PATIENCE_SECONDS) == 0

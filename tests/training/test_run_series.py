@@ -1,0 +1,228 @@
+"""Whole runs on series: who is fitted on what, and what is written down."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.errors import Unprocessable
+from app.forecasting.metrics import rmse
+from app.registry.artifacts import JUDGED, MODEL, SCORECARD, WEIGHTS
+from app.training.onnx_session import forecasts
+from tests.training.runs import SMALL, Recorder, Train, series_of, wave
+
+ROWS = 160
+FITTED_ROWS = 128  # a fifth is held out
+
+
+def judged_rmse(graph: bytes, values: np.ndarray, first: int) -> float:
+    """RMSE of one-step forecasts of values[first:], each computed on its own."""
+    window = SMALL["window"]
+    given = [
+        forecasts(graph, values[None, row - window : row, None])[0, 0]
+        for row in range(first, len(values))
+    ]
+    return rmse(values[first:], np.array(given))
+
+
+def test_the_last_fifth_is_judged_and_then_fitted_too(train: Train) -> None:
+    values, control = wave(ROWS), Recorder()
+    artifact = train(series_of(values), SMALL, control=control)
+    score = artifact.scorecard.series
+    assert score is not None
+    assert artifact.scorecard.judged_on == "held-out"
+    assert artifact.scorecard.network == "judged"
+    assert artifact.manifest.refitted
+    assert score.rows == ROWS - FITTED_ROWS
+    assert (score.start, score.end) == ("2020-05-08", "2020-06-08")
+    judged = artifact.bytes_of(JUDGED)
+    assert score.model.rmse == pytest.approx(judged_rmse(judged, values, FITTED_ROWS))
+    assert score.baselines["persistence"].rmse == pytest.approx(
+        rmse(values[FITTED_ROWS:], values[FITTED_ROWS - 1 : -1])
+    )
+    assert artifact.bytes_of(MODEL) != judged
+    assert control.stages == [
+        "loading",
+        "compiling",
+        "training",
+        "judging",
+        "refitting",
+        "exporting",
+    ]
+
+
+def test_what_lies_after_the_cut_changes_nothing_before_it(train: Train) -> None:
+    values = wave(ROWS)
+    poisoned = np.where(np.arange(ROWS) < FITTED_ROWS, values, -1e6)
+    for scaling, anchor in (("window", "persistence"), ("minmax", "none")):
+        recipe = {**SMALL, "scaling": scaling, "anchor": anchor}
+        clean = train(series_of(values), recipe)
+        dirty = train(series_of(poisoned), recipe)
+        assert clean.bytes_of(JUDGED) == dirty.bytes_of(JUDGED)
+        assert clean.scorecard.epochs == dirty.scorecard.epochs
+
+
+def test_the_same_run_gives_the_same_bytes_and_another_seed_others(train: Train) -> None:
+    content = series_of(wave(ROWS))
+    first, again = train(content, SMALL), train(content, SMALL)
+    for name in (MODEL, JUDGED, WEIGHTS, SCORECARD):
+        assert first.bytes_of(name) == again.bytes_of(name)
+    other = train(content, {**SMALL, "seed": 1})
+    assert other.bytes_of(WEIGHTS) != first.bytes_of(WEIGHTS)
+
+
+def test_a_test_set_is_judged_by_the_network_that_is_served(train: Train) -> None:
+    values = wave(ROWS + 20)
+    test = series_of(values[ROWS:], start="2020-06-09")
+    control = Recorder()
+    artifact = train(series_of(values[:ROWS]), SMALL, test=test, control=control)
+    score = artifact.scorecard.series
+    assert score is not None
+    assert artifact.scorecard.judged_on == "test"
+    assert artifact.scorecard.network == "served"
+    assert not artifact.manifest.refitted
+    assert not (artifact.folder / JUDGED).exists()
+    # The first test row is an origin; windows before it reach back into the training rows.
+    assert score.rows == 19
+    assert score.start == "2020-06-10"
+    assert artifact.scorecard.notes == (
+        "the first windows reach back into the last 5 training rows",
+    )
+    served = artifact.bytes_of(MODEL)
+    assert score.model.rmse == pytest.approx(judged_rmse(served, values, ROWS + 1))
+    assert control.stages[-3:] == ["refitting", "judging", "exporting"]
+
+
+def test_a_test_set_that_does_not_follow_on_is_judged_by_itself(train: Train) -> None:
+    values = wave(ROWS)
+    test = series_of(values[-20:], start="2020-05-20")
+    artifact = train(series_of(values), {**SMALL, "epochs": 1}, test=test)
+    score = artifact.scorecard.series
+    assert score is not None
+    assert score.rows == 20 - SMALL["window"]
+    (note,) = artifact.scorecard.notes
+    assert note.startswith("the test set begins before the training rows end: where they overlap")
+
+
+def test_without_refit_the_judged_network_is_served(train: Train) -> None:
+    artifact = train(series_of(wave(ROWS)), {**SMALL, "refit": False})
+    assert artifact.scorecard.network == "served"
+    assert not artifact.manifest.refitted
+    assert not (artifact.folder / JUDGED).exists()
+
+
+def test_nothing_held_out_gives_no_skill_and_says_so(train: Train) -> None:
+    recipe = {**SMALL, "test_fraction": 0.0, "epochs": 1}
+    card = train(series_of(wave(ROWS)), recipe).scorecard
+    assert card.judged_on == "training"
+    assert card.skill is None
+    assert card.skill_missing == (
+        "nothing was held out: the figures are on the rows it was trained on"
+    )
+    assert card.verdict.startswith("not judged: RMSE")
+
+
+def test_an_anchored_network_learns_a_wave_and_stays_with_a_walk(train: Train) -> None:
+    recipe = {**SMALL, "epochs": 40, "early_stopping": 5, "learning_rate": 0.01}
+    learned = train(series_of(wave(ROWS)), recipe).scorecard
+    assert learned.skill is not None
+    assert learned.skill > 0.3
+    assert learned.verdict.startswith("better than repeating the last value: RMSE")
+    walk = np.random.default_rng(0).normal(size=ROWS).cumsum() + 50.0
+    stayed = train(series_of(walk), recipe).scorecard
+    assert stayed.skill is not None
+    assert stayed.skill > -0.1
+
+
+def test_an_untrained_anchored_network_repeats_the_last_value(train: Train) -> None:
+    # One epoch at a learning rate of next to nothing is epoch 0 in all but name.
+    recipe = {**SMALL, "epochs": 1, "learning_rate": 1e-30, "early_stopping": 1}
+    artifact = train(series_of(wave(ROWS)), recipe)
+    assert artifact.scorecard.best_epoch == 0
+    assert artifact.scorecard.skill == pytest.approx(0.0, abs=1e-6)
+    assert artifact.scorecard.verdict.startswith("as good as repeating the last value")
+    history = np.array([[[3.0], [1.0], [4.0], [1.0], [5.0], [9.0]]])
+    assert forecasts(artifact.bytes_of(MODEL), history)[0, 0] == 9.0
+
+
+def test_several_columns_in_one_out_several_steps_ahead(train: Train) -> None:
+    table = np.stack([wave(ROWS, seed=1), wave(ROWS)], axis=1)
+    artifact = train(
+        series_of(table, columns=("high", "open")),
+        {**SMALL, "features": ["high", "open"], "horizon": 3},
+        target="open",
+    )
+    manifest = artifact.manifest
+    assert manifest.series is not None
+    assert [feature.name for feature in manifest.series.features] == ["high", "open"]
+    assert manifest.series.target == "open"
+    assert (manifest.horizon, manifest.window, manifest.min_history) == (3, 6, 6)
+    assert manifest.series.features[1].low == table[:, 1].min()
+    assert forecasts(artifact.bytes_of(MODEL), table[None, :6]).shape == (1, 3)
+
+
+def test_windows_with_missing_values_are_left_out_and_counted(train: Train) -> None:
+    values = wave(ROWS)
+    values[30] = np.nan
+    artifact = train(series_of(values), {**SMALL, "epochs": 1})
+    assert artifact.scorecard.notes == ("7 of 154 windows hold a missing value and were left out",)
+
+
+def test_several_series_train_one_network_and_no_window_spans_two(train: Train) -> None:
+    parts = [series_of(wave(ROWS)), series_of(wave(100, seed=1) * 50.0)]
+    content = replace(
+        parts[0],
+        values=np.concatenate([part.values for part in parts]),
+        times=np.concatenate([part.times for part in parts if part.times is not None]),
+        labels=("small", "large"),
+        series=np.repeat([0, 1], [ROWS, 100]).astype(np.int32),
+    )
+    artifact = train(content, {**SMALL, "epochs": 2})
+    score = artifact.scorecard.series
+    assert score is not None
+    # One cut-off date for both: the pooled rows' last fifth, which the shorter one never reaches.
+    assert {point.series for point in score.curve} == {"small"}
+    with pytest.raises(Unprocessable, match="2 series in one file differ in level"):
+        train(content, {**SMALL, "scaling": "minmax"})
+
+
+@pytest.mark.parametrize(
+    ("values", "changes", "message"),
+    [
+        (np.full(50, 3.0), {}, "column 'value' is 3 in every training row"),
+        (wave(8), {}, "too short: the 5 training rows \\(of 8\\) hold no complete window of 6"),
+        (np.full(50, np.nan), {}, "too short"),
+        (wave(50), {"features": ["volume"]}, "no column 'volume'; there are value"),
+        (wave(50), {"window": 1}, "must be 2 or more with scaling window"),
+        (wave(50), {"validation_fraction": 0.01}, "holds no complete window to watch"),
+    ],
+)
+def test_data_that_cannot_be_used_says_what_would_be_right(
+    train: Train, values: np.ndarray, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(Unprocessable, match=message):
+        train(series_of(values), {**SMALL, "horizon": 2, **changes})
+
+
+def test_a_target_that_is_no_column_or_no_feature_is_told(train: Train) -> None:
+    content = series_of(np.stack([wave(50), wave(50)], axis=1), columns=("a", "b"))
+    with pytest.raises(Unprocessable, match="target: no column 'c'; there are a, b"):
+        train(content, SMALL, target="c")
+    with pytest.raises(Unprocessable, match="must hold the target 'b': the anchor reads"):
+        train(content, {**SMALL, "features": ["a"]}, target="b")
+
+
+def test_a_test_set_without_the_columns_or_rows_is_told(train: Train) -> None:
+    content = series_of(wave(ROWS))
+    with pytest.raises(Unprocessable, match="test: has no column 'value'; it has other"):
+        train(content, SMALL, test=series_of(wave(20), columns=("other",)))
+    with pytest.raises(Unprocessable, match="test: none of its 1 rows can be forecast"):
+        train(content, SMALL, test=series_of(wave(1), start="2021-01-01"))
+
+
+def test_without_a_window_the_data_decides(train: Train) -> None:
+    artifact = train(series_of(wave(60), start=None), {**SMALL, "window": None, "epochs": 1})
+    # 60 rows, 12 held out, 8 to validate on: a quarter of the 39 before the last target
+    assert artifact.manifest.window == 9
+    assert artifact.scorecard.series is not None
+    assert artifact.scorecard.series.start is None

@@ -1,0 +1,163 @@
+"""Whole runs on texts."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.datasets.content import TextContent
+from app.errors import Unprocessable
+from app.language.ngram import baseline_bits
+from app.language.tokenizer import Tokenizer
+from app.registry.artifacts import JUDGED, MODEL, WEIGHTS
+from app.training.onnx_session import session_of
+from tests.training.runs import SMALL_TEXT, Artifact, Recorder, Train, series_of, wave
+
+# A language of two sentences, drawn at random: there is something to learn, and an end to it.
+SENTENCES = ("the cat sees a mouse .", "a dog , it barks !")
+TEXT = " ".join(SENTENCES[i] for i in np.random.default_rng(0).integers(0, 2, 60))
+WINDOWED: dict[str, Any] = {
+    **SMALL_TEXT,
+    "reading": "window",
+    "window": 3,
+    "truncate": None,
+    "embedding": "one-hot",
+}
+
+
+def stream_step(artifact: Artifact, name: str, token: int, states: dict[str, Any]) -> Any:  # noqa: ANN401
+    """One token through a stream graph, as serving does it."""
+    session = session_of(artifact.bytes_of(name))
+    feed = {"tokens": np.array([[token]]), "lengths": np.ones(1, np.int32), **states}
+    probabilities, *ends = session.run(None, feed)
+    return probabilities[0], dict(zip(states, ends, strict=True))
+
+
+def test_a_stream_is_judged_token_by_token_on_what_it_has_not_seen(train: Train) -> None:
+    control = Recorder()
+    artifact = train(TextContent(text=TEXT), SMALL_TEXT, control=control)
+    manifest, card = artifact.manifest, artifact.scorecard
+    assert manifest.text is not None
+    assert card.text is not None
+    assert (manifest.window, manifest.min_history) == (None, 1)
+    assert [(state.name, state.units) for state in manifest.text.states] == [("layer0.h", 6)]
+    vocabulary = manifest.text.judged_vocabulary or manifest.text.vocabulary
+    tokenizer = Tokenizer(unit="word", vocabulary=vocabulary, unknown="<unk>")
+    ids = tokenizer.encode(TEXT).ids
+    cut = len(ids) - math.ceil(len(ids) / 5)
+    assert card.text.tokens == len(ids) - cut
+
+    states = {"layer0.h": np.zeros((1, 1, 6), np.float32)}
+    bits, right = 0.0, 0
+    for position in range(len(ids) - 1):
+        given, states = stream_step(artifact, JUDGED, int(ids[position]), states)
+        if position + 1 >= cut:
+            bits -= math.log2(given[ids[position + 1]])
+            right += int(given.argmax() == ids[position + 1])
+    assert card.text.bits_per_token == pytest.approx(bits / card.text.tokens, abs=1e-4)
+    assert card.text.correct == right
+    expected = baseline_bits(ids[:cut], ids, vocabulary_size=len(tokenizer), start=cut)
+    assert card.text.baselines == pytest.approx(expected)
+    assert card.text.bits_per_token is not None
+    assert card.skill == pytest.approx(1 - card.text.bits_per_token / expected["trigram"])
+    assert card.network == "judged"
+    assert "refitting" in control.stages
+
+
+def test_windows_of_a_text_learn_it(train: Train) -> None:
+    recipe = {**WINDOWED, "epochs": 60, "early_stopping": 10, "learning_rate": 0.02}
+    artifact = train(TextContent(text=TEXT), recipe)
+    card = artifact.scorecard
+    assert card.text is not None
+    assert card.text.bits_per_token is not None
+    assert card.text.baselines["unigram"] is not None
+    # Where a sentence ends, either may follow: about one bit in every six tokens.
+    assert card.text.bits_per_token < 1.0 < card.text.baselines["unigram"]
+    assert artifact.manifest.window == 3
+    assert artifact.manifest.text is not None
+    assert artifact.manifest.text.states == ()
+
+
+def test_words_after_the_cut_are_unknown_to_the_judged_network(train: Train) -> None:
+    artifact = train(TextContent(text=f"{TEXT} zebra zebra"), SMALL_TEXT)
+    text = artifact.manifest.text
+    assert text is not None
+    assert text.judged_vocabulary is not None
+    assert "zebra" in text.vocabulary
+    assert "zebra" not in text.judged_vocabulary
+
+
+def test_a_strict_vocabulary_leaves_unknown_words_unmeasured(train: Train) -> None:
+    recipe = {**WINDOWED, "unknown": "error", "epochs": 1}
+    card = train(TextContent(text=f"{TEXT} zebra"), recipe).scorecard
+    assert card.text is not None
+    assert card.text.bits_per_token is None
+    assert card.skill is None
+    assert card.skill_missing is not None
+    assert card.skill_missing.startswith("1 of ")
+    assert card.notes == ("1 words unknown to the training part count as wrong",)
+
+
+def test_a_test_text_is_judged_by_the_served_network(train: Train) -> None:
+    test = TextContent(text=" ".join(SENTENCES))
+    artifact = train(TextContent(text=TEXT), SMALL_TEXT, test=test)
+    card = artifact.scorecard
+    assert card.text is not None
+    assert (card.judged_on, card.network) == ("test", "served")
+    assert card.text.tokens == 11
+    assert not (artifact.folder / JUDGED).exists()
+
+
+def test_hello_by_characters(train: Train) -> None:
+    recipe = {
+        "preset": "chapter",
+        "tokenizer": "char",
+        "cell": "rnn",
+        "layers": [3],
+        "reading": "stream",
+        "window": None,
+        "truncate": 4,
+        "batch_size": 1,
+        "epochs": 300,
+        "learning_rate": 0.03,
+    }
+    artifact = train(TextContent(text="hello"), recipe)
+    card, text = artifact.scorecard, artifact.manifest.text
+    assert card.text is not None
+    assert text is not None
+    assert (card.judged_on, card.text.correct, card.text.tokens) == ("training", 4, 4)
+    assert card.skill is None
+    states = {"layer0.h": np.zeros((1, 1, 3), np.float32)}
+    said = ""
+    for character in "hell":
+        token = text.vocabulary.index(character)
+        given, states = stream_step(artifact, MODEL, token, states)
+        said += text.vocabulary[int(given.argmax())]
+    assert said == "ello"
+
+
+def test_the_same_text_gives_the_same_bytes(train: Train) -> None:
+    first, again = (train(TextContent(text=TEXT), SMALL_TEXT) for _ in range(2))
+    for name in (MODEL, WEIGHTS):
+        assert first.bytes_of(name) == again.bytes_of(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "message"),
+    [
+        ("", {}, "the text cannot be used: the text has no tokens"),
+        ("one two", {}, "too short: of 2 tokens"),
+        ("one two three four", {"validation_fraction": 0.0}, "early_stopping"),
+    ],
+)
+def test_a_text_that_cannot_be_used_says_why(
+    train: Train, text: str, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(Unprocessable, match=message):
+        train(TextContent(text=text), {**SMALL_TEXT, **changes})
+
+
+def test_kinds_that_do_not_go_together_are_told(train: Train) -> None:
+    with pytest.raises(Unprocessable, match="test: is a series"):
+        train(TextContent(text=TEXT), SMALL_TEXT, test=series_of(wave(20)))
