@@ -28,6 +28,7 @@ from app.datasets.report import UnreadableFile
 
 # How ready the kernel is to end this process first when the machine is out of memory.
 FIRST_TO_GO = "1000"
+LESS_URGENT = 10  # than answering predictions: what is parsed with every core gives way to them
 
 
 def main() -> None:
@@ -38,6 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     # Ctrl-C in a terminal reaches us too; the api process decides when we end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(LESS_URGENT)
     limit_memory(arguments.memory_bytes)
     serve(Connection(arguments.fd))
 
