@@ -32,6 +32,9 @@ from app.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
+from app.observability import logger
+
+log = logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -218,9 +221,12 @@ async def _on_database_away(_request: Request, _error: Exception) -> Response:
     return problem_response(Unavailable(DATABASE_AWAY))
 
 
-async def _on_unforeseen(request: Request, _error: Exception) -> Response:
+async def _on_unforeseen(request: Request, error: Exception) -> Response:
     request_id = request.scope.get("request_id", "unknown")
-    return problem_response(internal_error(request_id), {"X-Request-Id": request_id})
+    log.error("unforeseen error", request_id=request_id, exc_info=error)
+    # Starlette raises the error on, and uvicorn then closes the connection: the caller should know.
+    headers = {"X-Request-Id": request_id, "Connection": "close"}
+    return problem_response(internal_error(request_id), headers)
 
 
 def install(app: FastAPI) -> None:

@@ -1,12 +1,10 @@
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.artifacts import persistence_artifact, stream_text_artifact, window_text_artifact
-from tests.conftest import create_database, drop_database, url_of
-from tests.service import Service, running_service
+from tests.service import Service, own_database, running_service
 
 
 def fill(running: Service) -> Service:
@@ -30,13 +28,9 @@ def service(fresh_database: str, tmp_path: Path) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def asked(cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """An api that a module's tests only ask."""
-    server_url, template = cluster
-    name = f"stepahead_test_{secrets.token_hex(6)}"
-    create_database(server_url, name, template=template)
-    try:
-        with running_service(
-            url_of(server_url, name), tmp_path_factory.mktemp("asked"), max_body_bytes=100_000
-        ) as running:
-            yield fill(running)
-    finally:
-        drop_database(server_url, name)
+    folder = tmp_path_factory.mktemp("asked")
+    with (
+        own_database(cluster) as database_url,
+        running_service(database_url, folder, max_body_bytes=100_000) as running,
+    ):
+        yield fill(running)

@@ -1,0 +1,236 @@
+"""The api process as a whole: what it loads, who may ask, what an operator sees."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+from app.health import Health
+from app.main import create_app, draining_at_sigterm
+from tests.artifacts import persistence_artifact
+from tests.service import Service, own_database, running_service
+
+PROJECT = Path(__file__).resolve().parent.parent
+KEY = "a key of the test"
+BODY: dict[str, object] = {"model": "prices", "history": [1.0, 2.0, 3.0]}
+
+
+def in_a_fresh_interpreter(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_the_api_loads_neither_tensorflow_nor_pandas_nor_scikit_learn() -> None:
+    loaded = in_a_fresh_interpreter("import sys, app.main; print(*sys.modules)").split()
+    heavy = {"tensorflow", "keras", "pandas", "sklearn", "scipy", "onnx", "h5py", "app.training"}
+    assert heavy & set(loaded) == set()
+
+
+def test_figures_can_still_be_shared_between_processes_after_the_import() -> None:
+    # prometheus_client looks at the environment when it is first imported.
+    loaded = in_a_fresh_interpreter("import sys, app.main; print(*sys.modules)").split()
+    assert "prometheus_client" not in loaded
+
+
+def test_without_a_database_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STEPAHEAD_DATABASE_URL", raising=False)
+    with pytest.raises(ValueError, match="STEPAHEAD_DATABASE_URL"):
+        create_app(Settings())
+
+
+@pytest.fixture(scope="module")
+def service(
+    cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("open")
+    with (
+        own_database(cluster) as database_url,
+        running_service(database_url, folder, max_body_bytes=2000) as running,
+    ):
+        running.register("prices", persistence_artifact())
+        yield running
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("guarded")
+    with (
+        own_database(cluster) as database_url,
+        running_service(database_url, folder, api_key=KEY) as running,
+    ):
+        running.register("prices", persistence_artifact())
+        yield running
+
+
+@pytest.mark.parametrize("path", ["/predict", "/livez", "/nowhere"])
+def test_every_answer_carries_a_request_id(service: Service, path: str) -> None:
+    method = "POST" if path == "/predict" else "GET"
+    given = service.client.request(
+        method, path, json=BODY, headers={"X-Request-Id": "order-66.retry:2"}
+    )
+    assert given.headers["X-Request-Id"] == "order-66.retry:2"
+    made = service.client.request(method, path, json=BODY)
+    assert len(made.headers["X-Request-Id"]) == 36
+    bad = service.client.request(method, path, json=BODY, headers={"X-Request-Id": "a b"})
+    assert bad.headers["X-Request-Id"] != "a b"
+
+
+def test_the_log_keeps_the_request_id(service: Service) -> None:
+    answer = service.client.post("/predict", json=BODY, headers={"X-Request-Id": "find-me"})
+    page = service.client.get("/predictions", params={"request_id": "find-me"}).json()
+    assert [item["id"] for item in page["items"]] == [answer.json()["id"]]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer another"},
+        {"Authorization": KEY},
+        {"Authorization": f"Bearer {KEY} "[:-2]},
+    ],
+)
+@pytest.mark.parametrize("path", ["/predict", "/models", "/metrics", "/openapi.json", "/nowhere"])
+def test_with_a_key_set_nobody_asks_without_it(
+    guarded: Service, path: str, headers: dict[str, str]
+) -> None:
+    method = "POST" if path == "/predict" else "GET"
+    answer = guarded.client.request(method, path, json=BODY, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.json()["status"] == 401
+
+
+def test_with_the_key_one_is_answered(guarded: Service) -> None:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    assert guarded.client.post("/predict", json=BODY, headers=headers).status_code == 200
+    assert guarded.client.get("/metrics", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_probes_need_no_key(guarded: Service, path: str) -> None:
+    assert guarded.client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+def test_a_write_from_another_sites_page_is_forbidden(service: Service, origin: str) -> None:
+    answer = service.client.post("/predict", json=BODY, headers={"Origin": origin})
+    assert answer.status_code == 403
+    assert service.client.get("/livez", headers={"Origin": origin}).status_code == 200
+
+
+def test_a_write_from_our_own_page_is_not(service: Service) -> None:
+    answer = service.client.post("/predict", json=BODY, headers={"Origin": service.url})
+    assert answer.status_code == 200
+
+
+def pieces() -> Iterator[bytes]:
+    for _ in range(30):
+        yield b" " * 100
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/predict"), ("PUT", "/models/prices/aliases/champion")]
+)
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_over_the_limit_is_refused(
+    service: Service, method: str, path: str, *, announced: bool
+) -> None:
+    content = b"".join(pieces()) if announced else pieces()
+    headers = {"Content-Type": "application/json"}
+    answer = service.client.request(method, path, content=content, headers=headers)
+    assert answer.status_code == 413
+    assert "2000" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/predict"), ("PUT", "/models/prices/aliases/champion")]
+)
+def test_a_body_of_another_kind_is_refused_with_the_right_one(
+    service: Service, method: str, path: str
+) -> None:
+    answer = service.client.request(
+        method,
+        path,
+        content=json.dumps(BODY),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert answer.status_code == 415
+    assert "application/json" in answer.json()["detail"]
+
+
+def test_metrics_count_what_happened(service: Service) -> None:
+    def value(name: str) -> float:
+        lines = service.client.get("/metrics").text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+    answered = 'stepahead_http_requests_total{method="POST",path="/predict",status="200"}'
+    before = value(answered), value("stepahead_log_writes_total")
+    assert service.predict(**BODY).status_code == 200
+    assert value(answered) == before[0] + 1
+    assert value("stepahead_log_writes_total") == before[1] + 1
+    assert value("stepahead_loaded_models ") == 1
+    assert value("stepahead_batch_rows_count") >= 1
+    assert value("stepahead_commit_rows_count") >= 0
+    assert value('stepahead_jobs{status="queued"}') == 0
+
+
+def test_metrics_name_routes_and_not_what_callers_typed(service: Service) -> None:
+    service.client.get("/predictions/01a20512-d5de-77bb-9899-526fa6c83913")
+    service.client.get("/whatever/comes/to/mind")
+    figures = service.client.get("/metrics").text
+    assert 'path="/predictions/{prediction_id}"' in figures
+    assert 'path="unmatched"' in figures
+    assert "whatever" not in figures
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_without_its_database_it_lives_and_says_that_it_is_not_ready(tmp_path: Path) -> None:
+    nowhere = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+    with running_service(nowhere, tmp_path) as service:
+        assert service.client.get("/livez").status_code == 200
+        ready = service.client.get("/readyz")
+        assert ready.status_code == 503
+        assert [error["message"] for error in ready.json()["errors"]] == [
+            "the registry has not been read yet",
+            "the log's partitions could not be made yet",
+            "the database cannot be reached",
+        ]
+        for answer in (service.predict(**BODY), service.client.get("/models")):
+            assert answer.status_code == 503
+            assert answer.headers["Retry-After"] == "1"
+            assert "nobody" not in answer.text
+
+
+def test_at_sigterm_it_is_not_ready_and_the_server_goes_on_to_drain() -> None:
+    received = []
+
+    async def scenario() -> bool:
+        health = Health()
+        with draining_at_sigterm(health):
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.wait_for(health.draining.wait(), 30)
+        return health.reasons() == ["this process is ending"]
+
+    before = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
+    try:
+        assert asyncio.run(scenario())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert received == [signal.SIGTERM]

@@ -1,0 +1,98 @@
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.artifacts import FABLE, persistence_artifact, window_text_artifact
+from tests.refresh_openapi import KEPT, document
+from tests.service import Service, own_database, running_service
+
+
+@pytest.fixture(scope="module")
+def service(
+    cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("openapi")
+    with own_database(cluster) as url, running_service(url, folder) as running:
+        running.register("google-stock", persistence_artifact())
+        running.register("belling-the-cat", window_text_artifact(vocabulary=FABLE))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(document())
+    return found
+
+
+def operations(kept: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, item in kept["paths"].items()
+        for method, operation in item.items()
+    ]
+
+
+def test_the_kept_document_is_that_of_the_code() -> None:
+    assert KEPT.read_text(encoding="utf-8") == document(), (
+        "the API has changed: look at it, then run `python -m tests.refresh_openapi`"
+    )
+
+
+def test_every_operation_has_a_summary_a_stable_id_a_description_and_its_errors(
+    kept: dict[str, Any],
+) -> None:
+    seen = set()
+    for name, operation in operations(kept):
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", operation["operationId"]), name
+        seen.add(operation["operationId"])
+        errors = {
+            status: answer for status, answer in operation["responses"].items() if status >= "400"
+        }
+        assert {"401", "500", "503"} <= set(errors), name
+        for answer in errors.values():
+            assert set(answer["content"]) == {"application/problem+json"}, name
+    assert len(seen) == len(operations(kept))
+
+
+def test_every_json_body_has_an_example(kept: dict[str, Any]) -> None:
+    for name, operation in operations(kept):
+        for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
+            if media_type != "application/json":
+                continue
+            schema = body["schema"]
+            reference = schema.get("$ref", "").rpartition("/")[2]
+            described = kept["components"]["schemas"].get(reference, schema)
+            has_example = {"example", "examples"} & (set(body) | set(described))
+            assert has_example, f"{name} has no example"
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+def test_the_examples_of_predictions_work_when_tried(
+    service: Service, kept: dict[str, Any], path: str
+) -> None:
+    content = kept["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    for name, example in content["examples"].items():
+        answer = service.client.post(path, json=example["value"])
+        assert answer.status_code == 200, (name, answer.text)
+        assert "error" not in json.dumps(answer.json()), name
+
+
+def test_the_page_works_without_a_network(service: Service) -> None:
+    page = service.client.get("/docs")
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert re.findall(r"https?://[^\s\"']+", page.text) == []
+    assets = re.findall(r"(?:src|href)=\"([^\"]+)\"", page.text)
+    assert len(assets) == 3
+    for asset in assets:
+        assert service.client.get(asset).status_code == 200, asset
+
+
+def test_the_page_speaks_the_documents_dialect(service: Service, kept: dict[str, Any]) -> None:
+    assert kept["openapi"].startswith("3.1")
+    script = service.client.get("/docs/assets/swagger-ui-bundle.js").text
+    assert "OpenAPI 3.1" in script or "openapi31" in script.lower()
