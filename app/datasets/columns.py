@@ -20,7 +20,7 @@ _DATES_FROM = 0.6  # share of dates and numbers from which a column may be one o
 _MAX_UNITS = 3  # more different words beside the numbers are words, not units
 _TEXT_WORDS = 4  # words per cell, on average, from which cells are text and not labels
 _INDEX_NAMES = re.compile(
-    r"|unnamed.*|index|idx|row|row.?(id|no|number)?|no\.?|nr\.?|#|x|id|t", re.IGNORECASE
+    r"|unnamed.*|index|idx|row|row.?(id|no|number)?|no\.?|nr\.?|#|id|t", re.IGNORECASE
 )
 _MADE_UP = re.compile(r"column \d+")
 

@@ -55,7 +55,8 @@ def find_labels(
         found = _joined([column], _REASON)
         if len(found.labels) < len(instants) and not _repeats(found, times):
             return found
-    several = [*_by_name(candidates), *_by_name(numbered)][:_MOST_KEYS]
+    likely = [*_by_name(candidates), *_by_name(numbered)][:_MOST_KEYS]
+    several = [column for column in columns if column in likely]
     for size in range(2, len(several) + 1):
         for group in combinations(several, size):
             found = _joined(list(group), _REASON)

@@ -51,8 +51,9 @@ def read_series(
     if times is not None:
         report.date = times.report
         report.warnings.extend(times.warnings)
-    for column in columns:
-        if as_index(column):
+    counting = [column for column in columns if as_index(column)]
+    if any(column.numbers is not None and column not in counting for column in columns):
+        for column in counting:
             column.type, column.numbers = "index", None
     labels = find_labels(columns, times, options, len(table.rows))
     report.series_columns, report.series_reason = list(labels.columns), labels.reason

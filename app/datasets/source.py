@@ -33,7 +33,7 @@ class Source:
 
 @contextmanager
 def opened(
-    path: Path, *, encoding: str | None, max_unpacked_bytes: int = MAX_UNPACKED_BYTES
+    path: Path, *, encoding: str | None, max_unpacked_bytes: int | None = None
 ) -> Iterator[Source]:
     """Unpacks and transcodes a file into a temporary folder where that is needed.
 
@@ -46,7 +46,8 @@ def opened(
         plain = path
         if compression is not None:
             plain = Path(folder) / "unpacked"
-            _unpack(path, plain, compression, max_unpacked_bytes)
+            limit = MAX_UNPACKED_BYTES if max_unpacked_bytes is None else max_unpacked_bytes
+            _unpack(path, plain, compression, limit)
         file_format = _file_format(plain)
         found = find_encoding(plain, encoding) if file_format == "text" else None
         if found is not None and (found.codec != "utf-8" or _has_lone_returns(plain)):

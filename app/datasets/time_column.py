@@ -23,7 +23,8 @@ _TIME_WORDS = (
     *("quarter", "quartal", "year", "jahr", "annee", "ano", "observation"),
 )
 _HOURS = {"hour", "hr", "hours", "stunde"}
-_FROM_SHARE = 0.6  # of the cells, from which a column is one of dates
+# Share of the cells from which a column is one of dates; where many are not, usable_rows objects.
+_FROM_SHARE = 0.3
 
 
 @dataclass(kw_only=True)

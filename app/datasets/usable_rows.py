@@ -31,7 +31,7 @@ def usable_rows(
     for place, column in enumerate(used):
         if column.numbers is not None:
             values[:, place] = column.numbers
-    keep, reasons = _decide(table, values, times, labels)
+    keep, reasons = _decide(table, values, used, times, labels)
     if not keep.any():
         both = "both a time and a number" if times else "a number"
         raise FileProblem(f"no row of the file has {both}")
@@ -48,7 +48,11 @@ def usable_rows(
 
 
 def _decide(
-    table: Table, values: Floats, times: FoundTimes | None, labels: FoundLabels
+    table: Table,
+    values: Floats,
+    used: list[ReadColumn],
+    times: FoundTimes | None,
+    labels: FoundLabels,
 ) -> tuple[Bools, dict[str, list[int]]]:
     """Which rows to keep, and the numbers of the others by the reason."""
     keep: Bools = np.asarray(np.isfinite(values).any(axis=1), dtype=bool)
@@ -70,8 +74,13 @@ def _decide(
         reasons.setdefault(name, []).extend(int(row) for row in table.rows[unlabelled])
         keep &= ~unlabelled
     empty = ~keep & ~blank & ~unlabelled
-    if empty.any():
-        reasons["no number in the row"] = [int(row) for row in table.rows[empty]]
+    bad = {place: column for column in used for place in column.bad}
+    for place in np.flatnonzero(empty).tolist():
+        reason = "no number in the row"
+        if place in bad:
+            cell = bad[place].source.texts()[place]
+            reason = f"{str(cell)[:40]!r} in column {bad[place].name} is no number"
+        reasons.setdefault(reason, []).append(int(table.rows[place]))
     return keep, reasons
 
 
@@ -135,5 +144,7 @@ def _left_out(reasons: dict[str, list[int]]) -> list[LeftOut]:
     numbers = sorted(number for entry in rest for number in entry.numbers)[:LISTED]
     return [
         *entries[: LISTED - 1],
-        LeftOut(reason="no date", rows=sum(entry.rows for entry in rest), numbers=numbers),
+        LeftOut(
+            reason="no date or no number", rows=sum(entry.rows for entry in rest), numbers=numbers
+        ),
     ]
