@@ -5,7 +5,7 @@ from uuid import UUID
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
-from fastapi.sse import EventSourceResponse
+from fastapi.responses import StreamingResponse
 
 from app.datasets.intake import understand
 from app.datasets.read_options import ReadOptions
@@ -183,7 +183,7 @@ def cancel_job(job_id: JobId, session: SessionDep) -> JobAnswer:
     "/jobs/{job_id}/events",
     operation_id="follow_job",
     summary="Follow a job by server-sent events",
-    response_class=EventSourceResponse,
+    response_class=StreamingResponse,
     responses={
         200: {
             "description": "the job, as in a list, whenever it changes; ends with its final state",
@@ -204,8 +204,10 @@ async def follow_job(
     if last_event_id == LAST_EVENT:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
     watch: JobWatch = request.app.state.job_watch
-    return EventSourceResponse(
-        watch.events(job_id), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(
+        watch.events(job_id),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 

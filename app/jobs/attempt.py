@@ -215,8 +215,9 @@ class Attempt:
     def _keep_checkpoint(self, path: Path) -> None:
         try:
             stored = self.means.store.put_file(path)
-        except StoreUnavailable:
-            logger.warning("checkpoint not stored: the object store cannot be reached")
+        except (StoreUnavailable, OSError):
+            # The next one comes in ten seconds; this is no reason to give the run up.
+            logger.warning("checkpoint not stored", exc_info=True)
             return
         finally:
             path.unlink(missing_ok=True)

@@ -143,7 +143,7 @@ def cancel(session: Session, job_id: UUID) -> Job:
     if job is None:
         raise NotFound(f"there is no job {job_id}")
     if job.status in FINAL:
-        raise Conflict(f"job {job_id} has {_ended(job)} and cannot be cancelled")
+        raise Conflict(f"job {job_id} has ended already: it is {job.status}")
     job.status = JobStatus.CANCELLED
     job.checkpoint = null()
     job.finished_at = job.updated_at = func.now()
@@ -378,6 +378,3 @@ def _end(session: Session, claim: Claim, status: JobStatus, **values: object) ->
     # Its last checkpoint is of no more use and is swept from the store.
     _write(session, claim, status=status, finished_at=func.now(), checkpoint=null(), **values)
 
-
-def _ended(job: Job) -> str:
-    return "been cancelled" if job.status == JobStatus.CANCELLED else str(job.status)

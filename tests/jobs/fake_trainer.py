@@ -94,7 +94,7 @@ def listen(pipe: Connection, request: TrainingRequest, *, epoch: int, seconds: f
 
 
 def checkpoint(request: TrainingRequest, epoch: int) -> Checkpoint:
-    path = request.checkpoint_dir / f"{epoch:06d}.fake"
+    path = request.checkpoint_dir / f"{epoch:06d}-{time.monotonic_ns()}.fake"
     path.write_text(str(epoch))
     return Checkpoint(path=path)
 
