@@ -64,6 +64,7 @@ WORDS = {
     "too_long": "must have at most {max_length} entries",
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
     "literal_error": "must be one of {expected}",
     "enum": "must be one of {expected}",
 }

@@ -41,7 +41,14 @@ from app.predictions.schemas import (
     TextAnswer,
 )
 from app.predictions.store import get_prediction, list_predictions
-from app.problems import MEDIA_TYPE, invalid_fields, problem_bytes, problem_headers
+from app.problems import (
+    DATABASE_AWAY,
+    DATABASE_ERRORS,
+    MEDIA_TYPE,
+    invalid_fields,
+    problem_bytes,
+    problem_headers,
+)
 
 router = APIRouter(tags=["predictions"])
 
@@ -63,7 +70,7 @@ class Predictions:
     runtime: Runtime
     batcher: Batcher
     log: PredictionLog
-    max_body_bytes: int
+    resources: Resources
 
     async def answer(self, request: PredictRequest, raw: bytes, request_id: str) -> bytes:
         """The answer's JSON; its row is committed when this returns.
@@ -100,10 +107,20 @@ class Predictions:
 
     async def _question(self, version: Loaded, request: PredictRequest) -> Question:
         if version.tokenizer is None:
+            if request.dataset is not None:
+                request = await self._stored(version, request)
             return series.ask(version, request)
         if request.text is not None and len(request.text) > LONG_TEXT_CHARACTERS:
             return await asyncio.to_thread(text.ask, version, request)
         return text.ask(version, request)
+
+    async def _stored(self, version: Loaded, request: PredictRequest) -> PredictRequest:
+        try:
+            return await asyncio.to_thread(
+                series.with_stored_history, version, request, self.resources
+            )
+        except DATABASE_ERRORS as error:
+            raise Unavailable(DATABASE_AWAY) from error
 
 
 async def predict(scope: Scope, receive: Receive, send: Send) -> int:
@@ -111,7 +128,7 @@ async def predict(scope: Scope, receive: Receive, send: Send) -> int:
     parts: Predictions = scope["app"].state.predictions
     body: bytes | None = b""
     try:
-        body = await _body(scope, receive, parts.max_body_bytes)
+        body = await _body(scope, receive, parts.resources.settings.max_body_bytes)
         if body is None:
             return CLIENT_CLOSED
         answer = await parts.answer(_parsed(body), body, scope["request_id"])
@@ -134,7 +151,7 @@ async def predict_batch(scope: Scope, receive: Receive, send: Send) -> int:
     """`POST /predict/batch`, bare: items in, answers out in their order."""
     parts: Predictions = scope["app"].state.predictions
     try:
-        body = await _body(scope, receive, parts.max_body_bytes)
+        body = await _body(scope, receive, parts.resources.settings.max_body_bytes)
         if body is None:
             return CLIENT_CLOSED
         items = _parsed_batch(body)
@@ -365,7 +382,7 @@ async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]
         runtime=runtime,
         batcher=batcher,
         log=prediction_log,
-        max_body_bytes=resources.settings.max_body_bytes,
+        resources=resources,
     )
     app.state.health.checks.append(runtime.not_ready)
     partitions = PartitionKeeper(resources)

@@ -64,6 +64,14 @@ class PredictRequest(BaseModel):
         list[Annotated[int, Field(ge=50, le=99)]] | None,
         Field(min_length=1, max_length=50, description="series: coverage of the intervals in %"),
     ] = None
+    dataset: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$",
+            description="series: id of a dataset whose last rows stand in for history and "
+            "timestamps; `series` says which of several",
+        ),
+    ] = None
     series: Annotated[
         str | None,
         Field(
@@ -101,7 +109,7 @@ class PredictRequest(BaseModel):
     ] = None
 
 
-SERIES_FIELDS = frozenset({"history", "horizon", "levels", "series", "timestamps"})
+SERIES_FIELDS = frozenset({"history", "dataset", "horizon", "levels", "series", "timestamps"})
 TEXT_FIELDS = frozenset({"text", "steps", "top_k", "temperature", "seed"})
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
+from app.datasets.store import stored_tail
+from app.deps import Resources
 from app.errors import FieldError, StepaheadError, Unprocessable
 from app.predictions.runtime import Loaded
 from app.predictions.schemas import TEXT_FIELDS, PredictRequest
@@ -36,7 +39,10 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
         raise Unprocessable.at("history", f"{version} is no series version")
     _refuse_foreign_fields(version, request)
     if request.history is None:
-        raise Unprocessable.at("history", "is required: the values so far, oldest first")
+        raise Unprocessable.at(
+            "history",
+            "is required (the values so far, oldest first), or a dataset in its place",
+        )
     columns = _columns(version, described, request.history)
     rows = len(columns[0])
     if rows < manifest.min_history:
@@ -62,6 +68,42 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
     question = SeriesQuestion(window=window, steps=steps, stamps=stamps, warnings=warnings)
     _warn(version, described, question)
     return question
+
+
+def with_stored_history(
+    version: Loaded, request: PredictRequest, resources: Resources
+) -> PredictRequest:
+    """The request with the tail of its dataset as history and timestamps. Blocks.
+
+    Raises:
+        NotFound: there is no such dataset.
+        Unprocessable: it does not fit the version, or history is given beside it.
+    """
+    described = version.manifest.series
+    if request.dataset is None or described is None:
+        return request
+    beside = [name for name in ("history", "timestamps") if name in request.model_fields_set]
+    if beside:
+        raise Unprocessable.at(beside[0], "stands in the dataset already: give one or the other")
+    names = tuple(feature.name for feature in described.features)
+    with resources.sessions.begin() as session:
+        tail = stored_tail(
+            session,
+            resources.store,
+            UUID(request.dataset),
+            columns=names,
+            rows=max(version.manifest.window or 0, version.manifest.min_history),
+            series=request.series,
+        )
+    if not len(tail):
+        raise Unprocessable.at("dataset", f"has no row with a number in {', '.join(names)}")
+    history = {name: tail.column(name).tolist() for name in names}
+    return request.model_copy(
+        update={
+            "history": history if len(names) > 1 else history[names[0]],
+            "timestamps": tail.row_times_iso() or None,
+        }
+    )
 
 
 def runs_needed(version: Loaded, questions: Sequence[SeriesQuestion]) -> int:
