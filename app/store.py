@@ -27,6 +27,9 @@ OBJECTS = "objects"
 INCOMING = "incoming"
 CHUNK_BYTES = 8 << 20  # above the 5 MiB that S3 asks of a part
 CONCURRENT_CHUNKS = 3
+# obstore's own ten retries within three minutes would hold a caller for as long.
+RETRIES = 4
+PATIENCE = timedelta(seconds=20)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -76,7 +79,9 @@ class ObjectStore:
             return cls(LocalStore(folder), folder)
         if parts.scheme in {"s3", "s3a", "gs", "az", "azure", "abfs", "abfss"}:
             try:
-                return cls(from_url(url))
+                return cls(
+                    from_url(url, retry_config={"max_retries": RETRIES, "retry_timeout": PATIENCE})
+                )
             except BaseError as error:
                 reason = str(error).splitlines()[0]
                 raise ValueError(f"STEPAHEAD_STORE_URL {url!r} cannot be used: {reason}") from error
@@ -210,7 +215,8 @@ class ObjectStore:
             old = {
                 entry["path"]
                 for prefix in (OBJECTS, INCOMING)
-                for entry in obstore.list(self._backend, prefix).collect()
+                for entries in obstore.list(self._backend, prefix, chunk_size=1000)
+                for entry in entries
                 if entry["last_modified"] < before
             }
         needed = {_key(sha256) for sha256 in referenced()} if old else set()

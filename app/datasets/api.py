@@ -42,7 +42,10 @@ UPLOAD_BODY: dict[str, Any] = {
                             "description": "a table of numbers over time, or a text",
                         },
                         "read": ReadOptions.model_json_schema()
-                        | {"description": "how the file is to be read, where a guess is wrong"},
+                        | {
+                            "description": "how the file is to be read, where a guess is wrong",
+                            "examples": [{"gaps": "leave"}],
+                        },
                     },
                 },
                 "encoding": {"read": {"contentType": "application/json"}},
