@@ -2,6 +2,10 @@
 .DEFAULT_GOAL := help
 .PHONY: help serve test lint format bench lock clean
 
+# BLAS threads that spin for each other made small matrix products 12 times slower on 2 busy cores.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+
 VENV := .venv
 BIN := $(VENV)/bin
 
