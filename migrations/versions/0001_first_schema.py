@@ -185,7 +185,181 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("model", "alias", name="aliases_pkey"),
     )
     op.execute("INSERT INTO registry_revision (id, value) VALUES (1, 0)")
+    _create_monitoring()
     _execute_script(SchemaManager.get_schema())
+
+
+def _create_monitoring() -> None:
+    op.create_table(
+        "actuals",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("series", sa.Text(), nullable=False),
+        sa.Column("moment", sa.Text(), nullable=False),
+        sa.Column("timestamp", sa.Text(), nullable=True),
+        sa.Column("value", sa.Double(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("prediction_id", sa.Uuid(), nullable=True),
+        sa.Column("unsettled", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("source IN ('explicit', 'implied')", name="actuals_source_check"),
+        sa.PrimaryKeyConstraint("id", name="actuals_pkey"),
+        sa.UniqueConstraint("model", "series", "moment", name="actuals_model_series_moment_key"),
+    )
+    op.create_index("actuals_model_id_idx", "actuals", ["model", "id"], unique=False)
+    op.create_index(
+        "actuals_unsettled_idx",
+        "actuals",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("unsettled"),
+    )
+    op.create_table(
+        "daily_coverage",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("forecasts", sa.BigInteger(), nullable=False),
+        sa.Column("covered", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "day", "model", "version", "role", "level", name="daily_coverage_pkey"
+        ),
+    )
+    op.create_table(
+        "daily_errors",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("forecasts", sa.BigInteger(), nullable=False),
+        sa.Column("signed", sa.Double(), nullable=False),
+        sa.Column("absolute", sa.Double(), nullable=False),
+        sa.Column("squared", sa.Double(), nullable=False),
+        sa.Column("compared", sa.BigInteger(), nullable=False),
+        sa.Column("compared_squared", sa.Double(), nullable=False),
+        sa.Column("persistence_squared", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "day", "model", "version", "role", "step", name="daily_errors_pkey"
+        ),
+    )
+    op.create_table(
+        "daily_inputs",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("feature", sa.Text(), nullable=False),
+        sa.Column("counts", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+        sa.PrimaryKeyConstraint("day", "model", "version", "feature", name="daily_inputs_pkey"),
+    )
+    op.create_table(
+        "daily_requests",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("requests", sa.BigInteger(), nullable=False),
+        sa.Column("refused", sa.BigInteger(), nullable=False),
+        sa.Column("skipped", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "model", "version", "role", name="daily_requests_pkey"),
+    )
+    op.create_table(
+        "forecasts",
+        sa.Column("prediction_id", sa.Uuid(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("series", sa.Text(), nullable=False),
+        sa.Column("moment", sa.Text(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
+        sa.Column("persistence", sa.Double(), nullable=True),
+        sa.Column(
+            "intervals", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("actual", sa.Double(), nullable=True),
+        sa.CheckConstraint("role IN ('served', 'shadow')", name="forecasts_role_check"),
+        sa.PrimaryKeyConstraint("prediction_id", "role", "step", name="forecasts_pkey"),
+    )
+    op.create_index(
+        "forecasts_model_series_moment_idx",
+        "forecasts",
+        ["model", "series", "moment"],
+        unique=False,
+    )
+    op.create_index(
+        "forecasts_shadow_idx",
+        "forecasts",
+        ["model", "prediction_id"],
+        unique=False,
+        postgresql_where=sa.text("role = 'shadow'"),
+    )
+    op.create_table(
+        "log_position",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("id = 1", name="log_position_single_check"),
+        sa.PrimaryKeyConstraint("id", name="log_position_pkey"),
+    )
+    op.create_table(
+        "read_predictions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="read_predictions_pkey"),
+    )
+    op.create_table(
+        "retraining_decisions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("trained", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("figures", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "decided_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("id", name="retraining_decisions_pkey"),
+    )
+    op.create_index(
+        "retraining_decisions_model_id_idx", "retraining_decisions", ["model", "id"], unique=False
+    )
+    op.create_table(
+        "schedules",
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("cron", sa.Text(), nullable=True),
+        sa.Column(
+            "thresholds", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("judged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["model"], ["models.name"], name="schedules_model_fkey"),
+        sa.PrimaryKeyConstraint("model", name="schedules_pkey"),
+    )
+    op.execute(
+        "INSERT INTO log_position (id, position) VALUES (1, '00000000-0000-0000-0000-000000000000')"
+    )
 
 
 def _execute_script(script: str) -> None:
