@@ -98,10 +98,8 @@ def test_stop_leaves_a_checkpoint_or_none_and_a_late_one_is_dropped(
     assert child.heard() == Finished()
 
 
-def test_the_pipe_closing_ends_it_in_the_middle_of_a_run(tmp_path: Path) -> None:
-    own = Child()
-    assert isinstance(own.heard(), Ready)
-    own.pipe.send(request_of(tmp_path, series_of(wave(160)), ENDLESS))
-    own.train_on()
-    own.pipe.close()
-    assert own.process.wait(PATIENCE_SECONDS) == 0
+def test_the_pipe_closing_ends_it_in_the_middle_of_a_run(child: Child, tmp_path: Path) -> None:
+    child.pipe.send(request_of(tmp_path, series_of(wave(160)), ENDLESS))
+    child.train_on()
+    child.pipe.close()
+    assert child.process.wait(PATIENCE_SECONDS) == 0
