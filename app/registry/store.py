@@ -6,7 +6,7 @@ model follow each other and those of two models cannot wait for each other in a 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -32,6 +32,7 @@ from app.registry.references import (
 from app.store import StoredObject
 
 MovedBy = Literal["api", "training", "import"]
+KEPT_FOR = timedelta(days=1)  # the files of a deleted version
 IMPORTS = 0x5354_4550  # the advisory lock of those who import; any number of ours
 
 
@@ -273,8 +274,12 @@ def has_manifest(session: Session, model: str, manifest_sha256: str) -> bool:
 
 
 def referenced_objects(session: Session) -> set[str]:
-    """The sha256 of every file in the store that a version needs; tombstones need none."""
-    files = session.scalars(select(Version.files).where(Version.deleted_at.is_(None)))
+    """The sha256 of every file in the store that a version needs.
+
+    A tombstone needs its files for a day more: a job may be starting from them.
+    """
+    needed = Version.deleted_at.is_(None) | (Version.deleted_at > datetime.now(UTC) - KEPT_FOR)
+    files = session.scalars(select(Version.files).where(needed))
     return {entry["sha256"] for version_files in files for entry in version_files.values()}
 
 

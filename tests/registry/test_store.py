@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -212,13 +213,16 @@ def test_a_deleted_version_stays_as_a_tombstone_and_its_number_is_not_reused(
     assert registered(session).number == 3
 
 
-def test_the_files_of_tombstones_are_not_referred_to(session: Session) -> None:
+def test_a_tombstone_needs_its_files_for_a_day(session: Session) -> None:
     first, second = stored_files(salt="1"), stored_files(salt="2")
     registered(session, files=first)
     registered(session, files=second)
 
-    delete_version(session, "prices", 2)
+    tombstone = delete_version(session, "prices", 2)
 
+    assert {each.sha256 for each in second.values()} <= referenced_objects(session)
+    tombstone.deleted_at = datetime.now(UTC) - timedelta(days=1, minutes=1)
+    session.flush()
     referenced = referenced_objects(session)
     assert {each.sha256 for each in first.values()} <= referenced
     assert not {each.sha256 for each in second.values()} & referenced
