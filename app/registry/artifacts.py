@@ -45,6 +45,10 @@ class Feature(Strict):
     name: str
     low: Annotated[float, Field(description="smallest value in the training rows")]
     high: Annotated[float, Field(description="largest value in the training rows")]
+    quantiles: Annotated[
+        tuple[float, ...] | None,
+        Field(description="the nine inner deciles of the training rows, for drift; null: unknown"),
+    ] = None
 
 
 class State(Strict):

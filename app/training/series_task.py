@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from app.datasets.content import DatasetContent
 from app.errors import Unprocessable
+from app.forecasting.drift import inner_deciles
 from app.forecasting.scaling import Affine, WindowScaling
 from app.forecasting.windows import Windows, windows
 from app.recipes import SeriesRecipe
@@ -172,13 +173,13 @@ class SeriesTask:
             horizon=self.recipe.horizon,
             series=SeriesInput(
                 features=tuple(
-                    Feature(name=name, low=float(low), high=float(high))
-                    for name, low, high in zip(
-                        self.data.features,
-                        np.nanmin(inputs, axis=0),
-                        np.nanmax(inputs, axis=0),
-                        strict=True,
+                    Feature(
+                        name=name,
+                        low=float(np.nanmin(column)),
+                        high=float(np.nanmax(column)),
+                        quantiles=inner_deciles(column),
                     )
+                    for name, column in zip(self.data.features, inputs.T, strict=True)
                 ),
                 target=self.data.target,
                 frequency=self.data.content.frequency,

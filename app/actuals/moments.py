@@ -1,0 +1,46 @@
+"""One spelling for a moment of a series, so that actuals and forecasts meet under it.
+
+A series' times are civil: a date is its midnight, a local time stands for itself, and only a time
+with a zone is an instant, written in UTC. A date and a zoned time never meet.
+"""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from app.errors import Unprocessable
+from app.predictions.times import ISO_TIME
+
+
+def moment_of(timestamp: str) -> str:
+    """The canonical spelling of an ISO time; order of text is order of time within one form.
+
+    Raises:
+        ValueError: it is no ISO time.
+    """
+    if not ISO_TIME.fullmatch(timestamp):
+        raise ValueError(f"{timestamp[:100]!r} is no ISO time")
+    given = datetime.fromisoformat(timestamp)
+    if given.tzinfo is None:
+        return given.isoformat()
+    return given.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def checked_moment(timestamp: str, field: str) -> str:
+    """The same for a field of a request.
+
+    Raises:
+        Unprocessable: it is no ISO time; names the field.
+    """
+    try:
+        return moment_of(timestamp)
+    except (ValueError, OverflowError) as error:  # an offset may lead out of the calendar
+        raise Unprocessable.at(
+            field,
+            f"{timestamp[:100]!r} is no ISO time, as in 2017-01-03, 2017-01-03T09:30:00 or "
+            "2017-01-03T09:30:00+01:00",
+        ) from error
+
+
+def moment_of_step(prediction: UUID, step: int) -> str:
+    """What stands for the moment of a forecast that nobody knows the time of."""
+    return f"{prediction}/{step}"
