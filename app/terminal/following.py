@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.prompt import Prompt
 
 from app.terminal.client import Json, NotThere, Service
-from app.terminal.figures import duration, number
+from app.terminal.figures import duration
 from app.terminal.problems import Refused, Told, told
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
@@ -116,9 +116,9 @@ def _figures(done: Json) -> str:
     if done.get("epochs"):
         parts.append(f"epoch {done.get('epoch') or 0} of {done['epochs']}")
     if done.get("loss") is not None:
-        parts.append(f"loss {number(done['loss'])}")
+        parts.append(f"loss {done['loss']:.4g}")
     if done.get("validation_loss") is not None:
-        parts.append(f"validation {number(done['validation_loss'])}")
+        parts.append(f"validation {done['validation_loss']:.4g}")
     if done.get("eta_seconds") is not None:
         parts.append(f"{duration(done['eta_seconds'])} left")
     return ", ".join(parts)

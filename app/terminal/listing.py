@@ -3,7 +3,7 @@
 import json
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from app.terminal.client import Json, Service
@@ -17,7 +17,7 @@ STATUS_STYLE = {"succeeded": "green", "failed": "red", "running": "cyan", "cance
 
 def run_models(url: str, name: str | None, *, limit: int, as_json: bool) -> None:
     """All models, or one."""
-    console = Console()
+    console = Console(highlight=False)
     with Service(url) as service:
         if name is not None:
             model = service.get(f"/models/{name}")
@@ -39,7 +39,7 @@ def run_jobs(
     url: str, job_id: str | None, *, follow_it: bool, cancel: bool, limit: int, as_json: bool
 ) -> None:
     """All jobs, or what is asked of one."""
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, highlight=False)
     if job_id is None:
         if follow_it or cancel:
             raise Told("which job? Give its id: stepahead jobs ID --follow")
@@ -103,7 +103,7 @@ def _show_model(console: Console, service: Service, model: Json) -> None:
 
 
 def _jobs_table(jobs: list[Json]) -> Table:
-    table = Table("job", "model", "status", "version", "progress", "since")
+    table = Table(Column("job", no_wrap=True), "model", "status", "version", "progress", "since")
     for job in jobs:
         table.add_row(
             job["id"],

@@ -41,7 +41,7 @@ def run_predict(url: str, order: PredictionOrder, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
-        show_answer(Console(), answer)
+        show_answer(Console(highlight=False), answer)
 
 
 def read_past(past: Sequence[str]) -> str:

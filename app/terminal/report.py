@@ -55,7 +55,7 @@ def _rows_told(report: Json) -> str:
         more = ", …" if left_out["rows"] > ROWS_NAMED else ""
         told += f"; {left_out['rows']} left out: {left_out['reason']} (row {numbers}{more})"
     if report.get("gap_count"):
-        told += f"; {report['gap_count']} steps without a row"
+        told += f"; steps without a row: {report['gap_count']}"
     return told
 
 

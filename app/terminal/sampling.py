@@ -13,7 +13,7 @@ from app.terminal.problems import Told
 def run_sample(name: str | None) -> None:
     """Write the sample, or list all of them."""
     if name is None:
-        list_samples(Console())
+        list_samples(Console(highlight=False))
         return
     try:
         csv.writer(sys.stdout, lineterminator="\n").writerows(rows(find_sample(name)))

@@ -49,7 +49,7 @@ class TrainingOrder:
 def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) -> None:
     """Upload, train, follow, show, predict."""
     # With --json, standard output carries nothing else.
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, highlight=False)
     with Service(url) as service:
         read = assignments(order.read, option="--read")
         dataset = upload(service, order.file, read, console)
@@ -59,8 +59,11 @@ def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) ->
         console.print(f"Job {job['id']} trains {order.name}.")
         ended = None if detach else follow(service, job, console)
         if ended is None or isinstance(ended, Left):
-            console.print(f"Come back with: stepahead jobs {job['id']} --follow")
             result = job
+            if ended is not Left.CANCELLED:
+                console.print(f"It goes on. Come back with: stepahead jobs {job['id']} --follow")
+            else:
+                console.print("It is cancelled.")
         else:
             badly = ended_badly(ended)
             if badly is not None:
