@@ -31,10 +31,18 @@ class Recipe(BaseModel):
     activation: Annotated[
         Activation, Field(description="squashing of candidate and output; the gates are sigmoid")
     ]
-    optimizer: Literal["adam", "rmsprop", "sgd"]
-    learning_rate: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
-    batch_size: Annotated[int, Field(ge=1, le=4096)]
-    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    optimizer: Annotated[
+        Literal["adam", "rmsprop", "sgd"], Field(description="how weights follow the gradient")
+    ]
+    learning_rate: Annotated[
+        float, Field(gt=0, le=10, allow_inf_nan=False, description="how far one step goes")
+    ]
+    batch_size: Annotated[
+        int, Field(ge=1, le=4096, description="examples that share one step of the optimizer")
+    ]
+    epochs: Annotated[
+        int, Field(ge=1, le=100_000, description="passes over the training rows, at most")
+    ]
     early_stopping: Annotated[
         int | None,
         Field(
@@ -51,7 +59,14 @@ class Recipe(BaseModel):
         float, Field(ge=0, le=0.9, description="last part of the rows, judged on once")
     ]
     refit: Annotated[bool, Field(description="fit again on all rows after judging")]
-    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    seed: Annotated[
+        int,
+        Field(
+            ge=0,
+            lt=2**31,
+            description="of first weights and order; the same on one machine: the same network",
+        ),
+    ]
 
 
 class SeriesRecipe(Recipe):
@@ -75,14 +90,20 @@ class SeriesRecipe(Recipe):
         Literal["none", "persistence"],
         Field(description="the simple forecast that the network's output is added to"),
     ]
-    loss: Literal["mse", "mae", "huber"]
+    loss: Annotated[
+        Literal["mse", "mae", "huber"],
+        Field(description="mse: squared errors, led by the large ones; mae: absolute; huber: both"),
+    ]
 
 
 class TextRecipe(Recipe):
     """How a network for a text is trained."""
 
     kind: Literal["text"] = "text"
-    tokenizer: Literal["word", "char"]
+    tokenizer: Annotated[
+        Literal["word", "char"],
+        Field(description="word: lower-case words, and each sign by itself; char: characters"),
+    ]
     reading: Annotated[
         Literal["window", "stream"],
         Field(description="window: only the last tokens, from zero state; stream: carried state"),
@@ -105,7 +126,9 @@ class TextRecipe(Recipe):
         Literal["error", "warn"],
         Field(description="an unknown token in a request: a 422, or a warning"),
     ]
-    loss: Literal["cross-entropy"] = "cross-entropy"
+    loss: Annotated[
+        Literal["cross-entropy"], Field(description="surprise at the next token; the only one")
+    ] = "cross-entropy"
 
 
 AnyRecipe = Annotated[SeriesRecipe | TextRecipe, Field(discriminator="kind")]

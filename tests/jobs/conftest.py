@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from app.db.engine import make_engine
+from tests.artifacts import persistence_artifact, window_text_artifact
 from tests.jobs.harness import Harness
+from tests.service import Service, own_database, running_service
 
 
 @pytest.fixture
@@ -14,3 +16,17 @@ def harness(fresh_database: str, tmp_path: Path) -> Iterator[Harness]:
     yield harness
     harness.close()
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def service(
+    cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """An api with a model of each kind and no worker, shared by a module's tests."""
+    with (
+        own_database(cluster) as url,
+        running_service(url, tmp_path_factory.mktemp("jobs")) as running,
+    ):
+        running.register("prices", persistence_artifact())
+        running.register("fable", window_text_artifact())
+        yield running
