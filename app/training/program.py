@@ -95,8 +95,8 @@ class Program:
     def __init__(self, form: Form) -> None:
         self.form = form
         self.names = tuple(form.architecture.weight_shapes())
-        self.train = tf.function(self._train, jit_compile=True, reduce_retracing=False)
-        self.evaluate = tf.function(self._evaluate, jit_compile=True, reduce_retracing=False)
+        self.train = tf.function(self._train, jit_compile=True, autograph=False)
+        self.evaluate = tf.function(self._evaluate, jit_compile=True, autograph=False)
 
     def initial_carry(self) -> list[Tensor]:
         """States at the start of a stream; nothing for windows, which start at zero each."""
