@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -57,7 +57,8 @@ class StoredObject:
 class ObjectStore:
     """Files under their sha256. Every method blocks; instances are shared between threads."""
 
-    _backend: obstore.store.ObjectStore
+    # Not shown: obstore's Azure store panics where its account comes from the environment (0.12).
+    _backend: obstore.store.ObjectStore = field(repr=False)
     _folder: Path | None = None  # where the objects are files of this machine
 
     @classmethod
@@ -87,7 +88,7 @@ class ObjectStore:
                 raise ValueError(f"STEPAHEAD_STORE_URL {url!r} cannot be used: {reason}") from error
         raise ValueError(
             f"STEPAHEAD_STORE_URL must be a URL such as file:///var/lib/stepahead/store, "
-            f"s3://bucket/prefix, gs://bucket/prefix or az://account/container; got {url!r}"
+            f"s3://bucket/prefix, gs://bucket/prefix or az://container/prefix; got {url!r}"
         )
 
     def put_bytes(self, data: bytes) -> StoredObject:

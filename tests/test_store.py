@@ -158,6 +158,14 @@ def test_a_cloud_store_that_lacks_settings_is_explained(monkeypatch: pytest.Monk
         ObjectStore.open("az://container/prefix")
 
 
+def test_any_store_can_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "a2V5")
+
+    for url in ("az://container/prefix", "gs://bucket/prefix", "s3://bucket/prefix", "memory://"):
+        assert "ObjectStore" in repr(ObjectStore.open(url))
+
+
 def test_a_write_is_synced_to_the_disk_before_it_takes_its_place(
     store: ObjectStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,7 +117,7 @@ def get_version(name: ModelName, n: Number, session: SessionDep) -> VersionAnswe
     "/models/{name}/aliases/{alias}",
     operation_id="move_alias",
     summary="Point an alias at a version: promote, or roll back",
-    responses=problem_responses(400, 404, 409, 415, 422),
+    responses=problem_responses(400, 403, 404, 409, 415, 422),
 )
 def move_alias(
     name: ModelName,
@@ -155,7 +155,7 @@ def move_alias(
     operation_id="delete_version",
     summary="Delete a version that no alias points at",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problem_responses(404, 409, 422),
+    responses=problem_responses(403, 404, 409, 422),
 )
 def delete_version(name: ModelName, n: Number, session: SessionDep) -> None:
     """Its number is not used again, and its predictions stay in the log."""
