@@ -22,6 +22,8 @@ _PLACES: dict[DateOrder, tuple[int, int, int]] = {  # where year, month and day 
     "ymd": (0, 1, 2),
 }
 _SAME = 0.02  # two readings whose rows are in order to within this share are equally good
+_STEADY = 0.9  # below this share the rows are in no order that could tell anything
+_EVENER = 0.2  # by how much the steps must be more even to decide, where the order does not
 _TOO_MANY_STRAY = 0.1  # above this share of impossible dates an order is ruled out
 
 
@@ -118,23 +120,7 @@ def _decide(
         said = told == best.order
         reason = "as `read` says" if said else "any other order gives days or months out of range"
     else:
-        shares = {
-            candidate.order: _share(dates, rows, candidate)
-            + (_SAME / 10 if candidate.order == habit.order else 0)
-            for candidate in candidates
-        }
-        ranked = sorted(candidates, key=lambda candidate: -shares[candidate.order])
-        best, second = ranked[0], ranked[1]
-        if shares[best.order] - shares[second.order] > _SAME:
-            reason = (
-                f"read so {shares[best.order]:.0%} of the steps between rows go one way, read as "
-                f"{second.order} {shares[second.order]:.0%}"
-            )
-        elif habit.certain:
-            reason = habit.reason
-        else:
-            equally_good = second.order
-            reason = habit.reason
+        best, reason, equally_good = _weigh(dates, rows, candidates, habit)
     dates.days[rows] = best.days
     dates.dated[rows] = best.valid
     dates.open[rows] = False
@@ -160,12 +146,56 @@ def _habit(sign: str, *, european: bool, like: DateOrder | None) -> _Habit:
     return _Habit(order="mdy", reason="most such files have the month first")
 
 
-def _share(dates: DateCells, rows: npt.NDArray[np.intp], candidate: _Candidate) -> float:
+def _weigh(
+    dates: DateCells,
+    rows: npt.NDArray[np.intp],
+    candidates: list[_Candidate],
+    habit: _Habit,
+) -> tuple[_Candidate, str, DateOrder | None]:
+    """Chooses among orders that ranges allow: the candidate, why, and one that is as good."""
+    for measure, least, lead, what in (
+        (order_share, _STEADY, _SAME, "of the steps between rows go one way"),
+        (evenness, 0.0, _EVENER, "of the times are evenly spaced"),
+    ):
+        scores = [
+            (measure(_all_days(dates, rows, candidate)), candidate) for candidate in candidates
+        ]
+        scores.sort(key=lambda item: (-item[0], item[1].order != habit.order))
+        (high, best), (low, second) = scores[0], scores[1]
+        if high < least:
+            continue
+        if high - low > lead:
+            reason = f"read so {high:.0%} {what}, read as {second.order} {low:.0%}"
+            return best, reason, None
+        candidates = [candidate for score, candidate in scores if high - score <= lead]
+    best = next((entry for entry in candidates if entry.order == habit.order), candidates[0])
+    if habit.certain and best.order == habit.order:
+        return best, habit.reason, None
+    other = next(entry for entry in candidates if entry is not best)
+    reason = habit.reason if best.order == habit.order else "nothing speaks for another"
+    return best, reason, other.order
+
+
+def evenness(days: Ints) -> float:
+    """The share of the steps, once sorted, that are of the commonest length in days or months."""
+    ordered = np.unique(days)
+    steps = np.diff(ordered)
+    if not len(steps):
+        return 1.0
+    months = ordered.astype("datetime64[D]").astype("datetime64[M]")
+    in_month = ordered - months.astype("datetime64[D]").astype(np.int64)
+    if bool((in_month == in_month[0]).all()):
+        steps = np.diff(months.astype(np.int64))
+    return float(np.unique(steps, return_counts=True)[1].max() / len(steps))
+
+
+def _all_days(dates: DateCells, rows: npt.NDArray[np.intp], candidate: _Candidate) -> Ints:
+    """The days of the column, these rows read as the candidate says."""
     known = dates.dated.copy()
     days = dates.days.copy()
     days[rows] = candidate.days
     known[rows] = candidate.valid
-    return order_share(days[known])
+    return days[known]
 
 
 def spelled(label: str, order: DateOrder) -> str:

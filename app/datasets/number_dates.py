@@ -35,14 +35,14 @@ def number_dates(numbers: npt.NDArray[np.float64], *, steady: bool) -> NumberDat
 
     Args:
         numbers: the column, NaN where missing.
-        steady: demand that they run in one direction without a repeat (for a column whose name
-            says nothing of time).
+        steady: demand that none comes twice and that they run in one direction or, once sorted,
+            mostly day by day (for a column whose name says nothing of time).
     """
     there = np.isfinite(numbers)
     values = numbers[there]
     if not len(values):
         return None
-    if steady and (order_share(values) < _STEADY or len(np.unique(values)) < len(values)):
+    if steady and not _like_time(values):
         return None
     found = _form(values, steady=steady)
     if found is None:
@@ -85,6 +85,17 @@ def _form(
         micros = unix_micros(values)
         return "unix", "Unix time", micros // DAY_US, micros % DAY_US, everywhere
     return None
+
+
+def _like_time(values: npt.NDArray[np.float64]) -> bool:
+    """Whether nothing but their look speaks for these being values."""
+    ordered = np.sort(values)
+    steps = np.diff(ordered)
+    if not bool((steps > 0).all()):
+        return False
+    if order_share(values) >= _STEADY or _COMPACT[0] <= ordered[0] <= ordered[-1] <= _COMPACT[1]:
+        return True
+    return bool((steps == 1).mean() > 0.5) if len(steps) else False  # noqa: PLR2004  most of them
 
 
 def _median_step(values: npt.NDArray[np.float64]) -> float:

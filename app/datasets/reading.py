@@ -77,7 +77,8 @@ def _read(source: Source, filename: str, options: ReadOptions, report: Report) -
         report.encoding = source.encoding.name
         report.encoding_reason = source.encoding.reason
     suffixes = {suffix.lower() for suffix in Path(filename).suffixes}
-    if options.kind == "text" and options.text is None and not suffixes & _TABLE_SUFFIXES:
+    plain_text = source.file_format == "text" and not suffixes & _TABLE_SUFFIXES
+    if options.kind == "text" and options.text is None and plain_text:
         report.kind, report.kind_reason = "text", "as `read` says"
         return read_text(source.path, report)
     table = _table(source, options, report)

@@ -75,12 +75,12 @@ def _decide(
         keep &= ~unlabelled
     empty = ~keep & ~blank & ~unlabelled
     bad = {place: column for column in used for place in column.bad}
-    for place in np.flatnonzero(empty).tolist():
+    for row in map(int, np.flatnonzero(empty)):
         reason = "no number in the row"
-        if place in bad:
-            cell = bad[place].source.texts()[place]
-            reason = f"{str(cell)[:40]!r} in column {bad[place].name} is no number"
-        reasons.setdefault(reason, []).append(int(table.rows[place]))
+        if row in bad:
+            cell = bad[row].source.texts()[row]
+            reason = f"{str(cell)[:40]!r} in column {bad[row].name} is no number"
+        reasons.setdefault(reason, []).append(int(table.rows[row]))
     return keep, reasons
 
 
