@@ -18,6 +18,7 @@ class Load:
     median_ms: float
     p99_ms: float
     failures: int
+    answers: int  # with those of the first half second
 
 
 def request_bytes(path: str, body: object) -> bytes:
@@ -88,6 +89,7 @@ async def _load(port: int, request: bytes, connections: int, seconds: float) -> 
         for _ in range(connections)
     ]
     await asyncio.sleep(0.5)
+    warm_up = len(latencies)
     latencies.clear()
     started = time.perf_counter()
     await asyncio.sleep(seconds)
@@ -102,4 +104,5 @@ async def _load(port: int, request: bytes, connections: int, seconds: float) -> 
         median_ms=1000 * statistics.median(done),
         p99_ms=1000 * done[int(len(done) * 0.99)],
         failures=len(failures),
+        answers=warm_up + len(done),
     )
