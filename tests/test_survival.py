@@ -1,0 +1,177 @@
+"""Killed with -9 in the middle of work: no answered prediction and no accepted job is lost."""
+
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.serving import Served, is_ready, served, wait_until
+
+pytestmark = pytest.mark.slow
+
+CLIENTS = 4
+MORE_ANSWERS = 40  # how many have to come after a part is back
+JOB_SECONDS = 240.0
+
+
+class Clients:
+    """Clients that ask for predictions all the time and remember every one they were given."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)
+        ]
+        self.answered: list[str] = []
+        self.failures: list[int | str] = []
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            for thread in self._threads:
+                thread.join()
+
+    def wait_for_more(self) -> None:
+        so_far = len(self.answered)
+        wait_until(lambda: len(self.answered) >= so_far + MORE_ANSWERS, 120)
+
+    def _ask(self, number: int) -> None:
+        client = httpx.Client(base_url=self._url, timeout=60)
+        body = {"model": "google-stock", "history": [780.0 + number], "series": f"client-{number}"}
+        while not self._stop.is_set():
+            try:
+                answer = client.post("/predict", json=body)
+            except httpx.TransportError as error:
+                self.failures.append(type(error).__name__)
+                time.sleep(0.05)
+                continue
+            if answer.is_success:
+                self.answered.append(answer.json()["id"])
+            else:
+                self.failures.append(answer.status_code)
+                time.sleep(0.05)
+        client.close()
+
+
+def start_job(url: str, name: str, *, epochs: int) -> str:
+    """A training of a few seconds, accepted; its id."""
+    walk = random.Random(name)
+    value, lines = 100.0, ["value"]
+    for _ in range(1000):
+        value += walk.gauss(0, 1)
+        lines.append(f"{value:.4f}")
+    answer = httpx.post(
+        f"{url}/models/{name}/train",
+        files={"file": ("walk.csv", "\n".join(lines))},
+        data={"recipe": json.dumps({"preset": "chapter", "epochs": epochs, "refit": False})},
+        timeout=60,
+    )
+    assert answer.status_code == 202, answer.text
+    job_id: str = answer.json()["id"]
+    return job_id
+
+
+def job_of(url: str, job_id: str) -> dict[str, object]:
+    """The job as it stands; {} while the service cannot say."""
+    try:
+        answer = httpx.get(f"{url}/jobs/{job_id}", timeout=30)
+    except httpx.TransportError:
+        return {}
+    return answer.json() if answer.is_success else {}
+
+
+def is_in_training(url: str, job_id: str) -> bool:
+    job = job_of(url, job_id)
+    progress = job.get("progress")
+    assert job.get("status") not in {"failed", "succeeded"}, job
+    return isinstance(progress, dict) and bool(progress["epoch"])
+
+
+def wait_until_succeeded(url: str, job_id: str) -> None:
+    def has_ended() -> bool:
+        job = job_of(url, job_id)
+        assert job.get("status") not in {"failed", "cancelled"}, job.get("error")
+        return job.get("status") == "succeeded"
+
+    wait_until(has_ended, JOB_SECONDS)
+
+
+def logged(url: str) -> set[str]:
+    """The ids of all predictions in the log."""
+    found: set[str] = set()
+    cursor: dict[str, str] = {}
+    while True:
+        page = httpx.get(f"{url}/predictions", params={"limit": 500, **cursor}, timeout=60).json()
+        found |= {item["id"] for item in page["items"]}
+        if page["next"] is None:
+            return found
+        cursor = {"cursor": page["next"]}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("survival") / "data") as running:
+        wait_until(lambda: "trainer ready" in running.output, 120)
+        yield running
+
+
+@pytest.mark.parametrize("victim", ["api", "postgres", "worker", "trainer"])
+def test_a_killed_part_loses_nothing(service: Served, victim: str) -> None:
+    clients = Clients(service.url)
+    with clients.asking():
+        clients.wait_for_more()
+        job_id = start_job(service.url, f"walk-{victim}", epochs=1500)
+        wait_until(lambda: is_in_training(service.url, job_id), 120)
+        killed = service.children()[victim]
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: service.children().get(victim, killed) != killed, 120)
+        clients.wait_for_more()
+        wait_until_succeeded(service.url, job_id)
+    assert set(clients.answered) <= logged(service.url)
+    assert len(set(clients.answered)) == len(clients.answered)
+
+
+def test_a_killed_reader_is_there_again_for_the_next_upload(service: Served) -> None:
+    os.kill(service.children()["reader"], signal.SIGKILL)
+    wait_until_succeeded(service.url, start_job(service.url, "walk-reader", epochs=10))
+
+
+def test_a_killed_service_loses_nothing(tmp_path: Path) -> None:
+    with served(tmp_path / "data") as first:
+        port = first.url.rpartition(":")[2]
+        clients = Clients(first.url)
+        with clients.asking():
+            clients.wait_for_more()
+            job_id = start_job(first.url, "walk", epochs=1500)
+            wait_until(lambda: is_in_training(first.url, job_id), 120)
+            first.process.kill()
+            first.process.wait()
+            with served(tmp_path / "data", environment={"STEPAHEAD_PORT": port}) as second:
+                clients.wait_for_more()
+                wait_until_succeeded(second.url, job_id)
+                assert set(clients.answered) <= logged(second.url)
+                assert is_ready(second.url)
+
+
+def test_an_orderly_stop_answers_what_was_begun(tmp_path: Path) -> None:
+    """Nothing but refused connections: what the service took, it answered."""
+    with served(tmp_path / "data", environment={"STEPAHEAD_WORKERS": "0"}) as service:
+        clients = Clients(service.url)
+        with clients.asking():
+            clients.wait_for_more()
+            assert service.end(signal.SIGTERM) == 0
+        assert set(clients.failures) <= {"ConnectError"}, clients.failures
