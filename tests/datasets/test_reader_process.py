@@ -124,7 +124,8 @@ def test_closing_ends_a_reading_that_goes_on(reader: ReaderProcess, tmp_path: Pa
     async def closed_meanwhile() -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(reading)
-            await anyio.sleep(0.5)
+            while not (tmp_path / "unpacked").exists():  # noqa: ASYNC110 - another process makes it
+                await anyio.sleep(0.01)
             reader.close()
 
     async def reading() -> None:
