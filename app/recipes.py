@@ -328,6 +328,11 @@ def _check_together(recipe: SeriesRecipe | TextRecipe) -> None:
             "needs data to watch: set validation_fraction above 0, or early_stopping to null",
         )
     if isinstance(recipe, SeriesRecipe):
+        if recipe.scaling == "window" and recipe.window == 1:
+            raise Unprocessable.at(
+                "recipe.window",
+                "scaling window measures each window: one value has no spread, give 2 or more",
+            )
         return
     if recipe.reading == "window" and recipe.window is None:
         raise Unprocessable.at("recipe.window", "reading window needs the number of tokens it sees")

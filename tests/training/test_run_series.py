@@ -193,7 +193,7 @@ def test_several_series_train_one_network_and_no_window_spans_two(train: Train) 
         (wave(8), {}, "too short: the 5 training rows \\(of 8\\) hold no complete window of 6"),
         (np.full(50, np.nan), {}, "too short"),
         (wave(50), {"features": ["volume"]}, "no column 'volume'; there are value"),
-        (wave(50), {"window": 1}, "must be 2 or more with scaling window"),
+        (wave(50), {"window": 1}, "one value has no spread, give 2 or more"),
         (wave(50), {"validation_fraction": 0.01}, "holds no complete window to watch"),
     ],
 )
