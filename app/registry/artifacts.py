@@ -58,6 +58,15 @@ class State(Strict):
     units: int
 
 
+class MeasuredScaling(Strict):
+    """A scaling measured on the training rows: (x - center) / scale."""
+
+    center: Annotated[tuple[float, ...], Field(description="of the features, in their order")]
+    scale: tuple[float, ...]
+    target_center: float
+    target_scale: float
+
+
 class SeriesInput(Strict):
     """How a series version reads its history."""
 
@@ -66,6 +75,9 @@ class SeriesInput(Strict):
     frequency: str | None
     time_form: Literal["date", "local", "zoned"] | None
     never_negative: Annotated[bool, Field(description="no training value was below zero")]
+    scaling: Annotated[
+        MeasuredScaling | None, Field(description="null: each window is scaled by itself")
+    ] = None
 
 
 class TextInput(Strict):
@@ -162,6 +174,33 @@ class Epoch(Strict):
     gradient_norm: Annotated[
         float | None, Field(description="mean over the batches, before clipping; null: epoch 0")
     ] = None
+    update_ratio: Annotated[
+        float | None,
+        Field(description="how far the weights moved in the epoch, by their norm; null: epoch 0"),
+    ] = None
+
+
+class LayerMemory(Strict):
+    """How the gradient changes back through a layer's time."""
+
+    norms: Annotated[
+        tuple[float, ...],
+        Field(description="of the gradient by the layer's state: last step first, then back"),
+    ]
+    half_life: Annotated[
+        int | None, Field(description="steps back from which it stays below half; null: never")
+    ]
+    reached: Annotated[
+        int, Field(description="how many of the last steps have 1 % of the last one's or more")
+    ]
+
+
+class Memory(Strict):
+    """How far back the served network's memory reaches."""
+
+    examples: Annotated[int, Field(description="windows of the judged rows it was measured on")]
+    steps: Annotated[int, Field(description="length of each")]
+    layers: tuple[LayerMemory, ...]  # from the input up
 
 
 class Scorecard(Strict):
@@ -188,6 +227,7 @@ class Scorecard(Strict):
     best_epoch: Annotated[int, Field(description="the epoch kept; 0: the network before training")]
     series: SeriesScore | None = None
     text: TextScore | None = None
+    memory: Annotated[Memory | None, Field(description="null: not measured")] = None
     epochs: Annotated[
         tuple[Epoch, ...], Field(max_length=2000, description="thinned evenly where there are more")
     ] = ()

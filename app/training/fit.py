@@ -25,6 +25,11 @@ from app.training.program import Data, Form, Program, Span, State, Stretch, Tall
 
 Rows = npt.NDArray[np.int32]
 
+# A loss so many times that of the first epoch will not come down again, finite or not.
+EXPLOSION = 1e6
+LEAST_LOSS = 1e-6
+LEAST_SQUARE = 1e-30  # below the norm of any network's weights
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
@@ -73,6 +78,7 @@ class Position:
     best_epoch: int | None = None
     best_loss: float = math.inf  # validation
     best_weights: list[Any] | None = None
+    epoch_start: list[Any]  # the weights before the epoch under way
 
     @classmethod
     def start(cls, program: Program, weights: Weights) -> Self:
@@ -88,7 +94,8 @@ class Position:
                 step=tf.constant(0, tf.int64),
                 carry=program.initial_carry(),
                 sums=tf.zeros(4, tf.float64),
-            )
+            ),
+            epoch_start=tensors,
         )
 
     def save(self) -> tuple[dict[str, Any], Arrays]:
@@ -104,6 +111,7 @@ class Position:
         lists = {"weights": self.state.weights, "carry": self.state.carry}
         lists |= {f"slot{index}": slot for index, slot in enumerate(self.state.slots)}
         lists["best"] = self.best_weights or []
+        lists["epoch_start"] = self.epoch_start
         for name, tensors in lists.items():
             arrays |= {f"{name}.{index}": tensor.numpy() for index, tensor in enumerate(tensors)}
         return values, arrays
@@ -134,6 +142,7 @@ class Position:
             best_epoch=values["best_epoch"],
             best_loss=math.inf if best_loss is None else best_loss,
             best_weights=tensors("best", count) if values["best_epoch"] is not None else None,
+            epoch_start=tensors("epoch_start", count),
         )
 
 
@@ -213,8 +222,10 @@ class Fit:
             state = self.program.train(
                 position.state, self._data, stretch, _span(position.batch, count), rate
             )
-            state.sums.numpy()  # waits for the call to end
+            sums = state.sums.numpy()  # waits for the call to end
             self._pace.took(count, time.perf_counter() - started)
+            if not np.isfinite(sums).all():
+                raise self._exploded("the loss was no longer a finite number")
             position.state = state
             position.batch += count
             self._tell()
@@ -224,13 +235,15 @@ class Fit:
         position = self.position
         loss, weight, norm, batches = position.state.sums.numpy().tolist()
         loss, norm = loss / max(weight, 1.0), norm / max(batches, 1.0)
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise self._exploded(position.epoch)
+        if position.epochs and loss > EXPLOSION * max(position.epochs[0].loss, LEAST_LOSS):
+            raise self._exploded(
+                f"the loss was {loss:.3g}, after {position.epochs[0].loss:.3g} at first"
+            )
         validation_loss = None
         if self.plan.validation is not None:
             validation_loss = self._evaluate(self.plan.validation, position.state.weights)
             if not math.isfinite(validation_loss):
-                raise self._exploded(position.epoch)
+                raise self._exploded("the validation loss was no longer a finite number")
             self._keep_if_best(position.epoch, validation_loss)
         position.epochs.append(
             Epoch(
@@ -238,10 +251,12 @@ class Fit:
                 loss=loss,
                 validation_loss=validation_loss,
                 gradient_norm=norm,
+                update_ratio=_moved(position.epoch_start, position.state.weights),
             )
         )
         position.epoch += 1
         position.batch = 0
+        position.epoch_start = position.state.weights
         position.state = position.state._replace(
             sums=tf.zeros(4, tf.float64), carry=self.program.initial_carry()
         )
@@ -310,14 +325,31 @@ class Fit:
             )
         )
 
-    def _exploded(self, epoch: int) -> Unprocessable:
-        clip = self.plan.form.clip_norm
+    def _exploded(self, what: str) -> Unprocessable:
+        form, rate = self.plan.form, self.plan.learning_rate
+        norms = [
+            f"{entry.gradient_norm:.3g} in epoch {entry.epoch}"
+            for entry in self.position.epochs[-2:]
+            if entry.gradient_norm is not None
+        ]
+        before = f" (gradient norm before: {', '.join(norms)})" if norms else ""
+        clip = form.clip_norm
         advice = "set clip_norm (1.0 for instance)" if clip is None else f"clip_norm below {clip}"
+        if form.architecture.activation == "relu":
+            advice += ", or activation tanh, which has a limit"
         return Unprocessable.at(
             "recipe.learning_rate",
-            f"in epoch {epoch} the loss was no longer a finite number: the gradients exploded. "
-            f"Choose a learning_rate below {self.plan.learning_rate:g}, or {advice}",
+            f"in epoch {self.position.epoch} {what}: the gradients exploded{before}. "
+            f"Choose a learning_rate below {rate:g}, or {advice}",
         )
+
+
+def _moved(before: list[Any], after: list[Any]) -> float:
+    """How far the weights came from before to after, by the norm of those before."""
+    pairs = [(old.numpy(), new.numpy()) for old, new in zip(before, after, strict=True)]
+    change = sum(float(np.square(new - old, dtype=np.float64).sum()) for old, new in pairs)
+    size = sum(float(np.square(old, dtype=np.float64).sum()) for old, _ in pairs)
+    return math.sqrt(change / max(size, LEAST_SQUARE))
 
 
 def _span(first: int, count: int) -> Span:

@@ -18,7 +18,7 @@ from app.datasets.content import content_from_bytes
 from app.errors import Internal
 from app.jobs.messages import Progress, TrainingRequest
 from app.recipes import SeriesRecipe
-from app.registry.artifacts import Manifest, Scorecard, read_artifact
+from app.registry.artifacts import Manifest, Memory, Scorecard, read_artifact
 from app.training.architecture import Weights
 from app.training.artifact import library_versions, now, read_weights, thinned, write_artifact
 from app.training.checkpoints import Arrays, Saved, read_checkpoint, run_key, write_checkpoint
@@ -89,7 +89,13 @@ class _Run:
         write_artifact(
             self.request.output_dir,
             manifest=self._manifest(task, phase, refitted=judged_first, parity=parity),
-            scorecard=self._scorecard(task, judgement, first, judged_first=judged_first),
+            scorecard=self._scorecard(
+                task,
+                judgement,
+                first,
+                judged_first=judged_first,
+                memory=task.memory(phase, served.weights),
+            ),
             weights=served.weights,
             graph=graph,
             judged_graph=first_graph if judged_first else None,
@@ -215,7 +221,13 @@ class _Run:
         )
 
     def _scorecard(
-        self, task: Task, judgement: Judgement, first: Fitted, *, judged_first: bool
+        self,
+        task: Task,
+        judgement: Judgement,
+        first: Fitted,
+        *,
+        judged_first: bool,
+        memory: Memory | None,
     ) -> Scorecard:
         return Scorecard(
             judged_on=task.judged_on,
@@ -228,6 +240,7 @@ class _Run:
             best_epoch=first.best_epoch,
             series=judgement.series,
             text=judgement.text,
+            memory=memory,
             epochs=thinned(first.epochs),
         )
 

@@ -13,13 +13,14 @@ from app.forecasting.drift import inner_deciles
 from app.forecasting.scaling import Affine, WindowScaling
 from app.forecasting.windows import Windows, windows
 from app.recipes import SeriesRecipe
-from app.registry.artifacts import Feature, SeriesInput
+from app.registry.artifacts import Feature, MeasuredScaling, Memory, SeriesInput
 from app.training.architecture import Architecture, Weights, architecture_of
 from app.training.fit import Part, Plan
 from app.training.graph import series_graph
 from app.training.keras_network import build_network, with_weights
 from app.training.onnx_session import forecasts
 from app.training.program import Form, capacity_of
+from app.training.reach import MOST_EXAMPLES, forecast_memory
 from app.training.series_data import Floats, Group, SeriesData, read_series
 from app.training.series_judge import Judged, held_out_rows, judge_series, test_rows, training_rows
 from app.training.task import Description, JudgedOn, Judgement, Phase
@@ -157,6 +158,12 @@ class SeriesTask:
             notes=self._notes(),
         )
 
+    def memory(self, phase: Phase, weights: Weights) -> Memory | None:
+        """How far back a phase's network remembers, on what is judged; None: no finite number."""
+        inputs = self._judged.inputs[-MOST_EXAMPLES:]  # (n, window, features)
+        scaled, _ = self._scale(inputs, np.zeros((len(inputs), 1)), phase)
+        return forecast_memory(self.recipe, weights, scaled.astype(np.float64))
+
     def describe(self, phase: Phase) -> Description:
         """What serving needs to know of a phase's network."""
         groups = self.data.groups
@@ -185,6 +192,7 @@ class SeriesTask:
                 frequency=self.data.content.frequency,
                 time_form=self.data.content.time_form,
                 never_negative=bool(np.nanmin(target) >= 0),
+                scaling=_measured(self._scaling(phase)),
             ),
         )
 
@@ -333,3 +341,16 @@ class SeriesTask:
         if flat := int((~self._usable).sum()):
             notes.append(f"{flat} windows in which nothing changes were left out of training")
         return tuple(notes)
+
+
+def _measured(scaling: tuple[Affine, Affine] | None) -> MeasuredScaling | None:
+    """The scaling as the manifest says it, for those who compute without the graph."""
+    if scaling is None:
+        return None
+    features, target = scaling
+    return MeasuredScaling(
+        center=tuple(features.center.tolist()),
+        scale=tuple(features.scale.tolist()),
+        target_center=float(target.center[0]),
+        target_scale=float(target.scale[0]),
+    )

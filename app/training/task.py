@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from app.registry.artifacts import SeriesInput, SeriesScore, TextInput, TextScore
+from app.registry.artifacts import Memory, SeriesInput, SeriesScore, TextInput, TextScore
 from app.training.architecture import Architecture, Weights
 from app.training.fit import Plan
 
@@ -79,6 +79,9 @@ class Task(Protocol):
         self, phase: Phase, weights: Weights, graph: bytes, check: Callable[[], None]
     ) -> Judgement:
         """Measures a phase's network beside its baselines; `check` may raise to stop."""
+
+    def memory(self, phase: Phase, weights: Weights) -> Memory | None:
+        """How far back a phase's network remembers, on what is judged; None: no finite number."""
 
     def describe(self, phase: Phase) -> Description:
         """What serving needs to know of a phase's network."""

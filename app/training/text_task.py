@@ -12,13 +12,14 @@ from app.errors import Unprocessable
 from app.forecasting.windows import Split, split_rows
 from app.language.tokenizer import Tokenizer
 from app.recipes import TextRecipe
-from app.registry.artifacts import State, TextInput
+from app.registry.artifacts import Memory, State, TextInput
 from app.training.architecture import Architecture, Weights, architecture_of
 from app.training.fit import Part, Plan
 from app.training.graph import text_graph
 from app.training.keras_network import build_network, with_weights
 from app.training.onnx_session import token_probabilities, zero_states
 from app.training.program import Form, capacity_of
+from app.training.reach import STREAM_STEPS, text_memory
 from app.training.task import Description, JudgedOn, Judgement, Phase
 from app.training.text_judge import Passage, judge_text
 from app.training.warm_start import same_vocabulary
@@ -162,6 +163,16 @@ class TextTask:
             unit="words" if self.recipe.tokenizer == "word" else "characters",
             check=check,
         )
+
+    def memory(self, phase: Phase, weights: Weights) -> Memory | None:
+        """How far back a phase's network remembers, on what is judged; None: no finite number."""
+        passage = self._passage(phase)
+        ids = passage.ids[passage.ids >= 0]
+        if len(ids) < 2:  # noqa: PLR2004 - a token and the one that follows it
+            ids = passage.training_ids
+        steps = min(self._window or STREAM_STEPS, len(ids) - 1)
+        every = np.lib.stride_tricks.sliding_window_view(ids, steps + 1)  # (n, steps + 1)
+        return text_memory(self.recipe, weights, every[:, :-1], every[:, -1])
 
     def describe(self, phase: Phase) -> Description:
         """What serving needs to know of a phase's network."""

@@ -1,0 +1,82 @@
+"""How far back a trained network's memory reaches, for its scorecard."""
+
+import numpy as np
+import numpy.typing as npt
+
+from app.cells.losses import cross_entropy
+from app.cells.memory import reach
+from app.cells.network import Network
+from app.recipes import Recipe
+from app.registry.artifacts import LayerMemory, Memory
+from app.training.architecture import GATES, Weights
+
+Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
+
+MOST_EXAMPLES = 64
+# Of a stream's text, which has no window: longer than any half-life seen in trials.
+STREAM_STEPS = 100
+# Multiplications, about a second's worth; a large network is measured on fewer examples.
+BUDGET = 1e10
+
+
+def forecast_memory(recipe: Recipe, weights: Weights, inputs: Floats) -> Memory | None:
+    """The reach of a forecaster's memory.
+
+    Args:
+        recipe: the network's.
+        weights: by name.
+        inputs: (n, window, features), scaled windows of the judged rows, oldest first.
+
+    Returns:
+        None where the gradient is no finite number.
+    """
+    network = _network(recipe, weights)
+    kept = inputs[-_examples(recipe, steps=inputs.shape[1]) :].astype(np.float64)
+    outputs = network.output_bias.shape[0]
+    # The slope of the sum of all steps of the horizon.
+    return _measured(network, kept, np.ones((len(kept), outputs)))
+
+
+def text_memory(recipe: Recipe, weights: Weights, contexts: Ids, following: Ids) -> Memory | None:
+    """The reach of a text model's memory, by the loss of the token that follows.
+
+    Args:
+        recipe: the network's.
+        weights: by name.
+        contexts: (n, steps) ids of the judged text.
+        following: (n,) what came after each.
+
+    Returns:
+        None where the gradient is no finite number.
+    """
+    network = _network(recipe, weights)
+    count = _examples(recipe, steps=contexts.shape[1])
+    kept = contexts[-count:]  # (n, steps)
+    logits = network.forward(kept, every_step=False).outputs  # (n, vocabulary)
+    return _measured(network, kept, cross_entropy(logits, following[-count:])[1])
+
+
+def _network(recipe: Recipe, weights: Weights) -> Network:
+    return Network.from_weights(weights, cell=recipe.cell, activation=recipe.activation)
+
+
+def _examples(recipe: Recipe, *, steps: int) -> int:
+    per_step = sum(2 * units * units * GATES[recipe.cell] for units in recipe.layers)
+    return max(1, min(MOST_EXAMPLES, int(BUDGET / (per_step * steps))))
+
+
+def _measured(network: Network, inputs: Floats | Ids, d_outputs: Floats) -> Memory | None:
+    found = reach(network, inputs, d_outputs)
+    if not all(np.isfinite(layer.norms).all() for layer in found):
+        return None
+    return Memory(
+        examples=len(inputs),
+        steps=inputs.shape[1],
+        layers=tuple(
+            LayerMemory(
+                norms=tuple(layer.norms.tolist()), half_life=layer.half_life, reached=layer.reached
+            )
+            for layer in found
+        ),
+    )
