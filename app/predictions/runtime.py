@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from app.db.tables import Version
 from app.deps import Resources
 from app.errors import NotFound, Unavailable
 from app.language.tokenizer import Tokenizer
@@ -30,6 +31,7 @@ from app.registry.artifacts import (
 )
 from app.registry.references import ModelReference, parse_reference
 from app.registry.store import get_live_version, revision
+from app.store import ObjectStore
 
 log = logger(__name__)
 
@@ -57,8 +59,6 @@ class Loaded:
     skill: float | None
     session: ort.InferenceSession
     tokenizer: Tokenizer | None  # text only
-    low: npt.NDArray[np.float64]  # (features,) range of the training data; series only
-    high: npt.NDArray[np.float64]  # (features,)
     memory_bytes: int
     run_seconds: float = 0.0  # one run of one row, measured when it was loaded
 
@@ -198,11 +198,7 @@ class Runtime:
     def _read_and_build(self, model: str, number: int) -> Loaded:
         with self._resources.sessions.begin() as session:
             row = get_live_version(session, model, number)
-            manifest = Manifest.model_validate_json(json.dumps(row.manifest))
-            scorecard = Scorecard.model_validate_json(json.dumps(row.scorecard))
-            sha256 = row.files[MODEL]["sha256"]
-        graph = self._resources.store.get(sha256)
-        return build(model, number, manifest, scorecard, graph)
+        return load_version(row, self._resources.store)
 
     def _keep_within_budget(self) -> None:
         """Drop the least recently used versions; the newest stays, whatever its size."""
@@ -224,6 +220,22 @@ class Runtime:
         self._metrics.loaded_bytes.set(self._used_bytes())
 
 
+def load_version(row: Version, store: ObjectStore) -> Loaded:
+    """A version of the registry as something that runs.
+
+    Raises:
+        BrokenArtifact: its files do not fit each other.
+        ObjectMissing, ObjectDamaged, StoreUnavailable: its graph cannot be had.
+    """
+    return build(
+        row.model,
+        row.number,
+        Manifest.model_validate_json(json.dumps(row.manifest)),
+        Scorecard.model_validate_json(json.dumps(row.scorecard)),
+        store.get(row.files[MODEL]["sha256"]),
+    )
+
+
 def build(
     model: str, number: int, manifest: Manifest, scorecard: Scorecard, graph: bytes
 ) -> Loaded:
@@ -239,8 +251,7 @@ def build(
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    text, series = manifest.text, manifest.series
-    features = series.features if series is not None else ()
+    text = manifest.text
     loaded = Loaded(
         model=model,
         number=number,
@@ -250,8 +261,6 @@ def build(
         tokenizer=None
         if text is None
         else Tokenizer(unit=text.tokenizer, vocabulary=text.vocabulary, unknown=text.unknown),
-        low=np.array([feature.low for feature in features]),
-        high=np.array([feature.high for feature in features]),
         memory_bytes=SESSION_BYTES + BYTES_PER_FILE_BYTE * len(graph),
     )
     return _tried(loaded, trial_inputs(manifest))
