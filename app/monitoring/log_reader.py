@@ -1,0 +1,188 @@
+"""The log, read once and in order: requests counted, forecasts kept, actuals found, shadows asked.
+
+Any process may read; the row of the position decides who does. A reader that dies has changed
+nothing, for every batch is one transaction with the position.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.actuals.settling import settle, settle_unsettled
+from app.actuals.store import Given, hits_of_predictions, put_actuals
+from app.datasets.store import stored_tail
+from app.db.ids import first_id, time_of
+from app.db.tables import Prediction
+from app.deps import Resources
+from app.errors import StepaheadError
+from app.forecasting.drift import binned
+from app.monitoring import store
+from app.monitoring.reading import (
+    Facts,
+    History,
+    Step,
+    history_of,
+    implied_actuals,
+    last_target,
+    steps_of,
+    windows_shown,
+)
+from app.monitoring.shadow import Answers, Shadows
+from app.monitoring.store import Asked, Day, Role
+from app.observability import logger as logger_of
+from app.store import ObjectDamaged, ObjectMissing
+
+ROWS_AT_ONCE = 500
+# A row becomes visible some time after its id was made: a commit may take 10 s and is tried twice,
+# and the clocks of several machines differ. Until then what has been read is remembered by id.
+LATE_BY = timedelta(minutes=2)
+
+logger = logger_of(__name__)
+
+
+@dataclass(kw_only=True)
+class Gathered:
+    """What a batch of the log comes to."""
+
+    asked: dict[Day, Asked] = field(default_factory=lambda: defaultdict(Asked))
+    forecasts: list[tuple[Role, str, int, str, Step]] = field(default_factory=list)
+    implied: dict[tuple[str, str, str], Given] = field(default_factory=dict)
+    shown: dict[tuple[Day, str], list[int]] = field(default_factory=dict)
+
+
+class LogReader:
+    """Reads the log for one process."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._shadows = Shadows(resources)
+
+    def read_and_settle(self, *, wait: bool = False) -> int:
+        """Take one batch further; gives how much was done, 0 when there is nothing left for now.
+
+        Args:
+            wait: for another process that reads; else it is left alone, and 0 is given.
+        """
+        with self._resources.sessions.begin() as session:
+            position = store.lock_position(session, wait=wait)
+            if position is None:
+                return 0
+            rows = store.unread_predictions(session, position, limit=ROWS_AT_ONCE)
+            if rows:
+                self._take_in(session, rows)
+            store.move_position(session, *_next_position(position, rows))
+            return len(rows) + settle_unsettled(session)
+
+    def _take_in(self, session: Session, rows: Sequence[Prediction]) -> None:
+        gathered = Gathered()
+        facts = store.facts_of_versions(
+            session, [(row.model, row.version) for row in rows if row.kind == "series"]
+        )
+        answers = self._shadows.answer(session, rows)
+        for row in rows:
+            day = _day_of(row, row.version, "served")
+            gathered.asked[day] += Asked(requests=1)
+            known = facts.get((row.model, row.version))
+            if known is None:  # a text
+                continue
+            try:
+                history = self._history(session, row, known)
+                _gather(gathered, row, known, history, answers)
+            except (KeyError, TypeError, ValueError) as error:
+                # Logged by another version of this service; the rest of the log goes on.
+                logger.warning("prediction not measured", prediction=str(row.id), error=repr(error))
+        store.add_requests(session, gathered.asked)
+        store.add_inputs(session, gathered.shown)
+        store.add_forecasts(session, gathered.forecasts)
+        put_actuals(session, list(gathered.implied.values()), "implied")
+        settle(session, hits_of_predictions(session, [row.id for row in rows]))
+
+    def _history(self, session: Session, row: Prediction, facts: Facts) -> History | None:
+        """What the request showed; None if its dataset cannot be read any more."""
+        history = history_of(row.request, facts)
+        if history is not None:
+            return history
+        names = tuple(feature.name for feature in facts.features)
+        try:
+            tail = stored_tail(
+                session,
+                self._resources.store,
+                UUID(row.request["dataset"]),
+                columns=names,
+                rows=facts.window or 1,
+                series=row.series,
+            )
+        except (StepaheadError, ObjectMissing, ObjectDamaged) as error:
+            logger.warning("dataset of a prediction not read", error=str(error))
+            return None
+        return History(
+            columns={name: tail.column(name).tolist() for name in names},
+            timestamps=tail.row_times_iso() or None,
+        )
+
+
+def _gather(
+    gathered: Gathered, row: Prediction, facts: Facts, history: History | None, answers: Answers
+) -> None:
+    series = row.series or ""
+    persistence = None if history is None else last_target(history, facts)
+    steps = steps_of(row.id, row.response["predictions"], persistence)
+    gathered.forecasts += [("served", row.model, row.version, series, step) for step in steps]
+    if row.id in answers:
+        _gather_shadow(gathered, row, persistence, *answers[row.id])
+    if history is None:
+        return
+    _count_shown(gathered, _day_of(row, row.version, "served"), facts, history)
+    # Rows come in order of time, so the newest history has the last word on a moment.
+    for given in implied_actuals(row.id, row.model, series, history, facts):
+        gathered.implied[given.key] = given
+
+
+def _gather_shadow(
+    gathered: Gathered,
+    row: Prediction,
+    persistence: float | None,
+    version: int,
+    outcome: dict[str, Any] | StepaheadError | None,
+) -> None:
+    day = _day_of(row, version, "shadow")
+    if outcome is None:
+        gathered.asked[day] += Asked(skipped=1)
+        return
+    if isinstance(outcome, StepaheadError):
+        gathered.asked[day] += Asked(requests=1, refused=1)
+        return
+    gathered.asked[day] += Asked(requests=1)
+    gathered.forecasts += [
+        ("shadow", row.model, version, row.series or "", step)
+        for step in steps_of(row.id, outcome["predictions"], persistence)
+    ]
+
+
+def _count_shown(gathered: Gathered, day: Day, facts: Facts, history: History) -> None:
+    values = windows_shown(history, facts)
+    for feature in facts.features:
+        if feature.quantiles is None:
+            continue
+        counts = binned(values[feature.name], feature.quantiles)
+        before = gathered.shown.get((day, feature.name), np.zeros_like(counts))
+        gathered.shown[day, feature.name] = (np.asarray(before) + counts).tolist()
+
+
+def _next_position(position: UUID, rows: Sequence[Prediction]) -> tuple[UUID, list[UUID]]:
+    """How far the log has been read after these rows, and what was read behind that."""
+    settled = first_id(datetime.now(UTC) - LATE_BY)
+    if len(rows) == ROWS_AT_ONCE:
+        settled = min(settled, rows[-1].id)
+    following = max(position, settled)
+    return following, [row.id for row in rows if row.id > following]
+
+
+def _day_of(row: Prediction, version: int, role: Role) -> Day:
+    return Day(day=time_of(row.id).date(), model=row.model, version=version, role=role)

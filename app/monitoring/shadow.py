@@ -1,0 +1,103 @@
+"""The alias `shadow`: its version answers what the champion was asked, after the fact and silently.
+
+It reads the log: `POST /predict` knows nothing of it, nothing is lost when a process dies, and
+under load the shadow falls behind or is skipped, never the answers.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from app.db.tables import Prediction
+from app.deps import Resources
+from app.errors import StepaheadError
+from app.monitoring.store import pointers
+from app.observability import logger as logger_of
+from app.predictions.replay import answer_again
+from app.predictions.runtime import BrokenArtifact, Loaded, load_version
+from app.predictions.schemas import PredictRequest
+from app.registry.references import CHAMPION
+from app.registry.store import get_live_version
+from app.store import ObjectDamaged, ObjectMissing
+
+SHADOW = "shadow"
+KEPT_VERSIONS = 4
+ROWS_AT_ONCE = 32
+# What shadows may take of one look at the log; whoever is left over then is skipped and counted.
+SECONDS_PER_LOOK = 5.0
+
+Outcome = dict[str, Any] | StepaheadError | None  # None: skipped
+Answers = dict[UUID, tuple[int, Outcome]]
+
+logger = logger_of(__name__)
+
+
+class Shadows:
+    """The shadow versions of one process, loaded as they are needed."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._loaded: OrderedDict[tuple[str, int], Loaded] = OrderedDict()
+
+    def answer(self, session: Session, rows: Sequence[Prediction]) -> Answers:
+        """What the shadows say to these requests.
+
+        Args:
+            session: a transaction.
+            rows: of the log.
+
+        Returns:
+            By prediction: the shadow's version and its answer, its error, or None if it was
+            skipped. Requests that named another alias or a number, that are older than the alias,
+            or that the shadow answered itself are left out; and texts, whose answers are not
+            measured yet.
+        """
+        asked: dict[tuple[str, int], list[Prediction]] = {}
+        shadows = pointers(session, SHADOW)
+        for row in rows:
+            version, since = shadows.get(row.model, (row.version, None))
+            is_due = since is not None and since <= row.created_at and version != row.version
+            if row.alias == CHAMPION and row.kind == "series" and is_due:
+                asked.setdefault((row.model, version), []).append(row)
+        answers: Answers = {}
+        deadline = time.monotonic() + SECONDS_PER_LOOK
+        for (model, version), own in asked.items():
+            loaded = self._load(session, model, version)
+            for first in range(0, len(own), ROWS_AT_ONCE):
+                group = own[first : first + ROWS_AT_ONCE]
+                outcomes: Sequence[Outcome] = [None] * len(group)
+                if loaded is not None and time.monotonic() < deadline:
+                    outcomes = self._ask(loaded, group)
+                for row, outcome in zip(group, outcomes, strict=True):
+                    answers[row.id] = version, outcome
+        return answers
+
+    def _ask(self, loaded: Loaded, rows: Sequence[Prediction]) -> Sequence[Outcome]:
+        try:
+            requests = [PredictRequest.model_validate(row.request) for row in rows]
+        except ValidationError as error:  # logged by another version of this service
+            logger.warning("shadow skipped: a logged request is not understood", error=str(error))
+            return [None] * len(rows)
+        return answer_again(loaded, requests, self._resources)
+
+    def _load(self, session: Session, model: str, number: int) -> Loaded | None:
+        key = (model, number)
+        if key in self._loaded:
+            self._loaded.move_to_end(key)
+            return self._loaded[key]
+        try:
+            loaded = load_version(get_live_version(session, model, number), self._resources.store)
+        except (StepaheadError, BrokenArtifact, ObjectMissing, ObjectDamaged) as error:
+            logger.warning(
+                "shadow skipped: not loaded", version=f"{model}@{number}", error=str(error)
+            )
+            return None
+        self._loaded[key] = loaded
+        while len(self._loaded) > KEPT_VERSIONS:
+            self._loaded.popitem(last=False)
+        return loaded

@@ -1,0 +1,308 @@
+"""The monitoring's queries: the log as it is read, and the daily figures that outlive it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import delete, exists, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from app.db.tables import (
+    Alias,
+    DailyCoverage,
+    DailyErrors,
+    DailyInputs,
+    DailyRequests,
+    Forecast,
+    LogPosition,
+    Prediction,
+    ReadPrediction,
+    Version,
+)
+from app.monitoring.aggregates import Coverage, ErrorSums
+from app.monitoring.reading import Facts, Step
+from app.registry.artifacts import Manifest
+
+Role = Literal["served", "shadow"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """Whose figures they are: what a version did on a day in UTC."""
+
+    day: date
+    model: str
+    version: int
+    role: Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """How much a version was asked."""
+
+    requests: int = 0
+    refused: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: "Asked") -> "Asked":
+        return Asked(
+            requests=self.requests + other.requests,
+            refused=self.refused + other.refused,
+            skipped=self.skipped + other.skipped,
+        )
+
+
+# The log as it is read: once, in the order of ids, by one process at a time.
+
+
+def lock_position(session: Session, *, wait: bool) -> UUID | None:
+    """How far the log has been read, ours to move on until the transaction ends.
+
+    Args:
+        session: of that transaction.
+        wait: for another process that is at it; else None is given.
+    """
+    query = select(LogPosition.position).where(LogPosition.id == 1)
+    return session.scalar(query.with_for_update(skip_locked=not wait))
+
+
+def position_of_log(session: Session) -> UUID:
+    """How far the log has been read."""
+    return session.scalars(select(LogPosition.position)).one()
+
+
+def unread_predictions(session: Session, position: UUID, *, limit: int) -> list[Prediction]:
+    """The oldest predictions that have not been read."""
+    was_read = exists().where(ReadPrediction.id == Prediction.id)
+    query = (
+        select(Prediction)
+        .where(Prediction.id > position, ~was_read)
+        .order_by(Prediction.id)
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def move_position(session: Session, position: UUID, read_behind: Sequence[UUID]) -> None:
+    """Say how far the log has been read.
+
+    Args:
+        session: of the transaction that read it.
+        position: everything up to it has been read and nothing more will appear there.
+        read_behind: what was read this time behind it.
+    """
+    session.execute(update(LogPosition).values(position=position))
+    note = text("INSERT INTO read_predictions SELECT unnest(CAST(:ids AS uuid[]))")
+    session.execute(note, {"ids": list(read_behind)})
+    session.execute(delete(ReadPrediction).where(ReadPrediction.id <= position))
+
+
+def facts_of_versions(
+    session: Session, versions: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], Facts]:
+    """What has to be known of series versions to read their answers."""
+    found = {}
+    for model, number in sorted(set(versions)):
+        row = session.get(Version, (model, number))
+        manifest = None if row is None else Manifest.model_validate(row.manifest)
+        if manifest is not None and manifest.series is not None:
+            found[model, number] = Facts(
+                target=manifest.series.target,
+                features=manifest.series.features,
+                window=manifest.window,
+            )
+    return found
+
+
+def pointers(session: Session, alias: str) -> dict[str, tuple[int, datetime]]:
+    """Of each model that has this alias: the version it points at, and since when."""
+    query = select(Alias.model, Alias.version, Alias.moved_at).where(Alias.alias == alias)
+    return {model: (version, since) for model, version, since in session.execute(query)}
+
+
+def add_forecasts(session: Session, entries: Iterable[tuple[Role, str, int, str, Step]]) -> None:
+    """Keep steps of answers until their actuals come.
+
+    Args:
+        session: a transaction.
+        entries: role, model, version, series and the step.
+    """
+    rows = [
+        {
+            "prediction_id": step.prediction_id,
+            "role": role,
+            "step": step.step,
+            "model": model,
+            "version": version,
+            "series": series,
+            "moment": step.moment,
+            "value": step.value,
+            "persistence": step.persistence,
+            "intervals": step.intervals,
+        }
+        for role, model, version, series, step in entries
+    ]
+    if rows:
+        session.execute(insert(Forecast), rows)
+
+
+def forget_forecasts(session: Session, before: UUID) -> None:
+    """Drop the forecasts of predictions that leave the log."""
+    session.execute(delete(Forecast).where(Forecast.prediction_id < before))
+
+
+# Daily figures, added to.
+
+
+def add_requests(session: Session, asked: Mapping[Day, Asked]) -> None:
+    """Count requests."""
+    statement = text("""
+        INSERT INTO daily_requests AS known
+               (day, model, version, role, requests, refused, skipped)
+        VALUES (:day, :model, :version, :role, :requests, :refused, :skipped)
+        ON CONFLICT (day, model, version, role) DO UPDATE
+           SET requests = known.requests + excluded.requests,
+               refused = known.refused + excluded.refused,
+               skipped = known.skipped + excluded.skipped
+        """)
+    rows = [vars(day) | vars(counts) for day, counts in asked.items()]
+    if rows:
+        session.execute(statement, rows)
+
+
+def add_errors(session: Session, sums: Mapping[tuple[Day, int], ErrorSums]) -> None:
+    """Add to the sums of a day and a step."""
+    statement = text("""
+        INSERT INTO daily_errors AS known
+               (day, model, version, role, step, forecasts, signed, absolute, squared,
+                compared, compared_squared, persistence_squared)
+        VALUES (:day, :model, :version, :role, :step, :forecasts, :signed, :absolute, :squared,
+                :compared, :compared_squared, :persistence_squared)
+        ON CONFLICT (day, model, version, role, step) DO UPDATE
+           SET forecasts = known.forecasts + excluded.forecasts,
+               signed = known.signed + excluded.signed,
+               absolute = known.absolute + excluded.absolute,
+               squared = known.squared + excluded.squared,
+               compared = known.compared + excluded.compared,
+               compared_squared = known.compared_squared + excluded.compared_squared,
+               persistence_squared = known.persistence_squared + excluded.persistence_squared
+        """)
+    rows = [vars(day) | {"step": step} | vars(one) for (day, step), one in sums.items()]
+    if rows:
+        session.execute(statement, rows)
+
+
+def add_coverage(session: Session, coverage: Mapping[tuple[Day, int], Coverage]) -> None:
+    """Add to the coverage of a day and a level."""
+    statement = text("""
+        INSERT INTO daily_coverage AS known
+               (day, model, version, role, level, forecasts, covered)
+        VALUES (:day, :model, :version, :role, :level, :forecasts, :covered)
+        ON CONFLICT (day, model, version, role, level) DO UPDATE
+           SET forecasts = known.forecasts + excluded.forecasts,
+               covered = known.covered + excluded.covered
+        """)
+    rows = [vars(day) | {"level": level} | vars(one) for (day, level), one in coverage.items()]
+    if rows:
+        session.execute(statement, rows)
+
+
+def add_inputs(session: Session, shown: Mapping[tuple[Day, str], Sequence[int]]) -> None:
+    """Add to the histograms of what was shown. The log's position is locked: nobody else does."""
+    for (day, feature), counts in shown.items():
+        key = (day.day, day.model, day.version, feature)
+        row = session.get(DailyInputs, key)
+        if row is None:
+            row = DailyInputs(
+                day=day.day,
+                model=day.model,
+                version=day.version,
+                feature=feature,
+                counts=[0] * len(counts),
+            )
+            session.add(row)
+        row.counts = [before + more for before, more in zip(row.counts, counts, strict=True)]
+    session.flush()
+
+
+# Daily figures, read.
+
+
+def requests_since(session: Session, model: str, since: date) -> dict[Day, Asked]:
+    """Requests by day and version."""
+    query = select(DailyRequests).where(DailyRequests.model == model, DailyRequests.day >= since)
+    return {
+        _day(row): Asked(requests=row.requests, refused=row.refused, skipped=row.skipped)
+        for row in session.scalars(query)
+    }
+
+
+def errors_since(session: Session, model: str, since: date) -> dict[tuple[Day, int], ErrorSums]:
+    """Sums by day and version, and by step."""
+    query = select(DailyErrors).where(DailyErrors.model == model, DailyErrors.day >= since)
+    return {
+        (_day(row), row.step): ErrorSums(
+            forecasts=row.forecasts,
+            signed=row.signed,
+            absolute=row.absolute,
+            squared=row.squared,
+            compared=row.compared,
+            compared_squared=row.compared_squared,
+            persistence_squared=row.persistence_squared,
+        )
+        for row in session.scalars(query)
+    }
+
+
+def coverage_since(session: Session, model: str, since: date) -> dict[tuple[Day, int], Coverage]:
+    """Coverage by day and version, and by level."""
+    query = select(DailyCoverage).where(DailyCoverage.model == model, DailyCoverage.day >= since)
+    return {
+        (_day(row), row.level): Coverage(forecasts=row.forecasts, covered=row.covered)
+        for row in session.scalars(query)
+    }
+
+
+def inputs_since(session: Session, model: str, since: date) -> dict[tuple[Day, str], list[int]]:
+    """Histograms by day and version, and by feature; as of requests that were served."""
+    query = select(DailyInputs).where(DailyInputs.model == model, DailyInputs.day >= since)
+    return {
+        (Day(day=row.day, model=model, version=row.version, role="served"), row.feature): row.counts
+        for row in session.scalars(query)
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideBySide:
+    """A shadow and what was served, over the forecasts that both made and that were settled."""
+
+    forecasts: int
+    shadow_squared: float
+    served_squared: float
+
+
+def compare_shadow(session: Session, model: str, version: int, since: UUID) -> SideBySide:
+    """A shadow beside what was served on the same requests, as far as the log goes back."""
+    statement = text("""
+        SELECT count(*) AS forecasts,
+               coalesce(sum(power(least(abs(shadow.value - shadow.actual), 1e100), 2)), 0)
+                 AS shadow_squared,
+               coalesce(sum(power(least(abs(served.value - served.actual), 1e100), 2)), 0)
+                 AS served_squared
+          FROM forecasts AS shadow
+          JOIN forecasts AS served
+            ON served.prediction_id = shadow.prediction_id AND served.step = shadow.step
+           AND served.role = 'served'
+         WHERE shadow.role = 'shadow' AND shadow.model = :model AND shadow.version = :version
+           AND shadow.prediction_id >= :since
+           AND shadow.actual IS NOT NULL AND served.actual IS NOT NULL
+        """)
+    parameters = {"model": model, "version": version, "since": since}
+    return SideBySide(**session.execute(statement, parameters).mappings().one())
+
+
+def _day(row: DailyRequests | DailyErrors | DailyCoverage) -> Day:
+    role: Role = "shadow" if row.role == "shadow" else "served"
+    return Day(day=row.day, model=row.model, version=row.version, role=role)

@@ -1,0 +1,65 @@
+"""What a process does for the monitoring, again and again; it never brings down what it watches."""
+
+import time
+from datetime import UTC, date, datetime
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.db.ids import first_id
+from app.deps import Resources
+from app.errors import Unavailable
+from app.monitoring import store
+from app.monitoring.log_reader import LogReader
+from app.observability import logger as logger_of
+
+SECONDS_PER_LOOK = 10.0
+# After an error that should not be: the same batch would most likely fail again at once.
+PAUSE_SECONDS = 60.0
+
+logger = logger_of(__name__)
+
+
+class Monitoring:
+    """Keeps up with the log, for a worker to call every second or so."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._reader = LogReader(resources)
+        self._is_cut_off = False
+        self._not_before = 0.0
+
+    def follow(self) -> None:
+        """Read and settle what there is, for some seconds at most."""
+        if time.monotonic() < self._not_before:
+            return
+        deadline = time.monotonic() + SECONDS_PER_LOOK
+        try:
+            while self._reader.read_and_settle() and time.monotonic() < deadline:
+                pass
+            self._is_cut_off = False
+        except (OperationalError, PoolTimeout, Unavailable) as error:
+            if not self._is_cut_off:
+                logger.warning("log not read: database or store away", error=str(error))
+            self._is_cut_off = True
+        except Exception:  # the worker's boundary: training goes on without monitoring
+            logger.exception("log not read")
+            self._not_before = time.monotonic() + PAUSE_SECONDS
+
+
+def finish_days_before(resources: Resources, day: date) -> None:
+    """Bring the daily figures up to date with days that are about to leave the log.
+
+    Args:
+        resources: of this process.
+        day: the first that stays, in UTC.
+    """
+    edge = first_id(datetime(day.year, day.month, day.day, tzinfo=UTC))
+    reader = LogReader(resources)
+    while True:
+        done = reader.read_and_settle(wait=True)
+        with resources.sessions.begin() as session:
+            if not done or store.position_of_log(session) >= edge:
+                break
+    with resources.sessions.begin() as session:
+        store.lock_position(session, wait=True)
+        store.forget_forecasts(session, edge)
