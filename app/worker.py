@@ -24,7 +24,7 @@ from app.config import Settings
 from app.db.engine import conninfo, make_engine
 from app.jobs import queue, trainer, upkeep
 from app.jobs.attempt import Attempt, Means
-from app.jobs.trainer import Abandoned, Trainer
+from app.jobs.trainer import Abandoned, Trainer, TrainerUnavailable
 from app.jobs.upkeep import Rescuer
 from app.jobs.workspace import workspace
 from app.observability import logger as logger_of
@@ -94,7 +94,7 @@ class Worker:
             loop.add_signal_handler(number, self._leave, working)
         await asyncio.wait([working])
         if not working.cancelled():
-            working.result()
+            _raise_plainly(working.exception())
         logger.info("worker ended")
 
     def _leave(self, working: asyncio.Task[None]) -> None:
@@ -202,6 +202,14 @@ class Worker:
             return
         logger.info("job taken up", model=job.model, attempt=job.attempt)
         Attempt(means=self._means, job=job, is_leaving=is_leaving).run()
+
+
+def _raise_plainly(error: BaseException | None) -> None:
+    """Raise what went wrong; of several things, the one that says why no work is possible."""
+    while isinstance(error, BaseExceptionGroup):
+        error = (error.subgroup(TrainerUnavailable) or error).exceptions[0]
+    if error is not None:
+        raise error
 
 
 def _ignoring_time(chore: Callable[[], None]) -> Callable[..., None]:

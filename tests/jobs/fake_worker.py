@@ -1,4 +1,4 @@
-"""A real worker process whose trainer is the fake one: arguments are TRAINER_LOG EPOCH_SECONDS."""
+"""A real worker process; the arguments are the command of its trainer."""
 
 import sys
 
@@ -8,16 +8,10 @@ from app.worker import run_worker
 
 
 def main() -> None:
-    log, epoch_seconds = sys.argv[1:]
     settings = Settings()
     configure_logging(settings)
-    command = [sys.executable, "-m", "tests.jobs.fake_trainer"]
     assert settings.database_url is not None
-    run_worker(
-        settings,
-        settings.database_url,
-        trainer_command=[*command, "--log", log, "--epoch-seconds", epoch_seconds],
-    )
+    run_worker(settings, settings.database_url, trainer_command=sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -38,7 +38,6 @@ def eventually(look: Callable[[], Value | None], *, within: float = PATIENCE_SEC
 class WorkerProcess:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
-        self.is_stopped = False
 
     @property
     def pid(self) -> int:
@@ -67,27 +66,28 @@ class Harness:
         self.log = folder / "trainer.log"
         self.workers: list[WorkerProcess] = []
 
-    def start_worker(self, *, epoch_seconds: float = 0.05) -> WorkerProcess:
+    def start_worker(
+        self, *, epoch_seconds: float = 0.05, trainer: Sequence[str] | None = None
+    ) -> WorkerProcess:
         environment = {
             **os.environ,
             "STEPAHEAD_DATABASE_URL": self.database_url,
             "STEPAHEAD_DATA_DIR": str(self.folder),
         }
-        command = [
-            sys.executable,
-            "-m",
-            "tests.jobs.fake_worker",
-            str(self.log),
-            str(epoch_seconds),
-        ]
-        output = (self.folder / f"worker{len(self.workers)}.log").open("wb")
-        with output:
+        fake = [sys.executable, "-m", "tests.jobs.fake_trainer", "--log", str(self.log)]
+        fake += ["--epoch-seconds", str(epoch_seconds)]
+        command = [sys.executable, "-m", "tests.jobs.fake_worker", *(trainer or fake)]
+        with self.output(len(self.workers)).open("wb") as output:
             process = subprocess.Popen(
                 command, cwd=PROJECT_DIR, env=environment, stdout=output, stderr=output
             )
         worker = WorkerProcess(process)
         self.workers.append(worker)
         return worker
+
+    def output(self, number: int) -> Path:
+        """What a worker has said."""
+        return self.folder / f"worker{number}.log"
 
     def add_dataset(self, session: Session) -> Dataset:
         content = self.store.put_bytes(new_id().bytes)

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import sys
+
+import pytest
 
 from app.db.tables import Version
 from app.jobs import queue
 from app.jobs.states import JobStatus
-from tests.jobs.harness import Harness, eventually
+from tests.jobs.harness import PATIENCE_SECONDS, Harness, eventually
 
 
 def test_a_queued_job_becomes_a_version(harness: Harness) -> None:
@@ -39,6 +42,7 @@ def test_jobs_of_one_model_share_two_workers_and_each_gets_a_number(harness: Har
     assert len({job.worker for job in jobs}) == 2
 
 
+@pytest.mark.slow
 def test_a_job_goes_on_from_its_checkpoint_after_its_worker_was_killed(harness: Harness) -> None:
     job_id = harness.enqueue(epochs=100)
     first = harness.start_worker()
@@ -157,6 +161,7 @@ def test_a_worker_told_to_end_leaves_a_checkpoint_and_hands_its_job_back(harness
     assert [epoch for _, epoch in harness.epochs()] == list(range(1, 51))
 
 
+@pytest.mark.slow
 def test_a_straggler_that_wakes_up_cannot_write(harness: Harness) -> None:
     job_id = harness.enqueue(epochs=200)
     straggler = harness.start_worker()
@@ -166,7 +171,7 @@ def test_a_straggler_that_wakes_up_cannot_write(harness: Harness) -> None:
     eventually(lambda: harness.job(job_id).attempt == 2)
 
     straggler.send(signal.SIGCONT)
-    eventually(lambda: "attempt superseded" in (harness.folder / "worker0.log").read_text())
+    eventually(lambda: "attempt superseded" in harness.output(0).read_text())
 
     job = harness.wait_for(job_id, JobStatus.SUCCEEDED)
     assert (job.attempt, job.version) == (2, 1)
@@ -175,6 +180,28 @@ def test_a_straggler_that_wakes_up_cannot_write(harness: Harness) -> None:
     following = [harness.enqueue("following", epochs=20) for _ in range(2)]
     workers = {harness.wait_for(each, JobStatus.SUCCEEDED).worker for each in following}
     assert len(workers) == 2  # the straggler is of use again
+
+
+def test_a_worker_whose_trainer_cannot_start_says_so_and_ends(harness: Harness) -> None:
+    job_id = harness.enqueue()
+    worker = harness.start_worker(trainer=[sys.executable, "-c", "raise SystemExit(7)"])
+
+    assert worker.process.wait(PATIENCE_SECONDS) != 0
+
+    assert "TrainerUnavailable: the trainer ended 3 times" in harness.output(0).read_text()
+    assert harness.job(job_id).status == JobStatus.QUEUED
+
+
+def test_a_hung_trainer_does_not_hold_up_the_end_of_a_worker(harness: Harness) -> None:
+    job_id = harness.enqueue("deaf", epochs=10_000)
+    worker = harness.start_worker()
+    harness.wait_for_epoch(job_id, 2)
+
+    assert worker.terminate() == 0
+
+    job = harness.job(job_id)
+    assert (job.status, job.deaths) == (JobStatus.QUEUED, 0)
+    assert job.checkpoint is not None
 
 
 def is_alive(pid: int) -> bool:

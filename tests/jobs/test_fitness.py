@@ -1,0 +1,98 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.datasets.content import SeriesContent, TextContent
+from app.errors import Unprocessable
+from app.jobs.fitness import Shape, check_content, check_names
+from app.recipes import resolve_recipe
+
+
+def series(*values: float, labels: int = 1) -> SeriesContent:
+    column = np.array(values, dtype=np.float64)[:, None]
+    return SeriesContent(
+        columns=("Open",),
+        values=np.tile(column, (labels, 1)),
+        times=None,
+        offsets=None,
+        time_form=None,
+        frequency=None,
+        labels=tuple(map(str, range(labels))),
+        series=np.repeat(np.arange(labels, dtype=np.int32), len(column)),
+    )
+
+
+def counted(rows: int) -> SeriesContent:
+    return series(*range(rows))
+
+
+def check(content: SeriesContent, *, test: SeriesContent | None = None, **recipe: Any) -> None:  # noqa: ANN401
+    resolved = resolve_recipe("series", {"preset": "chapter", "refit": False, **recipe})
+    check_content(content, resolved, target="Open", test=test, field="dataset")
+
+
+@pytest.mark.parametrize(
+    ("rows", "recipe"),
+    [
+        (2, {"test_fraction": 0.0}),
+        (3, {"window": 2, "test_fraction": 0.0}),
+        (10, {"window": 5, "horizon": 3}),  # 8 before the cut
+        (10, {"window": 4, "validation_fraction": 0.5, "test_fraction": 0.0}),
+    ],
+)
+def test_as_many_rows_as_a_window_and_its_targets_take_are_enough(
+    rows: int, recipe: dict[str, Any]
+) -> None:
+    check(counted(rows), **recipe)
+    with pytest.raises(Unprocessable, match="too short") as refused:
+        check(counted(rows - 1), **recipe)
+    assert refused.value.errors[0].field == "dataset"
+
+
+def test_rows_with_gaps_do_not_make_a_window() -> None:
+    nan = float("nan")
+    with pytest.raises(Unprocessable, match="at most 2 of them complete"):
+        check(series(1, 2, nan, 4, nan, 6, 7), window=2, test_fraction=0.0)
+    check(series(1, 2, nan, 4, 5, 6, nan), window=2, test_fraction=0.0)
+
+
+def test_one_long_series_among_many_is_enough() -> None:
+    check(series(*range(3), labels=4), window=2, test_fraction=0.0, scaling="window")
+
+
+def test_a_test_set_may_reach_back_into_the_training_rows() -> None:
+    check(counted(100), test=counted(2), window=20)
+    with pytest.raises(Unprocessable, match="2, and 21 together") as refused:
+        check(series(*range(100), float("nan")), test=counted(2), window=20)
+    assert refused.value.errors[0].field == "test"
+
+
+def test_a_test_set_holds_a_row_and_the_next_one() -> None:
+    check(counted(100), test=counted(2))
+    with pytest.raises(Unprocessable, match="at most 1 complete"):
+        check(counted(100), test=counted(1))
+
+
+def test_several_series_need_window_scaling() -> None:
+    shape = Shape(kind="series", columns=("Open",), series_count=2)
+    with pytest.raises(Unprocessable, match="2 series"):
+        check_names(
+            shape, resolve_recipe("series", {"preset": "chapter"}), target="Open", test=None
+        )
+    check_names(shape, resolve_recipe("series", None), target="Open", test=None)
+
+
+def test_a_text_must_hold_a_context_and_what_follows() -> None:
+    recipe = resolve_recipe("text", {"preset": "chapter"})
+    check_content(TextContent(text="a b c d"), recipe, target=None, test=None, field="file")
+    with pytest.raises(Unprocessable, match="3 tokens"):
+        check_content(TextContent(text="a b c"), recipe, target=None, test=None, field="file")
+    with pytest.raises(Unprocessable, match="'e'"):
+        check_content(
+            TextContent(text="a b c d"),
+            recipe,
+            target=None,
+            test=TextContent(text="a b c e"),
+            field="file",
+        )
