@@ -1,15 +1,19 @@
 """The command line as a user types it, against a stand-in that answers what the service would."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
+from app.cli import main
 
 SERIES_ANSWER = {
     "id": "0197",
@@ -101,14 +105,48 @@ def service() -> Iterator[StandIn]:
         thread.join()
 
 
-def stepahead(
-    *arguments: str, stdin: str = "", **environment: str
-) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Typed = Callable[..., Run]
+
+
+@pytest.fixture
+def stepahead(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """A command in this process; an interpreter of its own for each would take a minute."""
+
+    def typed(*arguments: str, stdin: str = "", **environment: str) -> Run:
+        with monkeypatch.context() as patched:
+            for name in [name for name in os.environ if "STEPAHEAD" in name]:
+                patched.delenv(name)
+            for name, value in {"COLUMNS": "100", **environment}.items():
+                patched.setenv(name, value)
+            patched.setattr(sys, "argv", ["stepahead", *arguments])
+            patched.setattr(sys, "stdin", io.StringIO(stdin))
+            with pytest.raises(SystemExit) as ended:
+                main()
+        captured = capsys.readouterr()
+        return Run(returncode=exit_code(ended.value), stdout=captured.out, stderr=captured.err)
+
+    return typed
+
+
+def exit_code(ended: SystemExit) -> int:
+    return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+
+
+def in_a_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command that sets this process's logging or settings."""
     clean = {name: value for name, value in os.environ.items() if "STEPAHEAD" not in name}
     return subprocess.run(
         [sys.executable, "-m", "app.cli", *arguments],
-        input=stdin,
-        env={**clean, "COLUMNS": "100", **environment},
+        env={**clean, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -130,14 +168,14 @@ def test_help_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "command", ["serve", "api", "worker", "migrate", "train", "predict", "models", "jobs", "sample"]
 )
-def test_every_command_explains_itself(command: str) -> None:
+def test_every_command_explains_itself(stepahead: Typed, command: str) -> None:
     run = stepahead(command, "--help")
     assert run.returncode == 0
     assert len(run.stdout.splitlines()) > 8
     assert "file descriptor" not in run.stdout
 
 
-def test_numbers_from_arguments_become_a_history(service: StandIn) -> None:
+def test_numbers_from_arguments_become_a_history(stepahead: Typed, service: StandIn) -> None:
     run = stepahead("predict", "google-stock", "778.81", "-788.36", "--url", service.url)
     assert run.returncode == 0
     assert "787.125" in run.stdout
@@ -147,7 +185,7 @@ def test_numbers_from_arguments_become_a_history(service: StandIn) -> None:
     assert body == {"model": "google-stock", "history": [778.81, -788.36]}
 
 
-def test_numbers_from_standard_input_with_a_horizon(service: StandIn) -> None:
+def test_numbers_from_standard_input_with_a_horizon(stepahead: Typed, service: StandIn) -> None:
     run = stepahead(
         "predict",
         "google-stock@2",
@@ -164,7 +202,7 @@ def test_numbers_from_standard_input_with_a_horizon(service: StandIn) -> None:
     }
 
 
-def test_a_text_goes_as_it_is(service: StandIn) -> None:
+def test_a_text_goes_as_it_is(stepahead: Typed, service: StandIn) -> None:
     service.answers["POST", "/predict"] = (200, TEXT_ANSWER)
     run = stepahead("predict", "fable", "long ago , the", "--steps", "2", "--url", service.url)
     assert run.returncode == 0, run.stderr
@@ -175,23 +213,24 @@ def test_a_text_goes_as_it_is(service: StandIn) -> None:
     assert body["steps"] == 2
 
 
-def test_json_is_the_services_own(service: StandIn) -> None:
+def test_json_is_the_services_own(stepahead: Typed, service: StandIn) -> None:
     run = stepahead("predict", "google-stock", "1", "--json", "--url", service.url)
     assert json.loads(run.stdout) == SERIES_ANSWER
 
 
-def test_what_is_no_number_is_named(service: StandIn) -> None:
-    run = stepahead("predict", "google-stock", "778.81", "7,5x", "--url", service.url)
+@pytest.mark.parametrize("wrong", ["5x", "nan", "1e999", "--7"])
+def test_what_is_no_number_is_named(stepahead: Typed, service: StandIn, wrong: str) -> None:
+    run = stepahead("predict", "google-stock", "778.81", f"7,{wrong}", "--url", service.url)
     assert run.returncode == 1
-    assert "'5x' is none" in run.stderr
+    assert f"{wrong!r} is none" in run.stderr
 
 
-def test_the_key_is_sent(service: StandIn) -> None:
+def test_the_key_is_sent(stepahead: Typed, service: StandIn) -> None:
     stepahead("predict", "google-stock", "1", "--url", service.url, STEPAHEAD_API_KEY="secret")
     assert {authorization for _, _, authorization in service.asked} == {"Bearer secret"}
 
 
-def test_a_problem_is_shown_with_each_place(service: StandIn) -> None:
+def test_a_problem_is_shown_with_each_place(stepahead: Typed, service: StandIn) -> None:
     service.answers["POST", "/predict"] = (422, UNPROCESSABLE)
     run = stepahead("predict", "google-stock", "1", "--url", service.url)
     assert run.returncode == 1
@@ -202,7 +241,7 @@ def test_a_problem_is_shown_with_each_place(service: StandIn) -> None:
     )
 
 
-def test_nothing_that_answers_is_told_with_how_to_start_it() -> None:
+def test_nothing_that_answers_is_told_with_how_to_start_it(stepahead: Typed) -> None:
     run = stepahead("models", "--url", "http://127.0.0.1:9")
     assert run.returncode == 1
     assert (
@@ -210,14 +249,16 @@ def test_nothing_that_answers_is_told_with_how_to_start_it() -> None:
     )
 
 
-def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(service: StandIn) -> None:
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
+    stepahead: Typed, service: StandIn
+) -> None:
     run = stepahead(
         "predict", "google-stock", "1", "--url", service.url, HTTP_PROXY="http://127.0.0.1:9"
     )
     assert run.returncode == 0, run.stderr
 
 
-def test_another_kind_of_server_is_recognised(service: StandIn) -> None:
+def test_another_kind_of_server_is_recognised(stepahead: Typed, service: StandIn) -> None:
     service.answers["GET", "/models"] = (200, b"<html>hello</html>")
     run = stepahead("models", "--url", service.url)
     assert run.returncode == 1
@@ -225,7 +266,7 @@ def test_another_kind_of_server_is_recognised(service: StandIn) -> None:
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://127.0.0.1", "http://[::1"])
-def test_what_is_no_url_is_told(url: str) -> None:
+def test_what_is_no_url_is_told(stepahead: Typed, url: str) -> None:
     run = stepahead("models", "--url", url)
     assert run.returncode == 1
     assert "is no URL" in run.stderr
@@ -234,20 +275,20 @@ def test_what_is_no_url_is_told(url: str) -> None:
 
 @pytest.mark.parametrize("command", ["api", "worker", "migrate"])
 def test_what_needs_a_shared_database_says_so(command: str) -> None:
-    run = stepahead(command)
+    run = in_a_process(command)
     assert run.returncode == 2
     assert "set STEPAHEAD_DATABASE_URL=postgresql://" in run.stderr
 
 
 def test_wrong_settings_are_all_named() -> None:
-    run = stepahead("serve", STEPAHEAD_PORT="high", STEPAHEAD_DRAIN_SECONDS="-1")
+    run = in_a_process("serve", STEPAHEAD_PORT="high", STEPAHEAD_DRAIN_SECONDS="-1")
     assert run.returncode == 2
     assert "STEPAHEAD_PORT=high: " in run.stderr
     assert "STEPAHEAD_DRAIN_SECONDS=-1: " in run.stderr
 
 
 def test_beyond_loopback_a_key_is_asked_for() -> None:
-    run = stepahead("serve", "--host", "0.0.0.0")  # noqa: S104 (refused)
+    run = in_a_process("serve", "--host", "0.0.0.0")  # noqa: S104 (refused)
     assert run.returncode == 2
     assert "set STEPAHEAD_API_KEY" in run.stderr
 
@@ -263,7 +304,7 @@ def test_beyond_loopback_a_key_is_asked_for() -> None:
 def test_a_database_that_cannot_be_used_is_told_without_its_password(
     url: str, said: str, exit_code: int
 ) -> None:
-    run = stepahead("migrate", STEPAHEAD_DATABASE_URL=url.replace("nobody@", "nobody:secret@"))
+    run = in_a_process("migrate", STEPAHEAD_DATABASE_URL=url.replace("nobody@", "nobody:secret@"))
     assert run.returncode == exit_code
     assert said in run.stderr
     assert "Traceback" not in run.stderr

@@ -35,6 +35,7 @@ class Service:
     ) -> None:
         self.url = url.rstrip("/")
         key = key or os.environ.get("STEPAHEAD_API_KEY")
+        self.has_key = bool(key)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
             self._client = httpx.Client(

@@ -1,6 +1,7 @@
 """`stepahead predict`: what came before, from arguments or standard input, and what comes next."""
 
 import json
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -84,14 +85,13 @@ def numbers_of(text: str) -> list[float]:
         Told: something among them is none.
     """
     words = [word for word in BETWEEN_NUMBERS.split(text) if word]
-    try:
-        return [float(word) for word in words]
-    except ValueError:
-        wrong = next(word for word in words if not _is_number(word))
-        raise Told(
-            f"this model takes numbers, and {wrong!r} is none (the decimal sign is a point). Of "
-            "a CSV file take one column: cut -d, -f2 prices.csv | tail -n 60"
-        ) from None
+    for word in words:
+        if not _is_number(word):
+            raise Told(
+                f"this model takes numbers, and {word!r} is none (the decimal sign is a point). "
+                "Of a CSV file take one column: cut -d, -f2 prices.csv | tail -n 60"
+            )
+    return [float(word) for word in words]
 
 
 def show_answer(console: Console, answer: Json) -> None:
@@ -151,7 +151,6 @@ def _visible(token: str) -> str:
 
 def _is_number(word: str) -> bool:
     try:
-        float(word)
+        return math.isfinite(float(word))
     except ValueError:
         return False
-    return True

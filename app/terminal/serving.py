@@ -15,7 +15,10 @@ def run_serve(overrides: Mapping[str, Any]) -> None:
     settings = read_settings(overrides)
     with told_plainly(settings):
         try:
-            serve(settings, announce=lambda served: print(welcome(served), flush=True))
+            serve(
+                settings,
+                announce=lambda served: announce(served, keyed=settings.api_key is not None),
+            )
         except (EmbeddedPostgresError, NewerDatabase) as error:
             raise Told(str(error)) from error
 
@@ -32,16 +35,22 @@ def run_migrate() -> None:
     print("The database and the store are up to date.")
 
 
-def welcome(served: Served) -> str:
-    """What is printed when the service answers."""
+def announce(served: Served, *, keyed: bool) -> None:
+    """Say that the service answers; flushed, for who reads it through a pipe."""
+    print(welcome(served, keyed=keyed), flush=True)
+
+
+def welcome(served: Served, *, keyed: bool) -> str:
+    """What there is to say: where it is, what to try, where the data is."""
     database = (
         "its own PostgreSQL" if served.embedded else "the PostgreSQL of STEPAHEAD_DATABASE_URL"
     )
+    key = '\n    -H "Authorization: Bearer $STEPAHEAD_API_KEY" \\' if keyed else ""
     return f"""
 Stepahead is ready at {served.url}  (docs: {served.url}/docs)
 
 Try, in a second terminal:
-  curl -s {served.url}/predict -H 'content-type: application/json' \\
+  curl -s {served.url}/predict -H 'content-type: application/json' \\{key}
     -d '{{"model": "google-stock", "history": [778.81, 788.36, 786.08]}}'
 
 Data is kept in {served.data_dir}, with {database}. Ctrl-C stops in order.

@@ -110,14 +110,15 @@ def show_result(
     console.print(f"\nWhat comes after {tail.told}:", style="bold")
     show_answer(console, service.post("/predict", body))
     console.print("\nThe same as a call:", style="bold")
-    console.print(curl(service.url, body), soft_wrap=True, highlight=False, markup=False)
+    console.print(curl(service, body), soft_wrap=True, highlight=False, markup=False)
 
 
-def curl(url: str, body: Json) -> str:
+def curl(service: Service, body: Json) -> str:
     """The command that asks for a prediction."""
-    written = json.dumps(body, ensure_ascii=False)
+    key = ' \\\n  -H "Authorization: Bearer $STEPAHEAD_API_KEY"' if service.has_key else ""
+    written = shlex.quote(json.dumps(body, ensure_ascii=False))
     return (
-        f"curl -s {url}/predict -H 'content-type: application/json' \\\n  -d {shlex.quote(written)}"
+        f"curl -s {service.url}/predict -H 'content-type: application/json'{key} \\\n  -d {written}"
     )
 
 
