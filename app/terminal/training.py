@@ -17,7 +17,7 @@ from app.terminal.predicting import show_answer
 from app.terminal.problems import Told
 from app.terminal.report import show_dataset
 from app.terminal.scorecard import show_version
-from app.terminal.tail import tail_of
+from app.terminal.tail import question_after
 
 NOT_IN_A_NAME = re.compile(r"[^a-z0-9.]+")
 
@@ -69,7 +69,7 @@ def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) ->
             if badly is not None:
                 raise badly
             result = ended
-            show_result(service, order, ended, read, console)
+            show_result(service, ended, question_after(dataset, order.file, read), console)
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
 
@@ -96,21 +96,17 @@ def form_of(order: TrainingOrder, dataset: Json, test: Json | None) -> dict[str,
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def show_result(
-    service: Service, order: TrainingOrder, job: Json, read: Json, console: Console
-) -> None:
+def show_result(service: Service, job: Json, question: tuple[str, Json], console: Console) -> None:
     """The new version's figures, its next forecast, and the call that gives it."""
-    version = service.get(f"/models/{order.name}/versions/{job['version']}")
-    console.print(f"\nVersion {job['version']} of {order.name}", style="bold")
+    version = service.get(f"/models/{job['model']}/versions/{job['version']}")
+    console.print(f"\nVersion {job['version']} of {job['model']}", style="bold")
     show_version(console, version)
-    tail = tail_of(order.file, read, version["manifest"])
-    if tail is None:
-        return
-    body = {"model": f"{order.name}@{job['version']}", **tail.request()}
-    console.print(f"\nWhat comes after {tail.told}:", style="bold")
+    told, fields = question
+    body = {"model": f"{job['model']}@{job['version']}", **fields}
+    console.print(f"\nWhat comes after {told}:", style="bold", markup=False)
     show_answer(console, service.post("/predict", body))
     console.print("\nThe same as a call:", style="bold")
-    console.print(curl(service, body), soft_wrap=True, highlight=False, markup=False)
+    console.print(curl(service, body), soft_wrap=True, markup=False)
 
 
 def curl(service: Service, body: Json) -> str:
