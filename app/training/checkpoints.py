@@ -52,7 +52,8 @@ def write_checkpoint(folder: Path, saved: Saved) -> Path:
     path = folder / f"{number:06d}{SUFFIX}"
     partial = path.with_suffix(".partial")
     header = json.dumps({"format": FORMAT, "run": saved.run, "values": saved.values})
-    contiguous = {name: np.ascontiguousarray(array) for name, array in saved.arrays.items()}
+    # Not ascontiguousarray, which would make a vector of a number.
+    contiguous = {name: np.asarray(array, order="C") for name, array in saved.arrays.items()}
     save_file(contiguous, partial, metadata={"checkpoint": header})
     partial.replace(path)
     return path

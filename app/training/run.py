@@ -86,6 +86,7 @@ class _Run:
         parity = self._parity(task, phase, served, graph)
         if judged_first:
             self._parity(task, "training", first, first_graph)
+        self.control.check()
         write_artifact(
             self.request.output_dir,
             manifest=self._manifest(task, phase, refitted=judged_first, parity=parity),

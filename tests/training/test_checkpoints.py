@@ -71,11 +71,13 @@ def test_a_checkpoint_of_another_run_or_a_broken_one_is_not_taken(tmp_path: Path
     key = run_key(request)
     assert key != run_key(request_of(tmp_path / "other", SERIES, {**SMALL, "epochs": 5}))
     array = np.arange(6, dtype=np.float64).reshape(2, 3).T
-    path = write_checkpoint(folder, Saved(run=key, values={"x": 0.1}, arrays={"a": array}))
+    arrays = {"a": array, "number": np.array(7)}
+    path = write_checkpoint(folder, Saved(run=key, values={"x": 0.1}, arrays=arrays))
     saved = read_checkpoint(folder, run=key)
     assert saved is not None
     assert saved.values == {"x": 0.1}
     assert np.array_equal(saved.arrays["a"], array)
+    assert saved.arrays["number"].shape == ()
     assert read_checkpoint(folder, run="another") is None
     path.write_bytes(path.read_bytes()[:-5])
     assert read_checkpoint(folder, run=key) is None

@@ -7,8 +7,11 @@ import pytest
 
 from app.errors import Unprocessable
 from app.forecasting.metrics import rmse
+from app.recipes import SeriesRecipe, resolve_recipe
 from app.registry.artifacts import JUDGED, MODEL, SCORECARD, WEIGHTS
 from app.training.onnx_session import forecasts
+from app.training.program import program_of
+from app.training.series_task import SeriesTask
 from tests.training.runs import SMALL, Recorder, Train, series_of, wave
 
 ROWS = 160
@@ -69,6 +72,18 @@ def test_the_same_run_gives_the_same_bytes_and_another_seed_others(train: Train)
         assert first.bytes_of(name) == again.bytes_of(name)
     other = train(content, {**SMALL, "seed": 1})
     assert other.bytes_of(WEIGHTS) != first.bytes_of(WEIGHTS)
+
+
+def test_a_file_of_about_the_same_size_compiles_nothing_again(train: Train) -> None:
+    train(series_of(wave(ROWS)), SMALL)
+    recipe = resolve_recipe("series", SMALL)
+    assert isinstance(recipe, SeriesRecipe)
+    longer = series_of(wave(ROWS + 40))
+    task = SeriesTask.prepare(longer, recipe, target=None, test=None)
+    program = program_of(task.plan("training").form)
+    train(longer, SMALL)
+    assert program.train.experimental_get_tracing_count() == 1
+    assert program.evaluate.experimental_get_tracing_count() == 1
 
 
 def test_a_test_set_is_judged_by_the_network_that_is_served(train: Train) -> None:
