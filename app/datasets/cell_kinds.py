@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
+import numpy as np
+
+from app.datasets.date_cells import read_dates
 from app.datasets.date_patterns import clock_pattern, date_pattern
 from app.datasets.number_cells import is_missing, parse_number
 from app.datasets.shapes import WIDTH, ascii_form
@@ -24,7 +27,7 @@ def cell_kind(cell: str) -> CellKind:
         return "missing"
     if len(text) <= WIDTH:
         shape = shape_of(text)
-        if not text.isdigit() and _is_date(shape):
+        if not text.isdigit() and _is_date(text, shape):
             return "date"
         if clock_pattern(shape) is not None:
             return "clock"
@@ -46,9 +49,11 @@ def majority(cells: Sequence[str]) -> CellKind:
     return kinds.most_common(1)[0][0] if kinds else "missing"
 
 
-def _is_date(shape: str) -> bool:
+def _is_date(text: str, shape: str) -> bool:
     pattern = date_pattern(shape)
     if pattern is None or pattern.kind in _NUMERIC_DATES:
         return False
-    # "March 7" and "item 2000" have the shape of a month and a year; the words decide later.
-    return pattern.kind != "month" or shape[:1] == "0" or "mon" in pattern.spans
+    if "a" not in shape:
+        return True
+    # Words have the shape of month names, and s100 that of Q1 00: only reading it can tell.
+    return bool(read_dates(np.array([text], dtype=object)).readable[0])

@@ -27,7 +27,7 @@ _MADE_UP = re.compile(r"column \d+")
 NO_CELLS: npt.NDArray[np.object_] = np.empty(0, dtype=object)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class ReadColumn:
     """A column and what it was found to hold."""
 
@@ -56,7 +56,14 @@ def read_columns(table: Table) -> list[ReadColumn]:
     return [_read(column, decimal) for column in table.columns]
 
 
-def as_index(column: ReadColumn) -> bool:
+def index_columns(columns: list[ReadColumn]) -> list[ReadColumn]:
+    """The columns that only count the rows, unless nothing else is left."""
+    counting = [column for column in columns if counts_rows(column)]
+    others = any(column.type == "number" and column not in counting for column in columns)
+    return counting if others else []
+
+
+def counts_rows(column: ReadColumn) -> bool:
     """Whether a column only counts the rows, one by one, up or down."""
     numbers = column.numbers
     if numbers is None or len(numbers) < len("ab"):

@@ -242,6 +242,8 @@ def _column(name: str, column: "pd.Series[Any]") -> Column:
         return Column(name=name, numbers=numbers)
     cells = np.array(column.to_numpy(dtype=object))
     cells[column.isna().to_numpy()] = None
+    if column.dtype == object:  # whole numbers too long for any integer type
+        cells = np.array([None if cell is None else str(cell) for cell in cells], dtype=object)
     return Column(name=name, cells=cells)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from app.datasets.cell_kinds import CellKind, cell_kind, majority
 from app.datasets.delimiter import Record, Split, choose_delimiter
 from app.datasets.read_options import ReadOptions
+from app.datasets.report import FileProblem
 
 SAMPLE_CHARACTERS = 1 << 18
+MAX_COLUMNS = 10_000
 _EXCEL_HINT = re.compile(r"sep=.?", re.IGNORECASE)  # a first line that Excel writes and obeys
 
 
@@ -65,6 +67,9 @@ def dialect_of(
         told: whether there is a header, where the user said so.
         reason: why it was split so.
         equally_good: other delimiters that would do as well.
+
+    Raises:
+        FileProblem: it has absurdly many columns.
     """
     records = [
         [] if _EXCEL_HINT.fullmatch(split.delimiter.join(record)) else record
@@ -83,6 +88,8 @@ def dialect_of(
     body = records[start:]
     if not body:
         return None
+    if split.width > MAX_COLUMNS:
+        raise FileProblem(f"the table has {split.width:,} columns; up to {MAX_COLUMNS:,} are read")
     width = max(split.width, len(body[0]))  # a longer first row would pass for an index to pandas
     return Dialect(
         delimiter=split.delimiter,
@@ -160,11 +167,11 @@ def _names(header: Record, width: int) -> tuple[str, ...]:
 
 def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
     """Names for columns: the header's, numbered where one comes twice or is missing."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for place, cell in enumerate(cells, start=1):
         name, again = cell or f"column {place}", 1
         while name in names:
             again += 1
             name = f"{cell or f'column {place}'} ({again})"
-        names.append(name)
+        names[name] = None
     return tuple(names)

@@ -22,6 +22,9 @@ _CONTROLS = bytes(code for code in range(32) if code not in {9, 10, 11, 12, 13, 
 _EIGHT_BIT = {"utf-8", "utf-8-sig", "cp1252", "latin-1", "iso8859-1"}  # controls are bytes in them
 
 
+_NO_FILE = {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined"}
+
+
 class UndecodableError(ValueError):
     """The bytes are no text, or not in the encoding that was named."""
 
@@ -114,7 +117,7 @@ def _named(told: str, head: bytes) -> Encoding:
         codec = codecs.lookup(told)
     except LookupError as error:
         raise UndecodableError(f"encoding {told!r} is unknown; utf-8 is the usual one") from error
-    if not getattr(codec, "_is_text_encoding", True):
+    if not getattr(codec, "_is_text_encoding", True) or codec.name in _NO_FILE:
         raise UndecodableError(f"{told!r} does not encode text; utf-8 is the usual one")
     name = "utf-8-sig" if codec.name == "utf-8" and head.startswith(codecs.BOM_UTF8) else codec.name
     return Encoding(codec=name, name=codec.name, reason="as `read` says")

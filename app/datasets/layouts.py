@@ -8,6 +8,7 @@ import numpy as np
 from app.datasets.cell_kinds import cell_kind
 from app.datasets.columns import ReadColumn
 from app.datasets.date_patterns import MONTH_NUMBERS
+from app.datasets.report import FileProblem
 from app.datasets.table import Column, Objects, Table
 
 SERIES = "series"  # the column that names the series, in the long table
@@ -82,8 +83,13 @@ def columns_as_series(table: Table, columns: list[ReadColumn], date: str | None)
         table: the wide table.
         columns: its columns as read.
         date: the column that holds the times.
+
+    Raises:
+        FileProblem: no column holds numbers.
     """
     wide = [column for column in columns if column.type == "number" and column.name != date]
+    if not wide:
+        raise FileProblem("no column holds numbers, so none can be a series")
     values = np.concatenate([column.numbers for column in wide if column.numbers is not None])
     names = np.array([column.name for column in wide], dtype=object)
     long = [Column(name=SERIES, cells=np.repeat(names, len(table.rows)))]

@@ -95,7 +95,8 @@ def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
     scores = np.zeros(len(values))
     if len(values) < len("abcde"):
         return scores
-    steps = np.diff(values)
+    with np.errstate(over="ignore"):  # from one end of what a float holds to the other
+        steps = np.diff(values)
     if series[0] != series[-1]:
         steps[np.diff(series) != 0] = np.nan
     sizes = np.abs(steps)
@@ -104,7 +105,8 @@ def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
     if not len(sample):
         return scores
     usual = float(np.quantile(sample, 0.9))
-    back = steps[:-1] * steps[1:] < 0  # away and back again
+    signs = np.sign(steps)
+    back = signs[:-1] * signs[1:] < 0  # away and back again
     scores[1:-1] = np.where(back, np.minimum(sizes[:-1], sizes[1:]), 0.0) / usual
     return scores
 

@@ -9,7 +9,7 @@ a series; so is a file of one number per line. A table that has no times but a c
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.datasets.columns import ReadColumn, as_index, read_columns
+from app.datasets.columns import ReadColumn, read_columns
 from app.datasets.content import DatasetContent
 from app.datasets.csv_reader import BrokenTableError, read_csv
 from app.datasets.delimiter import NO_DELIMITER
@@ -105,7 +105,7 @@ def _as_kind(
     if options.kind == "series":
         report.kind, report.kind_reason = "series", "as `read` says"
         return _series(table, columns, options, report)
-    numeric = any(column.type == "number" and not as_index(column) for column in columns)
+    numeric = any(column.type == "number" for column in columns)
     dated = any(column.type == "date" for column in columns)
     sentences = has_sentences(columns)
     if numeric and (dated or not sentences):

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.datasets import preflight
-from app.datasets.columns import ReadColumn, as_index
+from app.datasets.columns import ReadColumn, index_columns
 from app.datasets.content import SeriesContent, TimeForm
 from app.datasets.frequency_finder import find_frequency
 from app.datasets.labels import FoundLabels, find_labels
@@ -51,10 +51,8 @@ def read_series(
     if times is not None:
         report.date = times.report
         report.warnings.extend(times.warnings)
-    counting = [column for column in columns if as_index(column)]
-    if any(column.numbers is not None and column not in counting for column in columns):
-        for column in counting:
-            column.type, column.numbers = "index", None
+    for column in index_columns(columns):
+        column.type, column.numbers = "index", None
     labels = find_labels(columns, times, options, len(table.rows))
     report.series_columns, report.series_reason = list(labels.columns), labels.reason
     used = [

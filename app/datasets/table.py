@@ -10,7 +10,7 @@ Objects = npt.NDArray[np.object_]
 Ints = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Column:
     """A column: read as numbers already, or as the cells that stand in the file."""
 

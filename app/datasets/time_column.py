@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from app.datasets.columns import NO_CELLS, ReadColumn, as_index
+from app.datasets.columns import NO_CELLS, ReadColumn, counts_rows
 from app.datasets.content import TimeForm
 from app.datasets.date_cells import DAY_US, DateCells, Ints, days_of, read_clocks, read_dates
 from app.datasets.date_order import OrderDecision, settle_order
@@ -23,6 +23,7 @@ _TIME_WORDS = (
     *("quarter", "quartal", "year", "jahr", "annee", "ano", "observation"),
 )
 _HOURS = {"hour", "hr", "hours", "stunde"}
+_NO_YEAR = 10_000
 # Share of the cells from which a column is one of dates; where many are not, usable_rows objects.
 _FROM_SHARE = 0.3
 
@@ -112,7 +113,7 @@ def _candidates(columns: list[ReadColumn]) -> tuple[list[ReadColumn], list[ReadC
     first = [
         column
         for column in columns[: len("ab")]
-        if column.type == "number" and column.unnamed and not as_index(column)
+        if column.type == "number" and column.unnamed and not counts_rows(column)
     ][:1]
     ordered = {column.name: column for column in [*named, *written]}
     return list(ordered.values()), [*numbers, *first]
@@ -149,6 +150,8 @@ def _read(
     else:
         found = _from_cells(column, rows, options, european=european)
     if found is None:
+        if column.numbers is None:
+            column.type = "label"
         return None
     column.type = "date"
     column.numbers = None
@@ -315,7 +318,7 @@ def _from_parts(columns: list[ReadColumn]) -> FoundTimes | None:
 
 def _joined(parts: list[ReadColumn]) -> FoundTimes | None:
     numbers = [part.numbers for part in parts if part.numbers is not None]
-    known = np.all([np.isfinite(part) for part in numbers], axis=0)
+    known = np.all([np.abs(part) < _NO_YEAR for part in numbers], axis=0)
     whole = [np.where(known, part, 1).astype(np.int64) for part in numbers]
     months = whole[1] * 3 - 2 if parts[1].name.lower() == "quarter" else whole[1]
     days, valid = days_of(whole[0], months, whole[2] if len(whole) > len("ym") else months * 0 + 1)
