@@ -120,13 +120,13 @@ class Harness:
         with self.sessions.begin() as session:
             return queue.get_job(session, job_id)
 
-    def wait_for(self, job_id: UUID, status: JobStatus) -> Job:
+    def wait_for(self, job_id: UUID, status: JobStatus, *, within: float = PATIENCE_SECONDS) -> Job:
         def reached() -> Job | None:
             job = self.job(job_id)
             assert job.status in {status, JobStatus.QUEUED, JobStatus.RUNNING}, job.error
             return job if job.status == status else None
 
-        return eventually(reached)
+        return eventually(reached, within=within)
 
     def wait_for_epoch(self, job_id: UUID, epoch: int) -> Job:
         """Until the job has stored a checkpoint of an epoch that late."""
