@@ -12,12 +12,14 @@ from fastapi import FastAPI
 from sqlalchemy.orm import sessionmaker
 
 from app import gateway, health, openapi, problems
+from app.actuals import api as actuals
 from app.config import Settings, get_settings
 from app.datasets import api as datasets
 from app.db.engine import make_engine
 from app.deps import Resources
 from app.health import Health
 from app.jobs import api as jobs
+from app.monitoring import api as monitoring
 from app.observability import Metrics, configure_logging
 from app.predictions import api as predictions
 from app.registry import api as registry
@@ -83,6 +85,8 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
         registry.router,
         datasets.router,
         jobs.router,
+        actuals.router,
+        monitoring.router,
         health.router,
         openapi.router,
     ):

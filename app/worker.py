@@ -22,11 +22,13 @@ from sqlalchemy.orm import sessionmaker
 
 from app.config import Settings
 from app.db.engine import conninfo, make_engine
+from app.deps import Resources
 from app.jobs import queue, trainer, upkeep
 from app.jobs.attempt import Attempt, Means
 from app.jobs.trainer import Abandoned, Trainer, TrainerUnavailable
 from app.jobs.upkeep import Rescuer
 from app.jobs.workspace import workspace
+from app.monitoring.upkeep import Monitoring
 from app.observability import logger as logger_of
 from app.store import ObjectStore
 
@@ -60,17 +62,24 @@ def run_worker(
     """
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # we say the same, with job ids
     engine = make_engine(database_url)
+    resources = Resources(
+        settings=settings,
+        database_url=database_url,
+        engine=engine,
+        sessions=sessionmaker(engine, expire_on_commit=False),
+        store=ObjectStore.open(settings.resolved_store_url),
+    )
     with workspace(settings.resolved_data_dir / "work") as folder:
         means = Means(
-            sessions=sessionmaker(engine, expire_on_commit=False),
-            store=ObjectStore.open(settings.resolved_store_url),
+            sessions=resources.sessions,
+            store=resources.store,
             trainer=Trainer(trainer_command),
             folder=folder,
             worker=f"{socket.gethostname()}:{os.getpid()}",
             leaving_seconds=min(settings.drain_seconds * CHECKPOINT_SHARE, CHECKPOINT_SECONDS),
         )
         try:
-            asyncio.run(Worker(settings, database_url, means).work())
+            asyncio.run(Worker(resources, means).work())
         finally:
             means.trainer.close()
             engine.dispose()
@@ -79,12 +88,13 @@ def run_worker(
 class Worker:
     """What goes on in the event loop; the work itself is done in threads."""
 
-    def __init__(self, settings: Settings, database_url: str, means: Means) -> None:
+    def __init__(self, resources: Resources, means: Means) -> None:
         self._means = means
+        self._monitoring = Monitoring(resources)
         self._rescuer = Rescuer(means.sessions)
         self._leaving = threading.Event()
-        self._deadline_seconds = settings.drain_seconds + OVERTIME_SECONDS
-        self._queue_app = self._make_queue_app(database_url)
+        self._deadline_seconds = resources.settings.drain_seconds + OVERTIME_SECONDS
+        self._queue_app = self._make_queue_app(resources.database_url)
 
     async def work(self) -> None:
         """Work until told to end, across losses of the database."""
@@ -121,6 +131,7 @@ class Worker:
             group.create_task(self._serve(UPKEEP, UPKEEP_POLL_SECONDS))
             group.create_task(self._every(WATCH_SECONDS, self._rescuer.rescue))
             group.create_task(self._every(WATCH_SECONDS, self._look_after_trainer))
+            group.create_task(self._every(WATCH_SECONDS, self._monitoring.follow))
             # Not before the trainer is warm: another worker's may be.
             await asyncio.to_thread(self._wait_for_trainer)
             group.create_task(self._serve(queue.QUEUE, TRAINING_POLL_SECONDS))

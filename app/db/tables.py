@@ -356,7 +356,7 @@ class RetrainingDecision(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     model: Mapped[str]
-    cause: Mapped[str]  # "cron", "skill", "coverage"
+    cause: Mapped[str]  # "cron", "thresholds"
     trained: Mapped[bool]
     reason: Mapped[str]
     figures: Mapped[Json]  # what it was decided on

@@ -28,8 +28,8 @@ from app.store import ObjectDamaged, ObjectMissing
 SHADOW = "shadow"
 KEPT_VERSIONS = 4
 ROWS_AT_ONCE = 32
-# What shadows may take of one look at the log; whoever is left over then is skipped and counted.
-SECONDS_PER_LOOK = 5.0
+# What shadows may take of one batch of the log; what is left over then is skipped and counted.
+SECONDS_PER_BATCH = 2.0
 
 Outcome = dict[str, Any] | StepaheadError | None  # None: skipped
 Answers = dict[UUID, tuple[int, Outcome]]
@@ -65,7 +65,7 @@ class Shadows:
             if row.alias == CHAMPION and row.kind == "series" and is_due:
                 asked.setdefault((row.model, version), []).append(row)
         answers: Answers = {}
-        deadline = time.monotonic() + SECONDS_PER_LOOK
+        deadline = time.monotonic() + SECONDS_PER_BATCH
         for (model, version), own in asked.items():
             loaded = self._load(session, model, version)
             for first in range(0, len(own), ROWS_AT_ONCE):

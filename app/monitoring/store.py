@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import delete, exists, insert, select, text, update
+from sqlalchemy import delete, exists, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from app.db.tables import (
@@ -83,6 +83,18 @@ def unread_predictions(session: Session, position: UUID, *, limit: int) -> list[
         .limit(limit)
     )
     return list(session.scalars(query))
+
+
+def count_unread(session: Session, model: str, *, limit: int = 10_000) -> int:
+    """How many of a model's predictions have not been read; not counted past the limit."""
+    was_read = exists().where(ReadPrediction.id == Prediction.id)
+    unread = (
+        select(Prediction.id)
+        .where(Prediction.model == model, Prediction.id > position_of_log(session), ~was_read)
+        .limit(limit)
+        .subquery()
+    )
+    return session.execute(select(func.count()).select_from(unread)).scalar_one()
 
 
 def move_position(session: Session, position: UUID, read_behind: Sequence[UUID]) -> None:

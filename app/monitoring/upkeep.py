@@ -13,7 +13,7 @@ from app.monitoring import store
 from app.monitoring.log_reader import LogReader
 from app.observability import logger as logger_of
 
-SECONDS_PER_LOOK = 10.0
+SECONDS_PER_LOOK = 2.0  # a worker that is to end waits for it
 # After an error that should not be: the same batch would most likely fail again at once.
 PAUSE_SECONDS = 60.0
 

@@ -1,0 +1,258 @@
+"""What the calls on monitoring take and answer with."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.db.tables import RetrainingDecision, Schedule
+from app.predictions.schemas import LoggedPrediction, SeriesStep, TextStep
+from app.recipes import Kind
+from app.registry.references import MAX_NUMBER
+
+# The monitor.
+
+
+class CoverageFigure(BaseModel):
+    """How often actuals lay inside the intervals of a level."""
+
+    level: Annotated[int, Field(description="what the intervals promise, in %")]
+    observed: Annotated[float, Field(description="what came, in %")]
+    forecasts: int
+
+
+class DriftFigure(BaseModel):
+    """Whether the values shown are like those of the training data."""
+
+    feature: str
+    psi: Annotated[
+        float | None,
+        Field(description="population stability index; from 0.1 worth a look, from 0.25 another"),
+    ]
+    missing: Annotated[str | None, Field(description="why psi is null")]
+    values: Annotated[int, Field(description="how many were shown, each as often as it was")]
+
+
+class ErrorsShown(BaseModel):
+    """Live errors, in the target's unit; null where there is none to tell."""
+
+    forecasts: Annotated[int, Field(description="those that have met their actual")]
+    rmse: float | None
+    mae: float | None
+    bias: Annotated[float | None, Field(description="mean of forecast - actual")]
+    persistence_rmse: Annotated[
+        float | None, Field(description="of repeating the last value of each request")
+    ]
+    skill: Annotated[
+        float | None, Field(description="1 - RMSE / RMSE of persistence, on the same forecasts")
+    ]
+    skill_missing: Annotated[str | None, Field(description="why skill is null")]
+
+
+class StepFigures(ErrorsShown):
+    """Live errors of one step of the horizon."""
+
+    step: int
+
+
+class Figures(ErrorsShown):
+    """What a version did."""
+
+    version: int
+    role: Annotated[
+        Literal["served", "shadow"],
+        Field(description="shadow: it answered silently what the champion was asked"),
+    ]
+    requests: int
+    refused: Annotated[int, Field(description="shadow: requests that do not fit it")]
+    skipped: Annotated[int, Field(description="shadow: not asked, there were too many")]
+    coverage: list[CoverageFigure] | None
+    coverage_missing: Annotated[str | None, Field(description="why coverage is null")]
+    drift: list[DriftFigure] | None
+    drift_missing: Annotated[str | None, Field(description="why drift is null")]
+
+
+class VersionFigures(Figures):
+    """What a version did in the whole time."""
+
+    aliases: list[str]
+    measured_skill: Annotated[float | None, Field(description="of its scorecard, for comparison")]
+    steps: list[StepFigures]
+
+
+class DayFigures(Figures):
+    """What a version did on a day."""
+
+    day: Annotated[date, Field(description="in UTC, of the requests")]
+
+
+class ShadowComparison(BaseModel):
+    """The shadow beside what was served, over the forecasts that both made."""
+
+    version: int
+    forecasts: Annotated[int, Field(description="those that have met their actual")]
+    rmse: float | None
+    served_rmse: float | None
+    skill: Annotated[
+        float | None, Field(description="1 - RMSE / RMSE of what was served; above 0: better")
+    ]
+
+
+class MonitorAnswer(BaseModel):
+    """How a model does in use."""
+
+    model: str
+    kind: Kind
+    since: Annotated[date, Field(description="first day, in UTC")]
+    unread: Annotated[
+        int,
+        Field(description="predictions that a worker has still to take in; counted up to 10,000"),
+    ]
+    versions: Annotated[list[VersionFigures], Field(description="newest first")]
+    shadow: ShadowComparison | None
+    days: Annotated[list[DayFigures], Field(description="newest first")]
+
+
+# Replay.
+
+
+class ReplayRequest(BaseModel):
+    """Who is to answer."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    version: Annotated[
+        int | None, Field(ge=1, le=MAX_NUMBER, description="of the model that was asked")
+    ] = None
+    model: Annotated[
+        str | None,
+        Field(max_length=220, description="in place of version: `name`, `name@alias` or `name@3`"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.version is None) == (self.model is None):
+            raise ValueError("give version or model, one of them")
+        return self
+
+
+class ReplayedAnswer(BaseModel):
+    """What the other version says to the same request."""
+
+    model: str
+    version: int
+    kind: Kind
+    predictions: list[SeriesStep] | list[TextStep]
+    text: Annotated[str | None, Field(description="text: the text, continued")] = None
+    skill: float | None
+    warnings: list[str]
+
+
+class ReplayAnswer(BaseModel):
+    """Both answers, side by side."""
+
+    original: LoggedPrediction
+    replay: ReplayedAnswer
+
+
+# Training again by itself.
+
+
+class Thresholds(BaseModel):
+    """When live figures call for another training."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    skill_below: Annotated[
+        float | None, Field(ge=-100, le=1, description="live skill of the champion")
+    ] = None
+    coverage_off_by: Annotated[
+        float | None,
+        Field(gt=0, le=100, description="points between a level and its observed coverage"),
+    ] = None
+    forecasts: Annotated[
+        int, Field(ge=10, le=1_000_000, description="fewer settled ones decide nothing")
+    ] = 50
+    days: Annotated[int, Field(ge=1, le=365, description="that the figures are taken over")] = 7
+    hours_between: Annotated[
+        int, Field(ge=1, le=8760, description="least time from one training to the next")
+    ] = 24
+
+    @model_validator(mode="after")
+    def _something_to_pass(self) -> Self:
+        if self.skill_below is None and self.coverage_off_by is None:
+            raise ValueError("give skill_below, coverage_off_by, or both")
+        return self
+
+
+class ScheduleRequest(BaseModel):
+    """When a model is to be trained again by itself."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    cron: Annotated[
+        str | None,
+        Field(
+            max_length=100,
+            description="minute, hour, day of month, month, day of week, in UTC: `0 3 * * 1` is "
+            "Mondays at 3",
+        ),
+    ] = None
+    thresholds: Annotated[Thresholds | None, Field(description="null: switched off")] = None
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Self:
+        if self.cron is None and self.thresholds is None:
+            raise ValueError("give cron, thresholds, or both; DELETE switches both off")
+        return self
+
+
+class ScheduleAnswer(BaseModel):
+    """When a model is trained again by itself."""
+
+    model: str
+    cron: str | None
+    next_at: Annotated[datetime | None, Field(description="the cron expression's next time")]
+    thresholds: Thresholds | None
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, schedule: Schedule) -> Self:
+        """From a row."""
+        return cls(
+            model=schedule.model,
+            cron=schedule.cron,
+            next_at=schedule.next_at,
+            thresholds=None
+            if schedule.thresholds is None
+            else Thresholds.model_validate(schedule.thresholds),
+            updated_at=schedule.updated_at,
+        )
+
+
+class RetrainingAnswer(BaseModel):
+    """A decision to train a model again, or not to."""
+
+    id: UUID
+    model: str
+    cause: Annotated[Literal["cron", "thresholds"], Field(description="what asked for it")]
+    trained: bool
+    reason: str
+    figures: Annotated[dict[str, Any], Field(description="what it was decided on")]
+    job: UUID | None
+    decided_at: datetime
+
+    @classmethod
+    def of(cls, decision: RetrainingDecision) -> Self:
+        """From a row."""
+        return cls(
+            id=decision.id,
+            model=decision.model,
+            cause="cron" if decision.cause == "cron" else "thresholds",
+            trained=decision.trained,
+            reason=decision.reason,
+            figures=decision.figures,
+            job=decision.job_id,
+            decided_at=decision.decided_at,
+        )
