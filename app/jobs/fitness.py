@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from app.datasets.content import DatasetContent, SeriesContent, TextContent
 from app.errors import Unprocessable
-from app.forecasting.windows import split_rows
+from app.forecasting.windows import Split, split_rows
 from app.language.tokenizer import Tokenizer, UnknownTokens
 from app.recipes import Kind, SeriesRecipe, TextRecipe
 
@@ -114,39 +114,51 @@ def _check_rows(
     field: str,
 ) -> None:
     """At least one series must have a complete window with its targets before the cut."""
-    needed = _shortest_window(recipe) + recipe.horizon
-    longest = most = 0
-    for complete in _complete_rows(content, recipe, target):
-        training = split_rows(
-            len(complete),
-            test_fraction=0.0 if has_test else recipe.test_fraction,
-            validation_fraction=recipe.validation_fraction,
-        ).validation_start
-        most = max(most, training)
-        longest = max(longest, _longest_run(complete[:training]))
-    if longest >= needed:
-        return
-    of = "" if longest == most else f", at most {longest} of them complete and in a row"
-    raise Unprocessable.at(
-        field,
-        f"too short: {most} rows are left to train on{of}, and a window of "
-        f"{_shortest_window(recipe)} with {recipe.horizon} ahead takes {needed}; send more rows, "
-        "or set a smaller recipe.window",
-    )
+    window = _shortest_window(recipe)
+    needed = window + recipe.horizon
+    trained = validated = False
+    left = 0
+    for inputs, known in _known_rows(content, recipe, target):
+        cut = _cut(content, len(inputs), recipe, has_test=has_test)
+        left = max(left, cut.validation_start)
+        first = _first_targets(inputs, known, window=window, horizon=recipe.horizon)
+        trained |= bool((first + recipe.horizon <= cut.validation_start).any())
+        inside = (first >= cut.validation_start) & (first + recipe.horizon <= cut.test_start)
+        validated |= bool(inside.any())
+    if not trained:
+        raise Unprocessable.at(
+            field,
+            f"too short: {left} rows are left to train on, and none of them follows a complete "
+            f"window of {window} with {recipe.horizon} ahead, which takes {needed} rows in a row, "
+            "all of them numbers; send more rows, or set a smaller recipe.window",
+        )
+    if recipe.early_stopping is not None and not validated and not _cut_by_time(content):
+        raise Unprocessable.at(
+            "recipe.validation_fraction",
+            "leaves no complete window to watch; send more rows, raise it, or set early_stopping "
+            "to null",
+        )
+    values = content.column(target) if target is not None else content.values
+    values = values[np.isfinite(values)]
+    if np.ptp(values) == 0:
+        raise Unprocessable.at(
+            "target", f"{target!r} is {values[0]:g} in every row: there is nothing to learn"
+        )
 
 
 def _check_test_rows(
     content: SeriesContent, test: SeriesContent, recipe: SeriesRecipe, target: str | None
 ) -> None:
     """Each test row but the last is an origin; the training rows may come before the first."""
-    before = max(map(_last_run, _complete_rows(content, recipe, target)))
-    needed = _shortest_window(recipe) + 1
-    longest = max(map(_longest_run, _complete_rows(test, recipe, target)), default=0)
-    if longest < 2 or before + longest < needed:  # noqa: PLR2004 - a row and the next one
+    before = max(_last_run(inputs) for inputs, _ in _known_rows(content, recipe, target))
+    rows = _known_rows(test, recipe, target)
+    pairs = any(bool((inputs[:-1] & known[1:]).any()) for inputs, known in rows)
+    longest = max((_longest_run(inputs) for inputs, _ in rows), default=0)
+    if not pairs or before + longest < _shortest_window(recipe):
         raise Unprocessable.at(
             "test",
-            f"too short: at most {longest} complete rows in a row; to judge on them it takes 2, "
-            f"and {needed} together with the rows before them",
+            f"too short: at most {longest} complete rows in a row; to judge on them it takes a row "
+            f"and the next one, and {_shortest_window(recipe)} together with the rows before them",
         )
 
 
@@ -184,16 +196,51 @@ def _shortest_window(recipe: SeriesRecipe) -> int:
     return recipe.window or (SHORTEST_SCALED_WINDOW if recipe.scaling == "window" else 1)
 
 
-def _complete_rows(
+def _known_rows(
     content: SeriesContent, recipe: SeriesRecipe, target: str | None
-) -> list[npt.NDArray[np.bool_]]:
-    """For each series which of its rows, (rows,), have every number that is needed."""
-    names = dict.fromkeys(name for name in (*(recipe.features or ()), target) if name is not None)
-    there = np.ones(len(content), dtype=bool)
-    for name in names:
-        there &= np.isfinite(content.column(name))
+) -> list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+    """For each series which of its rows, (rows,), have all inputs, and which have the target."""
+    inputs = np.ones(len(content), dtype=bool)
+    known = np.ones(len(content), dtype=bool)
+    for name in recipe.features or (target,):
+        if name is not None:
+            inputs &= np.isfinite(content.column(name))
+    if target is not None:
+        known &= np.isfinite(content.column(target))
     starts = np.searchsorted(content.series, np.arange(len(content.labels) + 1))
-    return [there[start:stop] for start, stop in itertools.pairwise(starts)]
+    return [(inputs[start:stop], known[start:stop]) for start, stop in itertools.pairwise(starts)]
+
+
+def _cut_by_time(content: SeriesContent) -> bool:
+    """Whether series are cut at one moment for all: then any of them may lie before it whole."""
+    return len(content.labels) > 1 and content.times is not None
+
+
+def _cut(content: SeriesContent, rows: int, recipe: SeriesRecipe, *, has_test: bool) -> Split:
+    if _cut_by_time(content):
+        return Split(rows=rows, validation_start=rows, test_start=rows)
+    return split_rows(
+        rows,
+        test_fraction=0.0 if has_test else recipe.test_fraction,
+        validation_fraction=recipe.validation_fraction,
+    )
+
+
+def _first_targets(
+    inputs: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_], *, window: int, horizon: int
+) -> npt.NDArray[np.intp]:
+    """Rows (n,) that follow a complete window and begin a complete stretch of targets."""
+    if len(inputs) < window + horizon:
+        return np.empty(0, dtype=np.intp)
+    whole = _all_of(inputs, window)[:-horizon] & _all_of(known, horizon)[window:]
+    return np.flatnonzero(whole) + window
+
+
+def _all_of(good: npt.NDArray[np.bool_], length: int) -> npt.NDArray[np.bool_]:
+    """Which stretches of `length` rows are good throughout, (rows - length + 1,)."""
+    bad = np.concatenate(([0], np.cumsum(~good)))  # (rows + 1,), bad rows before each
+    clean: npt.NDArray[np.bool_] = bad[length:] == bad[:-length]
+    return clean
 
 
 def _longest_run(good: npt.NDArray[np.bool_]) -> int:

@@ -52,7 +52,7 @@ def test_as_many_rows_as_a_window_and_its_targets_take_are_enough(
 
 def test_rows_with_gaps_do_not_make_a_window() -> None:
     nan = float("nan")
-    with pytest.raises(Unprocessable, match="at most 2 of them complete"):
+    with pytest.raises(Unprocessable, match="takes 3 rows in a row"):
         check(series(1, 2, nan, 4, nan, 6, 7), window=2, test_fraction=0.0)
     check(series(1, 2, nan, 4, 5, 6, nan), window=2, test_fraction=0.0)
 
@@ -63,7 +63,7 @@ def test_one_long_series_among_many_is_enough() -> None:
 
 def test_a_test_set_may_reach_back_into_the_training_rows() -> None:
     check(counted(100), test=counted(2), window=20)
-    with pytest.raises(Unprocessable, match="2, and 21 together") as refused:
+    with pytest.raises(Unprocessable, match="20 together") as refused:
         check(series(*range(100), float("nan")), test=counted(2), window=20)
     assert refused.value.errors[0].field == "test"
 
@@ -72,6 +72,18 @@ def test_a_test_set_holds_a_row_and_the_next_one() -> None:
     check(counted(100), test=counted(2))
     with pytest.raises(Unprocessable, match="at most 1 complete"):
         check(counted(100), test=counted(1))
+
+
+def test_a_target_that_never_changes_is_refused() -> None:
+    with pytest.raises(Unprocessable, match="5 in every row"):
+        check(series(*[5.0] * 50))
+
+
+def test_early_stopping_needs_something_to_watch() -> None:
+    recipe: dict[str, Any] = {"early_stopping": 3, "horizon": 4, "test_fraction": 0.0}
+    check(counted(40), validation_fraction=0.1, **recipe)
+    with pytest.raises(Unprocessable, match="to watch"):
+        check(counted(40), validation_fraction=0.05, **recipe)
 
 
 def test_several_series_need_window_scaling() -> None:
