@@ -12,6 +12,7 @@ import uvicorn
 from app.config import Settings
 from app.main import create_app
 from app.observability import empty_metrics_folder
+from app.protocol import GatheringProtocol
 from app.supervision.lifeline import Lifeline, end_with
 from app.supervision.listening import listen
 from app.supervision.programs import child_environment, grace_seconds
@@ -42,8 +43,9 @@ def run_api(
     config = uvicorn.Config(
         application,
         loop="uvloop",
-        http="httptools",
+        http=GatheringProtocol,
         ws="none",
+        proxy_headers=False,  # nothing here depends on the caller's address
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -14,12 +14,13 @@ from typing import Any
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
 
 from app.config import Settings
-from app.db.ids import new_id
 from app.errors import Forbidden, StepaheadError, TooLarge, Unauthorized
 from app.observability import Metrics, logger
 from app.problems import problem_response
+from app.web.session import Sessions
 
 log = logger(__name__)
 
@@ -30,7 +31,9 @@ WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 WRITING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # Probes ask before anyone has a key. /metrics is not among them: it names models and tells how
 # much they are used, and Prometheus can send a key.
-WITHOUT_KEY = frozenset({"/livez", "/readyz"})
+WITHOUT_KEY = frozenset({"/livez", "/readyz", "/", "/session"})
+# The dashboard's frames and scripts hold no data; the API calls they make need the key.
+PAGES_WITHOUT_KEY = "/ui/"
 
 
 class Gateway:
@@ -49,6 +52,7 @@ class Gateway:
         self._metrics = metrics
         key = settings.api_key
         self._bearer = None if key is None else b"Bearer " + key.get_secret_value().encode()
+        self._sessions = None if key is None else Sessions(key.get_secret_value())
         self._max_body_bytes = settings.max_body_bytes
         self._max_upload_bytes = settings.max_upload_bytes
 
@@ -113,15 +117,14 @@ class Gateway:
             Forbidden: a browser sends a write from another site's page.
             TooLarge: the announced body is over the limit.
         """
-        if self._bearer is not None and path not in WITHOUT_KEY:
-            given = headers.get(b"authorization", b"")
-            if not hmac.compare_digest(given, self._bearer):
-                raise Unauthorized(
-                    "this service asks for its key, as in `Authorization: Bearer KEY`; the one "
-                    "given is not it"
-                    if given
-                    else "this service asks for its key: send `Authorization: Bearer KEY`"
-                )
+        needs_key = path not in WITHOUT_KEY and not path.startswith(PAGES_WITHOUT_KEY)
+        if needs_key and not self._is_known(method, headers):
+            raise Unauthorized(
+                "this service asks for its key, as in `Authorization: Bearer KEY`; the one "
+                "given is not it"
+                if b"authorization" in headers
+                else "this service asks for its key: send `Authorization: Bearer KEY`"
+            )
         if method in WRITING_METHODS and b"origin" in headers:
             origin, host = headers[b"origin"], headers.get(b"host", b"")
             if origin.partition(b"://")[2] != host:
@@ -132,6 +135,15 @@ class Gateway:
         length = headers.get(b"content-length")
         if length is not None and (not length.isdigit() or int(length) > self._limit_of(headers)):
             raise TooLarge(too_large(self._limit_of(headers)))
+
+    def _is_known(self, method: str, headers: dict[bytes, bytes]) -> bool:
+        """Whether the caller has the key, or is a browser that has shown it."""
+        if self._bearer is None or self._sessions is None:
+            return True
+        given = headers.get(b"authorization")
+        if given is not None:
+            return hmac.compare_digest(given, self._bearer)
+        return self._sessions.allows(headers, writes=method in WRITING_METHODS)
 
     def _limit_of(self, headers: dict[bytes, bytes]) -> int:
         is_upload = headers.get(b"content-type", b"").startswith(b"multipart/")
@@ -160,7 +172,7 @@ def _request_id(headers: dict[bytes, bytes]) -> str:
     given = headers.get(b"x-request-id")
     if given is not None and WELL_FORMED_REQUEST_ID.fullmatch(given):
         return given.decode()
-    return str(new_id())
+    return str(uuid7())
 
 
 def _template_of(scope: Scope) -> str:

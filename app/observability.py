@@ -14,7 +14,7 @@ from structlog.types import Processor
 from app.config import Settings
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, Counter, Histogram
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 LATENCY_BUCKETS = (
@@ -144,12 +144,21 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        # prometheus_client takes as long to find a labelled figure as to count in it.
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._forget_dead_processes()
 
     def observe(self, method: str, path: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self.requests.labels(method, path, str(status)).inc()
-        self.latency.labels(method, path).observe(seconds)
+        series = self._series.get((method, path, status))
+        if series is None:
+            series = self._series[method, path, status] = (
+                self.requests.labels(method, path, str(status)),
+                self.latency.labels(method, path),
+            )
+        counter, histogram = series
+        counter.inc()
+        histogram.observe(seconds)
 
     def exposition(self, jobs: Mapping[str, int]) -> tuple[bytes, str]:
         """All processes' figures and the queue's, with their content type.

@@ -32,6 +32,7 @@ from app.db.embedded import EmbeddedPostgres
 from app.db.engine import conninfo, make_engine
 from app.db.migrate import upgrade
 from app.main import create_app
+from app.protocol import GatheringProtocol
 from app.store import ObjectStore
 from benchmarks.parts.load import Load, load, request_bytes
 from benchmarks.parts.lstm_graph import lstm_artifact
@@ -76,10 +77,21 @@ def serve(what: str, descriptor: int, data_dir: str, database_url: str) -> None:
     """The child: one uvicorn process on its own core."""
     os.sched_setaffinity(0, API_CORE)
     settings = Settings(data_dir=Path(data_dir), log_level="warning")
-    app = empty_app() if what == "empty" else create_app(settings, database_url=database_url)
-    config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", log_config=None, access_log=False, ws="none"
-    )
+    if what == "empty":
+        config = uvicorn.Config(
+            empty_app(), loop="uvloop", http="httptools", log_config=None, access_log=False
+        )
+    else:  # as app.api_process does
+        config = uvicorn.Config(
+            create_app(settings, database_url=database_url),
+            loop="uvloop",
+            http=GatheringProtocol,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+        )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 

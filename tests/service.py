@@ -17,6 +17,7 @@ from app.config import Settings
 from app.db.engine import make_engine
 from app.db.tables import Version
 from app.main import create_app
+from app.protocol import GatheringProtocol
 from app.registry.store import register
 from app.store import ObjectStore
 from tests.artifacts import Artifact
@@ -88,7 +89,9 @@ def running_service(database_url: str, data_dir: Path, **settings: object) -> It
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     server = uvicorn.Server(
-        uvicorn.Config(app, loop="uvloop", http="httptools", log_config=None, access_log=False)
+        uvicorn.Config(
+            app, loop="uvloop", http=GatheringProtocol, log_config=None, access_log=False
+        )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""`POST /predict`, `POST /predict/batch` and the log.
+"""`POST /predict` and `POST /predict/batch`.
 
 The two POST calls are bare ASGI handlers that `app.gateway` calls without FastAPI's routing, which
 takes longer than a small prediction. Their operations are declared on the router below for the
@@ -10,19 +10,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Body, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Body, FastAPI, Request, Response
 from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
-from app.deps import Resources, SessionDep
+from app.deps import Resources
 from app.errors import StepaheadError, TooLarge, Unavailable, UnsupportedMediaType
 from app.gateway import DirectHandler, too_large
 from app.observability import Metrics
 from app.openapi import problem_responses
-from app.paging import Page, cut_page, id_key_of
 from app.predictions import series, text
 from app.predictions.batching import Batcher, Question, Ticket
 from app.predictions.log import PredictionLog, Refusal
@@ -33,14 +31,11 @@ from app.predictions.schemas import (
     TEXT_EXAMPLE,
     BatchAnswer,
     BatchRequest,
-    LoggedPrediction,
-    LogQuery,
     LooseBatchRequest,
     PredictRequest,
     SeriesAnswer,
     TextAnswer,
 )
-from app.predictions.store import get_prediction, list_predictions
 from app.problems import (
     DATABASE_AWAY,
     DATABASE_ERRORS,
@@ -341,34 +336,6 @@ async def predict_batch_through_fastapi(
     ]
     answers = await _answers(request.app.state.predictions, items, request.scope)
     return Response(b'{"items":[' + b",".join(answers) + b"]}", media_type="application/json")
-
-
-@router.get(
-    "/predictions",
-    summary="The log of answered requests",
-    operation_id="list_predictions",
-    responses=problem_responses(400, 422),
-)
-def predictions(
-    session: SessionDep,
-    which: Annotated[LogQuery, Query()],
-) -> Page[LoggedPrediction]:
-    """Newest first, in pages; `next` goes into `cursor` for the page after this one."""
-    rows = list_predictions(session, which, limit=which.limit + 1, before=id_key_of(which.cursor))
-    page, following = cut_page(rows, limit=which.limit, key=lambda row: row.id)
-    items = [LoggedPrediction.model_validate(row) for row in page]
-    return Page[LoggedPrediction](items=items, next=following)
-
-
-@router.get(
-    "/predictions/{prediction_id}",
-    summary="One logged prediction",
-    operation_id="get_prediction",
-    responses=problem_responses(404, 422),
-)
-def prediction(session: SessionDep, prediction_id: UUID) -> LoggedPrediction:
-    """Request and response as they were."""
-    return LoggedPrediction.model_validate(get_prediction(session, prediction_id))
 
 
 @asynccontextmanager

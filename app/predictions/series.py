@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 class SeriesQuestion:
     """What one request asks of a series version."""
 
-    window: Floats  # (window, features), raw values
+    columns: list[list[float]]  # (features, window), raw values; as an array with the neighbours'
     steps: int
     stamps: Stamps | None
     warnings: list[str] = field(default_factory=list)
@@ -61,12 +61,15 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
     if request.timestamps is not None:
         stamps = read_timestamps(request.timestamps, rows=rows)
     width = manifest.window or rows
-    window = np.array([column[-width:] for column in columns], dtype=np.float64).T
-    if len(window) < width:
-        # A version that takes less than its window (min_history) sees the first value repeated.
-        window = np.concatenate([np.repeat(window[:1], width - len(window), axis=0), window])
-    question = SeriesQuestion(window=window, steps=steps, stamps=stamps, warnings=warnings)
-    _warn(version, described, question)
+    # A version that takes less than its window (min_history) sees the first value repeated.
+    missing = max(0, width - rows)
+    question = SeriesQuestion(
+        columns=[column[:1] * missing + column[-width:] for column in columns],
+        steps=steps,
+        stamps=stamps,
+        warnings=warnings,
+    )
+    _warn(described, question)
     return question
 
 
@@ -115,9 +118,10 @@ def answer(
     version: Loaded, questions: Sequence[SeriesQuestion]
 ) -> list[dict[str, object] | StepaheadError]:
     """The answers' own parts, in order; one that cannot be answered has its error instead."""
+    columns = np.array([question.columns for question in questions])  # (batch, features, window)
     forecasts = _forecast(
         version,
-        np.stack([question.window for question in questions]),  # (batch, window, features)
+        np.ascontiguousarray(columns.transpose(0, 2, 1)),  # (batch, window, features)
         np.array([question.steps for question in questions]),
     )
     return [
@@ -232,16 +236,13 @@ def _check_feedback(version: Loaded, described: SeriesInput) -> None:
         )
 
 
-def _warn(version: Loaded, described: SeriesInput, question: SeriesQuestion) -> None:
-    low, high = question.window.min(axis=0), question.window.max(axis=0)  # (features,)
-    outside = (low < version.low) | (high > version.high)
-    if outside.any():
-        for feature, is_outside in zip(described.features, outside, strict=True):
-            if is_outside:
-                question.warnings.append(
-                    f"values of {feature.name} lie outside the training data's range, "
-                    f"{feature.low:g} to {feature.high:g}"
-                )
+def _warn(described: SeriesInput, question: SeriesQuestion) -> None:
+    for feature, column in zip(described.features, question.columns, strict=True):
+        if min(column) < feature.low or max(column) > feature.high:
+            question.warnings.append(
+                f"values of {feature.name} lie outside the training data's range, "
+                f"{feature.low:g} to {feature.high:g}"
+            )
     stamps, frequency = question.stamps, described.frequency
     if stamps is None or frequency is None:
         return

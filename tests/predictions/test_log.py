@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -187,6 +188,30 @@ def test_a_row_that_postgresql_cannot_hold_fails_no_neighbour(
         names = connection.execute(select(Prediction.series)).scalars().all()
     engine.dispose()
     assert sorted(str(name) for name in names) == ["a", "c"]
+
+
+def test_a_writer_that_dies_answers_nobody_with_a_200_and_is_replaced(
+    fresh_database: str, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path)
+    engine = make_engine(fresh_database)
+    maintain_partitions(engine, settings)
+    engine.dispose()
+
+    async def write() -> list[BaseException | None]:
+        prediction_log = PredictionLog(fresh_database, Metrics(settings))
+        async with prediction_log.running():
+            outcomes: list[BaseException | None] = []
+            for broken in [b"\xff"] * 4 + [b"{}"] * 4:
+                entries = [replace(entry(), request=broken)]
+                outcomes += await asyncio.gather(
+                    prediction_log.write(entries), return_exceptions=True
+                )
+            return outcomes
+
+    outcomes = asyncio.run(write())
+    assert [type(outcome) for outcome in outcomes[:4]] == [Unavailable] * 4
+    assert outcomes[4:] == [None] * 4
 
 
 def test_without_a_partition_for_the_day_nothing_is_answered(

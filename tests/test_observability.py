@@ -1,0 +1,128 @@
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from app.config import Settings
+from app.observability import Metrics, configure_logging, empty_metrics_folder, logger
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+# Counts one request and one loaded version, says so, and lives until its input closes.
+API_PROCESS = """
+import sys
+from pathlib import Path
+from app.config import Settings
+from app.observability import Metrics
+metrics = Metrics(Settings(data_dir=Path(sys.argv[1]), api_processes=2))
+metrics.observe("POST", "/predict", 200, 0.01)
+metrics.loaded_models.set(1)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+SCRAPE = """
+import sys
+from pathlib import Path
+from app.config import Settings
+from app.observability import Metrics
+metrics = Metrics(Settings(data_dir=Path(sys.argv[1]), api_processes=2))
+print(metrics.exposition({"queued": 3})[0].decode())
+"""
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_every_line_is_json_with_the_request_id(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_format="json"))
+    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+        logger("test.lines").info("uploaded", rows=5)
+        logging.getLogger("a.library").warning("careful: %s", "hot")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["event"], line["level"], line["request_id"]) for line in lines] == [
+        ("uploaded", "info", "r-1"),
+        ("careful: hot", "warning", "r-1"),
+    ]
+    assert lines[0]["rows"] == 5
+    assert all(line["timestamp"].endswith("Z") for line in lines)
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_an_exception_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_format="json"))
+    logger("test.failure").error("failed", exc_info=ValueError("why"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "ValueError: why" in json.loads(line)["exception"]
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_lines_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_format="console", log_level="error"))
+    logger("test.level").info("quiet")
+    logger("test.level").error("loud")
+    shown = capsys.readouterr().err
+    assert "loud" in shown
+    assert "quiet" not in shown
+
+
+def child(code: str, data_dir: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(data_dir)],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={key: value for key, value in os.environ.items() if "PROMETHEUS" not in key},
+    )
+
+
+def scraped(data_dir: Path) -> dict[str, float]:
+    figures, _ = child(SCRAPE, data_dir).communicate()
+    lines = [line for line in figures.splitlines() if line and not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def test_figures_of_several_processes_are_one_sum_and_the_dead_are_forgotten(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "counter_1.db").write_bytes(b"of an earlier run")
+    empty_metrics_folder(Settings(data_dir=tmp_path))
+    processes = [child(API_PROCESS, tmp_path) for _ in range(2)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    answered = 'stepahead_http_requests_total{method="POST",path="/predict",status="200"}'
+    together = scraped(tmp_path)
+    processes[0].kill()
+    processes[0].wait()
+    after = scraped(tmp_path)
+    for process in processes:
+        process.communicate()
+    assert together[answered] == after[answered] == 2
+    assert together["stepahead_loaded_models"] == 2
+    assert after["stepahead_loaded_models"] == 1
+    assert after['stepahead_jobs{status="queued"}'] == 3
+
+
+def test_one_process_keeps_its_figures_to_itself(tmp_path: Path) -> None:
+    metrics = Metrics(Settings(data_dir=tmp_path))
+    metrics.observe("GET", "/livez", 200, 0.001)
+    figures, content_type = metrics.exposition({})
+    assert b'path="/livez"' in figures
+    assert content_type.startswith("text/plain")
+    assert not (tmp_path / "metrics").exists()
