@@ -1,6 +1,6 @@
 """How much each past step had to do with an output: integrated gradients."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,8 @@ Explained = Callable[[Floats], tuple[Floats, Floats]]
 # Points on the path. Gauss–Legendre integrates polynomials up to degree 63 exactly with 32, so that
 # completeness holds to about 1e-9 for smooth networks.
 DEFAULT_POINTS = 32
+# Numbers of one gate array at once, 16 MB: a long window of a wide network goes in several parts.
+NUMBERS_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,7 @@ def integrated_gradients(
     explained: Explained,
     *,
     baseline: Floats | None = None,
+    initial: Sequence[Floats] | None = None,
     points: int = DEFAULT_POINTS,
 ) -> Influence:
     """The influence of every input on the output after the last step (Sundararajan et al. 2017).
@@ -76,6 +79,8 @@ def integrated_gradients(
         explained: which output.
         baseline: (steps, inputs), the input that says nothing; zeros if None, which on a scaled
             window is the value it is centred on. Tokens: always the zero vector.
+        initial: states before the first step, (1, units) each, layer by layer and hidden first;
+            what went before is then part of the baseline. Zero if None.
         points: on the path; more for networks with sharp bends (relu).
 
     Raises:
@@ -93,12 +98,16 @@ def integrated_gradients(
     places, shares = np.polynomial.legendre.leggauss(points)  # (points,) on -1 … 1
     places, shares = (places + 1) / 2, shares / 2
     way = vectors - start  # (steps, inputs)
-    path = start + places[:, None, None] * way  # (points, steps, inputs)
-    trace = network.forward(path, every_step=False)
-    gradients = network.backward(trace, explained(trace.outputs)[1]).inputs
-    # Shapes: (points,) and (points, steps, inputs) to (steps, inputs).
-    values: Floats = way * np.tensordot(shares, gradients, axes=1)
-    ends = network.forward(np.stack((start, vectors)), every_step=False)
+    total = np.zeros(way.shape)  # (steps, inputs)
+    for part in _parts(network, steps=len(way), points=points):
+        path = start + places[part, None, None] * way  # (points, steps, inputs)
+        trace = network.forward(path, _for_each(initial, len(path)), every_step=False)
+        gradients = network.backward(trace, explained(trace.outputs)[1]).inputs
+        # Shapes: (points,) and (points, steps, inputs) to (steps, inputs).
+        total += np.tensordot(shares[part], gradients, axes=1)
+    values: Floats = way * total
+    both = np.stack((start, vectors))  # (2, steps, inputs)
+    ends = network.forward(both, _for_each(initial, 2), every_step=False)
     before, after = (float(value) for value in explained(ends.outputs)[0])
     return Influence(
         values=values.sum(axis=-1) if tokens else values,
@@ -106,6 +115,19 @@ def integrated_gradients(
         baseline=before,
         gap=after - before - float(values.sum()),
     )
+
+
+def _parts(network: Network, *, steps: int, points: int) -> list[slice]:
+    widest = max(layer.kernel.shape[1] for layer in network.layers)
+    size = max(1, NUMBERS_AT_ONCE // (steps * widest))
+    return [slice(first, first + size) for first in range(0, points, size)]
+
+
+def _for_each(initial: Sequence[Floats] | None, batch: int) -> list[Floats] | None:
+    """The same states (1, units) for a batch, (batch, units) each."""
+    if initial is None:
+        return None
+    return [np.broadcast_to(state, (batch, state.shape[-1])) for state in initial]
 
 
 def _without_lookup(network: Network, ids: Ids) -> tuple[Network, Floats]:

@@ -49,6 +49,8 @@ def reach(network: Network, inputs: Floats | Ids, d_outputs: Floats) -> tuple[Re
 
 
 def _reach(norms: Floats) -> Reach:
+    if not norms.any():  # an output layer of zeros: nothing flows back at all
+        return Reach(norms=norms, half_life=None, reached=0)
     half = _stays_below(norms, 0.5 * norms[0])
     return Reach(
         norms=norms,

@@ -1,0 +1,137 @@
+"""A forecast opened up."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.cells.influence import integrated_gradients, one_output
+from app.errors import Unprocessable
+from app.explanations.layers import opened_layers
+from app.explanations.limits import check_size, points_for
+from app.explanations.opened import Opened
+from app.explanations.reconstruction import Prepared, prepare
+from app.explanations.schemas import (
+    Anchor,
+    ExplainRequest,
+    SeriesExplanation,
+    SeriesInfluence,
+)
+from app.predictions.runtime import Loaded
+from app.predictions.schemas import PredictRequest
+from app.predictions.series import SeriesQuestion
+from app.registry.artifacts import Manifest
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecasts:
+    """What a version's networks forecast from a window."""
+
+    prepared: Prepared
+    members: Floats  # (members, horizon)
+
+    @property
+    def together(self) -> Floats:
+        """The version's forecast (horizon,): the mean of its members'."""
+        mean: Floats = self.members.mean(axis=0)
+        return mean
+
+
+def forecasts(window: Floats, manifest: Manifest, opened: Opened) -> Forecasts:
+    """The forecasts from a raw window (window, features).
+
+    Raises:
+        Conflict: the manifest does not say how the version was scaled.
+    """
+    prepared = prepare(window, manifest)
+    members = [
+        prepared.forecast(
+            network.forward(prepared.scaled[None], every_step=False).outputs[0]  # (horizon,)
+        )
+        for network in opened.networks
+    ]
+    return Forecasts(prepared=prepared, members=np.stack(members))
+
+
+def explain(
+    version: Loaded,
+    opened: Opened,
+    request: ExplainRequest,
+    *,
+    question: SeriesQuestion,
+    asked: PredictRequest,
+) -> SeriesExplanation:
+    """The explanation of a forecast.
+
+    Args:
+        version: that would answer.
+        opened: its networks.
+        request: what is asked.
+        question: as `POST /predict` understands it.
+        asked: the request with the stored history, if a dataset stood for it.
+
+    Raises:
+        Unprocessable: a step that the version does not forecast, or too much to be opened.
+        Conflict: the version cannot be computed without its graph.
+    """
+    ahead = request.ahead or 1
+    if ahead > version.manifest.horizon:
+        raise Unprocessable.at(
+            "ahead",
+            f"is {ahead}; {version} gives {version.manifest.horizon} at once, and what is fed back "
+            "past that is several predictions, not one",
+        )
+    window = np.array(question.columns, dtype=np.float64).T  # (window, features)
+    network, shown = opened.networks[request.member - 1], min(request.steps, len(window))
+    check_size(network, steps=shown, units=request.units)
+    points = points_for(network, len(window), field="model")
+    found = forecasts(window, version.manifest, opened)
+    if not np.isfinite(found.members).all():
+        raise Unprocessable.at("history", "its values are too large to forecast from")
+    prepared = found.prepared
+    trace = network.forward(prepared.scaled[None], every_step=False)
+    influence = integrated_gradients(network, prepared.scaled, one_output(ahead - 1), points=points)
+    in_unit = prepared.scale * influence.values  # (window, features)
+    return SeriesExplanation(
+        model=version.model,
+        version=version.number,
+        kind="series",
+        member=request.member,
+        members=len(opened.networks),
+        cell=version.manifest.recipe.cell,
+        steps=len(window),
+        shown=shown,
+        forecasts=found.together.tolist(),
+        ahead=ahead,
+        value=float(found.members[request.member - 1, ahead - 1]),
+        anchor=Anchor(name=prepared.anchor_name, value=float(prepared.anchor[ahead - 1])),
+        baseline=prepared.scale * influence.baseline,
+        gap=prepared.scale * influence.gap,
+        earlier=float(in_unit[:-shown].sum()),
+        inputs=_inputs(version.manifest, window[-shown:], in_unit[-shown:], asked),
+        layers=opened_layers(trace.layers, steps=shown, units=request.units),
+        skill=version.skill,
+        warnings=question.warnings,
+    )
+
+
+def _inputs(
+    manifest: Manifest, window: Floats, influence: Floats, asked: PredictRequest
+) -> list[SeriesInfluence]:
+    """The steps shown, (shown, features) both, oldest first."""
+    names = [feature.name for feature in manifest.series.features] if manifest.series else []
+    shown = len(window)
+    given = (asked.timestamps or [])[-shown:]
+    # A short history is filled up in front, with values that have no time.
+    times: list[str | None] = [*[None] * (shown - len(given)), *given]
+    return [
+        SeriesInfluence(
+            step=number - shown + 1,
+            timestamp=times[number],
+            values=dict(zip(names, values.tolist(), strict=True)),
+            influence=dict(zip(names, shares.tolist(), strict=True)),
+        )
+        for number, (values, shares) in enumerate(zip(window, influence, strict=True))
+    ]

@@ -1,0 +1,45 @@
+"""What a measured memory means, in a sentence."""
+
+from app.registry.artifacts import Manifest, Memory, Scorecard
+
+MEASURED_ON = {
+    "test": "rows of the version's test set",
+    "held-out": "rows that were held out when the version was judged",
+    "training": "rows the version was trained on: nothing was held out",
+}
+
+
+def measured_on(scorecard: Scorecard, manifest: Manifest) -> str:
+    """The data of a measurement, in words."""
+    told = MEASURED_ON[scorecard.judged_on]
+    if manifest.refitted:
+        told += ", and fitted on after that"
+    return told
+
+
+def reached(memory: Memory) -> int:
+    """The most steps back from which any layer's state still reaches the output."""
+    return max(layer.reached for layer in memory.layers)
+
+
+def statement(memory: Memory, manifest: Manifest) -> str:
+    """How far back the memory reaches, against what the version is given to see."""
+    far, steps = reached(memory), memory.steps
+    if far == 0:
+        return (
+            "no gradient flows back: the network adds nothing to the simple forecast it is "
+            "anchored to"
+        )
+    if manifest.window is None:
+        if far < steps:
+            return f"of what it reads, the last {_steps(far)} the output"
+        return f"all {steps} steps it was measured over reach the output; it may be more"
+    if manifest.window == 1:
+        return "the window is a single step: there is no past to remember"
+    if far < steps:
+        return f"the window of {steps} is longer than the {_steps(far, that='that ')} the output"
+    return f"all {steps} steps of the window reach the output"
+
+
+def _steps(count: int, *, that: str = "") -> str:
+    return f"1 step {that}reaches" if count == 1 else f"{count} steps {that}reach"

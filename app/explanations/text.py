@@ -1,0 +1,141 @@
+"""A continuation opened up."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.cells.influence import integrated_gradients, probability_of
+from app.cells.losses import softmax
+from app.cells.network import Network, NetworkTrace
+from app.errors import Unprocessable
+from app.explanations.layers import opened_layers
+from app.explanations.limits import MOST_WORK, check_size, points_for, work_per_step
+from app.explanations.opened import Opened
+from app.explanations.schemas import ExplainRequest, TextExplanation, TextInfluence
+from app.language.sampling import alternatives, choose
+from app.language.tokenizer import Tokenizer
+from app.predictions.runtime import Loaded
+from app.predictions.schemas import MAX_ALTERNATIVES, TokenProbability
+from app.predictions.text import TextQuestion
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
+
+# Read step by step in Python, which keeps others waiting; a twentieth of a second per 1,000.
+MOST_TOKENS = 10_000
+# The trace of a piece is thrown away before the next.
+PIECE_TOKENS = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A text as one network read it."""
+
+    before: tuple[Floats, ...] | None  # states ahead of the tokens shown; None: zero
+    trace: NetworkTrace  # of the tokens shown
+
+    @property
+    def probabilities(self) -> Floats:
+        """After every token shown, (shown, vocabulary)."""
+        return softmax(self.trace.outputs[0])
+
+
+def read(network: Network, ids: Ids, *, shown: int) -> Reading:
+    """Reads ids (tokens,), keeping what happened at the last `shown`."""
+    before: tuple[Floats, ...] | None = None
+    earlier = ids[:-shown]
+    for start in range(0, len(earlier), PIECE_TOKENS):
+        piece = earlier[None, start : start + PIECE_TOKENS]  # (1, tokens)
+        before = network.forward(piece, before, every_step=False).final
+    return Reading(before=before, trace=network.forward(ids[None, -shown:], before))
+
+
+def explain(
+    version: Loaded, opened: Opened, request: ExplainRequest, *, question: TextQuestion
+) -> TextExplanation:
+    """The explanation of a next token.
+
+    Args:
+        version: that would answer.
+        opened: its networks.
+        request: what is asked.
+        question: as `POST /predict` understands it.
+
+    Raises:
+        Unprocessable: an unknown token, or too much to be opened.
+    """
+    tokenizer = version.tokenizer
+    if tokenizer is None:
+        raise TypeError(f"{version} is no text version")
+    ids, shown = question.ids, min(request.steps, len(question.ids))
+    network = opened.networks[request.member - 1]
+    _check_limits(network, request, question, shown=shown)
+    points = points_for(network, shown, field="steps")
+    readings = [read(each, ids, shown=shown) for each in opened.networks]
+    together = np.mean([reading.probabilities for reading in readings], axis=0)
+    token = _token(tokenizer, request, together[-1])
+    reading = readings[request.member - 1]
+    influence = integrated_gradients(
+        network, ids[-shown:], probability_of(token), initial=reading.before, points=points
+    )
+    return TextExplanation(
+        model=version.model,
+        version=version.number,
+        kind="text",
+        member=request.member,
+        members=len(opened.networks),
+        cell=version.manifest.recipe.cell,
+        steps=len(ids),
+        shown=shown,
+        token=tokenizer.vocabulary[token],
+        probability=influence.output,
+        baseline=influence.baseline,
+        gap=influence.gap,
+        inputs=[
+            TextInfluence(
+                step=number - shown + 1,
+                token=tokenizer.vocabulary[ids[len(ids) - shown + number]],
+                influence=float(influence.values[number]),
+                next=[
+                    TokenProbability(
+                        token=tokenizer.vocabulary[other.id], probability=other.probability
+                    )
+                    for other in alternatives(together[number], question.top_k)
+                ],
+            )
+            for number in range(shown)
+        ],
+        layers=opened_layers(reading.trace.layers, steps=shown, units=request.units),
+        skill=version.skill,
+        warnings=question.warnings,
+    )
+
+
+def _check_limits(
+    network: Network, request: ExplainRequest, question: TextQuestion, *, shown: int
+) -> None:
+    tokens = len(question.ids)
+    most = min(MOST_TOKENS, int(MOST_WORK / work_per_step(network)))
+    if tokens > most:
+        raise Unprocessable.at(
+            "text", f"has {tokens:,} tokens; at most {most:,} can be opened up: give its end"
+        )
+    if shown * question.top_k > MAX_ALTERNATIVES:
+        raise Unprocessable.at(
+            "top_k",
+            f"{question.top_k} after each of {shown} tokens are more than {MAX_ALTERNATIVES:,} "
+            "in all: ask for fewer, or fewer steps",
+        )
+    check_size(network, steps=shown, units=request.units)
+
+
+def _token(tokenizer: Tokenizer, request: ExplainRequest, probabilities: Floats) -> int:
+    """The id of the token to explain; left out, the one that a prediction would give."""
+    if request.token is None:
+        excluded = () if tokenizer.unknown_id is None else (tokenizer.unknown_id,)
+        return choose(probabilities, exclude=excluded)
+    found = tokenizer.id_of.get(request.token)
+    if found is None:
+        raise Unprocessable.at("token", f"{request.token[:100]!r} is not in the vocabulary")
+    return found

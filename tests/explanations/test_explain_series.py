@@ -1,0 +1,179 @@
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.recipes import Activation, Cell
+from tests.explanations.versions import (
+    COLUMNS,
+    HORIZON,
+    ROWS,
+    WINDOW,
+    AnchorName,
+    Scaling,
+    series_version,
+)
+from tests.service import Service
+
+CELLS: tuple[Cell, ...] = ("lstm", "gru", "rnn")
+SCALINGS: tuple[Scaling, ...] = ("minmax", "standard", "window")
+ANCHORS: tuple[AnchorName, ...] = ("none", "persistence")
+HISTORY = {name: column.tolist() for name, column in zip(COLUMNS, ROWS[-12:].T, strict=True)}
+GATES = {
+    "lstm": {"input", "forget", "candidate", "output"},
+    "gru": {"update", "reset", "candidate"},
+    "rnn": {"candidate"},
+}
+
+
+def explained(service: Service, **body: Any) -> dict[str, Any]:  # noqa: ANN401
+    answer = service.client.post("/explain", json=body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def predicted(service: Service, **body: object) -> list[float]:
+    answer = service.predict(**body)
+    assert answer.status_code == 200, answer.text
+    return [step["value"] for step in answer.json()["predictions"]]
+
+
+def total(found: dict[str, Any]) -> float:
+    influence = sum(sum(step["influence"].values()) for step in found["inputs"])
+    parts = (found["anchor"]["value"], found["baseline"], found["earlier"], found["gap"])
+    return float(influence + sum(parts))
+
+
+@pytest.mark.parametrize(
+    ("cell", "scaling", "anchor"), list(itertools.product(CELLS, SCALINGS, ANCHORS))
+)
+def test_equals_the_prediction_and_adds_up(
+    service: Service, cell: Cell, scaling: Scaling, anchor: AnchorName
+) -> None:
+    name = f"{cell}-{scaling}-{anchor}"
+    service.register(name, series_version(cell, scaling, anchor))
+    for ahead in (1, 2):
+        found = explained(service, model=name, history=HISTORY, ahead=ahead)
+        forecasts = predicted(service, model=name, history=HISTORY)
+        np.testing.assert_allclose(found["forecasts"], forecasts, atol=1e-4 * ROWS[:, 1].std())
+        assert found["value"] == found["forecasts"][ahead - 1]
+        assert total(found) == pytest.approx(found["value"], rel=1e-9)
+        assert abs(found["gap"]) < 1e-6 * ROWS[:, 1].std()
+    assert [set(layer["gates"]) for layer in found["layers"]] == [GATES[cell]] * 2
+    assert len(found["layers"][0]["gates"]["candidate"]) == WINDOW == found["shown"]
+    if anchor == "persistence" or scaling == "window":
+        assert found["anchor"]["value"] == HISTORY["price"][-1]
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+def test_so_with_other_activations(service: Service, activation: Activation) -> None:
+    service.register(activation, series_version("lstm", "window", "none", activation=activation))
+    found = explained(service, model=activation, history=HISTORY)
+    forecasts = predicted(service, model=activation, history=HISTORY)
+    np.testing.assert_allclose(found["forecasts"], forecasts, atol=1e-4 * ROWS[:, 1].std())
+
+
+def test_the_shipped_stock_model(service: Service) -> None:
+    body = {"model": "google-stock", "history": [778.81, 788.36, 786.08]}
+    found = explained(service, **body)
+    np.testing.assert_allclose(found["forecasts"], predicted(service, **body), atol=1e-3)
+    assert (found["steps"], found["member"], found["members"]) == (1, 1, 1)
+    assert found["inputs"][0]["values"] == {"Open": 786.08}
+
+
+def test_steps_and_units_cut_what_is_shown_and_not_what_is_computed(service: Service) -> None:
+    service.register("cut", series_version("lstm", "window", "persistence"))
+    whole = explained(service, model="cut", history=HISTORY)
+    cut = explained(service, model="cut", history=HISTORY, steps=3, units=2)
+    assert cut["forecasts"] == whole["forecasts"]
+    assert [step["step"] for step in cut["inputs"]] == [-2, -1, 0]
+    assert cut["inputs"] == whole["inputs"][-3:]
+    assert total(cut) == pytest.approx(cut["value"], rel=1e-9)
+    first = cut["layers"][0]
+    assert first["size"] == 5
+    assert len(first["units"]) == 2
+    all_cells = np.array(whole["layers"][0]["states"]["cell"])  # (window, units)
+    np.testing.assert_array_equal(first["states"]["cell"], all_cells[-3:, first["units"]])
+    np.testing.assert_array_equal(first["before"]["cell"], all_cells[-4, first["units"]])
+
+
+def test_the_steps_of_the_answer_have_their_times(service: Service) -> None:
+    service.register("timed", series_version("rnn", "minmax", "none"))
+    days = [f"2020-01-{day:02d}" for day in range(1, 13)]
+    found = explained(service, model="timed", history=HISTORY, timestamps=days)
+    assert [step["timestamp"] for step in found["inputs"]] == days[-WINDOW:]
+    assert predicted(service, model="timed", history=HISTORY, timestamps=days)
+
+
+def test_a_dataset_in_place_of_history(service: Service) -> None:
+    table = b"date,Open\n2017-01-02,700.5\n2017-01-03,701\n2017-01-04,702.25\n"
+    stored = service.client.post("/datasets", files={"file": ("prices.csv", table)})
+    assert stored.status_code == 201, stored.text
+    body = {"model": "google-stock", "dataset": stored.json()["id"]}
+    found = explained(service, **body)
+    assert found["inputs"][0]["timestamp"] == "2017-01-04"
+    np.testing.assert_allclose(found["forecasts"], predicted(service, **body), atol=1e-3)
+
+
+def test_a_version_of_before_the_scaling_was_told(service: Service) -> None:
+    told = series_version("lstm", "minmax", "none")
+    service.register("minmax-old", series_version("lstm", "minmax", "none", says_scaling=False))
+    service.register("minmax-new", told)
+    old, new = (
+        explained(service, model=name, history=HISTORY) for name in ("minmax-old", "minmax-new")
+    )
+    assert old["forecasts"] == new["forecasts"]
+    service.register("standard-old", series_version("lstm", "standard", "none", says_scaling=False))
+    answer = service.client.post("/explain", json={"model": "standard-old", "history": HISTORY})
+    assert answer.status_code == 409
+    assert "train it again" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "field", "words"),
+    [
+        ({"history": {"price": [1.0]}}, 422, "history.volume", "is required"),
+        ({"history": {"price": [1.0], "volume": [1.0]}}, 422, "history", "needs at least 7"),
+        ({"ahead": 3}, 422, "ahead", f"gives {HORIZON} at once"),
+        ({"member": 2}, 422, "member", "has 1"),
+        ({"units": 0}, 422, "units", "must be at least 1"),
+        ({"steps": 2001}, 422, "steps", "must be at most 2000"),
+        ({"token": "cat"}, 422, "token", "does not go with a series"),
+        ({"dataset": "x"}, 422, "dataset", "must match"),
+        ({"history": None, "text": "the"}, 422, "text", "belongs to text"),
+        ({"model": "nothing"}, 404, None, "no model"),
+        ({"horizon": 2}, 422, "horizon", "not a known field"),
+    ],
+)
+def test_what_cannot_be_opened_is_named(
+    service: Service, wrong: dict[str, Any], status: int, field: str | None, words: str
+) -> None:
+    if service.client.get("/models/refusing").status_code == 404:
+        service.register("refusing", series_version("lstm", "window", "none"))
+    body = {"model": "refusing", "history": HISTORY, **wrong}
+    body = {name: value for name, value in body.items() if value is not None}
+    answer = service.client.post("/explain", json=body)
+    assert answer.status_code == status, answer.text
+    problem = answer.json()
+    if field is None:
+        assert words in problem["detail"]
+    else:
+        assert any(
+            entry["field"] == field and words in entry["message"] for entry in problem["errors"]
+        ), problem
+
+
+def test_values_beyond_all_measure_are_refused_as_in_a_prediction(service: Service) -> None:
+    service.register("huge", series_version("lstm", "window", "none"))
+    history = {"price": [1e308, -1e308] * 4, "volume": [1.0, 2.0] * 4}
+    prediction = service.predict(model="huge", history=history)
+    explanation = service.client.post("/explain", json={"model": "huge", "history": history})
+    assert explanation.status_code == prediction.status_code
+    service.register("still", series_version("lstm", "window", "none"))
+    flat = {"price": [5.0] * 8, "volume": [0.0] * 8}
+    found = explained(service, model="still", history=flat)
+    np.testing.assert_allclose(
+        found["forecasts"], predicted(service, model="still", history=flat), atol=1e-9
+    )

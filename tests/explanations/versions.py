@@ -1,0 +1,180 @@
+"""Freshly built tiny versions of every form, exported as training exports them."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from app.forecasting.scaling import Affine
+from app.recipes import Activation, Cell, resolve_recipe
+from app.registry.artifacts import (
+    WEIGHTS,
+    Feature,
+    Manifest,
+    MeasuredScaling,
+    Scorecard,
+    SeriesInput,
+    State,
+    TextInput,
+)
+from app.training.architecture import Architecture, architecture_of  # noqa: TID251 - no TensorFlow
+from app.training.graph import series_graph, text_graph  # noqa: TID251 - no TensorFlow
+from tests.artifacts import COMMON, Artifact
+
+Floats = NDArray[np.float64]
+Scaling = Literal["minmax", "standard", "window"]
+AnchorName = Literal["none", "persistence"]
+
+ROWS = 300.0 + np.random.default_rng(5).normal(0.0, 20.0, (50, 2)).cumsum(axis=0)  # (rows, columns)
+COLUMNS = ("volume", "price")
+WINDOW, HORIZON = 7, 2
+VOCABULARY = ("the", "mice", ",", "bell", "cat", "<unk>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built(Artifact):
+    """An artifact whose weights are those of its graph."""
+
+    weights: dict[str, NDArray[np.float32]]
+
+    def files(self) -> dict[str, bytes]:
+        return {**super().files(), WEIGHTS: save(self.weights)}
+
+
+def series_version(
+    cell: Cell,
+    scaling: Scaling,
+    anchor: AnchorName,
+    *,
+    activation: Activation = "tanh",
+    says_scaling: bool = True,
+) -> Built:
+    """Two columns in, the second forecast two steps ahead, two layers."""
+    recipe = resolve_recipe(
+        "series",
+        {
+            "preset": "default",
+            "cell": cell,
+            "activation": activation,
+            "layers": [5, 3],
+            "scaling": scaling,
+            "anchor": anchor,
+            "window": WINDOW,
+            "horizon": HORIZON,
+            "features": list(COLUMNS),
+        },
+    )
+    architecture = architecture_of(recipe, inputs=2, outputs=HORIZON, anchored=False)
+    weights = random_weights(architecture)
+    measure = Affine.standard if scaling == "standard" else Affine.minmax
+    affine = None if scaling == "window" else measure(ROWS)
+    graph = series_graph(
+        architecture,
+        weights,
+        window=WINDOW,
+        scaling=affine,
+        target=1,
+        target_scaling=affine.column(1) if affine else None,
+        anchored=anchor == "persistence",
+    )
+    manifest = Manifest(
+        kind="series",
+        recipe=recipe,
+        window=WINDOW,
+        min_history=WINDOW,
+        horizon=HORIZON,
+        series=SeriesInput(
+            features=tuple(
+                Feature(name=name, low=float(column.min()), high=float(column.max()))
+                for name, column in zip(COLUMNS, ROWS.T, strict=True)
+            ),
+            target=COLUMNS[1],
+            frequency="D",
+            time_form="date",
+            never_negative=False,
+            scaling=_told(affine) if says_scaling else None,
+        ),
+        **COMMON,
+    )
+    return Built(manifest=manifest, scorecard=SCORECARD, graph=graph, weights=weights)
+
+
+def text_version(
+    cell: Cell,
+    reading: Literal["window", "stream"],
+    embedding: int | Literal["one-hot"],
+    *,
+    layers: tuple[int, ...] = (5, 3),
+) -> Built:
+    """Words, with an unknown symbol."""
+    recipe = resolve_recipe(
+        "text",
+        {
+            "preset": "default",
+            "cell": cell,
+            "layers": list(layers),
+            "reading": reading,
+            "window": 3 if reading == "window" else None,
+            "embedding": embedding,
+        },
+    )
+    size, window = len(VOCABULARY), 3 if reading == "window" else None
+    architecture = architecture_of(
+        recipe,
+        inputs=size,
+        outputs=size,
+        embedding=None if embedding == "one-hot" else embedding,
+        anchored=False,
+    )
+    weights = random_weights(architecture)
+    manifest = Manifest(
+        kind="text",
+        recipe=recipe,
+        window=window,
+        min_history=window or 1,
+        horizon=1,
+        text=TextInput(
+            tokenizer="word",
+            vocabulary=VOCABULARY,
+            unknown="<unk>",
+            reading=reading,
+            states=()
+            if window
+            else tuple(State(name=name, units=units) for name, units in architecture.states()),
+        ),
+        **COMMON,
+    )
+    graph = text_graph(architecture, weights, window=window)
+    return Built(manifest=manifest, scorecard=SCORECARD, graph=graph, weights=weights)
+
+
+def random_weights(architecture: Architecture) -> dict[str, Any]:
+    generator = np.random.default_rng(11)
+    return {
+        name: generator.normal(0.0, 0.6, shape).astype(np.float32)
+        for name, shape in architecture.weight_shapes().items()
+    }
+
+
+def _told(affine: Affine | None) -> MeasuredScaling | None:
+    if affine is None:
+        return None
+    return MeasuredScaling(
+        center=tuple(affine.center.tolist()),
+        scale=tuple(affine.scale.tolist()),
+        target_center=float(affine.center[1]),
+        target_scale=float(affine.scale[1]),
+    )
+
+
+SCORECARD = Scorecard(
+    judged_on="held-out",
+    network="served",
+    verdict="made up",
+    skill=None,
+    skill_missing="made up",
+    final_loss=0.0,
+    best_epoch=0,
+)
