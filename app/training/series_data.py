@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from app.datasets.content import DatasetContent, SeriesContent, times_iso
 from app.errors import Unprocessable
-from app.forecasting.windows import Split, split_rows
+from app.forecasting.windows import Split, split_rows, windows
 from app.recipes import SeriesRecipe
 
 Floats = npt.NDArray[np.float64]
@@ -68,34 +68,39 @@ def read_series(
     if not isinstance(content, SeriesContent):
         raise Unprocessable.at("recipe", "is for a series, and the dataset is a text")
     features, target = _columns(content, recipe, target)
-    window_scaled = recipe.scaling == "window"
-    if len(content.labels) > 1 and not window_scaled:
+    if len(content.labels) > 1 and recipe.scaling != "window":
         raise Unprocessable.at(
             "recipe.scaling",
             f"{len(content.labels)} series in one file differ in level: only scaling window can "
             f"train them together, not {recipe.scaling}",
         )
     splits = _splits(content, recipe, has_test=has_test)
-    window = recipe.window or _window(splits, recipe)
-    if window_scaled and window < SHORTEST_SCALED_WINDOW:
-        raise Unprocessable.at(
-            "recipe.window", "must be 2 or more with scaling window: one value has no spread"
-        )
     groups = []
     for label, split in zip(content.labels, splits, strict=True):
         own = content.of_series(label) if len(content.labels) > 1 else content
-        columns = np.stack([own.column(name) for name in features], axis=1)  # (rows, features)
+        columns = np.stack([_finite(own.column(name)) for name in features], axis=1)
         groups.append(
-            Group(label=label, inputs=columns, target=own.column(target), content=own, split=split)
+            Group(
+                label=label,
+                inputs=columns,
+                target=_finite(own.column(target)),
+                content=own,
+                split=split,
+            )
         )
     return SeriesData(
         features=features,
         target=target,
         target_index=features.index(target) if target in features else None,
-        window=window,
+        window=recipe.window or _window(groups, recipe),
         groups=tuple(groups),
         content=content,
     )
+
+
+def _finite(values: Floats) -> Floats:
+    """A value that is no finite number is a missing one."""
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _columns(
@@ -157,8 +162,26 @@ def _splits(content: SeriesContent, recipe: SeriesRecipe, *, has_test: bool) -> 
     return splits
 
 
-def _window(splits: list[Split], recipe: SeriesRecipe) -> int:
-    rows = min(split.validation_start for split in splits)
+def _window(groups: list[Group], recipe: SeriesRecipe) -> int:
+    """The longest window, up to 60, that leaves enough examples."""
     shortest = SHORTEST_SCALED_WINDOW if recipe.scaling == "window" else 1
+    rows = min(group.split.validation_start for group in groups)
     fitting = (rows - recipe.horizon) // ROWS_PER_WINDOW_STEP
-    return max(shortest, min(DEFAULT_WINDOW, fitting))
+    window = max(shortest, min(DEFAULT_WINDOW, fitting))
+    gaps = any(np.isnan(group.inputs).any() or np.isnan(group.target).any() for group in groups)
+    # A missing value spoils every window that it lies in: with many, only short ones are whole.
+    while gaps and window > shortest and _examples(groups, recipe, window) < 2 * window:
+        window = max(shortest, window // 2)
+    return window
+
+
+def _examples(groups: list[Group], recipe: SeriesRecipe, window: int) -> int:
+    """How many complete windows there are to train on."""
+    return sum(
+        int(
+            group.split.training(
+                windows(group.inputs, group.target, window=window, horizon=recipe.horizon)
+            ).sum()
+        )
+        for group in groups
+    )

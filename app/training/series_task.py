@@ -141,7 +141,8 @@ class SeriesTask:
         outputs = network(scaled).numpy().astype(np.float64)  # (n, horizon)
         expected = self._unscale(outputs, inputs, phase)
         values = np.concatenate([group.target for group in self.data.groups])
-        deviation = float(np.nanstd(values)) or 1.0
+        largest = float(np.nanmax(np.abs(values))) or 1.0  # squares of 1e200 are infinite
+        deviation = float(np.nanstd(values / largest)) * largest or 1.0
         return float(np.abs(forecasts(graph, inputs) - expected).max() / deviation)
 
     def judge(
@@ -310,7 +311,7 @@ class SeriesTask:
         known = known[np.isfinite(known)]
         needed = self.data.window + self.recipe.horizon
         of_all = sum(group.split.rows for group in self.data.groups)
-        if len(known) > 1 and np.ptp(known) == 0:
+        if len(known) > 1 and known.min() == known.max():
             raise Unprocessable(
                 f"column {self.data.target!r} is {known[0]:g} in every training row: there is "
                 "nothing to learn; choose another target or send rows in which it changes"
@@ -326,8 +327,8 @@ class SeriesTask:
         if self.recipe.early_stopping is not None and not len(validation):
             raise Unprocessable.at(
                 "recipe.validation_fraction",
-                f"the validation part of the {of_all} rows holds no complete window to watch; "
-                "send more rows, raise it, or set early_stopping to null",
+                f"the validation part of the {of_all} rows holds no complete window to watch in "
+                "which anything changes; send more rows, raise it, or set early_stopping to null",
             )
 
     def _notes(self) -> tuple[str, ...]:

@@ -183,6 +183,22 @@ def test_windows_with_missing_values_are_left_out_and_counted(train: Train) -> N
     assert artifact.scorecard.notes == ("7 of 154 windows hold a missing value and were left out",)
 
 
+def test_with_many_missing_values_the_window_left_to_us_is_shorter(train: Train) -> None:
+    values = np.where(np.random.default_rng(0).random(300) < 0.05, np.nan, wave(300))
+    artifact = train(series_of(values), {**SMALL, "window": None, "epochs": 1})
+    # 60 would leave 7 % of the windows whole, and those overlap.
+    assert artifact.manifest.window is not None
+    assert artifact.manifest.window < 30
+    assert artifact.scorecard.skill is not None
+
+
+def test_infinite_values_count_as_missing(train: Train) -> None:
+    values = wave(ROWS)
+    values[30] = np.inf
+    artifact = train(series_of(values), {**SMALL, "epochs": 1, "scaling": "standard"})
+    assert artifact.scorecard.notes == ("7 of 154 windows hold a missing value and were left out",)
+
+
 def test_several_series_train_one_network_and_no_window_spans_two(train: Train) -> None:
     parts = [series_of(wave(ROWS)), series_of(wave(100, seed=1) * 50.0)]
     content = replace(
@@ -209,7 +225,11 @@ def test_several_series_train_one_network_and_no_window_spans_two(train: Train) 
         (np.full(50, np.nan), {}, "too short"),
         (wave(50), {"features": ["volume"]}, "no column 'volume'; there are value"),
         (wave(50), {"window": 1}, "one value has no spread, give 2 or more"),
-        (wave(50), {"validation_fraction": 0.01}, "holds no complete window to watch"),
+        (
+            wave(50),
+            {"validation_fraction": 0.01},
+            "no complete window to watch in which anything changes",
+        ),
     ],
 )
 def test_data_that_cannot_be_used_says_what_would_be_right(
