@@ -16,6 +16,7 @@ CellKind = Literal["missing", "number", "date", "clock", "text"]
 
 _DIGITS = str.maketrans("123456789", "000000000")
 # Written dates that are numbers as well; whether they are dates shows in the whole column.
+_LONGEST = 100  # characters of a cell that may be anything but text
 _NUMERIC_DATES = {"serial", "unix", "year"}
 
 
@@ -25,6 +26,8 @@ def cell_kind(cell: str) -> CellKind:
     text = cell.strip()
     if is_missing(text):
         return "missing"
+    if len(text) > _LONGEST:
+        return "text"
     if len(text) <= WIDTH:
         shape = shape_of(text)
         if not text.isdigit() and _is_date(text, shape):

@@ -2,8 +2,10 @@
 
 import codecs
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
@@ -36,6 +38,7 @@ class Encoding:
     codec: str  # the name Python knows it by
     name: str  # the name for people
     reason: str
+    lone_returns: bool = False  # lines end as on old Macintoshes; looked for in UTF-8 alone
 
 
 def find_encoding(path: Path, told: str | None) -> Encoding:
@@ -58,7 +61,11 @@ def find_encoding(path: Path, told: str | None) -> Encoding:
             or _wide(head)
             or Encoding(codec="utf-8", name="utf-8", reason="every byte of the file fits it")
         )
-    failure = _failure(path, encoding.codec)
+    if encoding.codec == "utf-8":
+        failure, lone_returns = _scan_utf8(path)
+        encoding = replace(encoding, lone_returns=lone_returns)
+    else:
+        failure = _failure(path, encoding.codec)
     if failure is None:
         return encoding
     if told is not None or encoding.codec != "utf-8":
@@ -86,14 +93,21 @@ def decoded(path: Path, encoding: Encoding) -> Iterator[str]:
             except UnicodeError as error:
                 start = getattr(error, "start", 0)
                 raise UndecodableError(f"it breaks at byte {place + start + 1}") from error
-            plain = data if eight_bit else text.encode("utf-8", "replace")
-            if len(plain.translate(None, _CONTROLS)) < len(plain):
+            if _has_controls(data if eight_bit else text.encode("utf-8", "replace")):
                 raise UndecodableError("it holds control characters, as binary files do")
             place += len(data)
             if text:
                 yield text
             if not data:
                 return
+
+
+def _has_controls(data: bytes, returns: int = 0) -> bool:
+    codes = np.frombuffer(data, dtype=np.uint8)
+    low = int(np.count_nonzero(codes < ord(" ")))
+    if low == data.count(b"\n") + returns and b"\x7f" not in data:
+        return False
+    return len(data.translate(None, _CONTROLS)) < len(data)
 
 
 def transcode(path: Path, encoding: Encoding, target: Path) -> None:
@@ -110,6 +124,33 @@ def transcode(path: Path, encoding: Encoding, target: Path) -> None:
             text = text[: len(text) - len(held)]
             file.write(text.replace("\r\n", "\n").replace("\r", "\n"))
         file.write("\n" if held else "")
+
+
+def _scan_utf8(path: Path) -> tuple[str | None, bool]:
+    """Why the file is not UTF-8, and whether lines end with a carriage return alone."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    place, lone_returns, after_return = 0, False, False
+    with path.open("rb") as file:
+        while data := file.read(CHUNK_BYTES):
+            try:
+                # ASCII, which most files are, needs no look at what its bytes combine to.
+                if not data.isascii() or decoder.getstate()[0]:
+                    decoder.decode(data)
+            except UnicodeError as error:
+                return f"it breaks at byte {place + getattr(error, 'start', 0) + 1}", False
+            returns = data.count(b"\r")
+            if _has_controls(data, returns):
+                return "it holds control characters, as binary files do", False
+            lone_returns |= after_return and not data.startswith(b"\n")
+            after_return = data.endswith(b"\r")
+            if returns:
+                lone_returns |= returns - after_return != data.count(b"\r\n")
+            place += len(data)
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeError:
+        return f"it breaks at byte {place}", False
+    return None, lone_returns or after_return
 
 
 def _named(told: str, head: bytes) -> Encoding:

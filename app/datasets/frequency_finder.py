@@ -47,6 +47,14 @@ def find_frequency(times: Times, series: npt.NDArray[np.int32]) -> FoundFrequenc
     return FoundFrequency(frequency=name, reason=f"{share:.0%} of the steps are of this length")
 
 
+def evenly_spaced(times: Times, frequency: str) -> bool:
+    """Whether all steps are of exactly this length; False for calendar frequencies."""
+    count, unit = _split(frequency)
+    if unit not in MICROSECONDS:
+        return False
+    return bool((np.diff(times.astype(np.int64)) == MICROSECONDS[unit] * count).all())
+
+
 def expected_steps(times: Times, frequency: str) -> Ints:
     """Which step each time is on, counted from an origin: neighbours differ by 1, gaps by more."""
     count, unit = _split(frequency)

@@ -48,6 +48,9 @@ def _check_length(content: SeriesContent, report: Report) -> None:
 def _check_constant(content: SeriesContent, report: Report) -> None:
     for place, name in enumerate(content.columns):
         values = content.values[:, place]
+        first = values[: len("ab")]
+        if len(first) > 1 and not np.isnan(first).any() and first[0] != first[1]:
+            continue
         values = values[np.isfinite(values)]
         if len(values) > 1 and bool((values == values[0]).all()):
             report.constant.append(name)
@@ -89,6 +92,8 @@ def _check_outliers(content: SeriesContent, rows: Ints, report: Report) -> None:
 def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
     """How far each value sticks out from both of its neighbours, in usual steps; shape (rows,).
 
+    0 where that is less than one usual step.
+
     A spike stands out on both sides; a step to another level does not, as its neighbours on one
     side are like it. The usual step is the one that 9 of 10 steps stay below.
     """
@@ -105,9 +110,11 @@ def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
     if not len(sample):
         return scores
     usual = float(np.quantile(sample, 0.9))
-    signs = np.sign(steps)
-    back = signs[:-1] * signs[1:] < 0  # away and back again
-    scores[1:-1] = np.where(back, np.minimum(sizes[:-1], sizes[1:]), 0.0) / usual
+    large = sizes > usual  # the others need no closer look
+    places = np.flatnonzero(large[:-1] & large[1:])
+    back = np.sign(steps[places]) != np.sign(steps[places + 1])  # away and back again
+    places = places[back]
+    scores[places + 1] = np.minimum(sizes[places], sizes[places + 1]) / usual
     return scores
 
 

@@ -96,7 +96,7 @@ def _finished(  # noqa: PLR0917  private, and each of its arguments has a type o
     present = np.flatnonzero(np.bincount(rows.series))
     content = SeriesContent(
         columns=tuple(names),
-        values=np.ascontiguousarray(rows.values),
+        values=rows.values,
         times=rows.times,
         offsets=rows.offsets,
         time_form=form,

@@ -56,6 +56,8 @@ def shape_groups(cells: Cells) -> Iterator[ShapeGroup]:
 
 def ascii_form(text: str) -> str:
     """The cell in ASCII: accents dropped, wide and hard blanks as blanks, other signs as ``?``."""
+    if text.isascii():
+        return text.strip()
     plain = unicodedata.normalize("NFKD", text.strip())
     plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
     return plain.replace("\u2212", "-").encode("ascii", "replace").decode()
@@ -63,7 +65,7 @@ def ascii_form(text: str) -> str:
 
 def _as_bytes(part: Cells) -> Bytes:
     if isinstance(part.dtype, np.dtypes.BytesDType):
-        return _matrix(part.astype(part.dtype))
+        return _matrix(np.asarray(part, dtype=part.dtype))
     texts = [cell.strip()[:WIDTH] if isinstance(cell, str) else "" for cell in part]
     try:
         packed = np.array(texts, dtype=np.bytes_)

@@ -50,7 +50,7 @@ def opened(
             _unpack(path, plain, compression, limit)
         file_format = _file_format(plain)
         found = find_encoding(plain, encoding) if file_format == "text" else None
-        if found is not None and (found.codec != "utf-8" or _has_lone_returns(plain)):
+        if found is not None and (found.codec != "utf-8" or found.lone_returns):
             transcode(plain, found, Path(folder) / "text")
             plain = Path(folder) / "text"
         yield Source(
@@ -136,16 +136,3 @@ def _copy(packed: IO[bytes] | gzip.GzipFile, target: Path, limit: int) -> None:
             if written > limit:
                 raise UnpackingError(f"it unpacks to more than {limit:,} bytes, the limit")
             file.write(data)
-
-
-def _has_lone_returns(path: Path) -> bool:
-    """Whether lines end with a carriage return alone, as on old Macintoshes."""
-    held = b""
-    with path.open("rb") as file:
-        while data := file.read(CHUNK_BYTES):
-            part = held + data
-            held = part[-1:] if part.endswith(b"\r") else b""
-            part = part[: len(part) - len(held)]
-            if b"\r" in part and part.count(b"\r") != part.count(b"\r\n"):
-                return True
-    return bool(held)

@@ -14,6 +14,7 @@ from app.datasets.frequency import Times
 from app.datasets.number_dates import NumberDates, number_dates
 from app.datasets.read_options import ReadOptions
 from app.datasets.report import DateFormat, DateReport, FileProblem
+from app.datasets.shapes import Cells
 from app.errors import FieldError
 
 _TIME_WORDS = (
@@ -165,7 +166,7 @@ def _from_cells(
 ) -> FoundTimes | None:
     cells = NO_CELLS if column.source.cells is None else column.source.cells
     dates = read_dates(cells)
-    present = int(np.count_nonzero(cells.astype(bool)))
+    present = _count_present(cells)
     if not present or dates.readable.sum() < _FROM_SHARE * present:
         return None
     decisions = settle_order(dates, told=options.date_order, european=european)
@@ -196,6 +197,12 @@ def _from_cells(
         ),
         warnings=_warnings(column, decisions, dates),
     )
+
+
+def _count_present(cells: Cells) -> int:
+    if isinstance(cells.dtype, np.dtypes.BytesDType):
+        return int(np.count_nonzero(cells != b""))
+    return int(np.count_nonzero(cells.astype(bool)))
 
 
 def _refuse_mixed_zones(

@@ -27,7 +27,8 @@ def usable_rows(
     Raises:
         FileProblem: there is none, or so many lack a date that the dates were misunderstood.
     """
-    values = np.empty((len(table.rows), len(used)))  # (rows, columns)
+    # (rows, columns), each column in one piece of memory: everything after goes by columns.
+    values = np.empty((len(table.rows), len(used)), order="F")
     for place, column in enumerate(used):
         if column.numbers is not None:
             values[:, place] = column.numbers
@@ -55,7 +56,7 @@ def _decide(
     labels: FoundLabels,
 ) -> tuple[Bools, dict[str, list[int]]]:
     """Which rows to keep, and the numbers of the others by the reason."""
-    keep: Bools = np.asarray(np.isfinite(values).any(axis=1), dtype=bool)
+    keep: Bools = _any_number(values)
     blank: Bools = ~keep & _blank(table, np.flatnonzero(~keep))
     reasons: dict[str, list[int]] = {}
     for skipped in table.skipped:
@@ -82,6 +83,16 @@ def _decide(
             reason = f"{str(cell)[:40]!r} in column {bad[row].name} is no number"
         reasons.setdefault(reason, []).append(int(table.rows[row]))
     return keep, reasons
+
+
+def _any_number(values: Floats) -> Bools:
+    """Which rows have a number in any column, shape (rows,)."""
+    found = np.zeros(len(values), dtype=bool)
+    for place in range(values.shape[1]):
+        found |= np.isfinite(values[:, place])
+        if found.all():
+            break
+    return found
 
 
 def _blank(table: Table, places: npt.NDArray[np.intp]) -> Bools:
