@@ -5,7 +5,7 @@ slowed down; under load the turns fill by themselves.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,9 +22,11 @@ from app.predictions.series import SeriesQuestion
 from app.predictions.text import TextQuestion
 
 Question = SeriesQuestion | TextQuestion
-Outcome = dict[str, object] | StepaheadError
+Outcome = Entry | StepaheadError
 
 MAX_ROWS_PER_RUN = 1024
+# Steps and alternatives of one run's answers, about 500 bytes each while they are put together.
+MAX_ANSWER_SIZE = 100_000
 # Past this an inference leaves the event loop for a thread: a hop costs about 0.1 ms, and a loop
 # that stands still holds up everyone.
 INLINE_SECONDS = 0.005
@@ -88,8 +90,7 @@ class Batcher:
 
     def _start(self, version: Loaded) -> None:
         tickets = self._gathering.pop(version)
-        for first in range(0, len(tickets), MAX_ROWS_PER_RUN):
-            group = tickets[first : first + MAX_ROWS_PER_RUN]
+        for group in groups_of(tickets):
             task = asyncio.create_task(self._answer(version, group))
             self._tasks.add(task)
             task.add_done_callback(partial(self._finish, group))
@@ -104,14 +105,14 @@ class Batcher:
                 ticket.answer.set_exception(error)
 
     async def _answer(self, version: Loaded, tickets: list[Ticket]) -> None:
-        outcomes = await self._infer(version, [ticket.question for ticket in tickets])
+        outcomes = await self._infer(version, tickets)
         answered = []
         entries = []
         for ticket, outcome in zip(tickets, outcomes, strict=True):
             if isinstance(outcome, StepaheadError):
                 _settle(ticket, outcome)
                 continue
-            entries.append(entry_of(version, ticket, outcome))
+            entries.append(outcome)
             answered.append(ticket)
         if not entries:
             return
@@ -119,24 +120,48 @@ class Batcher:
         for ticket, entry in zip(answered, entries, strict=True):
             _settle(ticket, entry.response)
 
-    async def _infer(self, version: Loaded, questions: list[Question]) -> Sequence[Outcome]:
+    async def _infer(self, version: Loaded, tickets: list[Ticket]) -> Sequence[Outcome]:
         """One shared inference: on the loop where it is short, else in a thread."""
         self.runs += 1
-        kind = version.manifest.kind
-        self._metrics.batch_rows.labels(kind).observe(len(questions))
-        seconds = expected_seconds(version, questions)
+        self._metrics.batch_rows.labels(version.manifest.kind).observe(len(tickets))
+        seconds = expected_seconds(version, [ticket.question for ticket in tickets])
         if seconds <= INLINE_SECONDS:
-            return answer(version, questions)
+            return infer(version, tickets)
         self._pending_seconds += seconds
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, answer, version, questions)
+            return await loop.run_in_executor(self._threads, infer, version, tickets)
         finally:
             self._pending_seconds -= seconds
 
 
-def answer(version: Loaded, questions: Sequence[Question]) -> Sequence[Outcome]:
-    """The outcomes of these questions, in order, whatever the version's kind."""
+def groups_of(tickets: list[Ticket]) -> Iterator[list[Ticket]]:
+    """The tickets in order, in groups that fit one run and its answers into memory."""
+    group: list[Ticket] = []
+    size = 0
+    for ticket in tickets:
+        own = ticket.question.answer_size
+        if group and (len(group) >= MAX_ROWS_PER_RUN or size + own > MAX_ANSWER_SIZE):
+            yield group
+            group, size = [], 0
+        group.append(ticket)
+        size += own
+    yield group
+
+
+def infer(version: Loaded, tickets: list[Ticket]) -> Sequence[Outcome]:
+    """What goes into the log and out to the callers, in the order of the tickets."""
+    outcomes = answer(version, [ticket.question for ticket in tickets])
+    return [
+        outcome if isinstance(outcome, StepaheadError) else entry_of(version, ticket, outcome)
+        for ticket, outcome in zip(tickets, outcomes, strict=True)
+    ]
+
+
+def answer(
+    version: Loaded, questions: Sequence[Question]
+) -> Sequence[dict[str, object] | StepaheadError]:
+    """The answers' own parts, in order, whatever the version's kind."""
     forecasts = [question for question in questions if isinstance(question, SeriesQuestion)]
     if forecasts:
         return series.answer(version, forecasts)

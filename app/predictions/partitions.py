@@ -18,8 +18,9 @@ from app.db.engine import conninfo
 from app.db.ids import first_id
 from app.deps import Resources
 from app.errors import Unavailable
+from app.monitoring.upkeep import finish_days_before
 from app.observability import logger
-from app.problems import DATABASE_AWAY
+from app.problems import DATABASE_AWAY, DATABASE_ERRORS
 
 log = logger(__name__)
 
@@ -124,13 +125,18 @@ class PartitionKeeper:
         Raises:
             Unavailable: the database is away or not migrated.
         """
-        engine, settings = self._resources.engine, self._resources.settings
         try:
-            await asyncio.to_thread(maintain_partitions, engine, settings)
-        except psycopg.Error as error:
+            await asyncio.to_thread(self._maintain)
+        except (psycopg.Error, *DATABASE_ERRORS) as error:
             log.warning("partitions not maintained", error=str(error))
             raise Unavailable(DATABASE_AWAY) from error
         self._maintained = True
+
+    def _maintain(self) -> None:
+        settings, today = self._resources.settings, datetime.now(UTC).date()
+        if settings.log_retention_days:
+            finish_days_before(self._resources, today - timedelta(days=settings.log_retention_days))
+        maintain_partitions(self._resources.engine, settings, today=today)
 
     async def keep(self) -> None:
         """Do it for as long as this process serves."""

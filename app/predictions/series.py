@@ -27,6 +27,11 @@ class SeriesQuestion:
     stamps: Stamps | None
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def answer_size(self) -> int:
+        """How many forecasts the answer has."""
+        return self.steps
+
 
 def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
     """The question of a request, checked against the version that is to answer it.

@@ -38,6 +38,11 @@ class TextQuestion:
     seed: int | None
     warnings: list[str]
 
+    @property
+    def answer_size(self) -> int:
+        """How many probabilities the answer has."""
+        return self.steps * self.top_k
+
 
 def ask(version: Loaded, request: PredictRequest) -> TextQuestion:
     """The question of a request, checked against the version that is to answer it.

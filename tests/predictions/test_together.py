@@ -152,3 +152,18 @@ def test_a_batch_is_one_run_and_one_commit(fresh_database: str, tmp_path: Path) 
 
     run(fresh_database, tmp_path, scenario)
     assert rows_in(fresh_database, Prediction) == 1002
+
+
+def test_answers_that_would_fill_memory_together_are_put_together_in_parts(
+    fresh_database: str, tmp_path: Path
+) -> None:
+    async def scenario(app: FastAPI) -> None:
+        runs, _ = shared(app)
+        items = [{"model": "prices", "history": [1, 2, n], "horizon": 1000} for n in range(250)]
+        status, answer = await post(app, "/predict/batch", {"items": items})
+        assert status == 200
+        last = [item["predictions"][-1] for item in answer["items"]]
+        assert [(step["step"], step["value"]) for step in last] == [(1000, n) for n in range(250)]
+        assert shared(app)[0] == runs + 3
+
+    run(fresh_database, tmp_path, scenario)
