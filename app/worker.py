@@ -14,10 +14,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from uuid import UUID
 
+import psycopg
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
-from psycopg import OperationalError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import sessionmaker
 
 from app.config import Settings
@@ -37,12 +39,16 @@ UPKEEP = "upkeep"
 UPKEEP_POLL_SECONDS = 5.0
 HEARTBEAT_SECONDS = 2.0
 WATCH_SECONDS = 1.0
+SCHEDULE_SECONDS = 15.0
 RECONNECT_SECONDS = 2.0
 HOURLY = "17 * * * *"
 # Of the time to end in, what the trainer has for its last checkpoint; the rest is for storing it.
 CHECKPOINT_SHARE = 0.6
 CHECKPOINT_SECONDS = 8.0  # at most
 OVERTIME_SECONDS = 5.0
+
+# How Procrastinate, its pool and SQLAlchemy say it.
+DATABASE_LOST = (ConnectorException, psycopg.OperationalError, OperationalError, PoolTimeout)
 
 logger = logger_of(__name__)
 
@@ -122,8 +128,9 @@ class Worker:
         while True:
             try:
                 await self._work_while_connected()
-            except* (ConnectorException, OperationalError) as lost:
-                logger.warning("database lost, reconnecting", reason=repr(lost.exceptions[0]))
+            except* DATABASE_LOST as lost:
+                reason = lost.exceptions[0].__cause__ or lost.exceptions[0]
+                logger.warning("database lost, reconnecting", reason=repr(reason))
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _work_while_connected(self) -> None:
@@ -132,6 +139,7 @@ class Worker:
             group.create_task(self._every(WATCH_SECONDS, self._rescuer.rescue))
             group.create_task(self._every(WATCH_SECONDS, self._look_after_trainer))
             group.create_task(self._every(WATCH_SECONDS, self._monitoring.follow))
+            group.create_task(self._every(SCHEDULE_SECONDS, self._monitoring.retrain))
             # Not before the trainer is warm: another worker's may be.
             await asyncio.to_thread(self._wait_for_trainer)
             group.create_task(self._serve(queue.QUEUE, TRAINING_POLL_SECONDS))

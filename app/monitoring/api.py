@@ -5,19 +5,37 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Path, Query, Request
+from fastapi import APIRouter, Body, Path, Query, Request, status
 
 from app.deps import Resources, ResourcesDep, SessionDep
 from app.errors import Conflict, StepaheadError
+from app.monitoring import schedule_store
+from app.monitoring.cron import checked, next_time
 from app.monitoring.monitor import monitor
-from app.monitoring.schemas import MonitorAnswer, ReplayAnswer, ReplayedAnswer, ReplayRequest
+from app.monitoring.schemas import (
+    MonitorAnswer,
+    ReplayAnswer,
+    ReplayedAnswer,
+    ReplayRequest,
+    RetrainingAnswer,
+    ScheduleAnswer,
+    ScheduleRequest,
+)
 from app.openapi import problem_responses
+from app.paging import (
+    DEFAULT_LIMIT,
+    CursorParameter,
+    LimitParameter,
+    Page,
+    cut_page,
+    id_key_of,
+)
 from app.predictions.api import Predictions
 from app.predictions.replay import answer_again
 from app.predictions.schemas import LoggedPrediction, PredictRequest
 from app.predictions.store import get_prediction
 from app.registry.references import ModelReference, parse_reference
-from app.registry.store import get_version
+from app.registry.store import find_model, get_version
 
 router = APIRouter(tags=["monitoring"])
 
@@ -84,6 +102,91 @@ async def replay_prediction(
         **outcome,
     }
     return ReplayAnswer(original=original, replay=ReplayedAnswer.model_validate(replayed))
+
+
+@router.put(
+    "/models/{name}/schedule",
+    operation_id="put_schedule",
+    summary="Have a model trained again by itself",
+    responses=problem_responses(400, 403, 404, 415, 422),
+)
+def put_schedule(
+    name: ModelName,
+    request: Annotated[
+        ScheduleRequest,
+        Body(
+            openapi_examples={
+                "weekly": {"summary": "Mondays at 3:00 UTC", "value": {"cron": "0 3 * * 1"}},
+                "thresholds": {
+                    "summary": "when it does worse than persistence",
+                    "value": {"thresholds": {"skill_below": 0.0, "forecasts": 50, "days": 7}},
+                },
+            }
+        ),
+    ],
+    session: SessionDep,
+) -> ScheduleAnswer:
+    """On a schedule, when live figures of the champion pass a threshold, or both.
+
+    It is trained with the champion's recipe on the dataset of its newest version, extended by the
+    actuals that came after it where the target is its only input. What comes of it is promoted, or
+    not, like any other version. Thresholds are looked at every hour.
+    """
+    now = datetime.now(UTC)
+    cron = None if request.cron is None else checked(request.cron, now)
+    schedule = schedule_store.put_schedule(
+        session,
+        name,
+        cron=cron,
+        next_at=None if cron is None else next_time(cron, now),
+        thresholds=None if request.thresholds is None else request.thresholds.model_dump(),
+    )
+    return ScheduleAnswer.of(schedule)
+
+
+@router.get(
+    "/models/{name}/schedule",
+    operation_id="get_schedule",
+    summary="Show when a model is trained again by itself",
+    responses=problem_responses(404, 422),
+)
+def get_schedule(name: ModelName, session: SessionDep) -> ScheduleAnswer:
+    """A 404 where it is not."""
+    return ScheduleAnswer.of(schedule_store.get_schedule(session, name))
+
+
+@router.delete(
+    "/models/{name}/schedule",
+    operation_id="delete_schedule",
+    summary="Have a model trained again only when asked to",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problem_responses(403, 404, 422),
+)
+def delete_schedule(name: ModelName, session: SessionDep) -> None:
+    """What was decided so far stays."""
+    schedule_store.delete_schedule(session, name)
+
+
+@router.get(
+    "/models/{name}/decisions",
+    operation_id="list_decisions",
+    summary="List what was decided about training a model again, newest first",
+    responses=problem_responses(400, 404, 422),
+)
+def list_decisions(
+    name: ModelName,
+    session: SessionDep,
+    limit: LimitParameter = DEFAULT_LIMIT,
+    cursor: CursorParameter = None,
+) -> Page[RetrainingAnswer]:
+    """Each with its reason and the figures it was taken on.
+
+    A schedule's every time is one. Thresholds are one whenever their figures have changed.
+    """
+    find_model(session, name)
+    rows = schedule_store.list_decisions(session, name, before=id_key_of(cursor), limit=limit + 1)
+    page, following = cut_page(rows, limit=limit, key=lambda decision: decision.id)
+    return Page(items=[RetrainingAnswer.of(decision) for decision in page], next=following)
 
 
 def _look_up(

@@ -1,6 +1,7 @@
 """What a process does for the monitoring, again and again; it never brings down what it watches."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from sqlalchemy.exc import OperationalError
@@ -11,6 +12,7 @@ from app.deps import Resources
 from app.errors import Unavailable
 from app.monitoring import store
 from app.monitoring.log_reader import LogReader
+from app.monitoring.retraining import Retrainer
 from app.observability import logger as logger_of
 
 SECONDS_PER_LOOK = 2.0  # a worker that is to end waits for it
@@ -21,28 +23,45 @@ logger = logger_of(__name__)
 
 
 class Monitoring:
-    """Keeps up with the log, for a worker to call every second or so."""
+    """Keeps up with the log and the schedules; a worker calls `follow` and `retrain`."""
 
     def __init__(self, resources: Resources) -> None:
         self._reader = LogReader(resources)
+        self._retrainer = Retrainer(resources)
+        self.follow = Chore("the log", self._follow)
+        self.retrain = Chore("the schedules", self._retrain)
+
+    def _follow(self) -> None:
+        deadline = time.monotonic() + SECONDS_PER_LOOK
+        while self._reader.read_and_settle() and time.monotonic() < deadline:
+            pass
+
+    def _retrain(self) -> None:
+        self._retrainer.look()
+
+
+class Chore:
+    """Something to be done again and again, whatever comes of it."""
+
+    def __init__(self, subject: str, work: Callable[[], None]) -> None:
+        self._subject = subject
+        self._work = work
         self._is_cut_off = False
         self._not_before = 0.0
 
-    def follow(self) -> None:
-        """Read and settle what there is, for some seconds at most."""
+    def __call__(self) -> None:
+        """Do it once."""
         if time.monotonic() < self._not_before:
             return
-        deadline = time.monotonic() + SECONDS_PER_LOOK
         try:
-            while self._reader.read_and_settle() and time.monotonic() < deadline:
-                pass
+            self._work()
             self._is_cut_off = False
         except (OperationalError, PoolTimeout, Unavailable) as error:
             if not self._is_cut_off:
-                logger.warning("log not read: database or store away", error=str(error))
+                logger.warning("database or store away", looking_at=self._subject, error=str(error))
             self._is_cut_off = True
         except Exception:  # the worker's boundary: training goes on without monitoring
-            logger.exception("log not read")
+            logger.exception("monitoring failed", looking_at=self._subject)
             self._not_before = time.monotonic() + PAUSE_SECONDS
 
 

@@ -41,7 +41,7 @@ def days(count: int, *, first: date = date(2017, 1, 2)) -> list[str]:
 
 
 def ask(
-    service: Service, values: Sequence[float], *, model: str = "google-stock", **more: Any
+    service: Service, values: Sequence[float], *, model: str = "google-stock", **more: object
 ) -> dict[str, Any]:
     """A prediction after these values, on business days from 2 January 2017."""
     answer = service.predict(
@@ -52,7 +52,9 @@ def ask(
     return found
 
 
-def monitor(service: Service, model: str = "google-stock", **parameters: Any) -> dict[str, Any]:
+def monitor(
+    service: Service, model: str = "google-stock", **parameters: str | int
+) -> dict[str, Any]:
     answer = service.client.get(f"/models/{model}/monitor", params=parameters)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()

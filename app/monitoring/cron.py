@@ -1,0 +1,42 @@
+"""Cron expressions: five fields, in UTC."""
+
+from datetime import datetime
+
+from croniter import croniter  # type: ignore[import-untyped]  # Procrastinate brings it
+from croniter.croniter import CroniterError  # type: ignore[import-untyped]
+
+from app.errors import Unprocessable
+
+FIELDS = 5
+
+
+def next_time(expression: str, after: datetime) -> datetime:
+    """When an expression is next due.
+
+    Args:
+        expression: one that `checked` let pass.
+        after: in UTC; the answer is later.
+    """
+    found: datetime = croniter(expression, after).get_next(datetime)
+    return found
+
+
+def checked(expression: str, now: datetime) -> str:
+    """The expression, if it can be understood and is ever due.
+
+    Raises:
+        Unprocessable: it is not; names the field `cron`.
+    """
+    example = "five fields are right, as in 0 3 * * 1 for Mondays at 3:00 UTC"
+    fields = expression.split()
+    # croniter knows more: seconds, years, random and hashed times.
+    has_more = any(letter in expression.lower() for letter in "@#") or any(
+        field.lower()[:1] in {"h", "r"} for field in fields
+    )
+    if len(fields) != FIELDS or has_more:
+        raise Unprocessable.at("cron", f"{expression!r} is no cron expression: {example}")
+    try:
+        next_time(expression, now)
+    except (CroniterError, ValueError, KeyError) as error:
+        raise Unprocessable.at("cron", f"{expression!r}: {error}; {example}") from error
+    return " ".join(fields)

@@ -1,0 +1,145 @@
+"""The queries of schedules and of what was decided by them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from app.db.ids import new_id
+from app.db.tables import Dataset, Job, RetrainingDecision, Schedule, Version
+from app.errors import NotFound
+from app.jobs.states import UNFINISHED
+from app.registry.store import find_model
+
+
+def get_schedule(session: Session, model: str) -> Schedule:
+    """A model's schedule.
+
+    Raises:
+        NotFound: no such model, or it has none.
+    """
+    find_model(session, model)
+    schedule = session.get(Schedule, model)
+    if schedule is None:
+        raise NotFound(f"{model!r} has no schedule: it is trained when it is asked to be")
+    return schedule
+
+
+def put_schedule(
+    session: Session,
+    model: str,
+    *,
+    cron: str | None,
+    next_at: datetime | None,
+    thresholds: dict[str, Any] | None,
+) -> Schedule:
+    """Give a model a schedule, in place of the one it may have.
+
+    Raises:
+        NotFound: no such model.
+    """
+    find_model(session, model)
+    schedule = session.get(Schedule, model, with_for_update=True)
+    if schedule is None:
+        schedule = Schedule(model=model)
+        session.add(schedule)
+    schedule.cron, schedule.next_at, schedule.thresholds = cron, next_at, thresholds
+    schedule.judged_at = None
+    schedule.updated_at = func.now()
+    session.flush()
+    session.refresh(schedule)
+    return schedule
+
+
+def delete_schedule(session: Session, model: str) -> None:
+    """Take a model's schedule away; what was decided by it stays.
+
+    Raises:
+        NotFound: no such model, or it has none.
+    """
+    session.delete(get_schedule(session, model))
+    session.flush()
+
+
+def lock_due(session: Session, *, now: datetime, judge_every: timedelta) -> Schedule | None:
+    """A schedule that is due, ours until the transaction ends."""
+    due = or_(
+        Schedule.next_at <= now,
+        Schedule.thresholds.is_not(None)
+        & or_(Schedule.judged_at.is_(None), Schedule.judged_at <= now - judge_every),
+    )
+    query = select(Schedule).where(due).order_by(Schedule.model).limit(1)
+    return session.scalar(query.with_for_update(skip_locked=True))
+
+
+def add_decision(
+    session: Session,
+    model: str,
+    *,
+    cause: str,
+    reason: str,
+    figures: dict[str, Any],
+    job_id: UUID | None,
+) -> RetrainingDecision:
+    """Keep a decision; it trained if it has a job."""
+    decision = RetrainingDecision(
+        id=new_id(),
+        model=model,
+        cause=cause,
+        trained=job_id is not None,
+        reason=reason,
+        figures=figures,
+        job_id=job_id,
+    )
+    session.add(decision)
+    session.flush()
+    session.refresh(decision)
+    return decision
+
+
+def list_decisions(
+    session: Session, model: str, *, before: UUID | None, limit: int
+) -> Sequence[RetrainingDecision]:
+    """Decisions about a model, newest first; `before` is the last id of the page before."""
+    query = (
+        select(RetrainingDecision)
+        .where(RetrainingDecision.model == model)
+        .order_by(RetrainingDecision.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(RetrainingDecision.id < before)
+    return session.scalars(query).all()
+
+
+def last_decision(
+    session: Session, model: str, *, cause: str | None = None, trained: bool | None = None
+) -> RetrainingDecision | None:
+    """The newest decision about a model, of a cause or an outcome."""
+    query = select(RetrainingDecision).where(RetrainingDecision.model == model)
+    if cause is not None:
+        query = query.where(RetrainingDecision.cause == cause)
+    if trained is not None:
+        query = query.where(RetrainingDecision.trained == trained)
+    return session.scalar(query.order_by(RetrainingDecision.id.desc()).limit(1))
+
+
+def unfinished_job(session: Session, model: str) -> Job | None:
+    """A job of the model that waits or runs."""
+    query = select(Job).where(Job.model == model, Job.status.in_(UNFINISHED))
+    return session.scalar(query.order_by(Job.id.desc()).limit(1))
+
+
+def newest_dataset(session: Session, model: str) -> Dataset | None:
+    """What the model's newest version with a dataset was trained on."""
+    query = (
+        select(Dataset)
+        .join(Version, Version.dataset_id == Dataset.id)
+        .where(Version.model == model)
+        .order_by(Version.number.desc())
+        .limit(1)
+    )
+    return session.scalar(query)
