@@ -346,9 +346,12 @@ class Fit:
 
 def _moved(before: list[Any], after: list[Any]) -> float:
     """How far the weights came from before to after, by the norm of those before."""
-    pairs = [(old.numpy(), new.numpy()) for old, new in zip(before, after, strict=True)]
-    change = sum(float(np.square(new - old, dtype=np.float64).sum()) for old, new in pairs)
-    size = sum(float(np.square(old, dtype=np.float64).sum()) for old, _ in pairs)
+    change = size = 0.0
+    for old, new in zip(before, after, strict=True):
+        start = old.numpy().ravel().astype(np.float64)  # squares overflow a float
+        step = new.numpy().ravel() - start
+        change += float(step @ step)
+        size += float(start @ start)
     return math.sqrt(change / max(size, LEAST_SQUARE))
 
 

@@ -101,3 +101,14 @@ def test_an_explosion_says_what_to_change() -> None:
     with pytest.raises(Unprocessable, match="learning_rate below 1000, or set clip_norm") as raised:
         run(plan_of(wild, learning_rate=1000.0))
     assert raised.value.errors[0].field == "recipe.learning_rate"
+
+
+def test_a_loss_that_grows_without_bound_is_stopped_while_it_is_still_a_number() -> None:
+    wild = form("rnn", "relu", layers=(2,), outputs=1)
+    plan = plan_of(
+        wild, learning_rate=2.0, validation=None, keep_best=False, patience=None, epochs=30
+    )
+    with pytest.raises(Unprocessable, match=r"the loss was \S+, after \S+ at first") as raised:
+        run(plan)
+    assert "gradient norm before" in raised.value.detail
+    assert "tanh, which has a limit" in raised.value.detail
