@@ -377,4 +377,3 @@ def _write(session: Session, claim: Claim, **values: object) -> None:
 def _end(session: Session, claim: Claim, status: JobStatus, **values: object) -> None:
     # Its last checkpoint is of no more use and is swept from the store.
     _write(session, claim, status=status, finished_at=func.now(), checkpoint=null(), **values)
-

@@ -37,8 +37,8 @@ def main() -> None:
     parser.add_argument("--epoch-seconds", type=float, default=0.05)
     arguments = parser.parse_args()
     pipe = Connection(arguments.fd)
-    pipe.send(Ready(import_seconds=0.0))
     try:
+        pipe.send(Ready(import_seconds=0.0))
         while True:
             request = pipe.recv()
             if isinstance(request, TrainingRequest):

@@ -2,6 +2,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from procrastinate import App, SyncPsycopgConnector
 from sqlalchemy import text
 from sqlalchemy.orm import sessionmaker
 
@@ -9,7 +10,7 @@ from app.db.engine import make_engine
 from app.jobs import queue
 from app.jobs.states import JobStatus
 from app.jobs.upkeep import Rescuer, sweep_store
-from tests.jobs.harness import Harness
+from tests.jobs.harness import Harness, eventually
 from tests.registry.samples import registered, stored_files
 
 
@@ -79,3 +80,21 @@ def test_after_the_database_was_away_workers_get_time_to_be_heard(harness: Harne
 
     with harness.sessions.begin() as session:
         assert len(queue.lost_jobs(session)) == 1
+
+
+def test_a_worker_does_the_chores_that_fall_due(harness: Harness) -> None:
+    queued = App(connector=SyncPsycopgConnector())
+    with harness.sessions.begin() as session:
+        raw = session.connection().connection.driver_connection
+        for name in ("sweep_store", "forget_places"):
+            queued.configure_task(name, queue="upkeep", connection=raw).defer(timestamp=0)
+    harness.start_worker()
+
+    def done() -> bool:
+        said = harness.output(0).read_text()
+        return "store swept" in said and "queue cleaned" in said
+
+    eventually(done)
+    with harness.sessions.begin() as session:
+        left = text("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'upkeep'")
+        eventually(lambda: session.scalar(left) == 0)
