@@ -1,0 +1,20 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.artifacts import persistence_artifact, window_text_artifact
+from tests.service import Service, own_database, running_service
+
+
+@pytest.fixture(scope="module")
+def service(
+    cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """An api for a module's tests; each uses models of its own, or changes nothing."""
+    with (
+        own_database(cluster) as url,
+        running_service(url, tmp_path_factory.mktemp("actuals")) as running,
+    ):
+        running.register("google-stock", persistence_artifact())
+        running.register("belling-the-cat", window_text_artifact())
+        yield running
