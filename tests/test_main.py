@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from app.config import Settings
+from app.db.migrate import upgrade
 from app.health import Health
 from app.main import create_app, draining_at_sigterm
 from tests.artifacts import persistence_artifact
-from tests.service import Service, own_database, running_service
+from tests.conftest import create_database, drop_database, url_of
+from tests.service import Service, eventually, own_database, running_service
 
 PROJECT = Path(__file__).resolve().parent.parent
 KEY = "a key of the test"
@@ -216,6 +218,24 @@ def test_without_its_database_it_lives_and_says_that_it_is_not_ready(tmp_path: P
             assert answer.status_code == 503
             assert answer.headers["Retry-After"] == "1"
             assert "nobody" not in answer.text
+
+
+def test_started_before_the_migration_it_gets_ready_by_itself(
+    cluster: tuple[str, str], tmp_path: Path
+) -> None:
+    server_url, template = cluster
+    name = f"{template}_early"
+    create_database(server_url, name)
+    try:
+        with running_service(url_of(server_url, name), tmp_path) as service:
+            assert service.client.get("/readyz").status_code == 503
+            assert service.predict(**BODY).status_code == 503
+            upgrade(service.engine)
+            eventually(lambda: service.client.get("/readyz").status_code == 200)
+            service.register("prices", persistence_artifact())
+            assert service.predict(**BODY).status_code == 200
+    finally:
+        drop_database(server_url, name)
 
 
 def test_at_sigterm_it_is_not_ready_and_the_server_goes_on_to_drain() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.tables import Version
 from app.deps import Resources
@@ -170,7 +171,7 @@ class Runtime:
         known = None if self._catalogue is None else self._catalogue.revision
         try:
             catalogue = await asyncio.to_thread(self._read_newer, known)
-        except DATABASE_ERRORS as error:
+        except SQLAlchemyError as error:  # away, or not migrated yet: the watcher goes on asking
             raise Unavailable(DATABASE_AWAY) from error
         if catalogue is None:
             return

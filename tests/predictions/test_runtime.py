@@ -85,6 +85,15 @@ def test_no_request_fails_while_aliases_move_under_load(service: Service) -> Non
         assert set().union(*(call.result() for call in calls)) == {1, 2}
 
 
+def test_every_api_process_follows(service: Service, tmp_path: Path) -> None:
+    service.register("google-stock", persistence_artifact(step=1.0))
+    with running_service(service.database_url, tmp_path) as other:
+        assert [served(one, "google-stock") for one in (service, other)] == [1, 1]
+        point(service, "google-stock", 2)
+        wait_until_served(service, 2)
+        wait_until_served(other, 2)
+
+
 def test_a_deleted_version_vanishes_and_says_so(service: Service) -> None:
     service.register("google-stock", persistence_artifact())
     assert served(service, "google-stock@2") == 2
