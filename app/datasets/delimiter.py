@@ -45,11 +45,17 @@ class Choice:
     equally_good: tuple[str, ...]  # other delimiters that would do as well
 
 
-def choose_delimiter(sample: str, told: str | None) -> Choice | None:
-    """Chooses the delimiter of a sample; None: nothing splits it into a table."""
+def choose_delimiter(sample: str, told: str | None, *, decimal: str | None = None) -> Choice | None:
+    """Chooses the delimiter of a sample; None: nothing splits it into a table.
+
+    Args:
+        sample: the first lines of a file.
+        told: the delimiter, where the user named it.
+        decimal: the decimal sign, where the user named it.
+    """
     if told is not None:
         return Choice(split=_split(sample, told), reason="as `read` says", equally_good=())
-    return _best_split(sample)
+    return _best_split(sample, decimal)
 
 
 def records_of(sample: str, delimiter: str, limit: int = SAMPLE_RECORDS) -> list[Record]:
@@ -63,14 +69,15 @@ def records_of(sample: str, delimiter: str, limit: int = SAMPLE_RECORDS) -> list
     return records
 
 
-def _best_split(sample: str) -> Choice | None:
+def _best_split(sample: str, decimal: str | None) -> Choice | None:
     splits = [_split(sample, delimiter) for delimiter in DELIMITERS]
     tables = [split for split in splits if split.width > 1 and split.consistent >= _CONSISTENT]
     tables.sort(key=lambda split: -split.score)
     single = _split(sample, NO_DELIMITER)
     if tables:
         best = tables[0]
-        if single.clean > 0.9 and _decimal_commas(best):  # noqa: PLR2004  numbers nearly throughout
+        doubtful = _may_be_decimals(best)
+        if doubtful and (decimal == "," or (decimal is None and _are_decimals(best))):
             reason = "each line is one number with a decimal comma"
             return Choice(split=single, reason=reason, equally_good=())
         rivals = [
@@ -78,6 +85,8 @@ def _best_split(sample: str) -> Choice | None:
             for split in tables[1:]
             if best.score - split.score < _CLEAR_LEAD and split.width == best.width
         ]
+        if doubtful and decimal is None:
+            rivals.append(NO_DELIMITER)
         reason = (
             f"it splits {best.consistent:.0%} of the lines looked at into {best.width} cells, "
             f"{best.clean:.0%} of them numbers or dates"
@@ -116,14 +125,19 @@ def _split(sample: str, delimiter: str) -> Split:
     )
 
 
-def _decimal_commas(split: Split) -> bool:
-    """Whether a comma that splits each line in two is a decimal comma."""
-    if split.delimiter != "," or split.width != 2:  # noqa: PLR2004  before and after the comma
+def _may_be_decimals(split: Split) -> bool:
+    """Whether all that a comma parts in two are whole numbers, so that it may be in a number."""
+    if split.delimiter != "," or split.width != len("ab"):
         return False
     header, *rest = split.records
     pairs = [record for record in rest if len(record) == split.width]
-    if not all(part.strip("+- ").isdigit() for record in pairs for part in record):
-        return False
-    return len(header) == 1 or any(
-        len(tail) > 1 and tail.startswith("0") for _, tail in [*pairs, header[:2]]
+    if len(header) == split.width:
+        pairs.append(header)
+    return all(part.strip("+- ").isdigit() for record in pairs for part in record)
+
+
+def _are_decimals(split: Split) -> bool:
+    """Whether they must be: under a header of one cell, or with a 0 in front of the second part."""
+    return len(split.records[0]) == 1 or any(
+        len(tail) > 1 and tail.startswith("0") for _, tail in split.records
     )

@@ -42,7 +42,7 @@ def read_sample(path: Path) -> str:
 
 def find_dialect(sample: str, options: ReadOptions) -> Dialect | None:
     """Finds the layout of a table in the first part of a file; None: it is no table."""
-    choice = choose_delimiter(sample, options.delimiter)
+    choice = choose_delimiter(sample, options.delimiter, decimal=options.decimal)
     if choice is None or not choice.split.records:
         return None
     return dialect_of(

@@ -173,8 +173,13 @@ def _report_dialect(dialect: Dialect, report: Report) -> None:
     report.delimiter = None if dialect.delimiter == NO_DELIMITER else dialect.delimiter
     report.delimiter_reason = dialect.delimiter_reason
     report.header_row, report.header_reason = dialect.header_row, dialect.header_reason
-    if dialect.equally_good:
-        others = " or ".join(repr(sign) for sign in dialect.equally_good)
+    others = " or ".join(repr(sign) for sign in dialect.equally_good if sign != NO_DELIMITER)
+    if NO_DELIMITER in dialect.equally_good:
+        report.warnings.append(
+            "Each line could as well be one number with a decimal comma; the lines were split into "
+            'two columns. Set "decimal" or "delimiter" in `read` to settle it.'
+        )
+    if others:
         report.warnings.append(
             f"The cells could as well be split at {others}; they were split at "
             f'{dialect.delimiter!r}. Set "delimiter" in `read` to settle it.'

@@ -237,6 +237,20 @@ def test_no_dates_at_all(tmp_path: Path) -> None:
     ]
 
 
+def test_a_comma_that_may_be_decimal_is_told_first_and_can_be_settled(tmp_path: Path) -> None:
+    text = "3,14\n2,71\n1,41\n1,73\n"
+    guessed = read(tmp_path, text)
+    assert "decimal comma" in guessed.report.warnings[0]
+    assert len(series(guessed).columns) == 2
+    assert series(read(tmp_path, text, decimal=",")).values[:, 0].tolist() == [
+        3.14,
+        2.71,
+        1.41,
+        1.73,
+    ]
+    assert len(series(read(tmp_path, text, delimiter=",")).columns) == 2
+
+
 def test_a_date_and_a_time_of_day_in_two_columns(tmp_path: Path) -> None:
     lines = [f"16/12/2006;17:{minute:02d}:00;4,{minute + 10}" for minute in range(20)]
     content = series(read(tmp_path, "\n".join(["Date;Time;power", *lines]), name="f.txt"))
