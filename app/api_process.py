@@ -1,5 +1,6 @@
 """What `stepahead api` does: one uvicorn server, or several processes behind one socket."""
 
+import gc
 import os
 import signal
 import socket
@@ -40,6 +41,7 @@ def run_api(
     if lifeline is not None:
         end_with(lifeline, grace_seconds=grace_seconds(settings))
     application = create_app(settings, database_url=database_url)
+    gc.freeze()  # what is loaded by now stays: a full collection need not go through all of it
     config = uvicorn.Config(
         application,
         loop="uvloop",

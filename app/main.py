@@ -1,7 +1,6 @@
 """The api process, from top to bottom: settings, parts, routes, the way out of errors."""
 
 import asyncio
-import gc
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -71,7 +70,6 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
             for domain in (datasets, jobs, predictions, explanations):
                 await parts.enter_async_context(domain.lifespan_of(app, resources))
             parts.enter_context(draining_at_sigterm(app.state.health))
-            gc.freeze()  # what is loaded stays; each full collection would go through all of it
             yield
 
     app = FastAPI(

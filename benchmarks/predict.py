@@ -7,6 +7,7 @@ the same time and are loaded in turn, several rounds, so that a change of the ma
 """
 
 import argparse
+import gc
 import os
 import socket
 import statistics
@@ -82,8 +83,10 @@ def serve(what: str, descriptor: int, data_dir: str, database_url: str) -> None:
             empty_app(), loop="uvloop", http="httptools", log_config=None, access_log=False
         )
     else:  # as app.api_process does
+        application = create_app(settings, database_url=database_url)
+        gc.freeze()
         config = uvicorn.Config(
-            create_app(settings, database_url=database_url),
+            application,
             loop="uvloop",
             http=GatheringProtocol,
             ws="none",
