@@ -3,7 +3,8 @@
 What does not depend on the step before is taken out of both loops: the inputs' product with the
 kernel, and in the backward pass the gradients of kernel, recurrent kernel and biases, which are one
 product over all steps instead of a sum of small ones. TensorFlow's own gradient of a loop keeps
-every intermediate of every step; here only the states are kept, and the rest is computed again.
+every intermediate of every step; here the states and recurrent products are, and the gates, cheap
+beside a product, are computed again.
 
 Equations: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000 (LSTM), Cho et
 al. 2014 with Keras' `reset_after` (GRU), Elman 1990 (RNN). Gate order as in `architecture`.
@@ -70,7 +71,7 @@ def run_layer(
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(x: Tensor, recurrent: Tensor, bias: Tensor, *start: Tensor) -> Tensor:
-        before, last = _forward(step, x, recurrent, bias, start)
+        before, products, last = _forward(step, x, recurrent, bias, start)
         # (steps, batch, units): the outputs are the states before each step, moved by one
         outputs = tf.concat([before[0][1:], last[0][None]], axis=0)
 
@@ -79,7 +80,7 @@ def run_layer(
                 step=step,
                 x=x,
                 recurrent=recurrent,
-                bias=bias,
+                products=products,
                 before=before,
                 d_outputs=d_outputs,
                 d_last=list(d_last),
@@ -104,19 +105,27 @@ def run_layer(
 
 def _forward(
     step: Step, x: Tensor, recurrent: Tensor, bias: Tensor, start: Sequence[Tensor]
-) -> tuple[list[Tensor], list[Tensor]]:
-    """The states before every step, each (steps, batch, units), and those after the last."""
+) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+    """Runs the steps one after the other.
+
+    Returns:
+        The states before every step, each (steps, batch, units); the recurrent product of every
+        step, (steps, batch, gates * units); the states after the last.
+    """
     count = int(x.shape[0])
 
     def body(t: Tensor, states: list[Tensor], kept: list[Any]) -> tuple[Any, ...]:
-        kept = [array.write(t, state) for array, state in zip(kept, states, strict=True)]
-        return t + 1, step(x[t], states[0] @ recurrent + bias, states), kept
+        product = states[0] @ recurrent + bias
+        kept = [array.write(t, part) for array, part in zip(kept, [*states, product], strict=True)]
+        return t + 1, step(x[t], product, states), kept
 
-    arrays = [tf.TensorArray(tf.float32, count, element_shape=state.shape) for state in start]
+    shapes = [*(state.shape for state in start), x.shape[1:]]
+    arrays = [tf.TensorArray(tf.float32, count, element_shape=shape) for shape in shapes]
     _, last, arrays = tf.while_loop(
         lambda t, *_: t < count, body, (0, list(start), arrays), maximum_iterations=count
     )
-    return [array.stack() for array in arrays], last
+    *before, products = [array.stack() for array in arrays]
+    return before, products, last
 
 
 def _backward(
@@ -124,14 +133,13 @@ def _backward(
     step: Step,
     x: Tensor,
     recurrent: Tensor,
-    bias: Tensor,
+    products: Tensor,
     before: list[Tensor],
     d_outputs: Tensor,
     d_last: list[Tensor],
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Back through time: gradients of input part, recurrent product, and states at the start."""
     count = int(x.shape[0])
-    products = before[0] @ recurrent + bias  # (steps, batch, gates * units)
 
     def body(
         k: Tensor, d_states: list[Tensor], d_x: Tensor, d_product: Tensor
