@@ -1,18 +1,19 @@
 """Uploads: what a file was understood to say."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from anyio import to_thread
-from fastapi import APIRouter, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 
 from app.datasets import store
+from app.datasets.glance import MOST_POINTS, Glance
 from app.datasets.intake import lifespan_of, parse_read_options, understand
 from app.datasets.read_options import ReadOptions
 from app.datasets.schemas import DatasetAnswer, DatasetSummary
 from app.datasets.upload import receive_multipart
 from app.db.tables import Dataset
-from app.deps import Resources, ResourcesDep, SessionDep
+from app.deps import Resources, ResourcesDep, SessionDep, StoreDep
 from app.openapi import problem_responses
 from app.paging import (
     DEFAULT_LIMIT,
@@ -116,3 +117,26 @@ def list_datasets(
 def get_dataset(dataset_id: UUID, session: SessionDep) -> DatasetAnswer:
     """How the file was understood."""
     return DatasetAnswer.of(store.get_dataset(session, dataset_id))
+
+
+@router.get(
+    "/datasets/{dataset_id}/values",
+    operation_id="get_dataset_values",
+    summary="Look at a dataset: a column to draw, or the beginning of a text",
+    responses=problem_responses(404, 422),
+)
+def get_dataset_values(
+    *,
+    dataset_id: UUID,
+    session: SessionDep,
+    objects: StoreDep,
+    column: Annotated[str | None, Query(description="left out: the suggested target")] = None,
+    series: Annotated[str | None, Query(description="left out: the first")] = None,
+    points: Annotated[int, Query(ge=2, le=MOST_POINTS, description="at most so many")] = 1000,
+) -> Glance:
+    """Long series are thinned to the lowest and highest value of each stretch."""
+    dataset = store.get_dataset(session, dataset_id)
+    suggested = dataset.report["target"] if column is None else column
+    return Glance.at(
+        store.load_content(dataset, objects), column=suggested, series=series, points=points
+    )

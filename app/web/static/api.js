@@ -1,0 +1,64 @@
+// The way to the JSON API: what curl gets, a page gets.
+
+export class Problem extends Error {
+  constructor(body) {
+    super(body.detail || body.title || "The service gave no reason.");
+    this.status = body.status;
+    this.title = body.title;
+    this.errors = body.errors || [];
+    this.body = body;
+  }
+}
+
+let session = null;
+
+async function sessionNow(again = false) {
+  if (session === null || again) session = await (await fetch("/session")).json();
+  return session;
+}
+
+async function send(method, path, { json, form, signal }) {
+  const headers = { accept: "application/json" };
+  if (json !== undefined) headers["content-type"] = "application/json";
+  if (method !== "GET") {
+    const { token } = await sessionNow();
+    if (token) headers["x-session-token"] = token;
+  }
+  try {
+    return await fetch(path, { method, headers, signal, body: json === undefined ? form : JSON.stringify(json) });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ status: 0, title: "Not reachable", detail: "The service cannot be reached. Is it running?" });
+  }
+}
+
+export async function call(method, path, body = {}) {
+  let response = await send(method, path, body);
+  if (response.status === 401) {
+    const { signedInWithKey } = await import("./key.js");
+    await signedInWithKey();
+    await sessionNow(true);
+    response = await send(method, path, body);
+  }
+  if (response.status === 204) return null;
+  const answer = await response.json().catch(() => ({ status: response.status, title: response.statusText }));
+  if (!response.ok) throw new Problem(answer);
+  return answer;
+}
+
+export const get = (path, options) => call("GET", path, options);
+
+// Null where there is none, an error for all other reasons.
+export async function find(path) {
+  try {
+    return await get(path);
+  } catch (error) {
+    if (error.status === 404 || error.status === 409) return null;
+    throw error;
+  }
+}
+
+export function query(values) {
+  const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+}

@@ -1,0 +1,164 @@
+// A training to watch: stage, time left, the curve of its loss, and what came of it.
+
+import { call, get } from "./api.js";
+import { facts, fill, h, say } from "./dom.js";
+import { showProblem } from "./fields.js";
+import { count, duration, figure as number, recipeInWords, when } from "./format.js";
+import { colour, draw, figure } from "./plot.js";
+import { scorecardSummary } from "./scorecard.js";
+
+export const FINAL = ["succeeded", "failed", "cancelled"];
+const STAGES = {
+  loading: "Loading the data", compiling: "Compiling the network", training: "Training", judging: "Judging on data it has not seen",
+  refitting: "Fitting again on everything", exporting: "Writing the version",
+};
+
+export const badge = (status) =>
+  h("span", { class: `badge ${{ succeeded: "good", failed: "bad", running: "busy" }[status] ?? ""}` }, status);
+
+export function stageInWords(job) {
+  if (job.status === "queued") return job.note ? `Waiting: ${job.note}` : "Waiting for a worker";
+  if (job.status === "running") return STAGES[job.progress.stage] ?? "Starting";
+  return { succeeded: "Done", failed: "Failed", cancelled: "Cancelled" }[job.status];
+}
+
+export class JobWatch {
+  constructor(id) {
+    this.id = id;
+    this.points = new Map();
+    this.stage = h("h2", { class: "stage" }, "…");
+    this.bar = h("progress", { max: "1", "aria-label": "Progress of the training" });
+    this.numbers = h("div");
+    this.trouble = h("div");
+    this.result = h("div");
+    this.cancel = h("button", { class: "danger", type: "button" }, "Cancel");
+    this.cancel.addEventListener("click", () => this.stop());
+    this.curve = figure({
+      caption: "Loss by epoch, in scaled units",
+      label: "Training and validation loss by epoch",
+      size: "mid",
+      head: ["Epoch", "Stage", { label: "Loss", class: "num" }, { label: "Validation loss", class: "num" }],
+      rows: () => this.curvePoints().map((each) => [each.epoch, each.stage, number(each.loss), number(each.validation_loss)]),
+    });
+    this.curve.whole.hidden = true;
+    this.card = h("div", { class: "card" }, h("div", { class: "row spread" }, this.stage, this.cancel), this.bar, this.numbers, this.trouble, this.curve.whole);
+    this.element = h("div", {}, this.card, this.result);
+  }
+
+  async start() {
+    const job = await get(`/jobs/${this.id}`);
+    for (const point of job.curve) this.remember(point);
+    this.job = job;
+    this.show(job);
+    if (!FINAL.includes(job.status)) this.listen();
+    return job;
+  }
+
+  listen() {
+    const source = new EventSource(`/jobs/${this.id}/events`);
+    source.addEventListener("message", (event) => {
+      const job = JSON.parse(event.data);
+      if (job.progress.epoch !== null && job.progress.loss !== null) this.remember(job.progress);
+      this.show({ ...this.job, ...job });
+      if (FINAL.includes(job.status)) source.close();
+    });
+  }
+
+  remember({ stage, epoch, loss, validation_loss: validation }) {
+    this.points.set(`${stage} ${epoch}`, { stage, epoch, loss, validation_loss: validation });
+  }
+
+  curvePoints() {
+    return [...this.points.values()].sort((a, b) => a.epoch - b.epoch);
+  }
+
+  show(job) {
+    const { progress } = job;
+    const before = this.stage.textContent;
+    this.stage.textContent = stageInWords(job);
+    if (before !== this.stage.textContent) say(`${job.model}: ${this.stage.textContent}`);
+    const ended = FINAL.includes(job.status);
+    this.cancel.hidden = ended;
+    this.bar.hidden = ended;
+    if (job.status === "running" && progress.epochs) this.bar.value = progress.epoch / progress.epochs;
+    else this.bar.removeAttribute("value");
+    fill(
+      this.numbers,
+      facts(
+        [
+          ["Epoch", progress.epochs ? `${count(progress.epoch)} of ${count(progress.epochs)}` : null],
+          ["Loss", progress.loss === null ? null : number(progress.loss)],
+          ["Validation loss", progress.validation_loss === null ? null : number(progress.validation_loss)],
+          ["Time left", ended || progress.eta_seconds === null ? null : duration(progress.eta_seconds)],
+          ["Recipe", job.recipe ? recipeInWords(job.recipe) : null],
+          ["Ordered", when(job.created_at)],
+          ["Took", ended && job.started_at ? duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000) : null],
+        ],
+        "numbers",
+      ),
+    );
+    this.drawCurve();
+    if (ended) this.finish(job);
+  }
+
+  drawCurve() {
+    if (this.points.size < 2) return;
+    this.curve.whole.hidden = false;
+    draw(
+      this.curve.element,
+      () => {
+        const traces = [];
+        for (const [stage, name, line] of [["training", "loss", "forecast"], ["refitting", "loss when fitted again", "persistence"]]) {
+          const points = this.curvePoints().filter((each) => each.stage === stage);
+          if (!points.length) continue;
+          const x = points.map((each) => each.epoch);
+          traces.push({ name, x, y: points.map((each) => each.loss), mode: "lines", line: { color: colour(line), width: 2 } });
+          if (points.some((each) => each.validation_loss !== null)) {
+            traces.push({ name: "validation loss", x, y: points.map((each) => each.validation_loss), mode: "lines", line: { color: colour("actual"), width: 1.5, dash: "dot" } });
+          }
+        }
+        return traces;
+      },
+      () => ({ xaxis: { title: { text: "epoch" } }, yaxis: { type: "log", exponentformat: "none", nticks: 6 }, showlegend: true }),
+    );
+  }
+
+  async finish(job) {
+    if (this.finished) return;
+    this.finished = true;
+    if (job.error) showProblem(this.trouble, { ...job.error, message: job.error.detail });
+    if (job.status !== "succeeded") return;
+    const version = await get(`/models/${job.model}/versions/${job.version}`);
+    // Progress is told a few times a second; the scorecard knows every epoch.
+    for (const epoch of version.scorecard.epochs) this.remember({ stage: "training", ...epoch });
+    this.drawCurve();
+    const champion = version.aliases.includes("champion");
+    fill(
+      this.result,
+      h(
+        "section",
+        { "aria-labelledby": "outcome" },
+        h("h2", { id: "outcome" }, `${job.model}, version ${job.version}`),
+        h("p", {}, champion ? "It is champion: " : "It waits under its number: ", version.decision.reason),
+        scorecardSummary(version),
+        h(
+          "p",
+          { class: "acts" },
+          h("a", { class: "button primary", href: `/ui/models/${job.model}?version=${job.version}` }, "See the version"),
+          h("a", { class: "button", href: `/ui/try?model=${job.model}@${job.version}` }, "Try it"),
+        ),
+      ),
+    );
+    say(`Trained. ${version.scorecard.verdict}`);
+  }
+
+  async stop() {
+    this.cancel.disabled = true;
+    try {
+      this.show({ ...this.job, ...(await call("POST", `/jobs/${this.id}/cancel`)) });
+    } catch (error) {
+      showProblem(this.trouble, error);
+    }
+    this.cancel.disabled = false;
+  }
+}

@@ -1,0 +1,200 @@
+// The log: every answered request, with filters, details, replay by another version, and export.
+
+import { call, find, get, query } from "./api.js";
+import { dialog, facts, fill, h, put, say, table } from "./dom.js";
+import { Field, failed, select, showProblem } from "./fields.js";
+import { ago, figure as number, percent, when } from "./format.js";
+
+const place = document.getElementById("log");
+const PAGE = 30;
+const MOST_EXPORTED = 10_000;
+const TEXT_SHOWN = 60;
+
+const address = new URLSearchParams(location.search);
+const input = (name, given = {}) => h("input", { value: address.get(name) ?? "", spellcheck: "false", ...given });
+const fields = [
+  new Field({ name: "model", label: "Model", input: input("model") }),
+  new Field({ name: "version", label: "Version", input: input("version", { inputmode: "numeric" }) }),
+  new Field({ name: "kind", label: "Kind", input: select([["", "both"], ["series", "series"], ["text", "text"]], address.get("kind")) }),
+  new Field({ name: "series", label: "Series", input: input("series") }),
+  new Field({ name: "from", label: "From", input: input("from", { type: "datetime-local" }) }),
+  new Field({ name: "to", label: "Before", input: input("to", { type: "datetime-local" }) }),
+];
+const list = h("div");
+const trouble = h("div");
+let items = [];
+let next = null;
+
+const shown = () => Object.fromEntries(fields.map((field) => [field.name, field.input.value.trim()]));
+
+// The viewer's own times, told to the service with their zone.
+function asked() {
+  const values = shown();
+  for (const name of ["from", "to"]) if (values[name]) values[name] = new Date(values[name]).toISOString();
+  return values;
+}
+
+async function load(cursor = null) {
+  showProblem(trouble, null, fields);
+  try {
+    if (!cursor) history.replaceState(null, "", `/ui/log${query(shown())}`);
+    const page = await get(`/predictions${query({ ...asked(), limit: PAGE, cursor })}`);
+    items = cursor ? [...items, ...page.items] : page.items;
+    next = page.next;
+    show();
+  } catch (error) {
+    showProblem(trouble, error, fields);
+  }
+  place.removeAttribute("aria-busy");
+}
+
+function show() {
+  if (!items.length) {
+    fill(list, h("p", {}, "Nothing was answered that fits. ", h("a", { href: "/ui/try" }, "Try a model.")));
+    return;
+  }
+  fill(
+    list,
+    h("div", { class: "card" }, table({ caption: "Predictions, newest first", head: ["Answered", "Model", "Asked", "Answer", "Act"], rows: items.map(row), stacked: true })),
+    next && h("button", { onclick: () => load(next) }, "Older ones"),
+  );
+}
+
+function row(item) {
+  const open = h("button", { class: "tight", "aria-label": `Details of ${item.id}`, onclick: () => details(item) }, "Details");
+  return [
+    h("time", { datetime: item.created_at, title: when(item.created_at) }, ago(item.created_at)),
+    [h("a", { href: `/ui/models/${item.model}?version=${item.version}` }, `${item.model} ${item.version}`), item.series ? ` · ${item.series}` : ""],
+    question(item.request),
+    answer(item.response),
+    open,
+  ];
+}
+
+const shorten = (text) => (text.length > TEXT_SHOWN ? `… ${text.slice(-TEXT_SHOWN)}` : text);
+
+function question(request) {
+  if (request.text !== undefined && request.text !== null) return `“${shorten(request.text)}”`;
+  if (request.dataset) return "the end of a dataset";
+  const { history } = request;
+  const values = Array.isArray(history) ? history : (Object.values(history ?? {})[0] ?? []);
+  return `${values.length > 3 ? `${values.length} values, … ` : ""}${values.slice(-3).map((each) => number(each, 6)).join(", ")}`;
+}
+
+function answer(response) {
+  const [first] = response.predictions;
+  if (first.token !== undefined) return `${response.predictions.map((each) => each.token).join(" ").slice(0, TEXT_SHOWN)} (${percent(first.probability)})`;
+  const more = response.predictions.length > 1 ? ` and ${response.predictions.length - 1} more` : "";
+  return `${number(first.value, 6)}${first.timestamp ? ` for ${first.timestamp}` : ""}${more}`;
+}
+
+async function details(item) {
+  const outcome = h("div", { "aria-live": "polite" });
+  const close = h("button", { type: "button" }, "Close");
+  const body = h(
+    "div",
+    {},
+    facts([
+      ["Answered", when(item.created_at)],
+      ["By", `${item.model}, version ${item.version}${item.alias ? ` (asked as ${item.alias})` : ""}`],
+      ["Series", item.series],
+      ["Asked", question(item.request)],
+      ["Answer", answer(item.response)],
+      ["Id", h("code", {}, item.id)],
+      ["Request id", h("code", {}, item.request_id)],
+    ]),
+    h("details", {}, h("summary", {}, "Request and answer as JSON"), h("pre", { class: "code scroll", tabindex: "0" }, JSON.stringify({ request: item.request, response: item.response }, null, 1))),
+    await replayForm(item, outcome),
+    outcome,
+    h("div", { class: "acts" }, close),
+  );
+  const box = dialog({ title: "An answered request", body });
+  close.addEventListener("click", () => box.close());
+}
+
+async function replayForm(item, outcome) {
+  const model = await find(`/models/${item.model}`);
+  const others = model?.versions.filter((each) => !each.deleted_at) ?? [];
+  if (!others.length) return null;
+  const field = new Field({ name: "version", label: "Answer it again with", input: select(others.map((each) => [each.version, `version ${each.version}${each.aliases.length ? ` (${each.aliases.join(", ")})` : ""}`]), others[0].version) });
+  const form = h("form", { class: "row" }, field.element, h("button", { type: "submit" }, "Replay"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      const { replay } = await call("POST", `/predictions/${item.id}/replay`, { json: { version: Number(field.input.value) } });
+      field.clear();
+      fill(outcome, beside(item, replay));
+      say(`Version ${replay.version} says ${answer(replay)}`);
+    } catch (error) {
+      showProblem(outcome, error, [field]);
+    }
+  });
+  return form;
+}
+
+function beside(item, replay) {
+  const text = item.kind === "text";
+  const value = (step) => (step === undefined ? "–" : text ? `${step.token} (${percent(step.probability)})` : number(step.value, 6));
+  return table({
+    caption: "Both answers; the replay is not logged",
+    head: ["Step", `Version ${item.version}, as logged`, `Version ${replay.version}, now`],
+    rows: item.response.predictions.map((step, index) => [step.timestamp ?? step.step, value(step), value(replay.predictions[index])]),
+    scroll: true,
+  });
+}
+
+// All that fits the filters, page by page, as JSON lines or as a table.
+async function exported(button, form) {
+  const label = button.textContent;
+  button.disabled = true;
+  const rows = [];
+  try {
+    let cursor = null;
+    do {
+      const page = await get(`/predictions${query({ ...asked(), limit: 500, cursor })}`);
+      rows.push(...page.items);
+      cursor = page.next;
+      button.textContent = `${rows.length} …`;
+    } while (cursor && rows.length < MOST_EXPORTED);
+    const text = form === "csv" ? csv(rows) : rows.map((each) => `${JSON.stringify(each)}\n`).join("");
+    const link = h("a", { href: URL.createObjectURL(new Blob([text])), download: `predictions.${form}` });
+    link.click();
+    URL.revokeObjectURL(link.href);
+    say(`${rows.length} predictions exported${cursor ? ", the newest; narrow the filters for older ones" : ""}`);
+  } catch (error) {
+    showProblem(trouble, error, fields);
+  }
+  button.textContent = label;
+  button.disabled = false;
+}
+
+function csv(rows) {
+  const head = ["id", "created_at", "model", "version", "series", "step", "timestamp", "value", "token", "probability"];
+  const quoted = (cell) => (cell === null || cell === undefined ? "" : /[",\n\r]/.test(String(cell)) ? `"${String(cell).replaceAll('"', '""')}"` : cell);
+  const lines = rows.flatMap((row) => row.response.predictions.map((step) => head.map((name) => quoted(step[name] ?? row[name])).join(",")));
+  return `${[head.join(","), ...lines].join("\n")}\n`;
+}
+
+const form = h("form", { class: "card" }, h("div", { class: "fields" }, fields.map((field) => field.element)));
+const exports = ["csv", "jsonl"].map((kind) => {
+  const button = h("button", { type: "button" }, kind === "csv" ? "Export as CSV" : "Export as JSON lines");
+  button.addEventListener("click", () => exported(button, kind));
+  return button;
+});
+put(form, trouble, h("div", { class: "acts" }, h("button", { type: "submit", class: "primary" }, "Show"), exports));
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  load();
+});
+
+async function start() {
+  fill(place, form, list);
+  await load();
+  const id = address.get("id");
+  if (id) {
+    history.replaceState(null, "", "/ui/log");
+    details(await get(`/predictions/${encodeURIComponent(id)}`)).catch((error) => showProblem(trouble, error));
+  }
+}
+
+start().catch((error) => failed(place, error));

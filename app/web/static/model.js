@@ -1,0 +1,203 @@
+// A model: what is served and how good it is, its versions, and who moved which alias when and why.
+
+import { find, get, query } from "./api.js";
+import { facts, fill, h, put, table } from "./dom.js";
+import { failed } from "./fields.js";
+import { bytes, count, duration, figure as number, frequency, recipeInWords, signed, when } from "./format.js";
+import { colour, draw, figure } from "./plot.js";
+import { moveAlias } from "./promote.js";
+import { capital, heldOutPicture, scorecardTable, judgedHow } from "./scorecard.js";
+import { skillBar } from "./skill.js";
+
+const place = document.getElementById("model");
+const name = document.body.dataset.model;
+
+async function show() {
+  const model = await get(`/models/${name}`);
+  const wanted = Number(new URLSearchParams(location.search).get("version")) || model.champion?.version || model.last_version;
+  const version = await get(`/models/${name}/versions/${wanted}`);
+  place.removeAttribute("aria-busy");
+  const memory = h("div");
+  fill(
+    place,
+    header(model, version),
+    version.scorecard.series?.curve.length ? picture(version) : null,
+    h(
+      "div",
+      { class: "grid2 part" },
+      part("Beside the simple forecasts", scorecardTable(version), h("p", { class: "hint" }, judgedHow(version)), notes(version)),
+      part("Training", trainingCurve(version), memory),
+    ),
+    versions(model, version),
+    h("div", { class: "grid2 part" }, about(version), past(model)),
+  );
+  showMemory(memory, version);
+}
+
+function part(title, ...children) {
+  const id = `part-${title.toLowerCase().replaceAll(/[^a-z]+/g, "-")}`;
+  return h("section", { class: "card", "aria-labelledby": id }, h("h2", { id }, title), children);
+}
+
+function header(model, version) {
+  const isChampion = version.version === model.champion?.version;
+  const actions = h("div", { class: "acts" }, h("a", { class: "button primary", href: `/ui/try${query({ model: isChampion ? name : `${name}@${version.version}` })}` }, "Try"));
+  if (!isChampion && !version.deleted_at) put(actions, promoteButton(model, version.version));
+  put(actions, h("a", { class: "button", href: "/ui/train" }, "Train another version"));
+  return h(
+    "div",
+    { class: "card" },
+    h(
+      "div",
+      { class: "row" },
+      h("h2", { class: "version" }, `Version ${version.version}`),
+      version.aliases.map((alias) => h("span", { class: `badge ${alias === "champion" ? "champion" : "busy"}` }, alias)),
+      h("span", { class: "badge" }, model.kind),
+    ),
+    h("p", { class: "sentence" }, h("strong", {}, `${capital(version.scorecard.verdict)}.`)),
+    h("div", { class: "limit" }, skillBar(version.scorecard.skill, model.kind, { ends: true })),
+    version.scorecard.skill === null && h("p", { class: "hint" }, capital(version.scorecard.skill_missing ?? "")),
+    actions,
+  );
+}
+
+function picture(version) {
+  return part("What came, and what was said before", heldOutPicture(version));
+}
+
+const notes = (version) => (version.scorecard.notes.length ? h("ul", { class: "small" }, version.scorecard.notes.map((note) => h("li", {}, note))) : null);
+
+function trainingCurve(version) {
+  const { epochs, best_epoch: best } = version.scorecard;
+  if (epochs.length < 2) return h("p", { class: "quiet" }, "No curve was kept.");
+  const curve = figure({ caption: `Loss by epoch, in scaled units; kept: epoch ${best}`, label: "Training loss by epoch", size: "mid" });
+  draw(
+    curve.element,
+    () => {
+      const x = epochs.map((each) => each.epoch);
+      const line = (title, key, style) => ({ name: title, x, y: epochs.map((each) => each[key]), mode: "lines", line: style });
+      const traces = [line("loss", "loss", { color: colour("forecast"), width: 2 })];
+      if (epochs.some((each) => each.validation_loss !== null)) traces.push(line("validation loss", "validation_loss", { color: colour("actual"), width: 1.5, dash: "dot" }));
+      if (epochs.some((each) => each.gradient_norm !== null)) traces.push({ ...line("gradient norm", "gradient_norm", { color: colour("persistence"), width: 1.5 }), visible: "legendonly" });
+      return traces;
+    },
+    () => ({ yaxis: { type: "log", exponentformat: "none", nticks: 6 }, xaxis: { title: { text: "epoch" } }, showlegend: true }),
+  );
+  return curve.whole;
+}
+
+async function showMemory(element, version) {
+  const memory = await find(`/models/${name}/versions/${version.version}/gradients`);
+  if (!memory) return;
+  put(element, h("h3", {}, "How far back its memory reaches"), h("p", {}, `${capital(memory.statement)}.`));
+  if (memory.steps > 1) {
+    const decay = figure({ caption: `Gradient norm, from the last step back through ${memory.steps}`, label: memory.statement, size: "low" });
+    draw(
+      decay.element,
+      () => memory.layers.map((layer, index) => ({ name: `layer ${layer.layer + 1}`, x: layer.norms.map((_, step) => -step), y: layer.norms, mode: "lines+markers", line: { color: colour(index % 2 ? "persistence" : "forecast") } })),
+      () => ({ yaxis: { type: "log", exponentformat: "none", nticks: 5 }, xaxis: { title: { text: "steps back" } }, showlegend: memory.layers.length > 1 }),
+    );
+    put(element, decay.whole);
+  }
+  put(element, h("p", { class: "hint" }, `Measured on ${memory.measured_on}.`));
+}
+
+function promoteButton(model, number) {
+  const back = number < (model.champion?.version ?? 0);
+  const button = h("button", { type: "button" }, back ? `Roll back to ${number}` : `Promote ${number}`);
+  button.addEventListener("click", () => moveAlias({ model, number, alias: "champion", done: show }));
+  return button;
+}
+
+function versions(model, shown) {
+  const list = h("div");
+  const whole = part("Versions", list);
+  const rows = [];
+  const add = (items, next) => {
+    rows.push(...items);
+    fill(
+      list,
+      table({
+        caption: `Versions of ${name}`,
+        head: ["Version", "Verdict", { label: "Skill", class: "num" }, "Made", "What became of it", "Act"],
+        rows: rows.map((each) => ({ self: each.version === shown.version, cells: versionCells(model, each) })),
+        stacked: true,
+      }),
+    );
+    if (!next) return;
+    const more = h("button", {}, "Older versions");
+    more.addEventListener("click", async () => {
+      const page = await get(`/models/${name}/versions${query({ cursor: next, limit: 50 })}`);
+      add(page.items, page.next);
+    });
+    list.append(more);
+  };
+  get(`/models/${name}/versions?limit=20`).then((page) => add(page.items, page.next), (error) => failed(list, error));
+  return whole;
+}
+
+function versionCells(model, each) {
+  const act = h("span", { class: "acts" });
+  if (!each.deleted_at && !each.aliases.includes("champion")) {
+    const button = promoteButton(model, each.version);
+    button.classList.add("tight");
+    act.append(button);
+  }
+  if (!each.deleted_at && !each.aliases.length) {
+    const shadow = h("button", { type: "button", class: "tight" }, "Shadow");
+    shadow.addEventListener("click", () => moveAlias({ model, number: each.version, alias: "shadow", done: show }));
+    act.append(shadow);
+  }
+  return [
+    [h("a", { href: `/ui/models/${name}?version=${each.version}` }, String(each.version)), " ", each.aliases.map((alias) => h("span", { class: `badge ${alias === "champion" ? "champion" : "busy"}` }, alias))],
+    each.verdict,
+    each.skill === null ? "–" : signed(each.skill),
+    when(each.created_at),
+    each.deleted_at ? `deleted ${when(each.deleted_at)}` : each.decision.reason,
+    act.children.length > 0 && act,
+  ];
+}
+
+function about(version) {
+  const { manifest, lineage } = version;
+  const series = manifest.series;
+  return part(
+    "What it is",
+    facts([
+      ["Recipe", recipeInWords(manifest.recipe)],
+      ["Inputs", series ? series.features.map((each) => each.name).join(", ") : `${count(manifest.text.vocabulary.length)} different tokens`],
+      ["Predicts", series?.target],
+      ["Step", series && frequency(series.frequency)],
+      ["Needs", `${count(manifest.min_history)} past ${series ? "values" : "tokens"}`],
+      ["Trained", `${when(manifest.trained_at)}, in ${duration(manifest.training_seconds)}`],
+      ["Data", lineage.dataset ? h("a", { href: `/ui/train?dataset=${lineage.dataset}` }, "the dataset") : "shipped with Stepahead"],
+      ["Training", lineage.job ? h("a", { href: `/ui/train?job=${lineage.job}` }, "the job") : null],
+      ["Started from", lineage.start_from],
+      ["Seed", manifest.seed],
+      ["Final loss", number(version.scorecard.final_loss)],
+    ]),
+    h("details", {}, h("summary", {}, "The whole recipe"), h("pre", { class: "code", tabindex: "0" }, JSON.stringify(manifest.recipe, null, 1))),
+    version.files.length > 0 && [h("h3", {}, "Download"), h("ul", { class: "small" }, version.files.map((file) => h("li", {}, h("a", { href: file.url, download: file.name }, file.name), ` (${bytes(file.size_bytes)})`)))],
+  );
+}
+
+function past(model) {
+  return part(
+    "Who moved which alias, when and why",
+    h(
+      "ol",
+      { class: "timeline" },
+      model.history.map((move) =>
+        h(
+          "li",
+          {},
+          h("p", {}, h("strong", {}, move.alias), move.from_version ? `: ${move.from_version} → ${move.to_version}` : ` → ${move.to_version}`),
+          h("p", { class: "small" }, move.reason || "no reason was given"),
+          h("p", { class: "quiet small" }, `${move.moved_by}, ${when(move.moved_at)}`),
+        ),
+      ),
+    ),
+  );
+}
+
+show().catch((error) => failed(place, error));

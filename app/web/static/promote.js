@@ -1,0 +1,73 @@
+// Moving an alias: the comparison is shown before anything moves, and the reason is kept.
+
+import { call, get } from "./api.js";
+import { dialog, fill, h, put, say, table } from "./dom.js";
+import { Field, showProblem } from "./fields.js";
+import { figure as number, recipeInWords, signed } from "./format.js";
+import { baselineName } from "./scorecard.js";
+
+export async function moveAlias({ model, number: to, alias, done }) {
+  const from = model.aliases[alias];
+  const numbers = [from ?? (alias === "champion" ? null : model.champion?.version), to].filter((each) => each);
+  const versions = await Promise.all(numbers.map((each) => get(`/models/${model.name}/versions/${each}`)));
+  const reason = new Field({ name: "reason", label: "Why", hint: "Kept in the history of the alias.", input: h("input", { maxlength: 1000 }) });
+  const force = h("input", { type: "checkbox" });
+  const forceRow = h("label", { class: "check", hidden: true }, force, "Move it all the same");
+  const trouble = h("div");
+  const cancel = h("button", { type: "button" }, "Leave it");
+  const go = h("button", { type: "submit", class: "primary" }, `Point ${alias} at version ${to}`);
+  const form = h("form", {}, comparison(versions), decisionOf(versions.at(-1)), reason.element, trouble, forceRow, h("div", { class: "acts" }, go, cancel));
+  const back = alias === "champion" && to < (from ?? 0);
+  const box = dialog({ title: `${back ? "Roll back" : alias === "champion" ? "Promote" : "Shadow"}: ${model.name}, version ${to}`, body: form });
+  cancel.addEventListener("click", () => box.close());
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    go.disabled = true;
+    showProblem(trouble, null, [reason]);
+    try {
+      await call("PUT", `/models/${model.name}/aliases/${alias}`, { json: { version: to, reason: reason.input.value, ...(force.checked && { force: true }) } });
+      box.close();
+      say(`${alias} now points at version ${to}`);
+      done();
+    } catch (error) {
+      showProblem(trouble, error, [reason]);
+      if (error.status === 409) forceRow.hidden = false;
+    }
+    go.disabled = false;
+  });
+  reason.input.focus();
+}
+
+// Figures of different data are no comparison, and that is said.
+function comparison(versions) {
+  const head = ["", ...versions.map((each) => `Version ${each.version}${each.aliases.includes("champion") ? " (champion)" : ""}`)];
+  const row = (label, value) => [label, ...versions.map((each) => value(each) ?? "–")];
+  const rows = [
+    row("Verdict", (each) => each.scorecard.verdict),
+    row("Skill", (each) => (each.scorecard.skill === null ? "not measured" : signed(each.scorecard.skill))),
+    row("Recipe", (each) => recipeInWords(each.manifest.recipe)),
+    row("Needs", (each) => `${each.manifest.min_history} past steps`),
+  ];
+  const [first] = versions;
+  if (first.kind === "series") {
+    rows.splice(
+      2,
+      0,
+      row("RMSE", (each) => number(each.scorecard.series?.model.rmse)),
+      row(`RMSE: ${baselineName("persistence").toLowerCase()}`, (each) => number(each.scorecard.series?.baselines.persistence?.rmse)),
+      row("Judged on", (each) => each.scorecard.series && `${each.scorecard.series.rows} rows, ${each.scorecard.series.start ?? "?"} to ${each.scorecard.series.end ?? "?"}`),
+    );
+  } else {
+    rows.splice(2, 0, row("Bits per token", (each) => number(each.scorecard.text?.bits_per_token)));
+  }
+  const place = h("div", {}, table({ caption: "The versions side by side", head, rows }));
+  const judged = versions.map((each) => JSON.stringify([each.scorecard.series?.start, each.scorecard.series?.end, each.scorecard.series?.rows]));
+  if (versions.length > 1 && new Set(judged).size > 1) put(place, h("p", { class: "warning" }, "They were judged on different rows: their errors cannot be compared with each other, only each with its own simple forecast."));
+  return place;
+}
+
+function decisionOf(version) {
+  const place = h("div");
+  if (!version.decision.promoted) fill(place, h("p", {}, h("strong", {}, "What was decided when it was trained: "), version.decision.reason));
+  return place;
+}

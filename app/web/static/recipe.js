@@ -1,0 +1,106 @@
+// The form of a recipe: a preset, and every field that may differ from it, explained.
+
+import { h } from "./dom.js";
+import { Field, select } from "./fields.js";
+
+const AS_CHAMPION = "\u0000champion";
+const SHOWN_FIRST = ["epochs", "window", "horizon", "cell", "layers"];
+
+export class RecipeForm {
+  // recipes: GET /recipes; champion: the recipe of the model that gets a version, or null.
+  constructor({ recipes, kind, champion, columns = [] }) {
+    this.kind = kind;
+    this.presets = recipes.items.filter((preset) => preset.kind === kind);
+    this.described = recipes.fields[kind].filter((field) => field.name !== "preset");
+    this.champion = champion?.kind === kind ? champion : null;
+    this.columns = columns;
+    this.chosen = this.champion ? AS_CHAMPION : "default";
+    this.fieldset = h("div", { class: "fields" });
+    this.element = h("div", {}, this.choices(), h("details", { class: "recipe" }, h("summary", {}, "Change the recipe"), this.fieldset));
+    this.showFields();
+  }
+
+  choices() {
+    const options = this.presets.map((preset) => [preset.name, preset.name, preset.summary]);
+    if (this.champion) options.unshift([AS_CHAMPION, "As last time", "The recipe of this model’s champion, on the new data."]);
+    return h(
+      "fieldset",
+      {},
+      h("legend", {}, "Recipe"),
+      h(
+        "div",
+        { class: "choices" },
+        options.map(([name, label, summary]) => {
+          const radio = h("input", { type: "radio", name: "preset", value: name, checked: name === this.chosen });
+          radio.addEventListener("change", () => {
+            this.chosen = name;
+            this.showFields();
+          });
+          return h("label", { class: "choice" }, radio, h("span", {}, h("strong", {}, label), summary));
+        }),
+      ),
+    );
+  }
+
+  get base() {
+    return this.chosen === AS_CHAMPION ? this.champion : this.presets.find((preset) => preset.name === this.chosen).recipe;
+  }
+
+  showFields() {
+    const order = (field) => (SHOWN_FIRST.includes(field.name) ? SHOWN_FIRST.indexOf(field.name) : SHOWN_FIRST.length);
+    this.fields = [...this.described].sort((a, b) => order(a) - order(b)).map((field) => this.field(field));
+    this.fieldset.replaceChildren(...this.fields.map((field) => field.element));
+  }
+
+  field({ name, description, value: schema }) {
+    const base = this.base[name];
+    const input = inputFor(schema, base);
+    const field = new Field({ name: `recipe.${name}`, label: name.replaceAll("_", " "), hint: description, input });
+    field.schema = schema;
+    field.key = name;
+    return field;
+  }
+
+  // null: nothing differs and the champion's recipe stands, which is what no recipe means.
+  value() {
+    const changed = {};
+    for (const field of this.fields) {
+      const now = read(field.input, field.schema);
+      if (JSON.stringify(now) !== JSON.stringify(this.base[field.key] ?? null)) changed[field.key] = now;
+    }
+    if (this.chosen === AS_CHAMPION) return Object.keys(changed).length ? changed : null;
+    return { preset: this.chosen, ...changed };
+  }
+}
+
+const variants = (schema) => schema.anyOf ?? [schema];
+const nullable = (schema) => variants(schema).some((each) => each.type === "null");
+
+function inputFor(schema, value) {
+  const [main] = variants(schema);
+  if (main.enum) return select(main.enum.map((each) => [each, each]), value);
+  if (main.type === "boolean") return select([[true, "yes"], [false, "no"]], value);
+  if (main.const !== undefined && variants(schema).length === 1) return h("input", { value: String(main.const), readonly: true });
+  if (main.type === "array") {
+    const shown = Array.isArray(value) ? value.join(", ") : "";
+    return h("input", { value: shown, placeholder: nullable(schema) ? "null" : "", spellcheck: "false" });
+  }
+  return h("input", {
+    value: value === null || value === undefined ? "" : String(value),
+    placeholder: nullable(schema) ? "null" : "",
+    inputmode: main.type === "integer" ? "numeric" : main.type === "number" ? "decimal" : "text",
+    spellcheck: "false",
+  });
+}
+
+// What is no number goes to the service as it is: it says what is wrong with it.
+function read(input, schema) {
+  const text = input.value.trim();
+  const [main] = variants(schema);
+  if (main.type === "boolean") return text === "true";
+  if (text === "" && (nullable(schema) || main.type !== "string")) return nullable(schema) ? null : "";
+  if (main.type === "array") return text.split(/[,;]+/).map((each) => atom(each.trim(), main.items.type));
+  return atom(text, variants(schema).some((each) => ["integer", "number"].includes(each.type)) ? "number" : "string");
+}
+
+const atom = (text, type) => (type !== "string" && text !== "" && Number.isFinite(Number(text)) ? Number(text) : text);

@@ -1,0 +1,119 @@
+// What a file was understood to say: a sentence, the guesses with their reasons, what was left out.
+
+import { facts, h, table } from "./dom.js";
+import { select } from "./fields.js";
+import { count, figure, frequency, plural } from "./format.js";
+
+const GUESS = "as found out";
+const DATE_ORDERS = [["ymd", "year, month, day"], ["mdy", "month, day, year"], ["dmy", "day, month, year"]];
+const DELIMITERS = [[",", "comma"], [";", "semicolon"], ["\t", "tab"], ["|", "bar"], [" ", "blanks"]];
+const LAYOUTS = [["table", "a row per time"], ["series_per_column", "a series per column"], ["series_per_row", "a series per row"]];
+const ONE_BY_ONE = { table: "a row per time", series_per_column: "a series per column", series_per_row: "a series per row" };
+const UNITS = ["s", "min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE"];
+
+const named = (pairs, value) => pairs.find(([key]) => key === value)?.[1] ?? value;
+
+export function inASentence(report) {
+  if (report.kind === "text") {
+    const text = report.text;
+    return `A text of ${plural(text.words, "word")} in ${plural(text.lines, "line")}.`;
+  }
+  const parts = [report.series_count > 1 ? `${count(report.series_count)} series` : "One series"];
+  parts.push(`${count(report.rows_used)} of ${plural(report.rows_in_file, "row")} used`);
+  if (report.start) parts.push(`${report.start} to ${report.end}`);
+  if (report.frequency) parts.push(frequency(report.frequency));
+  return `${parts.join(", ")}.`;
+}
+
+// One row per guess: what it is about, what was found, why, and how to say otherwise.
+function guesses(report) {
+  const columns = report.columns.map((column) => [column.name, column.name]);
+  const series = report.kind !== "text";
+  const rows = [["kind", "Kind", report.kind, report.kind_reason, [["series", "series"], ["text", "text"]]]];
+  if (series) {
+    rows.push(
+      ["date", "Dates in", report.date?.columns.join(" and ") ?? "none", report.date?.reason, [["", "no dates, rows in order"], ...columns]],
+      ["date_order", "Order in dates", named(DATE_ORDERS, report.date?.date_order) ?? written(report.date), null, DATE_ORDERS],
+      ["frequency", "Step", frequency(report.frequency) ?? "irregular", report.frequency_reason, UNITS.map((unit) => [unit, `${frequency(unit)} (${unit})`])],
+      ["decimal", "Decimal sign", report.decimal, report.decimal_reason, [[".", "point"], [",", "comma"]]],
+    );
+  }
+  rows.push(
+    ["delimiter", "Between cells", named(DELIMITERS, report.delimiter), report.delimiter_reason, DELIMITERS],
+    ["encoding", "Encoding", report.encoding, report.encoding_reason, ["utf-8", "utf-16", "latin-1", "cp1252"].map((each) => [each, each])],
+  );
+  if (series) {
+    rows.push(
+      ["header", "Column names", report.header_row ? `row ${report.header_row}` : "none", report.header_reason, [["true", "first line"], ["false", "none"]]],
+      ["layout", "Layout", ONE_BY_ONE[report.layout] ?? report.layout, null, LAYOUTS],
+      ["series", "Series named by", report.series_columns.join(", ") || "nothing: one series", report.series_reason, [["", "nothing: one series"], ...columns]],
+      ["duplicates", "Same time twice", report.duplicates ? `${plural(report.duplicates.rows, "row")}: ${report.duplicates.handled}` : "none", null,
+        [["error", "refuse"], ["last", "keep the last"], ["sum", "add up"], ["mean", "average"]]],
+      ["gaps", "Gaps", report.gap_count ? `${plural(report.gap_count, "missing step")}: ${report.gaps_handled ?? "left"}` : "none", null,
+        [["error", "refuse"], ["leave", "leave"], ["fill", "carry the last value on"], ["zero", "write 0"]]],
+    );
+  }
+  return rows;
+}
+
+const written = (date) => date?.formats.map((each) => each.format).join(", ") ?? null;
+
+// read: what is fixed so far; change(name, value): value undefined when the guess is to stand again.
+export function guessTable(report, read, change) {
+  const rows = guesses(report).map(([name, label, found, reason, choices]) => {
+    const given = read[name] === undefined ? "\u0000" : String(read[name]);
+    const input = select([["\u0000", GUESS], ...choices], given, { "aria-label": `${label}: read as`, disabled: !change, "data-guess": name });
+    input.addEventListener("change", () => {
+      const raw = input.value;
+      change(name, raw === "\u0000" ? undefined : name === "header" ? raw === "true" : raw);
+    });
+    return [label, found ?? "–", reason ?? "", input];
+  });
+  return table({ caption: "How the file was read", head: ["What", "Understood as", "Because", "Read as"], rows, stacked: true });
+}
+
+export function warningsOf(report) {
+  const lines = [...report.warnings, ...report.contradictions.map((each) => each.message)];
+  if (report.constant.length) lines.push(`Never changes: ${report.constant.join(", ")}.`);
+  if (!lines.length) return null;
+  return h("div", { class: "warning" }, h("p", {}, h("strong", {}, "Worth a look")), h("ul", {}, [...new Set(lines)].map((line) => h("li", {}, line))));
+}
+
+export function leftOut(report) {
+  const parts = [];
+  if (report.rows_left_out.length) {
+    parts.push(
+      table({
+        caption: "Rows left out",
+        head: ["Reason", { label: "Rows", class: "num" }, "First of them, by line"],
+        rows: report.rows_left_out.map((each) => [each.reason, count(each.rows), each.numbers.join(", ")]),
+      }),
+    );
+  }
+  if (report.outliers.length) {
+    parts.push(
+      h("h3", {}, `${plural(report.outlier_count, "value")} far from the ones around`),
+      table({
+        caption: "Values far from the ones around them",
+        head: [{ label: "Line" }, "Time", "Column", { label: "Value", class: "num" }, { label: "Around it", class: "num" }],
+        rows: report.outliers.map((each) => [each.row, each.time ?? "–", each.column, figure(each.value), figure(each.expected)]),
+      }),
+    );
+  }
+  return parts.length ? parts : h("p", { class: "quiet" }, "No row was left out.");
+}
+
+export function columnTable(report) {
+  return table({
+    caption: "Columns of the file",
+    head: ["Column", "Holds", "Used", { label: "Lowest", class: "num" }, { label: "Highest", class: "num" }, { label: "Missing", class: "num" }, "Note"],
+    rows: report.columns.map((each) => [
+      each.name, each.type, each.used ? "yes" : "no", figure(each.minimum), figure(each.maximum), count(each.missing),
+      [each.unit, each.note].filter(Boolean).join("; "),
+    ]),
+    stacked: true,
+  });
+}
+
+export const textFacts = (report) =>
+  facts([["Characters", count(report.text.characters)], ["Words", count(report.text.words)], ["Lines", count(report.text.lines)]], "numbers");

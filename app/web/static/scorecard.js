@@ -1,0 +1,175 @@
+// A version's figures beside its baselines, and the chapter's picture done right.
+
+import { h, put, table } from "./dom.js";
+import { count, figure as number, percent, signed } from "./format.js";
+import { colour, draw, figure } from "./plot.js";
+import { skillBar } from "./skill.js";
+
+const BASELINES = {
+  persistence: "Repeating the last value", drift: "Going on as on average (drift)", seasonal_naive: "The value one season ago",
+  seasonal: "The value one season ago", autoregression: "Linear autoregression", linear_autoregression: "Linear autoregression", mlp: "The chapter’s MLP",
+  unigram: "Counting words (unigram)", bigram: "Counting pairs (bigram)", trigram: "Counting triples (trigram)",
+};
+const LAST = 250;
+
+export const baselineName = (key) => BASELINES[key] ?? key.replaceAll("_", " ");
+
+const JUDGED = {
+  test: "on a test set of its own",
+  "held-out": "on the last part of the data, which it was not trained on",
+  training: "on the very data it was trained on: nothing was held out",
+};
+
+export function scorecardSummary(version) {
+  const { scorecard, kind } = version;
+  return h(
+    "div",
+    { class: "card" },
+    h("p", { class: "sentence" }, h("strong", {}, `${capital(scorecard.verdict)}.`)),
+    skillBar(scorecard.skill, kind, { ends: true }),
+    scorecard.skill === null && scorecard.skill_missing && h("p", { class: "hint" }, scorecard.skill_missing),
+    scorecardTable(version),
+    h("p", { class: "hint" }, judgedHow(version)),
+    scorecard.notes.length > 0 && h("ul", { class: "small" }, scorecard.notes.map((note) => h("li", {}, note))),
+  );
+}
+
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+export function judgedHow({ scorecard }) {
+  const network = scorecard.network === "judged" ? " What was measured is the network before it was fitted again on everything." : "";
+  return `Judged ${JUDGED[scorecard.judged_on]}.${network}`;
+}
+
+export function scorecardTable(version) {
+  const { series, text } = version.scorecard;
+  if (series) return seriesTable(series, version);
+  return text ? textTable(text) : null;
+}
+
+function seriesTable(series, version) {
+  const all = [["This version", series.model, true], ...Object.entries(series.baselines).map(([key, errors]) => [baselineName(key), errors, false])];
+  const metrics = Object.keys(series.model).filter((key) => typeof series.model[key] === "number");
+  const rmse = series.model.rmse;
+  return table({
+    caption: `Errors over ${count(series.rows)} judged rows${series.start ? `, ${series.start} to ${series.end}` : ""}, in the unit of ${version.manifest.series?.target ?? "the target"}`,
+    head: ["Forecaster", ...metrics.map((key) => ({ label: key.replaceAll("_", " ").toUpperCase(), class: "num" })), { label: "Skill against it", class: "num" }],
+    rows: all.map(([name, errors, self]) => ({
+      self,
+      cells: [name, ...metrics.map((key) => number(errors[key])), self || !errors.rmse ? "" : signed(1 - rmse / errors.rmse)],
+    })),
+  });
+}
+
+function textTable(text) {
+  const bits = (value) => (value === null ? "–" : number(value));
+  const rows = [
+    { self: true, cells: ["This version", bits(text.bits_per_token), percent(text.correct / text.tokens)] },
+    ...Object.entries(text.baselines)
+      .sort(([, a], [, b]) => (b ?? 0) - (a ?? 0))
+      .map(([key, value]) => ({ cells: [baselineName(key), bits(value), ""] })),
+  ];
+  return table({
+    caption: `Surprise at the next token over ${count(text.tokens)} contexts; lower is better`,
+    head: ["Forecaster", { label: "Bits per token", class: "num" }, { label: "Right", class: "num" }],
+    rows,
+  });
+}
+
+// Real against predicted on data the network had not seen, persistence beside it, residuals below.
+export function heldOutPicture(version) {
+  const { series } = version.scorecard;
+  if (!series?.curve.length) return null;
+  const labels = [...new Set(series.curve.map((point) => point.series))];
+  const state = { label: labels[0], last: series.curve.length > LAST ? LAST : null };
+  const points = () => {
+    const own = series.curve.filter((point) => point.series === state.label);
+    return state.last ? own.slice(-state.last) : own;
+  };
+  const x = () => points().map((point, index) => point.time ?? index);
+  const target = version.manifest.series?.target ?? "value";
+  const picture = figure({
+    caption: `${target}: what came, what this version had said one step before, and what repeating the last value says`,
+    label: `Line chart: ${version.scorecard.verdict}`,
+    head: ["Time", { label: "What came", class: "num" }, { label: "Forecast", class: "num" }, { label: "Last value", class: "num" }],
+    rows: () => points().map((each, index) => [each.time ?? index, number(each.actual, 6), number(each.forecast, 6), number(each.persistence, 6)]),
+  });
+  const residuals = figure({
+    caption: "How far off: forecast minus what came; repeating the last value beside it",
+    label: "Bar chart of residuals of the forecast and of repeating the last value",
+    size: "low",
+  });
+  const place = h("div", {});
+  const redraw = () => {
+    drawPicture(picture.element, x, points);
+    drawResiduals(residuals.element, x, points);
+  };
+  put(place, controls(state, labels, series.curve.length, redraw), picture.whole, residuals.whole);
+  redraw();
+  return place;
+}
+
+function controls(state, labels, total, redraw) {
+  const row = h("div", { class: "row" });
+  const ranges = [[60, "Last 60"], [LAST, `Last ${LAST}`], [null, "All"]].filter(([size]) => size === null || size < total);
+  if (ranges.length > 1) {
+    const buttons = ranges.map(([size, label]) => {
+      const button = h("button", { type: "button", class: "tight", "aria-pressed": String(state.last === size) }, label);
+      button.addEventListener("click", () => {
+        state.last = size;
+        for (const each of buttons) each.setAttribute("aria-pressed", String(each === button));
+        redraw();
+      });
+      return button;
+    });
+    row.append(...buttons, h("span", { class: "quiet small" }, "Drag over a stretch to look closer, double-click to go back."));
+  }
+  if (labels.length > 1) {
+    const choice = h("select", { "aria-label": "Series" }, labels.map((label) => h("option", { value: label ?? "" }, label)));
+    choice.addEventListener("change", () => {
+      state.label = choice.value;
+      redraw();
+    });
+    row.prepend(choice);
+  }
+  return row;
+}
+
+function drawPicture(element, x, points) {
+  draw(
+    element,
+    () => {
+      const at = x();
+      const line = (name, key, style) => ({ name, x: at, y: points().map((each) => each[key]), mode: "lines", line: style });
+      const traces = [];
+      if (points().some((each) => typeof each.low === "number" && typeof each.high === "number")) {
+        traces.push(
+          { ...line("band, low", "low", { width: 0 }), showlegend: false, hoverinfo: "skip" },
+          { ...line("interval", "high", { width: 0 }), fill: "tonexty", fillcolor: colour("band"), hoverinfo: "skip" },
+        );
+      }
+      traces.push(
+        line("repeating the last value", "persistence", { color: colour("persistence"), width: 1.5, dash: "dot" }),
+        line("forecast", "forecast", { color: colour("forecast"), width: 2.4 }),
+        line("what came", "actual", { color: colour("actual"), width: 2 }),
+      );
+      return traces;
+    },
+    () => ({ yaxis: { exponentformat: "none" } }),
+  );
+}
+
+function drawResiduals(element, x, points) {
+  draw(
+    element,
+    () => {
+      const at = x();
+      const off = (key) => points().map((each) => each[key] - each.actual);
+      return [
+        { name: "forecast", type: "bar", x: at, y: off("forecast"), marker: { color: colour("forecast") } },
+        { name: "repeating the last value", type: "bar", x: at, y: off("persistence"), marker: { color: colour("persistence") } },
+      ];
+    },
+    () => ({ barmode: "group", bargap: 0.15, yaxis: { zeroline: true, exponentformat: "none" }, margin: { l: 50, r: 12, t: 8, b: 30 } }),
+  );
+}

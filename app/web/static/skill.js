@@ -1,0 +1,29 @@
+// Skill as a signed bar: left of the middle is worse than the simple forecast, right is better.
+
+import { h } from "./dom.js";
+import { signed } from "./format.js";
+
+const BASELINE = { series: "repeating the last value", text: "counting three words at a time (trigram)" };
+
+export function skillWords(skill, kind) {
+  if (skill === null || skill === undefined) return "skill not measured";
+  if (Math.abs(skill) < 0.0005) return `as good as ${BASELINE[kind]}`;
+  return `${signed(skill)}: ${skill > 0 ? "better" : "worse"} than ${BASELINE[kind]}`;
+}
+
+export function skillBar(skill, kind, { ends = false, label } = {}) {
+  const words = label ?? skillWords(skill, kind);
+  if (skill === null || skill === undefined) {
+    return h("div", { class: "skill" }, h("p", { class: "words unmeasured" }, words));
+  }
+  const side = skill < 0 ? "worse" : "better";
+  const bar = h("i", { class: "fill" });
+  bar.style.width = `${Math.min(Math.abs(skill), 1) * 50}%`;
+  return h(
+    "div",
+    { class: `skill ${side}` },
+    h("p", { class: "words" }, words),
+    h("div", { class: "track", "aria-hidden": "true" }, bar, h("i", { class: "zero" })),
+    ends && h("div", { class: "ends", "aria-hidden": "true" }, h("span", {}, "worse"), h("span", {}, "equal"), h("span", {}, "better")),
+  );
+}

@@ -1,0 +1,42 @@
+// A model, asked: numbers pasted or a text typed, the answer drawn, and the call to take along.
+
+import { find, get } from "./api.js";
+import { fill, h } from "./dom.js";
+import { Field, failed, select } from "./fields.js";
+import { signed } from "./format.js";
+import { SeriesTrial } from "./try_series.js";
+import { TextTrial } from "./try_text.js";
+
+const place = document.getElementById("try");
+
+async function start() {
+  const { items } = await get("/models?limit=500");
+  place.removeAttribute("aria-busy");
+  if (!items.length) return fill(place, h("p", {}, "There is no model yet. ", h("a", { href: "/ui/train" }, "Train the first.")));
+  const asked = new URLSearchParams(location.search).get("model");
+  const served = items.filter((model) => model.champion);
+  const options = served.map((model) => [model.name, `${model.name} (${model.kind}${model.champion.skill === null ? "" : `, skill ${signed(model.champion.skill)}`})`]);
+  if (asked && !options.some(([name]) => name === asked)) options.unshift([asked, asked]);
+  const choice = new Field({ name: "model", label: "Model", input: select(options, asked ?? served[0]?.name) });
+  const trial = h("div");
+  const show = () => showTrial(trial, choice.input.value, items).catch((error) => failed(trial, error));
+  choice.input.addEventListener("change", () => {
+    history.replaceState(null, "", `/ui/try?model=${encodeURIComponent(choice.input.value)}`);
+    show();
+  });
+  fill(place, h("div", { class: "pick" }, choice.element), trial);
+  await show();
+}
+
+async function showTrial(element, reference, models) {
+  const [name, which] = reference.split("@");
+  const model = models.find((each) => each.name === name) ?? (await get(`/models/${name}`));
+  const number = which === undefined ? model.champion?.version : /^\d+$/.test(which) ? Number(which) : model.aliases[which];
+  if (!number) throw Object.assign(new Error(`${name} has no version called ${which ?? "champion"}.`), { title: "Not found" });
+  const version = await get(`/models/${name}/versions/${number}`);
+  const last = await find(`/predictions?model=${name}&version=${number}&limit=1`);
+  const Trial = version.kind === "series" ? SeriesTrial : TextTrial;
+  fill(element, new Trial(version, reference, last?.items[0]?.request).element);
+}
+
+start().catch((error) => failed(place, error));

@@ -1,0 +1,174 @@
+// A series asked for its next step: history and forecast in one picture.
+
+import { call } from "./api.js";
+import { fill, h, put, say, table } from "./dom.js";
+import { Field, showProblem } from "./fields.js";
+import { figure as number, frequency } from "./format.js";
+import { NotUnderstood, readPasted } from "./pasted.js";
+import { colour, draw, figure } from "./plot.js";
+import { skillBar } from "./skill.js";
+import { snippets } from "./snippet.js";
+
+const SHOWN = 120;
+
+export class SeriesTrial {
+  constructor(version, reference, last) {
+    this.version = version;
+    this.reference = reference;
+    const { series } = version.manifest;
+    this.features = series.features.map((each) => each.name);
+    this.history = new Field({
+      name: "history",
+      label: this.features.length === 1 ? `Past values of ${series.target}, oldest first` : `Past rows of ${this.features.join(", ")}, oldest first`,
+      hint: `Paste a list, or a column from a spreadsheet; a date in ISO form may stand before each value. At least ${version.manifest.min_history}.`,
+      input: h("textarea", { rows: 11, spellcheck: "false", value: this.example(last) }),
+    });
+    this.horizon = new Field({ name: "horizon", label: "Steps ahead", hint: `Trained for ${version.manifest.horizon}.`, input: h("input", { inputmode: "numeric", value: String(version.manifest.horizon) }) });
+    this.read = h("p", { class: "hint", role: "status" });
+    this.trouble = h("div");
+    this.answer = h("div", { class: "answer" }, h("div", { class: "card quiet" }, h("p", {}, "The forecast appears here, appended to the history.")));
+    const form = h(
+      "form",
+      { class: "card", novalidate: true },
+      this.history.element,
+      this.read,
+      this.horizon.element,
+      this.trouble,
+      h("div", { class: "acts" }, h("button", { class: "primary", type: "submit" }, "Forecast")),
+    );
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.ask();
+    });
+    this.history.input.addEventListener("input", () => this.look());
+    this.element = h("div", { class: "side" }, form, this.answer);
+    this.look();
+    if (this.history.input.value) this.ask({ quietly: true });
+  }
+
+  // What was held out, as it came: the forecast then goes on where the data ended.
+  example(last) {
+    const { manifest, scorecard } = this.version;
+    const curve = scorecard.series?.curve ?? [];
+    if (this.features.length === 1 && curve.length >= manifest.min_history) {
+      const [label] = [curve.at(-1).series];
+      const own = curve.filter((each) => each.series === label).slice(-Math.max(60, manifest.min_history));
+      if (own.length >= manifest.min_history) return own.map((each) => (each.time ? `${each.time} ${each.actual}` : String(each.actual))).join("\n");
+    }
+    return Array.isArray(last?.history) && this.features.length === 1 ? last.history.join("\n") : "";
+  }
+
+  look() {
+    this.history.clear();
+    if (!this.history.input.value.trim()) {
+      this.read.textContent = "";
+      return null;
+    }
+    try {
+      const read = readPasted(this.history.input.value, this.features);
+      const times = read.timestamps ? `, ${read.timestamps[0]} to ${read.timestamps.at(-1)}` : "";
+      this.read.textContent = `${read.rows} ${read.rows === 1 ? "row" : "rows"} understood${times}.`;
+      return read;
+    } catch (error) {
+      if (!(error instanceof NotUnderstood)) throw error;
+      this.read.textContent = error.message;
+      return null;
+    }
+  }
+
+  async ask({ quietly = false } = {}) {
+    let read;
+    try {
+      read = readPasted(this.history.input.value, this.features);
+    } catch (error) {
+      if (!(error instanceof NotUnderstood)) throw error;
+      this.history.showError(error.message);
+      this.history.input.focus();
+      return;
+    }
+    const steps = this.horizon.input.value.trim();
+    const question = { model: this.reference, history: read.history };
+    if (read.timestamps) question.timestamps = read.timestamps;
+    if (steps && steps !== String(this.version.manifest.horizon)) question.horizon = Number.isFinite(Number(steps)) ? Number(steps) : steps;
+    const fields = [this.history, this.horizon];
+    showProblem(this.trouble, null, fields);
+    try {
+      await this.show(question, await call("POST", "/predict", { json: question }), quietly);
+    } catch (error) {
+      if (quietly) return;
+      showProblem(this.trouble, error, fields);
+    }
+  }
+
+  async show(question, answer, quietly) {
+    const target = this.version.manifest.series.target;
+    const [first] = answer.predictions;
+    const widest = answer.predictions.length === 1 ? null : answer.predictions.at(-1);
+    const picture = figure({ caption: "The history and what comes next", label: `Line chart; the next value is ${number(first.value, 6)}` });
+    fill(
+      this.answer,
+      h(
+        "div",
+        { class: "card" },
+        h("p", { class: "quiet" }, `${target}, ${first.timestamp ?? "the next step"}${this.version.manifest.series.frequency && !first.timestamp ? ` (${frequency(this.version.manifest.series.frequency)})` : ""}`),
+        h("p", { class: "big" }, number(first.value, 6)),
+        first.intervals && h("p", { class: "quiet" }, first.intervals.map((each) => `${each.level} %: ${number(each.low, 5)} to ${number(each.high, 5)}`).join("; ")),
+        answer.warnings.length > 0 && h("div", { class: "warning" }, h("ul", {}, answer.warnings.map((each) => h("li", {}, each)))),
+        picture.whole,
+        widest && this.stepTable(answer),
+        h("h3", {}, "How far to trust it"),
+        h("div", { class: "limit" }, skillBar(answer.skill, "series", { ends: true })),
+        h("p", { class: "hint" }, `${answer.model}, version ${answer.version}: ${this.version.scorecard.verdict}.`),
+        h("p", { class: "hint" }, h("a", { href: `/ui/log?id=${answer.id}` }, "This answer in the log")),
+        await snippets("/predict", question),
+      ),
+    );
+    this.drawAnswer(picture.element, question, answer);
+    if (!quietly) say(`Next: ${number(first.value, 6)}`);
+  }
+
+  stepTable(answer) {
+    const levels = answer.predictions[0].intervals?.map((each) => each.level) ?? [];
+    return h(
+      "details",
+      {},
+      h("summary", {}, "All steps"),
+      table({
+        caption: "Forecast by step",
+        head: ["Step", "Time", { label: "Forecast", class: "num" }, ...levels.map((level) => ({ label: `${level} %`, class: "num" }))],
+        rows: answer.predictions.map((each) => [each.step, each.timestamp ?? "–", number(each.value, 6), ...(each.intervals ?? []).map((band) => `${number(band.low, 5)} – ${number(band.high, 5)}`)]),
+        scroll: true,
+      }),
+    );
+  }
+
+  drawAnswer(element, question, answer) {
+    const target = this.version.manifest.series.target;
+    const past = (Array.isArray(question.history) ? question.history : question.history[target]).slice(-SHOWN);
+    const times = question.timestamps && answer.predictions.every((each) => each.timestamp) ? question.timestamps.slice(-SHOWN) : null;
+    const before = times ?? past.map((_, index) => index - past.length + 1);
+    const after = answer.predictions.map((each) => (times ? each.timestamp : each.step));
+    const x = [before.at(-1), ...after];
+    const from = past.at(-1);
+    draw(
+      element,
+      () => {
+        const bands = (answer.predictions[0].intervals ?? []).toReversed().flatMap((interval, index) => {
+          const bound = (key) => [from, ...answer.predictions.map((each) => each.intervals?.[answer.predictions[0].intervals.length - 1 - index]?.[key] ?? null)];
+          const shared = { x, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false };
+          return [
+            { ...shared, y: bound("low") },
+            { ...shared, y: bound("high"), fill: "tonexty", fillcolor: colour("band"), showlegend: true, name: `${interval.level} %` },
+          ];
+        });
+        return [
+          ...bands,
+          { name: "history", x: before, y: past, mode: "lines", line: { color: colour("actual"), width: 2 } },
+          { name: "forecast", x, y: [from, ...answer.predictions.map((each) => each.value)], mode: "lines+markers", line: { color: colour("forecast"), width: 2.5 }, marker: { size: answer.predictions.length > 30 ? 3 : 8 } },
+        ];
+      },
+      () => ({ yaxis: { exponentformat: "none" } }),
+    );
+    put(this.answer);
+  }
+}
