@@ -99,13 +99,18 @@ def test_a_second_request_to_stop_does_not_wait(tmp_path: Path) -> None:
     ) as service:
         host, _, port = service.url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port))) as hanging:
-            hanging.sendall(b"POST /datasets HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n")
-            wait_until(lambda: is_ready(service.url))
+            # An upload whose body never comes: a request that was begun, and does not end.
+            hanging.sendall(
+                b"POST /datasets HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n"
+                b"content-type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+            )
+            wait_until(lambda: any((tmp_path / "data" / "uploads").rglob("*")))
             service.process.send_signal(signal.SIGTERM)
             wait_until(lambda: "stopping" in service.output)
             with pytest.raises(subprocess.TimeoutExpired):
-                service.process.wait(SAME_REQUEST_SECONDS + 1)
+                service.process.wait(SAME_REQUEST_SECONDS + 2)
             assert service.end(signal.SIGTERM) == 0
+            assert "killed" in service.output
 
 
 def test_it_works_on_a_database_of_another_server_with_several_processes(
