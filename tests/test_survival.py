@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.serving import Served, is_ready, served, wait_until
+from tests.serving import Served, is_ready, runs, served, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +134,7 @@ def test_a_killed_part_loses_nothing(service: Served, victim: str) -> None:
     clients = Clients(service.url)
     with clients.asking():
         clients.wait_for_more()
-        job_id = start_job(service.url, f"walk-{victim}", epochs=1500)
+        job_id = start_job(service.url, f"walk-{victim}", epochs=1000)
         wait_until(lambda: is_in_training(service.url, job_id), 120)
         killed = service.children()[victim]
         os.kill(killed, signal.SIGKILL)
@@ -146,7 +146,9 @@ def test_a_killed_part_loses_nothing(service: Served, victim: str) -> None:
 
 
 def test_a_killed_reader_is_there_again_for_the_next_upload(service: Served) -> None:
-    os.kill(service.children()["reader"], signal.SIGKILL)
+    reader = service.children()["reader"]
+    os.kill(reader, signal.SIGKILL)
+    wait_until(lambda: not runs(reader))
     wait_until_succeeded(service.url, start_job(service.url, "walk-reader", epochs=10))
 
 
@@ -156,7 +158,7 @@ def test_a_killed_service_loses_nothing(tmp_path: Path) -> None:
         clients = Clients(first.url)
         with clients.asking():
             clients.wait_for_more()
-            job_id = start_job(first.url, "walk", epochs=1500)
+            job_id = start_job(first.url, "walk", epochs=1000)
             wait_until(lambda: is_in_training(first.url, job_id), 120)
             first.process.kill()
             first.process.wait()
