@@ -5,12 +5,15 @@ with a zone is an instant, written in UTC. A date and a zoned time never meet.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from app.errors import Unprocessable
 from app.predictions.times import ISO_TIME
 
 
+# Histories that slide repeat nearly all their times from one request to the next.
+@lru_cache(maxsize=100_000)
 def moment_of(timestamp: str) -> str:
     """The canonical spelling of an ISO time; order of text is order of time within one form.
 

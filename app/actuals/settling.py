@@ -12,9 +12,8 @@ from sqlalchemy.orm import Session
 from app.actuals import store
 from app.actuals.store import Hit
 from app.db.ids import time_of
-from app.db.tables import Forecast
 from app.monitoring.aggregates import Coverage, ErrorSums, coverage_of, errors_of
-from app.monitoring.store import Day, Role, add_coverage, add_errors
+from app.monitoring.store import Day, add_coverage, add_errors
 
 ACTUALS_AT_ONCE = 500
 FORECASTS_AT_ONCE = 5_000
@@ -42,33 +41,26 @@ def settle(session: Session, hits: Sequence[Hit]) -> None:
         return
     errors: dict[tuple[Day, int], ErrorSums] = defaultdict(ErrorSums)
     coverage: dict[tuple[Day, int], Coverage] = defaultdict(Coverage)
-    for forecast, actual in hits:
-        day = _day_of(forecast)
-        errors[day, forecast.step] += errors_of(forecast.value, forecast.persistence, actual)
-        if forecast.actual is not None:
-            errors[day, forecast.step] -= errors_of(
-                forecast.value, forecast.persistence, forecast.actual
-            )
-        for level, change in _coverage_change(forecast, actual).items():
+    for hit in hits:
+        day = _day_of(hit)
+        errors[day, hit.step] += errors_of(hit.value, hit.persistence, hit.actual)
+        if hit.measured_by is not None:
+            errors[day, hit.step] -= errors_of(hit.value, hit.persistence, hit.measured_by)
+        for level, change in _coverage_change(hit).items():
             coverage[day, level] += change
     add_errors(session, errors)
     add_coverage(session, coverage)
     store.measure(session, hits)
 
 
-def _coverage_change(forecast: Forecast, actual: float) -> dict[int, Coverage]:
-    now = coverage_of(forecast.intervals, actual)
-    if forecast.actual is None:
+def _coverage_change(hit: Hit) -> dict[int, Coverage]:
+    now = coverage_of(hit.intervals, hit.actual)
+    if hit.measured_by is None:
         return now
-    before = coverage_of(forecast.intervals, forecast.actual)
+    before = coverage_of(hit.intervals, hit.measured_by)
     return {level: Coverage(covered=now[level].covered - before[level].covered) for level in now}
 
 
-def _day_of(forecast: Forecast) -> Day:
-    role: Role = "shadow" if forecast.role == "shadow" else "served"
-    return Day(
-        day=time_of(forecast.prediction_id).date(),
-        model=forecast.model,
-        version=forecast.version,
-        role=role,
-    )
+def _day_of(hit: Hit) -> Day:
+    day = time_of(hit.prediction_id).date()
+    return Day(day=day, model=hit.model, version=hit.version, role=hit.role)

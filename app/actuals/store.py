@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, text
@@ -143,7 +143,21 @@ def actuals_after(
 
 # What settling works on.
 
-Hit = tuple[Forecast, float]  # a forecast, and the actual that it is to be measured by
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """A forecast, and the actual that it is to be measured by."""
+
+    prediction_id: UUID
+    role: Literal["served", "shadow"]
+    step: int
+    model: str
+    version: int
+    value: float
+    persistence: float | None
+    intervals: list[dict[str, Any]] | None
+    measured_by: float | None  # the actual that the daily figures hold so far
+    actual: float
 
 
 def hits_of_predictions(session: Session, predictions: Iterable[UUID]) -> list[Hit]:
@@ -181,10 +195,10 @@ def measure(session: Session, hits: Sequence[Hit]) -> None:
     session.execute(
         statement,
         {
-            "predictions": [forecast.prediction_id for forecast, _ in hits],
-            "roles": [forecast.role for forecast, _ in hits],
-            "steps": [forecast.step for forecast, _ in hits],
-            "actuals": [actual for _, actual in hits],
+            "predictions": [hit.prediction_id for hit in hits],
+            "roles": [hit.role for hit in hits],
+            "steps": [hit.step for hit in hits],
+            "actuals": [hit.actual for hit in hits],
         },
     )
 
@@ -195,12 +209,16 @@ def _hits(session: Session, which: ColumnElement[bool], *, limit: int | None) ->
         & (Forecast.series == Actual.series)
         & (Forecast.moment == Actual.moment)
     )
+    columns = (
+        *(Forecast.prediction_id, Forecast.role, Forecast.step, Forecast.model, Forecast.version),
+        *(Forecast.value, Forecast.persistence, Forecast.intervals),
+        Forecast.actual.label("measured_by"),
+        Actual.value.label("actual"),
+    )
     query = (
-        select(Forecast, Actual.value)
+        select(*columns)
         .join(Actual, same)
         .where(which, Forecast.actual.is_distinct_from(Actual.value))
         .limit(limit)
-        # Rows read earlier in this session would otherwise hide what was measured since.
-        .execution_options(populate_existing=True)
     )
-    return [(forecast, value) for forecast, value in session.execute(query)]
+    return [Hit(**row) for row in session.execute(query).mappings()]
