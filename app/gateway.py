@@ -146,7 +146,7 @@ class Gateway:
         return self._sessions.allows(headers, writes=method in WRITING_METHODS)
 
     def _limit_of(self, headers: dict[bytes, bytes]) -> int:
-        is_upload = headers.get(b"content-type", b"").startswith(b"multipart/")
+        is_upload = headers.get(b"content-type", b"").lower().startswith(b"multipart/")
         return self._max_upload_bytes if is_upload else self._max_body_bytes
 
     def _count(self, scope: Scope, template: str, status: int, started: float) -> None:

@@ -65,6 +65,7 @@ def configure_logging(settings: Settings) -> None:
     ]
     root.setLevel(settings.log_level.upper())
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request of a test or the CLI
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # app.db.migrate says it in one line
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

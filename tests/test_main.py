@@ -156,6 +156,12 @@ def test_a_body_over_the_limit_is_refused(
     assert "2000" in answer.json()["detail"]
 
 
+def test_an_upload_has_a_limit_of_its_own_however_its_type_is_spelled(service: Service) -> None:
+    headers = {"Content-Type": "Multipart/Form-Data; boundary=x"}
+    answer = service.client.post("/datasets", content=b" " * 3000, headers=headers)
+    assert answer.status_code == 400  # read, and found to be no form
+
+
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/predict"), ("PUT", "/models/prices/aliases/champion")]
 )

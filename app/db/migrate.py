@@ -10,6 +10,9 @@ from sqlalchemy import Connection, Engine, text
 
 from app.config import shipped_dir
 from app.db.tables import Base
+from app.observability import logger
+
+log = logger(__name__)
 
 # One number for all of Stepahead, so that processes starting together migrate one after another.
 MIGRATION_LOCK = 0x57E9_AEAD
@@ -40,9 +43,12 @@ def upgrade(engine: Engine) -> None:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
         connection.commit()
         try:
-            _refuse_newer(connection)
+            before = current_revision(connection)
+            _refuse_newer(before)
             command.upgrade(migration_config(connection), "head")
             connection.commit()
+            if before != head_revision():
+                log.info("database migrated", before=before, after=head_revision())
         finally:
             connection.rollback()
             connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
@@ -59,8 +65,7 @@ def head_revision() -> str | None:
     return ScriptDirectory.from_config(migration_config()).get_current_head()
 
 
-def _refuse_newer(connection: Connection) -> None:
-    current = current_revision(connection)
+def _refuse_newer(current: str | None) -> None:
     scripts = ScriptDirectory.from_config(migration_config())
     known = {script.revision for script in scripts.walk_revisions()}
     if current is not None and current not in known:
