@@ -35,9 +35,12 @@ async function send(method, path, { json, form, signal }) {
 export async function call(method, path, body = {}) {
   let response = await send(method, path, body);
   if (response.status === 401) {
-    const { signedInWithKey } = await import("./key.js");
-    await signedInWithKey();
-    await sessionNow(true);
+    // Another tab may have opened a session of its own since: then only the token is new.
+    if (!(await sessionNow(true)).signed_in) {
+      const { signedInWithKey } = await import("./key.js");
+      await signedInWithKey();
+      await sessionNow(true);
+    }
     response = await send(method, path, body);
   }
   if (response.status === 204) return null;

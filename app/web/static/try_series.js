@@ -1,7 +1,7 @@
 // A series asked for its next step: history and forecast in one picture.
 
 import { call } from "./api.js";
-import { fill, h, put, say, table } from "./dom.js";
+import { fill, h, say, table } from "./dom.js";
 import { Field, showProblem } from "./fields.js";
 import { figure as number, frequency } from "./format.js";
 import { NotUnderstood, readPasted } from "./pasted.js";
@@ -42,8 +42,8 @@ export class SeriesTrial {
     });
     this.history.input.addEventListener("input", () => this.look());
     this.element = h("div", { class: "side" }, form, this.answer);
-    this.look();
-    if (this.history.input.value) this.ask({ quietly: true });
+    // Opening the page asks nothing: every answer goes to the log.
+    this.showHistory();
   }
 
   // What was held out, as it came: the forecast then goes on where the data ended.
@@ -76,7 +76,15 @@ export class SeriesTrial {
     }
   }
 
-  async ask({ quietly = false } = {}) {
+  showHistory() {
+    const read = this.look();
+    if (!read) return;
+    const picture = figure({ caption: "The history; the forecast will be appended to it", label: `Line chart of ${read.rows} past values` });
+    fill(this.answer, h("div", { class: "card" }, picture.whole));
+    this.drawAnswer(picture.element, read, { predictions: [] });
+  }
+
+  async ask() {
     let read;
     try {
       read = readPasted(this.history.input.value, this.features);
@@ -93,14 +101,13 @@ export class SeriesTrial {
     const fields = [this.history, this.horizon];
     showProblem(this.trouble, null, fields);
     try {
-      await this.show(question, await call("POST", "/predict", { json: question }), quietly);
+      await this.show(question, await call("POST", "/predict", { json: question }));
     } catch (error) {
-      if (quietly) return;
       showProblem(this.trouble, error, fields);
     }
   }
 
-  async show(question, answer, quietly) {
+  async show(question, answer) {
     const target = this.version.manifest.series.target;
     const [first] = answer.predictions;
     const widest = answer.predictions.length === 1 ? null : answer.predictions.at(-1);
@@ -124,7 +131,7 @@ export class SeriesTrial {
       ),
     );
     this.drawAnswer(picture.element, question, answer);
-    if (!quietly) say(`Next: ${number(first.value, 6)}`);
+    say(`Next: ${number(first.value, 6)}`);
   }
 
   stepTable(answer) {
@@ -145,7 +152,7 @@ export class SeriesTrial {
   drawAnswer(element, question, answer) {
     const target = this.version.manifest.series.target;
     const past = (Array.isArray(question.history) ? question.history : question.history[target]).slice(-SHOWN);
-    const times = question.timestamps && answer.predictions.every((each) => each.timestamp) ? question.timestamps.slice(-SHOWN) : null;
+    const times = question.timestamps?.length && answer.predictions.every((each) => each.timestamp) ? question.timestamps.slice(-SHOWN) : null;
     const before = times ?? past.map((_, index) => index - past.length + 1);
     const after = answer.predictions.map((each) => (times ? each.timestamp : each.step));
     const x = [before.at(-1), ...after];
@@ -153,7 +160,7 @@ export class SeriesTrial {
     draw(
       element,
       () => {
-        const bands = (answer.predictions[0].intervals ?? []).toReversed().flatMap((interval, index) => {
+        const bands = (answer.predictions[0]?.intervals ?? []).toReversed().flatMap((interval, index) => {
           const bound = (key) => [from, ...answer.predictions.map((each) => each.intervals?.[answer.predictions[0].intervals.length - 1 - index]?.[key] ?? null)];
           const shared = { x, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false };
           return [
@@ -164,11 +171,10 @@ export class SeriesTrial {
         return [
           ...bands,
           { name: "history", x: before, y: past, mode: "lines", line: { color: colour("actual"), width: 2 } },
-          { name: "forecast", x, y: [from, ...answer.predictions.map((each) => each.value)], mode: "lines+markers", line: { color: colour("forecast"), width: 2.5 }, marker: { size: answer.predictions.length > 30 ? 3 : 8 } },
-        ];
+          answer.predictions.length && { name: "forecast", x, y: [from, ...answer.predictions.map((each) => each.value)], mode: "lines+markers", line: { color: colour("forecast"), width: 2.5 }, marker: { size: answer.predictions.length > 30 ? 3 : 8 } },
+        ].filter(Boolean);
       },
-      () => ({ yaxis: { exponentformat: "none" } }),
+      () => ({ yaxis: { exponentformat: "none" }, showlegend: answer.predictions.length > 0 }),
     );
-    put(this.answer);
   }
 }

@@ -45,7 +45,6 @@ export class TextTrial {
     this.run.addEventListener("click", () => (this.running ? this.stop() : this.writeOn()));
     this.prompt.input.addEventListener("input", () => (this.start = null));
     this.element = h("div", { class: "side" }, form, this.answer);
-    if (this.prompt.input.value) this.ask({ quietly: true });
   }
 
   async ask({ quietly = false } = {}) {

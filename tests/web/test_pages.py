@@ -1,0 +1,180 @@
+"""Every page, wide and narrow, light and dark: seen, weighed, and looked through by axe."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Response, expect
+
+from app.registry.shipped import import_shipped
+from tests.service import Service, own_database, running_service
+from tests.web.conftest import OpenPage
+from tests.web.viewing import (
+    NARROW_DARK,
+    WIDE,
+    keep_screenshot,
+    overflow,
+    settle,
+    view_as,
+    violations,
+)
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "home": "/",
+    "train": "/ui/train",
+    "model-series": "/ui/models/google-stock",
+    "model-text": "/ui/models/belling-the-cat",
+    "try-series": "/ui/try?model=google-stock",
+    "try-text": "/ui/try?model=belling-the-cat",
+    "log": "/ui/log",
+    "jobs": "/ui/jobs",
+}
+MOST_BYTES = 100_000
+
+
+@pytest.fixture(scope="module")
+def service(
+    cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("pages")
+    with own_database(cluster) as url, running_service(url, folder) as running:
+        with running.sessions.begin() as session:
+            import_shipped(session, running.store)
+        for value in (778.81, 788.36):
+            assert running.predict(model="google-stock", history=[value]).is_success
+        assert running.predict(model="belling-the-cat", text="long ago , the").is_success
+        yield running
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_light_and_seen_by_everyone(
+    service: Service, open_page: OpenPage, axe: Axe, name: str
+) -> None:
+    came: list[Response] = []
+
+    def note(response: Response) -> None:
+        came.append(response)
+
+    with open_page(service.url) as page:
+        page.on("response", note)
+        page.goto(PAGES[name])
+        for viewer in (WIDE, NARROW_DARK):
+            view_as(page, viewer)
+            settle(page)
+            keep_screenshot(page, f"{name}-{viewer}")
+            assert overflow(page) == 0
+            assert violations(axe, page) == []
+        own = [each for each in came if "/ui/static/" in each.url or each.url.endswith(PAGES[name])]
+        weights = {each.url: len(each.body()) for each in own}
+    assert len(weights) > 3
+    assert sum(weights.values()) < MOST_BYTES, weights
+
+
+def test_plotly_is_loaded_only_where_something_is_drawn(
+    service: Service, open_page: OpenPage
+) -> None:
+    with open_page(service.url) as page:
+        page.goto("/")
+        settle(page)
+        assert page.evaluate("window.Plotly === undefined")
+        page.goto("/ui/models/google-stock")
+        settle(page)
+        assert page.evaluate("window.Plotly !== undefined")
+
+
+def test_home_says_what_each_model_is_worth(service: Service, open_page: OpenPage) -> None:
+    with open_page(service.url) as page:
+        page.goto("/")
+        stock = page.get_by_role("listitem").filter(has_text="google-stock")
+        expect(stock).to_contain_text("worse than repeating the last value")
+        expect(stock).to_contain_text("in the last minute")
+        expect(page.get_by_role("link", name="Upload yours")).to_be_visible()
+
+
+def pasted(page: Page, text: str) -> None:
+    page.get_by_label("Past values of Open").fill(text)
+    page.get_by_role("button", name="Forecast").click()
+
+
+def test_a_column_pasted_from_a_spreadsheet_is_forecast(
+    service: Service, open_page: OpenPage
+) -> None:
+    with open_page(service.url) as page:
+        page.goto("/ui/try?model=google-stock")
+        pasted(page, "Date\tOpen\n2017-01-03\t$778.81\n2017-01-04\t788.36\n")
+        expect(page.locator(".big")).to_have_text("779.796")
+        expect(page.get_by_text("Open, 2017-01-05")).to_be_visible()
+        settle(page)
+        page.get_by_role("button", name="Copy as curl").click()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert '"history":[778.81,788.36]' in copied
+        assert f"{service.url}/predict" in copied
+        page.get_by_role("button", name="Copy as Python").click()
+        copied = page.evaluate("navigator.clipboard.readText()")
+    compile(copied, "copied", "exec")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("778.81\nabc", "Line 2: “abc” is no number."),
+        ("", "Paste the values so far, oldest first."),
+        ("1,5\n2,5", None),
+        ("1,657,300\n1,700,000", None),
+        ("[1, 2, 3]", None),
+    ],
+)
+def test_what_is_pasted_is_understood_or_the_line_is_named(
+    service: Service, open_page: OpenPage, text: str, said: str | None
+) -> None:
+    with open_page(service.url) as page:
+        page.goto("/ui/try?model=google-stock")
+        pasted(page, text)
+        if said is None:
+            expect(page.locator(".big")).to_be_visible()
+        else:
+            expect(page.locator(".field-error:visible")).to_have_text(said)
+
+
+def test_a_text_is_written_word_by_word(service: Service, open_page: OpenPage) -> None:
+    with open_page(service.url) as page:
+        page.goto("/ui/try?model=belling-the-cat")
+        page.get_by_label("What comes before").fill("long ago , the")
+        page.get_by_role("button", name="Next word").click()
+        page.get_by_role("button", name="Write mice").click()
+        expect(page.locator(".written mark")).to_have_text(" mice")
+        expect(page.get_by_role("button", name="Write had")).to_be_visible()
+
+
+def test_an_unknown_word_is_named_beside_the_text(service: Service, open_page: OpenPage) -> None:
+    with open_page(service.url, refusals=True) as page:
+        page.goto("/ui/try?model=belling-the-cat")
+        page.get_by_label("What comes before").fill("long ago , the zebra")
+        page.get_by_role("button", name="Next word").click()
+        expect(page.locator(".field-error:visible")).to_contain_text("zebra")
+
+
+def test_a_logged_request_is_answered_again(service: Service, open_page: OpenPage) -> None:
+    with open_page(service.url) as page:
+        page.goto("/ui/log?model=google-stock")
+        page.get_by_role("button", name="Details").first.click()
+        page.get_by_role("button", name="Replay").click()
+        expect(page.get_by_role("region", name="Both answers")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Export as CSV").click()
+        lines = download.value.path().read_text().splitlines()
+        assert lines[0].startswith("id,created_at,model,version")
+        assert "google-stock" in lines[1]
+
+
+def test_a_filter_that_is_wrong_is_told_beside_it(service: Service, open_page: OpenPage) -> None:
+    with open_page(service.url, refusals=True) as page:
+        page.goto("/ui/log")
+        page.get_by_label("Version").fill("0")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator(".field-error:visible")).to_be_visible()
+        expect(page.get_by_label("Version")).to_have_attribute("aria-invalid", "true")

@@ -1,0 +1,108 @@
+"""As a user would: upload, correct a guess, train, watch, reload, trust, promote, forecast."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.serving import Served, served
+from tests.web.conftest import OpenPage
+from tests.web.viewing import keep_screenshot, settle, violations
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+TRAINED_MS = 180_000
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("training")
+    folder.chmod(0o711)
+    with served(folder / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    draw, value, lines = random.Random(7), 100.0, ["Day,Price"]
+    for day in range(120):
+        value += draw.gauss(0, 1)
+        lines.append(f"{day // 28 % 12 + 1:02d}/{day % 28 + 1:02d}/2020,{value:.2f}")
+    file = tmp_path_factory.mktemp("files") / "My Prices.csv"
+    file.write_text("\n".join(lines))
+    return file
+
+
+def train(page: Page, prices: Path, *, epochs: int) -> None:
+    page.goto("/ui/train")
+    page.locator("input[type=file]").first.set_input_files(prices)
+    page.get_by_role("radio", name="chapter").check()
+    page.get_by_text("Change the recipe").click()
+    page.get_by_label("epochs", exact=True).fill(str(epochs))
+    page.get_by_role("button", name="Train", exact=True).click()
+
+
+def test_from_a_file_to_a_promoted_version(
+    service: Served, open_page: OpenPage, axe: Axe, prices: Path
+) -> None:
+    with open_page(service.url, refusals=True) as page:
+        page.goto("/")
+        page.locator("input[type=file]").set_input_files(prices)
+        page.wait_for_url("**/ui/train?dataset=*")
+        expect(page.get_by_text("120 of 120 rows used")).to_be_visible()
+
+        page.locator("input[type=file]").first.set_input_files(prices)
+        page.get_by_text("How it was read").click()
+        page.get_by_label("Order in dates: read as").select_option("mdy")
+        expect(page.get_by_label("Order in dates: read as")).to_be_focused()
+        settle(page)
+        keep_screenshot(page, "train-understood")
+        assert violations(axe, page) == []
+
+        train(page, prices, epochs=0)
+        expect(page.locator(".field-error:visible")).to_contain_text("greater than or equal to 1")
+        expect(page.get_by_label("epochs", exact=True)).to_be_focused()
+        keep_screenshot(page, "train-refused")
+        page.get_by_label("epochs", exact=True).fill("60")
+        page.get_by_role("button", name="Train", exact=True).click()
+
+        page.wait_for_url("**/ui/train?job=*")
+        page.reload()
+        seen = page.get_by_role("link", name="See the version")
+        seen.wait_for(timeout=TRAINED_MS)
+        expect(page.get_by_text("It is champion")).to_be_visible()
+        settle(page)
+        keep_screenshot(page, "train-done")
+        assert violations(axe, page) == []
+        seen.click()
+        expect(
+            page.get_by_role("heading", name="What came, and what was said before")
+        ).to_be_visible()
+
+        train(page, prices, epochs=61)
+        page.get_by_role("link", name="See the version").wait_for(timeout=TRAINED_MS)
+        page.goto("/ui/models/my-prices?version=1")
+        expect(page.get_by_role("heading", name="Version 1")).to_be_visible()
+        waiting = page.get_by_role("button", name="Promote").or_(
+            page.get_by_role("button", name="Roll back")
+        )
+        waiting.first.click()
+        expect(page.get_by_role("region", name="The versions side by side")).to_be_visible()
+        keep_screenshot(page, "model-promote")
+        assert violations(axe, page) == []
+        page.get_by_label("Why").fill("to see it move")
+        page.get_by_role("button", name="Point champion at").click()
+        expect(page.get_by_text("to see it move")).to_be_visible()
+
+
+def test_a_training_is_cancelled(service: Served, open_page: OpenPage, prices: Path) -> None:
+    with open_page(service.url) as page:
+        train(page, prices, epochs=90_000)
+        page.wait_for_url("**/ui/train?job=*")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
+        page.goto("/ui/jobs?status=cancelled")
+        expect(page.get_by_role("link", name="my-prices")).to_be_visible()
