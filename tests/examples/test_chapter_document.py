@@ -1,0 +1,154 @@
+"""The commands of docs/chapter.md are run, and their outcome is what the text says."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from app.config import PROJECT_DIR
+from app.registry.shipped import import_shipped
+from examples.pictures import DRAWN
+from tests.service import Service, own_database, running_service
+
+DOCUMENT = (PROJECT_DIR / "docs" / "chapter.md").read_text(encoding="utf-8")
+PICTURES = PROJECT_DIR / "docs" / "pictures"
+COMMANDS = tuple(
+    line.removeprefix("$ ")
+    for block in re.findall(r"^```console\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+)
+
+
+@pytest.fixture(scope="module")
+def service(
+    cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("chapter")
+    with own_database(cluster) as url, running_service(url, folder) as running:
+        with running.sessions.begin() as session:
+            import_shipped(session, running.store)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def outputs(service: Service, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What each command says, run one after the other in a folder."""
+    folder = tmp_path_factory.mktemp("reader")
+    return {command: run(command, service.url, folder) for command in COMMANDS}
+
+
+def run(command: str, url: str, folder: Path) -> str:
+    python = shlex.quote(sys.executable)
+    typed = command.replace("http://127.0.0.1:8000", url)
+    programs = {".venv/bin/stepahead": f"{python} -m app.cli", ".venv/bin/python": python}
+    name, _, rest = typed.partition(" ")
+    typed = f"{programs.get(name, name)} {rest}"
+    unset = {"PRICES", "NEXT", "FABLE"}
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
+    done = subprocess.run(
+        ["/bin/sh", "-c", typed],
+        cwd=folder,
+        env={**environment, "STEPAHEAD_URL": url, "PYTHONPATH": str(PROJECT_DIR)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (command, done.stderr)
+    return done.stdout
+
+
+def output_of(outputs: dict[str, str], *words: str) -> str:
+    (found,) = (out for command, out in outputs.items() if all(word in command for word in words))
+    return found
+
+
+def json_of(outputs: dict[str, str], *words: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(output_of(outputs, *words))
+    return found
+
+
+@pytest.mark.slow
+def test_the_commands_run_and_hello_says_h(outputs: dict[str, str]) -> None:
+    told = output_of(outputs, "examples.hello")
+    for row in ("0.693168  0.899554  0.802119", "0.936534  0.949104  0.762341"):
+        assert row in told
+    assert 'it says "h"' in told
+
+
+@pytest.mark.slow
+def test_the_rnn_fails_where_the_lstm_succeeds(outputs: dict[str, str]) -> None:
+    told = output_of(outputs, "examples.memory")
+    right = {
+        (task, cell): int(share)
+        for task, cell, share in re.findall(r"^(.*?): (RNN|LSTM) (\d+)% right", told, re.MULTILINE)
+    }
+    far, near, spoken = (
+        "a symbol 50 steps back",
+        "the clouds are in the …",
+        "i am going to … the language spoken there is …",
+    )
+    assert right[near, "RNN"] >= 95
+    assert right[near, "LSTM"] >= 95
+    for task in (far, spoken):
+        assert right[task, "RNN"] <= 45
+        assert right[task, "LSTM"] >= 90
+
+
+@pytest.mark.slow
+def test_a_new_subject_makes_the_forget_gate_drop_the_old_one(outputs: dict[str, str]) -> None:
+    told = output_of(outputs, "examples.memory")
+    line = next(line for line in told.splitlines() if line.startswith("  bob"))
+    gates = [(word, float(gate)) for word, gate in re.findall(r"(\w+) ([\d.]+)", line)]
+    new = [gate for word, gate in gates[1:] if word in {"alice", "john"}]
+    others = [gate for word, gate in gates[1:] if word not in {"alice", "john"}]
+    assert max(new) < 0.5 * min(others)
+
+
+@pytest.mark.slow
+def test_the_plot_flatters_the_forecast(outputs: dict[str, str]) -> None:
+    told = output_of(outputs, "examples.stock")
+    drawn, honest, persistence = (float(error) for error in re.findall(r"RMSE ([\d.]+)", told))
+    assert drawn < honest
+    assert persistence < honest
+
+
+@pytest.mark.slow
+def test_the_service_says_what_the_text_says(outputs: dict[str, str]) -> None:
+    assert json_of(outputs, "/predict", '"hello"')["text"] == "hello"
+    hello = json_of(outputs, "/explain", '"hello"')
+    assert [step["next"][0]["token"] for step in hello["inputs"]] == list("ello")
+    norms = json_of(outputs, "/gradients")["layers"][0]["norms"]
+    assert norms == pytest.approx([0.018, 0.0018, 0.0005, 0.00016], rel=0.06)
+    fable = json_of(outputs, "/predict", "belling-the-cat")["predictions"][0]
+    assert len(fable["top"]) == 112
+    assert sum(entry["probability"] for entry in fable["top"]) == pytest.approx(1, abs=1e-5)
+    assert json_of(outputs, "/explain", "belling-the-cat")["steps"] == 3
+    assert json_of(outputs, "/explain", "google-stock")["steps"] == 1
+    assert "trains my-stock" in output_of(outputs, "stepahead train")
+
+
+def test_every_picture_is_there_and_is_what_the_script_draws() -> None:
+    shown = re.findall(r"\]\((pictures/\S+)\)", DOCUMENT)
+    assert {Path(name).name for name in shown} == {path.name for path in PICTURES.glob("*.svg")}
+    for name, draw in DRAWN.items():
+        kept = (PICTURES / name).read_text(encoding="utf-8")
+        assert kept == draw().to_svg(), "run `python -m examples.pictures`"
+    for path in PICTURES.glob("*.svg"):
+        root = ET.parse(path).getroot()  # noqa: S314 - of this repository
+        assert root.find("{http://www.w3.org/2000/svg}title") is not None
+        assert "prefers-color-scheme: dark" in path.read_text(encoding="utf-8")
+
+
+def test_the_stock_figures_are_those_of_the_shipped_version() -> None:
+    kept = (PICTURES / "stock.svg").read_text(encoding="utf-8")
+    for error in ("12.84", "15.47", "8.59"):
+        assert f"RMSE {error}" in kept
+        assert error in DOCUMENT
