@@ -61,6 +61,11 @@ def _check_alike(last: SeriesContent, more: SeriesContent) -> None:
             f"the model's dataset has times of the form {last.time_form}, the upload of the form "
             f"{more.time_form}; write both alike"
         )
+    if (last.labels == ("",)) != (more.labels == ("",)):
+        raise Conflict(
+            "one of the model's dataset and the upload names its series and the other does not; "
+            'say which column names them with "series" in `read`'
+        )
     missing = [name for name in last.columns if name not in more.columns]
     if missing:
         raise Conflict(

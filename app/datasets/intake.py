@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -10,7 +11,7 @@ from starlette.requests import Request
 
 from app.datasets.read_options import ReadOptions
 from app.datasets.reader_process import ReaderProcess
-from app.datasets.store import UnderstoodFile
+from app.datasets.store import JoinedContent, UnderstoodFile
 from app.datasets.upload import MultipartForm, UploadedFile
 from app.datasets.upload_folder import open_upload_folder
 from app.deps import Resources, get_resources
@@ -34,11 +35,24 @@ async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]
 
 
 async def understand(
-    request: Request, form: MultipartForm, upload: UploadedFile, options: ReadOptions
+    request: Request,
+    form: MultipartForm,
+    upload: UploadedFile,
+    options: ReadOptions,
+    *,
+    extends: Path | None = None,
 ) -> UnderstoodFile:
     """Reads an uploaded file and puts it and its content into the store; no row is written yet.
 
+    Args:
+        request: that it came with.
+        form: that it is a part of.
+        upload: the file.
+        options: how it is to be read.
+        extends: content of a dataset that it is to be joined with.
+
     Raises:
+        Conflict: it does not go together with that dataset. Nothing was stored.
         UnreadableFile: it cannot be used; the report says why. Nothing was stored.
         ReaderStopped: the reader came to no end with it. Nothing was stored.
         Unavailable: the reader or the store does not work at the moment.
@@ -47,15 +61,26 @@ async def understand(
         raise Unprocessable.at(upload.field, "the file is empty")
     reader: ReaderProcess = request.app.state.reader
     read = await reader.read(
-        upload.path, filename=upload.filename, options=options, folder=form.folder
+        upload.path,
+        filename=upload.filename,
+        options=options,
+        folder=form.folder,
+        extends=extends,
     )
     store = get_resources(request).store
+    joined = None
+    if read.joined is not None:
+        joined = JoinedContent(
+            content=await to_thread.run_sync(store.put_file, read.joined.content),
+            report=read.joined.report,
+        )
     return UnderstoodFile(
         filename=upload.filename,
         original=await to_thread.run_sync(store.put_file, upload.path),
         content=await to_thread.run_sync(store.put_file, read.content),
         read_options=options.canonical(),
         report=read.report,
+        joined=joined,
     )
 
 

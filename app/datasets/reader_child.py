@@ -14,17 +14,21 @@ import tempfile
 import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
+from app.datasets.joining import join
 from app.datasets.reader_messages import (
     Answer,
+    Disagrees,
     OutOfMemory,
     ReadRequest,
     Ready,
     Refused,
     Understood,
 )
-from app.datasets.reading import read_file
+from app.datasets.reading import ReadResult, read_file
 from app.datasets.report import UnreadableFile
+from app.errors import Conflict
 
 # How ready the kernel is to end this process first when the machine is out of memory.
 FIRST_TO_GO = "1000"
@@ -69,17 +73,29 @@ def answer(request: ReadRequest) -> Answer:
     try:
         result = read_file(request.path, request.filename, request.options)
         request.content_path.write_bytes(result.content.to_bytes())
+        joined = _joined(request, result)
     except UnreadableFile as error:
         return Refused(
             detail=error.detail, errors=error.errors, report=error.report.model_dump(mode="json")
         )
+    except Conflict as error:
+        return Disagrees(detail=error.detail, errors=error.errors)
     except MemoryError:
         return OutOfMemory()
     except OSError as error:
         if error.errno != errno.ENOMEM:
             raise
         return OutOfMemory()
-    return Understood(report=result.report.model_dump(mode="json"))
+    return Understood(report=result.report.model_dump(mode="json"), joined=joined)
+
+
+def _joined(request: ReadRequest, result: ReadResult) -> dict[str, Any] | None:
+    """Writes what the file is together with the dataset it extends; the report of that."""
+    if request.extends is None or request.joined_path is None:
+        return None
+    whole, report = join(request.extends, result.content, result.report, request.options)
+    request.joined_path.write_bytes(whole.to_bytes())
+    return report.model_dump(mode="json")
 
 
 class _Requests:

@@ -22,6 +22,8 @@ class ReadRequest:
     options: ReadOptions
     content_path: Path  # where the parsed content goes
     temporary_folder: Path  # for what the reader unpacks; removed by the api process
+    extends: Path | None = None  # content of a dataset that the file is to be joined with
+    joined_path: Path | None = None  # where the content of both goes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class Understood:
     """The file was read; its content lies where the request said."""
 
     report: dict[str, Any]  # app.datasets.report.Report, as JSON
+    joined: dict[str, Any] | None = None  # the same, of the file and what it extends
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +44,16 @@ class Refused:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Disagrees:
+    """The file was understood, and does not go together with what it is to extend."""
+
+    detail: str
+    errors: tuple[FieldError, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutOfMemory:
     """Reading the file takes more memory than the reader may have."""
 
 
-Answer = Understood | Refused | OutOfMemory
+Answer = Understood | Refused | Disagrees | OutOfMemory

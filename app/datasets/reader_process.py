@@ -16,13 +16,15 @@ from anyio import CapacityLimiter, to_thread
 from app.datasets.read_options import ReadOptions
 from app.datasets.reader_messages import (
     Answer,
+    Disagrees,
     OutOfMemory,
     ReadRequest,
     Ready,
     Refused,
+    Understood,
 )
 from app.datasets.report import Report, UnreadableFile
-from app.errors import Unavailable, Unprocessable
+from app.errors import Conflict, Unavailable, Unprocessable
 
 READER_MODULE = "app.datasets.reader_child"
 START_SECONDS = 120.0  # importing pandas takes about one, on a busy machine more
@@ -41,6 +43,15 @@ class ReaderStopped(Unprocessable):
 @dataclass(frozen=True, kw_only=True)
 class ReadFile:
     """A file that was read."""
+
+    content: Path  # `app.datasets.content` bytes
+    report: Report
+    joined: "JoinedFile | None"  # where it extends a dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedFile:
+    """A file together with the dataset that it extends."""
 
     content: Path  # `app.datasets.content` bytes
     report: Report
@@ -77,7 +88,13 @@ class ReaderProcess:
             self._child.end()
 
     async def read(
-        self, path: Path, *, filename: str | None, options: ReadOptions, folder: Path
+        self,
+        path: Path,
+        *,
+        filename: str | None,
+        options: ReadOptions,
+        folder: Path,
+        extends: Path | None = None,
     ) -> ReadFile:
         """Reads an uploaded file; the event loop goes on meanwhile.
 
@@ -86,8 +103,10 @@ class ReaderProcess:
             filename: as the client calls it.
             options: what the client fixed.
             folder: of this request; takes the content and what the reader unpacks.
+            extends: content of a dataset that the file is to be joined with.
 
         Raises:
+            Conflict: the file does not go together with the dataset that it is to extend.
             UnreadableFile: it cannot be used; the report says why.
             ReaderStopped: it took too long or too much memory, or the reader broke on it.
             Unavailable: the reader does not start.
@@ -98,22 +117,32 @@ class ReaderProcess:
             options=options,
             content_path=folder / f"{path.name}.content",
             temporary_folder=folder,
+            extends=extends,
+            joined_path=None if extends is None else folder / f"{path.name}.joined",
         )
         answer = await to_thread.run_sync(self._exchange, request, limiter=self._threads)
         if isinstance(answer, Refused):
             raise UnreadableFile(
                 answer.detail, report=Report.model_validate(answer.report), errors=answer.errors
             )
+        if isinstance(answer, Disagrees):
+            raise Conflict(answer.detail, errors=answer.errors)
         if isinstance(answer, OutOfMemory):
             raise ReaderStopped(
                 f"reading this file takes more than {self._memory_bytes >> 30} GiB of memory; "
                 "split it, or leave out columns"
             )
-        return ReadFile(content=request.content_path, report=Report.model_validate(answer.report))
+        return ReadFile(
+            content=request.content_path,
+            report=Report.model_validate(answer.report),
+            joined=_joined(request, answer),
+        )
 
     def _exchange(self, request: ReadRequest) -> Answer:
         child = self._warm_child()
-        seconds = self._least_seconds + request.path.stat().st_size / BYTES_PER_SECOND
+        size = request.path.stat().st_size
+        size += 0 if request.extends is None else request.extends.stat().st_size
+        seconds = self._least_seconds + size / BYTES_PER_SECOND
         try:
             return child.ask(request, seconds=seconds)
         except ReaderStopped:
@@ -125,6 +154,12 @@ class ReaderProcess:
         if self._closed or self._child is None or not self._child.wait_until_ready():
             raise Unavailable("the reader of uploads does not start", retry_after_seconds=5)
         return self._child
+
+
+def _joined(request: ReadRequest, answer: Understood) -> JoinedFile | None:
+    if request.joined_path is None or answer.joined is None:
+        return None
+    return JoinedFile(content=request.joined_path, report=Report.model_validate(answer.joined))
 
 
 class _Child:

@@ -26,6 +26,14 @@ class DatasetSummary(BaseModel):
     start: Annotated[str | None, Field(description="first time, as the file has it")]
     end: Annotated[str | None, Field(description="last time")]
     frequency: Annotated[str | None, Field(description="step of the series: D, B, W, MS, 15min …")]
+    extends: Annotated[
+        UUID | None,
+        Field(
+            description="the dataset that this one is and goes on from; its sha256 is then that of "
+            "the joined rows"
+        ),
+    ]
+    extended_by: Annotated[UUID | None, Field(description="the upload that was joined to it")]
     created_at: datetime
 
     @classmethod
@@ -59,5 +67,7 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
         "start": report["start"],
         "end": report["end"],
         "frequency": report["frequency"],
+        "extends": dataset.extends_id,
+        "extended_by": dataset.extended_by_id,
         "created_at": dataset.created_at,
     }

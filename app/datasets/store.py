@@ -21,6 +21,14 @@ SHOWN = 10  # labels in a message
 
 
 @dataclass(frozen=True, kw_only=True)
+class JoinedContent:
+    """An upload together with the dataset that it extends; in the object store already."""
+
+    content: StoredObject
+    report: Report
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnderstoodFile:
     """An upload that was read; its bytes and its content are in the object store already."""
 
@@ -29,6 +37,7 @@ class UnderstoodFile:
     content: StoredObject
     read_options: str  # canonical
     report: Report
+    joined: JoinedContent | None = None  # where it extends a dataset
 
 
 def save_dataset(session: Session, file: UnderstoodFile) -> tuple[Dataset, bool]:
@@ -56,6 +65,46 @@ def save_dataset(session: Session, file: UnderstoodFile) -> tuple[Dataset, bool]
         )
     ).one()
     return dataset, inserted is not None
+
+
+def save_joined(session: Session, file: UnderstoodFile, *, extends: Dataset) -> Dataset:
+    """The dataset of an upload together with the one that it extends.
+
+    The upload itself becomes a dataset too, which the joined one names beside the one it extends.
+    A joined dataset has no file of its own: its sha256 is that of the joined content, so the same
+    rows, put together in whatever steps, are one dataset (with the lineage of the first time). An
+    upload that adds nothing gives the dataset that it was to extend.
+
+    Raises:
+        ValueError: the file was not read to be joined.
+    """
+    if file.joined is None:
+        raise ValueError("the file was not joined with a dataset")
+    upload, _ = save_dataset(session, file)
+    content = file.joined.content
+    if content.sha256 == extends.content_sha256:
+        return extends
+    session.execute(
+        insert(Dataset)
+        .values(
+            id=new_id(),
+            sha256=content.sha256,
+            read_options=file.read_options,
+            content_sha256=content.sha256,
+            kind="series",
+            filename=file.filename or "",
+            size_bytes=content.size,
+            report=_storable(file.joined.report),
+            extends_id=extends.id,
+            extended_by_id=upload.id,
+        )
+        .on_conflict_do_nothing()
+    )
+    return session.scalars(
+        select(Dataset).where(
+            Dataset.sha256 == content.sha256, Dataset.read_options == file.read_options
+        )
+    ).one()
 
 
 def get_dataset(session: Session, dataset_id: UUID) -> Dataset:

@@ -59,6 +59,9 @@ class Dataset(Base):
     filename: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     report: Mapped[Json]
+    # Of a joined dataset, which has no file of its own: its sha256 is that of its content.
+    extends_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"))
+    extended_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"))  # the upload
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -15,6 +15,7 @@ from app.deps import Resources, ResourcesDep, SessionDep
 from app.jobs import queue
 from app.jobs.events import LAST_EVENT, JobWatch, lifespan_of
 from app.jobs.explained import explain_recipes
+from app.jobs.extension import Extension, extension_of
 from app.jobs.order import FIELDS, FILES, Order, read_order
 from app.jobs.placing import check_references, place
 from app.jobs.schemas import JobAnswer, JobSummary, Recipes
@@ -67,6 +68,13 @@ TRAIN_BODY: dict[str, Any] = {
                             "description": "a preset and the fields that differ from it, see GET "
                             "/recipes; left out: the champion's recipe, for a new model default",
                         },
+                        "extend": {
+                            "type": "boolean",
+                            "default": False,
+                            "description": "join file to the dataset of the model's newest "
+                            "training by series and time, and train on the whole; rows of the "
+                            "same time must agree (409 names those that do not)",
+                        },
                         "start_from": {
                             "type": "integer",
                             "minimum": 1,
@@ -89,7 +97,7 @@ TRAIN_BODY: dict[str, Any] = {
     operation_id="train_model",
     summary="Train a version of a model in the background",
     status_code=status.HTTP_202_ACCEPTED,
-    responses=problem_responses(400, 413, 415, 422),
+    responses=problem_responses(400, 409, 413, 415, 422),
     openapi_extra=TRAIN_BODY,
 )
 async def train_model(
@@ -102,24 +110,36 @@ async def train_model(
     """
     async with receive_multipart(request, files=FILES, fields=FIELDS) as form:
         order = read_order(name, form)
-        await to_thread.run_sync(_check_references, resources, order)
+        extension = await to_thread.run_sync(_check_references, resources, order)
         uploads: dict[str, UnderstoodFile] = {}
         for part in (order.data, order.test):
-            if isinstance(part, UploadedFile):
+            if isinstance(part, UploadedFile) and (extension is None or part is not order.data):
                 uploads[part.field] = await understand(request, form, part, order.read)
-    answer = await to_thread.run_sync(_place, resources, order, uploads)
+            elif isinstance(part, UploadedFile) and extension is not None:
+                last = form.folder / "extended"
+                await to_thread.run_sync(resources.store.fetch, extension.content_sha256, last)
+                uploads[part.field] = await understand(
+                    request, form, part, extension.read, extends=last
+                )
+    answer = await to_thread.run_sync(_place, resources, order, uploads, extension)
     response.headers["Location"] = f"/jobs/{answer.id}"
     return answer
 
 
-def _check_references(resources: Resources, order: Order) -> None:
+def _check_references(resources: Resources, order: Order) -> Extension | None:
     with resources.sessions.begin() as session:
         check_references(session, order)
+        return extension_of(session, order)
 
 
-def _place(resources: Resources, order: Order, uploads: dict[str, UnderstoodFile]) -> JobAnswer:
+def _place(
+    resources: Resources,
+    order: Order,
+    uploads: dict[str, UnderstoodFile],
+    extension: Extension | None,
+) -> JobAnswer:
     with resources.sessions.begin() as session:
-        job = place(session, resources.store, order, uploads)
+        job = place(session, resources.store, order, uploads, extension)
         return JobAnswer.of(job, silence=queue.silence_of_workers(session))
 
 

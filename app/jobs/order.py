@@ -12,7 +12,7 @@ from app.errors import Unprocessable
 from app.registry.references import MAX_NUMBER, check_model_name
 
 FILES = ("file", "test")
-FIELDS = ("dataset", "read", "target", "recipe", "start_from")
+FIELDS = ("dataset", "read", "target", "recipe", "start_from", "extend")
 UUID_CHARACTERS = 36
 MAX_TARGET_CHARACTERS = 1000
 
@@ -28,6 +28,7 @@ class Order:
     target: str | None
     overrides: dict[str, Any] | None  # of a recipe; None: the champion's, or default
     start_from: int | None
+    extend: bool = False  # join the file to the model's last dataset
 
 
 def read_order(model: str, form: MultipartForm) -> Order:
@@ -44,6 +45,7 @@ def read_order(model: str, form: MultipartForm) -> Order:
         target=_target(form.fields.get("target")),
         overrides=_recipe(form.fields.get("recipe")),
         start_from=_version(form.fields.get("start_from")),
+        extend=_extend(form),
     )
 
 
@@ -61,6 +63,15 @@ def _test(form: MultipartForm) -> UploadedFile | UUID | None:
         return part
     text = part.path.read_bytes()[: 2 * UUID_CHARACTERS].decode(errors="replace").strip()
     return _dataset_id("test", text) if text else None
+
+
+def _extend(form: MultipartForm) -> bool:
+    said = form.fields.get("extend", "").strip().lower()
+    if said not in {"", "true", "false"}:
+        raise Unprocessable.at("extend", "must be true or false")
+    if said == "true" and "file" not in form.files:
+        raise Unprocessable.at("extend", "joins a file to the model's last dataset: send file")
+    return said == "true"
 
 
 def _dataset_id(field: str, text: str) -> UUID:

@@ -11,6 +11,7 @@ from app.datasets.store import UnderstoodFile
 from app.db.tables import Dataset, Job
 from app.errors import NotFound, Unprocessable
 from app.jobs import fitness, queue
+from app.jobs.extension import Extension, save_extended
 from app.jobs.fitness import Shape
 from app.jobs.order import Order
 from app.recipes import Kind, SeriesRecipe, TextRecipe, resolve_recipe
@@ -36,7 +37,11 @@ def check_references(session: Session, order: Order) -> None:
 
 
 def place(
-    session: Session, store: ObjectStore, order: Order, uploads: Mapping[str, UnderstoodFile]
+    session: Session,
+    store: ObjectStore,
+    order: Order,
+    uploads: Mapping[str, UnderstoodFile],
+    extension: Extension | None = None,
 ) -> Job:
     """Keep the order's datasets and queue its job, in one transaction.
 
@@ -45,11 +50,16 @@ def place(
         store: where contents are.
         order: what is asked for.
         uploads: its files that were read, by the name of their part.
+        extension: the dataset that its file was joined with.
 
     Raises:
+        Conflict: the model got another dataset while the file was joined with its last.
         Unprocessable: something does not go together; nothing is kept if the transaction ends so.
     """
-    data = _dataset(session, order.data, uploads, ("file", "dataset"))
+    if extension is None:
+        data = _dataset(session, order.data, uploads, ("file", "dataset"))
+    else:
+        data = save_extended(session, order, uploads["file"], extension)
     test = None if order.test is None else _dataset(session, order.test, uploads, ("test", "test"))
     field = "file" if "file" in uploads else "dataset"
     kind: Kind = "series" if data.kind == "series" else "text"

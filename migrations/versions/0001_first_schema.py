@@ -39,11 +39,17 @@ def upgrade() -> None:
         sa.Column("filename", sa.Text(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("report", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("extends_id", sa.Uuid(), nullable=True),
+        sa.Column("extended_by_id", sa.Uuid(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["extends_id"], ["datasets.id"], name="datasets_extends_id_fkey"),
+        sa.ForeignKeyConstraint(
+            ["extended_by_id"], ["datasets.id"], name="datasets_extended_by_id_fkey"
         ),
         sa.PrimaryKeyConstraint("id", name="datasets_pkey"),
         sa.UniqueConstraint("sha256", "read_options", name=("datasets_sha256_read_options_key")),
