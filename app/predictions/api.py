@@ -366,4 +366,5 @@ async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
+        await runtime.rest()
         batcher.close()

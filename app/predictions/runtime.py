@@ -144,6 +144,15 @@ class Runtime:
             with suppress(Unavailable):  # /readyz says so; what was known is served on
                 await self.refresh()
 
+    async def rest(self) -> None:
+        """Return when no thread of ours reads the registry any more.
+
+        A cancelled wait leaves its thread at work, with a connection that would be lost when the
+        engine is disposed of.
+        """
+        under_way = [task for task in (self._refreshing, *self._loading.values()) if task]
+        await asyncio.gather(*under_way, return_exceptions=True)
+
     def not_ready(self) -> str | None:
         """Why nothing can be answered yet, if so."""
         return "the registry has not been read yet" if self._catalogue is None else None
