@@ -10,14 +10,17 @@ from sqlalchemy import select, union
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.datasets.content import DatasetContent, SeriesContent, TextContent, content_from_bytes
+from app.datasets.content import DatasetContent, SeriesContent, content_from_bytes
 from app.datasets.report import Report
+from app.datasets.tails import TailName, Tails
 from app.db.ids import new_id
 from app.db.tables import Dataset
 from app.errors import NotFound, Unprocessable
 from app.store import ObjectStore, StoredObject
 
 SHOWN = 10  # labels in a message
+
+_tails = Tails()  # of this process; named by content, so it holds for every store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,21 +163,33 @@ def stored_tail(
             none is named.
     """
     dataset = get_dataset(session, dataset_id)
-    content = load_content(dataset, store)
-    if isinstance(content, TextContent):
-        raise Unprocessable.at("dataset", f"{dataset_id} is a text; a dataset of kind series fits")
-    missing = [name for name in columns if name not in content.columns]
-    if missing:
-        raise Unprocessable.at(
-            "dataset",
-            f"{dataset_id} has no column {missing[0]!r}; it has {', '.join(content.columns)}",
-        )
-    return _one_series(content, series).complete(columns).tail(rows)
+    name = TailName(content_sha256=dataset.content_sha256, columns=columns, rows=rows)
+    ends = _tails.get(name)
+    if ends is None:
+        ends = _ends(dataset, store, columns=columns, rows=rows)
+        _tails.keep(name, ends)
+    return _one_series(ends, series)
 
 
 def referenced_objects(session: Session) -> set[str]:
     """The sha256 of every file in the store that a dataset needs."""
     return set(session.scalars(union(select(Dataset.sha256), select(Dataset.content_sha256))))
+
+
+def _ends(
+    dataset: Dataset, store: ObjectStore, *, columns: tuple[str, ...], rows: int
+) -> SeriesContent:
+    """The last complete rows of every series."""
+    content = load_content(dataset, store) if dataset.kind == "series" else None
+    if not isinstance(content, SeriesContent):
+        raise Unprocessable.at("dataset", f"{dataset.id} is a text; a dataset of kind series fits")
+    missing = [name for name in columns if name not in content.columns]
+    if missing:
+        raise Unprocessable.at(
+            "dataset",
+            f"{dataset.id} has no column {missing[0]!r}; it has {', '.join(content.columns)}",
+        )
+    return content.complete(columns).tail(rows)
 
 
 def _one_series(content: SeriesContent, label: str | None) -> SeriesContent:

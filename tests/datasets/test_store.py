@@ -191,3 +191,17 @@ def test_a_tail_that_cannot_be_had_is_a_422(
         stored_tail(session, store, dataset.id, columns=columns, rows=1, series=label)
 
     assert caught.value.errors[0].field == field
+
+
+def test_the_tails_of_all_series_are_read_from_the_store_once(
+    session: Session, store: ObjectStore
+) -> None:
+    dataset = saved(session, store, series(("GOOG", "AAPL"), rows=77))
+    first = stored_tail(session, store, dataset.id, columns=("Open",), rows=3, series="GOOG")
+    empty = ObjectStore.open("memory://")
+
+    again = stored_tail(session, empty, dataset.id, columns=("Open",), rows=3, series="GOOG")
+    other = stored_tail(session, empty, dataset.id, columns=("Open",), rows=3, series="AAPL")
+
+    assert again == first
+    assert other.column("Open").tolist() == [74, 75, 76]
