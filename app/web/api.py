@@ -30,6 +30,8 @@ PAGES = Environment(
 MENU = {
     "/": ("home", "Models"),
     "/ui/try": ("try", "Try"),
+    "/ui/look": ("look", "Look inside"),
+    "/ui/monitor": ("monitor", "Monitor"),
     "/ui/log": ("log", "Log"),
     "/ui/jobs": ("jobs", "Jobs"),
 }

@@ -28,6 +28,8 @@ PAGES = {
     "model-text": "/ui/models/belling-the-cat",
     "try-series": "/ui/try?model=google-stock",
     "try-text": "/ui/try?model=belling-the-cat",
+    "look": "/ui/look?model=belling-the-cat",
+    "monitor": "/ui/monitor?model=google-stock",
     "log": "/ui/log",
     "jobs": "/ui/jobs",
 }
@@ -154,6 +156,27 @@ def test_an_unknown_word_is_named_beside_the_text(service: Service, open_page: O
         page.get_by_label("What comes before").fill("long ago , the zebra")
         page.get_by_role("button", name="Next word").click()
         expect(page.locator(".field-error:visible")).to_contain_text("zebra")
+
+
+def test_a_forecast_is_opened_up(service: Service, open_page: OpenPage, axe: Axe) -> None:
+    with open_page(service.url) as page:
+        page.goto("/ui/look?model=belling-the-cat")
+        page.get_by_role("button", name="Open it up").click()
+        expect(page.get_by_role("heading", name="Gates and states")).to_be_visible()
+        expect(page.get_by_role("img", name="forget")).to_be_visible()
+        settle(page)
+        keep_screenshot(page, "look-opened")
+        assert violations(axe, page) == []
+
+
+def test_the_chapters_hello_follows_its_weights(service: Service, open_page: OpenPage) -> None:
+    with open_page(service.url) as page:
+        page.goto("/ui/look?model=hello")
+        after_e = page.locator(".readstep").nth(1)
+        expect(after_e).to_contain_text("state (0.9365, 0.9491, 0.7623): it says “h”")
+        expect(after_e).to_contain_text("42 %")
+        page.get_by_label("from unit 1 to l").fill("3")
+        expect(after_e).to_contain_text("it says “l”")
 
 
 def test_a_logged_request_is_answered_again(service: Service, open_page: OpenPage) -> None:

@@ -52,7 +52,7 @@ def test_from_a_file_to_a_promoted_version(
         page.goto("/")
         page.locator("input[type=file]").set_input_files(prices)
         page.wait_for_url("**/ui/train?dataset=*")
-        expect(page.get_by_text("120 of 120 rows used")).to_be_visible()
+        expect(page.get_by_text("My Prices.csv: One series, 120 of 120 rows used")).to_be_visible()
 
         page.locator("input[type=file]").first.set_input_files(prices)
         page.get_by_text("How it was read").click()

@@ -1,10 +1,11 @@
 // A model: what is served and how good it is, its versions, and who moved which alias when and why.
 
-import { find, get, query } from "./api.js";
+import { get, query } from "./api.js";
 import { facts, fill, h, put, table } from "./dom.js";
 import { failed } from "./fields.js";
 import { bytes, count, duration, figure as number, frequency, recipeInWords, signed, when } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
+import { showMemory } from "./memory.js";
 import { moveAlias } from "./promote.js";
 import { capital, heldOutPicture, scorecardTable, judgedHow } from "./scorecard.js";
 import { skillBar } from "./skill.js";
@@ -31,7 +32,7 @@ async function show() {
     versions(model, version),
     h("div", { class: "grid2 part" }, about(version), past(model)),
   );
-  showMemory(memory, version);
+  showMemory(memory, name, version.version);
 }
 
 function part(title, ...children) {
@@ -43,6 +44,8 @@ function header(model, version) {
   const isChampion = version.version === model.champion?.version;
   const actions = h("div", { class: "acts" }, h("a", { class: "button primary", href: `/ui/try${query({ model: isChampion ? name : `${name}@${version.version}` })}` }, "Try"));
   if (!isChampion && !version.deleted_at) put(actions, promoteButton(model, version.version));
+  put(actions, h("a", { class: "button", href: `/ui/look${query({ model: isChampion ? name : `${name}@${version.version}` })}` }, "Look inside"));
+  put(actions, h("a", { class: "button", href: `/ui/monitor${query({ model: name })}` }, "Monitor"));
   put(actions, h("a", { class: "button", href: "/ui/train" }, "Train another version"));
   return h(
     "div",
@@ -84,22 +87,6 @@ function trainingCurve(version) {
     () => ({ yaxis: { type: "log", exponentformat: "none", nticks: 6 }, xaxis: { title: { text: "epoch" } }, showlegend: true }),
   );
   return curve.whole;
-}
-
-async function showMemory(element, version) {
-  const memory = await find(`/models/${name}/versions/${version.version}/gradients`);
-  if (!memory) return;
-  put(element, h("h3", {}, "How far back its memory reaches"), h("p", {}, `${capital(memory.statement)}.`));
-  if (memory.steps > 1) {
-    const decay = figure({ caption: `Gradient norm, from the last step back through ${memory.steps}`, label: memory.statement, size: "low" });
-    draw(
-      decay.element,
-      () => memory.layers.map((layer, index) => ({ name: `layer ${layer.layer + 1}`, x: layer.norms.map((_, step) => -step), y: layer.norms, mode: "lines+markers", line: { color: colour(index % 2 ? "persistence" : "forecast") } })),
-      () => ({ yaxis: { type: "log", exponentformat: "none", nticks: 5 }, xaxis: { title: { text: "steps back" } }, showlegend: memory.layers.length > 1 }),
-    );
-    put(element, decay.whole);
-  }
-  put(element, h("p", { class: "hint" }, `Measured on ${memory.measured_on}.`));
 }
 
 function promoteButton(model, number) {

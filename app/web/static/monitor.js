@@ -1,0 +1,198 @@
+// How a model does in use: live skill beside its scorecard's, coverage, drift, requests, latency.
+
+import { find, get, query } from "./api.js";
+import { fill, h, table } from "./dom.js";
+import { Field, failed, select } from "./fields.js";
+import { count, figure as number, percent, plural, signed, when } from "./format.js";
+import { colour, draw, figure } from "./plot.js";
+import { capital } from "./scorecard.js";
+import { skillBar } from "./skill.js";
+
+const place = document.getElementById("monitor");
+const DAYS = [[7, "a week"], [30, "30 days"], [90, "90 days"], [365, "a year"]];
+const PERCENTILES = [[0.5, "half of them within"], [0.95, "95 % within"], [0.99, "99 % within"]];
+const DRIFT = { worth: 0.1, another: 0.25 };
+
+async function start() {
+  const { items } = await get("/models?limit=500");
+  place.removeAttribute("aria-busy");
+  if (!items.length) return fill(place, h("p", {}, "There is no model yet. ", h("a", { href: "/ui/train" }, "Train the first.")));
+  const address = new URLSearchParams(location.search);
+  const model = new Field({ name: "model", label: "Model", input: select(items.map((each) => [each.name, `${each.name} (${each.kind})`]), address.get("model") ?? items.find((each) => each.kind === "series")?.name) });
+  const days = new Field({ name: "days", label: "Over", input: select(DAYS, address.get("days") ?? 30) });
+  const body = h("div");
+  const show = async () => {
+    history.replaceState(null, "", `/ui/monitor${query({ model: model.input.value, days: days.input.value })}`);
+    try {
+      const [monitor, decisions, latencies] = await Promise.all([
+        get(`/models/${model.input.value}/monitor${query({ days: days.input.value })}`),
+        get(`/models/${model.input.value}/decisions?limit=10`),
+        latency(),
+      ]);
+      fill(body, ...cards(monitor, decisions.items, latencies));
+    } catch (error) {
+      failed(body, error);
+    }
+  };
+  for (const field of [model, days]) field.input.addEventListener("change", show);
+  fill(place, h("div", { class: "row filters" }, model.element, days.element), body);
+  await show();
+}
+
+function cards(monitor, decisions, latencies) {
+  const served = monitor.versions.filter((each) => each.role === "served");
+  const parts = [];
+  if (monitor.unread) parts.push(h("p", { class: "warning" }, `${plural(monitor.unread, "prediction")} of the log still to be counted.`));
+  if (!monitor.versions.length) {
+    parts.push(h("p", { class: "card" }, "Nothing was asked in this time. ", h("a", { href: `/ui/try?model=${monitor.model}` }, "Try it.")));
+  } else {
+    const champion = served.find((each) => each.aliases.includes("champion")) ?? served[0];
+    if (champion && monitor.kind === "series") parts.push(now(champion));
+    parts.push(byVersion(monitor), byDay(monitor));
+  }
+  if (monitor.shadow) parts.push(shadow(monitor.shadow));
+  parts.push(speed(latencies), retraining(monitor.model, decisions));
+  return parts.filter(Boolean);
+}
+
+const card = (title, ...children) => h("section", { class: "card", "aria-label": title }, h("h2", {}, title), children);
+
+function now(champion) {
+  return card(
+    `Version ${champion.version}, in use`,
+    champion.skill === null
+      ? h("p", {}, `${capital(champion.skill_missing ?? "no live skill")}. Actuals join by themselves when a later request’s history holds them, or by POST /actuals.`)
+      : h("div", { class: "limit" }, skillBar(champion.skill, "series", { ends: true })),
+    champion.measured_skill !== null && h("p", { class: "quiet" }, `Its scorecard measured ${signed(champion.measured_skill)}.`),
+  );
+}
+
+function byVersion(monitor) {
+  const series = monitor.kind === "series";
+  const head = ["Version", { label: "Requests", class: "num" }];
+  if (series) head.push({ label: "Settled", class: "num" }, { label: "RMSE", class: "num" }, { label: "Last value’s", class: "num" }, { label: "Live skill", class: "num" }, { label: "Scorecard", class: "num" }, { label: "Bias", class: "num" }, "Coverage");
+  head.push("Drift");
+  return card(
+    "By version",
+    table({
+      caption: "Live figures by version",
+      head,
+      stacked: true,
+      rows: monitor.versions.map((each) => [
+        [`${each.version} `, each.role === "shadow" ? h("span", { class: "badge busy" }, "shadow") : each.aliases.map((alias) => h("span", { class: `badge ${alias === "champion" ? "champion" : "busy"}` }, alias))],
+        count(each.requests),
+        ...(series
+          ? [count(each.forecasts), number(each.rmse), number(each.persistence_rmse), each.skill === null ? "–" : signed(each.skill), each.measured_skill === null ? "–" : signed(each.measured_skill), number(each.bias), coverage(each)]
+          : []),
+        drift(each),
+      ]),
+    }),
+  );
+}
+
+function coverage(each) {
+  if (!each.coverage) return h("span", { class: "quiet small" }, each.coverage_missing);
+  return each.coverage.map((level) => h("div", {}, `${level.level} %: ${number(level.observed, 3)} %`));
+}
+
+function drift(each) {
+  if (!each.drift) return h("span", { class: "quiet small" }, each.drift_missing);
+  return each.drift.map((feature) => {
+    if (feature.psi === null) return h("div", { class: "quiet small" }, `${feature.feature}: ${feature.missing}`);
+    const kind = feature.psi >= DRIFT.another ? "bad" : feature.psi >= DRIFT.worth ? "busy" : "good";
+    const words = feature.psi >= DRIFT.another ? "another world" : feature.psi >= DRIFT.worth ? "worth a look" : "as in training";
+    return h("div", {}, `${feature.feature}: ${number(feature.psi, 2)} `, h("span", { class: `badge ${kind}` }, words));
+  });
+}
+
+function byDay(monitor) {
+  const days = monitor.days.filter((each) => each.role === "served").toReversed();
+  const versions = [...new Set(days.map((each) => each.version))].sort((a, b) => a - b);
+  const requests = figure({ caption: "Requests by day (UTC)", label: "Bar chart of requests by day and version", size: "low", head: ["Day", { label: "Version", class: "num" }, { label: "Requests", class: "num" }, { label: "Live skill", class: "num" }], rows: () => days.map((each) => [each.day, each.version, count(each.requests), each.skill === null ? "–" : signed(each.skill)]) });
+  const tones = ["forecast", "persistence", "good-fill", "bad-fill"];
+  draw(
+    requests.element,
+    () => versions.map((version, index) => {
+      const own = days.filter((each) => each.version === version);
+      return { type: "bar", name: `version ${version}`, x: own.map((each) => each.day), y: own.map((each) => each.requests), marker: { color: colour(tones[index % tones.length]) } };
+    }),
+    () => ({ barmode: "stack", bargap: days.length < 6 ? 0.75 : 0.2, showlegend: versions.length > 1, xaxis: { type: "category" } }),
+  );
+  const known = days.filter((each) => each.skill !== null);
+  if (!known.length) return card("By day", requests.whole);
+  const skills = figure({ caption: "Live skill by day: above 0 is better than repeating the last value", label: "Line chart of live skill by day", size: "low" });
+  draw(
+    skills.element,
+    () => versions.map((version, index) => {
+      const own = known.filter((each) => each.version === version);
+      return { mode: "lines+markers", name: `version ${version}`, x: own.map((each) => each.day), y: own.map((each) => each.skill), line: { color: colour(tones[index % tones.length]) } };
+    }),
+    () => ({ showlegend: versions.length > 1, xaxis: { type: "category" }, yaxis: { tickformat: ".0%", zeroline: true } }),
+  );
+  return card("By day", skills.whole, requests.whole);
+}
+
+function shadow(compared) {
+  return card(
+    `Shadow: version ${compared.version}`,
+    compared.skill === null ? h("p", {}, "No forecast that both made has met its actual yet.") : skillBar(compared.skill, "series", { ends: true, label: `${signed(compared.skill)} against what was served, over ${plural(compared.forecasts, "forecast")}` }),
+    compared.rmse !== null && h("p", { class: "quiet" }, `RMSE ${number(compared.rmse)}; of what was served ${number(compared.served_rmse)}.`),
+  );
+}
+
+// The service's own figures: the histogram of POST /predict, of all models together.
+async function latency() {
+  const text = await (await fetch("/metrics")).text();
+  const buckets = [];
+  for (const line of text.split("\n")) {
+    const found = /^stepahead_http_request_seconds_bucket\{(.*)\} (\S+)$/.exec(line);
+    if (!found || !found[1].includes('path="/predict"') || !found[1].includes('method="POST"')) continue;
+    const bound = /le="([^"]+)"/.exec(found[1])[1];
+    buckets.push([bound === "+Inf" ? Number.POSITIVE_INFINITY : Number(bound), Number(found[2])]);
+  }
+  return buckets.sort(([a], [b]) => a - b);
+}
+
+function speed(buckets) {
+  const total = buckets.at(-1)?.[1] ?? 0;
+  if (!total) return null;
+  const within = (share) => buckets.find(([, seen]) => seen >= share * total)[0];
+  const told = (seconds) => (seconds === Number.POSITIVE_INFINITY ? "over 10 s" : seconds < 1 ? `${number(seconds * 1000)} ms` : `${number(seconds)} s`);
+  return card(
+    "Latency of POST /predict",
+    h("dl", { class: "numbers" }, PERCENTILES.map(([share, label]) => h("div", {}, h("dt", {}, label), h("dd", {}, told(within(share)))))),
+    h("p", { class: "hint" }, `All models together, ${plural(total, "request")} since the service started; from /metrics.`),
+  );
+}
+
+function retraining(model, decisions) {
+  // Asked for when wanted: a model without a schedule answers 404, and most have none.
+  const place = h("div", { "aria-live": "polite" });
+  const details = h("details", {}, h("summary", {}, "Schedule"), place);
+  details.addEventListener("toggle", async () => {
+    if (!details.open || place.children.length) return;
+    try {
+      fill(place, scheduleInWords(await find(`/models/${model}/schedule`)));
+    } catch (error) {
+      failed(place, error);
+    }
+  });
+  return card(
+    "Training again by itself",
+    decisions.length > 0 &&
+      table({ caption: "Decisions", head: ["When", "Because of", "Trained", "Reason"], rows: decisions.map((each) => [when(each.decided_at), each.cause, each.job ? h("a", { href: `/ui/train?job=${each.job}` }, "yes") : each.trained ? "yes" : "no", each.reason]), stacked: true }),
+    details,
+  );
+}
+
+function scheduleInWords(schedule) {
+  if (!schedule) return h("p", { class: "quiet" }, "Not scheduled; PUT /models/NAME/schedule switches it on, by cron or by live figures.");
+  const { cron, next_at: next, thresholds } = schedule;
+  return [
+    cron && h("p", {}, `By time: ${cron} (UTC), next ${when(next)}.`),
+    thresholds && thresholds.skill_below !== null && h("p", {}, `When the live skill falls below ${percent(thresholds.skill_below)} over ${thresholds.days} days.`),
+    thresholds && thresholds.coverage_off_by !== null && h("p", {}, `When coverage is off by more than ${number(thresholds.coverage_off_by)} points.`),
+  ];
+}
+
+start().catch((error) => failed(place, error));
