@@ -191,3 +191,14 @@ def left_after_retention(service: Service, *, kept_days: int) -> int:
     with service.engine.connect() as connection:
         left: int = connection.execute(text("SELECT count(*) FROM predictions")).scalar_one()
     return left
+
+
+def test_a_stored_history_settles_earlier_predictions_too(service: Service) -> None:
+    for rows in (40, 41):
+        lines = ["Date,Open", *(f"{day},{row}" for row, day in enumerate(days(rows)))]
+        uploaded = service.client.post("/datasets", files={"file": ("p.csv", "\n".join(lines))})
+        answer = service.predict(model="google-stock", dataset=uploaded.json()["id"])
+        assert answer.status_code == 200, answer.text
+    follow(service)
+    (version,) = monitor(service)["versions"]
+    assert (version["requests"], version["forecasts"], version["rmse"]) == (2, 1, 1.0)
