@@ -1,5 +1,6 @@
 """The command line. Each command imports what it needs, so that `--help` is there at once."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -268,6 +269,10 @@ def sample(
 
 def main() -> None:
     """The console script."""
+    # Before NumPy is loaded, and handed on to child processes: matrices here are small, and BLAS
+    # threads that wait for each other made them several times slower.
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     try:
         cli()
     except Told as error:

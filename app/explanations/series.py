@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.cells.influence import integrated_gradients, one_output
+from app.cells.influence import one_output
 from app.errors import Unprocessable
 from app.explanations.layers import opened_layers
-from app.explanations.limits import check_size, points_for
+from app.explanations.limits import check_size, influence_of
 from app.explanations.opened import Opened
 from app.explanations.reconstruction import Prepared, prepare
 from app.explanations.schemas import (
@@ -86,13 +86,12 @@ def explain(
     window = np.array(question.columns, dtype=np.float64).T  # (window, features)
     network, shown = opened.networks[request.member - 1], min(request.steps, len(window))
     check_size(network, steps=shown, units=request.units)
-    points = points_for(network, len(window), field="model")
     found = forecasts(window, version.manifest, opened)
     if not np.isfinite(found.members).all():
         raise Unprocessable.at("history", "its values are too large to forecast from")
     prepared = found.prepared
     trace = network.forward(prepared.scaled[None], every_step=False)
-    influence = integrated_gradients(network, prepared.scaled, one_output(ahead - 1), points=points)
+    influence = influence_of(network, prepared.scaled, one_output(ahead - 1), field="model")
     in_unit = prepared.scale * influence.values  # (window, features)
     return SeriesExplanation(
         model=version.model,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.cells.influence import integrated_gradients, probability_of
+from app.cells.influence import probability_of
 from app.cells.losses import softmax
 from app.cells.network import Network, NetworkTrace
 from app.errors import Unprocessable
 from app.explanations.layers import opened_layers
-from app.explanations.limits import MOST_WORK, check_size, points_for, work_per_step
+from app.explanations.limits import MOST_WORK, check_size, influence_of, work_per_step
 from app.explanations.opened import Opened
 from app.explanations.schemas import ExplainRequest, TextExplanation, TextInfluence
 from app.language.sampling import alternatives, choose
@@ -71,13 +71,12 @@ def explain(
     ids, shown = question.ids, min(request.steps, len(question.ids))
     network = opened.networks[request.member - 1]
     _check_limits(network, request, question, shown=shown)
-    points = points_for(network, shown, field="steps")
     readings = [read(each, ids, shown=shown) for each in opened.networks]
     together = np.mean([reading.probabilities for reading in readings], axis=0)
     token = _token(tokenizer, request, together[-1])
     reading = readings[request.member - 1]
-    influence = integrated_gradients(
-        network, ids[-shown:], probability_of(token), initial=reading.before, points=points
+    influence = influence_of(
+        network, ids[-shown:], probability_of(token), initial=reading.before, field="steps"
     )
     return TextExplanation(
         model=version.model,
