@@ -99,3 +99,23 @@ def test_what_cannot_be_is_refused() -> None:
         integrated_gradients(network, inputs, one_output(0), points=0)
     with pytest.raises(ValueError, match=r"baseline \(2, 3\) for inputs \(4, 3\)"):
         integrated_gradients(network, inputs, one_output(0), baseline=np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("cell", list(CELLS))
+def test_what_went_before_may_be_given_as_states(cell: CellName) -> None:
+    network = random(cell)
+    inputs = np.random.default_rng(2).normal(size=(9, 3))
+    whole = network.forward(inputs[None], every_step=False).outputs[0, 2]
+    before = network.forward(inputs[None, :5]).final
+    explained = integrated_gradients(network, inputs[5:], one_output(2), initial=before)
+    assert explained.values.shape == (4, 3)
+    assert explained.output == pytest.approx(whole)
+    assert explained.gap == pytest.approx(0, abs=1e-9)
+
+
+def test_a_path_in_several_parts_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, inputs = random("lstm"), np.random.default_rng(3).normal(size=(6, 3))
+    at_once = integrated_gradients(network, inputs, one_output(0))
+    monkeypatch.setattr("app.cells.influence.NUMBERS_AT_ONCE", 6 * 24 * 5)  # 5 points at a time
+    in_parts = integrated_gradients(network, inputs, one_output(0))
+    np.testing.assert_allclose(in_parts.values, at_once.values, rtol=1e-12)

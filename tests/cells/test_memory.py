@@ -71,3 +71,12 @@ def test_a_network_that_remembers_nothing() -> None:
     (measured,) = reach(one_unit(0.0), np.zeros((1, 5, 1)), np.ones((1, 1)))
     assert measured.norms.tolist() == [2, 0, 0, 0, 0]
     assert (measured.half_life, measured.reached) == (1, 1)
+
+
+def test_an_output_layer_of_zeros_is_reached_by_nothing() -> None:
+    network = Network.random(
+        np.random.default_rng(0), cell="lstm", inputs=1, layers=(3,), outputs=1
+    )
+    network.output_kernel[:] = 0.0
+    (layer,) = reach(network, np.ones((2, 5, 1)), np.ones((2, 1)))
+    assert (layer.half_life, layer.reached) == (None, 0)
