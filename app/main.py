@@ -27,6 +27,7 @@ from app.predictions import log_api
 from app.registry import api as registry
 from app.store import ObjectStore
 from app.web import api as web
+from app.web import report
 from app.web.assets import STATIC_URL, assets
 
 DESCRIPTION = """\
@@ -98,6 +99,7 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
         health.router,
         openapi.router,
         web.router,
+        report.router,
     ):
         app.include_router(router)
     app.mount(openapi.ASSETS_URL, openapi.assets())

@@ -3,29 +3,21 @@
 Pages are frames without data; what they show they fetch from the public API, as anyone could.
 """
 
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response, status
 from fastapi.responses import FileResponse, HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.deps import SettingsDep
 from app.errors import NotFound, Unprocessable
 from app.registry.references import MODEL_NAME
 from app.web.assets import PLOTLY_URL, SAFE_HEADERS, STATIC_URL, plotly_compressed, plotly_file
+from app.web.rendering import TEMPLATES
 from app.web.session import COOKIE, LIFETIME_SECONDS, Sessions
 
 router = APIRouter(include_in_schema=False)
 
-PAGES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 # Pages by address, in the order of the menu: template and title.
 MENU = {
     "/": ("home", "Models"),
@@ -41,7 +33,7 @@ HSTS_FREE_SCHEMES = frozenset({"http"})
 
 def page(template: str, *, title: str, at: str, **values: str) -> HTMLResponse:
     """A page's frame."""
-    body = PAGES.get_template(f"{template}.html").render(
+    body = TEMPLATES.get_template(f"{template}.html").render(
         title=title,
         at=at,
         menu=[(address, label) for address, (_, label) in MENU.items()],

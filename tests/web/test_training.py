@@ -55,6 +55,7 @@ def test_from_a_file_to_a_promoted_version(
         expect(page.get_by_text("My Prices.csv: One series, 120 of 120 rows used")).to_be_visible()
 
         page.locator("input[type=file]").first.set_input_files(prices)
+        expect(page.get_by_label("Order in dates: read as")).to_be_enabled()
         page.get_by_text("How it was read").click()
         page.get_by_label("Order in dates: read as").select_option("mdy")
         expect(page.get_by_label("Order in dates: read as")).to_be_focused()

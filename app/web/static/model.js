@@ -164,7 +164,7 @@ function about(version) {
       ["Final loss", number(version.scorecard.final_loss)],
     ]),
     h("details", {}, h("summary", {}, "The whole recipe"), h("pre", { class: "code", tabindex: "0" }, JSON.stringify(manifest.recipe, null, 1))),
-    version.files.length > 0 && [h("h3", {}, "Download"), h("ul", { class: "small" }, version.files.map((file) => h("li", {}, h("a", { href: file.url, download: file.name }, file.name), ` (${bytes(file.size_bytes)})`)))],
+    version.files.length > 0 && [h("h3", {}, "Download"), h("ul", { class: "small" }, h("li", {}, h("a", { href: `/models/${name}/versions/${version.version}/report` }, "Report to print")), version.files.map((file) => h("li", {}, h("a", { href: file.url, download: file.name }, file.name), ` (${bytes(file.size_bytes)})`)))],
   );
 }
 

@@ -129,7 +129,7 @@ function understood(dataset) {
       look,
       h(
         "details",
-        { class: "guesses", open: report.warnings.length > 0 || Boolean(state.touched) },
+        { class: "guesses", open: report.warnings.length > 0 || Boolean(state.touched || parts.report.body.querySelector(".guesses")?.open) },
         h("summary", {}, "How it was read, and how to change that"),
         state.file ? null : h("p", { class: "hint" }, "To have it read otherwise, choose the file again above: this page no longer has it."),
         guessTable(report, state.read, state.file ? changeGuess : null),

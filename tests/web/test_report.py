@@ -1,0 +1,72 @@
+"""A version's report: nothing beside itself, and every figure where it should be."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from app.registry.artifacts import CurvePoint
+from app.registry.shipped import import_shipped
+from app.web.picture import picture, round_ticks
+from tests.service import Service, own_database, running_service
+
+
+@pytest.fixture(scope="module")
+def service(
+    cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("report")
+    with own_database(cluster) as url, running_service(url, folder) as running:
+        with running.sessions.begin() as session:
+            import_shipped(session, running.store)
+        yield running
+
+
+@pytest.mark.parametrize("model", ["google-stock", "belling-the-cat", "hello"])
+def test_a_report_needs_nothing_beside_itself(service: Service, model: str) -> None:
+    answer = service.client.get(f"/models/{model}/versions/1/report")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert re.findall(r'(?:src|href)="([^"]*)"', answer.text) == ["data:,"]
+    assert "<script" not in answer.text
+
+
+def test_it_says_the_verdict_in_the_unit_of_the_target(service: Service) -> None:
+    text = service.client.get("/models/google-stock/versions/1/report").text
+    assert "Worse than repeating the last value: RMSE" in text
+    assert re.search(r"Within ±\d+\.?\d* of Open on 4 of 5 days", text)
+    assert "It has seen Open between 279.12 and 816.68" in text
+    assert text.count('<polyline class="forecast"') == 2  # the line, and its key
+
+
+def test_there_is_no_report_of_what_is_not_there(service: Service) -> None:
+    answer = service.client.get("/models/google-stock/versions/9/report")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def point(actual: float) -> CurvePoint:
+    return CurvePoint(time=None, actual=actual, forecast=actual, persistence=actual)
+
+
+def test_a_line_has_two_ends() -> None:
+    assert picture([]) is None
+    assert picture([point(1.0)]) is None
+
+
+def test_a_series_that_never_changes_is_drawn() -> None:
+    drawn = picture([point(5.0), point(5.0)])
+    assert drawn is not None
+    assert len(drawn.up) > 1
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (779.0, 838.0), (-3e-7, 5e-7), (0.0, 9e12)])
+def test_ticks_are_round_and_hold_everything(low: float, high: float) -> None:
+    ticks = round_ticks(low, high)
+    assert ticks[0] <= low
+    assert ticks[-1] >= high
+    assert 3 <= len(ticks) <= 9
+
+
+def test_a_judging_without_a_curve_promises_nothing(service: Service) -> None:
+    assert "Within ±" not in service.client.get("/models/hello/versions/1/report").text
