@@ -17,6 +17,7 @@ beats "tomorrow equals today", serve it over HTTP.
 
   stepahead predict google-stock 778.81 788.36 786.08
   stepahead sample google > google.csv
+  stepahead check google.csv
   stepahead train google.csv --target price
 """
 
@@ -49,6 +50,16 @@ Listen = Annotated[str | None, typer.Option(help="Address to listen on [STEPAHEA
 Port = Annotated[
     int | None,
     typer.Option(min=0, max=65535, help="Port to listen on, 0 for any free one [STEPAHEAD_PORT]."),
+]
+Read = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--read",
+        metavar="OPTION=VALUE",
+        help="Overrule how the file is read, as in --read decimal=, --read date=Day. Options: "
+        "kind, date, date_order, decimal, delimiter, encoding, header, layout, series, sheet, "
+        "frequency, duplicates, gaps, text.",
+    ),
 ]
 LOCAL = "http://127.0.0.1:8000"
 
@@ -142,13 +153,14 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the recipe."),
     ] = None,
-    read: Annotated[
-        list[str] | None,
-        typer.Option("--read", metavar="OPTION=VALUE", help="Overrule how the file is read."),
-    ] = None,
+    read: Read = None,
     start_from: Annotated[
         int | None, typer.Option(min=1, help="A version of the model to start warm from.")
     ] = None,
+    extend: Annotated[
+        bool,
+        typer.Option("--extend", help="Join FILE to what the model was last trained on, by time."),
+    ] = False,
     detach: Annotated[bool, typer.Option(help="Return once the job is accepted.")] = False,
     as_json: Json = False,
     url: Url = LOCAL,
@@ -158,6 +170,9 @@ def train(
     [bold]The chapter's stock model:[/bold]
     stepahead train google_stock_train.csv --model google --preset chapter --target Open
     --test google_stock_test.csv
+
+    [bold]Newer rows for a model that is there:[/bold]
+    stepahead train february.csv --model prices --extend
 
     [bold]A field of the recipe:[/bold] --set epochs=50 --set layers=[32,16] --set cell=gru
 
@@ -175,8 +190,35 @@ def train(
         changes=tuple(changes or ()),
         read=tuple(read or ()),
         start_from=start_from,
+        extend=extend,
     )
     run_train(url, order, detach=detach, as_json=as_json)
+
+
+@cli.command(rich_help_panel=USE)
+def check(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV or a text.")
+    ],
+    *,
+    read: Read = None,
+    column: Annotated[
+        str | None, typer.Option(help="Column to draw; left out: the one that is suggested.")
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Series to draw, where FILE has several.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Show how FILE is understood, and what is odd about it; what to look at comes first.
+
+    Needs no running service, and stores nothing.
+
+    stepahead check prices.csv --read date_order=dmy
+    """
+    from app.terminal.checking import run_check
+
+    run_check(file, read or (), column=column, series=series, as_json=as_json)
 
 
 @cli.command(rich_help_panel=USE, context_settings={"ignore_unknown_options": True})
@@ -196,6 +238,15 @@ def predict(
         float, typer.Option(min=0, help="0 takes the most probable token (text).")
     ] = 0.0,
     seed: Annotated[int | None, typer.Option(help="Repeats a temperature's dice (text).")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Predict what comes after this file."),
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Which series of FILE; left out: each of them.")
+    ] = None,
+    read: Read = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Json = False,
     url: Url = LOCAL,
 ) -> None:
@@ -206,8 +257,10 @@ def predict(
     stepahead predict belling-the-cat "long ago , the" --steps 5
 
     cut -d, -f2 prices.csv | tail -n 60 | stepahead predict my-prices
+
+    stepahead predict my-prices --file prices.csv --horizon 7 --csv
     """
-    from app.terminal.predicting import PredictionOrder, run_predict
+    from app.terminal.predicting import PredictionOrder, check_without_file, run_predict
 
     order = PredictionOrder(
         model=model,
@@ -217,8 +270,16 @@ def predict(
         top_k=top_k,
         temperature=temperature,
         seed=seed,
+        series=series,
+        read=tuple(read or ()),
     )
-    run_predict(url, order, as_json=as_json)
+    if file is None:
+        check_without_file(series=series, read=read, as_csv=as_csv)
+        run_predict(url, order, as_json=as_json)
+        return
+    from app.terminal.after_file import run_predict_after
+
+    run_predict_after(url, order, file, as_csv=as_csv, as_json=as_json)
 
 
 @cli.command(rich_help_panel=USE)

@@ -11,6 +11,7 @@ from app.datasets.labels import FoundLabels, find_labels
 from app.datasets.read_options import ReadOptions
 from app.datasets.report import FileProblem, Report
 from app.datasets.series_report import (
+    narrow_columns,
     report_columns,
     report_series,
     row_order,
@@ -105,6 +106,8 @@ def _finished(  # noqa: PLR0917  private, and each of its arguments has a type o
         series=rows.series if len(present) == len(labels.labels) else _renumbered(rows, present),
     )
     report.rows_used = len(content)
+    if len(content) != report.rows_in_file:
+        narrow_columns(content, report)
     report_series(content, report)
     preflight.check(content, rows.numbers, report)
     return content

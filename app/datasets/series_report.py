@@ -32,6 +32,17 @@ def report_columns(columns: list[ReadColumn], labels: FoundLabels, report: Repor
         report.columns.append(entry)
 
 
+def narrow_columns(content: SeriesContent, report: Report) -> None:
+    """Takes ranges and missing values from the rows that are used: a line of totals is none."""
+    for entry in report.columns:
+        if entry.used:
+            values = content.column(entry.name)
+            known = values[np.isfinite(values)]
+            entry.missing = len(values) - len(known)
+            entry.minimum = float(known.min()) if len(known) else None
+            entry.maximum = float(known.max()) if len(known) else None
+
+
 def report_series(content: SeriesContent, report: Report) -> None:
     """Lists the series with their ends."""
     ends = np.searchsorted(content.series, np.arange(len(content.labels)), side="right")

@@ -31,6 +31,8 @@ class PredictionOrder:
     top_k: int | None
     temperature: float
     seed: int | None
+    series: str | None = None  # of a file
+    read: Sequence[str] = ()  # OPTION=VALUE, how a file is read
 
 
 def run_predict(url: str, order: PredictionOrder, *, as_json: bool) -> None:
@@ -43,6 +45,18 @@ def run_predict(url: str, order: PredictionOrder, *, as_json: bool) -> None:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
         show_answer(Console(highlight=False), answer)
+
+
+def check_without_file(*, series: str | None, read: Sequence[str] | None, as_csv: bool) -> None:
+    """Whether nothing was said of a file that is not given.
+
+    Raises:
+        Told: it was.
+    """
+    said = {"--series": series is not None, "--read": bool(read), "--csv": as_csv}
+    for option, given in said.items():
+        if given:
+            raise Told(f"{option} belongs to --file: say which file")
 
 
 def read_past(past: Sequence[str]) -> str:

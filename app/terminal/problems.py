@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from app.terminal.report import show_report
+
 
 class Told(Exception):
     """Ends the command with a message instead of a traceback.
@@ -40,6 +42,15 @@ class Refused(Told):
         super().__init__(told(status, problem))
         self.status = status
         self.problem = problem
+
+    def show(self) -> None:
+        """Print it, and where a file was refused what was understood of it before that."""
+        super().show()
+        report = self.problem.get("report")
+        if isinstance(report, dict):
+            console = Console(file=sys.stderr, highlight=False)
+            console.print("As far as the file was understood:", style="dim")
+            show_report(console, report)
 
 
 def told(status: int, problem: dict[str, Any]) -> str:

@@ -1,20 +1,22 @@
 """The preflight report in a few lines: what was understood, and what to look at."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.terminal.client import Json
 from app.terminal.figures import number
 
+Json = dict[str, Any]  # as in app.terminal.client, which shows reports in its errors
+
 ROWS_NAMED = 5
+SERIES_NAMED = 8
 
 
-def show_dataset(console: Console, dataset: Json) -> None:
-    """A dataset as it was understood."""
-    report: Json = dataset["report"]
+def show_report(console: Console, report: Json) -> None:
+    """A file as it was understood; what to look at comes first."""
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", style="dim")
     for warning in report.get("warnings") or []:
@@ -30,7 +32,8 @@ def understood(report: Json) -> Iterator[tuple[str, str]]:
         text = report["text"]
         yield "text", f"{text['words']:,} words on {text['lines']:,} lines"
         return
-    yield "rows", _rows_told(report)
+    if report["rows_in_file"]:
+        yield "rows", _rows_told(report)
     if report.get("start"):
         frequency = f", {report['frequency']}" if report.get("frequency") else ""
         yield "time", f"{report['start']} to {report['end']}{frequency}"
@@ -39,9 +42,14 @@ def understood(report: Json) -> Iterator[tuple[str, str]]:
         forms = ", ".join(form["format"] for form in date["formats"])
         yield "dates", f"column {', '.join(date['columns'])}, written {forms}"
     if report.get("series_count", 0) > 1:
-        yield "series", f"{report['series_count']} of them, by {report['series_column']}"
+        by = ", ".join(report["series_columns"])
+        names = [series["label"] for series in report["series"][:SERIES_NAMED]]
+        more = ", …" if report["series_count"] > len(names) else ""
+        told = f"{report['series_count']} of them{f', by {by}' if by else ''}"
+        yield "series", f"{told}: {', '.join(names)}{more}"
     numbers = [column for column in report.get("columns", []) if column["used"]]
-    yield "columns", ", ".join(_column_told(column) for column in numbers)
+    if numbers:
+        yield "columns", ", ".join(_column_told(column) for column in numbers)
     if report.get("target"):
         others = report.get("target_alternatives") or []
         choice = f" (--target takes {', '.join(others)} too)" if others else ""

@@ -15,7 +15,8 @@ from app.terminal.client import Json, Service
 from app.terminal.following import Left, ended_badly, follow
 from app.terminal.predicting import show_answer
 from app.terminal.problems import Told
-from app.terminal.report import show_dataset
+from app.terminal.reading import read_options
+from app.terminal.report import show_report
 from app.terminal.scorecard import show_version
 from app.terminal.tail import question_after
 
@@ -34,6 +35,7 @@ class TrainingOrder:
     changes: Sequence[str]  # FIELD=VALUE
     read: Sequence[str]  # OPTION=VALUE
     start_from: int | None  # a version of the model
+    extend: bool = False  # join the file to the model's last dataset
 
     @property
     def name(self) -> str:
@@ -51,11 +53,15 @@ def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) ->
     # With --json, standard output carries nothing else.
     console = Console(stderr=as_json, highlight=False)
     with Service(url) as service:
-        read = assignments(order.read, option="--read")
-        dataset = upload(service, order.file, read, console)
-        show_dataset(console, dataset)
+        read = read_options(order.read)
         test = None if order.test is None else upload(service, order.test, read, console)
-        job = service.post_form(f"/models/{order.name}/train", form_of(order, dataset, test), {})
+        if order.extend:
+            job, dataset = extend(service, order, read, test, console)
+        else:
+            dataset = upload(service, order.file, read, console)
+            show_report(console, dataset["report"])
+            fields = {"dataset": dataset["id"], **form_of(order, test)}
+            job = service.post_form(f"/models/{order.name}/train", fields, {})
         console.print(f"Job {job['id']} trains {order.name}.")
         ended = None if detach else follow(service, job, console)
         if ended is None or isinstance(ended, Left):
@@ -77,17 +83,33 @@ def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) ->
 def upload(service: Service, path: Path, read: Json, console: Console) -> Json:
     """Send a file with a progress bar; the dataset it became."""
     fields = {"read": json.dumps(read)} if read else {}
+    return send(service, "/datasets", fields, path, console)
+
+
+def extend(
+    service: Service, order: TrainingOrder, read: Json, test: Json | None, console: Console
+) -> tuple[Json, Json]:
+    """Order a training on the file and what the model was trained on; the job and the whole."""
+    fields = {"extend": "true", **({"read": json.dumps(read)} if read else {})}
+    path = f"/models/{order.name}/train"
+    job = send(service, path, {**fields, **form_of(order, test)}, order.file, console)
+    whole = service.get(f"/datasets/{job['dataset']}")
+    show_report(console, whole["report"])
+    return job, whole
+
+
+def send(service: Service, path: str, fields: dict[str, str], file: Path, console: Console) -> Json:
+    """POST of a form with one file, with a progress bar."""
     with Progress(console=console, transient=True) as progress:
-        description = f"sending {path.name}"
-        with progress.open(path, "rb", description=description) as file:
-            return service.post_form("/datasets", fields, {"file": (path.name, file)})
+        description = f"sending {file.name}"
+        with progress.open(file, "rb", description=description) as opened:
+            return service.post_form(path, fields, {"file": (file.name, opened)})
 
 
-def form_of(order: TrainingOrder, dataset: Json, test: Json | None) -> dict[str, str]:
-    """The fields of `POST /models/{name}/train`."""
+def form_of(order: TrainingOrder, test: Json | None) -> dict[str, str]:
+    """The fields of `POST /models/{name}/train` beside the data."""
     recipe = order.recipe()
     fields = {
-        "dataset": dataset["id"],
         "target": order.target,
         "recipe": json.dumps(recipe) if recipe else None,
         "test": None if test is None else test["id"],
