@@ -123,10 +123,73 @@ class Manifest(Strict):
 
 
 class Errors(Strict):
-    """Errors of one forecaster over the judged rows, in the target's unit."""
+    """Errors of one forecaster over the judged rows, in the target's unit.
+
+    Where several series are pooled, rmse, mae and bias are in units of each series' own scale, the
+    mean change from row to row in its training rows. Null figures are not defined, or not measured.
+    """
 
     rmse: float
     mae: float
+    mase: Annotated[
+        float | None, Field(description="mae in units of the mean change in the training rows")
+    ] = None
+    smape: Annotated[float | None, Field(description="percent, 0 to 200")] = None
+    bias: Annotated[float | None, Field(description="above 0: forecasts are too high")] = None
+    directional_accuracy: Annotated[
+        float | None, Field(description="share of movements whose direction was forecast, 0 to 1")
+    ] = None
+    missing: Annotated[dict[str, str], Field(description="why a figure is null, by its name")] = {}
+
+
+class Against(Strict):
+    """A model beside one baseline, on the rows that both forecast."""
+
+    rows: int
+    skill: Annotated[float | None, Field(description="1 - error/baseline's error")]
+    statistic: Annotated[
+        float | None, Field(description="of the Diebold-Mariano test; below 0: the model is better")
+    ] = None
+    p_value: Annotated[float | None, Field(description="two-sided")] = None
+    verdict: Annotated[
+        Literal["better", "worse", "within noise", "not to be told"],
+        Field(description="of the model; within noise: a p-value of 0.05 or more"),
+    ]
+    missing: Annotated[str | None, Field(description="why a figure is null")] = None
+
+
+class Scores(Strict):
+    """A model and its baselines over some of the judged rows."""
+
+    rows: int
+    model: Errors
+    baselines: dict[str, Errors]
+    against: dict[str, Against]
+
+
+class StepScores(Scores):
+    """One step of the horizon."""
+
+    step: Annotated[int, Field(ge=1)]
+
+
+class EachScores(Scores):
+    """One series of several, in its own unit."""
+
+    series: str
+    season: Annotated[int | None, Field(description="rows in its season; null: none found")]
+    scale: Annotated[
+        float | None,
+        Field(description="mean change from row to row in the training rows; null: none"),
+    ]
+
+
+class LagCheck(Strict):
+    """Whether forecasts follow the previous value more than they foresee the next."""
+
+    error: Annotated[float, Field(description="RMSE against the values that were forecast")]
+    error_to_previous: Annotated[float, Field(description="RMSE against the values before them")]
+    copies: Annotated[bool | None, Field(description="closer to those before; null: no telling")]
 
 
 class CurvePoint(Strict):
@@ -140,13 +203,35 @@ class CurvePoint(Strict):
 
 
 class SeriesScore(Strict):
-    """Quality of a series version, one step ahead."""
+    """Quality of a series version, one step ahead unless a field says otherwise."""
 
     rows: int
     start: str | None
     end: str | None
     model: Errors
     baselines: dict[str, Errors]
+    against: Annotated[dict[str, Against], Field(description="the model beside each baseline")] = {}
+    missing: Annotated[
+        dict[str, str], Field(description="why a baseline could not be measured, by its name")
+    ] = {}
+    season: Annotated[
+        int | None, Field(description="rows in the season found before the judged rows; null: none")
+    ] = None
+    lag_copy: LagCheck | None = None
+    pooled: Annotated[
+        bool, Field(description="several series: errors are in units of each one's scale")
+    ] = False
+    each: Annotated[
+        tuple[EachScores, ...],
+        Field(max_length=200, description="per series, where there are several; the first 200"),
+    ] = ()
+    steps: Annotated[
+        tuple[StepScores, ...],
+        Field(max_length=48, description="per step ahead; thinned evenly where there are more"),
+    ] = ()
+    all_steps: Annotated[
+        Scores | None, Field(description="over the whole horizon; null: it is one step")
+    ] = None
     curve: Annotated[
         tuple[CurvePoint, ...], Field(max_length=2000, description="the last 2,000 judged rows")
     ] = ()
@@ -161,8 +246,28 @@ class TextScore(Strict):
         float | None, Field(description="null: a judged token has no probability, see the skill")
     ]
     baselines: Annotated[
-        dict[str, float | None], Field(description="bits per token of unigram, bigram, trigram")
+        dict[str, float | None],
+        Field(description="bits per token of unigram, bigram, trigram and an MLP"),
     ]
+    correct_in_5: Annotated[
+        int | None, Field(description="contexts whose token was among the 5 most probable")
+    ] = None
+    accuracy: Annotated[float | None, Field(description="correct / tokens, 0 to 1")] = None
+    accuracy_in_5: Annotated[float | None, Field(description="correct_in_5 / tokens")] = None
+    perplexity: Annotated[
+        float | None, Field(description="2 to the bits per token; null as these are")
+    ] = None
+    bits_per_character: Annotated[
+        float | None, Field(description="comparable between tokenizers; null as those per token")
+    ] = None
+    against: Annotated[dict[str, Against], Field(description="the model beside each baseline")] = {}
+    missing: Annotated[
+        dict[str, str], Field(description="why a baseline could not be measured, by its name")
+    ] = {}
+    curve: Annotated[
+        tuple[float, ...],
+        Field(max_length=2000, description="bits of each judged token; more: means of equal runs"),
+    ] = ()
 
 
 class Epoch(Strict):

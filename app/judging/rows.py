@@ -1,0 +1,55 @@
+"""The judged rows of a series, and what each forecaster says of them. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class JudgedSeries:
+    """Origins in one series, and the rows before them that baselines may be fitted on."""
+
+    label: str
+    inputs: Floats  # (n, window, features), what the network sees
+    values: Floats  # (rows,), the target with what came before the judged rows
+    first: Ids  # (n,), the row in `values` of the first forecast; an origin sees those before it
+    training: Floats  # (training rows,), the target before everything judged
+    times: tuple[str | None, ...]  # (n,), of the first row forecast from each origin
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def actual(self, horizon: int) -> Floats:
+        """What came, (n, horizon); NaN past the last row."""
+        padded = np.concatenate([self.values, np.full(horizon, np.nan)])  # (rows + horizon,)
+        ahead: Floats = padded[self.first[:, None] + np.arange(horizon)]
+        return ahead
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Forecasts:
+    """What every forecaster said at the origins of one series."""
+
+    judged: JudgedSeries
+    model: Floats  # (n, horizon)
+    baselines: Mapping[str, Floats]  # (n, horizon) each; NaN where it had too little history
+    missing: Mapping[str, str] = field(default_factory=dict)  # why a baseline is not there
+    season: int | None = None  # rows, found in the training rows
+
+    @property
+    def horizon(self) -> int:
+        """Steps ahead."""
+        return int(self.model.shape[1])
+
+    @property
+    def scale(self) -> float:
+        """Mean change from row to row in the training rows; NaN: they never change."""
+        changes = np.abs(np.diff(self.judged.training))
+        changes = changes[np.isfinite(changes)]
+        scale = float(changes.mean()) if len(changes) else 0.0
+        return scale if scale > 0 and np.isfinite(scale) else float("nan")

@@ -1,0 +1,262 @@
+"""A scorecard's figures for series, from what every forecaster said. No I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.forecasting.metrics import lag_copy
+from app.judging.figures import Floats, Ids, Places, against, errors_of
+from app.judging.rows import Forecasts
+from app.judging.simple_forecasts import BASELINES, PERSISTENCE
+from app.registry.artifacts import (
+    Against,
+    CurvePoint,
+    EachScores,
+    LagCheck,
+    Scores,
+    SeriesScore,
+    StepScores,
+)
+
+CURVE_POINTS = 2000
+MOST_STEPS = 48
+MOST_SERIES = 200
+# Numbers per forecaster that the figures per step may hold at once.
+MOST_NUMBERS = 2_000_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Table:
+    """All series, one origin a row."""
+
+    model: Floats  # (n, horizon)
+    baselines: dict[str, Floats]  # (n, horizon) each
+    actual: Floats  # (n, horizon)
+    previous: Floats  # (n,)
+    unit: Floats  # (n,)
+    scale: Floats  # (n,)
+    moments: Ids | None  # (n,)
+
+    @property
+    def measured(self) -> NDArray[np.bool_]:
+        """(n, horizon): there is an actual value, a forecast, and a value before the origin."""
+        there: NDArray[np.bool_] = (
+            np.isfinite(self.actual)
+            & np.isfinite(self.model)
+            & np.isfinite(self.previous / self.unit)[:, None]
+        )
+        return there
+
+    def latest(self, count: int) -> "_Table":
+        """The last origins of the table."""
+        part = slice(max(0, len(self.actual) - count), None)
+        return _Table(
+            model=self.model[part],
+            baselines={name: given[part] for name, given in self.baselines.items()},
+            actual=self.actual[part],
+            previous=self.previous[part],
+            unit=self.unit[part],
+            scale=self.scale[part],
+            moments=None if self.moments is None else self.moments[part],
+        )
+
+    def places(self, forecast: Floats, chosen: NDArray[np.bool_], steps: slice) -> Places:
+        """Some rows and steps of one forecaster, flat."""
+        width = self.actual[:, steps].shape[1]
+
+        def spread(values: Floats) -> Floats:
+            return np.repeat(values[:, None], width, axis=1)[chosen]
+
+        return Places(
+            actual=self.actual[:, steps][chosen],
+            forecast=forecast[:, steps][chosen],
+            previous=spread(self.previous),
+            unit=spread(self.unit),
+            scale=spread(self.scale),
+        )
+
+
+def score_series(parts: Sequence[Forecasts]) -> SeriesScore:
+    """Every figure of a series scorecard.
+
+    Args:
+        parts: one for each series; each has at least the persistence forecasts.
+    """
+    several = len(parts) > 1
+    # Series that were never seen to change have no scale; with one that was, they are left out.
+    pooled = several and any(np.isfinite(part.scale) for part in parts)
+    table = _table(parts, pooled=pooled)
+    first = slice(0, 1)
+    scores = _scores(table, first)
+    horizon = table.actual.shape[1]
+    shown = _thinned(horizon)
+    by_steps = table.latest(MOST_NUMBERS // horizon) if horizon > 1 else table
+    return SeriesScore(
+        rows=scores.rows,
+        start=None if several else _ends(parts[0])[0],
+        end=None if several else _ends(parts[0])[1],
+        model=scores.model,
+        baselines=scores.baselines,
+        against=scores.against,
+        missing=_missing(parts, scores),
+        season=None if several else parts[0].season,
+        lag_copy=_lag_copy(table),
+        pooled=pooled,
+        each=tuple(_each(part) for part in _with_rows(parts)[:MOST_SERIES]) if several else (),
+        steps=tuple(
+            StepScores(step=step, **dict(_scores(by_steps, slice(step - 1, step))))
+            for step in shown
+        )
+        if horizon > 1
+        else (),
+        all_steps=_scores(by_steps, slice(0, horizon)) if horizon > 1 else None,
+        curve=_curve(parts),
+    )
+
+
+def _scores(table: _Table, steps: slice) -> Scores:
+    """Figures over some steps; a baseline is measured where it has forecasts."""
+    measured = table.measured[:, steps]  # (n, steps)
+    baselines, compared = {}, {}
+    for name, given in table.baselines.items():
+        both = measured & np.isfinite(given[:, steps])
+        if not both.any():
+            continue
+        baselines[name] = errors_of(table.places(given, both, steps))
+        compared[name] = _against(table, given, both, steps)
+    return Scores(
+        rows=int(measured.sum()),
+        model=errors_of(table.places(table.model, measured, steps)),
+        baselines=baselines,
+        against=compared,
+    )
+
+
+def _against(table: _Table, given: Floats, both: NDArray[np.bool_], steps: slice) -> Against:
+    rows = both.all(axis=1)
+    if not rows.any():  # no origin has every step: the first ones it has
+        rows = both[:, 0]
+        steps = slice(steps.start, steps.start + 1)
+    unit, actual = table.unit[rows, None], table.actual[rows, steps]
+    return against(
+        (table.model[rows, steps] - actual) / unit,
+        (given[rows, steps] - actual) / unit,
+        moments=None if table.moments is None else table.moments[rows],
+        horizon=steps.stop,
+    )
+
+
+def _table(parts: Sequence[Forecasts], *, pooled: bool) -> _Table:
+    """The origins of all series together; pooled: errors count in units of each one's scale."""
+    horizon = parts[0].horizon
+    counts = [len(part.judged) for part in parts]
+    scale = np.repeat([part.scale for part in parts], counts)
+    nothing = [np.full((count, horizon), np.nan) for count in counts]
+    return _Table(
+        model=np.concatenate([part.model for part in parts]),
+        baselines={
+            name: np.concatenate(
+                [
+                    part.baselines.get(name, empty)
+                    for part, empty in zip(parts, nothing, strict=True)
+                ]
+            )
+            for name in BASELINES
+            if any(name in part.baselines for part in parts)
+        },
+        actual=np.concatenate([part.judged.actual(horizon) for part in parts]),
+        previous=np.concatenate([part.baselines[PERSISTENCE][:, 0] for part in parts]),
+        unit=scale if pooled else np.ones(len(scale)),
+        scale=scale,
+        moments=_moments(parts) if pooled else None,
+    )
+
+
+def _moments(parts: Sequence[Forecasts]) -> Ids:
+    """A number for each origin's time, the same where series share it: (n,)."""
+    times = [time for part in parts for time in part.judged.times]
+    if any(time is None for time in times):
+        return np.concatenate([np.arange(len(part.judged)) for part in parts])
+    _, numbers = np.unique(np.array(times, dtype=str), return_inverse=True)
+    return numbers.astype(np.int64)
+
+
+def _each(part: Forecasts) -> EachScores:
+    scale = part.scale
+    return EachScores(
+        series=part.judged.label,
+        season=part.season,
+        scale=scale if np.isfinite(scale) else None,
+        **dict(_scores(_table([part], pooled=False), slice(0, 1))),
+    )
+
+
+def _missing(parts: Sequence[Forecasts], scores: Scores) -> dict[str, str]:
+    """Why baselines are not there, for those that no series has."""
+    reasons: dict[str, str] = {}
+    for name in BASELINES:
+        if name in scores.baselines:
+            continue
+        told = [part.missing[name] for part in parts if name in part.missing]
+        reasons[name] = (
+            told[0] if told else "too few rows come before the judged ones for its forecasts"
+        )
+    return reasons
+
+
+def _lag_copy(table: _Table) -> LagCheck | None:
+    rows = table.measured[:, 0]
+    if not rows.any():
+        return None
+    unit = table.unit[rows]
+    previous = table.previous[rows]
+    # From the previous value on: dividing levels by a small unit would cost digits.
+    found = lag_copy(
+        (table.actual[rows, 0] - previous) / unit,
+        (table.model[rows, 0] - previous) / unit,
+        np.zeros(len(unit)),
+    )
+    return LagCheck(
+        error=found.error, error_to_previous=found.error_to_previous, copies=found.copies
+    )
+
+
+def _with_rows(parts: Sequence[Forecasts]) -> list[Forecasts]:
+    return [part for part in parts if _told(part).any()]
+
+
+def _told(part: Forecasts) -> NDArray[np.bool_]:
+    """(n,): both the network and persistence forecast the next row."""
+    there: NDArray[np.bool_] = np.isfinite(part.baselines[PERSISTENCE][:, 0])
+    return there
+
+
+def _ends(part: Forecasts) -> tuple[str | None, str | None]:
+    times = part.judged.times
+    return (times[0], times[-1]) if times else (None, None)
+
+
+def _curve(parts: Sequence[Forecasts]) -> tuple[CurvePoint, ...]:
+    """The last judged rows, one step ahead, series after series."""
+    several = len(parts) > 1
+    points = []
+    for part in parts:
+        judged, actual = part.judged, part.judged.actual(1)[:, 0]
+        points += [
+            CurvePoint(
+                series=judged.label if several else None,
+                time=judged.times[row],
+                actual=float(actual[row]),
+                forecast=float(part.model[row, 0]),
+                persistence=float(part.baselines[PERSISTENCE][row, 0]),
+            )
+            for row in np.flatnonzero(_told(part))[-CURVE_POINTS:]
+        ]
+    return tuple(points[-CURVE_POINTS:])
+
+
+def _thinned(horizon: int) -> list[int]:
+    chosen = np.linspace(1, horizon, min(horizon, MOST_STEPS)).round().astype(int)
+    return [int(step) for step in np.unique(chosen)]

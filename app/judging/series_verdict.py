@@ -1,0 +1,122 @@
+"""What a series scorecard says in words."""
+
+import math
+from typing import Literal
+
+from app.datasets.frequency import split_frequency
+from app.judging.simple_forecasts import PERSISTENCE
+from app.registry.artifacts import SeriesScore
+
+JudgedOn = Literal["test", "held-out", "training"]
+STEP_NAMES = {
+    "s": "seconds",
+    "min": "minutes",
+    "h": "hours",
+    "D": "days",
+    "B": "days",
+    "W": "weeks",
+    "MS": "months",
+    "ME": "months",
+    "QS": "quarters",
+    "QE": "quarters",
+    "YS": "years",
+    "YE": "years",
+}
+SPOKEN = {
+    "drift": "going on as on average",
+    "seasonal_naive": "repeating the last season",
+    "linear_autoregression": "a linear autoregression",
+    "mlp": "a multilayer perceptron",
+}
+
+
+def verdict_of(score: SeriesScore, rows: str, judged_on: JudgedOn) -> str:
+    """One plain sentence.
+
+    Args:
+        score: the figures.
+        rows: how many, as in "19 days".
+        judged_on: what they were measured on.
+    """
+    model, persistence = score.model.rmse, score.baselines[PERSISTENCE].rmse
+    figures = f"RMSE {_figures(model, persistence)} over {rows}"
+    if score.pooled:
+        figures += f" of {len(score.each)} series, in units of each one's mean change"
+    if judged_on == "training":
+        return f"not judged: {figures} on the rows it was trained on, nothing was held out"
+    told = score.against[PERSISTENCE].verdict
+    if model == persistence:
+        sentence = f"as good as repeating the last value: {figures}"
+    elif told == "within noise":
+        sentence = f"no better than repeating the last value: {figures}, a difference within noise"
+    else:
+        better = "better" if model < persistence else "worse"
+        sentence = f"{better} than repeating the last value: {figures}"
+        if told == "not to be told":
+            sentence += ", too few to tell it from noise"
+        if told == "worse":
+            return sentence
+    return sentence + _beaten_by(score)
+
+
+def skill_of(score: SeriesScore, judged_on: JudgedOn) -> tuple[float | None, str | None]:
+    """Skill against persistence, or why it is null."""
+    if judged_on == "training":
+        return None, "nothing was held out: the figures are on the rows it was trained on"
+    measured = score.against[PERSISTENCE].skill
+    if measured is not None:
+        return measured, None
+    return None, "repeating the last value makes no error on the judged rows"
+
+
+def notes_of(score: SeriesScore) -> tuple[str, ...]:
+    """What else bears on the figures."""
+    notes = []
+    check = score.lag_copy
+    if check is not None and check.copies:
+        notes.append(
+            "the forecasts lie closer to the value before than to the one they forecast (RMSE "
+            f"{_figures(check.error_to_previous, check.error)}): in a plot they follow the series "
+            "one step late, which looks better than it is"
+        )
+    left_out = [each.series for each in score.each if each.scale is None]
+    if score.pooled and left_out:
+        notes.append(
+            f"{len(left_out)} series, {left_out[0]!r} for one, never change before the judged "
+            "rows: without a scale they are not in the pooled figures"
+        )
+    return tuple(notes)
+
+
+def step_name(frequency: str | None) -> str:
+    """What a row is called, in the plural."""
+    if frequency is None:
+        return "rows"
+    count, unit = split_frequency(frequency)
+    return STEP_NAMES.get(unit, "steps") if count == 1 else "steps"
+
+
+def _beaten_by(score: SeriesScore) -> str:
+    """The simple forecast that is significantly better than model and last value, if one is."""
+    least = min(score.model.rmse, score.baselines[PERSISTENCE].rmse)
+    ahead = [
+        (score.baselines[name].rmse, name)
+        for name, against in score.against.items()
+        if name in SPOKEN
+        and against.verdict == "worse"
+        and against.rows == score.rows
+        and score.baselines[name].rmse < least
+    ]
+    if not ahead:
+        return ""
+    error, name = min(ahead)
+    return f"; {SPOKEN[name]} does better, with {error:.3g}"
+
+
+def _figures(error: float, other: float) -> str:
+    """Two errors with as many digits as it takes to see that they differ, six at most."""
+    for digits in (3, 4, 5, 6):
+        first, second = f"{error:.{digits}g}", f"{other:.{digits}g}"
+        if first != second or math.isclose(error, other, rel_tol=1e-9):
+            break
+    return f"{first} against {second}"

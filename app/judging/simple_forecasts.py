@@ -1,0 +1,100 @@
+"""The baselines of a series, fitted on the rows before the judged ones."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.datasets.frequency import split_frequency
+from app.forecasting.autoregression import LinearAutoregression
+from app.forecasting.baselines import Baseline, Drift, Persistence, SeasonalNaive
+from app.forecasting.season import detect_season
+from app.judging.rows import Floats, JudgedSeries
+
+PERSISTENCE = "persistence"
+DRIFT = "drift"
+SEASONAL = "seasonal_naive"
+AUTOREGRESSION = "linear_autoregression"
+MLP = "mlp"
+BASELINES = (PERSISTENCE, DRIFT, SEASONAL, AUTOREGRESSION, MLP)
+# Rows in the seasons that are natural to a frequency.
+NATURAL_SEASONS = {
+    "s": (60,),
+    "min": (60, 1440),
+    "h": (24, 168),
+    "D": (7, 365),
+    "B": (5, 261),
+    "W": (52,),
+    "MS": (12,),
+    "ME": (12,),
+    "QS": (4,),
+    "QE": (4,),
+}
+LONGEST_SEASON_IN_LAGS = 60
+FEWEST_LAGS = 10
+ROWS_PER_LAG = 4
+# One regression per step; with more, fits take longer than the networks they are set beside.
+MOST_FITTED_STEPS = 60
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SimpleForecasts:
+    """What the baselines say at the origins."""
+
+    forecasts: dict[str, Floats]  # (n, horizon) each
+    missing: dict[str, str]
+    season: int | None
+
+
+def simple_forecasts(
+    judged: JudgedSeries, *, horizon: int, frequency: str | None, window: int
+) -> SimpleForecasts:
+    """Persistence, drift, seasonal naive and linear autoregression at every origin.
+
+    Each forecast sees the rows before its origin; what is fitted, the season included, is fitted
+    on the training rows alone.
+
+    Args:
+        judged: the origins.
+        horizon: steps ahead.
+        frequency: of the rows, for seasons to look for.
+        window: past values that the network sees, for the lags of the autoregression.
+    """
+    found = detect_season(judged.training, candidates=_candidates(frequency))
+    season = None if found is None else found.period
+    baselines: dict[str, Baseline] = {PERSISTENCE: Persistence(), DRIFT: Drift()}
+    missing = {}
+    if season is None:
+        missing[SEASONAL] = "no season was found in the rows before the judged ones"
+    else:
+        baselines[SEASONAL] = SeasonalNaive(period=season)
+    fitted = min(horizon, MOST_FITTED_STEPS)
+    baselines[AUTOREGRESSION] = LinearAutoregression(
+        lags=lags_for(len(judged.training), window=window, season=season), horizon=fitted
+    )
+    forecasts = {}
+    for name, baseline in baselines.items():
+        steps = fitted if name == AUTOREGRESSION else horizon
+        given = np.full((len(judged), horizon), np.nan)
+        try:
+            ready = baseline.fit(judged.training)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            missing[name] = f"cannot be fitted on the rows before the judged ones: {error}"
+            continue
+        given[:, :steps] = ready.forecasts(judged.values, judged.first, horizon=steps)
+        forecasts[name] = given
+    return SimpleForecasts(forecasts=forecasts, missing=missing, season=season)
+
+
+def lags_for(rows: int, *, window: int, season: int | None) -> int:
+    """Past values that a fitted baseline sees: as many as the network, or a season if longer."""
+    wanted = max(FEWEST_LAGS, min(window, LONGEST_SEASON_IN_LAGS))
+    if season is not None and season <= LONGEST_SEASON_IN_LAGS:
+        wanted = max(wanted, season)
+    return max(1, min(wanted, rows // ROWS_PER_LAG))
+
+
+def _candidates(frequency: str | None) -> tuple[int, ...]:
+    if frequency is None:
+        return ()
+    count, unit = split_frequency(frequency)
+    return tuple(period // count for period in NATURAL_SEASONS.get(unit, ()) if period % count == 0)
