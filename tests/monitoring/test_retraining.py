@@ -146,7 +146,7 @@ def test_live_skill_below_the_threshold_trains_once_and_then_waits(service: Serv
     (undecided,) = decisions(service)
     assert "0 settled forecasts decide nothing" in undecided["reason"]
     for known in range(3, 15):
-        ask(service, [100.0 - row for row in range(known)], model="google-stock@champion")
+        ask(service, [100.0 - row for row in range(known)], model="google-stock@2")
     follow(service)
     assert retrainer.look(now=later(minutes=30)) == 0  # looked at every hour
     assert retrainer.look(now=later(hours=1.1)) == 1
