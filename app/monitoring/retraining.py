@@ -216,7 +216,9 @@ class Retrainer:
             read_options=dataset.read_options,
             report=_report(dataset, extended.content, extended.rows),
         )
-        saved, _ = save_dataset(session, file)
+        saved, is_new = save_dataset(session, file)
+        if is_new:
+            saved.extends_id = dataset.id
         return saved, extended.rows
 
 

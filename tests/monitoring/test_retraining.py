@@ -90,7 +90,7 @@ def test_nothing_is_trained_while_a_job_is_under_way(service: Service) -> None:
 
 
 def test_settled_actuals_extend_the_newest_dataset(service: Service) -> None:
-    train_on(service, 300)
+    base = train_on(service, 300)
     coming = days(304)
     given = [
         {"model": "google-stock", "timestamp": day, "value": 200.0 + number}
@@ -114,6 +114,7 @@ def test_settled_actuals_extend_the_newest_dataset(service: Service) -> None:
     shown = service.client.get(f"/datasets/{dataset.id}")
     assert shown.status_code == 200
     assert shown.json()["report"]["rows_used"] == 304
+    assert str(dataset.extends_id) == base
 
 
 def test_a_model_without_a_dataset_says_so(service: Service) -> None:
