@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from croniter import croniter  # type: ignore[import-untyped]  # Procrastinate brings it
-from croniter.croniter import CroniterError  # type: ignore[import-untyped]
+from croniter import croniter
+from croniter.croniter import CroniterError
 
 from app.errors import Unprocessable
 
