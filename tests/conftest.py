@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,7 +68,16 @@ def create_database(server_url: str, name: str, *, template: str = "template1") 
 def drop_database(server_url: str, name: str) -> None:
     statement = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
     with psycopg.connect(conninfo(server_url), autocommit=True) as connection:
-        connection.execute(statement)
+        for last_try in (*[False] * 40, True):
+            try:
+                connection.execute(statement)
+            except psycopg.errors.InsufficientPrivilege:
+                # Autovacuum is at work there, which only a superuser may end; it ends soon.
+                if last_try:
+                    raise
+                time.sleep(0.25)
+            else:
+                return
 
 
 CLUSTER = pytest.StashKey[Cluster]()
