@@ -183,6 +183,9 @@ def test_a_logged_request_is_answered_again(service: Service, open_page: OpenPag
     with open_page(service.url) as page:
         page.goto("/ui/log?model=google-stock")
         page.get_by_role("button", name="Details").first.click()
+        page.get_by_label("What really came").fill("790.5")
+        page.get_by_role("button", name="Tell").click()
+        expect(page.get_by_role("cell", name="790.5")).to_be_visible()
         page.get_by_role("button", name="Replay").click()
         expect(page.get_by_role("region", name="Both answers")).to_be_visible()
         page.keyboard.press("Escape")

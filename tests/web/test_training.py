@@ -94,9 +94,9 @@ def test_from_a_file_to_a_promoted_version(
         expect(page.get_by_role("region", name="The versions side by side")).to_be_visible()
         keep_screenshot(page, "model-promote")
         assert violations(axe, page) == []
-        page.get_by_label("Why").fill("to see it move")
+        page.get_by_role("textbox", name="Why").fill("to see it move")
         page.get_by_role("button", name="Point champion at").click()
-        expect(page.get_by_text("to see it move")).to_be_visible()
+        expect(page.get_by_role("listitem").filter(has_text="to see it move")).to_be_visible()
 
 
 def test_a_training_is_cancelled(service: Served, open_page: OpenPage, prices: Path) -> None:

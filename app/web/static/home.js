@@ -43,7 +43,7 @@ function card(model) {
       h("h2", {}, h("a", { href: address }, model.name), " ", h("span", { class: "badge" }, model.kind)),
       h("p", { class: "verdict" }, champion ? champion.verdict : "Nothing is served: no version is champion."),
     ),
-    champion ? skillBar(champion.skill, model.kind, { ends: true }) : h("div"),
+    champion ? skillBar(champion.skill, model.kind, { ends: true, noise: champion.verdict.startsWith("no better") }) : h("div"),
     use,
     h("div", { class: "acts" }, h("a", { class: "button", href: `/ui/try${query({ model: model.name })}`, "aria-label": `Try ${model.name}` }, "Try")),
   );

@@ -104,12 +104,51 @@ async function details(item) {
       ["Request id", h("code", {}, item.request_id)],
     ]),
     h("details", {}, h("summary", {}, "Request and answer as JSON"), h("pre", { class: "code scroll", tabindex: "0" }, JSON.stringify({ request: item.request, response: item.response }, null, 1))),
+    item.kind === "series" && (await actuals(item)),
     await replayForm(item, outcome),
     outcome,
     h("div", { class: "acts" }, close),
   );
   const box = dialog({ title: "An answered request", body });
   close.addEventListener("click", () => box.close());
+}
+
+// What really came: joined where it is known, else to be told here.
+async function actuals(item) {
+  const place = h("div");
+  const { items: known } = await get(`/models/${item.model}/actuals${query({ series: item.series, limit: 500 })}`);
+  const steps = item.response.predictions.map((step) => ({
+    step,
+    actual: known.find((each) => (each.prediction === item.id && each.source === "explicit" && each.timestamp === step.timestamp) || (step.timestamp !== null && each.timestamp === step.timestamp && each.series === item.series)),
+  }));
+  const show = () =>
+    fill(
+      place,
+      table({
+        caption: "What was forecast and what really came",
+        head: ["Step", { label: "Forecast", class: "num" }, { label: "Really came", class: "num" }, { label: "Off by", class: "num" }],
+        rows: steps.slice(0, 20).map(({ step, actual }) => [step.timestamp ?? step.step, number(step.value, 6), actual ? number(actual.value, 6) : "not known yet", actual ? number(step.value - actual.value) : ""]),
+      }),
+    );
+  show();
+  const field = new Field({ name: "value", label: "What really came (step 1)", input: h("input", { inputmode: "decimal" }) });
+  const trouble = h("div");
+  const form = h("form", { class: "row" }, field.element, h("button", { type: "submit" }, "Tell"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const value = Number(field.input.value);
+    if (!field.input.value.trim() || !Number.isFinite(value)) return field.showError("must be a number, as in 795.26");
+    try {
+      await call("POST", "/actuals", { json: { items: [{ prediction: item.id, step: 1, value }] } });
+      field.clear();
+      steps[0].actual = { value };
+      show();
+      say("Kept; the monitor has it within seconds");
+    } catch (error) {
+      showProblem(trouble, error, [field]);
+    }
+  });
+  return h("div", {}, place, form, trouble);
 }
 
 async function replayForm(item, outcome) {

@@ -7,8 +7,7 @@ import { bytes, count, duration, figure as number, frequency, recipeInWords, sig
 import { colour, draw, figure } from "./plot.js";
 import { showMemory } from "./memory.js";
 import { moveAlias } from "./promote.js";
-import { capital, heldOutPicture, scorecardTable, judgedHow } from "./scorecard.js";
-import { skillBar } from "./skill.js";
+import { capital, heldOutPicture, judgedHow, scorecardTable, skillOf } from "./scorecard.js";
 
 const place = document.getElementById("model");
 const name = document.body.dataset.model;
@@ -23,14 +22,10 @@ async function show() {
     place,
     header(model, version),
     version.scorecard.series?.curve.length ? picture(version) : null,
-    h(
-      "div",
-      { class: "grid2 part" },
-      part("Beside the simple forecasts", scorecardTable(version), h("p", { class: "hint" }, judgedHow(version)), notes(version)),
-      part("Training", trainingCurve(version), memory),
-    ),
+    part("Beside the simple forecasts", notes(version), scorecardTable(version), h("p", { class: "hint" }, judgedHow(version))),
     versions(model, version),
-    h("div", { class: "grid2 part" }, about(version), past(model)),
+    h("div", { class: "grid2 part" }, part("Training", trainingCurve(version), memory), about(version)),
+    past(model),
   );
   showMemory(memory, name, version.version);
 }
@@ -58,7 +53,7 @@ function header(model, version) {
       h("span", { class: "badge" }, model.kind),
     ),
     h("p", { class: "sentence" }, h("strong", {}, `${capital(version.scorecard.verdict)}.`)),
-    h("div", { class: "limit" }, skillBar(version.scorecard.skill, model.kind, { ends: true })),
+    h("div", { class: "limit" }, skillOf(version)),
     version.scorecard.skill === null && h("p", { class: "hint" }, capital(version.scorecard.skill_missing ?? "")),
     actions,
   );

@@ -40,7 +40,7 @@ export async function moveAlias({ model, number: to, alias, done }) {
 
 // Figures of different data are no comparison, and that is said.
 function comparison(versions) {
-  const head = ["", ...versions.map((each) => `Version ${each.version}${each.aliases.includes("champion") ? " (champion)" : ""}`)];
+  const head = ["Figure", ...versions.map((each) => `Version ${each.version}${each.aliases.includes("champion") ? " (champion)" : ""}`)];
   const row = (label, value) => [label, ...versions.map((each) => value(each) ?? "–")];
   const rows = [
     row("Verdict", (each) => each.scorecard.verdict),

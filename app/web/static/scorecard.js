@@ -1,6 +1,6 @@
 // A version's figures beside its baselines, and the chapter's picture done right.
 
-import { h, put, table } from "./dom.js";
+import { facts, h, put, table } from "./dom.js";
 import { count, figure as number, percent, signed } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
 import { skillBar } from "./skill.js";
@@ -21,12 +21,12 @@ const JUDGED = {
 };
 
 export function scorecardSummary(version) {
-  const { scorecard, kind } = version;
+  const { scorecard } = version;
   return h(
     "div",
     { class: "card" },
     h("p", { class: "sentence" }, h("strong", {}, `${capital(scorecard.verdict)}.`)),
-    skillBar(scorecard.skill, kind, { ends: true }),
+    skillOf(version),
     scorecard.skill === null && scorecard.skill_missing && h("p", { class: "hint" }, scorecard.skill_missing),
     scorecardTable(version),
     h("p", { class: "hint" }, judgedHow(version)),
@@ -47,33 +47,83 @@ export function scorecardTable(version) {
   return text ? textTable(text) : null;
 }
 
+const METRICS = [
+  ["rmse", "RMSE"], ["mae", "MAE"], ["mase", "MASE"], ["smape", "sMAPE, %"], ["bias", "Bias"], ["directional_accuracy", "Direction right"],
+];
+const ORDER = ["persistence", "drift", "seasonal_naive", "linear_autoregression", "mlp", "unigram", "bigram", "trigram"];
+
+const ordered = (baselines) => Object.entries(baselines).sort(([a], [b]) => ORDER.indexOf(a) - ORDER.indexOf(b));
+
+const metric = (key, value) => (key === "directional_accuracy" && typeof value === "number" ? percent(value, 0) : number(value));
+
 function seriesTable(series, version) {
-  const all = [["This version", series.model, true], ...Object.entries(series.baselines).map(([key, errors]) => [baselineName(key), errors, false])];
-  const metrics = Object.keys(series.model).filter((key) => typeof series.model[key] === "number");
-  const rmse = series.model.rmse;
+  const pooled = series.pooled ? "of each series’ own scale" : `of ${version.manifest.series?.target ?? "the target"}`;
+  return [
+    scoresTable(series, `Errors over ${count(series.rows)} judged rows${series.start ? `, ${series.start} to ${series.end}` : ""}, in the unit ${pooled}`),
+    ...Object.entries(series.missing ?? {}).map(([key, reason]) => h("p", { class: "hint" }, `${baselineName(key)}: ${reason}.`)),
+    (series.steps ?? []).length > 1 && parts("By step ahead", series.steps, (each) => String(each.step)),
+    (series.each ?? []).length > 1 && parts("By series", series.each, (each) => each.series),
+  ];
+}
+
+function scoresTable(scores, caption) {
+  const metrics = METRICS.filter(([key]) => typeof scores.model[key] === "number");
+  const row = (name, errors) => [name, ...metrics.map(([key]) => metric(key, errors[key]))];
   return table({
-    caption: `Errors over ${count(series.rows)} judged rows${series.start ? `, ${series.start} to ${series.end}` : ""}, in the unit of ${version.manifest.series?.target ?? "the target"}`,
-    head: ["Forecaster", ...metrics.map((key) => ({ label: key.replaceAll("_", " ").toUpperCase(), class: "num" })), { label: "Skill against it", class: "num" }],
-    rows: all.map(([name, errors, self]) => ({
-      self,
-      cells: [name, ...metrics.map((key) => number(errors[key])), self || !errors.rmse ? "" : signed(1 - rmse / errors.rmse)],
-    })),
+    caption,
+    head: ["Forecaster", ...metrics.map(([, label]) => ({ label, class: "num" })), { label: "Skill against it", class: "num" }, "So this version is"],
+    rows: [
+      { self: true, cells: [...row("This version", scores.model), "", ""] },
+      ...ordered(scores.baselines).map(([key, errors]) => ({ cells: [...row(baselineName(key), errors), ...verdictOf(scores.against?.[key], errors, scores.model)] })),
+    ],
   });
 }
 
+// Against one baseline: the skill, and whether it is more than noise (Diebold–Mariano).
+function verdictOf(against, errors, model) {
+  if (!against) return [errors.rmse ? signed(1 - model.rmse / errors.rmse) : "", ""];
+  const kind = { better: "good", worse: "bad" }[against.verdict] ?? "";
+  const sure = against.p_value === null || against.p_value === undefined ? (against.missing ?? "") : `p ${against.p_value < 0.001 ? "< 0.001" : `= ${number(against.p_value, 2)}`}`;
+  return [against.skill === null ? "–" : signed(against.skill), [h("span", { class: `badge ${kind}` }, against.verdict), " ", h("span", { class: "quiet small" }, sure)]];
+}
+
+function parts(title, list, name) {
+  const head = [title === "By series" ? "Series" : "Step", { label: "Rows", class: "num" }, { label: "RMSE", class: "num" }, { label: "Last value’s", class: "num" }, { label: "Skill", class: "num" }, "So this version is"];
+  const rows = list.map((each) => [name(each), count(each.rows), number(each.model.rmse), number(each.baselines.persistence?.rmse), ...verdictOf(each.against?.persistence, each.baselines.persistence ?? {}, each.model)]);
+  return h("details", {}, h("summary", {}, title), table({ caption: title, head, rows, scroll: true }));
+}
+
 function textTable(text) {
-  const bits = (value) => (value === null ? "–" : number(value));
   const rows = [
-    { self: true, cells: ["This version", bits(text.bits_per_token), percent(text.correct / text.tokens)] },
-    ...Object.entries(text.baselines)
-      .sort(([, a], [, b]) => (b ?? 0) - (a ?? 0))
-      .map(([key, value]) => ({ cells: [baselineName(key), bits(value), ""] })),
+    { self: true, cells: ["This version", number(text.bits_per_token), percent(text.correct / text.tokens), "", ""] },
+    ...ordered(text.baselines).map(([key, value]) => {
+      const against = text.against?.[key];
+      return { cells: [baselineName(key), number(value), "", ...(against ? verdictOf(against, {}, {}) : ["", ""])] };
+    }),
   ];
-  return table({
-    caption: `Surprise at the next token over ${count(text.tokens)} contexts; lower is better`,
-    head: ["Forecaster", { label: "Bits per token", class: "num" }, { label: "Right", class: "num" }],
-    rows,
-  });
+  return [
+    table({
+      caption: `Surprise at the next token over ${count(text.tokens)} contexts; lower is better`,
+      head: ["Forecaster", { label: "Bits per token", class: "num" }, { label: "Right", class: "num" }, { label: "Skill against it", class: "num" }, "So this version is"],
+      rows,
+    }),
+    facts(
+      [
+        ["Among the first five", typeof text.accuracy_in_5 === "number" ? percent(text.accuracy_in_5) : null],
+        ["Perplexity", typeof text.perplexity === "number" ? number(text.perplexity) : null],
+        ["Bits per character", typeof text.bits_per_character === "number" ? number(text.bits_per_character) : null],
+      ],
+      "numbers",
+    ),
+  ];
+}
+
+// The skill that is shown is against persistence (text: trigram); a difference within noise is called so.
+export function skillOf(version) {
+  const { scorecard, kind } = version;
+  const scores = scorecard.series ?? scorecard.text;
+  const against = scores?.against?.[kind === "series" ? "persistence" : "trigram"];
+  return skillBar(scorecard.skill, kind, { ends: true, noise: against?.verdict === "within noise" });
 }
 
 // Real against predicted on data the network had not seen, persistence beside it, residuals below.

@@ -11,12 +11,12 @@ export function skillWords(skill, kind) {
   return `${signed(skill)}: ${skill > 0 ? "better" : "worse"} than ${BASELINE[kind]}`;
 }
 
-export function skillBar(skill, kind, { ends = false, label } = {}) {
-  const words = label ?? skillWords(skill, kind);
+export function skillBar(skill, kind, { ends = false, label, noise = false } = {}) {
+  const words = label ?? (noise ? `${signed(skill)}, within noise: no better and no worse than ${BASELINE[kind]}` : skillWords(skill, kind));
   if (skill === null || skill === undefined) {
     return h("div", { class: "skill" }, h("p", { class: "words unmeasured" }, words));
   }
-  const side = skill < 0 ? "worse" : "better";
+  const side = `${skill < 0 ? "worse" : "better"}${noise ? " noise" : ""}`;
   const bar = h("i", { class: "fill" });
   bar.style.width = `${Math.min(Math.abs(skill), 1) * 50}%`;
   return h(

@@ -55,7 +55,7 @@ function showFilePart() {
     uploadTrouble,
     earlier,
   );
-  showEarlier(earlier);
+  showEarlier(earlier).catch((error) => showProblem(uploadTrouble, error));
 }
 
 async function showEarlier(element) {
@@ -138,8 +138,8 @@ function understood(dataset) {
       h("details", {}, h("summary", {}, "Rows left out, odd values"), leftOut(report)),
     ),
   );
-  showLook(look, dataset);
-  showOrder();
+  showLook(look, dataset).catch((error) => failed(look, error));
+  showOrder().catch((error) => failed(parts.order.body, error));
   say(`Understood: ${inASentence(report)}`);
   returnTo(parts.report.heading);
 }
@@ -172,11 +172,11 @@ async function showLook(element, dataset) {
     );
   };
   for (const input of [column, label]) {
-    input.addEventListener("change", show);
+    input.addEventListener("change", () => show().catch((error) => failed(picture.whole, error)));
     input.classList.add("narrow");
   }
   fill(element, h("div", { class: "row" }, columns.length > 1 && column, labels.length > 1 && label), picture.whole);
-  show();
+  await show();
 }
 
 // 3. The order
