@@ -52,7 +52,7 @@ def ask_after_file(service: Service, order: PredictionOrder, file: Path) -> list
             f"`stepahead check {file}`"
         )
     if isinstance(content, TextContent):
-        end = content.text[-CHARACTERS:].rstrip("\n")
+        end = _end(content.text)
         answer = service.post("/predict", request_of("text", order, end))
         return [Answer(label="", after="", answer=answer, problem=None)]
     described: Json = manifest["series"]
@@ -121,6 +121,8 @@ def write_csv(answers: Sequence[Answer]) -> None:
     given = [each for each in answers if each.answer is not None]
     lines = [line for each in given for line in _lines(each)]
     columns = list(dict.fromkeys(itertools.chain.from_iterable(lines)))
+    if not columns:
+        return
     writer = csv.DictWriter(sys.stdout, fieldnames=columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
@@ -140,6 +142,14 @@ def refused(answers: Sequence[Answer]) -> Told | None:
         return Refused(problems[0].problem["status"], problems[0].problem)
     lines = [f"  {each.label}: {(each.problem or {}).get('detail')}" for each in problems]
     return Told("\n".join([f"{len(problems)} of {len(answers)} series got no answer:", *lines]))
+
+
+def _end(text: str) -> str:
+    """The last words, the first of them whole: half a word may be one the model does not know."""
+    if len(text) <= CHARACTERS:
+        return text.rstrip("\n")
+    words = text[-CHARACTERS:].split(" ")
+    return " ".join(words[1:] or words).rstrip("\n")
 
 
 def _asked(
