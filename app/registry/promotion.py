@@ -4,7 +4,15 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.registry.artifacts import Manifest, Scorecard, SeriesInput, SeriesScore, TextInput
+from app.registry.artifacts import (
+    Manifest,
+    Scorecard,
+    SeriesInput,
+    SeriesScore,
+    TextInput,
+    TextScore,
+)
+from app.registry.lead import lead_of
 
 MIN_COMMON_ROWS = 30
 
@@ -55,8 +63,9 @@ def decide(*, champion: Contender | None, challenger: Contender) -> Decision:
     """What happens to a newly registered version.
 
     The judged networks of both must have been measured on the same rows, at least 30 of them, and
-    neither fitted on these. So far that is known only where both scorecards stem from the same
-    datasets and the same stretch of them, and neither version was warm-started.
+    neither fitted on these; and the lead must be more than noise (`app.registry.lead`). That is
+    known only where both scorecards stem from the same datasets and the same stretch of them, and
+    neither version was warm-started.
     """
     if champion is None:
         return Decision(
@@ -84,18 +93,26 @@ def _compared(champion: Contender, challenger: Contender) -> Decision:
             reason=f"waits beside champion {champion.number}: {measure} is undefined for "
             + ("both" if old is new else "the champion" if old is None else "it"),
         )
-    comparison = {
+    comparison: dict[str, Any] = {
         "measure": measure,
         "rows": rows,
         "champion": {"version": champion.number, "error": old},
         "challenger": {"version": challenger.number, "error": new},
     }
     figures = f"{measure} {new:.6g} against {old:.6g} on the same {rows} rows"
-    if new < old:
-        reason = f"beats champion {champion.number}: {figures}"
-    else:
+    if new >= old:
         reason = f"waits: it does not beat champion {champion.number}: {figures}"
-    return Decision(promoted=new < old, reason=reason, comparison=comparison)
+        return Decision(promoted=False, reason=reason, comparison=comparison)
+    lead = lead_of(challenger.scorecard, champion.scorecard, gain=1 - new / old, rows=rows)
+    comparison["test"] = lead.test
+    if lead.more_than_noise:
+        reason = f"beats champion {champion.number}: {figures}, more than noise ({lead.words})"
+    else:
+        reason = (
+            f"waits: its lead over champion {champion.number} is within noise ({lead.words}): "
+            f"{figures}"
+        )
+    return Decision(promoted=lead.more_than_noise, reason=reason, comparison=comparison)
 
 
 def _series_hindrances(
@@ -159,7 +176,7 @@ def _same_stretch(champion: Contender, challenger: Contender) -> bool:
     if old.text is not None and new.text is not None:
         return (
             old.text.tokens == new.text.tokens
-            and old.text.baselines == new.text.baselines
+            and _ngrams(old.text) == _ngrams(new.text)
             and _judged_vocabulary(champion.manifest) == _judged_vocabulary(challenger.manifest)
         )
     return False
@@ -168,6 +185,10 @@ def _same_stretch(champion: Contender, challenger: Contender) -> bool:
 def _rows(score: SeriesScore) -> tuple[object, ...]:
     actuals = [(point.series, point.time, point.actual) for point in score.curve]
     return score.rows, score.start, score.end, actuals
+
+
+def _ngrams(score: TextScore) -> list[float | None]:
+    return [score.baselines.get(name) for name in ("unigram", "bigram", "trigram")]
 
 
 def _judged_vocabulary(manifest: Manifest) -> tuple[str, ...] | None:

@@ -1,4 +1,8 @@
+from typing import Any
+
+import numpy as np
 import pytest
+from scipy import stats
 
 from app.registry.artifacts import CurvePoint, Manifest, Scorecard
 from app.registry.promotion import Contender, Decision, decide, hindrances
@@ -40,7 +44,83 @@ def test_a_better_one_on_the_same_rows_becomes_champion() -> None:
         "rows": 100,
         "champion": {"version": 1, "error": 2.0},
         "challenger": {"version": 2, "error": 1.5},
+        "test": {
+            "name": "margin",
+            "rows": 100,
+            "gain": 0.25,
+            "needed": pytest.approx(0.1414, abs=1e-4),
+        },
     }
+
+
+def test_a_tenth_of_a_percent_is_noise() -> None:
+    decision = judged(series_scorecard(rmse=1.998))
+
+    assert not decision.promoted
+    assert "its lead over champion 1 is within noise (0.10% better" in decision.reason
+    assert decision.comparison is not None
+
+
+def with_errors(errors: np.ndarray[Any, Any]) -> Scorecard:
+    curve = tuple(
+        CurvePoint(time=f"2017-{row:04d}", actual=5.0, forecast=5.0 + error, persistence=5.0)
+        for row, error in enumerate(errors.tolist())
+    )
+    return series_scorecard(rmse=float(np.sqrt(np.mean(errors**2))), rows=len(errors), curve=curve)
+
+
+def test_errors_row_by_row_are_tested() -> None:
+    errors = np.random.default_rng(0).normal(size=100)
+    champion = contender(1, series_manifest(), with_errors(errors))
+    # A hair better on every row is a real lead; much better on two of them is luck.
+    steady = with_errors(errors * 0.98)
+    lucky = errors.copy()
+    lucky[np.argsort(-np.abs(errors))[:1]] = 0.0
+    won = decide(champion=champion, challenger=contender(2, series_manifest(), steady))
+    waits = decide(
+        champion=champion, challenger=contender(2, series_manifest(), with_errors(lucky))
+    )
+
+    expected = stats.ttest_1samp((errors * 0.98) ** 2 - errors**2, 0.0)
+    assert won.promoted
+    assert won.comparison is not None
+    assert won.comparison["test"]["name"] == "Diebold-Mariano"
+    assert won.comparison["test"]["p_value"] == pytest.approx(expected.pvalue)
+    assert not waits.promoted
+    assert "is within noise (p = 0.32)" in waits.reason
+
+
+def test_of_equals_few_become_champion() -> None:
+    generator = np.random.default_rng(1)
+    promoted = 0
+    for _ in range(200):
+        shared = generator.normal(size=60)
+        champion, challenger = (
+            with_errors(shared + 0.1 * generator.normal(size=60)) for _ in range(2)
+        )
+        promoted += decide(
+            champion=contender(1, series_manifest(), champion),
+            challenger=contender(2, series_manifest(), challenger),
+        ).promoted
+    assert promoted <= 12  # 2.5 % expected: one side of a test at 5 %
+
+
+def test_texts_are_tested_token_by_token() -> None:
+    bits = np.random.default_rng(2).exponential(2.0, size=80)
+    champion = text_of(bits)
+    for better, promoted in ((bits * 0.9, True), (np.where(bits == bits.max(), 0.0, bits), False)):
+        decision = decide(
+            champion=contender(1, text_manifest(), champion),
+            challenger=contender(2, text_manifest(), text_of(better)),
+        )
+        assert decision.promoted is promoted
+
+
+def text_of(bits: np.ndarray[Any, Any]) -> Scorecard:
+    card = text_scorecard(bits=float(bits.mean()), tokens=len(bits))
+    assert card.text is not None
+    text = card.text.model_copy(update={"curve": tuple(bits.tolist())})
+    return card.model_copy(update={"text": text})
 
 
 @pytest.mark.parametrize("rmse", [2.0, 2.1])

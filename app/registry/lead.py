@@ -1,0 +1,105 @@
+"""Whether one version's lead over another, on the same judged rows, is more than noise."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.forecasting.metrics import diebold_mariano
+from app.judging.figures import SIGNIFICANT, against
+from app.registry.artifacts import Scorecard, SeriesScore
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lead:
+    """What a smaller error is worth."""
+
+    more_than_noise: bool
+    words: str  # as in "p = 0.003"
+    test: dict[str, Any]  # for the decision's comparison
+
+
+def lead_of(challenger: Scorecard, champion: Scorecard, *, gain: float, rows: int) -> Lead:
+    """Judges a challenger's lead, both scorecards being of the same rows.
+
+    Where both tell their forecasts row by row, a Diebold-Mariano test decides, on these rows: a
+    lead counts if noise alone would give one as large in less than 5 of 100 cases. Where one does
+    not, or the test has no answer, the gain must exceed two standard errors of an RMSE over that
+    many rows, sqrt(2 / rows).
+
+    Args:
+        challenger: the one with the smaller error.
+        champion: the other.
+        gain: 1 - challenger's error / champion's error.
+        rows: judged rows.
+    """
+    tested = _tested(challenger, champion)
+    if tested is not None:
+        count, statistic, p = tested
+        return Lead(
+            more_than_noise=p < SIGNIFICANT,
+            words=f"p = {p:.2g}",
+            test={
+                "name": "Diebold-Mariano",
+                "rows": count,
+                "statistic": statistic,
+                "p_value": p,
+                "needed": SIGNIFICANT,
+            },
+        )
+    margin = math.sqrt(2 / rows)
+    return Lead(
+        more_than_noise=gain > margin,
+        words=f"{gain:.2%} better, and without its errors row by row it takes {margin:.2%}",
+        test={"name": "margin", "rows": rows, "gain": gain, "needed": margin},
+    )
+
+
+def _tested(challenger: Scorecard, champion: Scorecard) -> tuple[int, float, float] | None:
+    """Rows, statistic and p-value of the test; None: there is none."""
+    if challenger.series is not None and champion.series is not None:
+        return _series_test(challenger.series, champion.series)
+    if challenger.text is None or champion.text is None:
+        return None
+    ours, theirs = np.array(challenger.text.curve), np.array(champion.text.curve)
+    if not len(ours) or len(ours) != len(theirs):
+        return None
+    found = diebold_mariano(ours, theirs, power=1.0)
+    return _told(len(ours), found.statistic, found.p_value)
+
+
+def _series_test(challenger: SeriesScore, champion: SeriesScore) -> tuple[int, float, float] | None:
+    if not challenger.curve or len(challenger.curve) != len(champion.curve):
+        return None
+    scales = {each.series: each.scale for each in challenger.each}
+    unit = np.array(
+        [scales.get(point.series or "") or math.nan for point in challenger.curve]
+        if challenger.pooled
+        else [1.0] * len(challenger.curve)
+    )
+    there = np.isfinite(unit)
+    if not there.any():
+        return None
+    times = [str(point.time) for point in challenger.curve]
+    timed = challenger.pooled and all(point.time is not None for point in challenger.curve)
+    moments = np.unique(np.array(times), return_inverse=True)[1] if timed else None
+    found = against(
+        (_errors(challenger) / unit)[there, None],
+        (_errors(champion) / unit)[there, None],
+        moments=None if moments is None else moments[there],
+    )
+    return _told(int(there.sum()), found.statistic, found.p_value)
+
+
+def _errors(score: SeriesScore) -> Floats:
+    return np.array([point.forecast - point.actual for point in score.curve])
+
+
+def _told(rows: int, statistic: float | None, p: float | None) -> tuple[int, float, float] | None:
+    if statistic is None or p is None or not math.isfinite(p):
+        return None
+    return rows, statistic, p
