@@ -1,15 +1,17 @@
-"""Judging a text network: every judged token given what comes before it, beside n-grams."""
+"""Judging a text network: each judged token given those before, beside n-grams and an MLP."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from app.language.ngram import baseline_bits
+from app.judging.text_score import MLP, TRIGRAM, against_bits, curve_of, ngram_bits
+from app.language.ngram import BASELINE_ORDERS
 from app.registry.artifacts import TextScore
 from app.training.architecture import Architecture
+from app.training.mlp_words import mlp_bits
 from app.training.onnx_session import token_probabilities, zero_states
 from app.training.task import JudgedOn, Judgement
 
@@ -19,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 PROBABILITIES_AT_ONCE = 1 << 20
 STEPS_AT_ONCE = 256
 WARMING_TOKENS = 1024  # a stream reads so many of the tokens before those it is judged on
-EVEN_SKILL = 0.005
+MOST_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,6 +33,7 @@ class Passage:
     start: int  # the first judged position; those before are read only
     vocabulary_size: int
     unknown_id: int | None
+    characters: int  # of the judged tokens, written as text
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +42,7 @@ class _Outcome:
 
     bits: Floats  # (n,)
     right: npt.NDArray[np.bool_]  # (n,)
+    in_5: npt.NDArray[np.bool_]  # (n,), among the five most probable
 
 
 def judge_text(
@@ -51,7 +55,7 @@ def judge_text(
     unit: str,
     check: Callable[[], None],
 ) -> Judgement:
-    """Reads the passage with the graph and compares it with uni-, bi- and trigram.
+    """Reads the passage with the graph and compares it with n-grams and an MLP.
 
     Args:
         graph: the ONNX file; for a stream the form that gives every step.
@@ -86,30 +90,77 @@ def judge_text(
             check=check,
         )
     correct = int(outcome.right.sum())
-    bits: float | None = None
-    baselines: dict[str, float | None] = dict.fromkeys(("unigram", "bigram", "trigram"))
+    score = _score(outcome, {}, judged=judged, passage=passage)
     if not missing:
-        bits = float(outcome.bits.mean())
-        measured = baseline_bits(
-            passage.training_ids,
-            passage.ids,
-            vocabulary_size=passage.vocabulary_size,
-            start=passage.start,
+        score = _score(
+            outcome, _baselines(passage, unit=unit, check=check), judged=judged, passage=passage
         )
-        baselines = {
-            name: value if math.isfinite(value) else None for name, value in measured.items()
-        }
+    bits, baselines = score.bits_per_token, score.baselines
     skill, skill_missing = _skill(
         bits, baselines["trigram"], judged_on, missing=missing, judged=judged, unit=unit
     )
     return Judgement(
-        verdict=_verdict(
-            correct, judged, bits=bits, trigram=baselines["trigram"], judged_on=judged_on, unit=unit
-        ),
+        verdict=_verdict(correct, judged, score=score, judged_on=judged_on, unit=unit),
         skill=skill,
         skill_missing=skill_missing,
         notes=_notes(window, start, missing, unit),
-        text=TextScore(tokens=judged, correct=correct, bits_per_token=bits, baselines=baselines),
+        text=score,
+    )
+
+
+def _baselines(
+    passage: Passage, *, unit: str, check: Callable[[], None]
+) -> dict[str, Floats | str]:
+    """Bits of each judged token by each baseline, or why it has none."""
+    ngrams = ngram_bits(
+        passage.training_ids,
+        passage.ids,
+        vocabulary_size=passage.vocabulary_size,
+        start=passage.start,
+    )
+    perceptron = mlp_bits(
+        passage.training_ids,
+        passage.ids,
+        start=passage.start,
+        vocabulary_size=passage.vocabulary_size,
+        unit=unit,
+        check=check,
+    )
+    return {**ngrams, MLP: perceptron}
+
+
+def _score(
+    outcome: _Outcome,
+    baselines: Mapping[str, Floats | str],
+    *,
+    judged: int,
+    passage: Passage,
+) -> TextScore:
+    """The figures; without baselines, those that tokens without a probability leave."""
+    correct, in_5 = int(outcome.right.sum()), int(outcome.in_5.sum())
+    told = {name: given for name, given in baselines.items() if not isinstance(given, str)}
+    bits = float(outcome.bits.mean()) if told and len(outcome.bits) else None
+    means = {name: float(given.mean()) if len(given) else math.nan for name, given in told.items()}
+    return TextScore(
+        tokens=judged,
+        correct=correct,
+        correct_in_5=in_5,
+        accuracy=correct / judged if judged else None,
+        accuracy_in_5=in_5 / judged if judged else None,
+        bits_per_token=bits,
+        perplexity=None if bits is None else 2.0**bits,
+        bits_per_character=(
+            None
+            if bits is None or not passage.characters
+            else float(outcome.bits.sum()) / passage.characters
+        ),
+        baselines={
+            name: value if math.isfinite(value := means.get(name, math.nan)) else None
+            for name in (*BASELINE_ORDERS, MLP)
+        },
+        against=against_bits(outcome.bits, told) if told else {},
+        missing={name: given for name, given in baselines.items() if isinstance(given, str)},
+        curve=curve_of(outcome.bits) if told else (),
     )
 
 
@@ -169,13 +220,18 @@ def _outcome(
         answers[:, unknown_id] = -1.0
     # A float's smallest step above 0 stands for what the softmax rounded to 0.
     bits = -np.log2(np.maximum(given, np.finfo(np.float32).tiny))
-    return _Outcome(bits=bits, right=answers.argmax(axis=1) == targets)
+    own = answers[np.arange(len(targets)), targets]
+    above = (answers > own[:, None]).sum(axis=1)  # (n,), tokens more probable than the right one
+    return _Outcome(
+        bits=bits, right=answers.argmax(axis=1) == targets, in_5=(above < MOST_SHOWN) & (own >= 0)
+    )
 
 
 def _joined(outcomes: list[_Outcome]) -> _Outcome:
     return _Outcome(
         bits=np.concatenate([np.empty(0), *(outcome.bits for outcome in outcomes)]),
         right=np.concatenate([np.empty(0, dtype=bool), *(outcome.right for outcome in outcomes)]),
+        in_5=np.concatenate([np.empty(0, dtype=bool), *(outcome.in_5 for outcome in outcomes)]),
     )
 
 
@@ -204,8 +260,7 @@ def _verdict(
     correct: int,
     judged: int,
     *,
-    bits: float | None,
-    trigram: float | None,
+    score: TextScore,
     judged_on: JudgedOn,
     unit: str,
 ) -> str:
@@ -215,13 +270,13 @@ def _verdict(
             f"not judged: {right} in the text it was trained on, nothing was held out, so this "
             "says nothing about other texts"
         )
+    bits, trigram = score.bits_per_token, score.baselines[TRIGRAM]
     if bits is None or not trigram:
         return f"{right}; not comparable with a trigram"
     figures = f"{bits:.2f} bits per {unit[:-1]} against {trigram:.2f}, {right}"
-    skill = 1 - bits / trigram
-    if abs(skill) < EVEN_SKILL:
-        return f"as good as a trigram: {figures}"
-    return f"{'better' if skill > 0 else 'worse'} than a trigram: {figures}"
+    if score.against[TRIGRAM].verdict == "within noise":
+        return f"no better than a trigram: {figures}, a difference within noise"
+    return f"{'better' if bits < trigram else 'worse'} than a trigram: {figures}"
 
 
 def _notes(window: int | None, start: int, missing: int, unit: str) -> tuple[str, ...]:

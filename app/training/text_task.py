@@ -228,8 +228,13 @@ class TextTask:
 
     def _joined(self, count: int) -> str:
         """A text of the first tokens that is cut into the same tokens again."""
-        reader = Tokenizer(unit=self.recipe.tokenizer, vocabulary=("",))
-        return reader.decode(self.tokens[:count])
+        return self._written(self.tokens[:count])
+
+    def _written(self, tokens: tuple[str, ...]) -> str:
+        return Tokenizer(unit=self.recipe.tokenizer, vocabulary=("",)).decode(tokens)
+
+    def _characters(self, tokens: tuple[str, ...]) -> int:
+        return len(self._written(tokens))
 
     def _ids(self, phase: Phase, tokens: tuple[str, ...]) -> Ids:
         """Ids (tokens,); -1 for a token that a strict vocabulary lacks."""
@@ -267,6 +272,7 @@ class TextTask:
                 start=first,
                 vocabulary_size=len(self._tokenizer(phase)),
                 unknown_id=self._tokenizer(phase).unknown_id,
+                characters=self._characters(self.test_tokens[first:]),
             )
         cut = self.split.test_start
         held_out = cut < self.split.rows
@@ -276,6 +282,7 @@ class TextTask:
             start=max(cut, first) if held_out else first,
             vocabulary_size=len(self._tokenizer(phase)),
             unknown_id=self._tokenizer(phase).unknown_id,
+            characters=self._characters(self.tokens[max(cut, first) if held_out else first :]),
         )
 
     def _check_enough(self) -> None:

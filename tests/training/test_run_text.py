@@ -58,7 +58,15 @@ def test_a_stream_is_judged_token_by_token_on_what_it_has_not_seen(train: Train)
     assert card.text.bits_per_token == pytest.approx(bits / card.text.tokens, abs=1e-4)
     assert card.text.correct == right
     expected = baseline_bits(ids[:cut], ids, vocabulary_size=len(tokenizer), start=cut)
-    assert card.text.baselines == pytest.approx(expected)
+    ngrams = {name: card.text.baselines[name] for name in expected}
+    assert ngrams == pytest.approx(expected)
+    assert card.text.bits_per_token is not None
+    assert card.text.perplexity == pytest.approx(2**card.text.bits_per_token)
+    assert np.mean(card.text.curve) == pytest.approx(card.text.bits_per_token)
+    assert card.text.baselines["mlp"] is not None
+    assert set(card.text.against) == {*expected, "mlp"}
+    assert card.text.correct_in_5 is not None
+    assert card.text.correct <= card.text.correct_in_5 <= card.text.tokens
     assert card.text.bits_per_token is not None
     assert card.skill == pytest.approx(1 - card.text.bits_per_token / expected["trigram"])
     assert card.network == "judged"

@@ -1,0 +1,65 @@
+"""A scorecard's figures for text, token by token. No I/O."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.forecasting.metrics import diebold_mariano
+from app.judging.figures import SIGNIFICANT
+from app.language.ngram import BASELINE_ORDERS, NgramModel
+from app.registry.artifacts import Against
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
+
+TRIGRAM = "trigram"
+MLP = "mlp"
+CURVE_POINTS = 2000
+
+
+def ngram_bits(
+    training_ids: Ids, ids: Ids, *, vocabulary_size: int, start: int
+) -> dict[str, Floats]:
+    """Bits of each judged token, by unigram, bigram and trigram fitted on the training ids.
+
+    Returns:
+        (tokens - start,) each.
+    """
+    return {
+        name: -NgramModel.fit(
+            training_ids, order=order, vocabulary_size=vocabulary_size
+        ).log2_probabilities(ids, start=start)
+        for name, order in BASELINE_ORDERS.items()
+    }
+
+
+def against_bits(bits: Floats, baselines: Mapping[str, Floats]) -> dict[str, Against]:
+    """The model beside each baseline, tested token by token."""
+    return {name: _against(bits, given) for name, given in baselines.items() if len(given)}
+
+
+def curve_of(bits: Floats) -> tuple[float, ...]:
+    """The bits of each token; of more than 2,000, the means of equal runs of tokens."""
+    run = -(-len(bits) // CURVE_POINTS) or 1
+    whole = len(bits) // run * run
+    return tuple(bits[:whole].reshape(-1, run).mean(axis=1).tolist())
+
+
+def _against(bits: Floats, baseline: Floats) -> Against:
+    ours, theirs = float(bits.mean()), float(baseline.mean())
+    test = diebold_mariano(bits, baseline, power=1.0)
+    p = test.p_value
+    if math.isfinite(p):
+        verdict = "within noise" if p >= SIGNIFICANT else "better" if ours < theirs else "worse"
+    else:
+        verdict = "within noise" if ours == theirs else "not to be told"
+    return Against(
+        rows=len(bits),
+        skill=1 - ours / theirs if theirs > 0 else None,
+        statistic=test.statistic if math.isfinite(test.statistic) else None,
+        p_value=p if math.isfinite(p) else None,
+        verdict=verdict,
+        missing=None if math.isfinite(p) else "the bits do not differ, or are too few to test",
+    )
