@@ -5,6 +5,7 @@ of its own that Ctrl-C ends, so it takes no child to be safe from an absurd file
 """
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,7 +46,9 @@ def run_check(
         show_sketch(console, result.content, column=column, series=series)
     else:
         console.print(Text("\n" + result.content.text[: HEIGHT * WIDEST].strip()))
-    console.print(f"\nTo train on it: stepahead train {file}", style="dim", markup=False)
+    options = [part for option in read for part in ("--read", option)]
+    command = shlex.join(["stepahead", "train", str(file), *options])
+    console.print(f"\nTo train on it: {command}", style="dim", markup=False, soft_wrap=True)
 
 
 def understood(file: Path, read: Json) -> ReadResult:

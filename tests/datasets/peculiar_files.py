@@ -1,14 +1,17 @@
 """Small files, one per peculiarity that real files have, and what each says.
 
 All files of `SAME` hold one table, 30 business days from 3 January 2012, and read the same.
+`python -m tests.datasets.peculiar_files FOLDER` writes them.
 """
 
 import datetime as dt
 import gzip
 import io
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
@@ -291,3 +294,14 @@ SAME = [
         decimal=",",
     ),
 ]
+
+
+def write_all(folder: Path) -> None:
+    """Writes each of them into a folder, to be looked at or uploaded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry in SAME:
+        (folder / entry.name).write_bytes(entry.data)
+
+
+if __name__ == "__main__":
+    write_all(Path(sys.argv[1]))
