@@ -10,7 +10,7 @@ from app.datasets import store
 from app.datasets.glance import MOST_POINTS, Glance
 from app.datasets.intake import lifespan_of, parse_read_options, understand
 from app.datasets.read_options import ReadOptions
-from app.datasets.schemas import DatasetAnswer, DatasetSummary
+from app.datasets.schemas import DatasetAnswer
 from app.datasets.upload import receive_multipart
 from app.db.tables import Dataset
 from app.deps import Resources, ResourcesDep, SessionDep, StoreDep
@@ -101,11 +101,11 @@ def _save(resources: Resources, understood: store.UnderstoodFile) -> tuple[Datas
 )
 def list_datasets(
     session: SessionDep, limit: LimitParameter = DEFAULT_LIMIT, cursor: CursorParameter = None
-) -> Page[DatasetSummary]:
-    """What was uploaded, without the reports."""
+) -> Page[DatasetAnswer]:
+    """What was uploaded, and how it was understood."""
     rows = store.list_datasets(session, limit=limit + 1, before=id_key_of(cursor))
     page, following = cut_page(rows, limit=limit, key=lambda dataset: dataset.id)
-    return Page(items=[DatasetSummary.of(dataset) for dataset in page], next=following)
+    return Page(items=[DatasetAnswer.of(dataset) for dataset in page], next=following)
 
 
 @router.get(

@@ -12,8 +12,8 @@ from app.db.tables import Dataset
 from app.recipes import Kind
 
 
-class DatasetSummary(BaseModel):
-    """A dataset in a list."""
+class DatasetAnswer(BaseModel):
+    """A dataset, as it was understood."""
 
     id: UUID
     kind: Kind
@@ -35,39 +35,26 @@ class DatasetSummary(BaseModel):
     ]
     extended_by: Annotated[UUID | None, Field(description="the upload that was joined to it")]
     created_at: datetime
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> Self:
-        """From a row."""
-        return cls(**_summary(dataset))
-
-
-class DatasetAnswer(DatasetSummary):
-    """A dataset, as it was understood."""
-
     report: Report
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
         """From a row."""
-        return cls(**_summary(dataset), report=Report.model_validate(dataset.report))
-
-
-def _summary(dataset: Dataset) -> dict[str, Any]:
-    report = dataset.report
-    return {
-        "id": dataset.id,
-        "kind": dataset.kind,
-        "filename": dataset.filename or None,
-        "size_bytes": dataset.size_bytes,
-        "sha256": dataset.sha256,
-        "read": json.loads(dataset.read_options),
-        "rows_used": report["rows_used"] if dataset.kind == "series" else None,
-        "target": report["target"],
-        "start": report["start"],
-        "end": report["end"],
-        "frequency": report["frequency"],
-        "extends": dataset.extends_id,
-        "extended_by": dataset.extended_by_id,
-        "created_at": dataset.created_at,
-    }
+        report = Report.model_validate(dataset.report)
+        return cls(
+            id=dataset.id,
+            kind=dataset.kind,
+            filename=dataset.filename or None,
+            size_bytes=dataset.size_bytes,
+            sha256=dataset.sha256,
+            read=json.loads(dataset.read_options),
+            rows_used=report.rows_used if dataset.kind == "series" else None,
+            target=report.target,
+            start=report.start,
+            end=report.end,
+            frequency=report.frequency,
+            extends=dataset.extends_id,
+            extended_by=dataset.extended_by_id,
+            created_at=dataset.created_at,
+            report=report,
+        )
