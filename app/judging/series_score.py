@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import Unprocessable
 from app.forecasting.metrics import lag_copy
 from app.judging.figures import Floats, Ids, Places, against, errors_of
 from app.judging.rows import Forecasts
@@ -83,13 +84,20 @@ def score_series(parts: Sequence[Forecasts]) -> SeriesScore:
 
     Args:
         parts: one for each series; each has at least the persistence forecasts.
+
+    Raises:
+        Unprocessable: no row has an actual value, a forecast, and a value before it.
     """
     several = len(parts) > 1
     # Series that were never seen to change have no scale; with one that was, they are left out.
     pooled = several and any(np.isfinite(part.scale) for part in parts)
     table = _table(parts, pooled=pooled)
-    first = slice(0, 1)
-    scores = _scores(table, first)
+    if not table.measured[:, 0].any():
+        raise Unprocessable(
+            "no judged row has a value before it to compare with; send more rows, or a target "
+            "with fewer missing values"
+        )
+    scores = _scores(table, slice(0, 1))
     horizon = table.actual.shape[1]
     shown = _thinned(horizon)
     by_steps = table.latest(MOST_NUMBERS // horizon) if horizon > 1 else table
@@ -108,6 +116,7 @@ def score_series(parts: Sequence[Forecasts]) -> SeriesScore:
         steps=tuple(
             StepScores(step=step, **dict(_scores(by_steps, slice(step - 1, step))))
             for step in shown
+            if by_steps.measured[:, step - 1].any()  # the rows may end before the horizon does
         )
         if horizon > 1
         else (),

@@ -12,6 +12,12 @@ JUDGED_ON = {
     "held-out": "the last part of the file, which it was not trained on",
     "training": "the very rows it was trained on",
 }
+SPOKEN = {
+    "seasonal_naive": "seasonal naive",
+    "linear_autoregression": "linear autoregression",
+    "mlp": "multilayer perceptron",
+}
+LEAST_P = 0.001  # a smaller p-value is not told apart
 
 
 def show_version(console: Console, version: Json) -> None:
@@ -33,10 +39,18 @@ def _series_table(series: Json) -> Table:
     table = Table("one step ahead")
     table.add_column("RMSE", justify="right")
     table.add_column("MAE", justify="right")
+    table.add_column("this model beside it")
     forecasters = {"this model": series["model"], **series["baselines"]}
     for name, errors in forecasters.items():
         style = "bold" if name == "this model" else ""
-        table.add_row(name, number(errors["rmse"]), number(errors["mae"]), style=style)
+        beside = _beside(series["against"].get(name))
+        table.add_row(
+            SPOKEN.get(name, name),
+            number(errors["rmse"]),
+            number(errors["mae"]),
+            beside,
+            style=style,
+        )
     return table
 
 
@@ -44,12 +58,29 @@ def _text_table(text: Json) -> Table:
     table = Table("next token")
     table.add_column("bits per token", justify="right")
     table.add_column("right", justify="right")
+    table.add_column("this model beside it")
     tokens, correct = text["tokens"], text["correct"]
     right = f"{correct:,} of {tokens:,} ({percent(correct / tokens)})" if tokens else "–"
-    table.add_row("this model", number(text["bits_per_token"]), right, style="bold")
+    table.add_row("this model", number(text["bits_per_token"]), right, "", style="bold")
     for name, bits in text["baselines"].items():
-        table.add_row(name, number(bits), "")
+        beside = _beside(text["against"].get(name))
+        table.add_row(SPOKEN.get(name, name), number(bits), "", beside)
     return table
+
+
+def _beside(against: Json | None) -> str:
+    """How the model compares with a baseline, and whether noise could do the same."""
+    if against is None or against["skill"] is None:
+        return "" if against is None else against["verdict"]
+    skill = f"{percent(abs(against['skill']))} {'better' if against['skill'] > 0 else 'worse'}"
+    if against["verdict"] == "within noise":
+        return f"{skill}, within noise"
+    p = against["p_value"]
+    return f"{skill}, not to be tested" if p is None else f"{skill}, p {_p(p)}"
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < LEAST_P else f"= {value:.2g}"
 
 
 def _judged_on(scorecard: Json) -> str:

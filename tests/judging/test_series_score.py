@@ -9,6 +9,7 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 from app.judging.rows import Forecasts
 from app.judging.series_score import score_series
 from app.judging.series_verdict import notes_of, verdict_of
+from app.judging.simple_forecasts import simple_forecasts
 from tests.judging.series import judged_series, seasonal
 
 
@@ -172,3 +173,33 @@ def test_a_copy_of_the_last_value_is_told_in_the_notes() -> None:
     )
     (note,) = notes_of(score_series([copy]))
     assert note.startswith("the forecasts lie closer to the value before than to the one they")
+
+
+def test_steps_past_the_last_row_are_not_there() -> None:
+    score = score_series([judged_series(seasonal(103), 100, horizon=5)])
+
+    assert [each.step for each in score.steps] == [1, 2, 3]
+    assert score.all_steps is not None
+    assert score.all_steps.rows == 6
+    assert type(score).model_validate_json(score.model_dump_json()) == score
+
+
+def test_series_that_never_changed_before_are_left_out_of_the_pooled_figures() -> None:
+    flat = np.concatenate([np.full(100, 7.0), seasonal(40)])
+    pairs = ((seasonal(140), "a"), (flat, "b"))
+    told = [judged_series(each, 100, label=name) for each, name in pairs]
+    score = score_series(told)
+
+    assert score.rows == 40
+    assert [each.rows for each in score.each] == [40, 40]
+    assert "1 series, 'b' for one, never change" in notes_of(score)[-1]
+
+
+def test_without_training_rows_only_what_needs_none_is_measured() -> None:
+    told = judged_series(seasonal(60), 20)
+    bare = replace(told.judged, training=np.empty(0))
+    simple = simple_forecasts(bare, horizon=1, frequency=None, window=2)
+
+    assert set(simple.forecasts) == {"persistence", "drift"}
+    assert "at least 3 needed" in simple.missing["linear_autoregression"]
+    assert np.isnan(replace(told, judged=bare).scale)
