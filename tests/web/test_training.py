@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.places import open_place
 from tests.serving import Served, served
 from tests.web.conftest import OpenPage
 from tests.web.viewing import keep_screenshot, settle, violations
@@ -18,10 +19,8 @@ TRAINED_MS = 180_000
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("training")
-    folder.chmod(0o711)
-    with served(folder / "data") as running:
+def service() -> Iterator[Served]:
+    with open_place() as folder, served(folder / "data") as running:
         yield running
 
 

@@ -70,7 +70,7 @@ async function inUse(model) {
 }
 
 function shippedOrMade(model) {
-  return model.champion ? h("span", { title: when(model.champion.created_at) }, `shipped, here since ${ago(model.champion.created_at)}`) : null;
+  return model.champion ? h("span", { title: when(model.champion.created_at) }, "shipped with Stepahead") : null;
 }
 
 function training(job) {

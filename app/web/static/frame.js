@@ -1,0 +1,14 @@
+// What every page has: a way to make this browser forget the key, where there is one.
+
+import { h } from "./dom.js";
+
+const session = await (await fetch("/session")).json();
+
+if (session.key_required && session.signed_in) {
+  const forget = h("button", { type: "button", class: "plain" }, "Forget the key in this browser");
+  forget.addEventListener("click", async () => {
+    await fetch("/session", { method: "DELETE" });
+    location.assign("/");
+  });
+  document.getElementById("session").append(forget);
+}
