@@ -7,7 +7,6 @@ databases of their own and never touch the one that is named.
 import os
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from sqlalchemy.orm import Session
 from app.db.embedded import EmbeddedPostgres
 from app.db.engine import conninfo, database_url, make_engine
 from app.db.migrate import upgrade
+from tests.places import make_folder, open_place
 
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 TEMPLATE = "stepahead_test_template"
@@ -30,8 +30,7 @@ class Cluster:
     """The PostgreSQL of this test run, owned by the process that pytest was started in."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="stepahead-test-"))
-        self.folder.chmod(0o711)  # else root's PostgreSQL would go to /var/lib/stepahead
+        self.folder = make_folder()
         self.embedded: EmbeddedPostgres | None = None
         given = os.environ.get("STEPAHEAD_DATABASE_URL")
         if given is None:
@@ -149,6 +148,13 @@ def session(shared_engine: Engine) -> Iterator[Session]:
         with Session(connection, join_transaction_mode="create_savepoint") as session:
             yield session
         transaction.rollback()
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder of the test's own that PostgreSQL's user can reach."""
+    with open_place() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from app.cli import cli
 from app.config import PROJECT_DIR, Settings
 from app.main import create_app
 from app.recipes import PRESETS
+from tests.places import open_place
 from tests.serving import Served, served, wait_until
 
 README = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
@@ -42,8 +43,8 @@ def examples() -> list[Example]:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("readme") / "data") as running:
+def service() -> Iterator[Served]:
+    with open_place() as folder, served(folder / "data") as running:
         yield running
 
 

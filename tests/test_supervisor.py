@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow
 WITHOUT_WORKER = {"STEPAHEAD_WORKERS": "0"}  # importing TensorFlow takes seconds
 
 
-def test_it_starts_ends_in_order_starts_again_and_suffers_no_second(tmp_path: Path) -> None:
-    with served(tmp_path / "data") as service:
+def test_it_starts_ends_in_order_starts_again_and_suffers_no_second(place: Path) -> None:
+    with served(place / "data") as service:
         assert httpx.get(f"{service.url}/readyz").is_success
         wait_until(lambda: {"api", "worker", "postgres"} <= set(service.children()))
         children = service.children()
@@ -30,9 +30,9 @@ def test_it_starts_ends_in_order_starts_again_and_suffers_no_second(tmp_path: Pa
             service.output.index(said) for said in ("Finished server process", "worker ended")
         ]
         assert positions == sorted(positions)
-    with served(tmp_path / "data", environment=WITHOUT_WORKER) as again:
+    with served(place / "data", environment=WITHOUT_WORKER) as again:
         assert "Running upgrade" not in again.output
-        second = Served(tmp_path / "data")
+        second = Served(place / "data")
         assert second.process.wait(60) == 1
         second.kill()
         assert "is already served by another Stepahead" in second.output
@@ -40,21 +40,21 @@ def test_it_starts_ends_in_order_starts_again_and_suffers_no_second(tmp_path: Pa
         assert is_ready(again.url)
 
 
-def test_a_taken_port_is_told_before_anything_is_started(tmp_path: Path) -> None:
+def test_a_taken_port_is_told_before_anything_is_started(place: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        service = Served(tmp_path / "data", environment={"STEPAHEAD_PORT": str(port)})
+        service = Served(place / "data", environment={"STEPAHEAD_PORT": str(port)})
         assert service.process.wait(60) == 1
         service.kill()
     assert f"Error: port {port} on 127.0.0.1 is already in use" in service.output
-    assert not (tmp_path / "data").exists()
+    assert not (place / "data").exists()
 
 
-def test_a_part_that_cannot_start_ends_it_with_the_reason(tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
+def test_a_part_that_cannot_start_ends_it_with_the_reason(place: Path) -> None:
+    broken = place / "broken"
     broken.mkdir()
     (broken / "httptools.py").write_text("raise ImportError('no parser for this machine')\n")
-    service = Served(tmp_path / "data", environment={"PYTHONPATH": str(broken), **WITHOUT_WORKER})
+    service = Served(place / "data", environment={"PYTHONPATH": str(broken), **WITHOUT_WORKER})
     assert service.process.wait(120) == 1
     service.kill()
     told = service.output.rpartition("\nError: ")[2]
@@ -62,8 +62,8 @@ def test_a_part_that_cannot_start_ends_it_with_the_reason(tmp_path: Path) -> Non
     assert "ImportError: no parser for this machine" in told
 
 
-def test_killed_parts_are_started_again_without_refusing_a_connection(tmp_path: Path) -> None:
-    with served(tmp_path / "data") as service:
+def test_killed_parts_are_started_again_without_refusing_a_connection(place: Path) -> None:
+    with served(place / "data") as service:
         wait_until(lambda: {"api", "worker"} <= set(service.children()))
         before = service.children()
         for name in ("api", "worker"):
@@ -79,23 +79,23 @@ def test_killed_parts_are_started_again_without_refusing_a_connection(tmp_path: 
 
 
 def test_after_a_kill_of_the_service_itself_its_parts_end_and_the_next_one_recovers(
-    tmp_path: Path,
+    place: Path,
 ) -> None:
-    with served(tmp_path / "data") as first:
+    with served(place / "data") as first:
         wait_until(lambda: {"api", "worker", "trainer", "postgres"} <= set(first.children()))
         parts = first.children()
         port = first.url.rpartition(":")[2]
         first.process.kill()
         first.process.wait()
-        with served(tmp_path / "data", environment={"STEPAHEAD_PORT": port}) as second:
+        with served(place / "data", environment={"STEPAHEAD_PORT": port}) as second:
             assert second.url == first.url
             wait_until(lambda: not [name for name, pid in parts.items() if runs(pid)])
             assert is_ready(second.url)
 
 
-def test_a_second_request_to_stop_does_not_wait(tmp_path: Path) -> None:
+def test_a_second_request_to_stop_does_not_wait(place: Path) -> None:
     with served(
-        tmp_path / "data", environment={"STEPAHEAD_DRAIN_SECONDS": "600", **WITHOUT_WORKER}
+        place / "data", environment={"STEPAHEAD_DRAIN_SECONDS": "600", **WITHOUT_WORKER}
     ) as service:
         host, _, port = service.url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port))) as hanging:
@@ -104,7 +104,7 @@ def test_a_second_request_to_stop_does_not_wait(tmp_path: Path) -> None:
                 b"POST /datasets HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n"
                 b"content-type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
             )
-            wait_until(lambda: any((tmp_path / "data" / "uploads").rglob("*")))
+            wait_until(lambda: any((place / "data" / "uploads").rglob("*")))
             service.process.send_signal(signal.SIGTERM)
             wait_until(lambda: "stopping" in service.output)
             with pytest.raises(subprocess.TimeoutExpired):
@@ -114,10 +114,10 @@ def test_a_second_request_to_stop_does_not_wait(tmp_path: Path) -> None:
 
 
 def test_it_works_on_a_database_of_another_server_with_several_processes(
-    tmp_path: Path, fresh_database: str
+    place: Path, fresh_database: str
 ) -> None:
     with served(
-        tmp_path / "data",
+        place / "data",
         environment={
             "STEPAHEAD_DATABASE_URL": fresh_database,
             "STEPAHEAD_API_PROCESSES": "2",
@@ -137,14 +137,14 @@ def test_it_works_on_a_database_of_another_server_with_several_processes(
         assert service.end() == 0
 
 
-def test_the_api_alone_runs_on_a_prepared_database(tmp_path: Path, fresh_database: str) -> None:
+def test_the_api_alone_runs_on_a_prepared_database(place: Path, fresh_database: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
     environment = {"STEPAHEAD_DATABASE_URL": fresh_database, "STEPAHEAD_PORT": port}
     clean = {name: value for name, value in os.environ.items() if "STEPAHEAD" not in name}
     migrated = subprocess.run(
         [sys.executable, "-m", "app.cli", "migrate"],
-        env={**clean, **environment, "STEPAHEAD_DATA_DIR": str(tmp_path / "data")},
+        env={**clean, **environment, "STEPAHEAD_DATA_DIR": str(place / "data")},
         check=False,
         capture_output=True,
         text=True,
@@ -152,7 +152,7 @@ def test_the_api_alone_runs_on_a_prepared_database(tmp_path: Path, fresh_databas
     assert migrated.returncode == 0, migrated.stderr
     for processes in ("1", "2"):
         api = Served(
-            tmp_path / "data",
+            place / "data",
             arguments=("api",),
             environment={**environment, "STEPAHEAD_API_PROCESSES": processes},
         )

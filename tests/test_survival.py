@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.places import open_place
 from tests.serving import Served, is_ready, runs, served, wait_until
 
 pytestmark = pytest.mark.slow
@@ -123,8 +124,8 @@ def logged(url: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("survival") / "data") as running:
+def service() -> Iterator[Served]:
+    with open_place() as folder, served(folder / "data") as running:
         wait_until(lambda: "trainer ready" in running.output, 120)
         yield running
 
@@ -152,8 +153,8 @@ def test_a_killed_reader_is_there_again_for_the_next_upload(service: Served) -> 
     wait_until_succeeded(service.url, start_job(service.url, "walk-reader", epochs=10))
 
 
-def test_a_killed_service_loses_nothing(tmp_path: Path) -> None:
-    with served(tmp_path / "data") as first:
+def test_a_killed_service_loses_nothing(place: Path) -> None:
+    with served(place / "data") as first:
         port = first.url.rpartition(":")[2]
         clients = Clients(first.url)
         with clients.asking():
@@ -162,16 +163,16 @@ def test_a_killed_service_loses_nothing(tmp_path: Path) -> None:
             wait_until(lambda: is_in_training(first.url, job_id), 120)
             first.process.kill()
             first.process.wait()
-            with served(tmp_path / "data", environment={"STEPAHEAD_PORT": port}) as second:
+            with served(place / "data", environment={"STEPAHEAD_PORT": port}) as second:
                 clients.wait_for_more()
                 wait_until_succeeded(second.url, job_id)
                 assert set(clients.answered) <= logged(second.url)
                 assert is_ready(second.url)
 
 
-def test_an_orderly_stop_answers_what_was_begun(tmp_path: Path) -> None:
+def test_an_orderly_stop_answers_what_was_begun(place: Path) -> None:
     """Nothing but refused connections: what the service took, it answered."""
-    with served(tmp_path / "data", environment={"STEPAHEAD_WORKERS": "0"}) as service:
+    with served(place / "data", environment={"STEPAHEAD_WORKERS": "0"}) as service:
         clients = Clients(service.url)
         with clients.asking():
             clients.wait_for_more()

@@ -1,9 +1,7 @@
 """The database goes away in the middle of a job."""
 
 import os
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,15 +13,13 @@ from app.db.engine import make_engine
 from app.db.migrate import upgrade
 from app.jobs.states import JobStatus
 from tests.jobs.harness import Harness, eventually
+from tests.places import open_place
 
 
 @pytest.fixture
 def server() -> Iterator[EmbeddedPostgres]:
-    folder = Path(tempfile.mkdtemp(prefix="stepahead-test-"))
-    folder.chmod(0o711)  # else root's PostgreSQL would go to /var/lib/stepahead
-    with EmbeddedPostgres(folder / "data") as server:
+    with open_place() as folder, EmbeddedPostgres(folder / "data") as server:
         yield server
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

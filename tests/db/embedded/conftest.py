@@ -1,7 +1,5 @@
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,43 +7,18 @@ from pathlib import Path
 import pytest
 
 from app.db.embedded import EmbeddedPostgres
+from tests.places import open_place
 
 Make = Callable[..., EmbeddedPostgres]
-
-
-MEMORY = Path("/dev/shm")  # noqa: S108 (only as the parent of a fresh private directory)
-
-
-def make_folder() -> Path:
-    """A folder that PostgreSQL's user can pass; pytest's own are closed to all but one user.
-
-    In memory where there is room and programs may run: these tests write some gigabytes.
-    """
-    memory = os.statvfs(MEMORY) if os.access(MEMORY, os.W_OK) else None
-    roomy = memory is not None and memory.f_bavail * memory.f_frsize > 2 << 30
-    runs_programs = memory is not None and not memory.f_flag & os.ST_NOEXEC
-    parent = MEMORY if roomy and runs_programs else None
-    folder = Path(tempfile.mkdtemp(prefix="stepahead-place-", dir=parent))
-    folder.chmod(0o711)
-    return folder
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder of the test's own."""
-    folder = make_folder()
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
 def stopped_service() -> Iterator[Path]:
     """A data directory that a service has used and left in good order."""
-    folder = make_folder()
-    with EmbeddedPostgres(folder / "data", slots=folder / "slots"):
-        pass
-    yield folder / "data"
-    shutil.rmtree(folder)
+    with open_place() as folder:
+        with EmbeddedPostgres(folder / "data", slots=folder / "slots"):
+            pass
+        yield folder / "data"
 
 
 @pytest.fixture
