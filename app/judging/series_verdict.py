@@ -74,10 +74,12 @@ def notes_of(score: SeriesScore) -> tuple[str, ...]:
     notes = []
     check = score.lag_copy
     if check is not None and check.copies:
+        late = "in a plot they follow the series one step late"
+        better = score.against[PERSISTENCE].verdict == "better"
         notes.append(
             "the forecasts lie closer to the value before than to the one they forecast (RMSE "
-            f"{_figures(check.error_to_previous, check.error)}): in a plot they follow the series "
-            "one step late, which looks better than it is"
+            f"{_figures(check.error_to_previous, check.error)}): {late}, "
+            + ("though they know more" if better else "which looks better than it is")
         )
     left_out = [each.series for each in score.each if each.scale is None]
     if score.pooled and left_out:

@@ -34,6 +34,8 @@ FEWEST_LAGS = 10
 ROWS_PER_LAG = 4
 # One regression per step; with more, fits take longer than the networks they are set beside.
 MOST_FITTED_STEPS = 60
+# Season and regression take some 3 ms a series: of 10,000 half a minute, longer than the training.
+MOST_FITTED_SERIES = 1000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,7 +48,12 @@ class SimpleForecasts:
 
 
 def simple_forecasts(
-    judged: JudgedSeries, *, horizon: int, frequency: str | None, window: int
+    judged: JudgedSeries,
+    *,
+    horizon: int,
+    frequency: str | None,
+    window: int,
+    series_count: int = 1,
 ) -> SimpleForecasts:
     """Persistence, drift, seasonal naive and linear autoregression at every origin.
 
@@ -58,7 +65,18 @@ def simple_forecasts(
         horizon: steps ahead.
         frequency: of the rows, for seasons to look for.
         window: past values that the network sees, for the lags of the autoregression.
+        series_count: how many series are judged together; of very many none is fitted one by one.
     """
+    if series_count > MOST_FITTED_SERIES:
+        reason = f"it is fitted to each of {MOST_FITTED_SERIES} series at most, not {series_count}"
+        return SimpleForecasts(
+            forecasts={
+                each.name: each.forecasts(judged.values, judged.first, horizon=horizon)
+                for each in (Persistence(), Drift())
+            },
+            missing=dict.fromkeys((SEASONAL, AUTOREGRESSION), reason),
+            season=None,
+        )
     found = detect_season(judged.training, candidates=_candidates(frequency))
     season = None if found is None else found.period
     baselines: dict[str, Baseline] = {PERSISTENCE: Persistence(), DRIFT: Drift()}

@@ -137,7 +137,11 @@ def _forecasts(
     told = []
     for number, (part, own) in enumerate(zip(judged.parts, np.split(given, stops), strict=True)):
         simple = simple_forecasts(
-            part, horizon=horizon, frequency=data.content.frequency, window=data.window
+            part,
+            horizon=horizon,
+            frequency=data.content.frequency,
+            window=data.window,
+            series_count=len(judged.parts),
         )
         baselines, missing = dict(simple.forecasts), dict(simple.missing)
         if isinstance(perceptron, str):

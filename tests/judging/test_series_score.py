@@ -195,6 +195,14 @@ def test_series_that_never_changed_before_are_left_out_of_the_pooled_figures() -
     assert "1 series, 'b' for one, never change" in notes_of(score)[-1]
 
 
+def test_of_very_many_series_none_is_fitted_one_by_one() -> None:
+    judged = judged_series(seasonal(140), 100).judged
+    simple = simple_forecasts(judged, horizon=1, frequency="D", window=2, series_count=5000)
+
+    assert set(simple.forecasts) == {"persistence", "drift"}
+    assert simple.missing["seasonal_naive"].endswith("1000 series at most, not 5000")
+
+
 def test_without_training_rows_only_what_needs_none_is_measured() -> None:
     told = judged_series(seasonal(60), 20)
     bare = replace(told.judged, training=np.empty(0))

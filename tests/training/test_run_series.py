@@ -63,6 +63,12 @@ def test_what_lies_after_the_cut_changes_nothing_before_it(train: Train) -> None
         dirty = train(series_of(poisoned), recipe)
         assert clean.bytes_of(JUDGED) == dirty.bytes_of(JUDGED)
         assert clean.scorecard.epochs == dirty.scorecard.epochs
+    # From the middle of the judged rows on: every forecast up to there stays as it was.
+    later = train(series_of(np.where(np.arange(ROWS) < FITTED_ROWS + 10, values, 1e9)), recipe)
+    curves = [each.scorecard.series.curve for each in (clean, later) if each.scorecard.series]
+    forecasted = [[(p.time, p.forecast, p.persistence) for p in curve[:11]] for curve in curves]
+    assert forecasted[0] == forecasted[1]
+    assert curves[0][11] != curves[1][11]
 
 
 def test_the_same_run_gives_the_same_bytes_and_another_seed_others(train: Train) -> None:
