@@ -25,7 +25,9 @@ MISSING = "no Chromium on this system (apt-get install chromium): nothing to loo
 OpenPage = Callable[..., AbstractContextManager[Page]]
 
 
-@pytest.fixture(scope="session")
+# Of a module, not of the run: as long as Playwright lives, an event loop runs in this thread, and
+# tests elsewhere could not start one of their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     found = next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
     if found is None:

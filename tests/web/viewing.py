@@ -1,11 +1,14 @@
 """Who looks at a page, what is kept of the sight, and what axe finds in it."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
+
+from tests.service import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SCREENSHOTS = PROJECT / "ci-output" / "screenshots"
@@ -32,13 +35,24 @@ def view_as(page: Page, viewer: Viewer) -> None:
     page.emulate_media(color_scheme=viewer.scheme)
 
 
+DRAWN = """[...document.querySelectorAll('.plot')].filter((each) => each.offsetParent).every(
+    (each) => Math.abs((each.querySelector('.main-svg')?.getAttribute('width') ?? 0)
+        - each.clientWidth) < 2)"""
+LOOK_AGAIN_MS = 50
+
+
 def settle(page: Page) -> None:
     """Wait until nothing is loaded or drawn any more."""
     page.wait_for_load_state("networkidle")
-    page.wait_for_function("!document.querySelector('[aria-busy=true]')")
-    page.wait_for_function(
-        "[...document.querySelectorAll('.plot')].filter((each) => each.offsetParent)"
-        ".every((each) => each.querySelector('.main-svg'))"
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    # Playwright's own way to wait for a condition evaluates text in the page, which its policy
+    # forbids.
+    while not page.evaluate(DRAWN):
+        assert time.monotonic() < deadline, "waited in vain for a drawing"
+        page.wait_for_timeout(LOOK_AGAIN_MS)
+    page.evaluate(  # what is drawn now is seen two frames later
+        "new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))"
     )
 
 

@@ -8,6 +8,7 @@ export const count = (value) => WHOLE.format(value);
 // Four significant digits are what a measured figure deserves.
 export function figure(value, digits = 4) {
   if (value === null || value === undefined) return "–";
+  if (value < 0) return `−${figure(-value, digits)}`;
   if (value !== 0 && (Math.abs(value) >= 1e9 || Math.abs(value) < 1e-4)) return value.toExponential(digits - 2);
   return new Intl.NumberFormat("en", { maximumSignificantDigits: Math.max(digits, String(Math.trunc(Math.abs(value))).length) }).format(value);
 }
