@@ -28,7 +28,7 @@ format: $(VENV)/dev.stamp  ## format the code, mend what can be mended
 	$(BIN)/ruff format .
 
 bench: $(VENV)/dev.stamp  ## run the benchmarks
-	for bench in benchmarks/[a-z]*.py; do $(BIN)/python $$bench || exit 1; done
+	for bench in train read_csv predict; do $(BIN)/python -m benchmarks.$$bench || exit 1; done
 
 lock: $(VENV)/dev.stamp  ## compile requirements/*.txt from pyproject.toml
 	sh requirements/compile $(BIN)/uv
