@@ -47,7 +47,7 @@ def welcome(served: Served, *, keyed: bool) -> str:
     )
     key = '\n    -H "Authorization: Bearer $STEPAHEAD_API_KEY" \\' if keyed else ""
     return f"""
-Stepahead is ready at {served.url}  (docs: {served.url}/docs)
+Stepahead is ready at {served.url} (dashboard; docs at {served.url}/docs)
 
 Try, in a second terminal:
   curl -s {served.url}/predict -H 'content-type: application/json' \\{key}
