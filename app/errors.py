@@ -150,3 +150,21 @@ class Unavailable(StepaheadError):
     def __init__(self, detail: str, *, retry_after_seconds: int = 1) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+
+
+BY_STATUS: dict[int, type[StepaheadError]] = {
+    kind.status: kind
+    for kind in (
+        InvalidRequest,
+        Unauthorized,
+        Forbidden,
+        NotFound,
+        MethodNotAllowed,
+        Conflict,
+        TooLarge,
+        UnsupportedMediaType,
+        Unprocessable,
+        Internal,
+        Unavailable,
+    )
+}

@@ -12,40 +12,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-from app.errors import (
-    Conflict,
-    Forbidden,
-    Internal,
-    InvalidRequest,
-    MethodNotAllowed,
-    NotFound,
-    StepaheadError,
-    TooLarge,
-    Unauthorized,
-    Unavailable,
-    Unprocessable,
-    UnsupportedMediaType,
-)
+from app.errors import BY_STATUS, StepaheadError
 from app.problems import MEDIA_TYPE
 
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
 ASSETS_URL = "/docs/assets"
-ERRORS: dict[int, type[StepaheadError]] = {
-    kind.status: kind
-    for kind in (
-        InvalidRequest,
-        Unauthorized,
-        Forbidden,
-        NotFound,
-        MethodNotAllowed,
-        Conflict,
-        TooLarge,
-        UnsupportedMediaType,
-        Unprocessable,
-        Internal,
-        Unavailable,
-    )
-}
 ALWAYS_POSSIBLE = (401, 500, 503)
 
 
@@ -75,11 +46,11 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """
     return {
         status: {
-            "description": _summary(ERRORS[status]),
+            "description": _summary(BY_STATUS[status]),
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"$ref": "#/components/schemas/Problem"},
-                    "example": ERRORS[status]("…").problem(),
+                    "example": BY_STATUS[status]("…").problem(),
                 }
             },
         }

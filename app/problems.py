@@ -19,14 +19,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import (
+    BY_STATUS,
     FieldError,
-    Forbidden,
     Internal,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
     StepaheadError,
-    TooLarge,
     Unauthorized,
     Unavailable,
     Unprocessable,
@@ -165,21 +164,6 @@ def _words(entry: Mapping[str, Any]) -> str:
     return template.format(**context) if template else str(entry["msg"])
 
 
-HTTP_ERRORS: dict[int, type[StepaheadError]] = {
-    kind.status: kind
-    for kind in (
-        InvalidRequest,
-        Unauthorized,
-        Forbidden,
-        NotFound,
-        MethodNotAllowed,
-        TooLarge,
-        UnsupportedMediaType,
-        Unprocessable,
-    )
-}
-
-
 def from_http_exception(error: HTTPException, method: str, path: str) -> StepaheadError:
     """Starlette's own refusals (no such path, no such method) in our shape."""
     if error.status_code == HTTPStatus.NOT_FOUND and error.detail == "Not Found":
@@ -187,7 +171,7 @@ def from_http_exception(error: HTTPException, method: str, path: str) -> Stepahe
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = (error.headers or {}).get("Allow", "another method")
         return MethodNotAllowed(f"{path} does not take {method}; it takes {allowed}")
-    return HTTP_ERRORS.get(error.status_code, InvalidRequest)(str(error.detail))
+    return BY_STATUS.get(error.status_code, InvalidRequest)(str(error.detail))
 
 
 async def _on_stepahead_error(_request: Request, error: Exception) -> Response:

@@ -14,8 +14,9 @@ from app.datasets.content import DatasetContent, SeriesContent, content_from_byt
 from app.datasets.report import Report
 from app.datasets.tails import TailName, Tails
 from app.db.ids import new_id
-from app.db.tables import Dataset
+from app.db.tables import Dataset, Job, Version
 from app.errors import NotFound, Unprocessable
+from app.jobs.states import UNFINISHED, JobStatus
 from app.store import ObjectStore, StoredObject
 
 SHOWN = 10  # labels in a message
@@ -126,6 +127,25 @@ def list_datasets(session: Session, *, limit: int, before: UUID | None = None) -
     """Datasets, newest first; those with an id under `before`."""
     query = select(Dataset).order_by(Dataset.id.desc()).limit(limit)
     return session.scalars(query if before is None else query.where(Dataset.id < before)).all()
+
+
+def last_dataset(session: Session, model: str) -> Dataset | None:
+    """What the model's newest training goes by, under way or done; None: there was none here."""
+    jobs = (
+        select(Dataset)
+        .join(Job, Job.dataset_id == Dataset.id)
+        .where(Job.model == model, Job.status.in_([*UNFINISHED, JobStatus.SUCCEEDED]))
+        .order_by(Job.id.desc())
+        .limit(1)
+    )
+    versions = (
+        select(Dataset)
+        .join(Version, Version.dataset_id == Dataset.id)
+        .where(Version.model == model)
+        .order_by(Version.number.desc())
+        .limit(1)
+    )
+    return session.scalar(jobs) or session.scalar(versions)
 
 
 def load_content(dataset: Dataset, store: ObjectStore) -> DatasetContent:

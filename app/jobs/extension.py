@@ -35,7 +35,7 @@ def extension_of(session: Session, order: Order) -> Extension | None:
     """
     if not order.extend:
         return None
-    last = queue.last_dataset(session, order.model)
+    last = datasets.last_dataset(session, order.model)
     if last is None:
         raise Unprocessable.at(
             "extend", f"{order.model!r} has no dataset here to extend; train it on a whole file"
@@ -62,7 +62,7 @@ def save_extended(
         Conflict: the model has another last dataset by now, whose rows would be lost.
     """
     queue.hold_model(session, order.model)
-    last = queue.last_dataset(session, order.model)
+    last = datasets.last_dataset(session, order.model)
     if last is None or last.id != extension.dataset_id:
         raise Conflict(
             f"another training of {order.model!r} was ordered meanwhile; send this one again, to "

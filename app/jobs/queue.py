@@ -17,7 +17,7 @@ from sqlalchemy import CursorResult, func, null, select, text, update
 from sqlalchemy.orm import Session
 
 from app.db.ids import new_id
-from app.db.tables import Dataset, Job, Version
+from app.db.tables import Job
 from app.errors import Conflict, Internal, NotFound
 from app.jobs.states import FINAL, UNFINISHED, JobStatus, sources
 from app.recipes import SeriesRecipe, TextRecipe
@@ -99,25 +99,6 @@ def get_job(session: Session, job_id: UUID) -> Job:
     if job is None:
         raise NotFound(f"there is no job {job_id}")
     return job
-
-
-def last_dataset(session: Session, model: str) -> Dataset | None:
-    """What the model's newest training goes by, under way or done; None: there was none here."""
-    jobs = (
-        select(Dataset)
-        .join(Job, Job.dataset_id == Dataset.id)
-        .where(Job.model == model, Job.status.in_([*UNFINISHED, JobStatus.SUCCEEDED]))
-        .order_by(Job.id.desc())
-        .limit(1)
-    )
-    versions = (
-        select(Dataset)
-        .join(Version, Version.dataset_id == Dataset.id)
-        .where(Version.model == model)
-        .order_by(Version.number.desc())
-        .limit(1)
-    )
-    return session.scalar(jobs) or session.scalar(versions)
 
 
 def hold_model(session: Session, model: str) -> None:

@@ -36,7 +36,7 @@ def test_a_newer_database_is_explained_and_left_alone(fresh_database: str) -> No
     engine = make_engine(fresh_database)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(NewerDatabase, match="9999.*newer"):
+    with pytest.raises(NewerDatabase, match=r"9999.*newer"):
         upgrade(engine)
     with engine.connect() as connection:
         assert current_revision(connection) == "9999"

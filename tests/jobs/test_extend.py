@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from app.datasets import store as datasets
 from app.db.tables import Job
-from app.jobs import queue
 from app.jobs.states import JobStatus
 from tests.service import Service
 
@@ -115,7 +115,7 @@ def test_a_cancelled_training_is_not_what_is_extended(service: Service) -> None:
     service.client.post(f"/jobs/{second['id']}/cancel")
     with service.sessions() as session:
         assert session.get_one(Job, second["id"]).status == JobStatus.CANCELLED
-        last = queue.last_dataset(session, "once")
+        last = datasets.last_dataset(session, "once")
         assert last is not None
         assert str(last.id) == first["id"]
 
