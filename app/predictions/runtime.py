@@ -116,9 +116,13 @@ class Runtime:
             NotFound: nothing goes by that name, the registry just asked.
         """
         number = self._number(reference)
-        if number is None:
+        # A look that was under way already may have missed what was registered just before this
+        # request came; the one after it cannot.
+        looks = 2 if self._looking() else 1
+        while number is None and looks:
             await self.refresh()
             number = self._number(reference)
+            looks -= 1
         if number is None:
             raise NotFound(self._why_not(reference))
         key = (reference.name, number)
@@ -133,7 +137,7 @@ class Runtime:
 
     async def refresh(self) -> None:
         """Follow the registry; callers at the same time share one look at it."""
-        if self._refreshing is None or self._refreshing.done():
+        if self._refreshing is None or not self._looking():
             self._refreshing = asyncio.create_task(self._refresh())
         await asyncio.shield(self._refreshing)
 
@@ -156,6 +160,9 @@ class Runtime:
     def not_ready(self) -> str | None:
         """Why nothing can be answered yet, if so."""
         return "the registry has not been read yet" if self._catalogue is None else None
+
+    def _looking(self) -> bool:
+        return self._refreshing is not None and not self._refreshing.done()
 
     def _number(self, reference: ModelReference) -> int | None:
         catalogue = self._catalogue

@@ -6,11 +6,13 @@ from threading import Event
 
 import pytest
 from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
 
 from app.db.tables import Alias, RegistryRevision
 from app.predictions import runtime as runtime_module
 from app.predictions.api import Predictions
 from app.predictions.runtime import BrokenArtifact, Loaded, build
+from app.predictions.store import Catalogue, read_catalogue
 from app.registry.store import delete_version, move_alias
 from tests.artifacts import Artifact, persistence_artifact, window_text_artifact
 from tests.service import Service, eventually, running_service
@@ -48,6 +50,29 @@ def point(service: Service, model: str, version: int) -> None:
 def test_a_version_registered_this_moment_is_found_without_waiting(service: Service) -> None:
     service.register("brand-new", persistence_artifact())
     assert served(service, "brand-new") == 1
+
+
+def test_a_look_at_the_registry_that_began_earlier_does_not_hide_a_new_model(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, may_end = Event(), Event()
+
+    def slow_look(session: Session) -> Catalogue:
+        found = read_catalogue(session)
+        seen.set()
+        assert may_end.wait(30)
+        return found
+
+    monkeypatch.setattr(runtime_module, "read_catalogue", slow_look)
+    service.register("looked-for", persistence_artifact())
+    assert seen.wait(30)
+    service.register("just-missed", persistence_artifact())
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(served, service, "just-missed")
+        with pytest.raises(TimeoutError):  # it waits for the look under way
+            answer.result(0.5)
+        may_end.set()
+        assert answer.result(30) == 1
 
 
 def test_an_alias_that_moves_is_followed(service: Service) -> None:
