@@ -94,15 +94,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the database, to be run again on another PostgreSQL; slow files first.
-
-    Else a file of slow tests might be begun when all others are done.
-    """
+    """Mark what needs the database, so that it can be run again on another PostgreSQL."""
     for item in items:
         if "cluster" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)  # stable: files stay in one piece
 
 
 @pytest.hookimpl(optionalhook=True)
