@@ -156,6 +156,7 @@ class Job(Base):
     target: Mapped[str | None]
     recipe: Mapped[Json]
     start_from: Mapped[int | None]  # version of the same model
+    comparison_id: Mapped[UUID | None] = mapped_column(ForeignKey("comparisons.id"), index=True)
     attempt: Mapped[int] = mapped_column(server_default="0")  # fences stragglers
     deaths: Mapped[int] = mapped_column(server_default="0")  # trainers it has killed
     losses: Mapped[int] = mapped_column(server_default="0")  # workers lost since a checkpoint
@@ -168,6 +169,41 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
+
+
+class Comparison(Base):
+    """Jobs that train each cell with one recipe on one dataset: one job a cell."""
+
+    __tablename__ = "comparisons"
+    __table_args__ = (Index(None, "model", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    kind: Mapped[str]
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
+    test_dataset_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"))
+    target: Mapped[str | None]
+    recipe: Mapped[Json]  # what the cells have in common; its own cell means nothing
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Evaluation(Base):
+    """A version's scorecard on another dataset, made once for each of its networks."""
+
+    __tablename__ = "evaluations"
+    __table_args__ = (
+        UniqueConstraint("model", "version", "dataset_id", "network"),
+        CheckConstraint("network IN ('judged', 'served')", name="network"),
+        ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    version: Mapped[int]
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"), index=True)
+    network: Mapped[str]  # judged: as it was before refitting; served: the one that answers
+    scorecard: Mapped[Json]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Prediction(Base):
