@@ -1,15 +1,16 @@
 """A million rows (date, 5 numbers): our reader beside pandas.read_csv, in the same run.
 
-Prints the ratio of the best times, and our peak memory in sizes of the file. pandas is given its
-fastest engine for this file and parses the dates; the reader also validates, sorts, checks and
-reports. Both are warm.
+The best times, and our peak memory in sizes of the file. pandas is given its fastest engine for
+this file and parses the dates; the reader also validates, sorts, checks and reports. Both are warm.
+
+    python -m benchmarks.read_csv [--quick]
 """
 
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,25 +18,26 @@ import pandas as pd
 
 from app.datasets.read_options import ReadOptions
 from app.datasets.reading import read_file
+from benchmarks.figures import Figure, Reference, at_most, run_alone
 
 ROWS = 1_000_000
 REPEATS = 7
 
 
-def write(path: Path) -> None:
-    """The file: a million minutes."""
+def write(path: Path, rows: int) -> None:
+    """The file: so many minutes."""
     generator = np.random.default_rng(0)
-    times = pd.date_range("2015-01-01", periods=ROWS, freq="min")
+    times = pd.date_range("2015-01-01", periods=rows, freq="min")
     frame = pd.DataFrame({"Date": times.strftime("%Y-%m-%d %H:%M:%S")})
     for name in ("Open", "High", "Low", "Close", "Volume"):
-        frame[name] = generator.normal(500, 10, ROWS).round(2)
+        frame[name] = generator.normal(500, 10, rows).round(2)
     frame.to_csv(path, index=False)
 
 
-def best(actions: dict[str, Callable[[], object]]) -> dict[str, float]:
+def best(actions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """The shortest run of each, in seconds; they take turns, so that a busy machine is fair."""
     seconds: dict[str, float] = {}
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         for name, action in actions.items():
             start = time.perf_counter()
             action()
@@ -70,23 +72,36 @@ def resident() -> int:
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
-def main() -> None:
-    """Measures and prints."""
+def measure(*, quick: bool) -> Iterator[Figure]:
+    """Time against pandas, memory against the file."""
+    rows, repeats = (ROWS // 20, 2) if quick else (ROWS, REPEATS)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "million.csv"
-        write(path)
-        size = path.stat().st_size
+        path = Path(folder) / "rows.csv"
+        write(path, rows)
         engines: dict[str, Callable[[], object]] = {
             "c": lambda: pd.read_csv(path, parse_dates=["Date"]),
             "pyarrow": lambda: pd.read_csv(path, parse_dates=["Date"], engine="pyarrow"),
         }
-        reference = best({**engines, "ours": lambda: ours(path)})
+        reference = best({**engines, "ours": lambda: ours(path)}, repeats)
         seconds = reference.pop("ours")
         fastest = min(reference, key=reference.__getitem__)
-        print(f"pandas ({fastest}): {reference[fastest]:.2f} s, stepahead: {seconds:.2f} s")
-        print(f"ratio: {seconds / reference[fastest]:.2f} (at most 3)")
-        print(f"memory: {peak_bytes(path) / size:.1f} times the file (at most 6)")
+        yield Figure(
+            name=f"reading {rows:,} rows",
+            value=seconds,
+            unit="s",
+            reference=Reference(
+                name=f"pandas.read_csv, engine {fastest}", value=reference[fastest]
+            ),
+            wanted=at_most(3),
+        )
+        yield Figure(
+            name="memory while reading",
+            value=peak_bytes(path) / 2**20,
+            unit="MiB",
+            reference=Reference(name="the file", value=path.stat().st_size / 2**20),
+            wanted=at_most(6),
+        )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_alone(measure))

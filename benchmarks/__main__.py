@@ -1,0 +1,116 @@
+"""All benchmarks, one after the other, each in a process of its own: `make bench`.
+
+    python -m benchmarks [--quick] [--only NAME ...] [--to FILE]
+
+Writes benchmarks/RESULTS.md. One that fails, or takes longer than it may, loses none of the others'
+figures, nor those that it had given already. Ends with 1 if one failed; a missed figure is a result
+like any other.
+"""
+
+import argparse
+import ast
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from benchmarks.figures import Outcome, line_of
+from benchmarks.results import Machine, Section, written
+
+FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "RESULTS.md"
+# Seconds each may take; together less than the 20 minutes that `make bench` may.
+BENCHMARKS = {"predict": 300, "growth": 400, "train": 180, "read_csv": 120, "accuracy": 180}
+ENDING_SECONDS = 30
+OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
+
+
+def main() -> int:
+    """Run them and write the results."""
+    options = _options()
+    if options.child:
+        return give(options.child, options.to, quick=options.quick)
+    machine = Machine.this()
+    sections = [run(name, quick=options.quick) for name in options.only]
+    options.to.write_text(written(machine, sections, quick=options.quick))
+    print(f"\nwritten: {options.to}")
+    return int(any(section.failure is not None for section in sections))
+
+
+def run(name: str, *, quick: bool) -> Section:
+    """One benchmark in a child of its own, to its end or to its limit."""
+    print(f"\n== {name}", flush=True)
+    started = time.monotonic()
+    failure = None
+    with tempfile.TemporaryDirectory() as folder:
+        given = Path(folder) / "outcomes"
+        given.touch()
+        command = [sys.executable, "-m", "benchmarks", "--child", name, "--to", str(given)]
+        child = subprocess.Popen([*command, *(["--quick"] * quick)], start_new_session=True)
+        try:
+            if code := child.wait(BENCHMARKS[name]):
+                failure = f"it ended with {code}"
+        except subprocess.TimeoutExpired:
+            failure = f"it took longer than {BENCHMARKS[name]} s"
+        finally:
+            end(child)
+        outcomes = tuple(
+            OUTCOME.validate_python(json.loads(line)) for line in given.read_text().splitlines()
+        )
+    return Section(
+        name=name,
+        about=ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text())) or "",
+        outcomes=outcomes,
+        seconds=time.monotonic() - started,
+        failure=failure,
+    )
+
+
+def end(child: "subprocess.Popen[bytes]") -> None:
+    """Ask it to stop what it has started, then leave none of its group behind."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(ENDING_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def give(name: str, to: Path, *, quick: bool) -> int:
+    """In the child: hand over each outcome as soon as it is there."""
+    outcomes: Iterator[Outcome] = import_module(f"benchmarks.{name}").measure(quick=quick)
+    with to.open("a") as file:
+        for outcome in outcomes:
+            print(line_of(outcome), flush=True)
+            file.write(json.dumps(dataclasses.asdict(outcome)) + "\n")
+            file.flush()
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names = [name for name in BENCHMARKS if (FOLDER / f"{name}.py").exists()]
+    parser.add_argument("--quick", action="store_true", help="see that all runs")
+    parser.add_argument("--only", nargs="+", choices=names, default=names, help="these alone")
+    parser.add_argument("--to", type=Path, default=RESULTS, help="where the results go")
+    parser.add_argument("--child", choices=names, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
