@@ -171,6 +171,18 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
 
 
+class JobNote(Base):
+    """A line of a job's log, in plain words; never changed."""
+
+    __tablename__ = "job_notes"
+    __table_args__ = (Index(None, "job_id", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    text: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Comparison(Base):
     """Jobs that train each cell with one recipe on one dataset: one job a cell."""
 
