@@ -1,0 +1,174 @@
+"""One series of the accuracy table: trained in this process, with simple forecasts beside it."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from app.forecasting.metrics import rmse
+from app.forecasting.windows import windows
+from app.jobs.messages import Progress, TrainingRequest
+from app.judging.rows import JudgedSeries
+from app.judging.simple_forecasts import (
+    AUTOREGRESSION,
+    DRIFT,
+    PERSISTENCE,
+    SEASONAL,
+    simple_forecasts,
+)
+from app.recipes import SeriesRecipe
+from app.registry.artifacts import Scorecard, SeriesScore, read_artifact
+from app.training.run import run_training  # noqa: TID251 - measures the training itself
+from app.training.series_data import SeriesData, read_series  # noqa: TID251 - see above
+from benchmarks.series import Series
+
+NAIVE = (PERSISTENCE, DRIFT, SEASONAL)
+SIMPLE = (*NAIVE, AUTOREGRESSION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """A simple forecast beside the model."""
+
+    name: str
+    ratio: float  # RMSE of the model by its RMSE
+    verdict: str  # of the model, by the Diebold-Mariano test
+    skill: float  # 1 - ratio
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A line of the table."""
+
+    series: str
+    rows: int
+    structure: bool
+    anchor: str
+    epochs: int  # kept
+    rmse: float
+    chosen: Beside  # the simple forecast that does best on validation rows
+    hindsight: Beside  # the one that does best on the judged rows
+    naive: Beside  # the best of them that learns nothing, on the judged rows
+    seconds: float
+    scorecard: Scorecard
+
+
+class Unwatched:
+    """A control that lets a run go on."""
+
+    def progress(self, progress: Progress) -> None:
+        """Nobody looks."""
+
+    def checkpoint(self, path: Path) -> None:
+        """Nobody takes it up."""
+
+    def check(self) -> None:
+        """Never stops."""
+
+
+def measure(series: Series, recipe: SeriesRecipe) -> Row:
+    """Trains on a series and reads the scorecard."""
+    started = time.perf_counter()
+    with TemporaryDirectory() as folder:
+        request = _request(Path(folder), series, recipe)
+        run_training(request, Unwatched())
+        manifest, card = read_artifact(request.output_dir)
+    seconds = time.perf_counter() - started
+    score = card.series
+    if score is None or manifest.series is None:
+        raise TypeError(f"{series.name} was judged as a text")
+    anchor = getattr(manifest.series, "anchor", None)
+    return Row(
+        series=series.name,
+        rows=len(series.content),
+        structure=series.structure,
+        anchor=recipe.anchor if anchor is None else _anchor_name(anchor),
+        epochs=card.best_epoch or 0,
+        rmse=_known(score.model.rmse),
+        chosen=_beside(score, best_on_validation(series, recipe, there=tuple(score.baselines))),
+        hindsight=_beside(score, _best(score, SIMPLE)),
+        naive=_beside(score, _best(score, NAIVE)),
+        seconds=seconds,
+        scorecard=card,
+    )
+
+
+def best_on_validation(series: Series, recipe: SeriesRecipe, *, there: tuple[str, ...]) -> str:
+    """The simple forecast with the least RMSE on validation rows, fitted on the rows before them.
+
+    Args:
+        series: what is forecast.
+        recipe: says where validation begins and ends.
+        there: those that the scorecard has figures of.
+    """
+    data = read_series(
+        series.content, recipe, target=series.target, has_test=series.test is not None
+    )
+    judged = _validation_rows(data)
+    told = simple_forecasts(
+        judged, horizon=1, frequency=series.content.frequency, window=data.window
+    ).forecasts
+    actual = judged.actual(1)[:, 0]
+    errors = {
+        name: rmse(actual, told[name][:, 0]) for name in SIMPLE if name in told and name in there
+    }
+    return min(errors, key=lambda name: (not np.isfinite(errors[name]), errors[name]))
+
+
+def _validation_rows(data: SeriesData) -> JudgedSeries:
+    (group,) = data.groups
+    values = group.target[: group.split.test_start]
+    every = windows(group.inputs[: len(values)], values, window=data.window, horizon=1)
+    rows = every.where(group.split.validation(every))
+    return JudgedSeries(
+        label=group.label,
+        inputs=rows.inputs,
+        values=values,
+        first=rows.first,
+        training=values[: group.split.validation_start],
+        times=tuple(group.times(rows.first)),
+    )
+
+
+def _request(folder: Path, series: Series, recipe: SeriesRecipe) -> TrainingRequest:
+    for name in ("output", "checkpoints"):
+        (folder / name).mkdir()
+    (folder / "dataset").write_bytes(series.content.to_bytes())
+    if series.test is not None:
+        (folder / "test").write_bytes(series.test.to_bytes())
+    return TrainingRequest(
+        model="accuracy",
+        recipe=recipe,
+        dataset=folder / "dataset",
+        dataset_id=None,
+        dataset_sha256="0" * 64,
+        target=series.target,
+        output_dir=folder / "output",
+        checkpoint_dir=folder / "checkpoints",
+        test=folder / "test" if series.test is not None else None,
+    )
+
+
+def _best(score: SeriesScore, names: tuple[str, ...]) -> str:
+    return min(
+        (name for name in names if name in score.baselines),
+        key=lambda name: _known(score.baselines[name].rmse),
+    )
+
+
+def _beside(score: SeriesScore, name: str) -> Beside:
+    """On the rows that both forecast."""
+    against = score.against[name]
+    skill = _known(against.skill)
+    return Beside(name=name, ratio=1 - skill, verdict=against.verdict, skill=skill)
+
+
+def _known(figure: float | None) -> float:
+    return float("nan") if figure is None else figure
+
+
+def _anchor_name(anchor: object) -> str:
+    name, season = getattr(anchor, "name", "?"), getattr(anchor, "season", None)
+    return f"{name} {season}" if season else str(name)
