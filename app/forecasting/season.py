@@ -26,6 +26,8 @@ STRONGEST_NEEDED = 0.85
 STRONGEST_NEEDED_IF_GIVEN = 0.64
 # Multiples of a period explain as much as the period itself, but for chance.
 ABOUT_AS_STRONG = 0.9
+# Periods close by that are tried at once when the best of them is looked for.
+TRIED_CLOSE_BY = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,9 @@ def detect_season(values: Floats, *, candidates: Collection[int] = ()) -> Season
     classical decomposition (trend by a centred moving average over one period, season by the mean
     of each place in the period); a season is the shortest period that explains about as much of the
     variance around the trend as any other, if that is enough (the strength of Wang, Smith & Hyndman
-    2006, with variances corrected for the number of means).
+    2006, with variances corrected for the number of means). A peak of the autocorrelation lies
+    where the trend and chance put it, so the period is then looked for close by: a given one
+    if it does about as well, else the strongest.
 
     Args:
         values: (rows,), oldest first; gaps (NaN) are bridged.
@@ -62,13 +66,46 @@ def detect_season(values: Floats, *, candidates: Collection[int] = ()) -> Season
     given = {p for p in candidates if SHORTEST_PERIOD <= p <= longest}
     found = []
     for period in sorted(periods | given):
-        strength = season_strength(bridged, period=period)
-        if strength >= _needed(len(bridged) / period, given=period in given):
-            found.append(Season(period=period, strength=strength))
+        season = _of(bridged, period)
+        if season.strength >= _needed(len(bridged) / period, given=period in given):
+            found.append(season)
     if not found:
         return None
     strongest = max(season.strength for season in found)
-    return next(season for season in found if season.strength >= ABOUT_AS_STRONG * strongest)
+    shortest = next(season for season in found if season.strength >= ABOUT_AS_STRONG * strongest)
+    return _close_by(bridged, shortest, given)
+
+
+def _close_by(values: Floats, season: Season, given: set[int]) -> Season:
+    """The best period that a season cannot be told from by counting its cycles.
+
+    Over n / p cycles a period that differs by p / (n / p) is one cycle more or less; half of that
+    is the reach.
+    """
+    period = season.period
+    reach = min(period**2 // (2 * len(values)), period - SHORTEST_PERIOD)
+    if period in given or not reach:
+        return season
+    best = season
+    step = max(1, 2 * reach // TRIED_CLOSE_BY)
+    lowest, highest = period - reach, min(period + reach, len(values) // FEWEST_CYCLES)
+    while True:
+        tried = [_of(values, each) for each in range(lowest, highest + 1, step)]
+        best = max([best, *tried], key=lambda each: each.strength)
+        if step == 1:
+            break
+        lowest, highest = max(lowest, best.period - step), min(highest, best.period + step)
+        step = max(1, 2 * step // TRIED_CLOSE_BY)
+    natural = [_of(values, each) for each in given if abs(each - period) <= reach]
+    return max(
+        (each for each in natural if each.strength >= ABOUT_AS_STRONG * best.strength),
+        key=lambda each: each.strength,
+        default=best,
+    )
+
+
+def _of(values: Floats, period: int) -> Season:
+    return Season(period=period, strength=season_strength(values, period=period))
 
 
 def _needed(cycles: float, *, given: bool) -> float:

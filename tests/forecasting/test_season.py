@@ -68,3 +68,24 @@ def test_strength_is_the_share_of_the_variance_that_the_season_explains() -> Non
     assert season_strength(noise, period=12) == pytest.approx(0.0, abs=0.02)
     assert np.isnan(season_strength(values[:30], period=12))
     assert np.isnan(season_strength(np.arange(100.0), period=12))
+
+
+@pytest.mark.parametrize("years", [4, 5, 10])
+def test_a_yearly_wave_under_weather_is_found_where_it_is(years: int) -> None:
+    generator = np.random.default_rng(years)
+    weather = generator.normal(0, 2, years * 365)
+    for row in range(1, len(weather)):
+        weather[row] += 0.7 * weather[row - 1]
+    values = weather - 10 * np.cos(2 * np.pi * np.arange(len(weather)) / 365.25)
+    # Alone, the peaks of the autocorrelation said 344 to 360.
+    searched, given = detect_season(values), detect_season(values, candidates=(7, 365))
+    assert searched is not None
+    assert abs(searched.period - 365) <= 40 / years
+    assert given is not None
+    assert given.period == 365
+
+
+def test_a_given_period_does_not_stand_in_for_one_that_is_clearly_another() -> None:
+    season = detect_season(seasonal(12, rows=240), candidates=(11, 13, 24))
+    assert season is not None
+    assert season.period == 12
