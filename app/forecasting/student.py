@@ -1,11 +1,13 @@
 """Student's t distribution, so that a test needs no more than NumPy."""
 
 import math
+from functools import lru_cache
 
 # Modified Lentz, after Press et al., "Numerical Recipes", sections 5.2 and 6.4.
 MOST_TERMS = 10_000
 SMALLEST = 1e-300
 ACCURACY = 1e-15
+HALVINGS_LEFT = 1000  # a quantile is exact enough with 12 digits
 
 
 def two_sided_p_value(statistic: float, *, freedom: int) -> float:
@@ -23,6 +25,26 @@ def two_sided_p_value(statistic: float, *, freedom: int) -> float:
     x = freedom / (freedom + statistic**2)
     # The other tail by 1 - x = t² / (ν + t²), which is exact where x is nearly 1.
     return _incomplete_beta(freedom / 2, 0.5, x, statistic**2 / (freedom + statistic**2))
+
+
+@lru_cache(maxsize=4096)
+def two_sided_quantile(p_value: float, *, freedom: int) -> float:
+    """The t for which P(|T| >= t) is `p_value`, by bisection.
+
+    Args:
+        p_value: between 0 and 1, both excluded.
+        freedom: degrees of freedom, 1 or more.
+    """
+    below, above = 0.0, 1.0
+    while two_sided_p_value(above, freedom=freedom) > p_value:
+        below, above = above, 2 * above
+    while above - below > ACCURACY * above * HALVINGS_LEFT:
+        middle = (below + above) / 2
+        if two_sided_p_value(middle, freedom=freedom) > p_value:
+            below = middle
+        else:
+            above = middle
+    return (below + above) / 2
 
 
 def _incomplete_beta(a: float, b: float, x: float, rest: float) -> float:
