@@ -1,0 +1,49 @@
+"""How much of what a network adds to a simple forecast is worth keeping."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+# Below so many standard errors nothing is kept. The epoch was chosen on the same rows, as the best
+# of many, so that one standard error would often be chance.
+STANDARD_ERRORS = 2.0
+# Fewer origins tell nothing.
+FEWEST_ORIGINS = 8
+
+
+def kept_share(missed: Floats, added: Floats) -> float:
+    """The share of an addition to keep, 0 to 1, judged on rows that it was not fitted on.
+
+    With r what the simple forecast missed and a what the network adds to it, the sum of squares of
+    r - share · a is smallest at the slope
+
+        b = Σ a r / Σ a²,    its standard error  s = sqrt(Σ_i (a_i · (r_i - b a_i))²) / Σ a²
+
+    (White 1980; the steps of one forecast, and forecasts that overlap, counted as one). Of it is
+    kept what stands out from noise, as in the nonnegative garrote (Breiman 1995):
+
+        share = b · max(0, 1 - (2 s / b)²), at most 1
+
+    Many rows leave b as it is; few, or a gain that a few of them made, leave the simple forecast.
+
+    Args:
+        missed: (n, horizon), actual minus simple forecast, oldest first.
+        added: (n, horizon), the network's part of the forecast.
+    """
+    if len(missed) < FEWEST_ORIGINS:
+        return 0.0
+    largest = max(float(np.abs(missed).max()), float(np.abs(added).max()))
+    if not 0 < largest < np.inf:
+        return 0.0
+    missed, added = missed / largest, added / largest  # squares of 1e200 are infinite
+    size = float((added**2).sum())
+    if not size:
+        return 0.0
+    slope = float((added * missed).sum()) / size
+    if slope <= 0:
+        return 0.0
+    scores = (added * (missed - slope * added)).sum(axis=1)  # (n,)
+    together = np.arange(0, len(scores), missed.shape[1])  # forecasts that overlap
+    error = float(np.sqrt((np.add.reduceat(scores, together) ** 2).sum())) / size
+    return min(1.0, slope * max(0.0, 1 - (STANDARD_ERRORS * error / slope) ** 2))

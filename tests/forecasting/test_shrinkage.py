@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.forecasting.shrinkage import FEWEST_ORIGINS, kept_share
+
+Floats = NDArray[np.float64]
+
+
+def drawn(rows: int, *, share: float, noise: float = 1.0, seed: int = 0) -> tuple[Floats, Floats]:
+    """What was missed and what was added, of which `share` is true."""
+    generator = np.random.default_rng(seed)
+    added = generator.normal(size=(rows, 1))
+    return share * added + noise * generator.normal(size=(rows, 1)), added
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
+def test_with_many_rows_what_is_true_is_kept_in_any_unit(unit: float) -> None:
+    missed, added = drawn(20_000, share=0.6)
+    assert kept_share(unit * missed, unit * added) == pytest.approx(0.6, abs=0.03)
+
+
+def test_no_more_is_kept_than_there_is() -> None:
+    missed, added = drawn(5000, share=1.7)
+    assert kept_share(missed, added) == 1.0
+
+
+def test_noise_is_not_kept() -> None:
+    shares = [kept_share(*drawn(30, share=0.0, seed=seed)) for seed in range(200)]
+    assert np.mean([share > 0 for share in shares]) < 0.06
+    assert kept_share(*drawn(500, share=-0.5)) == 0.0
+
+
+def test_a_share_kept_errs_less_than_the_slope_where_little_is_true() -> None:
+    kept, all_of_it = [], []
+    for seed in range(200):
+        missed, added = drawn(25, share=0.1, seed=seed)
+        slope = float((added * missed).sum() / (added**2).sum())
+        kept.append((kept_share(missed, added) - 0.1) ** 2)
+        all_of_it.append((slope - 0.1) ** 2)
+    assert np.mean(kept) < 0.7 * np.mean(all_of_it)
+
+
+def test_a_gain_that_one_row_made_is_not_kept() -> None:
+    missed, added = drawn(60, share=0.0, seed=3)
+    missed[7], added[7] = 40.0, 5.0
+    assert kept_share(missed, added) == 0.0
+
+
+def test_forecasts_that_overlap_are_not_taken_for_many() -> None:
+    def overlapping(values: Floats) -> Floats:
+        return np.lib.stride_tricks.sliding_window_view(values[:, 0], 12)
+
+    drawings = [drawn(180, share=0.0, seed=seed) for seed in range(200)]
+    shares = [kept_share(overlapping(missed), overlapping(added)) for missed, added in drawings]
+    assert np.mean([share > 0 for share in shares]) < 0.08
+
+
+@pytest.mark.parametrize("rows", [0, FEWEST_ORIGINS - 1, 50])
+def test_nothing_added_or_nothing_to_tell_from_keeps_nothing(rows: int) -> None:
+    assert kept_share(np.ones((rows, 2)), np.zeros((rows, 2))) == 0.0
+    if rows < FEWEST_ORIGINS:
+        assert kept_share(np.ones((rows, 2)), np.ones((rows, 2))) == 0.0
