@@ -17,6 +17,7 @@ from typing import Any
 from app.datasets.content import content_from_bytes
 from app.errors import Internal
 from app.jobs.messages import Progress, TrainingRequest
+from app.judging.judgement import Judgement
 from app.recipes import SeriesRecipe
 from app.registry.artifacts import Manifest, Memory, Scorecard, read_artifact
 from app.training.architecture import Weights
@@ -26,7 +27,7 @@ from app.training.control import Control, StopRequestedError
 from app.training.fit import Fit, Fitted, Position
 from app.training.keras_network import initial_weights
 from app.training.series_task import SeriesTask
-from app.training.task import LARGEST_PARITY_GAP, Judgement, Phase, Task
+from app.training.task import LARGEST_PARITY_GAP, Phase, Task
 from app.training.text_task import TextTask
 
 CHECKPOINT_SECONDS = 8.0  # 10 are allowed, and a compiled call may take 2

@@ -12,18 +12,20 @@ from app.errors import Unprocessable
 from app.forecasting.drift import inner_deciles
 from app.forecasting.scaling import Affine, WindowScaling
 from app.forecasting.windows import Windows, windows
+from app.judging.judgement import JudgedOn, Judgement
+from app.judging.onnx_session import forecasts
+from app.judging.series_judge import Judged, judge_series
 from app.recipes import SeriesRecipe
 from app.registry.artifacts import Feature, MeasuredScaling, Memory, SeriesInput
 from app.training.architecture import Architecture, Weights, architecture_of
 from app.training.fit import Part, Plan
 from app.training.graph import series_graph
 from app.training.keras_network import build_network, with_weights
-from app.training.onnx_session import forecasts
 from app.training.program import Form, capacity_of
 from app.training.reach import MOST_EXAMPLES, forecast_memory
 from app.training.series_data import Floats, Group, SeriesData, read_series
-from app.training.series_judge import Judged, held_out_rows, judge_series, test_rows, training_rows
-from app.training.task import Description, JudgedOn, Judgement, Phase
+from app.training.series_judge import held_out_rows, test_rows, training_rows
+from app.training.task import Description, Phase
 from app.training.warm_start import same_form
 
 # After a nearly flat window a jump is huge in the window's own unit; it teaches no more than this.
@@ -153,7 +155,8 @@ class SeriesTask:
         return judge_series(
             graph,
             self._judged,
-            data=self.data,
+            frequency=self.data.content.frequency,
+            window=self.data.window,
             judged_on=self.judged_on,
             check=check,
             notes=self._notes(),

@@ -4,26 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from app.registry.artifacts import Memory, SeriesInput, SeriesScore, TextInput, TextScore
+from app.judging.judgement import JudgedOn, Judgement
+from app.registry.artifacts import Memory, SeriesInput, TextInput
 from app.training.architecture import Architecture, Weights
 from app.training.fit import Plan
 
 # `training` fits on the rows before the cut, `refitting` on all rows.
 Phase = Literal["training", "refitting"]
-JudgedOn = Literal["test", "held-out", "training"]
 LARGEST_PARITY_GAP = 1e-4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """What a scorecard says of a network."""
-
-    verdict: str
-    skill: float | None
-    skill_missing: str | None
-    notes: tuple[str, ...]
-    series: SeriesScore | None = None
-    text: TextScore | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

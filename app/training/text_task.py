@@ -10,6 +10,9 @@ import numpy.typing as npt
 from app.datasets.content import DatasetContent, TextContent
 from app.errors import Unprocessable
 from app.forecasting.windows import Split, split_rows
+from app.judging.judgement import JudgedOn, Judgement
+from app.judging.onnx_session import token_probabilities, zero_states
+from app.judging.text_judge import Passage, judge_text
 from app.language.tokenizer import Tokenizer
 from app.recipes import TextRecipe
 from app.registry.artifacts import Memory, State, TextInput
@@ -17,11 +20,9 @@ from app.training.architecture import Architecture, Weights, architecture_of
 from app.training.fit import Part, Plan
 from app.training.graph import text_graph
 from app.training.keras_network import build_network, with_weights
-from app.training.onnx_session import token_probabilities, zero_states
 from app.training.program import Form, capacity_of
 from app.training.reach import STREAM_STEPS, text_memory
-from app.training.task import Description, JudgedOn, Judgement, Phase
-from app.training.text_judge import Passage, judge_text
+from app.training.task import Description, Phase
 from app.training.warm_start import same_vocabulary
 
 Ids = npt.NDArray[np.int64]
@@ -143,7 +144,7 @@ class TextTask:
         contexts = np.ascontiguousarray(every[-PARITY_CONTEXTS:])  # (n, steps)
         network = build_network(architecture, steps=contexts.shape[1], every_step=False)
         expected = with_weights(network, weights)(contexts.astype(np.int32)).numpy()
-        states = None if self._window else zero_states(architecture, len(contexts))
+        states = None if self._window else zero_states(architecture.states(), len(contexts))
         given, _ = token_probabilities(graph, contexts, states)
         return float(np.abs(given - expected).max())
 
@@ -157,7 +158,7 @@ class TextTask:
         return judge_text(
             graph,
             self._passage(phase),
-            architecture=architecture,
+            states=architecture.states(),
             window=self._window,
             judged_on=self.judged_on,
             unit="words" if self.recipe.tokenizer == "word" else "characters",

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from app.forecasting.scaling import Affine, WindowScaling
-from app.recipes import Activation, Cell
-from app.training.architecture import Architecture
-from app.training.graph import series_graph, text_graph
-from app.training.keras_network import build_network, with_weights
-from app.training.onnx_session import (
+from app.judging.onnx_session import (
     forecasts,
     session_of,
     token_probabilities,
     zero_states,
 )
+from app.recipes import Activation, Cell
+from app.training.architecture import Architecture
+from app.training.graph import series_graph, text_graph
+from app.training.keras_network import build_network, with_weights
 from tests.training.test_recurrence import ACTIVATIONS, CELLS, form, random_weights
 
 WINDOW = 5
@@ -101,7 +101,7 @@ def test_a_stream_read_in_pieces_of_unlike_length_equals_keras_on_the_whole(
     first = {
         "tokens": np.array([[*ids[0, :3], 0, 0], ids[1, :5]]),
         "lengths": np.array([3, 5], np.int32),
-        **zero_states(architecture, 2),
+        **zero_states(architecture.states(), 2),
     }
     answer = dict(zip(names, session.run(None, first), strict=True))
     states = {name: answer[f"{name}_out"] for name, _ in architecture.states()}
@@ -124,7 +124,7 @@ def test_the_judging_form_of_a_stream_gives_every_step() -> None:
     weights = random_weights(architecture)
     ids = np.random.default_rng(1).integers(0, 7, (1, 6))
     graph = text_graph(architecture, weights, window=None, every_step=True)
-    given, _ = token_probabilities(graph, ids, zero_states(architecture, 1))
+    given, _ = token_probabilities(graph, ids, zero_states(architecture.states(), 1))
     network = with_weights(build_network(architecture, steps=6, every_step=True), weights)
     np.testing.assert_allclose(given, network(ids.astype(np.int32)), atol=1e-5)
 

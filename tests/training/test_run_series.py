@@ -7,9 +7,9 @@ import pytest
 
 from app.errors import Unprocessable
 from app.forecasting.metrics import rmse
+from app.judging.onnx_session import forecasts
 from app.recipes import SeriesRecipe, resolve_recipe
 from app.registry.artifacts import JUDGED, MODEL, SCORECARD, WEIGHTS
-from app.training.onnx_session import forecasts
 from app.training.program import program_of
 from app.training.series_task import SeriesTask
 from tests.training.runs import SMALL, Recorder, Train, series_of, wave
@@ -114,15 +114,14 @@ def test_a_test_set_is_judged_by_the_network_that_is_served(train: Train) -> Non
     assert control.stages[-3:] == ["refitting", "judging", "exporting"]
 
 
-def test_a_test_set_that_does_not_follow_on_is_judged_by_itself(train: Train) -> None:
+def test_a_test_set_that_was_trained_on_is_named_so(train: Train) -> None:
     values = wave(ROWS)
     test = series_of(values[-20:], start="2020-05-20")
     artifact = train(series_of(values), {**SMALL, "epochs": 1}, test=test)
     score = artifact.scorecard.series
     assert score is not None
-    assert score.rows == 20 - SMALL["window"]
-    note = artifact.scorecard.notes[0]
-    assert note.startswith("the test set begins before the training rows end: where they overlap")
+    assert score.rows == 19
+    assert artifact.scorecard.notes[0].startswith("all 19 rows lie in the version's training range")
 
 
 def test_without_refit_the_judged_network_is_served(train: Train) -> None:

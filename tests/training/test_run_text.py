@@ -8,10 +8,10 @@ import pytest
 
 from app.datasets.content import TextContent
 from app.errors import Unprocessable
+from app.judging.onnx_session import session_of
 from app.language.ngram import baseline_bits
 from app.language.tokenizer import Tokenizer
 from app.registry.artifacts import JUDGED, MODEL, WEIGHTS
-from app.training.onnx_session import session_of
 from tests.training.runs import SMALL_TEXT, Artifact, Recorder, Train, series_of, wave
 
 # A language of two sentences, drawn at random: there is something to learn, and an end to it.

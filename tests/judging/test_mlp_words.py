@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.training.mlp_words import mlp_bits
+from app.judging.mlp_words import mlp_bits
 
 
 def test_a_text_that_repeats_itself_is_learned_and_every_token_has_a_probability() -> None:

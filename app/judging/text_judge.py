@@ -1,19 +1,18 @@
 """Judging a text network: each judged token given those before, beside n-grams and an MLP."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import numpy.typing as npt
 
+from app.judging.judgement import WITHOUT_SCIKIT, JudgedOn, Judgement
+from app.judging.onnx_session import States, token_probabilities, zero_states
 from app.judging.text_score import MLP, TRIGRAM, against_bits, curve_of, ngram_bits
 from app.language.ngram import BASELINE_ORDERS
 from app.registry.artifacts import TextScore
-from app.training.architecture import Architecture
-from app.training.mlp_words import mlp_bits
-from app.training.onnx_session import token_probabilities, zero_states
-from app.training.task import JudgedOn, Judgement
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -49,22 +48,25 @@ def judge_text(
     graph: bytes,
     passage: Passage,
     *,
-    architecture: Architecture,
+    states: Sequence[tuple[str, int]],
     window: int | None,
     judged_on: JudgedOn,
     unit: str,
     check: Callable[[], None],
+    every_step: bool = True,
 ) -> Judgement:
     """Reads the passage with the graph and compares it with n-grams and an MLP.
 
     Args:
-        graph: the ONNX file; for a stream the form that gives every step.
+        graph: the ONNX file.
         passage: what is judged.
-        architecture: the network's form.
+        states: of a stream: name and units.
         window: tokens in a window; None: a stream.
         judged_on: for the verdict.
         unit: what a token is, in the plural.
         check: called between runs; may raise to stop.
+        every_step: the graph of a stream tells what follows each token; else what follows the
+            last one alone, as the one that is served does.
     """
     known = passage.ids >= 0
     judged = len(passage.ids) - passage.start
@@ -76,7 +78,8 @@ def judge_text(
             graph,
             ids,
             start=start,
-            architecture=architecture,
+            states=zero_states(states, 1),
+            at_once=_steps_at_once(passage) if every_step else 1,
             unknown_id=passage.unknown_id,
             check=check,
         )
@@ -118,7 +121,15 @@ def _baselines(
         vocabulary_size=passage.vocabulary_size,
         start=passage.start,
     )
-    perceptron = mlp_bits(
+    return {**ngrams, MLP: _perceptron(passage, unit=unit, check=check)}
+
+
+def _perceptron(passage: Passage, *, unit: str, check: Callable[[], None]) -> Floats | str:
+    if find_spec("sklearn") is None:
+        return WITHOUT_SCIKIT
+    from app.judging.mlp_words import mlp_bits  # noqa: PLC0415 - heavy, and not everywhere
+
+    return mlp_bits(
         passage.training_ids,
         passage.ids,
         start=passage.start,
@@ -126,7 +137,6 @@ def _baselines(
         unit=unit,
         check=check,
     )
-    return {**ngrams, MLP: perceptron}
 
 
 def _score(
@@ -189,24 +199,28 @@ def _read_stream(
     ids: Ids,
     *,
     start: int,
-    architecture: Architecture,
+    states: States,
+    at_once: int,
     unknown_id: int | None,
     check: Callable[[], None],
 ) -> _Outcome:
     begin = max(0, start - 1 - WARMING_TOKENS)
-    states = zero_states(architecture, 1)
     outcomes = []
-    at_once = max(1, min(STEPS_AT_ONCE, PROBABILITIES_AT_ONCE // architecture.outputs))
     for first in range(begin, len(ids) - 1, at_once):
         stop = min(first + at_once, len(ids) - 1)
         read = ids[None, first:stop]  # (1, steps)
         probabilities, states = token_probabilities(graph, read, states)
+        probabilities = probabilities.reshape(1, stop - first, -1)  # (1, steps, vocabulary)
         skipped = max(0, start - 1 - first)  # of what is only warming up
         outcomes.append(
             _outcome(probabilities[0, skipped:], ids[first + 1 + skipped : stop + 1], unknown_id)
         )
         check()
     return _joined(outcomes)
+
+
+def _steps_at_once(passage: Passage) -> int:
+    return max(1, min(STEPS_AT_ONCE, PROBABILITIES_AT_ONCE // passage.vocabulary_size))
 
 
 def _outcome(

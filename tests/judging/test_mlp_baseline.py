@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from app.forecasting.metrics import rmse
-from app.training.mlp_baseline import mlp_forecasts
+from app.judging.mlp_baseline import mlp_forecasts
 from tests.judging.series import judged_series, seasonal
 
 

@@ -1,6 +1,6 @@
 """Running an artifact's graph, to judge what will be served and not something like it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -9,7 +9,6 @@ import numpy.typing as npt
 import onnxruntime
 
 from app.registry.artifacts import FORECAST, HISTORY, LENGTHS, TOKENS
-from app.training.architecture import Architecture
 
 Floats = npt.NDArray[np.float64]
 States = dict[str, npt.NDArray[np.float32]]
@@ -49,9 +48,9 @@ def forecasts(graph: bytes, history: Floats, *, check: Callable[[], None] = lamb
     return np.concatenate(parts)
 
 
-def zero_states(architecture: Architecture, batch: int) -> States:
-    """The states at the start of a stream, each (1, batch, units)."""
-    return {name: np.zeros((1, batch, units), np.float32) for name, units in architecture.states()}
+def zero_states(states: Sequence[tuple[str, int]], batch: int) -> States:
+    """The states at the start of a stream, by name and units: each (1, batch, units)."""
+    return {name: np.zeros((1, batch, units), np.float32) for name, units in states}
 
 
 def token_probabilities(

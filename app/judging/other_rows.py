@@ -1,0 +1,204 @@
+"""The rows of another dataset than the one a version was trained on, to be judged. No I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.datasets.content import DatasetContent, SeriesContent, times_iso
+from app.errors import Unprocessable
+from app.forecasting.windows import windows
+from app.judging.rows import Floats, Ids, JudgedSeries
+from app.judging.series_judge import Judged
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KnownSeries:
+    """One series of the dataset that a version was trained on."""
+
+    label: str
+    inputs: Floats  # (rows, features)
+    target: Floats  # (rows,)
+    content: SeriesContent  # the same rows, for their times
+    training: int  # so many of the first rows the network, and the baselines, may know
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Part:
+    """One series of the other dataset, behind the known rows that come before it."""
+
+    series: JudgedSeries
+    rows: Ids  # (n,), of the other dataset's series, that are forecast
+    seen: NDArray[np.bool_]  # (n,), the network was fitted on them
+    reached: int  # known rows that windows reach back into
+
+    def without_seen(self) -> JudgedSeries:
+        """The rows that are new to the network."""
+        return _chosen(self.series, ~self.seen)
+
+
+def other_rows(
+    known: Sequence[KnownSeries],
+    other: DatasetContent,
+    *,
+    features: tuple[str, ...],
+    target: str,
+    window: int,
+    field: str = "test",
+) -> Judged:
+    """The rows of another dataset.
+
+    Each row but the last of each series is an origin, as in the chapter: the next row is forecast
+    from it. Windows reach back into the known rows before its first one. Rows that the network was
+    fitted on, told by their times, are left out, unless there are no others.
+
+    Args:
+        known: the series the version was trained on; none: they are not here.
+        other: the other dataset.
+        features: input columns, in order.
+        target: column that is forecast.
+        window: past steps the network sees.
+        field: what the other dataset came as, for errors.
+
+    Raises:
+        Unprocessable: it is a text, lacks a column, or has no row that can be forecast.
+    """
+    if not isinstance(other, SeriesContent):
+        raise Unprocessable.at(field, "is a text, and the model is for a series")
+    for name in dict.fromkeys((*features, target)):
+        if name not in other.columns:
+            raise Unprocessable.at(
+                field, f"has no column {name!r}; it has {', '.join(other.columns)}"
+            )
+    by_label = {series.label: series for series in known}
+    alone = len(known) == len(other.labels) == 1
+    parts = []
+    for label in other.labels:
+        content = other.of_series(label) if len(other.labels) > 1 else other
+        before = known[0] if alone else by_label.get(label)
+        inputs = np.stack([_finite(content.column(name)) for name in features], axis=1)
+        parts.append(_part(content, inputs, _finite(content.column(target)), before, window))
+    count = sum(len(part.rows) for part in parts)
+    if not count:
+        raise Unprocessable.at(
+            field,
+            f"none of its {len(other)} rows can be forecast from a complete window of {window} "
+            "values before it; send more rows, or use a model with a smaller window",
+        )
+    seen = sum(int(part.seen.sum()) for part in parts)
+    notes = [_seen_note(seen, count)] if seen else []
+    reached = max(part.reached for part in parts)
+    if reached:
+        notes.append(f"the first windows reach back into the last {reached} training rows")
+    all_seen = seen == count
+    return Judged(
+        parts=tuple(part.series if all_seen else part.without_seen() for part in parts),
+        notes=tuple(notes),
+        seen=all_seen,
+    )
+
+
+def _seen_note(seen: int, count: int) -> str:
+    if seen == count:
+        return (
+            f"all {count} rows lie in the version's training range: the figures are on rows the "
+            "network was trained on"
+        )
+    return f"{seen} of {count} rows lie in the version's training range and were left out"
+
+
+def _part(
+    content: SeriesContent,
+    inputs: Floats,
+    target: Floats,
+    before: KnownSeries | None,
+    window: int,
+) -> _Part:
+    context = 0 if before is None else _rows_before(before, content)
+    # Of what came before, the network sees no more than a window.
+    reach = min(context, window - 1)
+    values = target
+    if before is not None and context:
+        inputs = np.concatenate([before.inputs[context - reach : context], inputs])
+        values = np.concatenate([before.target[:context], target])
+    every = windows(inputs, values[context - reach :], window=window, horizon=1)
+    chosen = every.where(every.first > reach)
+    rows = chosen.first - reach  # (n,), in the other dataset
+    return _Part(
+        series=JudgedSeries(
+            label=content.labels[0],
+            inputs=chosen.inputs,
+            values=values,
+            first=rows + context,
+            training=np.empty(0) if before is None else before.target[: before.training],
+            times=tuple(_times(content, rows)),
+        ),
+        rows=rows,
+        seen=np.zeros(len(rows), bool) if before is None else _seen(before, content)[rows],
+        reached=reach,
+    )
+
+
+def _rows_before(known: KnownSeries, content: SeriesContent) -> int:
+    """How many of the known rows come before the first of the others."""
+    if not len(known.content) or not len(content):
+        return 0
+    if known.content.times is None and content.times is None:
+        return 0 if _same_rows(known, content) else len(known.content)
+    if not _comparable(known.content, content):
+        return 0
+    return int(np.searchsorted(known.content.instants(), content.instants()[0]))
+
+
+def _seen(known: KnownSeries, content: SeriesContent) -> NDArray[np.bool_]:
+    """(rows,): the network was fitted on the row, as far as that can be told."""
+    seen = np.zeros(len(content), dtype=bool)
+    if not known.training:
+        return seen
+    if known.content.times is None and content.times is None:
+        seen[: known.training] = _same_rows(known, content)
+    elif _comparable(known.content, content):
+        fitted = known.content.instants()[: known.training]
+        instants = content.instants()
+        seen = (instants >= fitted[0]) & (instants <= fitted[-1])
+    return seen
+
+
+def _same_rows(known: KnownSeries, content: SeriesContent) -> bool:
+    return np.array_equal(known.content.values, content.values, equal_nan=True)
+
+
+def _comparable(one: SeriesContent, other: SeriesContent) -> bool:
+    """Both have times, and both or neither of them an offset."""
+    return (
+        one.times is not None
+        and other.times is not None
+        and (one.offsets is None) == (other.offsets is None)
+    )
+
+
+def _times(content: SeriesContent, rows: Ids) -> list[str | None]:
+    if content.times is None:
+        return [None] * len(rows)
+    offsets = None if content.offsets is None else content.offsets[rows]
+    return [*times_iso(content.times[rows], content.time_form, offsets)]
+
+
+def _chosen(series: JudgedSeries, chosen: NDArray[np.bool_]) -> JudgedSeries:
+    if chosen.all():
+        return series
+    times = np.array(series.times, dtype=object)[chosen]
+    return JudgedSeries(
+        label=series.label,
+        inputs=series.inputs[chosen],
+        values=series.values,
+        first=series.first[chosen],
+        training=series.training,
+        times=tuple(times.tolist()),
+    )
+
+
+def _finite(values: Floats) -> Floats:
+    """A value that is no finite number is a missing one."""
+    return np.where(np.isfinite(values), values, np.nan)

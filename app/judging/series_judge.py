@@ -1,0 +1,116 @@
+"""Judging a series network: forecasts from every judged row, beside the baselines."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+
+import numpy as np
+
+from app.judging.judgement import WITHOUT_SCIKIT, JudgedOn, Judgement
+from app.judging.onnx_session import forecasts
+from app.judging.rows import Floats, Forecasts, JudgedSeries
+from app.judging.series_score import score_series
+from app.judging.series_verdict import notes_of, skill_of, step_name, verdict_of
+from app.judging.simple_forecasts import MLP, simple_forecasts
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Judged:
+    """The rows to be forecast, series after series, and what came before them."""
+
+    parts: tuple[JudgedSeries, ...]
+    notes: tuple[str, ...] = ()
+    seen: bool = False  # the network was fitted on all of them
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self.parts)
+
+    @cached_property
+    def inputs(self) -> Floats:
+        """What the network sees, (n, window, features)."""
+        return np.concatenate([part.inputs for part in self.parts])
+
+
+def judge_series(
+    graph: bytes,
+    judged: Judged,
+    *,
+    frequency: str | None,
+    window: int,
+    judged_on: JudgedOn,
+    check: Callable[[], None],
+    notes: tuple[str, ...],
+) -> Judgement:
+    """Forecasts from every judged row with the graph and compares them with the baselines.
+
+    Args:
+        graph: the ONNX file.
+        judged: the rows.
+        frequency: of the rows the network was trained on.
+        window: past steps it sees.
+        judged_on: for the verdict.
+        check: called between runs; may raise to stop.
+        notes: what bears on the figures already.
+
+    Raises:
+        Unprocessable: no row has an actual value, a forecast, and a value before it.
+    """
+    given = forecasts(graph, judged.inputs, check=check)  # (n, horizon)
+    # A group that has no judged row can still have taught a baseline.
+    told = _forecasts(judged, given, frequency=frequency, window=window, check=check)
+    score = score_series(told)
+    rows = f"{score.rows} {step_name(frequency)}"
+    measured, missing = skill_of(score, judged_on)
+    return Judgement(
+        verdict=verdict_of(score, rows, judged_on),
+        skill=measured,
+        skill_missing=missing,
+        notes=(*notes, *notes_of(score)),
+        series=score,
+    )
+
+
+def _forecasts(
+    judged: Judged,
+    given: Floats,
+    *,
+    frequency: str | None,
+    window: int,
+    check: Callable[[], None],
+) -> list[Forecasts]:
+    """What every forecaster says, for each series."""
+    horizon = given.shape[1]
+    perceptron = _perceptron(judged.parts, horizon=horizon, window=window, check=check)
+    stops = np.cumsum([len(part) for part in judged.parts])[:-1]
+    told = []
+    for number, (part, own) in enumerate(zip(judged.parts, np.split(given, stops), strict=True)):
+        simple = simple_forecasts(
+            part,
+            horizon=horizon,
+            frequency=frequency,
+            window=window,
+            series_count=len(judged.parts),
+        )
+        baselines, missing = dict(simple.forecasts), dict(simple.missing)
+        if isinstance(perceptron, str):
+            missing[MLP] = perceptron
+        else:
+            baselines[MLP] = perceptron[number]
+        told.append(
+            Forecasts(
+                judged=part, model=own, baselines=baselines, missing=missing, season=simple.season
+            )
+        )
+        check()
+    return told
+
+
+def _perceptron(
+    parts: Sequence[JudgedSeries], *, horizon: int, window: int, check: Callable[[], None]
+) -> list[Floats] | str:
+    if find_spec("sklearn") is None:
+        return WITHOUT_SCIKIT
+    from app.judging.mlp_baseline import mlp_forecasts  # noqa: PLC0415 - heavy, not everywhere
+
+    return mlp_forecasts(parts, horizon=horizon, window=window, check=check)
