@@ -306,7 +306,7 @@ def jobs(
     as_json: Json = False,
     url: Url = LOCAL,
 ) -> None:
-    """List the training jobs, newest first, or show, follow or cancel one."""
+    """List the training jobs, newest first, or show one with its log, follow or cancel it."""
     from app.terminal.listing import run_jobs
 
     run_jobs(url, job, follow_it=follow, cancel=cancel, limit=limit, as_json=as_json)

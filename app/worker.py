@@ -25,8 +25,9 @@ from sqlalchemy.orm import sessionmaker
 from app.config import Settings
 from app.db.engine import conninfo, make_engine
 from app.deps import Resources
-from app.jobs import queue, trainer, upkeep
+from app.jobs import log, queue, trainer, upkeep
 from app.jobs.attempt import Attempt, Means
+from app.jobs.telling import taken_line
 from app.jobs.trainer import Abandoned, Trainer, TrainerUnavailable
 from app.jobs.upkeep import Rescuer
 from app.jobs.workspace import workspace
@@ -216,6 +217,8 @@ class Worker:
     def _attempt(self, job_id: UUID, place: int, is_leaving: Callable[[], bool]) -> None:
         with self._means.sessions.begin() as session:
             job = queue.take_up(session, job_id, queue_id=place, worker=self._means.worker)
+            if job is not None:
+                log.note(session, job_id, taken_line(job))
         if job is None:
             logger.info("job not taken up: cancelled, or in other hands")
             return

@@ -12,13 +12,13 @@ from app.datasets.read_options import ReadOptions
 from app.datasets.store import UnderstoodFile
 from app.datasets.upload import UploadedFile, receive_multipart
 from app.deps import Resources, ResourcesDep, SessionDep
-from app.jobs import queue
+from app.jobs import log, queue
 from app.jobs.events import LAST_EVENT, JobWatch, lifespan_of
 from app.jobs.explained import explain_recipes
 from app.jobs.extension import Extension, extension_of
 from app.jobs.order import FIELDS, FILES, Order, read_order
 from app.jobs.placing import check_references, place
-from app.jobs.schemas import JobAnswer, JobSummary, Recipes
+from app.jobs.schemas import JobAnswer, JobLine, JobSummary, Recipes
 from app.jobs.states import JobStatus
 from app.openapi import problem_responses
 from app.paging import (
@@ -196,7 +196,28 @@ def get_job(job_id: JobId, session: SessionDep) -> JobAnswer:
 )
 def cancel_job(job_id: JobId, session: SessionDep) -> JobAnswer:
     """It becomes no version any more; the worker is at its next job within two seconds."""
-    return JobAnswer.of(queue.cancel(session, job_id), silence=None)
+    job = queue.cancel(session, job_id)
+    log.note(session, job_id, "cancelled")
+    return JobAnswer.of(job, silence=None)
+
+
+@router.get(
+    "/jobs/{job_id}/log",
+    operation_id="get_job_log",
+    summary="Read what happened to a job, oldest first",
+    responses=problem_responses(400, 404, 422),
+)
+def get_job_log(
+    job_id: JobId,
+    session: SessionDep,
+    limit: LimitParameter = DEFAULT_LIMIT,
+    cursor: CursorParameter = None,
+) -> Page[JobLine]:
+    """One plain line per event: queued, taken up, each stage, some epochs, how and why it ended."""
+    queue.get_job(session, job_id)
+    rows = log.list_notes(session, job_id, after=id_key_of(cursor), limit=limit + 1)
+    page, following = cut_page(rows, limit=limit, key=lambda line: line.id)
+    return Page(items=[JobLine.of(line) for line in page], next=following)
 
 
 @router.get(

@@ -21,10 +21,12 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.db.tables import Dataset, Job
 from app.errors import Internal, StepaheadError
-from app.jobs import queue
+from app.jobs import log, queue
 from app.jobs.messages import Checkpoint, Failed, Finished, Progress, Stopped, TrainingRequest
 from app.jobs.progress import JobProgress
 from app.jobs.queue import Claim, Superseded
+from app.jobs.states import JobStatus
+from app.jobs.telling import OUTCOME, outcome_lines
 from app.jobs.trainer import Trainer, TrainerDied
 from app.observability import logger as logger_of
 from app.recipes import RECIPE
@@ -204,6 +206,7 @@ class Attempt:
             with self.means.sessions.begin() as session:
                 if self.progress.unsaved:
                     queue.write_progress(session, self.claim, self.progress.as_json())
+                    log.note(session, self.job.id, *self.progress.untold)
                 else:
                     queue.check_claim(session, self.claim)
         except (OperationalError, PoolTimeout):
@@ -211,6 +214,7 @@ class Attempt:
             logger.warning("progress not written: the database cannot be reached")
         else:
             self.progress.unsaved = False
+            self.progress.untold.clear()
 
     def _keep_checkpoint(self, path: Path) -> None:
         try:
@@ -251,6 +255,7 @@ class Attempt:
                 job_id=job.id,
             )
             queue.set_version(session, self.claim, version.number)
+            self._tell(session, *outcome_lines(version, scorecard))
             return version.number
 
         logger.info("job succeeded", version=self._write(register))
@@ -260,16 +265,36 @@ class Attempt:
         if self.is_leaving():  # a machine that goes down takes trainers with it
             self._hand_back()
             return
-        status = self._write(lambda session: queue.bury_trainer(session, self.claim, reason))
+
+        def bury(session: Session) -> JobStatus:
+            status = queue.bury_trainer(session, self.claim, reason)
+            self._tell(session, f"its training process ended: {reason}", OUTCOME[status])
+            return status
+
+        status = self._write(bury)
         logger.info("trainer's death counted", status=status)
 
     def _hand_back(self) -> None:
-        self._write(lambda session: queue.hand_back(session, self.claim))
+
+        def hand_back(session: Session) -> None:
+            queue.hand_back(session, self.claim)
+            self._tell(session, "its worker is to end: back in the queue, to go on from there")
+
+        self._write(hand_back)
         logger.info("job handed back")
 
     def _fail(self, problem: dict[str, Any]) -> None:
         logger.warning("job failed", problem=problem)
-        self._write(lambda session: queue.fail(session, self.claim, problem))
+
+        def fail(session: Session) -> None:
+            queue.fail(session, self.claim, problem)
+            self._tell(session, f"failed: {problem['detail']}")
+
+        self._write(fail)
+
+    def _tell(self, session: Session, *lines: str) -> None:
+        """What has not been told yet, and this; in the transaction of what it tells."""
+        log.note(session, self.job.id, *self.progress.untold, *lines)
 
     # Patience with what is away for a moment.
 

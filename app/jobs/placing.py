@@ -10,10 +10,11 @@ from app.datasets.report import Report
 from app.datasets.store import UnderstoodFile
 from app.db.tables import Dataset, Job
 from app.errors import NotFound, Unprocessable
-from app.jobs import fitness, queue
+from app.jobs import fitness, log, queue
 from app.jobs.extension import Extension, save_extended
 from app.jobs.fitness import Shape
 from app.jobs.order import Order
+from app.jobs.telling import order_lines
 from app.recipes import Kind, SeriesRecipe, TextRecipe, resolve_recipe
 from app.registry import store as registry
 from app.registry.artifacts import Manifest
@@ -79,7 +80,7 @@ def place(
             test=None if test is None else datasets.load_content(test, store),
             field=field,
         )
-    return queue.enqueue(
+    job = queue.enqueue(
         session,
         model=order.model,
         kind=kind,
@@ -89,6 +90,8 @@ def place(
         recipe=recipe,
         start_from=order.start_from,
     )
+    log.note(session, job.id, *order_lines(data, recipe, target=target, base=order.start_from))
+    return job
 
 
 def _dataset(

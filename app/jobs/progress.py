@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from app.jobs.messages import Progress
+from app.jobs.telling import StageLines
 
 CURVE_POINTS = 200  # per stage; the row is rewritten a few times a second, so it stays small
 
@@ -20,6 +21,8 @@ class JobProgress:
         self._curve: list[dict[str, Any]] = list(saved.get("curve", []))
         self._last = {key: value for key, value in saved.items() if key != "curve"}
         self.unsaved = False  # whether there is news that the row does not have
+        self.untold: list[str] = []  # lines that the log does not have
+        self._lines = StageLines()
 
     def report(self, progress: Progress) -> None:
         """Take up what the trainer says."""
@@ -28,6 +31,7 @@ class JobProgress:
             for key, value in asdict(progress).items()
         }
         self.unsaved = True
+        self.untold += self._lines.of(progress)
         if progress.epoch is not None and progress.loss is not None:
             self._add_point(progress)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.db.tables import Job
+from app.db.tables import Job, JobNote
 from app.jobs.queue import STALLED_AFTER
 from app.jobs.states import JobStatus
 from app.openapi import Problem
@@ -76,6 +76,18 @@ class JobAnswer(JobSummary):
         """From a row."""
         curve = job.progress.get("curve", [])
         return cls(**_summary(job, silence), recipe=job.recipe, curve=curve)
+
+
+class JobLine(BaseModel):
+    """A line of a job's log."""
+
+    text: str
+    at: datetime
+
+    @classmethod
+    def of(cls, line: JobNote) -> Self:
+        """From a row."""
+        return cls(text=line.text, at=line.created_at)
 
 
 class RecipeField(BaseModel):

@@ -8,7 +8,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.datasets import store as datasets
-from app.jobs import queue
+from app.jobs import log, queue
+from app.jobs.telling import OUTCOME
 from app.observability import logger as logger_of
 from app.registry import store as registry
 from app.store import ObjectStore
@@ -41,6 +42,8 @@ class Rescuer:
             for job_id in lost:
                 with self._sessions.begin() as session:
                     status = queue.rescue(session, job_id)
+                    if status is not None:
+                        log.note(session, job_id, "its worker was lost", OUTCOME[status])
                 if status is not None:
                     logger.warning("lost job rescued", job=str(job_id), status=status)
         except (OperationalError, PoolTimeout):

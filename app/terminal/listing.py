@@ -12,6 +12,7 @@ from app.terminal.following import Left, ended_badly, follow, progress_told
 from app.terminal.problems import Told, told
 from app.terminal.scorecard import show_version
 
+MOST_LINES = 1000  # of a job's log
 STATUS_STYLE = {"succeeded": "green", "failed": "red", "running": "cyan", "cancelled": "dim"}
 
 
@@ -59,10 +60,12 @@ def run_jobs(
                 console.print(f"Job {job_id}: {ended.value}.")
                 return
             job = ended
+        lines = [] if as_json else service.items(f"{path}/log", limit=MOST_LINES)
     if as_json:
         _print_json(job)
     else:
         _show_job(console, job)
+        _show_log(console, lines)
     badly = ended_badly(job) if follow_it else None
     if badly is not None:
         raise badly
@@ -129,6 +132,13 @@ def _show_job(console: Console, job: Json) -> None:
         console.print(progress_told(job))
     if job.get("error"):
         console.print(Text(told(job["error"].get("status", 500), job["error"])))
+
+
+def _show_log(console: Console, lines: list[Json]) -> None:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for line in lines:
+        table.add_row(Text(local_time(line["at"]), style="dim"), Text(line["text"]))
+    console.print(table)
 
 
 def _print_json(value: object) -> None:

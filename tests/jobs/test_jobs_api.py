@@ -69,6 +69,8 @@ def test_a_queued_job_is_cancelled_at_once_and_only_once(service: Service) -> No
     assert answer.json()["finished_at"] is not None
     assert again.status_code == 409
     assert "cancelled" in again.json()["detail"]
+    lines = service.client.get(f"/jobs/{job_id}/log").json()["items"]
+    assert [line["text"] for line in lines] == ["cancelled"]
     with service.sessions() as session:
         places = session.scalar(
             text("SELECT count(*) FROM procrastinate_jobs WHERE args->>'job_id' = :id"),
@@ -79,7 +81,7 @@ def test_a_queued_job_is_cancelled_at_once_and_only_once(service: Service) -> No
 
 def test_an_unknown_job_is_a_404(service: Service) -> None:
     unknown = uuid4()
-    for method, path in (("GET", ""), ("POST", "/cancel"), ("GET", "/events")):
+    for method, path in (("GET", ""), ("POST", "/cancel"), ("GET", "/events"), ("GET", "/log")):
         assert service.client.request(method, f"/jobs/{unknown}{path}").status_code == 404
     assert service.client.get("/jobs/7").status_code == 422
 

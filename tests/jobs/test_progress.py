@@ -72,3 +72,28 @@ def test_news_is_marked_until_it_is_written() -> None:
     assert not progress.unsaved
     progress.report(epoch(1, 2))
     assert progress.unsaved
+
+
+def test_a_stage_has_a_line_and_its_epochs_about_ten() -> None:
+    progress = JobProgress({})
+    progress.report(Progress(stage="loading"))
+    progress.report(Progress(stage="training"))
+    for number in range(1, 196):
+        progress.report(epoch(number, 200, loss=0.5))
+    progress.report(Progress(stage="judging"))
+
+    assert progress.untold[:3] == ["loading the data", "training", "epoch 20 of 200: loss 0.5"]
+    assert progress.untold[-2:] == ["epoch 180 of 200: loss 0.5", "judging on data it has not seen"]
+    assert len(progress.untold) == 12
+
+
+def test_few_epochs_have_a_line_each_and_a_run_that_goes_on_says_where() -> None:
+    progress = JobProgress({})
+    for number in (2, 3):
+        progress.report(epoch(number, 3, loss=0.25))
+
+    assert progress.untold == [
+        "training, from epoch 2 of 3 on",
+        "epoch 2 of 3: loss 0.25",
+        "epoch 3 of 3: loss 0.25",
+    ]

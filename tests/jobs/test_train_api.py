@@ -77,6 +77,11 @@ def test_a_file_is_understood_and_its_training_queued(service: Service) -> None:
             text("SELECT args FROM procrastinate_jobs WHERE id = :id"), {"id": queued}
         )
     assert arguments == {"job_id": job["id"]}
+    lines = service.client.get(f"/jobs/{job['id']}/log").json()["items"]
+    assert [line["text"] for line in lines] == [
+        "queued: prices.csv, 112 rows, 2017-01-01 to 2017-04-28, to predict Volume",
+        "recipe chapter: LSTM(4), window 1, horizon 1, at most 7 epochs",
+    ]
 
 
 def test_a_dataset_may_stand_in_for_the_file_and_for_the_test(service: Service) -> None:

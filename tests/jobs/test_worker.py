@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from app.db.tables import Version
-from app.jobs import queue
+from app.jobs import log, queue
 from app.jobs.states import JobStatus
 from tests.jobs.harness import PATIENCE_SECONDS, Harness, eventually
 
@@ -26,6 +26,11 @@ def test_a_queued_job_becomes_a_version(harness: Harness) -> None:
         version = session.get_one(Version, ("prices", 1))
         assert version.job_id == job_id
         assert harness.store.get(version.files["model.onnx"]["sha256"]) == b"onnx"
+        lines = [line.text for line in log.list_notes(session, job_id, limit=100)]
+    assert lines[0].startswith("taken up by worker ")
+    assert lines[1:4] == ["training", "epoch 1 of 3: loss 1", "epoch 2 of 3: loss 0.5"]
+    assert lines[-2] == "registered as prices, version 1"
+    assert lines[-1].startswith("champion: the first version of its model")
     assert worker.terminate() == 0
     assert [path.name for path in (harness.folder / "work").iterdir()] == ["lock"]
 
@@ -86,6 +91,10 @@ def test_a_job_that_kills_its_trainer_three_times_fails_with_the_reason(harness:
     assert "SIGKILL" in job.error["detail"]
     assert "memory" in job.error["detail"]
     assert job.attempt == 3
+    with harness.sessions.begin() as session:
+        lines = [line.text for line in log.list_notes(session, deadly, limit=100)]
+    assert len([line for line in lines if "SIGKILL" in line]) == 3
+    assert lines[-1] == "failed: that has happened too often"
     harness.wait_for(harmless, JobStatus.SUCCEEDED)
 
 
@@ -99,6 +108,8 @@ def test_a_job_fails_with_the_problem_that_the_trainer_names(harness: Harness) -
     assert job.error["status"] == 422
     assert job.error["detail"] == "the loss ran away"
     assert job.finished_at is not None
+    with harness.sessions.begin() as session:
+        assert log.list_notes(session, job_id, limit=9)[-1].text == "failed: the loss ran away"
 
 
 def test_a_cancelled_job_stops_and_leaves_the_trainer_warm(harness: Harness) -> None:

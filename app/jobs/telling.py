@@ -1,0 +1,116 @@
+"""The lines of a job's log, in plain words. No database."""
+
+import math
+
+from app.datasets.report import Report
+from app.db.tables import Dataset, Job, Version
+from app.jobs.messages import Progress
+from app.jobs.states import JobStatus
+from app.recipes import SeriesRecipe, TextRecipe
+from app.registry.artifacts import Scorecard
+
+LINES_PER_STAGE = 10  # of epochs
+
+# What becomes of a job whose worker or trainer is gone.
+OUTCOME = {
+    JobStatus.QUEUED: "queued again, to go on from its last checkpoint",
+    JobStatus.FAILED: "failed: that has happened too often",
+}
+STAGES = {
+    "loading": "loading the data",
+    "compiling": "compiling the network",
+    "training": "training",
+    "judging": "judging on data it has not seen",
+    "refitting": "fitting again on everything",
+    "exporting": "writing the version",
+}
+
+
+def order_lines(
+    dataset: Dataset,
+    recipe: SeriesRecipe | TextRecipe,
+    *,
+    target: str | None,
+    base: int | None,
+) -> list[str]:
+    """What a job is to learn, from what, and how."""
+    start = "" if base is None else f", starting warm from version {base}"
+    return [f"queued: {_data(dataset, target)}", f"{_recipe(recipe)}{start}"]
+
+
+def taken_line(job: Job) -> str:
+    """Who is at it."""
+    further = "" if job.checkpoint is None else ", going on from its last checkpoint"
+    return f"taken up by worker {job.worker}, attempt {job.attempt}{further}"
+
+
+def outcome_lines(version: Version, scorecard: Scorecard) -> list[str]:
+    """How good it turned out, and what became of it."""
+    promoted = "champion" if version.decision["promoted"] else "not champion"
+    return [
+        f"judged the network of epoch {scorecard.best_epoch}: {scorecard.verdict}",
+        f"registered as {version.model}, version {version.number}",
+        f"{promoted}: {version.decision['reason']}",
+    ]
+
+
+class StageLines:
+    """Progress as lines: one for each stage, and about ten for the epochs of a stage."""
+
+    def __init__(self) -> None:
+        self._stage: str | None = None
+        self._epoch = 0
+
+    def of(self, progress: Progress) -> list[str]:
+        """What is worth a line in this report; mostly nothing."""
+        lines = []
+        if progress.stage != self._stage:
+            self._stage, self._epoch = progress.stage, 0
+            lines.append(_stage_line(progress))
+        if progress.epoch is None or not progress.epochs or progress.loss is None:
+            return lines
+        apart = max(1, math.ceil(progress.epochs / LINES_PER_STAGE))
+        is_last = progress.epoch == progress.epochs != self._epoch
+        if progress.epoch - self._epoch >= apart or is_last:
+            self._epoch = progress.epoch
+            lines.append(_epoch_line(progress))
+        return lines
+
+
+def _stage_line(progress: Progress) -> str:
+    told = STAGES.get(progress.stage, progress.stage)
+    if (progress.epoch or 0) > 1:
+        return f"{told}, from epoch {progress.epoch:,} of {progress.epochs:,} on"
+    return told
+
+
+def _epoch_line(progress: Progress) -> str:
+    line = f"epoch {progress.epoch:,} of {progress.epochs:,}: loss {progress.loss:.4g}"
+    if progress.validation_loss is None:
+        return line
+    return f"{line}, validation loss {progress.validation_loss:.4g}"
+
+
+def _data(dataset: Dataset, target: str | None) -> str:
+    report = Report.model_validate(dataset.report)
+    name = dataset.filename or "the data"
+    if report.text is not None:
+        return f"{name}, a text of {report.text.words:,} words"
+    parts = [name, f"{report.rows_used:,} rows"]
+    if report.series_count > 1:
+        parts.append(f"{report.series_count:,} series")
+    if report.start is not None:
+        parts.append(f"{report.start} to {report.end}")
+    if target is not None:
+        parts.append(f"to predict {target}")
+    return ", ".join(parts)
+
+
+def _recipe(recipe: SeriesRecipe | TextRecipe) -> str:
+    layers = ", ".join(map(str, recipe.layers))
+    parts = [f"recipe {recipe.preset}: {recipe.cell.upper()}({layers})"]
+    if recipe.window is not None:
+        parts.append(f"window {recipe.window}")
+    if isinstance(recipe, SeriesRecipe):
+        parts.append(f"horizon {recipe.horizon}")
+    return ", ".join([*parts, f"at most {recipe.epochs:,} epochs"])
