@@ -1,6 +1,5 @@
 """A dataset's rows as a recipe for a series sees them: columns, series, and the cut by time."""
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,8 @@ import numpy.typing as npt
 
 from app.datasets.content import DatasetContent, SeriesContent, times_iso
 from app.errors import Unprocessable
-from app.forecasting.windows import Split, split_rows, windows
+from app.forecasting.series_splits import split_series
+from app.forecasting.windows import Split, windows
 from app.recipes import SeriesRecipe
 
 Floats = npt.NDArray[np.float64]
@@ -74,7 +74,11 @@ def read_series(
             f"{len(content.labels)} series in one file differ in level: only scaling window can "
             f"train them together, not {recipe.scaling}",
         )
-    splits = _splits(content, recipe, has_test=has_test)
+    splits = split_series(
+        content,
+        test_fraction=0.0 if has_test else recipe.test_fraction,
+        validation_fraction=recipe.validation_fraction,
+    )
     groups = []
     for label, split in zip(content.labels, splits, strict=True):
         own = content.of_series(label) if len(content.labels) > 1 else content
@@ -126,40 +130,6 @@ def _columns(
             + " reads its last values",
         )
     return features, target
-
-
-def _splits(content: SeriesContent, recipe: SeriesRecipe, *, has_test: bool) -> list[Split]:
-    """Where each series is cut: one, by rows; several with times, all at the same moment."""
-    test_fraction = 0.0 if has_test else recipe.test_fraction
-    starts = np.searchsorted(content.series, np.arange(len(content.labels) + 1))
-    if len(content.labels) == 1 or content.times is None:
-        return [
-            split_rows(
-                int(stop - start),
-                test_fraction=test_fraction,
-                validation_fraction=recipe.validation_fraction,
-            )
-            for start, stop in itertools.pairwise(starts)
-        ]
-    moments = np.sort(content.times)
-    pooled = split_rows(
-        len(moments), test_fraction=test_fraction, validation_fraction=recipe.validation_fraction
-    )
-
-    def cut(times: npt.NDArray[np.datetime64], row: int) -> int:
-        return int(np.searchsorted(times, moments[row])) if row < len(moments) else len(times)
-
-    splits = []
-    for start, stop in itertools.pairwise(starts):
-        times = content.times[start:stop]
-        splits.append(
-            Split(
-                rows=len(times),
-                validation_start=cut(times, pooled.validation_start),
-                test_start=cut(times, pooled.test_start),
-            )
-        )
-    return splits
 
 
 def _window(groups: list[Group], recipe: SeriesRecipe) -> int:

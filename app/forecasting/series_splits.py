@@ -1,0 +1,50 @@
+"""Where the series of a dataset are cut: all at one moment."""
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.datasets.content import SeriesContent
+from app.forecasting.windows import Split, split_rows
+
+
+def split_series(
+    content: SeriesContent, *, test_fraction: float, validation_fraction: float
+) -> list[Split]:
+    """Where each series is cut: one, by rows; several with times, all at the same moment.
+
+    Args:
+        content: the dataset.
+        test_fraction: share of the rows, at their end, that is judged on.
+        validation_fraction: share of the remaining rows, at their end.
+    """
+    starts = np.searchsorted(content.series, np.arange(len(content.labels) + 1))
+    if len(content.labels) == 1 or content.times is None:
+        return [
+            split_rows(
+                int(stop - start),
+                test_fraction=test_fraction,
+                validation_fraction=validation_fraction,
+            )
+            for start, stop in itertools.pairwise(starts)
+        ]
+    moments = np.sort(content.times)
+    pooled = split_rows(
+        len(moments), test_fraction=test_fraction, validation_fraction=validation_fraction
+    )
+
+    def cut(times: NDArray[np.datetime64], row: int) -> int:
+        return int(np.searchsorted(times, moments[row])) if row < len(moments) else len(times)
+
+    splits = []
+    for start, stop in itertools.pairwise(starts):
+        times = content.times[start:stop]
+        splits.append(
+            Split(
+                rows=len(times),
+                validation_start=cut(times, pooled.validation_start),
+                test_start=cut(times, pooled.test_start),
+            )
+        )
+    return splits
