@@ -145,8 +145,16 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self.answers = client.Histogram(
+            "stepahead_prediction_seconds",
+            "Time from a turn of requests to their committed answers, by version",
+            ["model", "version"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
         # prometheus_client takes as long to find a labelled figure as to count in it.
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._answers: dict[tuple[str, int], Histogram] = {}
         self._forget_dead_processes()
 
     def observe(self, method: str, path: str, status: int, seconds: float) -> None:
@@ -160,6 +168,14 @@ class Metrics:
         counter, histogram = series
         counter.inc()
         histogram.observe(seconds)
+
+    def answered(self, model: str, version: int, seconds: float, requests: int) -> None:
+        """Count requests that were answered together."""
+        histogram = self._answers.get((model, version))
+        if histogram is None:
+            histogram = self._answers[model, version] = self.answers.labels(model, str(version))
+        for _ in range(requests):
+            histogram.observe(seconds)
 
     def exposition(self, jobs: Mapping[str, int]) -> tuple[bytes, str]:
         """All processes' figures and the queue's, with their content type.

@@ -4,16 +4,18 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Header, Query, Request, Response, status
 
 from app.datasets import store
 from app.datasets.glance import MOST_POINTS, Glance
 from app.datasets.intake import lifespan_of, parse_read_options, understand
 from app.datasets.read_options import ReadOptions
-from app.datasets.schemas import DatasetAnswer
+from app.datasets.schemas import DatasetAnswer, media_type_of
 from app.datasets.upload import receive_multipart
 from app.db.tables import Dataset
 from app.deps import Resources, ResourcesDep, SessionDep, StoreDep
+from app.download import download
+from app.errors import NotFound
 from app.openapi import problem_responses
 from app.paging import (
     DEFAULT_LIMIT,
@@ -117,6 +119,45 @@ def list_datasets(
 def get_dataset(dataset_id: UUID, session: SessionDep) -> DatasetAnswer:
     """How the file was understood."""
     return DatasetAnswer.of(store.get_dataset(session, dataset_id))
+
+
+@router.get(
+    "/datasets/{dataset_id}/file",
+    operation_id="download_dataset",
+    summary="Download an uploaded file, byte by byte as it came",
+    response_class=Response,
+    responses={
+        200: {"description": "The file", "content": {"application/octet-stream": {}}},
+        304: {"description": "The caller has it already (If-None-Match)"},
+        **problem_responses(404, 422),
+    },
+)
+def download_dataset(
+    *,
+    dataset_id: UUID,
+    session: SessionDep,
+    objects: StoreDep,
+    if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    """Its ETag is its sha256. A joined dataset has no file of its own: a 404 that names its parts.
+
+    `read` of the dataset says how it was read.
+    """
+    dataset = store.get_dataset(session, dataset_id)
+    if dataset.extends_id is not None:
+        raise NotFound(
+            f"dataset {dataset_id} is joined from two and has no file of its own: download "
+            f"{dataset.extends_id} and {dataset.extended_by_id or 'the actuals that came after it'}"
+        )
+    filename = dataset.filename or dataset.kind
+    return download(
+        objects,
+        dataset.sha256,
+        size=dataset.size_bytes,
+        filename=filename,
+        media_type=media_type_of(filename),
+        if_none_match=if_none_match,
+    )
 
 
 @router.get(

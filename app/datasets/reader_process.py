@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
+from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 
@@ -17,10 +18,14 @@ from app.datasets.read_options import ReadOptions
 from app.datasets.reader_messages import (
     Answer,
     Disagrees,
-    OutOfMemory,
+    Done,
+    Errand,
+    ErrandRequest,
+    NotDone,
     ReadRequest,
     Ready,
     Refused,
+    Request,
     Understood,
 )
 from app.datasets.report import Report, UnreadableFile
@@ -38,6 +43,10 @@ FILENAME_MISSING = "upload"
 
 class ReaderStopped(Unprocessable):
     """Reading a file came to no end of its own."""
+
+
+class ReaderBroke(ReaderStopped):
+    """The reader's process ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,34 +129,76 @@ class ReaderProcess:
             extends=extends,
             joined_path=None if extends is None else folder / f"{path.name}.joined",
         )
-        answer = await to_thread.run_sync(self._exchange, request, limiter=self._threads)
+        answer = await self._exchange(request, seconds=None, what="reading this file")
         if isinstance(answer, Refused):
             raise UnreadableFile(
                 answer.detail, report=Report.model_validate(answer.report), errors=answer.errors
             )
         if isinstance(answer, Disagrees):
             raise Conflict(answer.detail, errors=answer.errors)
-        if isinstance(answer, OutOfMemory):
-            raise ReaderStopped(
-                f"reading this file takes more than {self._memory_bytes >> 30} GiB of memory; "
-                "split it, or leave out columns"
-            )
+        if not isinstance(answer, Understood):
+            raise self._out_of_memory("reading this file")
         return ReadFile(
             content=request.content_path,
             report=Report.model_validate(answer.report),
             joined=_joined(request, answer),
         )
 
-    def _exchange(self, request: ReadRequest) -> Answer:
+    async def run(self, errand: Errand, *, folder: Path, seconds: float, what: str) -> Any:  # noqa: ANN401 - whatever the errand gives
+        """Runs an errand where it holds up no prediction; the event loop goes on meanwhile.
+
+        Args:
+            errand: what to do; it is sent to the reader.
+            folder: of this request; takes what is unpacked.
+            seconds: how long it may take.
+            what: it is, for errors: "reading this file".
+
+        Raises:
+            Unprocessable: it cannot be done.
+            ReaderStopped: it took too long or too much memory, or the reader broke on it.
+            Unavailable: the reader does not start.
+        """
+        request = ErrandRequest(errand=errand, temporary_folder=folder)
+        answer = await self._exchange(request, seconds=seconds, what=what)
+        if isinstance(answer, NotDone):
+            raise Unprocessable(answer.detail, errors=answer.errors)
+        if not isinstance(answer, Done):
+            raise self._out_of_memory(what)
+        return answer.result
+
+    async def _exchange(self, request: Request, *, seconds: float | None, what: str) -> Answer:
+        return await to_thread.run_sync(self._ask, request, seconds, what, limiter=self._threads)
+
+    def _seconds_for(self, request: Request) -> float:
+        size = 0
+        if isinstance(request, ReadRequest):
+            size += request.path.stat().st_size
+            size += 0 if request.extends is None else request.extends.stat().st_size
+        return self._least_seconds + size / BYTES_PER_SECOND
+
+    def _out_of_memory(self, what: str) -> ReaderStopped:
+        return ReaderStopped(
+            f"{what} takes more than {self._memory_bytes >> 30} GiB of memory; split it, or leave "
+            "out columns"
+        )
+
+    def _ask(self, request: Request, seconds: float | None, what: str) -> Answer:
         child = self._warm_child()
-        size = request.path.stat().st_size
-        size += 0 if request.extends is None else request.extends.stat().st_size
-        seconds = self._least_seconds + size / BYTES_PER_SECOND
+        seconds = self._seconds_for(request) if seconds is None else seconds
         try:
-            return child.ask(request, seconds=seconds)
+            return self._asked(child, request, seconds=seconds, what=what)
         except ReaderStopped:
             self.start()  # the next upload finds it warm again
             raise
+
+    def _asked(self, child: "_Child", request: Request, *, seconds: float, what: str) -> Answer:
+        try:
+            return child.ask(request, seconds=seconds, what=what)
+        except ReaderBroke:
+            if self._closed:
+                raise
+            # It may have been killed for reasons that are not the file's; a second one will tell.
+            return self._warm_child().ask(request, seconds=seconds, what=what)
 
     def _warm_child(self) -> "_Child":
         self.start()
@@ -197,7 +248,7 @@ class _Child:
                 self.end()
         return self._ready
 
-    def ask(self, request: ReadRequest, *, seconds: float) -> Answer:
+    def ask(self, request: Request, *, seconds: float, what: str) -> Answer:
         """Its answer.
 
         Raises:
@@ -209,12 +260,12 @@ class _Child:
                 answer: Answer = self._pipe.recv()
                 return answer
         except (EOFError, OSError) as error:
-            raise ReaderStopped(
-                f"the reader of uploads broke on this file ({self._end_reason()})"
+            raise ReaderBroke(
+                f"the reader of uploads broke while {what} ({self._end_reason()})"
             ) from error
         self.end()
         raise ReaderStopped(
-            f"reading this file was given up after {seconds:.0f} s; is it what you meant to upload?"
+            f"{what} was given up after {seconds:.0f} s; is it what you meant to upload?"
         )
 
     def end(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from pathlib import PurePath
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -10,6 +11,23 @@ from pydantic import BaseModel, Field
 from app.datasets.report import Report
 from app.db.tables import Dataset
 from app.recipes import Kind
+
+# By the end of a file's name; what is not among them is bytes.
+MEDIA_TYPES = {
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".txt": "text/plain",
+    ".gz": "application/gzip",
+    ".parquet": "application/vnd.apache.parquet",
+    ".xls": "application/vnd.ms-excel",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
+}
+
+
+def media_type_of(filename: str) -> str:
+    """What an uploaded file is called to be; nothing that a browser would run."""
+    return MEDIA_TYPES.get(PurePath(filename).suffix.lower(), "application/octet-stream")
 
 
 class DatasetAnswer(BaseModel):

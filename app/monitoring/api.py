@@ -57,7 +57,7 @@ def monitor_model(
 
     Figures are of the day of the request and are kept when the log's days are dropped. A forecast
     counts once its actual is known, each as often as it was asked for. The alias `shadow` is shown
-    beside what was served. Latencies are at `/metrics`.
+    beside what was served. Latencies are at `/metrics`, by version, since each process started.
     """
     return monitor(session, name, datetime.now(UTC).date() - timedelta(days=days - 1))
 
@@ -150,9 +150,10 @@ def put_schedule(
     summary="Show when a model is trained again by itself",
     responses=problem_responses(404, 422),
 )
-def get_schedule(name: ModelName, session: SessionDep) -> ScheduleAnswer:
-    """A 404 where it is not."""
-    return ScheduleAnswer.of(schedule_store.get_schedule(session, name))
+def get_schedule(name: ModelName, session: SessionDep) -> ScheduleAnswer | None:
+    """Null where it is trained only when it is asked to be."""
+    schedule = schedule_store.find_schedule(session, name)
+    return None if schedule is None else ScheduleAnswer.of(schedule)
 
 
 @router.delete(

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -32,6 +32,7 @@ from app.registry.store import find_model, list_aliases
 # With fewer the index is mostly chance: of N values from the training data's own distribution it
 # comes to about 9 / N in the mean.
 LEAST_VALUES = 100
+MINUTE = timedelta(minutes=1)
 TEXT_HAS_NONE = "texts are counted only: there are no actuals of a text"
 
 
@@ -81,6 +82,7 @@ def monitor(session: Session, model: str, since: date) -> MonitorAnswer:
         kind=kind,
         since=since,
         unread=store.count_unread(session, model),
+        requests_per_minute=store.count_answered(session, model, datetime.now(UTC) - MINUTE),
         versions=[
             VersionFigures(
                 **_figures(daily, own, features[version], kind),

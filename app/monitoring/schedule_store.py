@@ -15,17 +15,14 @@ from app.jobs.states import UNFINISHED
 from app.registry.store import find_model
 
 
-def get_schedule(session: Session, model: str) -> Schedule:
-    """A model's schedule.
+def find_schedule(session: Session, model: str) -> Schedule | None:
+    """A model's schedule; None: it has none.
 
     Raises:
-        NotFound: no such model, or it has none.
+        NotFound: no such model.
     """
     find_model(session, model)
-    schedule = session.get(Schedule, model)
-    if schedule is None:
-        raise NotFound(f"{model!r} has no schedule: it is trained when it is asked to be")
-    return schedule
+    return session.get(Schedule, model)
 
 
 def put_schedule(
@@ -60,7 +57,10 @@ def delete_schedule(session: Session, model: str) -> None:
     Raises:
         NotFound: no such model, or it has none.
     """
-    session.delete(get_schedule(session, model))
+    schedule = find_schedule(session, model)
+    if schedule is None:
+        raise NotFound(f"{model!r} has no schedule: it is trained when it is asked to be")
+    session.delete(schedule)
     session.flush()
 
 

@@ -109,6 +109,9 @@ class MonitorAnswer(BaseModel):
         int,
         Field(description="predictions that a worker has still to take in; counted up to 10,000"),
     ]
+    requests_per_minute: Annotated[
+        int, Field(description="answered in the last 60 seconds; counted up to 10,000")
+    ]
     versions: Annotated[list[VersionFigures], Field(description="newest first")]
     shadow: ShadowComparison | None
     days: Annotated[list[DayFigures], Field(description="newest first")]

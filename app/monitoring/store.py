@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, exists, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from app.db.ids import first_id
 from app.db.tables import (
     Alias,
     DailyCoverage,
@@ -95,6 +96,17 @@ def count_unread(session: Session, model: str, *, limit: int = 10_000) -> int:
         .subquery()
     )
     return session.execute(select(func.count()).select_from(unread)).scalar_one()
+
+
+def count_answered(session: Session, model: str, since: datetime, *, limit: int = 10_000) -> int:
+    """How many of a model's requests were answered since then; not counted past the limit."""
+    answered = (
+        select(Prediction.id)
+        .where(Prediction.model == model, Prediction.id >= first_id(since))
+        .limit(limit)
+        .subquery()
+    )
+    return session.execute(select(func.count()).select_from(answered)).scalar_one()
 
 
 def move_position(session: Session, position: UUID, read_behind: Sequence[UUID]) -> None:

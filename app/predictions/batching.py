@@ -5,6 +5,7 @@ slowed down; under load the turns fill by themselves.
 """
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -105,6 +106,7 @@ class Batcher:
                 ticket.answer.set_exception(error)
 
     async def _answer(self, version: Loaded, tickets: list[Ticket]) -> None:
+        start = time.perf_counter()
         outcomes = await self._infer(version, tickets)
         answered = []
         entries = []
@@ -117,6 +119,8 @@ class Batcher:
         if not entries:
             return
         await self._log.write(entries)
+        seconds = time.perf_counter() - start
+        self._metrics.answered(version.model, version.number, seconds, len(entries))
         for ticket, entry in zip(answered, entries, strict=True):
             _settle(ticket, entry.response)
 

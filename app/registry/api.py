@@ -1,13 +1,11 @@
 """Models, their versions, and the aliases that say which of them is served."""
 
-import base64
-from itertools import chain
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Header, Path, Response, status
-from fastapi.responses import StreamingResponse
 
 from app.deps import SessionDep, StoreDep
+from app.download import download
 from app.errors import NotFound, Unprocessable
 from app.openapi import problem_responses
 from app.paging import (
@@ -190,21 +188,11 @@ def download_file(
             f"Version {n} of {name!r} has no file {file[:100]!r}; "
             f"it has {', '.join(sorted(version.files))}."
         )
-    sha256: str = entry["sha256"]
-    headers = {"ETag": f'"{sha256}"', "Cache-Control": "private, max-age=31536000, immutable"}
-    if if_none_match is not None and (sha256 in if_none_match or if_none_match.strip() == "*"):
-        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    # Taken before the answer begins: a missing object is an error, not half a file.
-    pieces = objects.stream(sha256)
-    beginning = next(pieces, b"")
-    digest = base64.b64encode(bytes.fromhex(sha256)).decode()
-    return StreamingResponse(
-        chain([beginning], pieces),
+    return download(
+        objects,
+        entry["sha256"],
+        size=entry["size"],
+        filename=file,
         media_type="application/json" if file.endswith(".json") else "application/octet-stream",
-        headers={
-            **headers,
-            "Content-Length": str(entry["size"]),
-            "Content-Disposition": f'attachment; filename="{file}"',
-            "Repr-Digest": f"sha-256=:{digest}:",
-        },
+        if_none_match=if_none_match,
     )

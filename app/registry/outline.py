@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from sqlalchemy import func, select
+
+from app.db.tables import Version
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outline:
@@ -15,6 +19,24 @@ class Outline:
     verdict: str
     skill: float | None
     judged_on: Literal["test", "held-out", "training"]
+    significance: Literal["better", "worse", "within noise", "not to be told"] | None
     decision: Mapping[str, Any]
     created_at: datetime
     deleted_at: datetime | None
+
+
+# Its columns, picked out of the JSON by the database.
+OUTLINE = select(
+    Version.model,
+    Version.number,
+    Version.scorecard["verdict"].astext.label("verdict"),
+    Version.scorecard["skill"].label("skill"),
+    Version.scorecard["judged_on"].astext.label("judged_on"),
+    func.coalesce(
+        Version.scorecard["series"]["against"]["persistence"]["verdict"].astext,
+        Version.scorecard["text"]["against"]["trigram"]["verdict"].astext,
+    ).label("significance"),
+    Version.decision,
+    Version.created_at,
+    Version.deleted_at,
+)

@@ -33,6 +33,13 @@ class VersionSummary(BaseModel):
     verdict: Annotated[str, Field(description="its scorecard in one sentence")]
     skill: Annotated[float | None, Field(description="1 - error/baseline's error")]
     judged_on: Literal["test", "held-out", "training"]
+    significance: Annotated[
+        Literal["better", "worse", "within noise", "not to be told"] | None,
+        Field(
+            description="what a test says of the skill, against persistence or the trigram; null: "
+            "not tested"
+        ),
+    ]
     decision: DecisionAnswer
     aliases: list[str]
     created_at: datetime
@@ -46,6 +53,7 @@ class VersionSummary(BaseModel):
             verdict=outline.verdict,
             skill=outline.skill,
             judged_on=outline.judged_on,
+            significance=outline.significance,
             decision=DecisionAnswer(**outline.decision),
             aliases=names_of(outline.model, outline.number, aliases),
             created_at=outline.created_at,

@@ -20,7 +20,7 @@ from app.db.tables import Alias, AliasMove, Model, RegistryRevision, Version
 from app.errors import Conflict, NotFound, Unprocessable
 from app.recipes import Kind
 from app.registry.artifacts import ARTIFACT_FILES, REQUIRED_FILES, Manifest, Scorecard
-from app.registry.outline import Outline
+from app.registry.outline import OUTLINE, Outline
 from app.registry.promotion import Contender, decide, hindrances
 from app.registry.references import (
     CHAMPION,
@@ -34,18 +34,6 @@ from app.store import StoredObject
 MovedBy = Literal["api", "training", "import"]
 KEPT_FOR = timedelta(days=1)  # the files of a deleted version
 IMPORTS = 0x5354_4550  # the advisory lock of those who import; any number of ours
-
-
-OUTLINE = select(
-    Version.model,
-    Version.number,
-    Version.scorecard["verdict"].astext.label("verdict"),
-    Version.scorecard["skill"].label("skill"),
-    Version.scorecard["judged_on"].astext.label("judged_on"),
-    Version.decision,
-    Version.created_at,
-    Version.deleted_at,
-)
 
 
 def register(

@@ -21,8 +21,9 @@ from app.errors import FieldError
 
 def answer(request: ReadRequest) -> Answer:
     text = request.path.read_text()
+    seen_before = (request.temporary_folder / "unpacked").exists()
     (request.temporary_folder / "unpacked").write_text("left behind")
-    if text == "die":
+    if text == "die" or (text == "die once" and not seen_before):
         os.kill(os.getpid(), signal.SIGKILL)
     if text == "exit":
         os._exit(3)

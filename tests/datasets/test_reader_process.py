@@ -72,6 +72,17 @@ def test_a_reader_that_breaks_is_an_error_of_that_file_alone(
     assert process_of(read(reader, tmp_path, "hello")) != before
 
 
+def test_a_reader_killed_from_outside_is_not_the_files_fault(
+    reader: ReaderProcess, tmp_path: Path
+) -> None:
+    before = process_of(read(reader, tmp_path, "hello"))
+    (tmp_path / "unpacked").unlink()
+
+    answer = read(reader, tmp_path, "die once")
+
+    assert process_of(answer) != before
+
+
 def test_a_file_that_takes_too_much_memory_is_said_to(
     reader: ReaderProcess, tmp_path: Path
 ) -> None:

@@ -118,6 +118,31 @@ def test_the_same_bytes_read_alike_are_one_dataset(service: Service) -> None:
     assert otherwise.json()["read"] == {"kind": "series", "decimal": "."}
 
 
+def test_a_file_comes_back_byte_by_byte(service: Service) -> None:
+    data = b"\xef\xbb\xbf" + PRICES + b"2017-04-02,8\r\n"
+    path = f"/datasets/{upload(service, data, 'Preise März.csv').json()['id']}/file"
+
+    answer = service.client.get(path)
+    again = service.client.get(path, headers={"if-none-match": answer.headers["etag"]})
+
+    assert answer.content == data
+    assert answer.headers["content-type"].partition(";")[0] == "text/csv"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-disposition"] == (
+        "attachment; filename=\"Preise M_rz.csv\"; filename*=UTF-8''Preise%20M%C3%A4rz.csv"
+    )
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_page_is_no_page_when_it_comes_back(service: Service) -> None:
+    page = b"<script>alert(1)</script> " + b"a text that was uploaded as a page " * 9
+    dataset = upload(service, page, "evil.html").json()["id"]
+
+    answer = service.client.get(f"/datasets/{dataset}/file")
+
+    assert answer.headers["content-type"] == "application/octet-stream"
+
+
 def test_a_dataset_can_be_looked_up_and_listed(service: Service) -> None:
     ids = [upload(service, PRICES + b"2017-05-0%d,1\n" % day).json()["id"] for day in (1, 2, 3)]
 

@@ -173,7 +173,8 @@ def test_two_workers_decide_once(service: Service) -> None:
 
 def test_a_schedule_is_put_shown_and_taken_away(service: Service) -> None:
     path = "/models/google-stock/schedule"
-    assert service.client.get(path).status_code == 404
+    assert service.client.get(path).json() is None
+    assert service.client.get("/models/nobody/schedule").status_code == 404
     put = schedule(service, cron="*/5 * * * *", thresholds={"coverage_off_by": 10.0})
     assert service.client.get(path).json() == put
     assert put["thresholds"]["forecasts"] == 50

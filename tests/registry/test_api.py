@@ -51,6 +51,7 @@ def test_models_are_listed_with_their_champions(service: Service) -> None:
     )
     assert model["champion"]["skill"] == 0.5
     assert model["champion"]["verdict"] == "RMSE 1"
+    assert model["champion"]["significance"] is None
     assert model["champion"]["aliases"] == ["champion"]
 
 
