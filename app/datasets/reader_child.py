@@ -20,15 +20,19 @@ from app.datasets.joining import join
 from app.datasets.reader_messages import (
     Answer,
     Disagrees,
+    Done,
+    ErrandRequest,
+    NotDone,
     OutOfMemory,
     ReadRequest,
     Ready,
     Refused,
+    Request,
     Understood,
 )
 from app.datasets.reading import ReadResult, read_file
 from app.datasets.report import UnreadableFile
-from app.errors import Conflict
+from app.errors import Conflict, Unprocessable
 
 # How ready the kernel is to end this process first when the machine is out of memory.
 FIRST_TO_GO = "1000"
@@ -67,9 +71,27 @@ def serve(pipe: Connection) -> None:
         pipe.send(answer(requests.next()))
 
 
-def answer(request: ReadRequest) -> Answer:
-    """Reads one file."""
+def answer(request: Request) -> Answer:
+    """Reads one file, or runs one errand."""
     tempfile.tempdir = str(request.temporary_folder)
+    try:
+        return _run(request) if isinstance(request, ErrandRequest) else _read(request)
+    except MemoryError:
+        return OutOfMemory()
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        return OutOfMemory()
+
+
+def _run(request: ErrandRequest) -> Answer:
+    try:
+        return Done(result=request.errand.run())
+    except Unprocessable as error:
+        return NotDone(detail=error.detail, errors=error.errors)
+
+
+def _read(request: ReadRequest) -> Answer:
     try:
         result = read_file(request.path, request.filename, request.options)
         request.content_path.write_bytes(result.content.to_bytes())
@@ -80,12 +102,6 @@ def answer(request: ReadRequest) -> Answer:
         )
     except Conflict as error:
         return Disagrees(detail=error.detail, errors=error.errors)
-    except MemoryError:
-        return OutOfMemory()
-    except OSError as error:
-        if error.errno != errno.ENOMEM:
-            raise
-        return OutOfMemory()
     return Understood(report=result.report.model_dump(mode="json"), joined=joined)
 
 
@@ -104,10 +120,10 @@ class _Requests:
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
         self._arrived = threading.Semaphore(0)
-        self._request: ReadRequest
+        self._request: Request
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def next(self) -> ReadRequest:
+    def next(self) -> Request:
         """The next request; one comes after each answer."""
         self._arrived.acquire()
         return self._request

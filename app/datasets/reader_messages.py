@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from app.datasets.read_options import ReadOptions
 from app.errors import FieldError
@@ -24,6 +24,40 @@ class ReadRequest:
     temporary_folder: Path  # for what the reader unpacks; removed by the api process
     extends: Path | None = None  # content of a dataset that the file is to be joined with
     joined_path: Path | None = None  # where the content of both goes
+
+
+class Errand(Protocol):
+    """Something else that takes pandas, scikit-learn or long; what it gives is sent back."""
+
+    def run(self) -> Any:  # noqa: ANN401 - whatever can be sent
+        """Do it.
+
+        Raises:
+            Unprocessable: it cannot be done; sent back too.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrandRequest:
+    """An errand to be run."""
+
+    errand: Errand
+    temporary_folder: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What the errand gave."""
+
+    result: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotDone:
+    """The errand cannot be done."""
+
+    detail: str
+    errors: tuple[FieldError, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,4 +90,5 @@ class OutOfMemory:
     """Reading the file takes more memory than the reader may have."""
 
 
-Answer = Understood | Refused | Disagrees | OutOfMemory
+Request = ReadRequest | ErrandRequest
+Answer = Understood | Refused | Disagrees | Done | NotDone | OutOfMemory
