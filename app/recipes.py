@@ -14,6 +14,8 @@ Kind = Literal["series", "text"]
 Cell = Literal["lstm", "gru", "rnn"]
 # Those that ONNX Runtime's recurrent operators have too (Activation of the candidate and output).
 Activation = Literal["tanh", "sigmoid", "relu"]
+# Simple forecasts that are affine in the window, which a network's output can be added to.
+AnchorName = Literal["persistence", "season", "season-change", "autoregression"]
 Units = Annotated[int, Field(ge=1, le=1024)]
 
 
@@ -75,7 +77,11 @@ class SeriesRecipe(Recipe):
     kind: Literal["series"] = "series"
     window: Annotated[
         int | None,
-        Field(ge=1, le=2000, description="past steps seen; null: 60, or fewer on short data"),
+        Field(
+            ge=1,
+            le=2000,
+            description="past steps seen; null: 60, fewer on short data, more for a long season",
+        ),
     ]
     horizon: Annotated[int, Field(ge=1, le=1000, description="steps ahead, given at once")]
     features: Annotated[
@@ -87,8 +93,14 @@ class SeriesRecipe(Recipe):
         Field(description="minmax, standard: measured on training rows; window: on each window"),
     ]
     anchor: Annotated[
-        Literal["none", "persistence"],
-        Field(description="the simple forecast that the network's output is added to"),
+        AnchorName | Literal["none", "auto"],
+        Field(
+            description="the simple forecast that the network's output is added to. persistence: "
+            "the last value; season: the value one season before; season-change: the last value "
+            "and the change of one season before; autoregression: a linear function of the window; "
+            "auto: that of them which was best on validation data, persistence if none was by more "
+            "than noise"
+        ),
     ]
     loss: Annotated[
         Literal["mse", "mae", "huber"],
@@ -181,8 +193,9 @@ PRESETS: tuple[Preset, ...] = (
         name="default",
         kind="series",
         summary=(
-            "What we would stake money on: starts as the simple forecast it is anchored to, scaled "
-            "per window, and leaves it only where validation data say so."
+            "What we would stake money on: starts as the simple forecast that validation data "
+            "choose (last value, last season, its change, linear autoregression), scaled per "
+            "window, and leaves it only where validation data say so."
         ),
         recipe=SeriesRecipe(
             preset="default",
@@ -193,7 +206,7 @@ PRESETS: tuple[Preset, ...] = (
             horizon=1,
             features=None,
             scaling="window",
-            anchor="persistence",
+            anchor="auto",
             loss="huber",
             optimizer="adam",
             learning_rate=0.001,

@@ -83,6 +83,8 @@ class Network:
         Raises:
             ValueError: a name is missing or unknown, or shapes do not go together.
         """
+        # A series' anchor stands beside its network.
+        weights = {name: each for name, each in weights.items() if not name.startswith("anchor.")}
         depth = sum(name.endswith(".recurrent") for name in weights)
         expected = {f"layer{i}.{part}" for i in range(depth) for part in _PARTS}
         expected |= {"output.kernel", "output.bias"} | ({"embedding"} & set(weights))

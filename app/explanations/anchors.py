@@ -1,29 +1,27 @@
-"""What the network's output is added to, told apart from the network.
+"""What the network's output is added to, told apart from the network."""
 
-One function for each anchor of a recipe: from the window that a version sees to what it would
-forecast without its network. A new anchor is a function here and its name in `ANCHORS`.
-"""
+from collections.abc import Mapping
+from typing import Any
 
-from collections.abc import Callable, Mapping
-
-import numpy as np
 from numpy.typing import NDArray
 
+from app.forecasting.anchors import Anchor, persistence
+from app.judging.anchor_words import anchor_of
 from app.registry.artifacts import Manifest, SeriesInput
 
-Floats = NDArray[np.float64]
 
-# The raw window (window, features), its version's manifest and description: to (horizon,), in the
-# target's unit.
-Anchor = Callable[[Floats, Manifest, SeriesInput], Floats]
+def anchor_from(manifest: Manifest, weights: Mapping[str, NDArray[Any]]) -> Anchor | None:
+    """The anchor of a version, from what stands beside its network's weights; None: it has none.
 
-
-def persistence(window: Floats, manifest: Manifest, described: SeriesInput) -> Floats:
-    """The target's last value."""
-    return np.full(manifest.horizon, window[-1, target_index(described)])
-
-
-ANCHORS: Mapping[str, Anchor] = {"persistence": persistence}
+    Raises:
+        ValueError: the weights lack it.
+    """
+    record = anchor_of(manifest)
+    if record is None:
+        return None
+    if record.name == "persistence":
+        return persistence(window=manifest.window or 1, horizon=manifest.horizon)
+    return Anchor.of_arrays(weights, name=record.name, season=record.season)
 
 
 def target_index(described: SeriesInput) -> int:

@@ -10,6 +10,8 @@ from safetensors.numpy import load
 from app.cells.network import Network
 from app.deps import Resources
 from app.errors import Conflict
+from app.explanations.anchors import anchor_from
+from app.forecasting.anchors import Anchor
 from app.registry.artifacts import WEIGHTS, Manifest
 from app.registry.store import get_live_version
 
@@ -22,6 +24,7 @@ class Opened:
     """A version's networks; several where their forecasts are averaged."""
 
     networks: tuple[Network, ...]
+    anchor: Anchor | None = None  # of a series, what their outputs are added to
 
     @property
     def bytes(self) -> int:
@@ -73,7 +76,9 @@ def open_weights(data: bytes, manifest: Manifest) -> Opened:
     """
     recipe = manifest.recipe
     try:
-        network = Network.from_weights(load(data), cell=recipe.cell, activation=recipe.activation)
+        weights = load(data)
+        network = Network.from_weights(weights, cell=recipe.cell, activation=recipe.activation)
+        anchor = anchor_from(manifest, weights)
     except (ValueError, SafetensorError) as error:
         raise Conflict(f"this version cannot be opened up: {error}") from error
-    return Opened(networks=(network,))
+    return Opened(networks=(network,), anchor=anchor)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import Conflict
-from app.explanations.anchors import ANCHORS, target_index
+from app.explanations.anchors import target_index
+from app.forecasting.anchors import LARGEST_VALUE, Anchor
 from app.forecasting.scaling import Affine, WindowScaling
 from app.recipes import SeriesRecipe
 from app.registry.artifacts import Manifest, SeriesInput
@@ -19,8 +20,27 @@ from app.registry.artifacts import Manifest, SeriesInput
 Floats = NDArray[np.float64]
 
 # As in the graph: finite inputs stay finite.
-LARGEST_VALUE = 1e300
 LARGEST_SCALED = 1e9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anchored:
+    """What an output of 0 stands for, in the target's unit."""
+
+    name: str
+    start: Floats  # (horizon,), what it would be if the last value had stood all through the window
+    shares: Floats  # (window, horizon), what each step's distance from the last value adds
+
+    @property
+    def forecast(self) -> Floats:
+        """(horizon,)."""
+        whole: Floats = self.start + self.shares.sum(axis=0)
+        return whole
+
+    @classmethod
+    def fixed(cls, name: str, value: float, *, window: int, horizon: int) -> "Anchored":
+        """The same for every step, and by no other step of the window."""
+        return cls(name=name, start=np.full(horizon, value), shares=np.zeros((window, horizon)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,17 +48,16 @@ class Prepared:
     """A window made ready for the network."""
 
     scaled: Floats  # (window, features), what the network sees
-    anchor_name: str
-    anchor: Floats  # (horizon,), what an output of 0 stands for, in the target's unit
+    anchored: Anchored
     scale: float  # what an output of 1 adds to it
 
     def forecast(self, outputs: Floats) -> Floats:
         """Outputs (horizon,) in the target's unit."""
-        result: Floats = self.anchor + self.scale * outputs
+        result: Floats = self.anchored.forecast + self.scale * outputs
         return result
 
 
-def prepare(window: Floats, manifest: Manifest) -> Prepared:
+def prepare(window: Floats, manifest: Manifest, anchor: Anchor | None) -> Prepared:
     """A raw window (window, features) as its version sees it.
 
     Raises:
@@ -47,45 +66,35 @@ def prepare(window: Floats, manifest: Manifest) -> Prepared:
     recipe, described = manifest.recipe, manifest.series
     if not isinstance(recipe, SeriesRecipe) or described is None:
         raise TypeError("no series version")
+    horizon = manifest.horizon
+    values = np.clip(window, -LARGEST_VALUE, LARGEST_VALUE)
+    anchored = None if anchor is None else _anchored(values[:, target_index(described)], anchor)
     if recipe.scaling == "window":
-        return _by_window(window, manifest, recipe, described)
+        own, index = WindowScaling.of(values[None]), target_index(described)
+        # Scaled by itself, a window is centred on its last value: that is persistence in any case.
+        last = float(own.center[0, 0, index])
+        return Prepared(
+            scaled=own.transform(values[None])[0],  # (window, features)
+            anchored=anchored
+            or Anchored.fixed("persistence", last, window=len(window), horizon=horizon),
+            scale=float(own.scale[0, 0, index]),
+        )
     features, target = _measured(recipe, described)
+    center = float(target.center[0])
     return Prepared(
         scaled=np.clip(features.transform(window), -LARGEST_SCALED, LARGEST_SCALED),
-        anchor_name=recipe.anchor,
-        anchor=_anchor(window, manifest, recipe, described, without=float(target.center[0])),
+        anchored=anchored or Anchored.fixed("none", center, window=len(window), horizon=horizon),
         scale=float(target.scale[0]),
     )
 
 
-def _by_window(
-    window: Floats, manifest: Manifest, recipe: SeriesRecipe, described: SeriesInput
-) -> Prepared:
-    values = np.clip(window, -LARGEST_VALUE, LARGEST_VALUE)
-    scaling, index = WindowScaling.of(values[None]), target_index(described)
-    last = float(scaling.center[0, 0, index])
-    return Prepared(
-        scaled=scaling.transform(values[None])[0],  # (window, features)
-        # Scaled by itself, a window is centred on its last value: that is persistence in any case.
-        anchor_name="persistence" if recipe.anchor == "none" else recipe.anchor,
-        anchor=_anchor(values, manifest, recipe, described, without=last),
-        scale=float(scaling.scale[0, 0, index]),
+def _anchored(values: Floats, anchor: Anchor) -> Anchored:
+    """The anchor taken apart on the target's window (window,)."""
+    return Anchored(
+        name=anchor.name,
+        start=anchor.start(values[None, -1:])[0],
+        shares=(values - values[-1])[:, None] * anchor.weights,
     )
-
-
-def _anchor(
-    window: Floats,
-    manifest: Manifest,
-    recipe: SeriesRecipe,
-    described: SeriesInput,
-    *,
-    without: float,
-) -> Floats:
-    if recipe.anchor == "none":
-        return np.full(manifest.horizon, without)
-    if recipe.anchor not in ANCHORS:
-        raise Conflict(f"versions anchored on {recipe.anchor} cannot be opened up yet")
-    return ANCHORS[recipe.anchor](window, manifest, described)
 
 
 def _measured(recipe: SeriesRecipe, described: SeriesInput) -> tuple[Affine, Affine]:

@@ -136,14 +136,26 @@ class SeriesInfluence(BaseModel):
     step: Annotated[int, Field(description="0 is the newest, -1 the one before it")]
     timestamp: str | None
     values: dict[str, float]
-    influence: Annotated[dict[str, float], Field(description="by column, in the target's unit")]
+    influence: Annotated[
+        dict[str, float],
+        Field(description="on the network's part, by column, in the target's unit"),
+    ]
+    anchor: Annotated[float, Field(description="on the anchor's part, in the target's unit")]
 
 
 class Anchor(BaseModel):
     """What the network's output is added to."""
 
     name: Annotated[str, Field(description="none: the scaling's own zero point")]
-    value: Annotated[float, Field(description="its part of the forecast")]
+    season: Annotated[int | None, Field(description="rows in its season, where it has one")]
+    value: Annotated[
+        float,
+        Field(description="its part of the forecast: start + earlier + what each step shown adds"),
+    ]
+    start: Annotated[
+        float, Field(description="what it would be if the last value had stood all through")
+    ]
+    earlier: Annotated[float, Field(description="what the steps not shown add, together")]
 
 
 class SeriesExplanation(Explanation):

@@ -10,13 +10,14 @@ from app.errors import Unprocessable
 from app.explanations.layers import opened_layers
 from app.explanations.limits import check_size, influence_of
 from app.explanations.opened import Opened
-from app.explanations.reconstruction import Prepared, prepare
+from app.explanations.reconstruction import Anchored, Prepared, prepare
 from app.explanations.schemas import (
     Anchor,
     ExplainRequest,
     SeriesExplanation,
     SeriesInfluence,
 )
+from app.forecasting import anchors as forms
 from app.predictions.runtime import Loaded
 from app.predictions.schemas import PredictRequest
 from app.predictions.series import SeriesQuestion
@@ -45,7 +46,7 @@ def forecasts(window: Floats, manifest: Manifest, opened: Opened) -> Forecasts:
     Raises:
         Conflict: the manifest does not say how the version was scaled.
     """
-    prepared = prepare(window, manifest)
+    prepared = prepare(window, manifest, opened.anchor)
     members = [
         prepared.forecast(
             network.forward(prepared.scaled[None], every_step=False).outputs[0]  # (horizon,)
@@ -105,21 +106,42 @@ def explain(
         forecasts=found.together.tolist(),
         ahead=ahead,
         value=float(found.members[request.member - 1, ahead - 1]),
-        anchor=Anchor(name=prepared.anchor_name, value=float(prepared.anchor[ahead - 1])),
+        anchor=_anchor(prepared.anchored, opened.anchor, ahead=ahead, shown=shown),
         baseline=prepared.scale * influence.baseline,
         gap=prepared.scale * influence.gap,
         earlier=float(in_unit[:-shown].sum()),
-        inputs=_inputs(version.manifest, window[-shown:], in_unit[-shown:], asked),
+        inputs=_inputs(
+            version.manifest,
+            window[-shown:],
+            in_unit[-shown:],
+            prepared.anchored.shares[-shown:, ahead - 1],
+            asked,
+        ),
         layers=opened_layers(trace.layers, steps=shown, units=request.units),
         skill=version.skill,
         warnings=question.warnings,
     )
 
 
+def _anchor(anchored: Anchored, anchor: forms.Anchor | None, *, ahead: int, shown: int) -> Anchor:
+    """The anchor's part of a step's forecast, taken apart."""
+    return Anchor(
+        name=anchored.name,
+        season=None if anchor is None else anchor.season,
+        value=float(anchored.forecast[ahead - 1]),
+        start=float(anchored.start[ahead - 1]),
+        earlier=float(anchored.shares[:-shown, ahead - 1].sum()),
+    )
+
+
 def _inputs(
-    manifest: Manifest, window: Floats, influence: Floats, asked: PredictRequest
+    manifest: Manifest,
+    window: Floats,
+    influence: Floats,
+    anchor: Floats,
+    asked: PredictRequest,
 ) -> list[SeriesInfluence]:
-    """The steps shown, (shown, features) both, oldest first."""
+    """The steps shown, (shown, features) twice and (shown,), oldest first."""
     names = [feature.name for feature in manifest.series.features] if manifest.series else []
     shown = len(window)
     given = (asked.timestamps or [])[-shown:]
@@ -131,6 +153,7 @@ def _inputs(
             timestamp=times[number],
             values=dict(zip(names, values.tolist(), strict=True)),
             influence=dict(zip(names, shares.tolist(), strict=True)),
+            anchor=float(own),
         )
-        for number, (values, shares) in enumerate(zip(window, influence, strict=True))
+        for number, (values, shares, own) in enumerate(zip(window, influence, anchor, strict=True))
     ]

@@ -72,7 +72,7 @@ class LinearAutoregression:
         last = examples[:, self.lags - 1 : self.lags]  # (n, 1)
         ahead = examples[:, self.lags :] - last  # (n, horizon)
         columns = self._columns(examples[:, : self.lags])  # (n, columns)
-        weights, intercept = _ridge(columns, ahead, penalty=self.penalty)
+        weights, intercept = ridge(columns, ahead, penalty=self.penalty)
         return replace(self, weights=weights, intercept=intercept)
 
     def forecasts(self, values: Floats, origins: Ids, *, horizon: int) -> Floats:
@@ -100,12 +100,22 @@ class LinearAutoregression:
         return np.hstack((differences, last)) if self.level else differences
 
 
-def _ridge(x: Floats, y: Floats, *, penalty: float | None) -> tuple[Floats, Floats]:
-    """Weights (columns, outputs) and intercepts (outputs,) of y (n, outputs) on x (n, columns)."""
+def ridge(
+    x: Floats, y: Floats, *, penalty: float | None = None, intercept: bool = True
+) -> tuple[Floats, Floats]:
+    """Weights (columns, outputs) and intercepts (outputs,) of y (n, outputs) on x (n, columns).
+
+    Args:
+        x: columns, of any spread: they are standardised.
+        y: outputs.
+        penalty: per row and standardised column; None: chosen for each output by leave-one-out.
+        intercept: without one, columns are measured from 0 and intercepts are 0.
+    """
     n = len(x)
-    center, spread = x.mean(axis=0), x.std(axis=0)  # (columns,)
+    center = x.mean(axis=0) if intercept else np.zeros(x.shape[1])  # (columns,)
+    spread = np.sqrt(((x - center) ** 2).mean(axis=0))  # (columns,)
     spread[spread == 0] = 1.0
-    level = y.mean(axis=0)  # (outputs,)
+    level = y.mean(axis=0) if intercept else np.zeros(y.shape[1])  # (outputs,)
     left, sizes, right = np.linalg.svd((x - center) / spread, full_matrices=False)
     # Shapes: left (n, rank), sizes (rank,), right (rank, columns).
     projected = left.T @ (y - level)  # (rank, outputs)
@@ -113,7 +123,7 @@ def _ridge(x: Floats, y: Floats, *, penalty: float | None) -> tuple[Floats, Floa
     chosen = np.zeros((x.shape[1], y.shape[1]))  # (columns, outputs), for standardised columns
     for candidate in PENALTIES if penalty is None else [penalty]:
         shrunk = sizes**2 / (sizes**2 + candidate * n)  # (rank,)
-        influence = 1 / n + (left**2) @ shrunk  # (n,), of each row on its own fit
+        influence = (left**2) @ shrunk + (1 / n if intercept else 0)  # (n,), of rows on own fits
         residual = (y - level) - left @ (shrunk[:, None] * projected)  # (n, outputs)
         left_out = ((residual / (1 - influence).clip(min=1e-9)[:, None]) ** 2).mean(axis=0)
         factor = np.divide(shrunk, sizes, out=np.zeros_like(sizes), where=sizes > 0)  # (rank,)

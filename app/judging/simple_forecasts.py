@@ -77,7 +77,7 @@ def simple_forecasts(
             missing=dict.fromkeys((SEASONAL, AUTOREGRESSION), reason),
             season=None,
         )
-    found = detect_season(judged.training, candidates=_candidates(frequency))
+    found = detect_season(judged.training, candidates=season_candidates(frequency))
     season = None if found is None else found.period
     baselines: dict[str, Baseline] = {PERSISTENCE: Persistence(), DRIFT: Drift()}
     missing = {}
@@ -111,7 +111,8 @@ def lags_for(rows: int, *, window: int, season: int | None) -> int:
     return max(1, min(wanted, rows // ROWS_PER_LAG))
 
 
-def _candidates(frequency: str | None) -> tuple[int, ...]:
+def season_candidates(frequency: str | None) -> tuple[int, ...]:
+    """Seasons natural to a frequency, in rows; none without one."""
     if frequency is None:
         return ()
     count, unit = split_frequency(frequency)

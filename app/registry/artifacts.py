@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.recipes import AnyRecipe, Kind
+from app.recipes import AnchorName, AnyRecipe, Kind
 
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
@@ -67,6 +67,29 @@ class MeasuredScaling(Strict):
     target_scale: float
 
 
+class AnchorCandidate(Strict):
+    """A simple forecast that the anchor was chosen from."""
+
+    name: AnchorName
+    error: Annotated[
+        float | None, Field(description="RMSE over the origins; null: it was no candidate")
+    ]
+    missing: Annotated[str | None, Field(description="why it was no candidate")] = None
+
+
+class SeriesAnchor(Strict):
+    """The simple forecast that a version's network adds to."""
+
+    name: AnchorName
+    season: Annotated[int | None, Field(description="rows in it, where the anchor has one")] = None
+    chosen: Annotated[bool, Field(description="on validation data; else the recipe named it")]
+    origins: Annotated[int, Field(description="rows before the cut that it was chosen on")] = 0
+    pooled: Annotated[
+        bool, Field(description="errors are in units of each series' mean change from row to row")
+    ] = False
+    candidates: tuple[AnchorCandidate, ...] = ()
+
+
 class SeriesInput(Strict):
     """How a series version reads its history."""
 
@@ -77,6 +100,9 @@ class SeriesInput(Strict):
     never_negative: Annotated[bool, Field(description="no training value was below zero")]
     scaling: Annotated[
         MeasuredScaling | None, Field(description="null: each window is scaled by itself")
+    ] = None
+    anchor: Annotated[
+        SeriesAnchor | None, Field(description="null: none, or as the recipe says (older versions)")
     ] = None
 
 

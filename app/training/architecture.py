@@ -14,6 +14,10 @@
 Gates stand side by side on the last axis: LSTM input, forget, candidate, output; GRU update, reset,
 candidate (with `reset_after`: the reset gate multiplies the recurrent product, its bias included);
 RNN the candidate alone. One-hot text reads row `id` of `layer0.kernel`.
+
+A series version anchored on more than persistence has its anchor's arrays beside them, in double:
+`anchor.weights` (window, horizon), `anchor.intercept` and `anchor.level` (horizon,) and
+`anchor.center` (1,), as `app.forecasting.anchors` uses them.
 """
 
 from collections.abc import Mapping

@@ -1,15 +1,19 @@
 """Writing an artifact: the files of a version, complete or not at all."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from pydantic import BaseModel
 from safetensors.numpy import load_file, save_file
 
+from app.forecasting.anchors import PREFIX
 from app.registry.artifacts import (
     JUDGED,
     MANIFEST,
@@ -31,7 +35,7 @@ def write_artifact(
     *,
     manifest: Manifest,
     scorecard: Scorecard,
-    weights: Weights,
+    weights: Mapping[str, npt.NDArray[Any]],
     graph: bytes,
     judged_graph: bytes | None,
 ) -> None:
@@ -47,9 +51,9 @@ def write_artifact(
 
 
 def read_weights(folder: Path) -> Weights:
-    """The weights of an artifact, by name."""
-    weights: Weights = load_file(folder / WEIGHTS)
-    return weights
+    """The weights of an artifact's network, by name; not what stands beside them."""
+    stored: Weights = load_file(folder / WEIGHTS)
+    return {name: array for name, array in stored.items() if not name.startswith(PREFIX)}
 
 
 def thinned(epochs: tuple[Epoch, ...]) -> tuple[Epoch, ...]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from app.forecasting.anchors import Anchor
 from app.forecasting.scaling import FLOOR, TINY, Affine
 from app.registry.artifacts import FORECAST, HISTORY, LENGTHS, PROBABILITIES, TOKENS
 from app.training.architecture import GATES, STATES, Architecture, Weights
@@ -85,7 +86,7 @@ def series_graph(
     scaling: Affine | None,
     target: int,
     target_scaling: Affine | None,
-    anchored: bool,
+    anchor: Anchor | None,
 ) -> bytes:
     """A forecaster: `history` double (batch, window, features) to `forecast` (batch, horizon).
 
@@ -96,7 +97,8 @@ def series_graph(
         scaling: of the features; None: measured on each window, as `WindowScaling`.
         target: which feature the target is; needed where the window scales or anchors it.
         target_scaling: of the target; None with window scaling.
-        anchored: the network's output is added to the last value of the target.
+        anchor: the network's output is added to its forecast, a function of the target's window;
+            None: to the scaling's center, which is the last value where windows scale.
     """
     graph = Graph()
     if scaling is None:
@@ -106,11 +108,9 @@ def series_graph(
         if target_scaling is None:
             raise ValueError("a target scaling goes with the features' scaling")
         scale = graph.constant("target_scale", target_scaling.scale.astype(np.float64))
-        center = (
-            _last_of_target(graph, HISTORY, target)
-            if anchored
-            else graph.constant("target_center", target_scaling.center.astype(np.float64))
-        )
+        center = graph.constant("target_center", target_scaling.center.astype(np.float64))
+    if anchor is not None:
+        center = _anchor(graph, anchor, target)
     graph.add("Cast", [scaled], "scaled_float", to=TensorProto.FLOAT)
     # ONNX Runtime reads (window, batch, features)
     graph.add("Transpose", ["scaled_float"], "steps", perm=[1, 0, 2])
@@ -217,12 +217,30 @@ def _scale_by_window(graph: Graph, target: int) -> tuple[str, str, str]:
     return "scaled", "target_center", "target_scale"
 
 
-def _last_of_target(graph: Graph, history: str, target: int) -> str:
-    """The target's last value, (batch, 1)."""
-    graph.ids("last", -1)
-    graph.constant("target_index", np.array(target, np.int64))
-    graph.add("Gather", [history, "last"], "last_values", axis=1)  # (batch, 1, features)
-    return graph.add("Gather", ["last_values", "target_index"], "anchor", axis=2)
+def _anchor(graph: Graph, anchor: Anchor, target: int) -> str:
+    """`Anchor.forecasts` as nodes: (batch, horizon), or (batch, 1) where all steps are one."""
+    graph.constant("anchor_lowest", np.array(-LARGEST_VALUE))
+    graph.constant("anchor_highest", np.array(LARGEST_VALUE))
+    graph.constant("anchor_target", np.array(target, np.int64))
+    graph.ids("anchor_last_step", -1)
+    graph.add("Gather", [HISTORY, "anchor_target"], "anchor_given", axis=2)  # (batch, window)
+    graph.add("Clip", ["anchor_given", "anchor_lowest", "anchor_highest"], "anchor_values")
+    anchored = graph.add("Gather", ["anchor_values", "anchor_last_step"], "anchor_last", axis=1)
+    if anchor.weights.any():
+        graph.constant("anchor.weights", anchor.weights)
+        graph.add("Sub", ["anchor_values", "anchor_last"], "anchor_differences")
+        graph.add("MatMul", ["anchor_differences", "anchor.weights"], "anchor_change")
+        anchored = graph.add("Add", [anchored, "anchor_change"], "anchor_changed")
+    if anchor.level.any():
+        graph.constant("anchor.level", anchor.level)
+        graph.constant("anchor.center", np.array([anchor.center]))
+        graph.add("Sub", ["anchor_last", "anchor.center"], "anchor_distance")
+        graph.add("Mul", ["anchor_distance", "anchor.level"], "anchor_return")
+        anchored = graph.add("Add", [anchored, "anchor_return"], "anchor_returned")
+    if anchor.intercept.any():
+        graph.constant("anchor.intercept", anchor.intercept)
+        anchored = graph.add("Add", [anchored, "anchor.intercept"], "anchor_forecast")
+    return anchored
 
 
 def _layers(

@@ -1,7 +1,7 @@
 """A series made ready: windows, scaling, and what the network is to learn from them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,20 +9,29 @@ import numpy.typing as npt
 
 from app.datasets.content import DatasetContent
 from app.errors import Unprocessable
+from app.forecasting.anchors import Anchor
 from app.forecasting.drift import inner_deciles
 from app.forecasting.scaling import Affine, WindowScaling
 from app.forecasting.windows import Windows, windows
+from app.judging.anchor_words import anchor_note
 from app.judging.judgement import JudgedOn, Judgement
 from app.judging.onnx_session import forecasts
 from app.judging.series_judge import Judged, judge_series
 from app.recipes import SeriesRecipe
-from app.registry.artifacts import Feature, MeasuredScaling, Memory, SeriesInput
+from app.registry.artifacts import (
+    Feature,
+    MeasuredScaling,
+    Memory,
+    SeriesAnchor,
+    SeriesInput,
+)
 from app.training.architecture import Architecture, Weights, architecture_of
 from app.training.fit import Part, Plan
 from app.training.graph import series_graph
 from app.training.keras_network import build_network, with_weights
 from app.training.program import Form, capacity_of
 from app.training.reach import MOST_EXAMPLES, forecast_memory
+from app.training.series_anchor import fit_anchor, settle_anchor
 from app.training.series_data import Floats, Group, SeriesData, read_series
 from app.training.series_judge import held_out_rows, test_rows, training_rows
 from app.training.task import Description, Phase
@@ -41,6 +50,7 @@ class SeriesTask:
     recipe: SeriesRecipe
     data: SeriesData
     test: DatasetContent | None
+    anchor: SeriesAnchor | None  # what the network's output is added to
 
     @classmethod
     def prepare(
@@ -50,14 +60,27 @@ class SeriesTask:
         *,
         target: str | None,
         test: DatasetContent | None,
+        start: SeriesAnchor | None = None,
     ) -> "SeriesTask":
-        """Reads the dataset for the recipe.
+        """Reads the dataset for the recipe and settles the anchor.
+
+        Args:
+            content: the dataset.
+            recipe: what to train.
+            target: column to forecast; None: the first.
+            test: what to judge on, if not on the last part.
+            start: the anchor of the version whose weights are the start, if one is.
 
         Raises:
             Unprocessable: it cannot be trained on so; says why and what would be right.
         """
         data = read_series(content, recipe, target=target, has_test=test is not None)
-        task = cls(recipe=recipe, data=data, test=test)
+        settled = settle_anchor(data, recipe, start=start)
+        if settled is not None:
+            data = replace(data, window=settled.window)
+        task = cls(
+            recipe=recipe, data=data, test=test, anchor=None if settled is None else settled.record
+        )
         task._check_enough()
         _ = task._judged  # a test set that cannot be judged on is told before training
         return task
@@ -81,7 +104,7 @@ class SeriesTask:
             self.recipe,
             inputs=len(self.data.features),
             outputs=self.recipe.horizon,
-            anchored=self._anchored,
+            anchored=self.anchor is not None,
         )
 
     def plan(self, phase: Phase, *, epochs: int | None = None) -> Plan:
@@ -107,7 +130,7 @@ class SeriesTask:
             epochs=self.recipe.epochs if epochs is None else epochs,
             patience=self.recipe.early_stopping if validating else None,
             keep_best=validating and self.recipe.early_stopping is not None,
-            keep_initial=self._anchored,
+            keep_initial=self.anchor is not None,
             learning_rate=self.recipe.learning_rate,
             seed=self.recipe.seed,
         )
@@ -129,8 +152,13 @@ class SeriesTask:
             scaling=scaling[0] if scaling else None,
             target=self.data.target_index or 0,
             target_scaling=scaling[1] if scaling else None,
-            anchored=self.recipe.anchor == "persistence",
+            anchor=self._anchor(phase),
         )
+
+    def constants(self, phase: Phase) -> dict[str, Floats]:
+        """The arrays of the anchor, which stand beside the network's weights."""
+        anchor = self._anchor(phase)
+        return {} if anchor is None else anchor.arrays()
 
     def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:
         """On held-out windows, or the training's last where nothing is held out."""
@@ -197,12 +225,9 @@ class SeriesTask:
                 time_form=self.data.content.time_form,
                 never_negative=bool(np.nanmin(target) >= 0),
                 scaling=_measured(self._scaling(phase)),
+                anchor=self.anchor,
             ),
         )
-
-    @property
-    def _anchored(self) -> bool:
-        return self.recipe.anchor != "none"
 
     @cached_property
     def _by_group(self) -> tuple[Windows, ...]:
@@ -240,19 +265,43 @@ class SeriesTask:
         except ValueError as error:
             raise Unprocessable(f"the training rows cannot be scaled: {error}") from error
 
+    @cached_property
+    def _anchors(self) -> dict[Phase, Anchor]:
+        return {}  # as they are fitted
+
+    def _anchor(self, phase: Phase) -> Anchor | None:
+        """The anchor, fitted on a phase's rows."""
+        if self.anchor is None:
+            return None
+        if phase not in self._anchors:
+            training, _ = self._of_phase(phase)
+            self._anchors[phase] = fit_anchor(
+                self.anchor,
+                self._windows,
+                np.flatnonzero(training),
+                target=self.data.target_index or 0,
+                alone=len(self.data.groups) == 1,
+            )
+        return self._anchors[phase]
+
     def _scale(
         self, inputs: Floats, targets: Floats, phase: Phase
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Inputs (n, window, features) and targets (n, horizon) in the network's unit."""
-        scaling = self._scaling(phase)
+        scaling, anchor = self._scaling(phase), self._anchor(phase)
         index = self.data.target_index or 0
         if scaling is None:
             own = WindowScaling.of(inputs)
-            scaled = own.transform_targets(targets, feature=index)
+            if anchor is None:
+                scaled = own.transform_targets(targets, feature=index)
+            else:
+                ahead = targets - anchor.forecasts(inputs[:, :, index])  # (n, horizon)
+                scaled = ahead / own.scale[:, :, index]
             scaled = np.clip(scaled, -LARGEST_SCALED_TARGET, LARGEST_SCALED_TARGET)
             return own.transform(inputs).astype(np.float32), scaled.astype(np.float32)
         features, target = scaling
-        center = inputs[:, -1, index, None] if self._anchored else target.center  # (n, 1) or (1,)
+        # (n, horizon), or (1,) without an anchor
+        center = target.center if anchor is None else anchor.forecasts(inputs[:, :, index])
         return (
             features.transform(inputs).astype(np.float32),
             ((targets - center) / target.scale).astype(np.float32),
@@ -260,14 +309,15 @@ class SeriesTask:
 
     def _unscale(self, outputs: Floats, inputs: Floats, phase: Phase) -> Floats:
         """Forecasts (n, horizon) in the target's unit from the network's outputs."""
-        scaling = self._scaling(phase)
+        scaling, anchor = self._scaling(phase), self._anchor(phase)
         index = self.data.target_index or 0
-        if scaling is None:
-            return WindowScaling.of(inputs).inverse(outputs, feature=index)
-        if self._anchored:
-            anchored: Floats = inputs[:, -1, index, None] + scaling[1].scale * outputs
-            return anchored
-        return scaling[1].inverse(outputs)
+        own = WindowScaling.of(inputs) if scaling is None else scaling[1].column(0)
+        scale = own.scale[:, :, index] if isinstance(own, WindowScaling) else own.scale
+        if anchor is not None:
+            return anchor.forecasts(inputs[:, :, index]) + scale * outputs
+        center = own.center[:, :, index] if isinstance(own, WindowScaling) else own.center
+        unscaled: Floats = center + scale * outputs
+        return unscaled
 
     def _scaled(self, phase: Phase) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         every = self._windows
@@ -292,15 +342,26 @@ class SeriesTask:
                 usable[part] = ~WindowScaling.of(every.inputs[part]).flat[:, index]
         return usable
 
-    def _parts(self, phase: Phase) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Numbers of the windows to train and to validate on."""
+    def _of_phase(self, phase: Phase) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """The windows (n,) in the training and in the validation rows, masks."""
         groups = list(zip(self.data.groups, self._by_group, strict=True))
         if phase == "refitting":
             training = np.ones(len(self._windows), dtype=bool)
             validation = ~training
         else:
-            training = np.concatenate([group.split.training(own) for group, own in groups])
+            starts = [self._stop(group, phase) for group in self.data.groups]
+            training = np.concatenate(
+                [
+                    own.first + own.horizon <= start
+                    for own, start in zip(self._by_group, starts, strict=True)
+                ]
+            )
             validation = np.concatenate([group.split.validation(own) for group, own in groups])
+        return training, validation
+
+    def _parts(self, phase: Phase) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Numbers of the windows to train and to validate on."""
+        training, validation = self._of_phase(phase)
         return (
             np.flatnonzero(training & self._usable).astype(np.int32),
             np.flatnonzero(validation & self._usable).astype(np.int32),
@@ -344,6 +405,8 @@ class SeriesTask:
             notes.append(f"{missing} of {possible} windows hold a missing value and were left out")
         if flat := int((~self._usable).sum()):
             notes.append(f"{flat} windows in which nothing changes were left out of training")
+        if self.anchor is not None:
+            notes.append(f"the network is {anchor_note(self.anchor)}")
         return tuple(notes)
 
 

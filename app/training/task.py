@@ -1,8 +1,11 @@
 """What series and text have in common for a run: plans to fit, graphs, judgement, manifest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from app.judging.judgement import JudgedOn, Judgement
 from app.registry.artifacts import Memory, SeriesInput, TextInput
@@ -59,6 +62,9 @@ class Task(Protocol):
 
     def graph(self, phase: Phase, weights: Weights) -> bytes:
         """The ONNX file of a phase's network."""
+
+    def constants(self, phase: Phase) -> Mapping[str, npt.NDArray[np.float64]]:
+        """What stands in `weights.safetensors` beside the weights of a phase's network, by name."""
 
     def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:
         """Largest difference between ONNX and Keras; series: in the target's standard deviation."""

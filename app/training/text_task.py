@@ -134,6 +134,11 @@ class TextTask:
         """The ONNX file of a phase's network."""
         return text_graph(self.architecture(phase), weights, window=self._window)
 
+    def constants(self, phase: Phase) -> dict[str, npt.NDArray[np.float64]]:
+        """None: the weights are all there is."""
+        del phase
+        return {}
+
     def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:
         """Largest difference in probability, on the contexts at the end of what is judged."""
         architecture = self.architecture(phase)

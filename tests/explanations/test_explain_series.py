@@ -1,16 +1,16 @@
 import itertools
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
-from app.recipes import Activation, Cell
+from app.recipes import Activation, AnchorName, Cell
 from tests.explanations.versions import (
     COLUMNS,
     HORIZON,
     ROWS,
+    SEASON,
     WINDOW,
-    AnchorName,
     Scaling,
     series_version,
 )
@@ -18,7 +18,6 @@ from tests.service import Service
 
 CELLS: tuple[Cell, ...] = ("lstm", "gru", "rnn")
 SCALINGS: tuple[Scaling, ...] = ("minmax", "standard", "window")
-ANCHORS: tuple[AnchorName, ...] = ("none", "persistence")
 HISTORY = {name: column.tolist() for name, column in zip(COLUMNS, ROWS[-12:].T, strict=True)}
 GATES = {
     "lstm": {"input", "forget", "candidate", "output"},
@@ -47,10 +46,14 @@ def total(found: dict[str, Any]) -> float:
 
 
 @pytest.mark.parametrize(
-    ("cell", "scaling", "anchor"), list(itertools.product(CELLS, SCALINGS, ANCHORS))
+    ("cell", "scaling", "anchor"),
+    [
+        *itertools.product(CELLS, SCALINGS, ("none", "persistence")),
+        *itertools.product(CELLS[:1], SCALINGS, ("season", "season-change", "autoregression")),
+    ],
 )
 def test_equals_the_prediction_and_adds_up(
-    service: Service, cell: Cell, scaling: Scaling, anchor: AnchorName
+    service: Service, cell: Cell, scaling: Scaling, anchor: AnchorName | Literal["none"]
 ) -> None:
     name = f"{cell}-{scaling}-{anchor}"
     service.register(name, series_version(cell, scaling, anchor))
@@ -63,8 +66,27 @@ def test_equals_the_prediction_and_adds_up(
         assert abs(found["gap"]) < 1e-6 * ROWS[:, 1].std()
     assert [set(layer["gates"]) for layer in found["layers"]] == [GATES[cell]] * 2
     assert len(found["layers"][0]["gates"]["candidate"]) == WINDOW == found["shown"]
-    if anchor == "persistence" or scaling == "window":
+    if anchor == "persistence" or (anchor == "none" and scaling == "window"):
         assert found["anchor"]["value"] == HISTORY["price"][-1]
+    own = found["anchor"]
+    assert own["value"] == pytest.approx(
+        own["start"] + own["earlier"] + sum(step["anchor"] for step in found["inputs"])
+    )
+
+
+def test_the_anchor_says_which_steps_it_read(service: Service) -> None:
+    service.register("seasonal", series_version("rnn", "window", "season"))
+    found = explained(service, model="seasonal", history=HISTORY, ahead=2, steps=3)
+    prices = HISTORY["price"]
+    # Step 2 is the value of 5 rows before it, the fourth from the end: not among those shown.
+    assert found["anchor"] == {
+        "name": "season",
+        "season": SEASON,
+        "value": pytest.approx(prices[-4]),
+        "start": prices[-1],
+        "earlier": pytest.approx(prices[-4] - prices[-1]),
+    }
+    assert [step["anchor"] for step in found["inputs"]] == [0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])

@@ -7,14 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from app.forecasting.anchors import (
+    Anchor,
+    autoregression,
+    last_season,
+    last_season_change,
+    persistence,
+)
 from app.forecasting.scaling import Affine
-from app.recipes import Activation, Cell, resolve_recipe
+from app.forecasting.windows import windows
+from app.recipes import Activation, AnchorName, Cell, resolve_recipe
 from app.registry.artifacts import (
     WEIGHTS,
     Feature,
     Manifest,
     MeasuredScaling,
     Scorecard,
+    SeriesAnchor,
     SeriesInput,
     State,
     TextInput,
@@ -25,11 +34,10 @@ from tests.artifacts import COMMON, Artifact
 
 Floats = NDArray[np.float64]
 Scaling = Literal["minmax", "standard", "window"]
-AnchorName = Literal["none", "persistence"]
 
 ROWS = 300.0 + np.random.default_rng(5).normal(0.0, 20.0, (50, 2)).cumsum(axis=0)  # (rows, columns)
 COLUMNS = ("volume", "price")
-WINDOW, HORIZON = 7, 2
+WINDOW, HORIZON, SEASON = 7, 2, 5
 VOCABULARY = ("the", "mice", ",", "bell", "cat", "<unk>")
 
 
@@ -37,7 +45,7 @@ VOCABULARY = ("the", "mice", ",", "bell", "cat", "<unk>")
 class Built(Artifact):
     """An artifact whose weights are those of its graph."""
 
-    weights: dict[str, NDArray[np.float32]]
+    weights: dict[str, NDArray[Any]]
 
     def files(self) -> dict[str, bytes]:
         return {**super().files(), WEIGHTS: save(self.weights)}
@@ -46,7 +54,7 @@ class Built(Artifact):
 def series_version(
     cell: Cell,
     scaling: Scaling,
-    anchor: AnchorName,
+    anchor: AnchorName | Literal["none"],
     *,
     activation: Activation = "tanh",
     says_scaling: bool = True,
@@ -77,7 +85,7 @@ def series_version(
         scaling=affine,
         target=1,
         target_scaling=affine.column(1) if affine else None,
-        anchored=anchor == "persistence",
+        anchor=None if anchor == "none" else anchor_of(anchor),
     )
     manifest = Manifest(
         kind="series",
@@ -95,10 +103,24 @@ def series_version(
             time_form="date",
             never_negative=False,
             scaling=_told(affine) if says_scaling else None,
+            anchor=_record(anchor),
         ),
         **COMMON,
     )
-    return Built(manifest=manifest, scorecard=SCORECARD, graph=graph, weights=weights)
+    arrays = {} if anchor == "none" else anchor_of(anchor).arrays()
+    return Built(manifest=manifest, scorecard=SCORECARD, graph=graph, weights={**weights, **arrays})
+
+
+def anchor_of(name: AnchorName) -> Anchor:
+    """The anchor for the second column of `ROWS`."""
+    if name == "persistence":
+        return persistence(window=WINDOW, horizon=HORIZON)
+    if name == "season":
+        return last_season(season=SEASON, window=WINDOW, horizon=HORIZON)
+    if name == "season-change":
+        return last_season_change(season=SEASON, window=WINDOW, horizon=HORIZON)
+    examples = windows(ROWS, ROWS[:, 1], window=WINDOW, horizon=HORIZON)
+    return autoregression(examples.inputs[:, :, 1], examples.targets, lags=4, alone=True)
 
 
 def text_version(
@@ -156,6 +178,13 @@ def random_weights(architecture: Architecture) -> dict[str, Any]:
         name: generator.normal(0.0, 0.6, shape).astype(np.float32)
         for name, shape in architecture.weight_shapes().items()
     }
+
+
+def _record(anchor: AnchorName | Literal["none"]) -> SeriesAnchor | None:
+    """None too for persistence: older versions say it in their recipe alone."""
+    if anchor in {"none", "persistence"}:
+        return None
+    return SeriesAnchor(name=anchor, season=SEASON, chosen=True)
 
 
 def _told(affine: Affine | None) -> MeasuredScaling | None:

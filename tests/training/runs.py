@@ -121,6 +121,7 @@ SMALL: dict[str, Any] = {
     "cell": "rnn",
     "layers": [4],
     "window": 6,
+    "anchor": "persistence",
     "epochs": 4,
     "early_stopping": 2,
 }

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.forecasting.anchors import Anchor, last_season, last_season_change, persistence
 from app.forecasting.scaling import Affine, WindowScaling
 from app.judging.onnx_session import (
     forecasts,
@@ -21,22 +22,45 @@ from tests.training.test_recurrence import ACTIVATIONS, CELLS, form, random_weig
 
 WINDOW = 5
 SCALINGS = ("minmax", "standard", "window")
+ANCHORS = (
+    persistence(window=WINDOW, horizon=2),
+    last_season(season=3, window=WINDOW, horizon=2),
+    last_season_change(season=4, window=WINDOW, horizon=2),
+    Anchor(
+        name="autoregression",
+        weights=np.random.default_rng(2).normal(0.0, 0.5, (WINDOW, 2)),
+        intercept=np.array([0.5, -0.25]),
+        level=np.array([-0.1, -0.3]),
+        center=290.0,
+    ),
+)
 HISTORY = 300.0 + np.random.default_rng(5).normal(0.0, 20.0, (7, WINDOW, 2)).cumsum(axis=1)
 
 
-def expected_forecasts(
-    architecture: Architecture, weights: dict[str, Any], scaling: str, *, anchored: bool
+def network_outputs(
+    architecture: Architecture, weights: dict[str, Any], scaling: str
 ) -> np.ndarray[Any, Any]:
-    """Keras between NumPy's scaling and its inverse; the target is the second feature."""
+    """Keras on the scaled history, (n, horizon)."""
     network = with_weights(build_network(architecture, steps=WINDOW, every_step=False), weights)
     if scaling == "window":
+        scaled = WindowScaling.of(HISTORY).transform(HISTORY)
+    else:
+        scaled = affine_of(scaling).transform(HISTORY)
+    return np.asarray(network(scaled.astype(np.float32)).numpy(), dtype=np.float64)
+
+
+def expected_forecasts(
+    outputs: np.ndarray[Any, Any], scaling: str, anchor: Anchor | None
+) -> np.ndarray[Any, Any]:
+    """NumPy's inverse of the scaling; the target is the second feature."""
+    if scaling == "window":
         own = WindowScaling.of(HISTORY)
-        outputs = network(own.transform(HISTORY).astype(np.float32)).numpy()
-        return own.inverse(outputs.astype(np.float64), feature=1)
-    affine = affine_of(scaling)
-    outputs = network(affine.transform(HISTORY).astype(np.float32)).numpy().astype(np.float64)
-    target = affine.column(1)
-    return HISTORY[:, -1, 1:] + target.scale * outputs if anchored else target.inverse(outputs)
+        scale, center = own.scale[:, :, 1], own.center[:, :, 1]
+    else:
+        target = affine_of(scaling).column(1)
+        scale, center = target.scale, target.center
+    added = center if anchor is None else anchor.forecasts(HISTORY[:, :, 1])
+    return np.asarray(added + scale * outputs)
 
 
 def affine_of(scaling: str) -> Affine:
@@ -45,7 +69,7 @@ def affine_of(scaling: str) -> Affine:
 
 
 def graph_of(
-    architecture: Architecture, weights: dict[str, Any], scaling: str, *, anchored: bool
+    architecture: Architecture, weights: dict[str, Any], scaling: str, anchor: Anchor | None
 ) -> bytes:
     affine = None if scaling == "window" else affine_of(scaling)
     return series_graph(
@@ -55,7 +79,7 @@ def graph_of(
         scaling=affine,
         target=1,
         target_scaling=affine.column(1) if affine else None,
-        anchored=anchored,
+        anchor=anchor,
     )
 
 
@@ -67,9 +91,10 @@ def test_a_series_graph_forecasts_what_keras_forecasts(
 ) -> None:
     architecture = form(cell, activation)
     weights = random_weights(architecture)
-    for anchored in (False, True):
-        given = forecasts(graph_of(architecture, weights, scaling, anchored=anchored), HISTORY)
-        expected = expected_forecasts(architecture, weights, scaling, anchored=anchored)
+    outputs = network_outputs(architecture, weights, scaling)
+    for anchor in (None, *ANCHORS):
+        given = forecasts(graph_of(architecture, weights, scaling, anchor), HISTORY)
+        expected = expected_forecasts(outputs, scaling, anchor)
         assert given.shape == (7, 2)
         np.testing.assert_allclose(given, expected, atol=1e-5 * HISTORY.std())
 
@@ -132,8 +157,7 @@ def test_the_judging_form_of_a_stream_gives_every_step() -> None:
 def test_equal_weights_give_equal_bytes() -> None:
     architecture = form("lstm")
     first, again = (
-        graph_of(architecture, random_weights(architecture), "window", anchored=True)
-        for _ in range(2)
+        graph_of(architecture, random_weights(architecture), "window", ANCHORS[3]) for _ in range(2)
     )
     assert first == again
 
@@ -142,7 +166,7 @@ def test_equal_weights_give_equal_bytes() -> None:
 @pytest.mark.parametrize("fill", [0.0, 5.0, -1e300, 1.7e308])
 def test_a_constant_or_huge_window_gives_a_finite_forecast(scaling: str, fill: float) -> None:
     architecture = form("lstm")
-    graph = graph_of(architecture, random_weights(architecture), scaling, anchored=True)
+    graph = graph_of(architecture, random_weights(architecture), scaling, ANCHORS[3])
     constant = np.full((1, WINDOW, 2), fill)
     jumping = constant * np.where(np.arange(WINDOW) % 2, 1.0, -1.0)[:, None]
     assert np.isfinite(forecasts(graph, np.concatenate([constant, jumping]))).all()
@@ -151,7 +175,7 @@ def test_a_constant_or_huge_window_gives_a_finite_forecast(scaling: str, fill: f
 def test_small_changes_at_a_high_level_are_seen() -> None:
     # In float, 1,000,000.01 - 1,000,000.00 is 0 and the second window would look like the first.
     architecture = form("lstm")
-    graph = graph_of(architecture, random_weights(architecture), "window", anchored=True)
+    graph = graph_of(architecture, random_weights(architecture), "window", ANCHORS[2])
     steps = np.array([0.0, 0.01, 0.03, 0.02, 0.05])
     windows = np.stack([np.stack([steps, steps], axis=1), np.stack([steps, -steps], axis=1)])
     low, high = forecasts(graph, windows), forecasts(graph, 1e6 + windows)

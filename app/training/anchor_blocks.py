@@ -1,0 +1,108 @@
+"""The rows before the cut on which anchors are compared."""
+
+import numpy as np
+import numpy.typing as npt
+
+from app.forecasting.anchor_choice import Block
+from app.forecasting.autoregression import MOST_FITTED_ROWS
+from app.forecasting.windows import Windows, windows
+from app.recipes import SeriesRecipe
+from app.training.series_data import Floats, Group, SeriesData
+
+# Fewer origins are too few to choose on: rows before the validation part are taken too, up to half
+# of those before the cut, in blocks, each forecast by what was fitted before it.
+WANTED_ORIGINS = 120
+WIDEST_SHARE = 0.5
+LEAST_SHARE = 0.15  # where no validation part is kept
+BLOCKS = 4
+MOST_ORIGINS = 20_000
+
+
+def units(data: SeriesData) -> Floats:
+    """The mean change from row to row of each series before the cut, (groups,); NaN: none."""
+    own = np.full(len(data.groups), np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for number, group in enumerate(data.groups):
+            changes = np.abs(np.diff(group.target[: group.split.test_start]))
+            changes = changes[np.isfinite(changes)]
+            mean = changes.mean() if len(changes) else np.nan
+            own[number] = mean if 0 < mean < np.inf else np.nan
+    return own
+
+
+def blocks(
+    data: SeriesData, recipe: SeriesRecipe, *, window: int, own_units: Floats
+) -> list[Block]:
+    """Stretches of rows to compare on, with what lies before each to fit on; oldest first.
+
+    Args:
+        data: the series.
+        recipe: says which rows are validation rows.
+        window: past values the anchors are given.
+        own_units: of `units`; series without one are left out.
+    """
+    index = data.target_index or 0
+    parts = [
+        (
+            windows(group.inputs[:, [index]], group.target, window=window, horizon=recipe.horizon),
+            group,
+            unit,
+        )
+        for group, unit in zip(data.groups, own_units, strict=True)
+        if np.isfinite(unit)
+    ]
+    if not parts:
+        return []
+    validated = sum(int(group.split.validation(own).sum()) for own, group, _ in parts)
+    share = None if validated >= WANTED_ORIGINS else _share(data, recipe)
+    edges = [_borders(group, share=share) for _, group, _ in parts]
+    every = 1 if len(parts) == 1 else thinning(sum(len(own) for own, _, _ in parts))
+    made = []
+    for number in range(len(edges[0]) - 1):
+        before, later, scale = [], [], []
+        for (own, group, unit), edge in zip(parts, edges, strict=True):
+            ends = own.first + own.horizon
+            inside = (own.first >= edge[number]) & (own.first < edge[number + 1])
+            known = np.flatnonzero(ends <= edge[number])[-MOST_FITTED_ROWS:][::every]
+            ahead = np.flatnonzero(inside & (ends <= group.split.test_start))
+            before.append(_picked(own, known))
+            later.append(_picked(own, ahead[:: max(1, -(-validated // MOST_ORIGINS))]))
+            scale.append(np.full((len(later[-1]), 1), unit))
+        fitted, asked = Windows.join(before), Windows.join(later)
+        made.append(
+            Block(
+                windows=fitted.inputs[:, :, 0],
+                targets=fitted.targets,
+                later_windows=asked.inputs[:, :, 0],
+                later_targets=asked.targets,
+                unit=np.concatenate(scale),
+            )
+        )
+    return made
+
+
+def thinning(examples: int) -> int:
+    """Each how manieth example of several series is fitted on: some of each, not all of many."""
+    return max(1, -(-examples // MOST_FITTED_ROWS))
+
+
+def _picked(own: Windows, numbers: npt.NDArray[np.intp]) -> Windows:
+    return Windows(
+        inputs=own.inputs[numbers], targets=own.targets[numbers], first=own.first[numbers]
+    )
+
+
+def _share(data: SeriesData, recipe: SeriesRecipe) -> float:
+    """Which part of the rows before the cut to compare on, for enough origins."""
+    rows = sum(group.split.test_start for group in data.groups)
+    least = max(recipe.validation_fraction, LEAST_SHARE)
+    return max(least, min(WIDEST_SHARE, WANTED_ORIGINS / max(rows, 1)))
+
+
+def _borders(group: Group, *, share: float | None) -> list[int]:
+    """The first row of each block of a series, and the end of the last one."""
+    cut = group.split.test_start
+    if share is None:
+        return [group.split.validation_start, cut]
+    begin = min(group.split.validation_start, cut - round(cut * share))
+    return [int(row) for row in np.linspace(begin, cut, BLOCKS + 1).round()]

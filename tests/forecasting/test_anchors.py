@@ -1,0 +1,182 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from app.forecasting.anchor_choice import Block, Fit, choose
+from app.forecasting.anchors import (
+    Anchor,
+    autoregression,
+    lags_for,
+    last_season,
+    last_season_change,
+    persistence,
+)
+from app.forecasting.autoregression import LinearAutoregression
+from app.forecasting.baselines import SeasonalNaive
+from app.forecasting.windows import Floats, windows
+
+VALUES = np.random.default_rng(3).normal(0.0, 1.0, 200).cumsum() + 50.0
+
+
+def examples(values: Floats, *, window: int, horizon: int) -> tuple[Floats, Floats]:
+    every = windows(values[:, None], values, window=window, horizon=horizon)
+    return every.inputs[:, :, 0], every.targets
+
+
+def test_persistence_repeats_the_last_value() -> None:
+    given, _ = examples(VALUES, window=4, horizon=3)
+    forecasts = persistence(window=4, horizon=3).forecasts(given)
+    np.testing.assert_array_equal(forecasts, np.repeat(given[:, -1:], 3, axis=1))
+
+
+@pytest.mark.parametrize(("season", "horizon"), [(5, 1), (5, 5), (5, 13), (2, 7), (8, 3)])
+def test_last_season_is_the_seasonal_naive_forecast(season: int, horizon: int) -> None:
+    window = 9
+    given, _ = examples(VALUES, window=window, horizon=horizon)
+    origins = np.arange(window, window + len(given))
+    expected = SeasonalNaive(period=season).forecasts(VALUES, origins, horizon=horizon)
+    anchor = last_season(season=season, window=window, horizon=horizon)
+    np.testing.assert_allclose(anchor.forecasts(given), expected)
+
+
+@pytest.mark.parametrize("horizon", [1, 4, 11])
+def test_last_seasons_change_goes_on_with_its_own_forecasts(horizon: int) -> None:
+    season, window = 4, 6
+    given, _ = examples(VALUES, window=window, horizon=horizon)
+    anchor = last_season_change(season=season, window=window, horizon=horizon)
+    for row, forecasts in zip(given[:5], anchor.forecasts(given[:5]), strict=True):
+        told = list(row)
+        for _ in range(horizon):
+            told.append(told[-season] + told[-1] - told[-1 - season])
+        np.testing.assert_allclose(forecasts, told[window:])
+
+
+def test_a_trend_with_a_season_is_forecast_exactly_by_its_change() -> None:
+    values = 3.0 * np.arange(60) + np.tile([0.0, 5.0, -2.0, 8.0, 1.0], 12)
+    given, ahead = examples(values, window=6, horizon=12)
+    anchor = last_season_change(season=5, window=6, horizon=12)
+    np.testing.assert_allclose(anchor.forecasts(given), ahead)
+
+
+@pytest.mark.parametrize("make", [last_season, last_season_change])
+def test_a_season_longer_than_the_window_is_refused(make: Callable[..., Anchor]) -> None:
+    with pytest.raises(ValueError, match="takes a window of"):
+        make(season=7, window=6, horizon=1)
+
+
+def test_the_autoregression_of_one_series_is_the_baseline_of_scorecards() -> None:
+    given, ahead = examples(VALUES, window=6, horizon=3)
+    baseline = LinearAutoregression(lags=6, horizon=3).fit(VALUES)
+    expected = baseline.forecasts(VALUES, np.arange(6, 6 + len(given)), horizon=3)
+    anchor = autoregression(given, ahead, lags=6, alone=True)
+    np.testing.assert_allclose(anchor.forecasts(given), expected)
+
+
+def test_it_sees_no_more_than_its_lags() -> None:
+    given, ahead = examples(VALUES, window=9, horizon=1)
+    anchor = autoregression(given, ahead, lags=4, alone=True)
+    changed = given.copy()
+    changed[:, :5] += 100.0
+    np.testing.assert_array_equal(anchor.forecasts(changed), anchor.forecasts(given))
+
+
+def test_small_changes_at_a_high_level_are_not_lost() -> None:
+    low, ahead = examples(VALUES - 50.0, window=5, horizon=1)
+    anchor = autoregression(low * 1e-3 + 1e9, ahead * 1e-3 + 1e9, lags=5, alone=True)
+    expected = autoregression(low * 1e-3, ahead * 1e-3, lags=5, alone=True)
+    # Doubles near 1e9 are 1e-7 apart.
+    np.testing.assert_allclose(
+        anchor.forecasts(low * 1e-3 + 1e9) - 1e9, expected.forecasts(low * 1e-3), atol=1e-5
+    )
+
+
+def test_a_shared_autoregression_moves_with_level_and_size() -> None:
+    given, ahead = examples(VALUES, window=8, horizon=2)
+    first = autoregression(given, ahead, lags=6, alone=False)
+    other = autoregression(1e4 - 30 * given, 1e4 - 30 * ahead, lags=6, alone=False)
+    np.testing.assert_allclose(other.weights, first.weights, rtol=1e-6, atol=1e-9)
+    assert not first.level.any()
+    assert not first.intercept.any()
+    np.testing.assert_allclose(
+        first.forecasts(7 * given - 3), 7 * first.forecasts(given) - 3, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_huge_values_are_measured_and_none_at_all_refused(*, alone: bool) -> None:
+    given, ahead = examples(VALUES * 1e200, window=5, horizon=1)
+    assert np.isfinite(autoregression(given, ahead, lags=5, alone=alone).forecasts(given)).all()
+    with pytest.raises(ValueError, match="examples"):
+        autoregression(given[:9], ahead[:9], lags=2, alone=alone)
+
+
+def test_lags_are_at_most_a_quarter_of_the_examples() -> None:
+    assert (lags_for(400, window=60), lags_for(100, window=60)) == (60, 25)
+
+
+def test_arrays_give_the_same_anchor_again() -> None:
+    given, ahead = examples(VALUES, window=6, horizon=2)
+    anchor = autoregression(given, ahead, lags=6, alone=True)
+    again = Anchor.of_arrays(anchor.arrays(), name="autoregression", season=None)
+    np.testing.assert_array_equal(again.forecasts(given), anchor.forecasts(given))
+    assert persistence(window=6, horizon=2).arrays() == {}
+    with pytest.raises(ValueError, match="lacks its array"):
+        Anchor.of_arrays({}, name="season", season=5)
+
+
+def block(values: Floats, *, window: int, later: int) -> Block:
+    given, ahead = examples(values, window=window, horizon=1)
+    return Block(
+        windows=given[:-later],
+        targets=ahead[:-later],
+        later_windows=given[-later:],
+        later_targets=ahead[-later:],
+        unit=np.ones((later, 1)),
+    )
+
+
+def seasonal(season: int, window: int) -> Fit:
+    return lambda _windows, _targets: last_season(season=season, window=window, horizon=1)
+
+
+def regression(given: Floats, ahead: Floats) -> Anchor:
+    return autoregression(given, ahead, lags=lags_for(len(given), window=8), alone=True)
+
+
+def test_a_seasonal_series_chooses_its_season() -> None:
+    noise = np.random.default_rng(1).normal(0.0, 0.3, 120)
+    values = np.tile([0.0, 9.0, 3.0, -4.0, 6.0, 1.0], 20) + noise
+    chosen = choose({"season": seasonal(6, 8)}, [block(values, window=8, later=40)])
+    assert (chosen.name, chosen.origins) == ("season", 40)
+    assert chosen.errors["season"] == pytest.approx(0.3 * np.sqrt(2), rel=0.3)
+    assert chosen.errors["persistence"] > 4
+
+
+def test_random_walks_mostly_stay_with_persistence() -> None:
+    stayed = 0
+    for seed in range(30):
+        walk = np.random.default_rng(seed).normal(0.0, 1.0, 160).cumsum()
+        candidates = {"autoregression": regression, "season": seasonal(7, 8)}
+        stayed += choose(candidates, [block(walk, window=8, later=40)]).name == "persistence"
+    assert stayed >= 24
+
+
+def test_a_lead_on_few_origins_is_no_lead() -> None:
+    values = np.tile([0.0, 9.0, 3.0, -4.0, 6.0, 1.0], 20)
+    assert choose({"season": seasonal(6, 8)}, [block(values, window=8, later=5)]).name == (
+        "persistence"
+    )
+    assert choose({}, []).origins == 0
+
+
+def test_what_cannot_be_fitted_is_no_candidate_and_says_why() -> None:
+    chosen = choose({"autoregression": regression}, [block(VALUES[:22], window=8, later=9)])
+    assert chosen.name == "persistence"
+    assert "examples" in chosen.missing["autoregression"]
+
+
+def test_a_line_is_followed_though_its_errors_never_vary() -> None:
+    values = np.arange(100.0)
+    chosen = choose({"autoregression": regression}, [block(values, window=8, later=30)])
+    assert chosen.name == "autoregression"
