@@ -74,6 +74,15 @@ class Architecture:
         )
 
 
+def with_share(weights: Weights, share: float) -> Weights:
+    """The weights with an output layer that gives so much of what it gave."""
+    if share == 1.0:
+        return weights
+    kept = np.float32(share)
+    output = ("output.kernel", "output.bias")
+    return {name: kept * array if name in output else array for name, array in weights.items()}
+
+
 def architecture_of(
     recipe: Recipe, *, inputs: int, outputs: int, embedding: int | None = None, anchored: bool
 ) -> Architecture:

@@ -65,6 +65,7 @@ class Fitted:
     epochs: tuple[Epoch, ...]
     best_epoch: int  # the one whose weights these are
     final_loss: float  # its training loss
+    share: float = 1.0  # of the output layer that was kept; the weights have it
 
 
 @dataclass(kw_only=True, eq=False)

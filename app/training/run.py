@@ -15,18 +15,19 @@ from dataclasses import replace
 from typing import Any
 
 from app.datasets.content import content_from_bytes
-from app.errors import Internal
+from app.errors import Internal, Unprocessable
 from app.jobs.messages import Progress, TrainingRequest
 from app.judging.anchor_words import anchor_of
 from app.judging.judgement import Judgement
 from app.recipes import SeriesRecipe
 from app.registry.artifacts import Manifest, Memory, Scorecard, read_artifact
-from app.training.architecture import Weights
+from app.training.architecture import Weights, with_share
 from app.training.artifact import library_versions, now, read_weights, thinned, write_artifact
 from app.training.checkpoints import Arrays, Saved, read_checkpoint, run_key, write_checkpoint
 from app.training.control import Control, StopRequestedError
 from app.training.fit import Fit, Fitted, Position
 from app.training.keras_network import initial_weights
+from app.training.series_calibration import Calibrated, SeriesCalibration, Source
 from app.training.series_task import SeriesTask
 from app.training.task import LARGEST_PARITY_GAP, Phase, Task
 from app.training.text_task import TextTask
@@ -74,13 +75,23 @@ class _Run:
         refit = recipe.refit and task.rows_left_for_refit
         judged_first = refit and task.judged_on == "held-out"
 
-        first = self._fit(task, "training", later=refit)
-        first_graph = task.graph("training", first.weights)
+        calibration = task.calibration()
+        alone = calibration is not None and not calibration.has_validation
+        first = _steadied(task, self._fit(task, "training", later=refit + alone))
+        plain = task.graph("training", first.weights)
+        scores = self._scores(task, first, plain, calibration)
+        known = self._calibrated(calibration, plain, scores, refitted=False)
+        first_graph = known.graph
         if judged_first:
             judgement = self._judge(task, "training", first, first_graph)
         phase: Phase = "refitting" if refit else "training"
         served = self._fit(task, "refitting", epochs=first) if refit else first
-        graph = task.graph(phase, served.weights) if refit else first_graph
+        if refit:
+            if calibration is not None:
+                scores = calibration.for_refitted(scores, plain, self._between)
+            plain = task.graph(phase, served.weights)
+            known = self._calibrated(calibration, plain, scores, refitted=True)
+        graph = known.graph
         if not judged_first:
             judgement = self._judge(task, phase, served, graph)
 
@@ -91,7 +102,9 @@ class _Run:
         self.control.check()
         write_artifact(
             self.request.output_dir,
-            manifest=self._manifest(task, phase, refitted=judged_first, parity=parity),
+            manifest=self._manifest(
+                task, phase, refitted=judged_first, parity=parity, intervals=known
+            ),
             scorecard=self._scorecard(
                 task,
                 judgement,
@@ -118,12 +131,12 @@ class _Run:
         self.last_save = time.monotonic()
 
     def _fit(
-        self, task: Task, phase: Phase, *, epochs: Fitted | None = None, later: bool = False
+        self, task: Task, phase: Phase, *, epochs: Fitted | None = None, later: int = 0
     ) -> Fitted:
-        """One fit; with `epochs`, as many as that one kept."""
+        """One fit; with `epochs`, as many as that one kept; `later`: fits to come after it."""
         start = self._start(task, phase)
         if epochs is not None and epochs.best_epoch == 0:
-            return replace(epochs, weights=start)
+            return replace(epochs, weights=with_share(start, epochs.share))
         self._enter("compiling")
         plan = task.plan(phase, epochs=None if epochs is None else epochs.best_epoch)
         fit = Fit(
@@ -133,10 +146,47 @@ class _Run:
             between=self._between,
             report=lambda progress: self._report(phase, progress),
         )
-        if later:  # the fit after this one has as many epochs at most, a little longer each
-            fit.later_batches = plan.epochs * fit.batches
+        # The fits after this one have as many epochs at most, a little longer or shorter each.
+        fit.later_batches = later * plan.epochs * fit.batches
         self.positions[phase] = fit.position
-        return fit.run()
+        fitted, share = fit.run(), 1.0 if epochs is None else epochs.share
+        return replace(fitted, weights=with_share(fitted.weights, share), share=share)
+
+    def _scores(
+        self, task: Task, first: Fitted, graph: bytes, calibration: SeriesCalibration | None
+    ) -> Source | str:
+        """Errors to calibrate intervals on, or why there are none."""
+        if calibration is None:
+            return "a text's answer is probabilities already"
+        if calibration.has_validation:
+            return calibration.on_validation(graph, self._between)
+        if not task.plan("calibrating").training.count:
+            return (
+                "no rows were kept for validation, and there are too few to fit on a part of them"
+            )
+        try:
+            own = self._fit(task, "calibrating", epochs=first)
+        except Unprocessable as error:
+            return f"on the first rows alone the training fails: {error}"
+        return calibration.on_last_training(task.graph("calibrating", own.weights), self._between)
+
+    def _calibrated(
+        self,
+        calibration: SeriesCalibration | None,
+        graph: bytes,
+        scores: Source | str,
+        *,
+        refitted: bool,
+    ) -> Calibrated:
+        if calibration is None:
+            return Calibrated(graph=graph)
+        start, notes = self.request.start_from_name, ()
+        if start is not None:
+            notes = (
+                f"started from {start}, which may have been fitted on the rows calibrated on: the "
+                "intervals may be too narrow",
+            )
+        return calibration.calibrated(graph, scores, refitted=refitted, notes=notes)
 
     def _start(self, task: Task, phase: Phase) -> Weights:
         folder = self.request.start_from
@@ -201,15 +251,21 @@ class _Run:
         earlier = self.saved.values["seconds"] if self.saved else 0.0
         return float(earlier + time.monotonic() - self.started)
 
-    def _manifest(self, task: Task, phase: Phase, *, refitted: bool, parity: float) -> Manifest:
+    def _manifest(
+        self, task: Task, phase: Phase, *, refitted: bool, parity: float, intervals: Calibrated
+    ) -> Manifest:
         request, described = self.request, task.describe(phase)
+        series = described.series
+        if series is not None:
+            told = {"intervals": intervals.record, "intervals_missing": intervals.missing}
+            series = series.model_copy(update=told)
         return Manifest(
             kind=request.recipe.kind,
             recipe=request.recipe,
             window=described.window,
             min_history=described.min_history,
             horizon=described.horizon,
-            series=described.series,
+            series=series,
             text=described.text,
             refitted=refitted,
             parity=parity,
@@ -246,6 +302,16 @@ class _Run:
             memory=memory,
             epochs=thinned(first.epochs),
         )
+
+
+def _steadied(task: Task, fitted: Fitted) -> Fitted:
+    """The network with no more of its output than stands out from noise; epoch 0 if none does."""
+    share = task.share(fitted.weights)
+    steadied = replace(fitted, weights=with_share(fitted.weights, share), share=share)
+    if share > 0:
+        return steadied
+    losses = {epoch.epoch: epoch.loss for epoch in fitted.epochs}
+    return replace(steadied, best_epoch=0, final_loss=losses.get(0, fitted.final_loss))
 
 
 def prepare_task(request: TrainingRequest) -> Task:

@@ -12,6 +12,7 @@ from app.errors import Unprocessable
 from app.forecasting.anchors import Anchor
 from app.forecasting.drift import inner_deciles
 from app.forecasting.scaling import Affine, WindowScaling
+from app.forecasting.shrinkage import kept_share
 from app.forecasting.windows import Windows, windows
 from app.judging.anchor_words import anchor_note
 from app.judging.judgement import JudgedOn, Judgement
@@ -25,7 +26,8 @@ from app.registry.artifacts import (
     SeriesAnchor,
     SeriesInput,
 )
-from app.training.architecture import Architecture, Weights, architecture_of
+from app.training.anchor_blocks import units
+from app.training.architecture import Architecture, Weights, architecture_of, with_share
 from app.training.fit import Part, Plan
 from app.training.graph import series_graph
 from app.training.keras_network import build_network, with_weights
@@ -40,6 +42,7 @@ from app.training.warm_start import same_form
 # After a nearly flat window a jump is huge in the window's own unit; it teaches no more than this.
 LARGEST_SCALED_TARGET = 1e3
 PARITY_WINDOWS = 256
+MOST_SHARE_WINDOWS = 20_000
 SCALED_AT_ONCE = 65_536  # windows; scaling makes several copies in double
 
 
@@ -141,6 +144,30 @@ class SeriesTask:
         """Another version's weights, of the same form, as they are."""
         del fresh, vocabulary  # only text has a use for them
         return same_form(self.architecture(phase), weights)
+
+    def share(self, weights: Weights) -> float:
+        """How much of the trained network's output to keep on top of its anchor.
+
+        Judged on the last validation windows, in the target's unit, of several series in units of
+        each one's mean change: there the scorecard measures. All of it without an anchor or
+        without validation rows.
+        """
+        _, validation = self._parts("training")
+        if self.anchor is None or self.recipe.early_stopping is None or not len(validation):
+            return 1.0
+        chosen = validation[-MOST_SHARE_WINDOWS:]
+        inputs, targets = self._windows.inputs[chosen], self._windows.targets[chosen]
+        with_network = forecasts(self.graph("training", weights), inputs)  # (n, horizon)
+        without = forecasts(self.graph("training", with_share(weights, 0.0)), inputs)
+        unit = self._units[chosen]  # (n, 1)
+        return kept_share((targets - without) / unit, (with_network - without) / unit)
+
+    @property
+    def _units(self) -> Floats:
+        """What errors of each window are measured in, (n, 1): its series' mean change."""
+        own = units(self.data) if len(self.data.groups) > 1 else np.ones(1)
+        own = np.where(np.isfinite(own), own, np.inf)
+        return np.repeat(own, [len(part) for part in self._by_group])[:, None]
 
     def graph(self, phase: Phase, weights: Weights) -> bytes:
         """The ONNX file of a phase's network."""

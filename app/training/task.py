@@ -60,6 +60,9 @@ class Task(Protocol):
             Unprocessable: a network of another form.
         """
 
+    def share(self, weights: Weights) -> float:
+        """How much of the trained network's output to keep, 0 to 1, by the validation rows."""
+
     def graph(self, phase: Phase, weights: Weights) -> bytes:
         """The ONNX file of a phase's network."""
 

@@ -130,6 +130,11 @@ class TextTask:
             here=self._tokenizer(phase).vocabulary,
         )
 
+    def share(self, weights: Weights) -> float:
+        """All of it: there is no simple forecast below."""
+        del weights
+        return 1.0
+
     def graph(self, phase: Phase, weights: Weights) -> bytes:
         """The ONNX file of a phase's network."""
         return text_graph(self.architecture(phase), weights, window=self._window)
