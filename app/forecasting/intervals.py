@@ -103,15 +103,20 @@ class Misses:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Intervals:
-    """Calibrated intervals; a step with too few scores has NaN and no interval."""
+    """Calibrated intervals of the first `steps` steps; the later ones had too few scores."""
 
     volatility: Volatility
     low: (
         Floats  # (horizon, 50), one for each level from 50 to 99, in units of volatility, 0 or less
     )
-    high: Floats  # (horizon, 50), 0 or more
-    scores: int  # the fewest of any step that has intervals
+    high: Floats  # (steps, 50), 0 or more
+    scores: int  # the fewest of any of the steps
     at_least: float | None  # no interval reaches below this; None: no limit
+
+    @property
+    def steps(self) -> int:
+        """How many steps ahead there are intervals."""
+        return len(self.low)
 
     @property
     def signed_to(self) -> int | None:
@@ -124,7 +129,7 @@ class Intervals:
         return max((level for level in LEVELS if _rank(level, self.scores)), default=None)
 
     def bounds(self, forecasts: Floats, windows: Floats, levels: tuple[int, ...]) -> Floats:
-        """Low and high (n, horizon, levels, 2) for forecasts (n, horizon) from windows (n, window).
+        """Low and high (n, steps, levels, 2) for forecasts (n, horizon) from windows (n, window).
 
         Raises:
             ValueError: a level that is no whole number from 50 to 99.
@@ -133,9 +138,9 @@ class Intervals:
             raise ValueError(f"levels {levels}; whole numbers from 50 to 99 needed")
         columns = [level - LOWEST_LEVEL for level in levels]
         ends = np.stack([self.low[:, columns], self.high[:, columns]], axis=-1)
-        # volatility (n, 1, 1, 1) times ends (horizon, levels, 2)
+        # volatility (n, 1, 1, 1) times ends (steps, levels, 2)
         width = self.volatility.of(windows)[:, None, None, None] * ends
-        bounds: Floats = forecasts[:, :, None, None] + width
+        bounds: Floats = forecasts[:, : self.steps, None, None] + width
         return bounds if self.at_least is None else np.maximum(bounds, self.at_least)
 
 
@@ -154,7 +159,7 @@ def calibrate(
         at_least: what no value of the series is below.
 
     Returns:
-        None where no step has 5 scores.
+        None where the first step has fewer than 5 scores.
     """
     changes = max(0, misses.windows.shape[1] - 1)
     if usual is None:
@@ -215,24 +220,29 @@ def _rank(level: int, n: int) -> int | None:
 
 def _calibrated(misses: Misses, volatility: Volatility) -> Intervals | None:
     scores = misses.errors / volatility.of(misses.windows)[:, None]  # (n, horizon)
-    horizon = scores.shape[1]
-    low, high = np.full((horizon, len(LEVELS)), np.nan), np.full((horizon, len(LEVELS)), np.nan)
-    counts = []
-    for step in range(horizon):
-        known = scores[:, step][np.isfinite(scores[:, step])]
+    low, high, counts = [], [], []
+    for step in scores.T:
+        known = step[np.isfinite(step)]
         if len(known) < FEWEST_SCORES:
-            continue
-        low[step], high[step] = ends_of(known)
+            break
+        ends = ends_of(known)
+        low.append(ends[0])
+        high.append(ends[1])
         counts.append(len(known))
     if not counts:
         return None
-    return Intervals(volatility=volatility, low=low, high=high, scores=min(counts), at_least=None)
+    return Intervals(
+        volatility=volatility,
+        low=np.stack(low),
+        high=np.stack(high),
+        scores=min(counts),
+        at_least=None,
+    )
 
 
 def _interval_score(misses: Misses, intervals: Intervals) -> float:
     """Mean over rows, steps and levels of width + 2/α (distance outside), times α."""
-    horizon = misses.errors.shape[1]
-    steps = np.unique(np.linspace(0, horizon - 1, MOST_STEPS_COMPARED).round().astype(int))
+    steps = np.unique(np.linspace(0, intervals.steps - 1, MOST_STEPS_COMPARED).round().astype(int))
     columns = [level - LOWEST_LEVEL for level in COMPARED_LEVELS]
     alpha = 1 - np.array(COMPARED_LEVELS) / 100  # (levels,)
     volatility = intervals.volatility.of(misses.windows)[:, None]  # (n, 1)

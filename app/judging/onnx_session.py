@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from app.registry.artifacts import FORECAST, HISTORY, LENGTHS, TOKENS
+from app.registry.artifacts import FORECAST, HISTORY, INTERVALS, LENGTHS, LEVELS, TOKENS
 
 Floats = npt.NDArray[np.float64]
 States = dict[str, npt.NDArray[np.float32]]
 WINDOWS_AT_ONCE = 1024
+MOST_BOUNDS = 30_000_000  # numbers kept of intervals: of a long horizon's the first steps
 
 
 @lru_cache(maxsize=2)
@@ -46,6 +47,39 @@ def forecasts(graph: bytes, history: Floats, *, check: Callable[[], None] = lamb
         parts += session.run([FORECAST], {HISTORY: batch})
         check()
     return np.concatenate(parts)
+
+
+def forecasts_with_intervals(
+    graph: bytes, history: Floats, levels: Sequence[int], *, check: Callable[[], None]
+) -> tuple[Floats, Floats | None]:
+    """Forecasts of a series graph, and its intervals if it has any.
+
+    Args:
+        graph: the ONNX file.
+        history: (n, window, features), raw values.
+        levels: whole numbers from 50 to 99.
+        check: called between runs; may raise to stop.
+
+    Returns:
+        Forecasts (n, horizon) and bounds (n, steps, levels, 2), low and high of the first steps.
+
+    Raises:
+        ValueError: no windows.
+    """
+    session = session_of(graph)
+    if INTERVALS not in {output.name for output in session.get_outputs()}:
+        return forecasts(graph, history, check=check), None
+    asked = np.array(levels, np.int64)
+    steps = max(1, MOST_BOUNDS // (2 * len(asked) * len(history) or 1))
+    given: list[Floats] = []
+    bounds: list[Floats] = []
+    for start in range(0, len(history), WINDOWS_AT_ONCE):
+        batch = np.ascontiguousarray(history[start : start + WINDOWS_AT_ONCE])
+        ahead, around = session.run([FORECAST, INTERVALS], {HISTORY: batch, LEVELS: asked})
+        given.append(ahead)
+        bounds.append(around[:, :steps])
+        check()
+    return np.concatenate(given), np.concatenate(bounds)
 
 
 def zero_states(states: Sequence[tuple[str, int]], batch: int) -> States:

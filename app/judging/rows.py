@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
+SCORED_LEVELS = (50, 80, 90, 95)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class JudgedSeries:
@@ -40,6 +42,9 @@ class Forecasts:
     baselines: Mapping[str, Floats]  # (n, horizon) each; NaN where it had too little history
     missing: Mapping[str, str] = field(default_factory=dict)  # why a baseline is not there
     season: int | None = None  # rows, found in the training rows
+    # Low and high of the model's intervals, (n, steps, levels, 2), the levels of SCORED_LEVELS;
+    # steps may be fewer than the horizon. None: it has none.
+    bounds: Floats | None = None
 
     @property
     def horizon(self) -> int:

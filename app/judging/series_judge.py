@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import numpy as np
 
 from app.judging.judgement import WITHOUT_SCIKIT, JudgedOn, Judgement
-from app.judging.onnx_session import forecasts
-from app.judging.rows import Floats, Forecasts, JudgedSeries
+from app.judging.onnx_session import forecasts_with_intervals
+from app.judging.rows import SCORED_LEVELS, Floats, Forecasts, JudgedSeries
 from app.judging.series_score import score_series
 from app.judging.series_verdict import notes_of, skill_of, step_name, verdict_of
 from app.judging.simple_forecasts import MLP, simple_forecasts
@@ -56,9 +56,9 @@ def judge_series(
     Raises:
         Unprocessable: no row has an actual value, a forecast, and a value before it.
     """
-    given = forecasts(graph, judged.inputs, check=check)  # (n, horizon)
+    given, bounds = forecasts_with_intervals(graph, judged.inputs, SCORED_LEVELS, check=check)
     # A group that has no judged row can still have taught a baseline.
-    told = _forecasts(judged, given, frequency=frequency, window=window, check=check)
+    told = _forecasts(judged, given, bounds, frequency=frequency, window=window, check=check)
     score = score_series(told)
     rows = f"{score.rows} {step_name(frequency)}"
     measured, missing = skill_of(score, judged_on)
@@ -74,16 +74,27 @@ def judge_series(
 def _forecasts(
     judged: Judged,
     given: Floats,
+    bounds: Floats | None,
     *,
     frequency: str | None,
     window: int,
     check: Callable[[], None],
 ) -> list[Forecasts]:
-    """What every forecaster says, for each series."""
+    """What every forecaster says, for each series.
+
+    Args:
+        judged: the rows.
+        given: the network's forecasts (n, horizon).
+        bounds: of its intervals, (n, steps, levels, 2).
+        frequency: of the rows.
+        window: past steps the network sees.
+        check: called between series; may raise to stop.
+    """
     horizon = given.shape[1]
     perceptron = _perceptron(judged.parts, horizon=horizon, window=window, check=check)
     stops = np.cumsum([len(part) for part in judged.parts])[:-1]
     told = []
+    around = [None] * len(judged.parts) if bounds is None else np.split(bounds, stops)
     for number, (part, own) in enumerate(zip(judged.parts, np.split(given, stops), strict=True)):
         simple = simple_forecasts(
             part,
@@ -99,7 +110,12 @@ def _forecasts(
             baselines[MLP] = perceptron[number]
         told.append(
             Forecasts(
-                judged=part, model=own, baselines=baselines, missing=missing, season=simple.season
+                judged=part,
+                model=own,
+                baselines=baselines,
+                missing=missing,
+                season=simple.season,
+                bounds=around[number],
             )
         )
         check()

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from app.errors import Unprocessable
 from app.forecasting.metrics import lag_copy
 from app.judging.figures import Floats, Ids, Places, against, errors_of
-from app.judging.rows import Forecasts
+from app.judging.interval_score import level_scores
+from app.judging.rows import SCORED_LEVELS, Forecasts
 from app.judging.simple_forecasts import BASELINES, PERSISTENCE
 from app.registry.artifacts import (
     Against,
@@ -22,6 +23,7 @@ from app.registry.artifacts import (
 )
 
 CURVE_POINTS = 2000
+CURVE_LEVEL = 80
 MOST_STEPS = 48
 MOST_SERIES = 200
 # Numbers per forecaster that the figures per step may hold at once.
@@ -39,6 +41,7 @@ class _Table:
     unit: Floats  # (n,)
     scale: Floats  # (n,)
     moments: Ids | None  # (n,)
+    bounds: Floats | None  # (n, steps, levels, 2)
 
     @property
     def measured(self) -> NDArray[np.bool_]:
@@ -61,6 +64,7 @@ class _Table:
             unit=self.unit[part],
             scale=self.scale[part],
             moments=None if self.moments is None else self.moments[part],
+            bounds=None if self.bounds is None else self.bounds[part],
         )
 
     def places(self, forecast: Floats, chosen: NDArray[np.bool_], steps: slice) -> Places:
@@ -111,6 +115,8 @@ def score_series(parts: Sequence[Forecasts]) -> SeriesScore:
         missing=_missing(parts, scores),
         season=None if several else parts[0].season,
         lag_copy=_lag_copy(table),
+        intervals=scores.intervals,
+        curve_level=None if table.bounds is None else CURVE_LEVEL,
         pooled=pooled,
         each=tuple(_each(part) for part in _with_rows(parts)[:MOST_SERIES]) if several else (),
         steps=tuple(
@@ -140,6 +146,14 @@ def _scores(table: _Table, steps: slice) -> Scores:
         model=errors_of(table.places(table.model, measured, steps)),
         baselines=baselines,
         against=compared,
+        intervals=()
+        if table.bounds is None
+        else level_scores(
+            table.bounds[:, steps],
+            table.actual[:, steps],
+            counted=table.measured[:, steps],
+            unit=table.unit,
+        ),
     )
 
 
@@ -180,7 +194,14 @@ def _table(parts: Sequence[Forecasts], *, pooled: bool) -> _Table:
         unit=scale if pooled else np.ones(len(scale)),
         scale=scale,
         moments=_moments(parts) if pooled else None,
+        bounds=_bounds(parts),
     )
+
+
+def _bounds(parts: Sequence[Forecasts]) -> Floats | None:
+    """The intervals of all series together, (n, steps, levels, 2)."""
+    bounds = [part.bounds for part in parts if part.bounds is not None]
+    return np.concatenate(bounds) if len(bounds) == len(parts) else None
 
 
 def _moments(parts: Sequence[Forecasts]) -> Ids:
@@ -260,10 +281,19 @@ def _curve(parts: Sequence[Forecasts]) -> tuple[CurvePoint, ...]:
                 actual=float(actual[row]),
                 forecast=float(part.model[row, 0]),
                 persistence=float(part.baselines[PERSISTENCE][row, 0]),
+                low=_end(part, row, 0),
+                high=_end(part, row, 1),
             )
             for row in np.flatnonzero(_told(part))[-CURVE_POINTS:]
         ]
     return tuple(points[-CURVE_POINTS:])
+
+
+def _end(part: Forecasts, row: int, end: int) -> float | None:
+    """Where an interval of the curve begins or ends."""
+    if part.bounds is None:
+        return None
+    return float(part.bounds[row, 0, SCORED_LEVELS.index(CURVE_LEVEL), end])
 
 
 def _thinned(horizon: int) -> list[int]:

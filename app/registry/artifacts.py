@@ -21,13 +21,17 @@ REQUIRED_FILES = (MANIFEST, MODEL, WEIGHTS, SCORECARD)
 ARTIFACT_FILES = (*REQUIRED_FILES, JUDGED)
 
 # Names of the graph's tensors. Series: `history` double (batch, window, features), the columns in
-# the order of `features`, raw values; `forecast` double (batch, horizon), raw values.
+# the order of `features`, raw values; `forecast` double (batch, horizon), raw values. Where there
+# are intervals, `levels` int64 (levels,), whole numbers from 50 to 99, which may be left out; and
+# `intervals` double (batch, steps, levels, 2), low and high, of the first steps of the horizon.
 # Text: `tokens` int64 (batch, steps) ids; `probabilities` float (batch, vocabulary) of what follows
 # the last token. Stream text also takes `lengths` int32 (batch,), how many of the steps are real
 # (so that texts of unlike length share one run), and every state of `Manifest.states`, float
 # (1, batch, units), zero at the start; it gives each state back as NAME_out, after `lengths` steps.
 HISTORY = "history"
 FORECAST = "forecast"
+LEVELS = "levels"
+INTERVALS = "intervals"
 TOKENS = "tokens"
 LENGTHS = "lengths"
 PROBABILITIES = "probabilities"
@@ -90,6 +94,45 @@ class SeriesAnchor(Strict):
     candidates: tuple[AnchorCandidate, ...] = ()
 
 
+class SeriesIntervals(Strict):
+    """How the intervals of a version were calibrated; the figures are in its graph."""
+
+    method: Literal["split conformal"] = "split conformal"
+    calibrated_on: Annotated[
+        Literal["validation", "validation and held-out", "held-out", "last training rows"],
+        Field(description="rows whose forecasts were compared with what came"),
+    ]
+    forecasts_of: Annotated[
+        Literal["this network", "the network before refitting", "a network of its own"],
+        Field(
+            description="whose forecasts: it was not fitted on those rows; a network of its own: "
+            "fitted on the earlier rows alone, where none were kept for validation"
+        ),
+    ]
+    forecasts: Annotated[int, Field(description="how many, at the step with the fewest")]
+    steps: Annotated[int, Field(description="steps ahead that have intervals")]
+    usual_change: Annotated[
+        float | None,
+        Field(description="mean change from row to row in the training rows; null: several series"),
+    ]
+    recent_changes: Annotated[
+        int, Field(description="changes at the window's end that widths follow; 0: none")
+    ]
+    share: Annotated[
+        float, Field(description="of the volatility that follows the window, the rest is the usual")
+    ]
+    volatility: Annotated[str, Field(description="in words")]
+    signed_to: Annotated[
+        int | None,
+        Field(description="highest level whose ends are told apart; above: as far either way"),
+    ]
+    conformal_to: Annotated[
+        int | None,
+        Field(description="highest level that so many forecasts suffice for; above: Student's t"),
+    ]
+    notes: tuple[str, ...] = ()
+
+
 class SeriesInput(Strict):
     """How a series version reads its history."""
 
@@ -104,6 +147,8 @@ class SeriesInput(Strict):
     anchor: Annotated[
         SeriesAnchor | None, Field(description="null: none, or as the recipe says (older versions)")
     ] = None
+    intervals: Annotated[SeriesIntervals | None, Field(description="null: see why")] = None
+    intervals_missing: Annotated[str | None, Field(description="why there are no intervals")] = None
 
 
 class TextInput(Strict):
@@ -184,6 +229,16 @@ class Against(Strict):
     missing: Annotated[str | None, Field(description="why a figure is null")] = None
 
 
+class LevelScore(Strict):
+    """Intervals of one level beside what came."""
+
+    level: Annotated[int, Field(description="what they promise, in %")]
+    rows: Annotated[int, Field(description="forecasts with an interval")]
+    coverage: Annotated[float, Field(description="share of the values inside, 0 to 1")]
+    width: Annotated[float, Field(description="mean width, in the unit of rmse")]
+    pinball: Annotated[float, Field(description="mean pinball loss of both ends, in that unit")]
+
+
 class Scores(Strict):
     """A model and its baselines over some of the judged rows."""
 
@@ -191,6 +246,9 @@ class Scores(Strict):
     model: Errors
     baselines: dict[str, Errors]
     against: dict[str, Against]
+    intervals: Annotated[
+        tuple[LevelScore, ...], Field(description="by level; empty: the network has none")
+    ] = ()
 
 
 class StepScores(Scores):
@@ -226,6 +284,8 @@ class CurvePoint(Strict):
     actual: float
     forecast: float
     persistence: float
+    low: Annotated[float | None, Field(description="of the interval of `curve_level`")] = None
+    high: float | None = None
 
 
 class SeriesScore(Strict):
@@ -244,6 +304,12 @@ class SeriesScore(Strict):
         int | None, Field(description="rows in the season found before the judged rows; null: none")
     ] = None
     lag_copy: LagCheck | None = None
+    intervals: Annotated[
+        tuple[LevelScore, ...], Field(description="by level; empty: the network has none")
+    ] = ()
+    curve_level: Annotated[
+        int | None, Field(description="level of the curve's intervals; null: it has none")
+    ] = None
     pooled: Annotated[
         bool, Field(description="several series: errors are in units of each one's scale")
     ] = False

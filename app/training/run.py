@@ -160,11 +160,9 @@ class _Run:
             return "a text's answer is probabilities already"
         if calibration.has_validation:
             return calibration.on_validation(graph, self._between)
-        if not task.plan("calibrating").training.count:
-            return (
-                "no rows were kept for validation, and there are too few to fit on a part of them"
-            )
         try:
+            if not task.plan("calibrating").training.count:
+                return "no rows were kept for validation, and there are too few to leave some out"
             own = self._fit(task, "calibrating", epochs=first)
         except Unprocessable as error:
             return f"on the first rows alone the training fails: {error}"
@@ -180,13 +178,9 @@ class _Run:
     ) -> Calibrated:
         if calibration is None:
             return Calibrated(graph=graph)
-        start, notes = self.request.start_from_name, ()
-        if start is not None:
-            notes = (
-                f"started from {start}, which may have been fitted on the rows calibrated on: the "
-                "intervals may be too narrow",
-            )
-        return calibration.calibrated(graph, scores, refitted=refitted, notes=notes)
+        return calibration.calibrated(
+            graph, scores, refitted=refitted, start_from=self.request.start_from_name
+        )
 
     def _start(self, task: Task, phase: Phase) -> Weights:
         folder = self.request.start_from

@@ -34,6 +34,7 @@ from app.training.keras_network import build_network, with_weights
 from app.training.program import Form, capacity_of
 from app.training.reach import MOST_EXAMPLES, forecast_memory
 from app.training.series_anchor import fit_anchor, settle_anchor
+from app.training.series_calibration import SeriesCalibration, calibration_starts
 from app.training.series_data import Floats, Group, SeriesData, read_series
 from app.training.series_judge import held_out_rows, test_rows, training_rows
 from app.training.task import Description, Phase
@@ -223,6 +224,12 @@ class SeriesTask:
         scaled, _ = self._scale(inputs, np.zeros((len(inputs), 1)), phase)
         return forecast_memory(self.recipe, weights, scaled.astype(np.float64))
 
+    def calibration(self) -> SeriesCalibration:
+        """How a network of this series gets its intervals."""
+        return SeriesCalibration(
+            data=self.data, horizon=self.recipe.horizon, held_out=self.judged_on == "held-out"
+        )
+
     def describe(self, phase: Phase) -> Description:
         """What serving needs to know of a phase's network."""
         groups = self.data.groups
@@ -276,8 +283,14 @@ class SeriesTask:
             return held_out_rows(self.data)
         return training_rows(self.data)
 
+    @cached_property
+    def _calibration_starts(self) -> dict[str, int]:
+        return calibration_starts(self.data)
+
     def _stop(self, group: Group, phase: Phase) -> int:
         """The rows of a series that a phase may measure anything on end before this one."""
+        if phase == "calibrating":
+            return self._calibration_starts[group.label]
         return group.split.rows if phase == "refitting" else group.split.validation_start
 
     def _scaling(self, phase: Phase) -> tuple[Affine, Affine] | None:

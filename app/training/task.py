@@ -11,9 +11,11 @@ from app.judging.judgement import JudgedOn, Judgement
 from app.registry.artifacts import Memory, SeriesInput, TextInput
 from app.training.architecture import Architecture, Weights
 from app.training.fit import Plan
+from app.training.series_calibration import SeriesCalibration
 
-# `training` fits on the rows before the cut, `refitting` on all rows.
-Phase = Literal["training", "refitting"]
+# `training` fits on the rows before the cut, `refitting` on all rows, `calibrating` on the first of
+# those before the cut, where none were kept from the fit that intervals could be calibrated on.
+Phase = Literal["training", "refitting", "calibrating"]
 LARGEST_PARITY_GAP = 1e-4
 
 
@@ -79,6 +81,9 @@ class Task(Protocol):
 
     def memory(self, phase: Phase, weights: Weights) -> Memory | None:
         """How far back a phase's network remembers, on what is judged; None: no finite number."""
+
+    def calibration(self) -> SeriesCalibration | None:
+        """How a network gets its intervals; None: text, which has none."""
 
     def describe(self, phase: Phase) -> Description:
         """What serving needs to know of a phase's network."""

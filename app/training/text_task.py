@@ -185,6 +185,9 @@ class TextTask:
         every = np.lib.stride_tricks.sliding_window_view(ids, steps + 1)  # (n, steps + 1)
         return text_memory(self.recipe, weights, every[:, :-1], every[:, -1])
 
+    def calibration(self) -> None:
+        """None: a text's answer is probabilities already."""
+
     def describe(self, phase: Phase) -> Description:
         """What serving needs to know of a phase's network."""
         tokenizer, judged = self._tokenizer(phase), self._tokenizer("training")

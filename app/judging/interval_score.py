@@ -1,0 +1,50 @@
+"""Figures of prediction intervals: how often they hold what came, and how wide they are. No I/O."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.forecasting.metrics import coverage, pinball
+from app.judging.rows import SCORED_LEVELS, Floats
+from app.registry.artifacts import LevelScore
+
+
+def level_scores(
+    bounds: Floats, actual: Floats, *, counted: NDArray[np.bool_], unit: Floats
+) -> tuple[LevelScore, ...]:
+    """Coverage, mean width and mean pinball loss of each scored level.
+
+    Args:
+        bounds: (n, steps, levels, 2), low and high of the first steps.
+        actual: (n, horizon), what came; at least as many steps.
+        counted: (n, horizon), the places that count.
+        unit: (n,), what widths and losses are divided by.
+
+    Returns:
+        Nothing where no place that counts has an interval.
+    """
+    steps = bounds.shape[1]
+    there = counted[:, :steps] & np.isfinite(bounds).all(axis=(2, 3))  # (n, steps)
+    if not there.any():
+        return ()
+    came = actual[:, :steps][there]  # (places,)
+    sizes = np.repeat(unit[:, None], steps, axis=1)[there]
+    ends = bounds[there]  # (places, levels, 2)
+    zero = np.zeros(len(came))
+    scores = []
+    for place, level in enumerate(SCORED_LEVELS):
+        low, high = ends[:, place, 0], ends[:, place, 1]
+        tail = (1 - level / 100) / 2
+        scores.append(
+            LevelScore(
+                level=level,
+                rows=len(came),
+                coverage=coverage(came, low, high),
+                width=float(((high - low) / sizes).mean()),
+                pinball=(
+                    pinball((came - low) / sizes, zero, tail)
+                    + pinball((came - high) / sizes, zero, 1 - tail)
+                )
+                / 2,
+            )
+        )
+    return tuple(scores)
