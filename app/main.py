@@ -17,6 +17,7 @@ from app.config import Settings, get_settings
 from app.datasets import api as datasets
 from app.db.engine import make_engine
 from app.deps import Resources
+from app.evaluations import api as evaluations
 from app.explanations import api as explanations
 from app.health import Health
 from app.jobs import api as jobs
@@ -68,7 +69,7 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
             parts.callback(resources.engine.dispose)
             app.state.resources = resources
             app.state.health = Health()
-            for domain in (datasets, jobs, predictions, explanations):
+            for domain in (datasets, jobs, predictions, log_api, explanations):
                 await parts.enter_async_context(domain.lifespan_of(app, resources))
             parts.enter_context(draining_at_sigterm(app.state.health))
             yield
@@ -91,6 +92,7 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
         predictions.router,
         log_api.router,
         registry.router,
+        evaluations.router,
         datasets.router,
         jobs.router,
         actuals.router,

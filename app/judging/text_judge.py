@@ -93,7 +93,7 @@ def judge_text(
             check=check,
         )
     correct = int(outcome.right.sum())
-    score = _score(outcome, {}, judged=judged, passage=passage)
+    score = _score(outcome, None, judged=judged, passage=passage)
     if not missing:
         score = _score(
             outcome, _baselines(passage, unit=unit, check=check), judged=judged, passage=passage
@@ -102,6 +102,8 @@ def judge_text(
     skill, skill_missing = _skill(
         bits, baselines["trigram"], judged_on, missing=missing, judged=judged, unit=unit
     )
+    if TRIGRAM in score.missing and skill is None:
+        skill_missing = f"no trigram to compare with: {score.missing[TRIGRAM]}"
     return Judgement(
         verdict=_verdict(correct, judged, score=score, judged_on=judged_on, unit=unit),
         skill=skill,
@@ -115,6 +117,8 @@ def _baselines(
     passage: Passage, *, unit: str, check: Callable[[], None]
 ) -> dict[str, Floats | str]:
     """Bits of each judged token by each baseline, or why it has none."""
+    if not len(passage.training_ids):
+        return dict.fromkeys((*BASELINE_ORDERS, MLP), "there is no training text to count")
     ngrams = ngram_bits(
         passage.training_ids,
         passage.ids,
@@ -141,15 +145,16 @@ def _perceptron(passage: Passage, *, unit: str, check: Callable[[], None]) -> Fl
 
 def _score(
     outcome: _Outcome,
-    baselines: Mapping[str, Floats | str],
+    baselines: Mapping[str, Floats | str] | None,
     *,
     judged: int,
     passage: Passage,
 ) -> TextScore:
-    """The figures; without baselines, those that tokens without a probability leave."""
+    """The figures; None for baselines: those that tokens without a probability leave."""
+    every_token, baselines = baselines is not None, baselines or {}
     correct, in_5 = int(outcome.right.sum()), int(outcome.in_5.sum())
     told = {name: given for name, given in baselines.items() if not isinstance(given, str)}
-    bits = float(outcome.bits.mean()) if told and len(outcome.bits) else None
+    bits = float(outcome.bits.mean()) if every_token and len(outcome.bits) else None
     means = {name: float(given.mean()) if len(given) else math.nan for name, given in told.items()}
     return TextScore(
         tokens=judged,
@@ -170,7 +175,7 @@ def _score(
         },
         against=against_bits(outcome.bits, told) if told else {},
         missing={name: given for name, given in baselines.items() if isinstance(given, str)},
-        curve=curve_of(outcome.bits) if told else (),
+        curve=curve_of(outcome.bits) if every_token else (),
     )
 
 

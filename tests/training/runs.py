@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from app.datasets.content import DatasetContent, SeriesContent, TextContent
+from app.evaluations.limits import Network
+from app.evaluations.measuring import Measurement
 from app.jobs.messages import Progress, TrainingRequest
 from app.recipes import Kind, resolve_recipe
-from app.registry.artifacts import Manifest, Scorecard
+from app.registry.artifacts import JUDGED, MODEL, Manifest, Scorecard
 from app.training.control import StopRequestedError
 
 
@@ -54,6 +56,24 @@ class Artifact:
 
 
 Train = Callable[..., Artifact]
+
+
+def evaluated(
+    artifact: Artifact, on: DatasetContent, trained_on: DatasetContent, network: Network
+) -> Scorecard:
+    """The artifact's scorecard on another dataset, as `POST …/evaluate` makes it."""
+    dataset, training = artifact.folder / "other", artifact.folder / "own"
+    dataset.write_bytes(on.to_bytes())
+    training.write_bytes(trained_on.to_bytes())
+    return Measurement(
+        manifest=artifact.manifest,
+        scorecard=artifact.scorecard,
+        network=network,
+        graph=artifact.folder / (JUDGED if network == "judged" else MODEL),
+        dataset=dataset,
+        training=training,
+        field="dataset",
+    ).run()
 
 
 def series_of(

@@ -12,7 +12,7 @@ from app.recipes import SeriesRecipe, resolve_recipe
 from app.registry.artifacts import JUDGED, MODEL, SCORECARD, WEIGHTS
 from app.training.program import program_of
 from app.training.series_task import SeriesTask
-from tests.training.runs import SMALL, Recorder, Train, series_of, wave
+from tests.training.runs import SMALL, Recorder, Train, evaluated, series_of, wave
 
 ROWS = 160
 FITTED_ROWS = 128  # a fifth is held out
@@ -52,6 +52,12 @@ def test_the_last_fifth_is_judged_and_then_fitted_too(train: Train) -> None:
         "refitting",
         "exporting",
     ]
+    own = evaluated(artifact, series_of(values), series_of(values), "judged")
+    assert own.series == score
+    assert (own.judged_on, own.verdict) == ("held-out", artifact.scorecard.verdict)
+    assert own.notes[0].endswith("lie in the version's training range and were left out")
+    seen = evaluated(artifact, series_of(values), series_of(values), "served")
+    assert (seen.judged_on, seen.skill) == ("training", None)
 
 
 def test_what_lies_after_the_cut_changes_nothing_before_it(train: Train) -> None:
@@ -112,6 +118,9 @@ def test_a_test_set_is_judged_by_the_network_that_is_served(train: Train) -> Non
     served = artifact.bytes_of(MODEL)
     assert score.model.rmse == pytest.approx(judged_rmse(served, values, ROWS + 1))
     assert control.stages[-3:] == ["refitting", "judging", "exporting"]
+    again = evaluated(artifact, test, series_of(values[:ROWS]), "served")
+    assert (again.judged_on, again.verdict) == ("test", artifact.scorecard.verdict)
+    assert again.series == score
 
 
 def test_a_test_set_that_was_trained_on_is_named_so(train: Train) -> None:

@@ -12,7 +12,15 @@ from app.judging.onnx_session import session_of
 from app.language.ngram import baseline_bits
 from app.language.tokenizer import Tokenizer
 from app.registry.artifacts import JUDGED, MODEL, WEIGHTS
-from tests.training.runs import SMALL_TEXT, Artifact, Recorder, Train, series_of, wave
+from tests.training.runs import (
+    SMALL_TEXT,
+    Artifact,
+    Recorder,
+    Train,
+    evaluated,
+    series_of,
+    wave,
+)
 
 # A language of two sentences, drawn at random: there is something to learn, and an end to it.
 SENTENCES = ("the cat sees a mouse .", "a dog , it barks !")
@@ -71,6 +79,12 @@ def test_a_stream_is_judged_token_by_token_on_what_it_has_not_seen(train: Train)
     assert card.skill == pytest.approx(1 - card.text.bits_per_token / expected["trigram"])
     assert card.network == "judged"
     assert "refitting" in control.stages
+    again = evaluated(artifact, TextContent(text=TEXT), TextContent(text=TEXT), "judged")
+    assert again.text is not None
+    assert again.judged_on == "held-out"
+    assert again.text.bits_per_token == pytest.approx(card.text.bits_per_token, rel=1e-5)
+    assert again.text.baselines == card.text.baselines
+    assert again.text.correct == card.text.correct
 
 
 def test_windows_of_a_text_learn_it(train: Train) -> None:
@@ -85,6 +99,10 @@ def test_windows_of_a_text_learn_it(train: Train) -> None:
     assert artifact.manifest.window == 3
     assert artifact.manifest.text is not None
     assert artifact.manifest.text.states == ()
+    own = evaluated(artifact, TextContent(text=TEXT), TextContent(text=TEXT), "judged")
+    assert own.text == card.text
+    seen = evaluated(artifact, TextContent(text=TEXT), TextContent(text=TEXT), "served")
+    assert seen.judged_on == "training"
 
 
 def test_words_after_the_cut_are_unknown_to_the_judged_network(train: Train) -> None:
@@ -115,6 +133,10 @@ def test_a_test_text_is_judged_by_the_served_network(train: Train) -> None:
     assert (card.judged_on, card.network) == ("test", "served")
     assert card.text.tokens == 11
     assert not (artifact.folder / JUDGED).exists()
+    again = evaluated(artifact, test, TextContent(text=TEXT), "served")
+    assert again.text is not None
+    assert again.text.bits_per_token == pytest.approx(card.text.bits_per_token, rel=1e-5)
+    assert again.text.correct == card.text.correct
 
 
 def test_hello_by_characters(train: Train) -> None:

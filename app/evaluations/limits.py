@@ -1,0 +1,13 @@
+"""How much is measured at once, and of what; for the api, which does not measure itself."""
+
+from typing import Literal
+
+Network = Literal["judged", "served"]
+MOST_ROWS = 50_000  # of a series: a minute for the default network on a busy core
+MOST_CHARACTERS = 1_000_000  # of a text; its tokens are counted where it is read
+SECONDS = 180.0
+# Kept among a scorecard's notes, and told from them whether it should be made again.
+TRAINING_ABSENT = (
+    "the data it was trained on are not here: baselines that are fitted on them are missing, and "
+    "rows of them would not be recognised; upload that file and evaluate again"
+)
