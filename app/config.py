@@ -1,10 +1,11 @@
 """Settings, all from the environment as STEPAHEAD_*."""
 
+import shlex
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -16,6 +17,12 @@ def shipped_dir(name: Literal["migrations", "models"]) -> Path:
     """Where a folder that comes with the code lies: in a checkout, or in an installed wheel."""
     in_wheel = SHIPPED_DIR / name
     return in_wheel if in_wheel.is_dir() else PROJECT_DIR / name
+
+
+def _can_be_split(command: str | None) -> str | None:
+    """A command as a shell would take it apart; an open quotation is an error."""
+    shlex.split(command or "")
+    return command
 
 
 class Settings(BaseSettings):
@@ -39,6 +46,14 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     api_processes: Annotated[int, Field(ge=1, le=64)] = 1
     workers: Annotated[int, Field(ge=0, le=64, description="worker processes of `serve`")] = 1
+    warm_reader: Annotated[
+        bool, Field(description="start an api process's reader of uploads before the first one")
+    ] = True
+    trainer_command: Annotated[
+        str | None,
+        AfterValidator(_can_be_split),
+        Field(description="how a worker starts its trainer; unset: with its own Python"),
+    ] = None
 
     api_key: SecretStr | None = None
     allow_anonymous: bool = False

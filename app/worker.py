@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
@@ -25,10 +25,10 @@ from sqlalchemy.orm import sessionmaker
 from app.config import Settings
 from app.db.engine import conninfo, make_engine
 from app.deps import Resources
-from app.jobs import log, queue, trainer, upkeep
+from app.jobs import log, queue, upkeep
 from app.jobs.attempt import Attempt, Means
 from app.jobs.telling import taken_line
-from app.jobs.trainer import Abandoned, Trainer, TrainerUnavailable
+from app.jobs.trainer import Abandoned, Trainer, TrainerUnavailable, command_of
 from app.jobs.upkeep import Rescuer
 from app.jobs.workspace import workspace
 from app.monitoring.upkeep import Monitoring
@@ -54,15 +54,13 @@ DATABASE_LOST = (ConnectorException, psycopg.OperationalError, OperationalError,
 logger = logger_of(__name__)
 
 
-def run_worker(
-    settings: Settings, database_url: str, *, trainer_command: Sequence[str] = trainer.COMMAND
-) -> None:
+def run_worker(settings: Settings, database_url: str) -> None:
     """Work until SIGTERM or SIGINT, then checkpoint, hand the job back and return.
 
     Args:
-        settings: where the store is, where files may lie, how long ending may take.
+        settings: where the store is, where files may lie, how the trainer child is started, how
+            long ending may take.
         database_url: a migrated database.
-        trainer_command: how the trainer child is started.
 
     Raises:
         TrainerUnavailable: no trainer child can be started here.
@@ -80,7 +78,7 @@ def run_worker(
         means = Means(
             sessions=resources.sessions,
             store=resources.store,
-            trainer=Trainer(trainer_command),
+            trainer=Trainer(command_of(settings)),
             folder=folder,
             worker=f"{socket.gethostname()}:{os.getpid()}",
             leaving_seconds=min(settings.drain_seconds * CHECKPOINT_SHARE, CHECKPOINT_SECONDS),

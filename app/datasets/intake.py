@@ -27,7 +27,8 @@ async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]
         reader = ReaderProcess(max_upload_bytes=settings.max_upload_bytes)
         app.state.uploads = uploads
         app.state.reader = reader
-        reader.start()
+        if settings.warm_reader:
+            reader.start()
         try:
             yield
         finally:

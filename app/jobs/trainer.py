@@ -3,6 +3,7 @@
 One child is kept warm between jobs; see `app.jobs.messages` for what is said over the pipe.
 """
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
+from app.config import Settings
 from app.jobs.messages import Event, Failed, Finished, Ready, Stop, Stopped, TrainingRequest
 from app.observability import logger as logger_of
 
@@ -21,6 +23,13 @@ STOP_SECONDS = 1.5  # what a child has to answer a Stop in, before it is replace
 EXIT_SECONDS = 2.0
 
 logger = logger_of(__name__)
+
+
+def command_of(settings: Settings) -> tuple[str, ...]:
+    """How the child is started, `--fd N` left out."""
+    if settings.trainer_command is None:
+        return COMMAND
+    return tuple(shlex.split(settings.trainer_command))
 
 
 class TrainerDied(Exception):

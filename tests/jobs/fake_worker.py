@@ -1,5 +1,6 @@
 """A real worker process; the arguments are the command of its trainer."""
 
+import shlex
 import sys
 
 from app.config import Settings
@@ -8,10 +9,10 @@ from app.worker import run_worker
 
 
 def main() -> None:
-    settings = Settings()
+    settings = Settings(trainer_command=shlex.join(sys.argv[1:]))
     configure_logging(settings)
     assert settings.database_url is not None
-    run_worker(settings, settings.database_url, trainer_command=sys.argv[1:])
+    run_worker(settings, settings.database_url)
 
 
 if __name__ == "__main__":
