@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from app.forecasting.intervals import LEVELS, Intervals, Volatility
 from app.recipes import presets
 from app.registry.artifacts import (
     FORECAST,
@@ -25,11 +26,13 @@ from app.registry.artifacts import (
     Manifest,
     Scorecard,
     SeriesInput,
+    SeriesIntervals,
     SeriesScore,
     State,
     TextInput,
     TextScore,
 )
+from app.training.interval_graph import with_intervals  # noqa: TID251 - no TensorFlow
 
 TRAINED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 FABLE = ("the", ",", "mice", "long", "ago", "cat", "bell", ".")
@@ -61,14 +64,17 @@ def persistence_artifact(
     min_history: int | None = None,
     step: float = 0.0,
     skill: float | None = -0.79,
+    intervals: Intervals | None = None,
 ) -> Artifact:
     """A series version that repeats the last value of the first feature, plus `step` per step."""
+    graph = _persistence_graph(window, horizon, len(features), step)
     series = SeriesInput(
         features=tuple(Feature(name=name, low=0.0, high=1000.0) for name in features),
         target=features[0],
         frequency=frequency,
         time_form="date" if frequency else None,
         never_negative=False,
+        intervals=None if intervals is None else _described(intervals),
     )
     manifest = Manifest(
         kind="series",
@@ -94,7 +100,34 @@ def persistence_artifact(
     return Artifact(
         manifest=manifest,
         scorecard=scorecard,
-        graph=_persistence_graph(window, horizon, len(features), step),
+        graph=graph if intervals is None else with_intervals(graph, intervals, target=0),
+    )
+
+
+def tenths_of_level(*, steps: int = 1, at_least: float | None = None) -> Intervals:
+    """Intervals as wide as a tenth of their level to either side: 8 for 80 %."""
+    half = np.tile(np.array(LEVELS) / 10, (steps, 1))
+    return Intervals(
+        volatility=Volatility(changes=0, usual=1.0, share=0.0),
+        low=-half,
+        high=half,
+        scores=100,
+        at_least=at_least,
+    )
+
+
+def _described(intervals: Intervals) -> SeriesIntervals:
+    return SeriesIntervals(
+        calibrated_on="validation",
+        forecasts_of="this network",
+        forecasts=intervals.scores,
+        steps=intervals.steps,
+        usual_change=intervals.volatility.usual,
+        recent_changes=intervals.volatility.changes,
+        share=intervals.volatility.share,
+        volatility="made up",
+        signed_to=intervals.signed_to,
+        conformal_to=intervals.conformal_to,
     )
 
 

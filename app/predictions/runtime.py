@@ -23,6 +23,7 @@ from app.problems import DATABASE_AWAY, DATABASE_ERRORS
 from app.registry.artifacts import (
     FORECAST,
     HISTORY,
+    INTERVALS,
     LENGTHS,
     MODEL,
     PROBABILITIES,
@@ -309,6 +310,9 @@ def _tried(loaded: Loaded, inputs: Arrays) -> Loaded:
     outputs = loaded.run(inputs)
     if output not in outputs or outputs[output].shape != (1, width):
         raise BrokenArtifact(f"{loaded}: the graph does not give {output} of shape (1, {width})")
+    described = loaded.manifest.series
+    if described is not None and described.intervals is not None and INTERVALS not in outputs:
+        raise BrokenArtifact(f"{loaded}: the graph does not give the {INTERVALS} of its manifest")
     started = time.perf_counter()
     loaded.run(inputs)
     return replace(loaded, run_seconds=time.perf_counter() - started)

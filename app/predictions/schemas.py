@@ -62,7 +62,12 @@ class PredictRequest(BaseModel):
     ] = None
     levels: Annotated[
         list[Annotated[int, Field(ge=50, le=99)]] | None,
-        Field(min_length=1, max_length=50, description="series: coverage of the intervals in %"),
+        Field(
+            min_length=1,
+            max_length=50,
+            description="series: intervals that hold the value in so many % of cases; left out: "
+            "none are computed",
+        ),
     ] = None
     dataset: Annotated[
         str | None,
@@ -143,7 +148,10 @@ class SeriesStep(BaseModel):
     step: int
     value: float
     timestamp: str | None = Field(description="in the form of the history's; null without them")
-    intervals: list[Interval] | None = Field(description="null where the version has none")
+    intervals: list[Interval] | None = Field(
+        description="of the `levels` asked for, narrowest first; null without `levels`, past the "
+        "trained horizon, and where the version has none"
+    )
 
 
 class SeriesAnswer(BaseModel):
@@ -237,3 +245,14 @@ class LogQuery(LogFilter):
 
     limit: LimitParameter = DEFAULT_LIMIT
     cursor: CursorParameter = None
+
+
+ExportFormat = Literal["csv", "parquet"]
+
+
+class ExportQuery(LogFilter):
+    """All of them, as a file."""
+
+    format: Annotated[
+        ExportFormat, Field(description="csv: a line per prediction; parquet: for data frames")
+    ]

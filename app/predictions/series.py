@@ -1,5 +1,6 @@
 """Forecasts of series versions: what a request asks for, many of them in one run, the answers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -11,11 +12,13 @@ from app.datasets.store import stored_tail
 from app.deps import Resources
 from app.errors import FieldError, StepaheadError, Unprocessable
 from app.predictions.runtime import Loaded
-from app.predictions.schemas import TEXT_FIELDS, PredictRequest
+from app.predictions.schemas import MAX_STEPS, TEXT_FIELDS, PredictRequest
 from app.predictions.times import Stamps, read_timestamps
-from app.registry.artifacts import FORECAST, HISTORY, SeriesInput
+from app.registry.artifacts import FORECAST, HISTORY, INTERVALS, LEVELS, SeriesInput
 
 Floats = npt.NDArray[np.float64]
+
+MOST_BOUNDS_PER_RUN = 2_000_000  # numbers; a long horizon's intervals of many rows are gigabytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +28,13 @@ class SeriesQuestion:
     columns: list[list[float]]  # (features, window), raw values; as an array with the neighbours'
     steps: int
     stamps: Stamps | None
+    levels: tuple[int, ...] = ()  # of the intervals, in rising order; none: no intervals
     warnings: list[str] = field(default_factory=list)
 
     @property
     def answer_size(self) -> int:
-        """How many forecasts the answer has."""
-        return self.steps
+        """How many forecasts the answer has, an interval counting as much as one."""
+        return self.steps * (1 + len(self.levels))
 
 
 def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
@@ -61,6 +65,7 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
         _check_feedback(version, described)
         warnings.append(
             f"horizon {steps} is past the trained {manifest.horizon}: forecasts are fed back"
+            + (", without intervals" if request.levels else "")
         )
     stamps = None
     if request.timestamps is not None:
@@ -72,6 +77,7 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
         columns=[column[:1] * missing + column[-width:] for column in columns],
         steps=steps,
         stamps=stamps,
+        levels=_levels(version, described, request, warnings) if request.levels else (),
         warnings=warnings,
     )
     _warn(described, question)
@@ -124,29 +130,74 @@ def answer(
 ) -> list[dict[str, object] | StepaheadError]:
     """The answers' own parts, in order; one that cannot be answered has its error instead."""
     columns = np.array([question.columns for question in questions])  # (batch, features, window)
-    forecasts = _forecast(
-        version,
-        np.ascontiguousarray(columns.transpose(0, 2, 1)),  # (batch, window, features)
-        np.array([question.steps for question in questions]),
-    )
+    windows = np.ascontiguousarray(columns.transpose(0, 2, 1))  # (batch, window, features)
+    steps = np.array([question.steps for question in questions])
+    levels = sorted({level for question in questions for level in question.levels})
+    if not levels:
+        return [
+            _shown(version, question, values[: question.steps], [])
+            for question, values in zip(questions, _forecast(version, windows, steps), strict=True)
+        ]
+    first, bounds = _with_intervals(version, windows, levels)
+    forecasts = _forecast(version, windows, steps, first=first)
     return [
-        _shown(version, question, values[: question.steps])
-        for question, values in zip(questions, forecasts, strict=True)
+        _shown(version, question, values[: question.steps], _intervals(question, own, levels))
+        for question, values, own in zip(questions, forecasts, bounds, strict=True)
     ]
 
 
-def _forecast(version: Loaded, windows: Floats, steps: npt.NDArray[np.int64]) -> Floats:
+def _with_intervals(version: Loaded, windows: Floats, levels: list[int]) -> tuple[Floats, Floats]:
+    """Forecasts (batch, horizon) and their bounds (batch, steps, levels, 2)."""
+    rows = max(1, MOST_BOUNDS_PER_RUN // (2 * len(levels) * version.manifest.horizon))
+    asked = np.array(levels, dtype=np.int64)
+    runs = [
+        version.run({HISTORY: windows[start : start + rows], LEVELS: asked}, [FORECAST, INTERVALS])
+        for start in range(0, len(windows), rows)
+    ]
+    return (
+        np.concatenate([run[FORECAST] for run in runs]),
+        np.concatenate([run[INTERVALS] for run in runs]),
+    )
+
+
+def _intervals(
+    question: SeriesQuestion, bounds: Floats, levels: list[int]
+) -> list[list[dict[str, float]]]:
+    """The intervals of the steps that have any, narrowest first, from bounds (steps, levels, 2)."""
+    if not question.levels:
+        return []
+    places = [levels.index(level) for level in question.levels]
+    return [
+        [
+            {"level": level, "low": low, "high": high}
+            for level, (low, high) in zip(question.levels, step, strict=True)
+        ]
+        for step in bounds[: question.steps, places].tolist()
+    ]
+
+
+def _forecast(
+    version: Loaded,
+    windows: Floats,
+    steps: npt.NDArray[np.int64],
+    *,
+    first: Floats | None = None,
+) -> Floats:
     """Forecasts of every row, (batch, at least the most steps asked for).
 
     Past the trained horizon the forecasts become the newest values of the window, horizon by
-    horizon; rows that have enough take no part in the further runs and hold NaN there.
+    horizon; rows that have enough take no part in the further runs and hold NaN there. `first` are
+    the forecasts of the trained horizon, where they are known already.
     """
     horizon = version.manifest.horizon
     blocks = []
     active = np.arange(len(windows))
     for done in range(0, int(steps.max()), horizon):
         active = active[steps[active] > done]
-        forecast = version.run({HISTORY: windows[active]}, [FORECAST])[FORECAST]
+        if done == 0 and first is not None:
+            forecast = first
+        else:
+            forecast = version.run({HISTORY: windows[active]}, [FORECAST])[FORECAST]
         block = np.full((len(windows), horizon), np.nan)
         block[active] = forecast
         blocks.append(block)
@@ -158,9 +209,15 @@ def _forecast(version: Loaded, windows: Floats, steps: npt.NDArray[np.int64]) ->
 
 
 def _shown(
-    version: Loaded, question: SeriesQuestion, values: Floats
+    version: Loaded,
+    question: SeriesQuestion,
+    values: Floats,
+    intervals: list[list[dict[str, float]]],
 ) -> dict[str, object] | StepaheadError:
-    if not np.isfinite(values).all():
+    bounds = (each for step in intervals for each in step)
+    if not np.isfinite(values).all() or not all(
+        math.isfinite(each["low"]) and math.isfinite(each["high"]) for each in bounds
+    ):
         return Unprocessable.at(
             "history",
             "its values are too large to forecast from: the result is beyond what a number holds",
@@ -168,7 +225,12 @@ def _shown(
     timestamps = _timestamps(version, question)
     return {
         "predictions": [
-            {"step": step, "value": value, "timestamp": timestamp, "intervals": None}
+            {
+                "step": step,
+                "value": value,
+                "timestamp": timestamp,
+                "intervals": intervals[step - 1] if step <= len(intervals) else None,
+            }
             for step, (value, timestamp) in enumerate(
                 zip(values.tolist(), timestamps, strict=True), start=1
             )
@@ -198,6 +260,23 @@ def _refuse_foreign_fields(version: Loaded, request: PredictRequest) -> None:
             f"{version} forecasts a series: it takes history, not {', '.join(foreign)}",
             errors=places,
         )
+
+
+def _levels(
+    version: Loaded, described: SeriesInput, request: PredictRequest, warnings: list[str]
+) -> tuple[int, ...]:
+    """The levels asked for, in rising order; none where the version has no intervals."""
+    calibrated = described.intervals
+    if calibrated is None:
+        why = described.intervals_missing or "it was trained before versions had them"
+        warnings.append(f"{version} has no intervals: {why}")
+        return ()
+    if calibrated.steps < min(request.horizon or MAX_STEPS, version.manifest.horizon):
+        warnings.append(
+            f"{version} has intervals up to step {calibrated.steps} alone: past that there were "
+            "too few forecasts to calibrate on"
+        )
+    return tuple(sorted(set(request.levels or ())))
 
 
 def _columns(

@@ -3,7 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.artifacts import persistence_artifact, stream_text_artifact, window_text_artifact
+from tests.artifacts import (
+    persistence_artifact,
+    stream_text_artifact,
+    tenths_of_level,
+    window_text_artifact,
+)
 from tests.service import Service, own_database, running_service
 
 
@@ -12,6 +17,10 @@ def fill(running: Service) -> Service:
     running.register("google-stock", persistence_artifact())
     running.register("two-columns", persistence_artifact(features=("Open", "Volume")))
     running.register("two-steps", persistence_artifact(horizon=2, step=1.0))
+    running.register(
+        "calibrated",
+        persistence_artifact(horizon=3, intervals=tenths_of_level(steps=2, at_least=0.0)),
+    )
     running.register("steep", persistence_artifact(step=1e308))
     running.register("belling-the-cat", window_text_artifact())
     running.register("stream", stream_text_artifact())

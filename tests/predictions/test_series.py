@@ -161,9 +161,57 @@ def test_a_field_that_does_not_fit_is_named(
         assert field in [error["field"] for error in answer.json()["errors"]]
 
 
-def test_levels_are_taken_and_intervals_null_while_a_version_has_none(asked: Service) -> None:
+def test_a_version_without_intervals_says_so_when_levels_are_asked_for(asked: Service) -> None:
     answer = asked.predict(model="google-stock", history=PRICES, levels=[80, 95]).json()
     assert answer["predictions"][0]["intervals"] is None
+    (warning,) = answer["warnings"]
+    assert warning.startswith("google-stock@1 has no intervals: ")
+
+
+def test_intervals_of_any_level_come_narrowest_first_and_never_reach_below_zero(
+    asked: Service,
+) -> None:
+    body = {"model": "calibrated", "history": [30.0, 20.0, 9.0]}
+    assert asked.predict(**body).json()["predictions"][0]["intervals"] is None
+    answer = asked.predict(**body, levels=[99, 50, 80, 50]).json()
+    expected = [
+        {"level": 50, "low": 4.0, "high": 14.0},
+        {"level": 80, "low": 1.0, "high": 17.0},
+        {"level": 99, "low": 0.0, "high": 18.9},
+    ]
+    steps = [step["intervals"] for step in answer["predictions"]]
+    assert steps[:2] == [expected, expected]
+    assert steps[2] is None
+    (warning,) = answer["warnings"]
+    assert warning.startswith("calibrated@1 has intervals up to step 2 alone: past that there were")
+
+
+def test_what_is_fed_back_has_no_intervals(asked: Service) -> None:
+    body = {"model": "calibrated", "history": [30.0, 20.0, 9.0], "horizon": 4, "levels": [80]}
+    answer = asked.predict(**body).json()
+    assert [step["intervals"] is None for step in answer["predictions"]] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert answer["warnings"][0] == (
+        "horizon 4 is past the trained 3: forecasts are fed back, without intervals"
+    )
+    assert [step["value"] for step in answer["predictions"]] == [9.0] * 4
+
+
+def test_requests_that_share_a_run_get_their_own_levels(asked: Service) -> None:
+    levels = [None, [50], [80, 95], [95]]
+    items = [
+        {"model": "calibrated", "history": [1.0, 2.0, 50.0 + n], "horizon": 1}
+        | ({"levels": each} if each else {})
+        for n, each in enumerate(levels)
+    ]
+    answers = asked.client.post("/predict/batch", json={"items": items}).json()["items"]
+    told = [answer["predictions"][0]["intervals"] for answer in answers]
+    assert [each and [band["level"] for band in each] for each in told] == levels
+    assert told[3] == [{"level": 95, "low": 43.5, "high": 62.5}]
 
 
 def test_timestamps_are_continued_in_their_form(asked: Service) -> None:
