@@ -174,10 +174,18 @@ def get_dataset_values(
     column: Annotated[str | None, Query(description="left out: the suggested target")] = None,
     series: Annotated[str | None, Query(description="left out: the first")] = None,
     points: Annotated[int, Query(ge=2, le=MOST_POINTS, description="at most so many")] = 1000,
+    last: Annotated[
+        int | None,
+        Query(ge=1, le=MOST_POINTS, description="so many rows from the end, none left out"),
+    ] = None,
 ) -> Glance:
     """Long series are thinned to the lowest and highest value of each stretch."""
     dataset = store.get_dataset(session, dataset_id)
     suggested = dataset.report["target"] if column is None else column
     return Glance.at(
-        store.load_content(dataset, objects), column=suggested, series=series, points=points
+        store.load_content(dataset, objects),
+        column=suggested,
+        series=series,
+        points=points,
+        last=last,
     )

@@ -31,7 +31,13 @@ class Glance(BaseModel):
 
     @classmethod
     def at(
-        cls, content: DatasetContent, *, column: str | None, series: str | None, points: int
+        cls,
+        content: DatasetContent,
+        *,
+        column: str | None,
+        series: str | None,
+        points: int,
+        last: int | None = None,
     ) -> Self:
         """A look at this column of this series.
 
@@ -40,6 +46,7 @@ class Glance(BaseModel):
             column: left out: the first.
             series: left out: the first.
             points: at most so many.
+            last: so many rows from the end, and each of them; left out: all, thinned.
 
         Raises:
             Unprocessable: there is no such column or series.
@@ -51,6 +58,8 @@ class Glance(BaseModel):
         one = content.of_series(label)
         values = one.column(shown)
         rows = extremes(values, points)
+        if last is not None:
+            rows = list(range(max(0, len(values) - last), len(values)))
         times = one.row_times_iso()
         return cls(
             column=shown,

@@ -41,6 +41,13 @@ def test_a_spike_survives_thinning() -> None:
     assert rows == sorted(rows)
 
 
+def test_the_end_of_a_long_series_is_not_thinned() -> None:
+    content = series([[float(row), 0.0] for row in range(3000)])
+    seen = Glance.at(content, column="Open", series=None, points=10, last=60)
+    assert seen.values == [float(row) for row in range(2940, 3000)]
+    assert Glance.at(content, column=None, series=None, points=10, last=5000).rows == 3000
+
+
 def test_stretches_without_a_number_are_left_out_of_long_series() -> None:
     values = np.full(1000, np.nan)
     values[500] = 1.0
