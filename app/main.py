@@ -13,6 +13,7 @@ from sqlalchemy.orm import sessionmaker
 
 from app import gateway, health, openapi, problems
 from app.actuals import api as actuals
+from app.comparisons import api as comparisons
 from app.config import Settings, get_settings
 from app.datasets import api as datasets
 from app.db.engine import make_engine
@@ -95,6 +96,7 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
         evaluations.router,
         datasets.router,
         jobs.router,
+        comparisons.router,
         actuals.router,
         monitoring.router,
         explanations.router,

@@ -56,6 +56,8 @@ def filled(path: str) -> Iterator[str]:
             .replace("{n}", "99" if identifier == NOBODY else identifier)
             .replace("{job_id}", identifier)
             .replace("{dataset_id}", identifier)
+            .replace("{evaluation_id}", identifier)
+            .replace("{comparison_id}", identifier)
             .replace("{prediction_id}", identifier)
         )
 

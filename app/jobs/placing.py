@@ -1,6 +1,7 @@
 """From an order to a job in the queue: everything is looked at before anything is queued."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -25,6 +26,19 @@ MOST_NUMBERS = 8_000_000
 MOST_CHARACTERS = 200_000
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Placement:
+    """What an order comes to: everything goes together, and its datasets are kept."""
+
+    model: str
+    data: Dataset
+    test: Dataset | None
+    kind: Kind
+    target: str | None
+    recipe: SeriesRecipe | TextRecipe
+    start_from: int | None
+
+
 def check_references(session: Session, order: Order) -> None:
     """Whether what the order refers to is there; asked before its files are read.
 
@@ -45,6 +59,52 @@ def place(
     extension: Extension | None = None,
 ) -> Job:
     """Keep the order's datasets and queue its job, in one transaction.
+
+    The arguments and errors of `prepare`.
+    """
+    return put(session, prepare(session, store, order, uploads, extension))
+
+
+def put(
+    session: Session,
+    placement: Placement,
+    *,
+    recipe: SeriesRecipe | TextRecipe | None = None,
+    comparison_id: UUID | None = None,
+) -> Job:
+    """Queue the job of a placement, or one of the jobs of a comparison.
+
+    Args:
+        session: of the transaction that the placement was made in.
+        placement: what the job is to do.
+        recipe: another one than the placement's.
+        comparison_id: the comparison that the job is a part of.
+    """
+    recipe = recipe or placement.recipe
+    job = queue.enqueue(
+        session,
+        model=placement.model,
+        kind=placement.kind,
+        dataset_id=placement.data.id,
+        test_dataset_id=None if placement.test is None else placement.test.id,
+        target=placement.target,
+        recipe=recipe,
+        start_from=placement.start_from,
+        comparison_id=comparison_id,
+    )
+    lines = order_lines(placement.data, recipe, target=placement.target, base=placement.start_from)
+    log.note(session, job.id, *lines)
+    return job
+
+
+def prepare(
+    session: Session,
+    store: ObjectStore,
+    order: Order,
+    uploads: Mapping[str, UnderstoodFile],
+    extension: Extension | None = None,
+) -> Placement:
+    """Keep the order's datasets and see whether it all goes together.
 
     Args:
         session: of that transaction.
@@ -80,18 +140,15 @@ def place(
             test=None if test is None else datasets.load_content(test, store),
             field=field,
         )
-    job = queue.enqueue(
-        session,
+    return Placement(
         model=order.model,
+        data=data,
+        test=test,
         kind=kind,
-        dataset_id=data.id,
-        test_dataset_id=None if test is None else test.id,
         target=target,
         recipe=recipe,
         start_from=order.start_from,
     )
-    log.note(session, job.id, *order_lines(data, recipe, target=target, base=order.start_from))
-    return job
 
 
 def _dataset(

@@ -68,6 +68,7 @@ def enqueue(
     test_dataset_id: UUID | None = None,
     target: str | None = None,
     start_from: int | None = None,
+    comparison_id: UUID | None = None,
 ) -> Job:
     """Record a job and queue it, in the session's own transaction."""
     job = Job(
@@ -80,6 +81,7 @@ def enqueue(
         target=target,
         recipe=recipe.model_dump(mode="json"),
         start_from=start_from,
+        comparison_id=comparison_id,
     )
     session.add(job)
     session.flush()

@@ -54,6 +54,7 @@ class JobSummary(BaseModel):
     test: Annotated[UUID | None, Field(description="dataset it is judged on")]
     target: Annotated[str | None, Field(description="column to predict; null: a text")]
     start_from: Annotated[int | None, Field(description="version it starts warm from")]
+    comparison: Annotated[UUID | None, Field(description="of cells, that it is a part of")]
     attempt: Annotated[int, Field(description="how often a worker took it up")]
     created_at: datetime
     started_at: datetime | None
@@ -120,6 +121,7 @@ def _summary(job: Job, silence: timedelta | None) -> dict[str, Any]:
         "test": job.test_dataset_id,
         "target": job.target,
         "start_from": job.start_from,
+        "comparison": job.comparison_id,
         "attempt": job.attempt,
         "created_at": job.created_at,
         "started_at": job.started_at,
