@@ -4,12 +4,16 @@ The embedded PostgreSQL is used unless STEPAHEAD_DATABASE_URL names a server; th
 databases of their own and never touch the one that is named.
 """
 
+import importlib
+import importlib.util
 import os
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
 import pytest
@@ -24,6 +28,34 @@ from tests.places import make_folder, open_place
 
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 TEMPLATE = "stepahead_test_template"
+ASKED_OF_PACKAGES = {"__path__", "__version__"}  # by imports of their modules, by who names them
+
+
+def import_when_used(name: str) -> None:
+    """Let `import name` cost nothing until something in the module is asked for.
+
+    Every process of a parallel run collects all tests, and one of them runs those that need
+    TensorFlow, whose import takes 5 seconds.
+    """
+    spec = importlib.util.find_spec(name)
+    if name in sys.modules or spec is None:
+        return
+    stand_in = ModuleType(name)
+
+    def ask(attribute: str) -> object:
+        if sys.modules.get(name) is stand_in:
+            if attribute.startswith("_") and attribute not in ASKED_OF_PACKAGES:
+                raise AttributeError(attribute)  # pytest and `inspect` look at all there is
+            del sys.modules[name]
+        return getattr(importlib.import_module(name), attribute)
+
+    stand_in.__spec__, stand_in.__file__ = spec, spec.origin
+    stand_in.__dict__["__getattr__"] = ask
+    sys.modules[name] = stand_in
+
+
+for heavy in ("tensorflow", "keras"):
+    import_when_used(heavy)
 
 
 class Cluster:

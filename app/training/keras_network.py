@@ -12,7 +12,7 @@ import numpy.typing as npt
 from app.training.architecture import Architecture, Weights
 
 Network = Any  # a keras.Model; Keras ships no types
-LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
+LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN"}  # Keras' names
 
 
 def build_network(architecture: Architecture, *, steps: int | None, every_step: bool) -> Network:
@@ -37,8 +37,9 @@ def build_network(architecture: Architecture, *, steps: int | None, every_step: 
     else:
         source = hidden = keras.Input((steps, architecture.inputs))
     last = len(architecture.layers) - 1
+    layer = getattr(keras.layers, LAYERS[architecture.cell])
     for index, units in enumerate(architecture.layers):
-        hidden = LAYERS[architecture.cell](
+        hidden = layer(
             units,
             activation=architecture.activation,
             return_sequences=every_step or index < last,

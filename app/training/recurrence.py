@@ -22,16 +22,15 @@ Tensor = Any  # TensorFlow ships no types
 # (input part, recurrent part, states of the step before) -> states of this step, the output first
 Step = Callable[[Tensor, Tensor, Sequence[Tensor]], list[Tensor]]
 
-ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
-    "tanh": tf.tanh,
-    "sigmoid": tf.sigmoid,
-    "relu": tf.nn.relu,
-}
+
+def squashing(activation: Activation) -> Callable[[Tensor], Tensor]:
+    """The function of an activation's name."""
+    return {"tanh": tf.tanh, "sigmoid": tf.sigmoid, "relu": tf.nn.relu}[activation]  # type: ignore[no-any-return]
 
 
 def layer_step(cell: Cell, activation: Activation) -> Step:
     """One step of a cell after its two matrix products."""
-    squash = ACTIVATIONS[activation]
+    squash = squashing(activation)
 
     def lstm(x: Tensor, r: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         inp, forget, candidate, output = tf.split(x + r, 4, axis=-1)
