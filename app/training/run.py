@@ -80,11 +80,12 @@ class _Run:
         first = _steadied(task, self._fit(task, "training", later=refit + alone))
         plain = task.graph("training", first.weights)
         scores = self._scores(task, first, plain, calibration)
+        plain = task.graph("judging", first.weights)
         known = self._calibrated(calibration, plain, scores, refitted=False)
         first_graph = known.graph
         if judged_first:
-            judgement = self._judge(task, "training", first, first_graph)
-        phase: Phase = "refitting" if refit else "training"
+            judgement = self._judge(task, "judging", first, first_graph)
+        phase: Phase = "refitting" if refit else "judging"
         served = self._fit(task, "refitting", epochs=first) if refit else first
         if refit:
             if calibration is not None:
@@ -98,7 +99,7 @@ class _Run:
         self._enter("exporting")
         parity = self._parity(task, phase, served, graph)
         if judged_first:
-            self._parity(task, "training", first, first_graph)
+            self._parity(task, "judging", first, first_graph)
         self.control.check()
         write_artifact(
             self.request.output_dir,

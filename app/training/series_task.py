@@ -389,7 +389,10 @@ class SeriesTask:
             training = np.ones(len(self._windows), dtype=bool)
             validation = ~training
         else:
-            starts = [self._stop(group, phase) for group in self.data.groups]
+            starts = [
+                group.split.test_start if phase == "judging" else self._stop(group, phase)
+                for group in self.data.groups
+            ]
             training = np.concatenate(
                 [
                     own.first + own.horizon <= start

@@ -15,7 +15,9 @@ from app.training.series_calibration import SeriesCalibration
 
 # `training` fits on the rows before the cut, `refitting` on all rows, `calibrating` on the first of
 # those before the cut, where none were kept from the fit that intervals could be calibrated on.
-Phase = Literal["training", "refitting", "calibrating"]
+# `judging` fits nothing: it is the network of `training` on an anchor that saw the validation rows
+# too, as the baselines that it is judged beside have.
+Phase = Literal["training", "judging", "refitting", "calibrating"]
 LARGEST_PARITY_GAP = 1e-4
 
 

@@ -238,7 +238,7 @@ class TextTask:
         return {"training": before, "refitting": whole}
 
     def _tokenizer(self, phase: Phase) -> Tokenizer:
-        return self._tokenizers[phase]
+        return self._tokenizers["refitting" if phase == "refitting" else "training"]
 
     def _joined(self, count: int) -> str:
         """A text of the first tokens that is cut into the same tokens again."""
