@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from app.terminal.judging import compare, evaluate
+from app.terminal.options import LOCAL, Inherited, Json, Limit, Listen, Port, Read, Url
 from app.terminal.problems import Told
 
 HELP = """
@@ -33,35 +35,6 @@ cli = typer.Typer(
 
 SERVICE = "Run the service"
 USE = "Use a running service"
-
-Url = Annotated[
-    str,
-    typer.Option(
-        "--url",
-        envvar="STEPAHEAD_URL",
-        help="Where the service answers. A key, where it wants one, is read from "
-        "STEPAHEAD_API_KEY.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the service's own JSON.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
-Inherited = Annotated[int | None, typer.Option(hidden=True, help="an inherited file descriptor")]
-Listen = Annotated[str | None, typer.Option(help="Address to listen on [STEPAHEAD_HOST].")]
-Port = Annotated[
-    int | None,
-    typer.Option(min=0, max=65535, help="Port to listen on, 0 for any free one [STEPAHEAD_PORT]."),
-]
-Read = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--read",
-        metavar="OPTION=VALUE",
-        help="Overrule how the file is read, as in --read decimal=, --read date=Day. Options: "
-        "kind, date, date_order, decimal, delimiter, encoding, header, layout, series, sheet, "
-        "frequency, duplicates, gaps, text.",
-    ),
-]
-LOCAL = "http://127.0.0.1:8000"
 
 
 @cli.command(rich_help_panel=SERVICE)
@@ -219,6 +192,10 @@ def check(
     from app.terminal.checking import run_check
 
     run_check(file, read or (), column=column, series=series, as_json=as_json)
+
+
+cli.command(rich_help_panel=USE)(evaluate)
+cli.command(rich_help_panel=USE)(compare)
 
 
 @cli.command(rich_help_panel=USE, context_settings={"ignore_unknown_options": True})
