@@ -182,6 +182,7 @@ def _request(order: PredictionOrder, part: SeriesContent, names: tuple[str, ...]
         "timestamps": part.row_times_iso() or None,
         "series": part.labels[0] or None,
         "horizon": order.horizon,
+        "levels": list(order.levels) or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

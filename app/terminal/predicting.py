@@ -17,6 +17,7 @@ from app.terminal.figures import number, percent, skill_told
 from app.terminal.problems import Told
 
 STANDARD_INPUT = "-"
+LEVELS = (80, 95)
 BETWEEN_NUMBERS = re.compile(r"[\s,;]+")
 
 
@@ -31,6 +32,7 @@ class PredictionOrder:
     top_k: int | None
     temperature: float
     seed: int | None
+    levels: Sequence[int] = LEVELS  # of the intervals; none: none are asked for
     series: str | None = None  # of a file
     read: Sequence[str] = ()  # OPTION=VALUE, how a file is read
 
@@ -79,7 +81,11 @@ def request_of(kind: str, order: PredictionOrder, given: str) -> Json:
     """The body of `POST /predict`."""
     fields: Json
     if kind == "series":
-        fields = {"history": numbers_of(given), "horizon": order.horizon}
+        fields = {
+            "history": numbers_of(given),
+            "horizon": order.horizon,
+            "levels": list(order.levels) or None,
+        }
     else:
         fields = {
             "text": given.removesuffix("\n"),

@@ -17,6 +17,7 @@ SPOKEN = {
     "linear_autoregression": "linear autoregression",
     "mlp": "multilayer perceptron",
 }
+SHOWN_LEVELS = (80, 95)
 LEAST_P = 0.001  # a smaller p-value is not told apart
 
 
@@ -30,6 +31,8 @@ def show_version(console: Console, version: Json) -> None:
     elif text:
         console.print(_text_table(text))
     console.print(f"Judged on {_judged_on(scorecard)}.", style="dim")
+    if series and series.get("intervals"):
+        console.print(_coverage(series["intervals"]), style="dim")
     decision = version.get("decision")
     if decision and scorecard["verdict"] not in decision["reason"]:
         console.print(Text(decision["reason"], style="dim"))
@@ -52,6 +55,16 @@ def _series_table(series: Json) -> Table:
             style=style,
         )
     return table
+
+
+def _coverage(intervals: list[Json]) -> str:
+    """How many of the judged rows the intervals held."""
+    told = [
+        f"{percent(each['coverage'])} at {each['level']} %"
+        for each in intervals
+        if each["level"] in SHOWN_LEVELS
+    ]
+    return f"Its intervals held {' and '.join(told)} of these rows."
 
 
 def _text_table(text: Json) -> Table:

@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from app.terminal.client import Json, Service
 from app.terminal.following import Left, ended_badly, follow
-from app.terminal.predicting import show_answer
+from app.terminal.predicting import LEVELS, show_answer
 from app.terminal.problems import Told
 from app.terminal.reading import read_options
 from app.terminal.report import show_report
@@ -125,6 +125,8 @@ def show_result(service: Service, job: Json, question: tuple[str, Json], console
     show_version(console, version)
     told, fields = question
     body = {"model": f"{job['model']}@{job['version']}", **fields}
+    if (version["manifest"].get("series") or {}).get("intervals"):
+        body["levels"] = list(LEVELS)
     console.print(f"\nWhat comes after {told}:", style="bold", markup=False)
     show_answer(console, service.post("/predict", body))
     console.print("\nThe same as a call:", style="bold")
