@@ -26,9 +26,12 @@ PREFIX = "anchor."  # of its arrays' names among a version's weights
 LARGEST_VALUE = 1e300
 # After a nearly flat window a jump is huge in the window's own unit; it counts no more than this.
 LARGEST_SCALED_TARGET = 1e3
-# An autoregression sees at most a quarter as many values as it has examples.
+# An autoregression sees at most a quarter as many values as it has examples; half as many on short
+# data, where a season of months would be missed otherwise: ridge regression bears it.
 EXAMPLES_PER_LAG = 4
-FEWEST_EXAMPLES = 16
+EXAMPLES_PER_FIRST_LAG = 2
+FIRST_LAGS = 24
+FEWEST_EXAMPLES = 12
 # Examples times steps ahead; more take longer than the network they are for.
 MOST_FITTED_TARGETS = 2_000_000
 
@@ -138,35 +141,44 @@ def last_season_change(*, season: int, window: int, horizon: int) -> Anchor:
     return _linear("season-change", weights, season=season)
 
 
-def autoregression(windows: Floats, targets: Floats, *, lags: int, alone: bool) -> Anchor:
+def autoregression(
+    windows: Floats, targets: Floats, *, lags: int, alone: bool, level: bool = False
+) -> Anchor:
     """A linear function of the last values, fitted by ridge regression; see `autoregression.py`.
 
-    A series `alone` has an intercept and a term for its level, in its own unit: a series that
-    returns to its mean is forecast 5 % better with them. Where several series share a network they
-    differ in level and size, so that neither means the same in each: their differences are
-    measured in each window's own unit, as the network's inputs are, and level and intercept are 0.
+    A series `alone` has an intercept in its own unit, and with `level` a term for the last value
+    itself. That serves a series that returns to a mean farther back than its lags tell (by 5 % at
+    most on those tried), and fails one that goes beyond its old values: employment in the USA was
+    forecast worse by 3 in 4. So it is left out unless validation data ask for it.
+
+    Where several series share a network they differ in level and size, so that neither term means
+    the same in each: their differences are measured in each window's own unit, as the network's
+    inputs are, and level and intercept are 0.
 
     Args:
         windows: (n, window), the target's values in the training rows, oldest first.
         targets: (n, horizon), the values that followed.
         lags: how many of a window's last values it sees.
         alone: they are of one series.
+        level: whether the level of a series alone counts.
 
     Raises:
         ValueError: too few examples, or numbers that regression cannot measure.
     """
     most = max(FEWEST_EXAMPLES, min(MOST_FITTED_ROWS, MOST_FITTED_TARGETS // targets.shape[1]))
-    if len(windows) < FEWEST_EXAMPLES or lags < (1 if alone else 2):
-        raise ValueError(
-            f"{len(windows)} examples; at least {FEWEST_EXAMPLES} needed, and 4 for each value seen"
-        )
+    if len(windows) < FEWEST_EXAMPLES or lags < (1 if alone and level else 2):
+        raise ValueError(f"{len(windows)} examples; at least {FEWEST_EXAMPLES} needed")
     if alone:
         windows, targets = windows[-most:], targets[-most:]
     elif len(windows) > most:  # series after series: some of each
         chosen = np.linspace(0, len(windows) - 1, most).astype(np.int64)
         windows, targets = windows[chosen], targets[chosen]
     with np.errstate(all="ignore"):
-        fitted = (_fit_alone if alone else _fit_shared)(windows, targets, lags)
+        fitted = (
+            _fit_alone(windows, targets, lags, level=level)
+            if alone
+            else _fit_shared(windows, targets, lags)
+        )
     if not all(np.isfinite(array).all() for array in fitted.arrays().values()):
         raise ValueError("its values are too large to be squared")
     return fitted
@@ -174,22 +186,24 @@ def autoregression(windows: Floats, targets: Floats, *, lags: int, alone: bool) 
 
 def lags_for(examples: int, *, window: int) -> int:
     """How many values an autoregression sees: the window, or fewer on short data."""
-    return min(window, examples // EXAMPLES_PER_LAG)
+    first = min(FIRST_LAGS, examples // EXAMPLES_PER_FIRST_LAG)
+    return min(window, max(first, examples // EXAMPLES_PER_LAG))
 
 
-def _fit_alone(windows: Floats, targets: Floats, lags: int) -> Anchor:
+def _fit_alone(windows: Floats, targets: Floats, lags: int, *, level: bool) -> Anchor:
     recent = windows[:, -lags:]  # (n, lags)
     size = float(np.abs(recent).max()) or 1.0  # squares of huge values are no numbers any more
     last = recent[:, -1:] / size  # (n, 1)
     differences = recent[:, :-1] / size - last  # (n, lags - 1)
-    center = float(last.mean())
     ahead = targets / size - last  # (n, horizon)
-    weights, intercept = ridge(np.hstack((differences, last - center)), ahead)
+    center = float(last.mean()) if level else 0.0
+    columns = np.hstack((differences, last - center)) if level else differences
+    weights, intercept = ridge(columns, ahead)
     return Anchor(
         name="autoregression",
-        weights=_filled(weights[:-1], windows.shape[1]),
+        weights=_filled(weights[: lags - 1], windows.shape[1]),
         intercept=intercept * size,
-        level=weights[-1],
+        level=weights[-1] if level else np.zeros(len(intercept)),
         center=center * size,
     )
 

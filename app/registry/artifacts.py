@@ -86,6 +86,9 @@ class SeriesAnchor(Strict):
 
     name: AnchorName
     season: Annotated[int | None, Field(description="rows in it, where the anchor has one")] = None
+    level: Annotated[
+        bool, Field(description="autoregression: the last value itself counts, not changes alone")
+    ] = False
     chosen: Annotated[bool, Field(description="on validation data; else the recipe named it")]
     origins: Annotated[int, Field(description="rows before the cut that it was chosen on")] = 0
     pooled: Annotated[

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,7 @@ def settle_anchor(
     if wanted == "auto":
         return _chosen(data, recipe, season)
     if wanted == "autoregression":
-        return Settled(record=SeriesAnchor(name=wanted, chosen=False), window=data.window)
+        return Settled(record=_named_autoregression(data, recipe, start), window=data.window)
     window = _asked_window(data, recipe, season)
     return Settled(record=SeriesAnchor(name=wanted, season=season, chosen=False), window=window)
 
@@ -88,7 +89,8 @@ def fit_anchor(
         Unprocessable: there is too little to fit it on.
     """
     window = examples.inputs.shape[1]
-    fit = _fits(record.season, window, examples.horizon, alone=alone)[record.name]
+    forms = _forms(record.season, window, examples.horizon, alone=alone)[record.name]
+    fit = forms[int(record.level)]
     chosen = numbers[-MOST_FITTED_ROWS:] if alone else numbers[:: thinning(len(numbers))]
     try:
         return fit(examples.inputs[chosen, :, target], examples.targets[chosen])
@@ -108,24 +110,43 @@ def _as_the_start(recipe: SeriesRecipe, start: SeriesAnchor) -> AnchorName:
     return start.name
 
 
-def _fits(season: int | None, window: int, horizon: int, *, alone: bool) -> dict[AnchorName, Fit]:
-    """How each anchor is made for a window; seasonal ones only with a season that fits."""
+def _forms(
+    season: int | None, window: int, horizon: int, *, alone: bool
+) -> dict[AnchorName, tuple[Fit, ...]]:
+    """How each anchor is made for a window, the steadiest form first.
 
-    def autoregression(inputs: Floats, targets: Floats) -> Anchor:
+    Seasonal ones only with a season. The second form of the autoregression has a level term.
+    """
+
+    def autoregression(inputs: Floats, targets: Floats, *, level: bool) -> Anchor:
         lags = anchors.lags_for(len(inputs), window=inputs.shape[1])
-        return anchors.autoregression(inputs, targets, lags=lags, alone=alone)
+        return anchors.autoregression(inputs, targets, lags=lags, alone=alone, level=level)
 
-    def as_given(make: Callable[..., Anchor], **given: int) -> Fit:
-        return lambda _inputs, _targets: make(window=window, horizon=horizon, **given)
+    def as_given(make: Callable[..., Anchor], **given: int) -> tuple[Fit, ...]:
+        return (lambda _inputs, _targets: make(window=window, horizon=horizon, **given),)
 
-    fits: dict[AnchorName, Fit] = {
+    levels = (False, True) if alone else (False,)
+    forms: dict[AnchorName, tuple[Fit, ...]] = {
         "persistence": as_given(anchors.persistence),
-        "autoregression": autoregression,
+        "autoregression": tuple(partial(autoregression, level=level) for level in levels),
     }
     if season is not None:
-        fits["season"] = as_given(anchors.last_season, season=season)
-        fits["season-change"] = as_given(anchors.last_season_change, season=season)
-    return fits
+        forms["season"] = as_given(anchors.last_season, season=season)
+        forms["season-change"] = as_given(anchors.last_season_change, season=season)
+    return forms
+
+
+def _named_autoregression(
+    data: SeriesData, recipe: SeriesRecipe, start: SeriesAnchor | None
+) -> SeriesAnchor:
+    """The autoregression that a recipe asks for, in the form that validation data choose."""
+    if start is not None:
+        return SeriesAnchor(name="autoregression", level=start.level, chosen=False)
+    forms = _forms(None, data.window, recipe.horizon, alone=len(data.groups) == 1)
+    asked = {"autoregression": forms["autoregression"]}
+    found = choose(asked, blocks(data, recipe, window=data.window, own_units=units(data)))
+    level = bool(found.forms.get("autoregression", 0))
+    return SeriesAnchor(name="autoregression", level=level, chosen=False)
 
 
 def _season(data: SeriesData) -> int | None:
@@ -173,12 +194,14 @@ def _chosen(data: SeriesData, recipe: SeriesRecipe, season: int | None) -> Settl
         missing |= dict.fromkeys(SEASONAL, reason)
     else:
         widest = max(widest, season + 1)
-    fits = _fits(season, widest, recipe.horizon, alone=len(data.groups) == 1)
-    candidates: dict[str, Fit] = {
-        name: fits[name] for name in CANDIDATES[1:] if name not in missing
+    forms = _forms(season, widest, recipe.horizon, alone=len(data.groups) == 1)
+    candidates: dict[str, tuple[Fit, ...]] = {
+        name: forms[name] for name in CANDIDATES[1:] if name not in missing
     }
-    if widest > data.window and "autoregression" in candidates:
-        candidates["autoregression"] = _of_the_last(data.window, candidates["autoregression"])
+    if widest > data.window:
+        candidates["autoregression"] = tuple(
+            _of_the_last(data.window, fit) for fit in candidates["autoregression"]
+        )
     own_units = units(data)
     chosen = choose(candidates, blocks(data, recipe, window=widest, own_units=own_units))
     record = _record(chosen, season, missing, own_units=own_units)
@@ -222,6 +245,7 @@ def _record(
     return SeriesAnchor(
         name=name,
         season=season if name in SEASONAL else None,
+        level=name == "autoregression" and chosen.forms[name] > 0,
         chosen=True,
         origins=chosen.origins,
         pooled=pooled,

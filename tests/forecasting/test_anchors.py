@@ -69,6 +69,10 @@ def test_the_autoregression_of_one_series_is_the_baseline_of_scorecards() -> Non
     given, ahead = examples(VALUES, window=6, horizon=3)
     baseline = LinearAutoregression(lags=6, horizon=3).fit(VALUES)
     expected = baseline.forecasts(VALUES, np.arange(6, 6 + len(given)), horizon=3)
+    anchor = autoregression(given, ahead, lags=6, alone=True, level=True)
+    np.testing.assert_allclose(anchor.forecasts(given), expected)
+    baseline = LinearAutoregression(lags=6, horizon=3, level=False).fit(VALUES)
+    expected = baseline.forecasts(VALUES, np.arange(6, 6 + len(given)), horizon=3)
     anchor = autoregression(given, ahead, lags=6, alone=True)
     np.testing.assert_allclose(anchor.forecasts(given), expected)
 
@@ -83,8 +87,10 @@ def test_it_sees_no_more_than_its_lags() -> None:
 
 def test_small_changes_at_a_high_level_are_not_lost() -> None:
     low, ahead = examples(VALUES - 50.0, window=5, horizon=1)
-    anchor = autoregression(low * 1e-3 + 1e9, ahead * 1e-3 + 1e9, lags=5, alone=True)
-    expected = autoregression(low * 1e-3, ahead * 1e-3, lags=5, alone=True)
+    anchor, expected = (
+        autoregression(low * 1e-3 + level, ahead * 1e-3 + level, lags=5, alone=True, level=True)
+        for level in (1e9, 0.0)
+    )
     # Doubles near 1e9 are 1e-7 apart.
     np.testing.assert_allclose(
         anchor.forecasts(low * 1e-3 + 1e9) - 1e9, expected.forecasts(low * 1e-3), atol=1e-5
@@ -112,7 +118,9 @@ def test_huge_values_are_measured_and_none_at_all_refused(*, alone: bool) -> Non
 
 
 def test_lags_are_at_most_a_quarter_of_the_examples() -> None:
-    assert (lags_for(400, window=60), lags_for(100, window=60)) == (60, 25)
+    assert (lags_for(400, window=60), lags_for(120, window=60)) == (60, 30)
+    # With few, half: a season of 12 months is seen in 24 examples.
+    assert (lags_for(24, window=60), lags_for(60, window=60), lags_for(60, window=9)) == (12, 24, 9)
 
 
 def test_arrays_give_the_same_anchor_again() -> None:
@@ -136,12 +144,19 @@ def block(values: Floats, *, window: int, later: int) -> Block:
     )
 
 
-def seasonal(season: int, window: int) -> Fit:
-    return lambda _windows, _targets: last_season(season=season, window=window, horizon=1)
+def seasonal(season: int, window: int) -> tuple[Fit, ...]:
+    return (lambda _windows, _targets: last_season(season=season, window=window, horizon=1),)
 
 
-def regression(given: Floats, ahead: Floats) -> Anchor:
-    return autoregression(given, ahead, lags=lags_for(len(given), window=8), alone=True)
+def regression(*, level: bool) -> Fit:
+    def fit(given: Floats, ahead: Floats) -> Anchor:
+        lags = lags_for(len(given), window=8)
+        return autoregression(given, ahead, lags=lags, alone=True, level=level)
+
+    return fit
+
+
+REGRESSIONS = (regression(level=False), regression(level=True))
 
 
 def test_a_seasonal_series_chooses_its_season() -> None:
@@ -157,9 +172,9 @@ def test_random_walks_mostly_stay_with_persistence() -> None:
     stayed = 0
     for seed in range(30):
         walk = np.random.default_rng(seed).normal(0.0, 1.0, 160).cumsum()
-        candidates = {"autoregression": regression, "season": seasonal(7, 8)}
+        candidates = {"autoregression": REGRESSIONS, "season": seasonal(7, 8)}
         stayed += choose(candidates, [block(walk, window=8, later=40)]).name == "persistence"
-    assert stayed >= 24
+    assert stayed >= 18
 
 
 def test_a_lead_on_few_origins_is_no_lead() -> None:
@@ -171,12 +186,26 @@ def test_a_lead_on_few_origins_is_no_lead() -> None:
 
 
 def test_what_cannot_be_fitted_is_no_candidate_and_says_why() -> None:
-    chosen = choose({"autoregression": regression}, [block(VALUES[:22], window=8, later=9)])
+    chosen = choose({"autoregression": REGRESSIONS}, [block(VALUES[:25], window=8, later=9)])
     assert chosen.name == "persistence"
     assert "examples" in chosen.missing["autoregression"]
 
 
+def test_the_level_counts_only_where_validation_data_ask_for_it() -> None:
+    chance = np.random.default_rng(5).normal(0.0, 1.0, 600)
+    walk, returning = chance.cumsum(), np.zeros(600)
+    for row in range(1, 600):
+        returning[row] = 0.6 * returning[row - 1] + chance[row]
+    short = (
+        lambda given, ahead: autoregression(given, ahead, lags=2, alone=True),
+        lambda given, ahead: autoregression(given, ahead, lags=2, alone=True, level=True),
+    )
+    for values, form in ((walk, 0), (returning, 1)):
+        blocks = [block(values, window=8, later=200)]
+        assert choose({"autoregression": short}, blocks).forms["autoregression"] == form
+
+
 def test_a_line_is_followed_though_its_errors_never_vary() -> None:
     values = np.arange(100.0)
-    chosen = choose({"autoregression": regression}, [block(values, window=8, later=30)])
+    chosen = choose({"autoregression": REGRESSIONS}, [block(values, window=8, later=30)])
     assert chosen.name == "autoregression"
