@@ -2,7 +2,7 @@
 
 The same arithmetic as the artifact's ONNX file, from manifest and weights alone:
 
-    forecast = anchor + scale · network(scaled window)
+    forecast = anchor + scale · network(scaled window), raised to the least where it is lower
 """
 
 from dataclasses import dataclass
@@ -50,9 +50,15 @@ class Prepared:
     scaled: Floats  # (window, features), what the network sees
     anchored: Anchored
     scale: float  # what an output of 1 adds to it
+    at_least: float | None = None  # no forecast is lower
 
     def forecast(self, outputs: Floats) -> Floats:
         """Outputs (horizon,) in the target's unit."""
+        result = self.added(outputs)
+        return result if self.at_least is None else np.maximum(result, self.at_least)
+
+    def added(self, outputs: Floats) -> Floats:
+        """The same, before any of it is raised."""
         result: Floats = self.anchored.forecast + self.scale * outputs
         return result
 
@@ -78,6 +84,7 @@ def prepare(window: Floats, manifest: Manifest, anchor: Anchor | None) -> Prepar
             anchored=anchored
             or Anchored.fixed("persistence", last, window=len(window), horizon=horizon),
             scale=float(own.scale[0, 0, index]),
+            at_least=described.at_least,
         )
     features, target = _measured(recipe, described)
     center = float(target.center[0])
@@ -85,6 +92,7 @@ def prepare(window: Floats, manifest: Manifest, anchor: Anchor | None) -> Prepar
         scaled=np.clip(features.transform(window), -LARGEST_SCALED, LARGEST_SCALED),
         anchored=anchored or Anchored.fixed("none", center, window=len(window), horizon=horizon),
         scale=float(target.scale[0]),
+        at_least=described.at_least,
     )
 
 

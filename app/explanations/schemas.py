@@ -159,13 +159,20 @@ class Anchor(BaseModel):
 
 
 class SeriesExplanation(Explanation):
-    """A forecast opened up: value = anchor + baseline + earlier + sum of influences + gap."""
+    """A forecast opened up.
+
+    value = anchor + baseline + earlier + sum of influences + gap + raised
+    """
 
     kind: Literal["series"]
     forecasts: Annotated[list[float], Field(description="of the trained horizon, as predicted")]
     ahead: Annotated[int, Field(description="the step explained")]
     value: Annotated[float, Field(description="the network's or member's forecast of that step")]
     anchor: Anchor
+    raised: Annotated[
+        float,
+        Field(description="by which the sum was raised to what no forecast is below; mostly 0"),
+    ]
     earlier: Annotated[float, Field(description="influence of the steps not shown, together")]
     inputs: Annotated[list[SeriesInfluence], Field(description="the steps shown, oldest first")]
 

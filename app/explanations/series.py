@@ -107,6 +107,9 @@ def explain(
         ahead=ahead,
         value=float(found.members[request.member - 1, ahead - 1]),
         anchor=_anchor(prepared.anchored, opened.anchor, ahead=ahead, shown=shown),
+        raised=float(
+            (prepared.forecast(trace.outputs[0]) - prepared.added(trace.outputs[0]))[ahead - 1]
+        ),
         baseline=prepared.scale * influence.baseline,
         gap=prepared.scale * influence.gap,
         earlier=float(in_unit[:-shown].sum()),

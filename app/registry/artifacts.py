@@ -144,6 +144,12 @@ class SeriesInput(Strict):
     frequency: str | None
     time_form: Literal["date", "local", "zoned"] | None
     never_negative: Annotated[bool, Field(description="no training value was below zero")]
+    at_least: Annotated[
+        float | None,
+        Field(
+            description="a lower forecast is raised to this; null: no limit, or an older version"
+        ),
+    ] = None
     scaling: Annotated[
         MeasuredScaling | None, Field(description="null: each window is scaled by itself")
     ] = None

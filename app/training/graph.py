@@ -87,6 +87,7 @@ def series_graph(
     target: int,
     target_scaling: Affine | None,
     anchor: Anchor | None,
+    at_least: float | None = None,
 ) -> bytes:
     """A forecaster: `history` double (batch, window, features) to `forecast` (batch, horizon).
 
@@ -99,6 +100,7 @@ def series_graph(
         target_scaling: of the target; None with window scaling.
         anchor: the network's output is added to its forecast, a function of the target's window;
             None: to the scaling's center, which is the last value where windows scale.
+        at_least: what comes out lower is raised to this; None: no limit.
     """
     graph = Graph()
     if scaling is None:
@@ -118,7 +120,12 @@ def series_graph(
     graph.add("Gemm", [top, *_output_layer(graph, weights)], "output")
     graph.add("Cast", ["output"], "output_double", to=TensorProto.DOUBLE)
     graph.add("Mul", ["output_double", scale], "change")
-    graph.add("Add", ["change", center], FORECAST)
+    if at_least is None:
+        graph.add("Add", ["change", center], FORECAST)
+    else:
+        graph.constant("at_least", np.array(at_least))
+        graph.add("Add", ["change", center], "sum")
+        graph.add("Max", ["sum", "at_least"], FORECAST)
     shape: Shape = ["batch", window, architecture.inputs]
     return graph.to_bytes(
         [helper.make_tensor_value_info(HISTORY, TensorProto.DOUBLE, shape)],

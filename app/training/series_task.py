@@ -181,6 +181,7 @@ class SeriesTask:
             target=self.data.target_index or 0,
             target_scaling=scaling[1] if scaling else None,
             anchor=self._anchor(phase),
+            at_least=self._at_least(phase),
         )
 
     def constants(self, phase: Phase) -> dict[str, Floats]:
@@ -198,6 +199,8 @@ class SeriesTask:
         scaled, _ = self._scale(inputs, np.zeros((len(inputs), 1)), phase)
         outputs = network(scaled).numpy().astype(np.float64)  # (n, horizon)
         expected = self._unscale(outputs, inputs, phase)
+        if (least := self._at_least(phase)) is not None:
+            expected = np.maximum(expected, least)
         values = np.concatenate([group.target for group in self.data.groups])
         largest = float(np.nanmax(np.abs(values))) or 1.0  # squares of 1e200 are infinite
         deviation = float(np.nanstd(values / largest)) * largest or 1.0
@@ -258,6 +261,7 @@ class SeriesTask:
                 frequency=self.data.content.frequency,
                 time_form=self.data.content.time_form,
                 never_negative=bool(np.nanmin(target) >= 0),
+                at_least=self._at_least(phase),
                 scaling=_measured(self._scaling(phase)),
                 anchor=self.anchor,
             ),
@@ -286,6 +290,21 @@ class SeriesTask:
     @cached_property
     def _calibration_starts(self) -> dict[str, int]:
         return calibration_starts(self.data)
+
+    def _at_least(self, phase: Phase) -> float | None:
+        """0 for a series that was never negative: what is added to an anchor may go too far down.
+
+        A network without an anchor forecasts as it is, the chapter's among them.
+        """
+        if self.anchor is None:
+            return None
+        stops = [self._known_until(group, phase) for group in self.data.groups]
+        values = [group.target[:stop] for group, stop in zip(self.data.groups, stops, strict=True)]
+        return 0.0 if bool(np.nanmin(np.concatenate(values)) >= 0) else None
+
+    def _known_until(self, group: Group, phase: Phase) -> int:
+        """The rows of a series that are known to a phase's network end before this one."""
+        return group.split.test_start if phase == "judging" else self._stop(group, phase)
 
     def _stop(self, group: Group, phase: Phase) -> int:
         """The rows of a series that a phase may measure anything on end before this one."""
@@ -389,10 +408,7 @@ class SeriesTask:
             training = np.ones(len(self._windows), dtype=bool)
             validation = ~training
         else:
-            starts = [
-                group.split.test_start if phase == "judging" else self._stop(group, phase)
-                for group in self.data.groups
-            ]
+            starts = [self._known_until(group, phase) for group in self.data.groups]
             training = np.concatenate(
                 [
                     own.first + own.horizon <= start

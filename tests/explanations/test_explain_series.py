@@ -41,8 +41,22 @@ def predicted(service: Service, **body: object) -> list[float]:
 
 def total(found: dict[str, Any]) -> float:
     influence = sum(sum(step["influence"].values()) for step in found["inputs"])
-    parts = (found["anchor"]["value"], found["baseline"], found["earlier"], found["gap"])
-    return float(influence + sum(parts))
+    parts = ("baseline", "earlier", "gap", "raised")
+    return float(found["anchor"]["value"] + influence + sum(found[part] for part in parts))
+
+
+def test_a_forecast_raised_to_the_least_is_told_apart(service: Service) -> None:
+    service.register("free", series_version("lstm", "window", "autoregression"))
+    first, second = predicted(service, model="free", history=HISTORY)
+    least = (first + second) / 2  # between the steps: one of them is raised
+    service.register("raised", series_version("lstm", "window", "autoregression", at_least=least))
+    told = predicted(service, model="raised", history=HISTORY)
+    assert told == [max(first, least), max(second, least)]
+    for ahead, free in ((1, first), (2, second)):
+        found = explained(service, model="raised", history=HISTORY, ahead=ahead)
+        assert found["value"] == pytest.approx(told[ahead - 1], rel=1e-6)
+        assert found["raised"] == pytest.approx(max(0.0, least - free), abs=1e-4)
+        assert total(found) == pytest.approx(found["value"], rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +78,7 @@ def test_equals_the_prediction_and_adds_up(
         assert found["value"] == found["forecasts"][ahead - 1]
         assert total(found) == pytest.approx(found["value"], rel=1e-9)
         assert abs(found["gap"]) < 1e-6 * ROWS[:, 1].std()
+        assert found["raised"] == 0
     assert [set(layer["gates"]) for layer in found["layers"]] == [GATES[cell]] * 2
     assert len(found["layers"][0]["gates"]["candidate"]) == WINDOW == found["shown"]
     if anchor == "persistence" or (anchor == "none" and scaling == "window"):

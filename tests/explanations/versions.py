@@ -58,6 +58,7 @@ def series_version(
     *,
     activation: Activation = "tanh",
     says_scaling: bool = True,
+    at_least: float | None = None,
 ) -> Built:
     """Two columns in, the second forecast two steps ahead, two layers."""
     recipe = resolve_recipe(
@@ -86,6 +87,7 @@ def series_version(
         target=1,
         target_scaling=affine.column(1) if affine else None,
         anchor=None if anchor == "none" else anchor_of(anchor),
+        at_least=at_least,
     )
     manifest = Manifest(
         kind="series",
@@ -102,6 +104,7 @@ def series_version(
             frequency="D",
             time_form="date",
             never_negative=False,
+            at_least=at_least,
             scaling=_told(affine) if says_scaling else None,
             anchor=_record(anchor),
         ),

@@ -69,7 +69,12 @@ def affine_of(scaling: str) -> Affine:
 
 
 def graph_of(
-    architecture: Architecture, weights: dict[str, Any], scaling: str, anchor: Anchor | None
+    architecture: Architecture,
+    weights: dict[str, Any],
+    scaling: str,
+    anchor: Anchor | None,
+    *,
+    at_least: float | None = None,
 ) -> bytes:
     affine = None if scaling == "window" else affine_of(scaling)
     return series_graph(
@@ -80,6 +85,7 @@ def graph_of(
         target=1,
         target_scaling=affine.column(1) if affine else None,
         anchor=anchor,
+        at_least=at_least,
     )
 
 
@@ -97,6 +103,16 @@ def test_a_series_graph_forecasts_what_keras_forecasts(
         expected = expected_forecasts(outputs, scaling, anchor)
         assert given.shape == (7, 2)
         np.testing.assert_allclose(given, expected, atol=1e-5 * HISTORY.std())
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_what_comes_out_lower_is_raised_to_the_least(scaling: str) -> None:
+    architecture = form("lstm", "tanh")
+    weights = random_weights(architecture)
+    free = forecasts(graph_of(architecture, weights, scaling, ANCHORS[0]), HISTORY)
+    least = float(np.median(free))
+    raised = graph_of(architecture, weights, scaling, ANCHORS[0], at_least=least)
+    np.testing.assert_array_equal(forecasts(raised, HISTORY), np.maximum(free, least))
 
 
 @pytest.mark.parametrize(("cell", "activation"), list(itertools.product(CELLS, ACTIVATIONS)))
