@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from sqlalchemy import func, select
 
@@ -20,6 +21,8 @@ class Outline:
     skill: float | None
     judged_on: Literal["test", "held-out", "training"]
     significance: Literal["better", "worse", "within noise", "not to be told"] | None
+    recipe: Mapping[str, Any]
+    dataset_id: UUID | None
     decision: Mapping[str, Any]
     created_at: datetime
     deleted_at: datetime | None
@@ -36,6 +39,8 @@ OUTLINE = select(
         Version.scorecard["series"]["against"]["persistence"]["verdict"].astext,
         Version.scorecard["text"]["against"]["trigram"]["verdict"].astext,
     ).label("significance"),
+    Version.manifest["recipe"].label("recipe"),
+    Version.dataset_id,
     Version.decision,
     Version.created_at,
     Version.deleted_at,

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.db.tables import Alias, AliasMove, Model, Version
-from app.recipes import Kind
+from app.recipes import RECIPE, AnyRecipe, Kind
 from app.registry.artifacts import Manifest, Scorecard
 from app.registry.outline import Outline
 from app.registry.references import MAX_NUMBER
@@ -40,6 +40,8 @@ class VersionSummary(BaseModel):
             "not tested"
         ),
     ]
+    recipe: AnyRecipe
+    dataset: Annotated[UUID | None, Field(description="trained on; null: shipped")]
     decision: DecisionAnswer
     aliases: list[str]
     created_at: datetime
@@ -54,6 +56,8 @@ class VersionSummary(BaseModel):
             skill=outline.skill,
             judged_on=outline.judged_on,
             significance=outline.significance,
+            recipe=RECIPE.validate_python(outline.recipe),
+            dataset=outline.dataset_id,
             decision=DecisionAnswer(**outline.decision),
             aliases=names_of(outline.model, outline.number, aliases),
             created_at=outline.created_at,

@@ -60,7 +60,7 @@ export function showProblem(place, problem, fields = []) {
     h(
       "div",
       { class: "problem", role: "alert" },
-      h("p", {}, h("strong", {}, problem.title ? `${problem.title}. ` : ""), problem.message),
+      h("p", {}, problem.title && problem.status !== 422 && h("strong", {}, `${problem.title}. `), problem.message),
       lines.length > 0 && h("ul", {}, lines.slice(0, 20).map((error) => h("li", {}, where(error), error.message))),
     ),
   );

@@ -1,6 +1,6 @@
 // The models, each with what it is worth.
 
-import { find, get, query, call } from "./api.js";
+import { call, find, get, query } from "./api.js";
 import { facts, fill, h, put, say } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { failed, showProblem } from "./fields.js";
@@ -9,7 +9,6 @@ import { skillBar } from "./skill.js";
 
 const place = document.getElementById("models");
 const AT_ONCE = 50;
-const MOST_COUNTED = 60;
 
 async function show(cursor = null, list = h("ul", { class: "models" })) {
   try {
@@ -43,7 +42,7 @@ function card(model) {
       h("h2", {}, h("a", { href: address }, model.name), " ", h("span", { class: "badge" }, model.kind)),
       h("p", { class: "verdict" }, champion ? champion.verdict : "Nothing is served: no version is champion."),
     ),
-    champion ? skillBar(champion.skill, model.kind, { ends: true, noise: champion.verdict.startsWith("no better") }) : h("div"),
+    champion ? skillBar(champion.skill, model.kind, { ends: true, noise: champion.significance === "within noise" }) : h("div"),
     use,
     h("div", { class: "acts" }, h("a", { class: "button", href: `/ui/try${query({ model: model.name })}`, "aria-label": `Try ${model.name}` }, "Try")),
   );
@@ -52,26 +51,22 @@ function card(model) {
 }
 
 async function inUse(model) {
-  const minuteAgo = new Date(Date.now() - 60_000).toISOString();
-  const [monitor, jobs, recent] = await Promise.all([
+  const [monitor, jobs] = await Promise.all([
     find(`/models/${model.name}/monitor`),
     get(`/jobs${query({ model: model.name, limit: 1 })}`),
-    get(`/predictions${query({ model: model.name, from: minuteAgo, limit: MOST_COUNTED })}`),
   ]);
   const job = jobs.items[0];
   const served = model.champion && `version ${model.champion.version}`;
-  const perMinute = recent.next ? `more than ${MOST_COUNTED}` : count(recent.items.length);
   return [
     ["Champion", served],
     ["Live", live(model, monitor)],
-    ["Requests", h("span", { title: "in the last minute" }, `${perMinute} in the last minute`)],
-    ["Trained", job ? h("a", { href: `/ui/train?job=${job.id}` }, training(job)) : shippedOrMade(model)],
+    ["Requests", `${count(monitor?.requests_per_minute ?? 0)} in the last minute`],
+    ["Trained", job ? h("a", { href: `/ui/train?job=${job.id}` }, training(job)) : made(model)],
   ];
 }
 
-function shippedOrMade(model) {
-  return model.champion ? h("span", { title: when(model.champion.created_at) }, "shipped with Stepahead") : null;
-}
+// Without a job it came as a file: with Stepahead.
+const made = ({ champion }) => champion && h("span", { title: when(champion.created_at) }, "shipped with Stepahead");
 
 function training(job) {
   if (job.status === "succeeded") return ago(job.finished_at);
@@ -81,7 +76,7 @@ function training(job) {
 
 function live(model, monitor) {
   const figures = monitor?.versions.find((each) => each.role === "served" && each.version === model.champion?.version);
-  if (!figures || !figures.forecasts || figures.skill === null) return model.kind === "series" ? "no actuals yet" : null;
+  if (!figures || !figures.forecasts || figures.skill === null) return model.kind === "series" ? "no actuals yet" : "not measured: texts have no actuals";
   const measured = figures.measured_skill === null ? "" : `, scorecard ${signed(figures.measured_skill)}`;
   return `skill ${signed(figures.skill)} over ${plural(figures.forecasts, "forecast")}${measured}`;
 }

@@ -4,6 +4,7 @@ import { call, get } from "./api.js";
 import { facts, fill, h, say } from "./dom.js";
 import { showProblem } from "./fields.js";
 import { count, duration, figure as number, recipeInWords, when } from "./format.js";
+import { JobLog } from "./joblog.js";
 import { colour, draw, figure } from "./plot.js";
 import { scorecardSummary } from "./scorecard.js";
 
@@ -41,7 +42,10 @@ export class JobWatch {
       rows: () => this.curvePoints().map((each) => [each.epoch, each.stage, number(each.loss), number(each.validation_loss)]),
     });
     this.curve.whole.hidden = true;
-    this.card = h("div", { class: "card" }, h("div", { class: "row spread" }, this.stage, this.cancel), this.bar, this.numbers, this.trouble, this.curve.whole);
+    this.log = new JobLog(id);
+    this.notes = h("details", {}, h("summary", {}, "Log"), this.log.element);
+    this.notes.addEventListener("toggle", () => this.notes.open && this.log.show());
+    this.card = h("div", { class: "card" }, h("div", { class: "row spread" }, this.stage, this.cancel), this.bar, this.numbers, this.trouble, this.curve.whole, this.notes);
     this.element = h("div", {}, this.card, this.result);
   }
 
@@ -98,6 +102,7 @@ export class JobWatch {
       ),
     );
     this.drawCurve();
+    if (before !== this.stage.textContent && this.notes.open) this.log.show();
     if (ended) this.finish(job);
   }
 
@@ -126,7 +131,10 @@ export class JobWatch {
   async finish(job) {
     if (this.finished) return;
     this.finished = true;
-    if (job.error) showProblem(this.trouble, { ...job.error, message: job.error.detail });
+    if (job.error) {
+      showProblem(this.trouble, { ...job.error, message: job.error.detail });
+      this.notes.open = true;
+    }
     if (job.status !== "succeeded") return;
     const version = await get(`/models/${job.model}/versions/${job.version}`);
     // Progress is told a few times a second; the scorecard knows every epoch.
@@ -139,7 +147,7 @@ export class JobWatch {
         "section",
         { "aria-labelledby": "outcome" },
         h("h2", { id: "outcome" }, `${job.model}, version ${job.version}`),
-        h("p", {}, champion ? "It is champion: " : "It waits under its number: ", version.decision.reason),
+        h("p", {}, champion ? `It is champion: ${version.decision.reason}.` : `It ${version.decision.reason}.`),
         scorecardSummary(version),
         h(
           "p",

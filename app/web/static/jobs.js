@@ -1,10 +1,11 @@
 // Trainings: what waits, what runs, how others ended, in plain words.
 
 import { call, get, query } from "./api.js";
-import { fill, h, table } from "./dom.js";
+import { dialog, facts, fill, h, table } from "./dom.js";
 import { Field, failed, select, showProblem } from "./fields.js";
-import { ago, duration, percent, when } from "./format.js";
+import { ago, duration, percent, recipeInWords, when } from "./format.js";
 import { FINAL, badge, stageInWords } from "./job.js";
+import { JobLog } from "./joblog.js";
 
 const place = document.getElementById("jobs");
 const LOOK_AGAIN = 2000;
@@ -49,14 +50,43 @@ function row(job) {
     await call("POST", `/jobs/${job.id}/cancel`).catch((error) => showProblem(trouble, error));
     load().catch((error) => showProblem(trouble, error));
   });
+  const log = h("button", { class: "tight", "aria-label": `Log of the training of ${job.model}, ${when(job.created_at)}`, onclick: () => details(job).catch((error) => showProblem(trouble, error)) }, "Log");
   return [
     h("a", { href: `/ui/train?job=${job.id}` }, job.model),
     badge(job.status),
     words(job),
     h("span", { title: when(job.created_at) }, ago(job.created_at)),
     job.started_at ? duration((new Date(job.finished_at ?? Date.now()) - new Date(job.started_at)) / 1000) : "",
-    FINAL.includes(job.status) ? null : act,
+    h("span", { class: "acts" }, log, !FINAL.includes(job.status) && act),
   ];
+}
+
+async function details({ id }) {
+  const job = await get(`/jobs/${id}`);
+  const log = new JobLog(id);
+  await log.load();
+  const close = h("button", { type: "button" }, "Close");
+  const body = h(
+    "div",
+    {},
+    facts([
+      ["State", badge(job.status)],
+      ["Outcome", words(job)],
+      ["Recipe", recipeInWords(job.recipe)],
+      ["Predicts", job.target],
+      ["Started from", job.start_from && `version ${job.start_from}, warm`],
+      ["Data", h("a", { href: `/ui/train?dataset=${job.dataset}` }, "the dataset")],
+      ["Judged on", job.test && h("a", { href: `/ui/train?dataset=${job.test}` }, "a dataset of its own")],
+      ["Attempts", job.attempt > 1 ? job.attempt : null],
+      ["Ordered", when(job.created_at)],
+      ["Ended", job.finished_at && when(job.finished_at)],
+    ]),
+    h("h3", { class: "gap" }, "What happened"),
+    log.element,
+    h("div", { class: "acts gap" }, h("a", { class: "button", href: `/ui/train?job=${id}` }, "Curve and figures"), close),
+  );
+  const box = dialog({ title: `Training of ${job.model}`, body });
+  close.addEventListener("click", () => box.close());
 }
 
 function words(job) {

@@ -220,7 +220,13 @@ const exports = ["csv", "jsonl"].map((kind) => {
   button.addEventListener("click", () => exported(button, kind));
   return button;
 });
-put(form, trouble, h("div", { class: "acts" }, h("button", { type: "submit", class: "primary" }, "Show"), exports));
+// However many: the service writes the file, one row per prediction.
+const whole = ["csv", "parquet"].map((format) => {
+  const button = h("button", { type: "button" }, `All as ${format === "csv" ? "CSV" : "Parquet"}`);
+  button.addEventListener("click", () => h("a", { href: `/predictions/export${query({ ...asked(), format })}`, download: "" }).click());
+  return button;
+});
+put(form, trouble, h("div", { class: "acts" }, h("button", { type: "submit", class: "primary" }, "Show"), exports, whole));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   load();

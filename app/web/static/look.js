@@ -2,6 +2,7 @@
 
 import { call, get } from "./api.js";
 import { fill, h, put, say, table } from "./dom.js";
+import { endsOf } from "./ends.js";
 import { Field, failed, select, showProblem } from "./fields.js";
 import { figure as number, percent } from "./format.js";
 import { heatmap } from "./heatmap.js";
@@ -51,7 +52,9 @@ async function question(form, choice, models) {
     input: h("textarea", { rows: text ? 2 : 4, class: text ? "prose" : "", spellcheck: "false", value: text ? (EXAMPLES[name] ?? "") : example(version) }),
   });
   const fields = [choice, field];
-  fill(form, choice.element, field.element, h("button", { class: "primary", type: "submit" }, "Open it up"));
+  const ends = h("div");
+  if (!text) offerEnds(ends, field, version).catch((error) => showProblem(trouble, error));
+  fill(form, choice.element, ends, field.element, h("button", { class: "primary", type: "submit" }, "Open it up"));
   form.onsubmit = async (event) => {
     event.preventDefault();
     showProblem(trouble, null, fields);
@@ -69,8 +72,14 @@ async function question(form, choice, models) {
   };
 }
 
+async function offerEnds(place, field, version) {
+  const offered = await endsOf(version, { now: !field.input.value, failed: (error) => showProblem(trouble, error), fillIn: (text) => (field.input.value = text) });
+  if (offered) fill(place, offered);
+}
+
 function example(version) {
   const curve = version.scorecard.series?.curve ?? [];
+  if (!curve.length) return "";
   const own = curve.filter((each) => each.series === curve.at(-1).series).slice(-Math.max(60, version.manifest.min_history));
   if (version.manifest.series.features.length > 1 || own.length < version.manifest.min_history) return "";
   return own.map((each) => (each.time ? `${each.time} ${each.actual}` : String(each.actual))).join("\n");
@@ -131,7 +140,7 @@ function sumInWords(explained) {
   }
   const anchor = explained.anchor.name === "none" ? "the scaling’s zero point" : `the anchor (${explained.anchor.name})`;
   const earlier = explained.earlier ? ` ${signedNumber(explained.earlier)} from earlier steps` : "";
-  return `${number(explained.value, 6)} = ${number(explained.anchor.value, 6)} from ${anchor} ${signedNumber(explained.baseline)} from the network if the inputs said nothing ${signedNumber(total)} from the steps below${earlier} (completeness gap ${number(explained.gap, 2)}).`;
+  return `${number(explained.value, 6)} = ${number(explained.anchor.value, 6)} from ${anchor} ${signedNumber(explained.baseline)} from the network if the inputs said nothing ${signedNumber(total)} from the steps below${earlier} (completeness gap ${number(explained.gap, 2)})${explained.raised ? `, raised by ${number(explained.raised, 3)}: it was never lower` : ""}.`;
 }
 
 const signedNumber = (value) => `${value < 0 ? "−" : "+"} ${number(Math.abs(value), 4)}`;

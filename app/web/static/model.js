@@ -41,7 +41,7 @@ function header(model, version) {
   if (!isChampion && !version.deleted_at) put(actions, promoteButton(model, version.version));
   put(actions, h("a", { class: "button", href: `/ui/look${query({ model: isChampion ? name : `${name}@${version.version}` })}` }, "Look inside"));
   put(actions, h("a", { class: "button", href: `/ui/monitor${query({ model: name })}` }, "Monitor"));
-  put(actions, h("a", { class: "button", href: "/ui/train" }, "Train another version"));
+  put(actions, h("a", { class: "button", href: `/ui/train${query({ model: name })}` }, "Train another version"));
   return h(
     "div",
     { class: "card" },
@@ -101,7 +101,7 @@ function versions(model, shown) {
       list,
       table({
         caption: `Versions of ${name}`,
-        head: ["Version", "Verdict", { label: "Skill", class: "num" }, "Made", "What became of it", "Act"],
+        head: ["Version", "Verdict", { label: "Skill", class: "num" }, "Recipe and data", "Made", "What became of it", "Act"],
         rows: rows.map((each) => ({ self: each.version === shown.version, cells: versionCells(model, each) })),
         stacked: true,
       }),
@@ -125,7 +125,7 @@ function versionCells(model, each) {
     button.classList.add("tight");
     act.append(button);
   }
-  if (!each.deleted_at && !each.aliases.length) {
+  if (!each.deleted_at && !each.aliases.length && model.kind === "series") {
     const shadow = h("button", { type: "button", class: "tight" }, "Shadow");
     shadow.addEventListener("click", () => moveAlias({ model, number: each.version, alias: "shadow", done: show }));
     act.append(shadow);
@@ -133,7 +133,8 @@ function versionCells(model, each) {
   return [
     [h("a", { href: `/ui/models/${name}?version=${each.version}` }, String(each.version)), " ", each.aliases.map((alias) => h("span", { class: `badge ${alias === "champion" ? "champion" : "busy"}` }, alias))],
     each.verdict,
-    each.skill === null ? "–" : signed(each.skill),
+    [each.skill === null ? "–" : signed(each.skill), each.significance === "within noise" && h("div", { class: "quiet small" }, "within noise")],
+    [recipeInWords(each.recipe), h("div", { class: "small" }, each.dataset ? h("a", { href: `/ui/train?dataset=${each.dataset}` }, "its data") : "shipped")],
     when(each.created_at),
     each.deleted_at ? `deleted ${when(each.deleted_at)}` : each.decision.reason,
     act.children.length > 0 && act,
@@ -152,7 +153,7 @@ function about(version) {
       ["Step", series && frequency(series.frequency)],
       ["Needs", `${count(manifest.min_history)} past ${series ? "values" : "tokens"}`],
       ["Trained", `${when(manifest.trained_at)}, in ${duration(manifest.training_seconds)}`],
-      ["Data", lineage.dataset ? h("a", { href: `/ui/train?dataset=${lineage.dataset}` }, "the dataset") : "shipped with Stepahead"],
+      ["Data", lineage.dataset ? [h("a", { href: `/ui/train?dataset=${lineage.dataset}` }, "how it was understood"), lineage.test_dataset && [", judged on ", h("a", { href: `/ui/train?dataset=${lineage.test_dataset}` }, "another")]] : "shipped with Stepahead"],
       ["Training", lineage.job ? h("a", { href: `/ui/train?job=${lineage.job}` }, "the job") : null],
       ["Started from", lineage.start_from],
       ["Seed", manifest.seed],

@@ -1,6 +1,6 @@
 // How a model does in use: live skill beside its scorecard's, coverage, drift, requests, latency.
 
-import { find, get, query } from "./api.js";
+import { get, query } from "./api.js";
 import { fill, h, table } from "./dom.js";
 import { Field, failed, select } from "./fields.js";
 import { count, figure as number, percent, plural, signed, when } from "./format.js";
@@ -10,7 +10,7 @@ import { skillBar } from "./skill.js";
 
 const place = document.getElementById("monitor");
 const DAYS = [[7, "a week"], [30, "30 days"], [90, "90 days"], [365, "a year"]];
-const PERCENTILES = [[0.5, "half of them within"], [0.95, "95 % within"], [0.99, "99 % within"]];
+const PERCENTILES = [[0.5, "Half within"], [0.95, "95 % within"], [0.99, "99 % within"]];
 const DRIFT = { worth: 0.1, another: 0.25 };
 
 async function start() {
@@ -24,12 +24,13 @@ async function start() {
   const show = async () => {
     history.replaceState(null, "", `/ui/monitor${query({ model: model.input.value, days: days.input.value })}`);
     try {
-      const [monitor, decisions, latencies] = await Promise.all([
+      const [monitor, decisions, latencies, schedule] = await Promise.all([
         get(`/models/${model.input.value}/monitor${query({ days: days.input.value })}`),
         get(`/models/${model.input.value}/decisions?limit=10`),
-        latency(),
+        latency(model.input.value),
+        get(`/models/${model.input.value}/schedule`),
       ]);
-      fill(body, ...cards(monitor, decisions.items, latencies));
+      fill(body, ...cards(monitor, decisions, latencies, schedule));
     } catch (error) {
       failed(body, error);
     }
@@ -39,7 +40,7 @@ async function start() {
   await show();
 }
 
-function cards(monitor, decisions, latencies) {
+function cards(monitor, decisions, latencies, schedule) {
   const served = monitor.versions.filter((each) => each.role === "served");
   const parts = [];
   if (monitor.unread) parts.push(h("p", { class: "warning" }, `${plural(monitor.unread, "prediction")} of the log still to be counted.`));
@@ -51,7 +52,8 @@ function cards(monitor, decisions, latencies) {
     parts.push(byVersion(monitor), byDay(monitor));
   }
   if (monitor.shadow) parts.push(shadow(monitor.shadow));
-  parts.push(speed(latencies), retraining(monitor.model, decisions));
+  if (monitor.kind === "text") parts.push(h("p", { class: "quiet" }, "Of a text no actuals are kept: what “really came next” is whatever was written. So there is no live skill, coverage or drift, and no shadow; requests and latency are counted."));
+  parts.push(speed(latencies), retraining(monitor.model, decisions, schedule));
   return parts.filter(Boolean);
 }
 
@@ -71,9 +73,10 @@ function byVersion(monitor) {
   const series = monitor.kind === "series";
   const head = ["Version", { label: "Requests", class: "num" }];
   if (series) head.push({ label: "Settled", class: "num" }, { label: "RMSE", class: "num" }, { label: "Last value’s", class: "num" }, { label: "Live skill", class: "num" }, { label: "Scorecard", class: "num" }, { label: "Bias", class: "num" }, "Coverage");
-  head.push("Drift");
+  if (series) head.push("Drift");
   return card(
     "By version",
+    h("p", { class: "quiet" }, `${plural(monitor.requests_per_minute, "request")} in the last minute.`),
     table({
       caption: "Live figures by version",
       head,
@@ -84,7 +87,7 @@ function byVersion(monitor) {
         ...(series
           ? [count(each.forecasts), number(each.rmse), number(each.persistence_rmse), each.skill === null ? "–" : signed(each.skill), each.measured_skill === null ? "–" : signed(each.measured_skill), number(each.bias), coverage(each)]
           : []),
-        drift(each),
+        ...(series ? [drift(each)] : []),
       ]),
     }),
   );
@@ -140,53 +143,52 @@ function shadow(compared) {
   );
 }
 
-// The service's own figures: the histogram of POST /predict, of all models together.
-async function latency() {
+// The service's own figures, by version: cumulated buckets of how long answers took.
+async function latency(model) {
   const text = await (await fetch("/metrics")).text();
-  const buckets = [];
+  const versions = new Map();
   for (const line of text.split("\n")) {
-    const found = /^stepahead_http_request_seconds_bucket\{(.*)\} (\S+)$/.exec(line);
-    if (!found || !found[1].includes('path="/predict"') || !found[1].includes('method="POST"')) continue;
-    const bound = /le="([^"]+)"/.exec(found[1])[1];
-    buckets.push([bound === "+Inf" ? Number.POSITIVE_INFINITY : Number(bound), Number(found[2])]);
+    const found = /^stepahead_prediction_seconds_bucket\{(.*)\} (\S+)$/.exec(line);
+    if (!found) continue;
+    const label = Object.fromEntries([...found[1].matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
+    if (label.model !== model) continue;
+    if (!versions.has(label.version)) versions.set(label.version, []);
+    versions.get(label.version).push([label.le === "+Inf" ? Number.POSITIVE_INFINITY : Number(label.le), Number(found[2])]);
   }
-  return buckets.sort(([a], [b]) => a - b);
+  for (const buckets of versions.values()) buckets.sort(([a], [b]) => a - b);
+  return [...versions].filter(([, buckets]) => buckets.at(-1)[1]).sort(([a], [b]) => b - a);
 }
 
-function speed(buckets) {
-  const total = buckets.at(-1)?.[1] ?? 0;
-  if (!total) return null;
-  const within = (share) => buckets.find(([, seen]) => seen >= share * total)[0];
+function speed(versions) {
+  if (!versions.length) return card("Latency", h("p", { class: "quiet" }, "Nothing was answered since the service started."));
   const told = (seconds) => (seconds === Number.POSITIVE_INFINITY ? "over 10 s" : seconds < 1 ? `${number(seconds * 1000)} ms` : `${number(seconds)} s`);
+  const within = (buckets, share) => told(buckets.find(([, seen]) => seen >= share * buckets.at(-1)[1])[0]);
   return card(
-    "Latency of POST /predict",
-    h("dl", { class: "numbers" }, PERCENTILES.map(([share, label]) => h("div", {}, h("dt", {}, label), h("dd", {}, told(within(share)))))),
-    h("p", { class: "hint" }, `All models together, ${plural(total, "request")} since the service started; from /metrics.`),
+    "Latency",
+    table({
+      caption: "How long answers took, by version",
+      head: ["Version", { label: "Answers", class: "num" }, ...PERCENTILES.map(([, label]) => ({ label, class: "num" }))],
+      rows: versions.map(([version, buckets]) => [version, count(buckets.at(-1)[1]), ...PERCENTILES.map(([share]) => within(buckets, share))]),
+      stacked: true,
+    }),
+    h("p", { class: "hint" }, "From a request’s turn to its committed answer, since the service started; the network on the way to you comes on top. All of it is at /metrics."),
   );
 }
 
-function retraining(model, decisions) {
-  // Asked for when wanted: a model without a schedule answers 404, and most have none.
-  const place = h("div", { "aria-live": "polite" });
-  const details = h("details", {}, h("summary", {}, "Schedule"), place);
-  details.addEventListener("toggle", async () => {
-    if (!details.open || place.children.length) return;
-    try {
-      fill(place, scheduleInWords(await find(`/models/${model}/schedule`)));
-    } catch (error) {
-      failed(place, error);
-    }
-  });
-  return card(
-    "Training again by itself",
-    decisions.length > 0 &&
-      table({ caption: "Decisions", head: ["When", "Because of", "Trained", "Reason"], rows: decisions.map((each) => [when(each.decided_at), each.cause, each.job ? h("a", { href: `/ui/train?job=${each.job}` }, "yes") : each.trained ? "yes" : "no", each.reason]), stacked: true }),
-    details,
-  );
+function retraining(model, decisions, schedule) {
+  const list = h("div");
+  const rows = [];
+  const add = ({ items, next }) => {
+    rows.push(...items);
+    fill(list, rows.length > 0 && table({ caption: "Decisions", head: ["When", "Because of", "Trained", "Reason"], rows: rows.map((each) => [when(each.decided_at), each.cause, each.job ? h("a", { href: `/ui/train?job=${each.job}` }, "yes") : each.trained ? "yes" : "no", each.reason]), stacked: true }));
+    if (next) list.append(h("button", { class: "tight", onclick: () => get(`/models/${model}/decisions${query({ limit: 20, cursor: next })}`).then(add, (error) => failed(list, error)) }, "Older decisions"));
+  };
+  add(decisions);
+  return card("Training again by itself", scheduleInWords(schedule), list);
 }
 
 function scheduleInWords(schedule) {
-  if (!schedule) return h("p", { class: "quiet" }, "Not scheduled; PUT /models/NAME/schedule switches it on, by cron or by live figures.");
+  if (!schedule) return h("p", { class: "quiet" }, "Not scheduled. PUT /models/NAME/schedule switches it on: by time, or when live figures fall.");
   const { cron, next_at: next, thresholds } = schedule;
   return [
     cron && h("p", {}, `By time: ${cron} (UTC), next ${when(next)}.`),

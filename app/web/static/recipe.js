@@ -55,7 +55,7 @@ export class RecipeForm {
   field({ name, description, value: schema }) {
     const base = this.base[name];
     const input = inputFor(schema, base);
-    const field = new Field({ name: `recipe.${name}`, label: name.replaceAll("_", " "), hint: description, input });
+    const field = new Field({ name: `recipe.${name}`, label: name.replaceAll("_", " "), hint: description.replace(/\bnull:/g, "empty:"), input });
     field.schema = schema;
     field.key = name;
     return field;
@@ -78,16 +78,16 @@ const nullable = (schema) => variants(schema).some((each) => each.type === "null
 
 function inputFor(schema, value) {
   const [main] = variants(schema);
-  if (main.enum) return select(main.enum.map((each) => [each, each]), value);
+  const words = variants(schema).flatMap((each) => each.enum ?? (typeof each.const === "string" ? [each.const] : []));
+  if (main.enum) return select([...(nullable(schema) ? [["", "–"]] : []), ...words.map((each) => [each, each])], value);
   if (main.type === "boolean") return select([[true, "yes"], [false, "no"]], value);
   if (main.const !== undefined && variants(schema).length === 1) return h("input", { value: String(main.const), readonly: true });
   if (main.type === "array") {
     const shown = Array.isArray(value) ? value.join(", ") : "";
-    return h("input", { value: shown, placeholder: nullable(schema) ? "null" : "", spellcheck: "false" });
+    return h("input", { value: shown, spellcheck: "false" });
   }
   return h("input", {
     value: value === null || value === undefined ? "" : String(value),
-    placeholder: nullable(schema) ? "null" : "",
     inputmode: main.type === "integer" ? "numeric" : main.type === "number" ? "decimal" : "text",
     spellcheck: "false",
   });

@@ -5,8 +5,10 @@ import { select } from "./fields.js";
 import { count, figure, frequency, plural } from "./format.js";
 
 const GUESS = "as found out";
+const UNSAID = "\u0000";
 const DATE_ORDERS = [["ymd", "year, month, day"], ["mdy", "month, day, year"], ["dmy", "day, month, year"]];
 const DELIMITERS = [[",", "comma"], [";", "semicolon"], ["\t", "tab"], ["|", "bar"], [" ", "blanks"]];
+const DECIMALS = [[".", "point"], [",", "comma"]];
 const LAYOUTS = [["table", "a row per time"], ["series_per_column", "a series per column"], ["series_per_row", "a series per row"]];
 const ONE_BY_ONE = { table: "a row per time", series_per_column: "a series per column", series_per_row: "a series per row" };
 const UNITS = ["s", "min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE"];
@@ -34,14 +36,16 @@ function guesses(report) {
     rows.push(
       ["date", "Dates in", report.date?.columns.join(" and ") ?? "none", report.date?.reason, [["", "no dates, rows in order"], ...columns]],
       ["date_order", "Order in dates", named(DATE_ORDERS, report.date?.date_order) ?? written(report.date), null, DATE_ORDERS],
-      ["frequency", "Step", frequency(report.frequency) ?? "irregular", report.frequency_reason, UNITS.map((unit) => [unit, `${frequency(unit)} (${unit})`])],
-      ["decimal", "Decimal sign", report.decimal, report.decimal_reason, [[".", "point"], [",", "comma"]]],
+      ["frequency", "Step", frequency(report.frequency) ?? "irregular", report.frequency_reason, UNITS, "such as D, h, 15min"],
+      ["decimal", "Decimal sign", named(DECIMALS, report.decimal), report.decimal_reason, DECIMALS],
     );
   }
   rows.push(
     ["delimiter", "Between cells", named(DELIMITERS, report.delimiter), report.delimiter_reason, DELIMITERS],
-    ["encoding", "Encoding", report.encoding, report.encoding_reason, ["utf-8", "utf-16", "latin-1", "cp1252"].map((each) => [each, each])],
+    ["encoding", "Encoding", report.encoding, report.encoding_reason, ["utf-8", "utf-16", "latin-1", "cp1252"], "such as utf-8"],
   );
+  if (!series && columns.length) rows.push(["text", "Text in", null, null, columns]);
+  if (report.sheet) rows.push(["sheet", "Sheet", report.sheet, null, [], "its name"]);
   if (series) {
     rows.push(
       ["header", "Column names", report.header_row ? `row ${report.header_row}` : "none", report.header_reason, [["true", "first line"], ["false", "none"]]],
@@ -60,17 +64,20 @@ const written = (date) => date?.formats.map((each) => each.format).join(", ") ??
 
 // read: what is fixed so far; change(name, value): value undefined when the guess is to stand again.
 export function guessTable(report, read, change) {
-  const rows = guesses(report).map(([name, label, found, reason, choices]) => {
-    const given = read[name] === undefined ? "\u0000" : String(read[name]);
-    const input = select([["\u0000", GUESS], ...choices], given, { "aria-label": `${label}: read as`, disabled: !change, "data-guess": name });
+  const rows = guesses(report).map(([name, label, found, reason, choices, free]) => {
+    const about = { "aria-label": `${label}: read as`, disabled: !change, "data-guess": name };
+    const input = free ? typed(read[name], free, about) : select([[UNSAID, GUESS], ...choices], read[name] === undefined ? UNSAID : String(read[name]), about);
     input.addEventListener("change", () => {
-      const raw = input.value;
-      change(name, raw === "\u0000" ? undefined : name === "header" ? raw === "true" : raw);
+      const raw = free ? input.value.trim() || UNSAID : input.value;
+      change(name, raw === UNSAID ? undefined : name === "header" ? raw === "true" : raw);
     });
-    return [label, found ?? "–", reason ?? "", input];
+    const whole = free ? h("span", {}, input, h("datalist", { id: `choices-${name}` }, choices.map((each) => h("option", { value: each }, frequency(each))))) : input;
+    return [label, found ?? "–", (reason ?? "").replace("as `read` says", "as you say"), whole];
   });
   return table({ caption: "How the file was read", head: ["What", "Understood as", "Because", "Read as"], rows, stacked: true });
 }
+
+const typed = (value, hint, about) => h("input", { ...about, value: value ?? "", placeholder: GUESS, title: hint, list: `choices-${about["data-guess"]}`, autocomplete: "off", spellcheck: "false" });
 
 export function warningsOf(report) {
   const lines = [...report.warnings, ...report.contradictions.map((each) => each.message)];

@@ -3,7 +3,7 @@
 import { facts, h, put, table } from "./dom.js";
 import { count, figure as number, percent, signed } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
-import { skillBar } from "./skill.js";
+import { isNoise, skillBar } from "./skill.js";
 
 const BASELINES = {
   persistence: "Repeating the last value", drift: "Going on as on average (drift)", seasonal_naive: "The value one season ago",
@@ -26,7 +26,7 @@ export function scorecardSummary(version) {
     "div",
     { class: "card" },
     h("p", { class: "sentence" }, h("strong", {}, `${capital(scorecard.verdict)}.`)),
-    skillOf(version),
+    h("div", { class: "limit" }, skillOf(version)),
     scorecard.skill === null && scorecard.skill_missing && h("p", { class: "hint" }, scorecard.skill_missing),
     scorecardTable(version),
     h("p", { class: "hint" }, judgedHow(version)),
@@ -57,9 +57,11 @@ const ordered = (baselines) => Object.entries(baselines).sort(([a], [b]) => ORDE
 const metric = (key, value) => (key === "directional_accuracy" && typeof value === "number" ? percent(value, 0) : number(value));
 
 function seriesTable(series, version) {
-  const pooled = series.pooled ? "of each series’ own scale" : `of ${version.manifest.series?.target ?? "the target"}`;
+  const unit = series.pooled ? "in units of each series’ own mean change from row to row" : `in the unit of ${version.manifest.series?.target ?? "the target"}`;
+  const over = `${count(series.rows)} judged rows${series.start ? `, ${series.start} to ${series.end}` : ""}`;
   return [
-    scoresTable(series, `Errors over ${count(series.rows)} judged rows${series.start ? `, ${series.start} to ${series.end}` : ""}, in the unit ${pooled}`),
+    h("p", { class: "quiet small" }, `Over ${over}; RMSE, MAE and bias ${unit}.`),
+    scoresTable(series, `Errors over ${over}, ${unit}`),
     ...Object.entries(series.missing ?? {}).map(([key, reason]) => h("p", { class: "hint" }, `${baselineName(key)}: ${reason}.`)),
     (series.steps ?? []).length > 1 && parts("By step ahead", series.steps, (each) => String(each.step)),
     (series.each ?? []).length > 1 && parts("By series", series.each, (each) => each.series),
@@ -120,10 +122,7 @@ function textTable(text) {
 
 // The skill that is shown is against persistence (text: trigram); a difference within noise is called so.
 export function skillOf(version) {
-  const { scorecard, kind } = version;
-  const scores = scorecard.series ?? scorecard.text;
-  const against = scores?.against?.[kind === "series" ? "persistence" : "trigram"];
-  return skillBar(scorecard.skill, kind, { ends: true, noise: against?.verdict === "within noise" });
+  return skillBar(version.scorecard.skill, version.kind, { ends: true, noise: isNoise(version) });
 }
 
 // Real against predicted on data the network had not seen, persistence beside it, residuals below.
@@ -131,7 +130,8 @@ export function heldOutPicture(version) {
   const { series } = version.scorecard;
   if (!series?.curve.length) return null;
   const labels = [...new Set(series.curve.map((point) => point.series))];
-  const state = { label: labels[0], last: series.curve.length > LAST ? LAST : null };
+  const longest = Math.max(...labels.map((label) => series.curve.filter((point) => point.series === label).length));
+  const state = { label: labels[0], last: longest > 1.5 * LAST ? LAST : null };
   const points = () => {
     const own = series.curve.filter((point) => point.series === state.label);
     return state.last ? own.slice(-state.last) : own;
@@ -154,14 +154,14 @@ export function heldOutPicture(version) {
     drawPicture(picture.element, x, points);
     drawResiduals(residuals.element, x, points);
   };
-  put(place, controls(state, labels, series.curve.length, redraw), picture.whole, residuals.whole);
+  put(place, controls(state, labels, longest, redraw), picture.whole, residuals.whole);
   redraw();
   return place;
 }
 
 function controls(state, labels, total, redraw) {
   const row = h("div", { class: "row" });
-  const ranges = [[60, "Last 60"], [LAST, `Last ${LAST}`], [null, "All"]].filter(([size]) => size === null || size < total);
+  const ranges = [[60, "Last 60"], [LAST, `Last ${LAST}`], [null, "All"]].filter(([size]) => size === null || 1.5 * size < total);
   if (ranges.length > 1) {
     const buttons = ranges.map(([size, label]) => {
       const button = h("button", { type: "button", class: "tight", "aria-pressed": String(state.last === size) }, label);
@@ -175,7 +175,7 @@ function controls(state, labels, total, redraw) {
     row.append(...buttons, h("span", { class: "quiet small" }, "Drag over a stretch to look closer, double-click to go back."));
   }
   if (labels.length > 1) {
-    const choice = h("select", { "aria-label": "Series" }, labels.map((label) => h("option", { value: label ?? "" }, label)));
+    const choice = h("select", { "aria-label": "Series", class: "narrow" }, labels.map((label) => h("option", { value: label ?? "" }, label)));
     choice.addEventListener("change", () => {
       state.label = choice.value;
       redraw();

@@ -11,6 +11,12 @@ export function skillWords(skill, kind) {
   return `${signed(skill)}: ${skill > 0 ? "better" : "worse"} than ${BASELINE[kind]}`;
 }
 
+// Whether a version's skill is told from nothing by no test.
+export function isNoise({ kind, scorecard }) {
+  const scores = scorecard.series ?? scorecard.text;
+  return scores?.against?.[kind === "series" ? "persistence" : "trigram"]?.verdict === "within noise";
+}
+
 export function skillBar(skill, kind, { ends = false, label, noise = false } = {}) {
   const words = label ?? (noise ? `${signed(skill)}, within noise: no better and no worse than ${BASELINE[kind]}` : skillWords(skill, kind));
   if (skill === null || skill === undefined) {

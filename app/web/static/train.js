@@ -1,18 +1,19 @@
 // From a file to a version: what was understood, the recipe, the training watched. The address keeps
 // the dataset or the job, so that a reload goes on where it was.
 
-import { call, find, get, query } from "./api.js";
-import { fill, h, newId, put, say } from "./dom.js";
+import { Problem, call, get, query } from "./api.js";
+import { fill, h, newId, say } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { Field, failed, select, showProblem } from "./fields.js";
-import { ago, bytes, count } from "./format.js";
+import { bytes } from "./format.js";
 import { JobWatch } from "./job.js";
+import { OrderForm, describeDataset } from "./order.js";
 import { colour, draw, figure, plain } from "./plot.js";
-import { RecipeForm } from "./recipe.js";
 import { columnTable, guessTable, inASentence, leftOut, textFacts, warningsOf } from "./report.js";
 
 const place = document.getElementById("train");
-const state = { file: null, read: {}, dataset: null, models: [] };
+const state = { file: null, read: {}, dataset: null, earlier: [], model: null };
+let earlier = null; // what was uploaded before, being fetched
 
 const parts = {
   file: section("Your file"),
@@ -29,6 +30,7 @@ function section(title) {
 async function start() {
   const address = new URLSearchParams(location.search);
   if (address.get("job")) return watch(address.get("job"));
+  state.model = address.get("model");
   fill(place, h("div", { class: "steps" }, Object.values(parts).map((part) => part.whole)));
   parts.file.whole.hidden = false;
   showFilePart();
@@ -40,7 +42,7 @@ async function start() {
 const uploadTrouble = h("div", { "aria-live": "polite" });
 
 function showFilePart() {
-  const earlier = h("div");
+  const place = h("div");
   fill(
     parts.file.body,
     dropZone({
@@ -53,25 +55,31 @@ function showFilePart() {
     }),
     h("div", { class: "row", role: "status" }, (state.busy = h("p", { class: "quiet", hidden: true }))),
     uploadTrouble,
-    earlier,
+    place,
   );
-  showEarlier(earlier).catch((error) => showProblem(uploadTrouble, error));
+  earlier = showEarlier(place).catch((error) => showProblem(uploadTrouble, error));
 }
 
+// What was uploaded before: newest first, older ones when asked for.
 async function showEarlier(element) {
-  const { items } = await get("/datasets?limit=20");
-  if (!items.length) return;
-  const field = new Field({
-    name: "dataset",
-    label: "or take a dataset that was uploaded before",
-    input: select([["", "–"], ...items.map((each) => [each.id, `${each.filename ?? each.kind} · ${each.rows_used === null ? bytes(each.size_bytes) : `${count(each.rows_used)} rows`} · ${ago(each.created_at)}`])], state.dataset?.id),
-  });
-  field.input.addEventListener("change", async () => {
-    if (!field.input.value) return;
+  const choice = h("select", {}, h("option", { value: "" }, "–"));
+  const field = new Field({ name: "dataset", label: "or take a dataset that was uploaded before", input: choice });
+  const older = h("button", { type: "button", class: "tight", hidden: true }, "Older ones");
+  const add = async (cursor) => {
+    const page = await get(`/datasets${query({ limit: 20, cursor })}`);
+    state.earlier.push(...page.items);
+    choice.append(...page.items.map((each) => h("option", { value: each.id, selected: each.id === state.dataset?.id }, describeDataset(each))));
+    older.hidden = !page.next;
+    older.onclick = () => add(page.next).catch((error) => showProblem(uploadTrouble, error));
+  };
+  await add(null);
+  if (!state.earlier.length) return;
+  choice.addEventListener("change", async () => {
+    if (!choice.value) return;
     state.file = null;
-    understood(await get(`/datasets/${field.input.value}`));
+    understood(await get(`/datasets/${choice.value}`));
   });
-  fill(element, h("details", { open: false }, h("summary", {}, "Uploaded before"), field.element));
+  fill(element, h("details", {}, h("summary", {}, "Uploaded before"), field.element, older));
 }
 
 async function upload(file) {
@@ -102,11 +110,23 @@ function refused(error) {
   returnTo(parts.report.heading);
 }
 
-function changeGuess(name, value) {
+async function changeGuess(name, value) {
   state.touched = name;
   if (value === undefined) delete state.read[name];
   else state.read[name] = value;
-  upload(state.file);
+  try {
+    upload(await theFile(state.dataset));
+  } catch (error) {
+    showProblem(uploadTrouble, error);
+  }
+}
+
+// As it was chosen here, or, after a reload, as it was uploaded.
+async function theFile(dataset) {
+  if (state.file) return state.file;
+  const answer = await fetch(`/datasets/${dataset.id}/file`);
+  if (!answer.ok) throw new Problem(await answer.json());
+  return new File([await answer.blob()], dataset.filename ?? dataset.kind);
 }
 
 // 2. The report
@@ -115,7 +135,7 @@ function understood(dataset) {
   state.dataset = dataset;
   state.read = { ...dataset.read };
   showProblem(uploadTrouble, null);
-  history.replaceState(null, "", `/ui/train?dataset=${dataset.id}`);
+  history.replaceState(null, "", `/ui/train${query({ dataset: dataset.id, model: state.model })}`);
   const { report } = dataset;
   parts.report.whole.hidden = false;
   const look = h("div");
@@ -131,8 +151,8 @@ function understood(dataset) {
         "details",
         { class: "guesses", open: report.warnings.length > 0 || Boolean(state.touched || parts.report.body.querySelector(".guesses")?.open) },
         h("summary", {}, "How it was read, and how to change that"),
-        state.file ? null : h("p", { class: "hint" }, "To have it read otherwise, choose the file again above: this page no longer has it."),
-        guessTable(report, state.read, state.file ? changeGuess : null),
+        dataset.extends ? h("p", { class: "hint" }, "It was joined from two uploads, each read as it was.") : h("p", { class: "hint" }, h("a", { href: `/datasets/${dataset.id}/file`, download: dataset.filename ?? "" }, "Download the file as it came")),
+        guessTable(report, state.read, dataset.extends ? null : changeGuess),
       ),
       report.columns.length > 0 && h("details", {}, h("summary", {}, "Columns"), columnTable(report)),
       h("details", {}, h("summary", {}, "Rows left out, odd values"), leftOut(report)),
@@ -183,82 +203,23 @@ async function showLook(element, dataset) {
 
 async function showOrder() {
   const { dataset } = state;
-  const [recipes, models] = await Promise.all([get("/recipes"), get("/models?limit=200")]);
+  const [recipes, models] = await Promise.all([get("/recipes"), get("/models?limit=500"), earlier]);
   if (state.dataset !== dataset) return;
-  state.models = models.items;
-  parts.order.whole.hidden = false;
-  const names = h("datalist", { id: newId("names") }, state.models.filter((model) => model.kind === dataset.kind).map((model) => h("option", { value: model.name })));
-  const name = new Field({
-    name: "model",
-    label: "Name of the model",
-    hint: "A new name, or a model’s that is to get another version. Small letters, digits, dot, dash, underscore.",
-    input: h("input", { value: nameFrom(dataset.filename), required: true, list: names.id, spellcheck: "false", autocomplete: "off" }),
-  });
-  const fields = [name];
-  const row = h("div", { class: "fields" }, name.element, names);
-  const series = dataset.kind === "series";
-  let target = null;
-  if (series) {
-    const { report } = dataset;
-    target = new Field({
-      name: "target",
-      label: "Column to predict",
-      hint: "The first numeric column is suggested.",
-      input: select([report.target, ...report.target_alternatives].map((each) => [each, each]), report.target),
-    });
-    fields.push(target);
-    put(row, target.element);
-  }
-  const test = new Field({
-    name: "test",
-    label: "A second file to be judged on (optional)",
-    hint: "Without one the last part of the data is held out and judged on.",
-    input: h("input", { type: "file" }),
-  });
-  fields.push(test);
-  put(row, test.element);
-  const recipePlace = h("div");
-  let recipe = null;
-  const showRecipe = async () => {
-    const known = state.models.find((model) => model.name === name.input.value.trim());
-    const version = known?.champion && (await find(`/models/${known.name}/versions/${known.champion.version}`));
-    recipe = new RecipeForm({ recipes, kind: dataset.kind, champion: version?.manifest.recipe ?? null });
-    fill(recipePlace, recipe.element);
-  };
-  name.input.addEventListener("change", showRecipe);
-  await showRecipe();
-  const trouble = h("div");
-  const go = h("button", { class: "primary", type: "submit" }, "Train");
-  const form = h("form", { class: "card", novalidate: true }, row, recipePlace, trouble, go);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    go.disabled = true;
-    const places = [...fields, ...recipe.fields];
-    showProblem(trouble, null, places);
-    try {
-      const job = await order({ dataset, name: name.input.value.trim(), target: target?.input.value, recipe: recipe.value(), test: test.input.files[0] });
+  const form = new OrderForm({
+    dataset,
+    recipes,
+    models: models.items,
+    datasets: state.earlier,
+    model: state.model,
+    fileOf: theFile,
+    onordered: (job) => {
       history.pushState(null, "", `/ui/train?job=${job.id}`);
       watch(job.id);
-    } catch (error) {
-      showProblem(trouble, error, places);
-    }
-    go.disabled = false;
+    },
   });
-  fill(parts.order.body, form);
-}
-
-function order({ dataset, name, target, recipe, test }) {
-  const form = new FormData();
-  form.append("dataset", dataset.id);
-  if (target) form.append("target", target);
-  if (recipe) form.append("recipe", JSON.stringify(recipe));
-  if (test) form.append("test", test);
-  return call("POST", `/models/${encodeURIComponent(name || " ")}/train`, { form });
-}
-
-function nameFrom(filename) {
-  const stem = (filename ?? "").replace(/\.[^.]*$/, "").toLowerCase();
-  return stem.replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "").slice(0, 60) || "my-model";
+  await form.showKnown();
+  parts.order.whole.hidden = false;
+  fill(parts.order.body, form.element);
 }
 
 // 4. The training

@@ -2,14 +2,16 @@
 
 import { call } from "./api.js";
 import { fill, h, say, table } from "./dom.js";
+import { endsOf } from "./ends.js";
 import { Field, showProblem } from "./fields.js";
 import { figure as number, frequency } from "./format.js";
 import { NotUnderstood, readPasted } from "./pasted.js";
 import { colour, draw, figure } from "./plot.js";
-import { skillBar } from "./skill.js";
+import { isNoise, skillBar } from "./skill.js";
 import { snippets } from "./snippet.js";
 
 const SHOWN = 120;
+const LEVELS = [80, 95];
 
 export class SeriesTrial {
   constructor(version, reference, last) {
@@ -24,12 +26,15 @@ export class SeriesTrial {
       input: h("textarea", { rows: 11, spellcheck: "false", value: this.example(last) }),
     });
     this.horizon = new Field({ name: "horizon", label: "Steps ahead", hint: `Trained for ${version.manifest.horizon}.`, input: h("input", { inputmode: "numeric", value: String(version.manifest.horizon) }) });
-    this.read = h("p", { class: "hint", role: "status" });
+    this.read = h("p", { class: "hint read", role: "status" });
+    this.ends = h("div");
+    this.label = null; // of the series, where it is known
     this.trouble = h("div");
     this.answer = h("div", { class: "answer" }, h("div", { class: "card quiet" }, h("p", {}, "The forecast appears here, appended to the history.")));
     const form = h(
       "form",
       { class: "card", novalidate: true },
+      this.ends,
       this.history.element,
       this.read,
       this.horizon.element,
@@ -44,6 +49,20 @@ export class SeriesTrial {
     this.element = h("div", { class: "side" }, form, this.answer);
     // Opening the page asks nothing: every answer goes to the log.
     this.showHistory();
+    this.offerEnds().catch((error) => showProblem(this.trouble, error));
+  }
+
+  async offerEnds() {
+    const offered = await endsOf(this.version, {
+      now: !this.history.input.value,
+      failed: (error) => showProblem(this.trouble, error),
+      fillIn: (text, label) => {
+        this.history.input.value = text;
+        this.label = label;
+        this.showHistory();
+      },
+    });
+    if (offered) fill(this.ends, offered);
   }
 
   // What was held out, as it came: the forecast then goes on where the data ended.
@@ -97,6 +116,8 @@ export class SeriesTrial {
     const steps = this.horizon.input.value.trim();
     const question = { model: this.reference, history: read.history };
     if (read.timestamps) question.timestamps = read.timestamps;
+    if (this.label) question.series = this.label;
+    if (this.version.manifest.series.intervals) question.levels = LEVELS;
     if (steps && steps !== String(this.version.manifest.horizon)) question.horizon = Number.isFinite(Number(steps)) ? Number(steps) : steps;
     const fields = [this.history, this.horizon];
     showProblem(this.trouble, null, fields);
@@ -119,12 +140,13 @@ export class SeriesTrial {
         { class: "card" },
         h("p", { class: "quiet" }, `${target}, ${first.timestamp ?? "the next step"}${this.version.manifest.series.frequency && !first.timestamp ? ` (${frequency(this.version.manifest.series.frequency)})` : ""}`),
         h("p", { class: "big" }, number(first.value, 6)),
+        !first.intervals && h("p", { class: "hint" }, this.version.manifest.series.intervals_missing ? `No intervals: ${this.version.manifest.series.intervals_missing}.` : "This version has no intervals."),
         first.intervals && h("p", { class: "quiet" }, first.intervals.map((each) => `${each.level} %: ${number(each.low, 5)} to ${number(each.high, 5)}`).join("; ")),
         answer.warnings.length > 0 && h("div", { class: "warning" }, h("ul", {}, answer.warnings.map((each) => h("li", {}, each)))),
         picture.whole,
         widest && this.stepTable(answer),
         h("h3", {}, "How far to trust it"),
-        h("div", { class: "limit" }, skillBar(answer.skill, "series", { ends: true })),
+        h("div", { class: "limit" }, skillBar(answer.skill, "series", { ends: true, noise: isNoise(this.version) })),
         h("p", { class: "hint" }, `${answer.model}, version ${answer.version}: ${this.version.scorecard.verdict}.`),
         h("p", { class: "hint" }, h("a", { href: `/ui/log?id=${answer.id}` }, "This answer in the log")),
         await snippets("/predict", question),

@@ -4,7 +4,7 @@ import { call } from "./api.js";
 import { fill, h, say } from "./dom.js";
 import { Field, showProblem } from "./fields.js";
 import { percent } from "./format.js";
-import { skillBar } from "./skill.js";
+import { isNoise, skillBar } from "./skill.js";
 import { snippets } from "./snippet.js";
 
 const EXAMPLES = { "belling-the-cat": "long ago , the", hello: "h" };
@@ -74,7 +74,7 @@ export class TextTrial {
     fill(this.written, begun, written && h("mark", {}, written));
     fill(this.bars, bars);
     fill(this.warnings, answer.warnings.length > 0 && h("div", { class: "warning" }, h("ul", {}, answer.warnings.map((each) => h("li", {}, each)))));
-    fill(this.trust, skillBar(answer.skill, "text"), h("p", { class: "hint" }, `${answer.model}, version ${answer.version}: ${this.version.scorecard.verdict}.`), h("p", { class: "hint" }, h("a", { href: `/ui/log?id=${answer.id}` }, "This answer in the log")));
+    fill(this.trust, skillBar(answer.skill, "text", { noise: isNoise(this.version) }), h("p", { class: "hint" }, `${answer.model}, version ${answer.version}: ${this.version.scorecard.verdict}.`), h("p", { class: "hint" }, h("a", { href: `/ui/log?id=${answer.id}` }, "This answer in the log")));
     fill(this.code, await snippets("/predict", question));
   }
 

@@ -1,0 +1,39 @@
+// The end of the data that a version was trained on, as something to ask it with.
+
+import { find, get, query } from "./api.js";
+import { h } from "./dom.js";
+import { Field, select } from "./fields.js";
+
+const LEAST = 60;
+const MOST = 2000;
+
+// A choice of its series; fillIn(text, label) when one is taken. Null where there is no data here.
+export async function endsOf(version, { fillIn, now, failed }) {
+  const { manifest, lineage } = version;
+  if (!lineage.dataset || manifest.min_history > MOST) return null;
+  const dataset = await find(`/datasets/${lineage.dataset}`);
+  const labels = dataset?.report.series.map((each) => each.label) ?? [];
+  if (!labels.length) return null;
+  const many = labels.length > 1;
+  const input = select([["-1", "what stands below"], ...labels.map((label, index) => [index, many ? `the end of ${label}` : "the end of its data"])], now ? "0" : "-1");
+  const field = new Field({ name: "series", label: "Taken from", input });
+  const take = async () => {
+    if (input.value === "-1") return;
+    const label = many ? labels[Number(input.value)] : null;
+    fillIn(await endOf(lineage.dataset, manifest, label), label);
+  };
+  input.addEventListener("change", () => take().catch(failed));
+  if (now) await take();
+  return h("div", {}, field.element);
+}
+
+async function endOf(dataset, manifest, label) {
+  const last = Math.max(LEAST, manifest.min_history);
+  const columns = await Promise.all(manifest.series.features.map((each) => get(`/datasets/${dataset}/values${query({ column: each.name, series: label, last })}`)));
+  const [{ times, values }] = columns;
+  return values
+    .map((_, row) => [times?.[row], ...columns.map((each) => each.values[row])])
+    .filter((cells) => !cells.includes(null))
+    .map((cells) => cells.filter((cell) => cell !== undefined).join(" "))
+    .join("\n");
+}

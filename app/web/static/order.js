@@ -1,0 +1,141 @@
+// What to train: the model's name, what it goes on from, what it is judged on, its recipe.
+
+import { call, find, get } from "./api.js";
+import { fill, h, newId, put } from "./dom.js";
+import { Field, select, showProblem } from "./fields.js";
+import { ago, bytes, count } from "./format.js";
+import { RecipeForm } from "./recipe.js";
+
+const HELD_OUT = "", OTHER_FILE = "file";
+
+export const describeDataset = (each) =>
+  `${each.filename ?? each.kind} · ${each.rows_used === null ? bytes(each.size_bytes) : `${count(each.rows_used)} rows`} · ${ago(each.created_at)}`;
+
+// fileOf: the uploaded file again, for a training that joins it to what came before.
+export class OrderForm {
+  constructor({ dataset, recipes, models, datasets, model, fileOf, onordered }) {
+    Object.assign(this, { dataset, recipes, models, datasets, fileOf, onordered });
+    const names = h("datalist", { id: newId("names") }, models.filter((model) => model.kind === dataset.kind).map((model) => h("option", { value: model.name })));
+    this.name = new Field({
+      name: "model",
+      label: "Name of the model",
+      hint: "A new name, or a model’s that is to get another version. Small letters, digits, dot, dash, underscore.",
+      input: h("input", { value: model ?? nameFrom(dataset.filename), required: true, list: names.id, spellcheck: "false", autocomplete: "off" }),
+    });
+    this.target = dataset.kind === "series" ? this.targetField() : null;
+    this.test = this.testField();
+    this.onward = h("div", { class: "fields" });
+    this.recipePlace = h("div");
+    this.trouble = h("div");
+    this.go = h("button", { class: "primary", type: "submit" }, "Train");
+    this.element = h(
+      "form",
+      { class: "card", novalidate: true },
+      h("div", { class: "fields" }, this.name.element, names, this.target?.element, this.test.element),
+      this.onward,
+      this.recipePlace,
+      this.trouble,
+      this.go,
+    );
+    this.name.input.addEventListener("change", () => this.showKnown().catch((error) => showProblem(this.trouble, error)));
+    this.element.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.order();
+    });
+  }
+
+  targetField() {
+    const { report } = this.dataset;
+    return new Field({
+      name: "target",
+      label: "Column to predict",
+      hint: "The first numeric column is suggested.",
+      input: select([report.target, ...report.target_alternatives].map((each) => [each, each]), report.target),
+    });
+  }
+
+  testField() {
+    const before = this.datasets.filter((each) => each.kind === this.dataset.kind && each.id !== this.dataset.id);
+    const choice = select([[HELD_OUT, "its last part, held out"], [OTHER_FILE, "a second file …"], ...before.map((each) => [each.id, describeDataset(each)])], HELD_OUT);
+    const field = new Field({ name: "test", label: "To be judged on", hint: "Never trained on before it is judged.", input: choice });
+    this.testFile = h("input", { type: "file", "aria-label": "The second file", hidden: true });
+    choice.after(this.testFile);
+    choice.addEventListener("change", () => {
+      this.testFile.hidden = choice.value !== OTHER_FILE;
+      if (!this.testFile.hidden) this.testFile.click();
+    });
+    return field;
+  }
+
+  // What a model that is there already offers: its champion's recipe, its weights, its last dataset.
+  async showKnown() {
+    const name = this.name.input.value.trim();
+    const known = this.models.find((model) => model.name === name && model.kind === this.dataset.kind);
+    const [model, version] = known
+      ? await Promise.all([get(`/models/${name}`), known.champion && find(`/models/${name}/versions/${known.champion.version}`)])
+      : [null, null];
+    if (this.name.input.value.trim() !== name) return;
+    this.recipe = new RecipeForm({ recipes: this.recipes, kind: this.dataset.kind, champion: version?.manifest.recipe ?? null });
+    fill(this.recipePlace, this.recipe.element);
+    this.extend = this.startFrom = null;
+    fill(this.onward);
+    if (!model) return;
+    const live = model.versions.filter((each) => !each.deleted_at);
+    this.startFrom = new Field({
+      name: "start_from",
+      label: "First weights",
+      hint: "Warm needs a recipe of the same form: cell, layers, horizon.",
+      input: select([["", "fresh, by the seed"], ...live.map((each) => [each.version, `warm, from version ${each.version}${each.aliases.includes("champion") ? " (champion)" : ""}`])]),
+    });
+    put(this.onward, this.startFrom.element);
+    if (this.dataset.kind !== "series" || this.dataset.extends || !version?.lineage.dataset) return;
+    this.extend = new Field({
+      name: "extend",
+      label: "Rows to train on",
+      hint: `The last ones: what ${name} was trained on last. Joined by series and time; rows of one time must agree.`,
+      input: select([["", "this file alone"], ["true", "the last ones, and this file after them"]]),
+    });
+    put(this.onward, this.extend.element);
+  }
+
+  get fields() {
+    return [this.name, this.target, this.test, this.startFrom, this.extend, ...this.recipe.fields].filter(Boolean);
+  }
+
+  async order() {
+    showProblem(this.trouble, null, this.fields);
+    if (this.test.input.value === OTHER_FILE && !this.testFile.files.length) {
+      this.test.showError("Choose the second file, or hold out the last part.");
+      return this.testFile.focus();
+    }
+    this.go.disabled = true;
+    try {
+      this.onordered(await call("POST", `/models/${encodeURIComponent(this.name.input.value.trim() || " ")}/train`, { form: await this.form() }));
+    } catch (error) {
+      showProblem(this.trouble, error, this.fields);
+    }
+    this.go.disabled = false;
+  }
+
+  async form() {
+    const form = new FormData();
+    if (this.extend?.input.value) {
+      form.append("extend", "true");
+      form.append("file", await this.fileOf(this.dataset));
+      form.append("read", JSON.stringify(this.dataset.read));
+    } else form.append("dataset", this.dataset.id);
+    if (this.target) form.append("target", this.target.input.value);
+    const recipe = this.recipe.value();
+    if (recipe) form.append("recipe", JSON.stringify(recipe));
+    if (this.startFrom?.input.value) form.append("start_from", this.startFrom.input.value);
+    const test = this.test.input.value;
+    if (test === OTHER_FILE && this.testFile.files.length) form.append("test", this.testFile.files[0]);
+    else if (test !== HELD_OUT && test !== OTHER_FILE) form.append("test", test);
+    return form;
+  }
+}
+
+function nameFrom(filename) {
+  const stem = (filename ?? "").replace(/\.[^.]*$/, "").toLowerCase();
+  return stem.replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "").slice(0, 60) || "my-model";
+}
