@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.judging.series_verdict import SPOKEN
+from app.judging.simple_forecasts import BASELINES, MLP
+from app.language.ngram import BASELINE_ORDERS
 from app.recipes import Cell
 from app.registry.artifacts import Against, Manifest, Scorecard
 from app.registry.lead import lead_of
 
 Beside = Literal["best", "worse", "within noise", "not to be told"]
 NAMES: Mapping[Cell, str] = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
-MLP = "mlp"
+ORDER = (MLP, *(name for name in BASELINES if name != MLP), *BASELINE_ORDERS)
 SIMPLE = {
     **SPOKEN,
     "persistence": "repeating the last value",
@@ -61,11 +63,14 @@ def error_of(scorecard: Scorecard) -> float | None:
 
 
 def baseline_errors(scorecard: Scorecard) -> dict[str, float]:
-    """The same of each baseline that could be measured."""
+    """The same of each baseline that could be measured, the MLP first."""
+    given: Mapping[str, float | None] = {}
     if scorecard.series is not None:
-        return {name: errors.rmse for name, errors in scorecard.series.baselines.items()}
-    given = {} if scorecard.text is None else scorecard.text.baselines
-    return {name: bits for name, bits in given.items() if bits is not None}
+        given = {name: errors.rmse for name, errors in scorecard.series.baselines.items()}
+    elif scorecard.text is not None:
+        given = scorecard.text.baselines
+    ordered = [*ORDER, *(name for name in given if name not in ORDER)]
+    return {name: error for name in ordered if (error := given.get(name)) is not None}
 
 
 def outcome_of(trained: Sequence[Trained]) -> Outcome:
@@ -128,6 +133,9 @@ def _cells(best: Trained, others: Sequence[Trained], places: Mapping[Cell, Place
         return f"only {name} was trained: {measure} {least}"
     beside = [places[each.cell].beside for each in others]
     shown = [f"{_figure(each)} ({NAMES[each.cell]})" for each in others]
+    if all(each.error == best.error for each in others):
+        names = _listed([name, *(NAMES[each.cell] for each in others)])
+        return f"{names} come out equal: {measure} {least}"
     if all(each == "within noise" for each in beside):
         names = _listed([name, *(NAMES[each.cell] for each in others)])
         every = ", ".join([f"{least} ({name})", *shown])

@@ -101,7 +101,7 @@ def _cell_row(cell: Json, measure: str, most: float) -> list[str]:
 def _baseline_row(each: Json, measure: str, most: float) -> list[str]:
     against = each["best_cell_is"]
     told = "" if against is None else f"the best cell is {against['verdict']}"
-    name: str = SPOKEN.get(each["name"], each["name"])
+    name = str(SPOKEN.get(each["name"], each["name"]))
     second = number(each["mae"]) if measure == "rmse" else ""
     return [name, number(each[measure]), _bar(each[measure], most), second, told, "", ""]
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from app.comparisons.outcome import Trained, outcome_of
+from app.recipes import Cell
 from tests.comparisons.cells import noise, trained
 from tests.registry.samples import text_manifest, text_scorecard
 
@@ -46,6 +47,13 @@ def test_differences_within_noise_are_called_so() -> None:
     assert "; the MLP has " in found.verdict
 
 
+def test_equal_cells_are_called_equal() -> None:
+    cells: tuple[Cell, ...] = ("rnn", "gru")
+    found = outcome_of([trained(cell, noise(1), SIMPLE) for cell in cells])
+
+    assert found.verdict.startswith("RNN and GRU come out equal: RMSE ")
+
+
 def test_some_may_be_worse_and_some_not() -> None:
     errors = noise(1)
     found = outcome_of(
@@ -87,13 +95,14 @@ def test_what_was_trained_on_tells_nothing() -> None:
 
 
 def test_texts_are_compared_by_their_bits() -> None:
+    given: dict[Cell, float] = {"rnn": 2.0, "lstm": 1.0}
     cells = [
         Trained(
-            cell=cell,  # type: ignore[arg-type]
+            cell=cell,
             manifest=text_manifest(),
             scorecard=text_scorecard(bits=bits, tokens=20_000),
         )
-        for cell, bits in (("rnn", 2.0), ("lstm", 1.0))
+        for cell, bits in given.items()
     ]
 
     found = outcome_of(cells)
