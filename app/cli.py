@@ -207,6 +207,10 @@ def predict(
     ] = None,
     *,
     horizon: Annotated[int | None, typer.Option(min=1, help="Steps ahead (series).")] = None,
+    level: Annotated[
+        list[int] | None,
+        typer.Option(min=50, max=99, help="Intervals of so many % (series); left out: 80 and 95."),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Tokens to write (text).")] = 1,
     top_k: Annotated[
         int | None, typer.Option(min=1, help="Alternatives to show (text); left out: 5.")
@@ -237,12 +241,13 @@ def predict(
 
     stepahead predict my-prices --file prices.csv --horizon 7 --csv
     """
-    from app.terminal.predicting import PredictionOrder, check_without_file, run_predict
+    from app.terminal.predicting import LEVELS, PredictionOrder, check_without_file, run_predict
 
     order = PredictionOrder(
         model=model,
         past=tuple(past or ()),
         horizon=horizon,
+        levels=tuple(level or LEVELS),
         steps=steps,
         top_k=top_k,
         temperature=temperature,
@@ -287,6 +292,38 @@ def jobs(
     from app.terminal.listing import run_jobs
 
     run_jobs(url, job, follow_it=follow, cancel=cancel, limit=limit, as_json=as_json)
+
+
+@cli.command(rich_help_panel=USE)
+def predictions(
+    *,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False, help="Write all of them into this file, .csv or .parquet, oldest first."
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Of this model alone.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="Answered at this time (ISO) or later.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="Answered before this time (ISO).")
+    ] = None,
+    limit: Limit = 20,
+    as_json: Json = False,
+    url: Url = LOCAL,
+) -> None:
+    """List what was answered, newest first, or write the log into a file.
+
+    stepahead predictions --model google-stock
+
+    stepahead predictions --export november.parquet --from 2026-11-01T00:00Z
+    """
+    from app.terminal.logged import LogOrder, run_predictions
+
+    order = LogOrder(model=model, since=since, until=until)
+    run_predictions(url, order, export=export, limit=limit, as_json=as_json)
 
 
 @cli.command(rich_help_panel=USE)

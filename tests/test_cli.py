@@ -166,7 +166,11 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "api", "worker", "migrate", "train", "predict", "models", "jobs", "sample"]
+    "command",
+    [
+        *("serve", "api", "worker", "migrate", "train", "predict", "models", "jobs"),
+        *("predictions", "sample"),
+    ],
 )
 def test_every_command_explains_itself(stepahead: Typed, command: str) -> None:
     run = stepahead(command, "--help")
@@ -182,7 +186,7 @@ def test_numbers_from_arguments_become_a_history(stepahead: Typed, service: Stan
     assert "79.0 % worse than repeating the last value" in run.stdout
     assert "Note: 2 values lie outside" in run.stdout
     body = service.asked[-1][1]
-    assert body == {"model": "google-stock", "history": [778.81, -788.36]}
+    assert body == {"model": "google-stock", "history": [778.81, -788.36], "levels": [80, 95]}
 
 
 def test_numbers_from_standard_input_with_a_horizon(stepahead: Typed, service: StandIn) -> None:
@@ -199,6 +203,7 @@ def test_numbers_from_standard_input_with_a_horizon(stepahead: Typed, service: S
         "model": "google-stock@2",
         "history": [1, 2.5, 3, 4],
         "horizon": 3,
+        "levels": [80, 95],
     }
 
 

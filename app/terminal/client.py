@@ -100,6 +100,15 @@ class Service:
                     yield json.loads("\n".join(lines))
                     lines = []
 
+    def download(self, path: str, to: IO[bytes], **parameters: str) -> None:
+        """What GET answers, into a file, block by block."""
+        with _told_plainly(self.url), self._client.stream("GET", path, params=parameters) as answer:
+            if answer.is_error:
+                answer.read()
+                raise _refused(answer)
+            for block in answer.iter_bytes():
+                to.write(block)
+
     def _answer(self, request: httpx.Request) -> Json:
         with _told_plainly(self.url):
             response = self._client.send(request)

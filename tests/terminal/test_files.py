@@ -184,3 +184,34 @@ def test_train_extend_joins_the_file_and_shows_the_whole(
     with service.sessions() as session:
         assert str(session.get_one(Job, job["id"]).dataset_id) == job["dataset"]
     assert service.client.get(f"/datasets/{job['dataset']}").json()["rows_used"] == 58
+
+
+def test_the_log_is_listed_and_written_into_a_file(stepahead: Typed, tmp_path: Path) -> None:
+    stepahead("predict", "prices", "1", "2", "3.25")
+    listed = stepahead("predictions", "--model", "prices", "--limit", "1")
+    assert listed.code == 0, listed.err
+    assert "3.25" in listed.out
+
+    run = stepahead("predictions", "--export", "log.csv", "--model", "prices")
+
+    assert run.code == 0, run.err
+    last = table((tmp_path / "log.csv").read_text())[-1]
+    assert json.loads(last["response"])["predictions"][0]["value"] == 3.25
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--export", "log.xlsx"), ".csv or .parquet"),
+        (("--export", "log.csv", "--from", "yesterday"), "from"),
+        (("--export", "nowhere/log.csv"), "cannot be written"),
+    ],
+)
+def test_an_export_that_cannot_be_leaves_no_file(
+    stepahead: Typed, tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    run = stepahead("predictions", *arguments)
+    assert run.code == 1
+    assert told in run.err
+    assert not list(tmp_path.glob("log*"))

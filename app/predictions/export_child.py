@@ -1,0 +1,154 @@
+"""Writes the log to standard output as CSV or Parquet; started by `app.predictions.export`.
+
+One transaction and a server-side cursor: a moment's log, of which only some rows are in memory at a
+time, whatever its size. The end of the pipe ends this process.
+"""
+
+import csv
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import IO, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Text, cast, create_engine, select
+from sqlalchemy.pool import NullPool
+
+from app.db.engine import database_url
+from app.db.tables import Prediction
+from app.predictions.export import ExportRequest
+from app.predictions.schemas import LogFilter
+from app.predictions.store import conditions
+
+LESS_URGENT = 10  # of niceness: a prediction does not wait for an export
+ROWS_AT_ONCE = 200  # histories may be long
+BUFFER_BYTES = 1 << 18
+# Of a Parquet file; what a reader takes at once, and what is kept here.
+GROUP_ROWS = 50_000
+GROUP_BYTES = 16 << 20
+
+
+class LogRow(NamedTuple):
+    """A row as it is written."""
+
+    id: UUID
+    created_at: datetime
+    request_id: str
+    model: str
+    version: int
+    alias: str | None
+    kind: str
+    series: str | None
+    request: str  # JSON, as it came
+    response: str
+
+
+COLUMNS = (
+    Prediction.id,
+    Prediction.created_at,
+    Prediction.request_id,
+    Prediction.model,
+    Prediction.version,
+    Prediction.alias,
+    Prediction.kind,
+    Prediction.series,
+    # As text: stored as they came, and nothing here looks into them.
+    cast(Prediction.request, Text),
+    cast(Prediction.response, Text),
+)
+NAMES = LogRow._fields
+
+
+def main() -> None:
+    """Write what standard input asks for."""
+    os.nice(LESS_URGENT)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nobody reads any more
+    request = ExportRequest.model_validate_json(sys.stdin.buffer.read())
+    rows = read_rows(request.database_url, request.query)
+    write = {"csv": write_csv, "parquet": write_parquet}[request.query.format]
+    # Not sys.stdout.buffer, which PYTHONUNBUFFERED makes a bare file.
+    with open(sys.stdout.fileno(), "wb", buffering=BUFFER_BYTES, closefd=False) as output:
+        write(rows, output)
+
+
+def read_rows(url: str, which: LogFilter) -> Iterator[LogRow]:
+    """The rows of a filter, oldest first."""
+    engine = create_engine(database_url(url), poolclass=NullPool)
+    query = select(*COLUMNS).where(*conditions(which)).order_by(Prediction.id)
+    with engine.connect() as connection:
+        found = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
+        yield from map(LogRow._make, found)
+
+
+def write_csv(rows: Iterator[LogRow], to: IO[bytes]) -> None:
+    """A line per row below the names; times in ISO form, requests and responses as JSON."""
+    text = io.TextIOWrapper(to, encoding="utf-8", newline="", write_through=False)
+    writer = csv.writer(text)
+    writer.writerow(NAMES)
+    for identifier, created_at, *rest in rows:
+        writer.writerow((identifier, created_at.astimezone(UTC).isoformat(), *rest))
+    text.flush()
+    text.detach()
+
+
+def write_parquet(rows: Iterator[LogRow], to: IO[bytes]) -> None:
+    """Row groups of a size that fits into memory here and where they are read."""
+    # 40 MB that a CSV does without; it ships no types.
+    import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    kinds = {"created_at": pa.timestamp("ms", tz="UTC"), "version": pa.int32()}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in NAMES])
+    with pq.ParquetWriter(pa.PythonFile(Counted(to), mode="w"), schema, compression="zstd") as file:
+        for group in groups(rows):
+            columns = dict(zip(NAMES, zip(*group, strict=True), strict=True))
+            columns["id"] = tuple(str(identifier) for identifier in columns["id"])
+            file.write_table(pa.table(columns, schema=schema))
+
+
+def groups(rows: Iterator[LogRow]) -> Iterator[list[LogRow]]:
+    """Rows in row groups."""
+    group: list[LogRow] = []
+    size = 0
+    for row in rows:
+        group.append(row)
+        size += len(row.request) + len(row.response)
+        if len(group) >= GROUP_ROWS or size >= GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+class Counted:
+    """A pipe that knows how much went into it; Parquet notes where its parts lie."""
+
+    closed = False
+
+    def __init__(self, to: IO[bytes]) -> None:
+        self._to = to
+        self._written = 0
+
+    def write(self, data: bytes) -> int:
+        """Pass it on."""
+        self._to.write(data)
+        self._written += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        """Bytes so far."""
+        return self._written
+
+    def flush(self) -> None:
+        """Pass it on."""
+        self._to.flush()
+
+    def close(self) -> None:
+        """The file is whole; the pipe is its owner's."""
+
+
+if __name__ == "__main__":
+    main()
