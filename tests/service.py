@@ -83,8 +83,9 @@ def own_database(cluster: tuple[str, str]) -> Iterator[str]:
 
 @contextmanager
 def running_service(database_url: str, data_dir: Path, **settings: object) -> Iterator[Service]:
-    """The api, answering, until the block ends."""
-    chosen = Settings(data_dir=data_dir, **settings)  # type: ignore[arg-type]
+    """The api, answering, until the block ends; its reader starts with the first upload."""
+    given = {"warm_reader": False, **settings, "data_dir": data_dir}
+    chosen = Settings(**given)  # type: ignore[arg-type]
     app = create_app(chosen, database_url=database_url)
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]

@@ -1,6 +1,7 @@
 """`stepahead serve` as a user runs it: a process with a folder and a port of its own."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ STOP_SECONDS = 90.0
 Environment = Mapping[str, str]
 NOTHING_SET: Environment = {}
 READY = "Stepahead is ready at "
+WITHOUT_WORKER: Environment = {"STEPAHEAD_WORKERS": "0"}
 
 
 class Served:
@@ -42,6 +44,7 @@ class Served:
             [sys.executable, "-m", "app.cli", *arguments],
             env={
                 "STEPAHEAD_PORT": "0",
+                "STEPAHEAD_WARM_READER": "0",
                 **clean,
                 "STEPAHEAD_DATA_DIR": str(data_dir),
                 **environment,
@@ -72,8 +75,8 @@ class Served:
         return {
             name: pid
             for pid in descendants(self.process.pid)
-            for name, mark in MARKS.items()
-            if mark in command_of(pid)
+            for name, marks in MARKS.items()
+            if any(mark in command_of(pid) for mark in marks)
         }
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
@@ -104,12 +107,21 @@ class Served:
 
 
 MARKS = {
-    "api": "app.cli api",
-    "worker": "app.cli worker",
-    "trainer": "app.training.child",
-    "reader": "app.datasets.reader_child",
-    "postgres": "bin/postgres -D",
+    "api": ("app.cli api",),
+    "worker": ("app.cli worker",),
+    "trainer": ("app.training.child", "tests.jobs.fake_trainer"),
+    "reader": ("app.datasets.reader_child",),
+    "postgres": ("bin/postgres -D",),
 }
+
+
+def with_fake_trainer(folder: Path) -> Environment:
+    """A trainer without TensorFlow, for what is about processes and not about networks.
+
+    Each of its epochs takes a twentieth of a second; it writes them down in the folder.
+    """
+    command = [sys.executable, "-m", "tests.jobs.fake_trainer", "--log", f"{folder}/trainer.log"]
+    return {"STEPAHEAD_TRAINER_COMMAND": shlex.join(command)}
 
 
 @contextmanager

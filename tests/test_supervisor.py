@@ -11,15 +11,21 @@ import httpx
 import pytest
 
 from app.supervision.stopping import SAME_REQUEST_SECONDS
-from tests.serving import Served, is_ready, runs, served, wait_until
+from tests.serving import (
+    WITHOUT_WORKER,
+    Served,
+    is_ready,
+    runs,
+    served,
+    wait_until,
+    with_fake_trainer,
+)
 
 pytestmark = pytest.mark.slow
 
-WITHOUT_WORKER = {"STEPAHEAD_WORKERS": "0"}  # importing TensorFlow takes seconds
-
 
 def test_it_starts_ends_in_order_starts_again_and_suffers_no_second(place: Path) -> None:
-    with served(place / "data") as service:
+    with served(place / "data", environment=with_fake_trainer(place)) as service:
         assert httpx.get(f"{service.url}/readyz").is_success
         wait_until(lambda: {"api", "worker", "postgres"} <= set(service.children()))
         children = service.children()
@@ -63,7 +69,7 @@ def test_a_part_that_cannot_start_ends_it_with_the_reason(place: Path) -> None:
 
 
 def test_killed_parts_are_started_again_without_refusing_a_connection(place: Path) -> None:
-    with served(place / "data") as service:
+    with served(place / "data", environment=with_fake_trainer(place)) as service:
         wait_until(lambda: {"api", "worker"} <= set(service.children()))
         before = service.children()
         for name in ("api", "worker"):
@@ -81,13 +87,15 @@ def test_killed_parts_are_started_again_without_refusing_a_connection(place: Pat
 def test_after_a_kill_of_the_service_itself_its_parts_end_and_the_next_one_recovers(
     place: Path,
 ) -> None:
-    with served(place / "data") as first:
+    with served(place / "data", environment=with_fake_trainer(place)) as first:
         wait_until(lambda: {"api", "worker", "trainer", "postgres"} <= set(first.children()))
         parts = first.children()
         port = first.url.rpartition(":")[2]
         first.process.kill()
         first.process.wait()
-        with served(place / "data", environment={"STEPAHEAD_PORT": port}) as second:
+        with served(
+            place / "data", environment={"STEPAHEAD_PORT": port, **WITHOUT_WORKER}
+        ) as second:
             assert second.url == first.url
             wait_until(lambda: not [name for name, pid in parts.items() if runs(pid)])
             assert is_ready(second.url)

@@ -14,12 +14,22 @@ import httpx
 import pytest
 
 from tests.places import open_place
-from tests.serving import Served, is_ready, runs, served, wait_until
+from tests.serving import (
+    WITHOUT_WORKER,
+    Served,
+    is_ready,
+    runs,
+    served,
+    wait_until,
+    with_fake_trainer,
+)
 
 pytestmark = pytest.mark.slow
 
 CLIENTS = 4
+PAUSE_SECONDS = 0.01  # of a client between an answer and its next request
 MORE_ANSWERS = 40  # how many have to come after a part is back
+EPOCHS = 60  # three seconds of work
 JOB_SECONDS = 240.0
 
 
@@ -62,14 +72,15 @@ class Clients:
                 continue
             if answer.is_success:
                 self.answered.append(answer.json()["id"])
+                time.sleep(PAUSE_SECONDS)
             else:
                 self.failures.append(answer.status_code)
                 time.sleep(0.05)
         client.close()
 
 
-def start_job(url: str, name: str, *, epochs: int) -> str:
-    """A training of a few seconds, accepted; its id."""
+def start_job(url: str, name: str, *, epochs: int = EPOCHS) -> str:
+    """A training, accepted; its id."""
     walk = random.Random(name)
     value, lines = 100.0, ["value"]
     for _ in range(1000):
@@ -125,7 +136,11 @@ def logged(url: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Served]:
-    with open_place() as folder, served(folder / "data") as running:
+    """Its trainer trains nothing: what a real one leaves when killed, tests/jobs tells."""
+    with (
+        open_place() as folder,
+        served(folder / "data", environment=with_fake_trainer(folder)) as running,
+    ):
         wait_until(lambda: "trainer ready" in running.output, 120)
         yield running
 
@@ -135,7 +150,7 @@ def test_a_killed_part_loses_nothing(service: Served, victim: str) -> None:
     clients = Clients(service.url)
     with clients.asking():
         clients.wait_for_more()
-        job_id = start_job(service.url, f"walk-{victim}", epochs=1000)
+        job_id = start_job(service.url, f"walk-{victim}")
         wait_until(lambda: is_in_training(service.url, job_id), 120)
         killed = service.children()[victim]
         os.kill(killed, signal.SIGKILL)
@@ -147,23 +162,27 @@ def test_a_killed_part_loses_nothing(service: Served, victim: str) -> None:
 
 
 def test_a_killed_reader_is_there_again_for_the_next_upload(service: Served) -> None:
+    wait_until_succeeded(service.url, start_job(service.url, "walk-reader", epochs=1))
     reader = service.children()["reader"]
     os.kill(reader, signal.SIGKILL)
     wait_until(lambda: not runs(reader))
-    wait_until_succeeded(service.url, start_job(service.url, "walk-reader", epochs=10))
+    wait_until_succeeded(service.url, start_job(service.url, "walk-again", epochs=1))
 
 
 def test_a_killed_service_loses_nothing(place: Path) -> None:
-    with served(place / "data") as first:
+    environment = with_fake_trainer(place)
+    with served(place / "data", environment=environment) as first:
         port = first.url.rpartition(":")[2]
         clients = Clients(first.url)
         with clients.asking():
             clients.wait_for_more()
-            job_id = start_job(first.url, "walk", epochs=1000)
+            job_id = start_job(first.url, "walk")
             wait_until(lambda: is_in_training(first.url, job_id), 120)
             first.process.kill()
             first.process.wait()
-            with served(place / "data", environment={"STEPAHEAD_PORT": port}) as second:
+            with served(
+                place / "data", environment={"STEPAHEAD_PORT": port, **environment}
+            ) as second:
                 clients.wait_for_more()
                 wait_until_succeeded(second.url, job_id)
                 assert set(clients.answered) <= logged(second.url)
@@ -172,7 +191,7 @@ def test_a_killed_service_loses_nothing(place: Path) -> None:
 
 def test_an_orderly_stop_answers_what_was_begun(place: Path) -> None:
     """Nothing but refused connections: what the service took, it answered."""
-    with served(place / "data", environment={"STEPAHEAD_WORKERS": "0"}) as service:
+    with served(place / "data", environment=WITHOUT_WORKER) as service:
         clients = Clients(service.url)
         with clients.asking():
             clients.wait_for_more()
