@@ -47,7 +47,7 @@ class TrainingRequest:
 class Progress:
     """How far the run is. Epochs count over the stage."""
 
-    stage: str  # loading, compiling, training, judging, refitting, exporting
+    stage: str  # loading, compiling, training, calibrating, judging, refitting, exporting
     epoch: int | None = None
     epochs: int | None = None
     loss: float | None = None

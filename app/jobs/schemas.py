@@ -21,7 +21,9 @@ class JobProgressAnswer(BaseModel):
 
     stage: Annotated[
         str | None,
-        Field(description="loading, compiling, training, judging, refitting, exporting"),
+        Field(
+            description="loading, compiling, training, calibrating, judging, refitting, exporting"
+        ),
     ] = None
     epoch: Annotated[int | None, Field(description="of the stage")] = None
     epochs: int | None = None

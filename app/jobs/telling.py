@@ -20,6 +20,7 @@ STAGES = {
     "loading": "loading the data",
     "compiling": "compiling the network",
     "training": "training",
+    "calibrating": "fitting on a part of the rows, to calibrate intervals",
     "judging": "judging on data it has not seen",
     "refitting": "fitting again on everything",
     "exporting": "writing the version",

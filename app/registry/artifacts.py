@@ -124,7 +124,7 @@ class SeriesIntervals(Strict):
     share: Annotated[
         float, Field(description="of the volatility that follows the window, the rest is the usual")
     ]
-    volatility: Annotated[str, Field(description="in words")]
+    volatility: Annotated[str, Field(description="what it is told by, in words")]
     signed_to: Annotated[
         int | None,
         Field(description="highest level whose ends are told apart; above: as far either way"),

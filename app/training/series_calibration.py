@@ -253,18 +253,18 @@ def _record(
 
 
 def _in_words(found: Intervals, data: SeriesData) -> str:
+    """What the volatility is told by."""
     volatility = found.volatility
+    recent = f"the window's last {volatility.changes} changes"
+    usual = "the training data's usual change"
+    if volatility.usual is None:
+        return f"{recent} alone, since several series have no usual change in common"
     if volatility.changes:
-        recent = f"the window's last {volatility.changes} changes"
-        if volatility.usual is None:
-            return f"{recent} alone, since several series have no usual change in common"
-        how = "half" if volatility.share < 1 else "wholly"
-        few = "; so few tell little, the training data's weigh more" * (
-            volatility.changes < TOLD_FROM
-        )
-        return f"widths follow {recent} {how}, beside the training data's{few}"
+        half = ", half each" if volatility.share < 1 else ""
+        few = ", which weighs more beside so few" if volatility.changes < TOLD_FROM else ""
+        return f"{recent} and {usual}{half}{few}"
     if data.target_index is None:
-        return "the training data's: the target is not among the inputs"
+        return f"{usual}, for the target is not among the inputs"
     if data.window == 1:
-        return "the training data's: a window of 1 is too short to tell its own"
-    return "the training data's: recent changes told less of the errors on the rows calibrated on"
+        return f"{usual}, for a window of 1 is too short to tell its own"
+    return f"{usual}, for on the rows calibrated on recent changes told less of the errors"

@@ -39,6 +39,7 @@ class Picture:
     """Lines and axes, in the drawing's units."""
 
     lines: list[Line]
+    band: str | None  # points of an SVG polygon, the intervals; None: there are none
     across: list[Tick]
     up: list[Tick]
     width: int = WIDTH
@@ -53,14 +54,20 @@ def picture(curve: Sequence[CurvePoint]) -> Picture | None:
     if len(curve) < 2:  # noqa: PLR2004 - a line has two ends
         return None
     values: list[float] = [getattr(point, key) for point in curve for key in LINES]
+    ends = [
+        (row, point.low, point.high)
+        for row, point in enumerate(curve)
+        if point.low is not None and point.high is not None
+    ]
+    values += [bound for _, low, high in ends for bound in (low, high)]
     ticks = round_ticks(min(values), max(values))
-    low, high = min(ticks[0], *values), max(ticks[-1], *values)
+    bottom, top = min(ticks[0], *values), max(ticks[-1], *values)
 
     def x(row: int) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * row / (len(curve) - 1)
 
     def y(value: float) -> float:
-        share: float = (value - low) / (high - low)
+        share: float = (value - bottom) / (top - bottom)
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
 
     lines = [
@@ -73,9 +80,11 @@ def picture(curve: Sequence[CurvePoint]) -> Picture | None:
         )
         for key, name in LINES.items()
     ]
+    around = [(row, high) for row, _, high in ends] + [(row, low) for row, low, _ in reversed(ends)]
     shown = sorted({0, (len(curve) - 1) // 2, len(curve) - 1})
     return Picture(
         lines=lines,
+        band=" ".join(f"{x(row):.1f},{y(bound):.1f}" for row, bound in around) or None,
         across=[Tick(at=x(row), label=curve[row].time or str(row + 1)) for row in shown],
         up=[Tick(at=y(value), label=f"{value:,.6g}") for value in ticks],
     )

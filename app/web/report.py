@@ -13,7 +13,7 @@ from app.datasets.store import get_dataset
 from app.deps import SessionDep
 from app.explanations.statement import statement
 from app.openapi import problem_responses
-from app.registry.artifacts import Manifest, Scorecard
+from app.registry.artifacts import Manifest, Scorecard, SeriesInput
 from app.registry.references import MAX_NUMBER
 from app.registry.schemas import VersionAnswer
 from app.registry.store import get_version, list_aliases
@@ -89,6 +89,23 @@ def within(scorecard: Scorecard, manifest: Manifest) -> str | None:
     )
 
 
+def interval_limits(series: SeriesInput) -> list[str]:
+    """What its intervals rest on, or why it has none."""
+    calibrated = series.intervals
+    if calibrated is None:
+        return (
+            [f"It has no intervals: {series.intervals_missing}."]
+            if series.intervals_missing
+            else []
+        )
+    rests = (
+        f"Its intervals are calibrated on {calibrated.forecasts:,} forecasts of "
+        f"{calibrated.forecasts_of} for rows that was not fitted on ({calibrated.calibrated_on}); "
+        f"their width follows {calibrated.volatility}."
+    )
+    return [rests, *(f"{note[0].upper()}{note[1:]}." for note in calibrated.notes)]
+
+
 def limits(scorecard: Scorecard, manifest: Manifest) -> list[str]:
     """What the figures do not say, in plain sentences."""
     told = list(scorecard.notes)
@@ -112,6 +129,7 @@ def limits(scorecard: Scorecard, manifest: Manifest) -> list[str]:
             else f"It needs {manifest.min_history} past values and was trained to look one step "
             "ahead; further forecasts are fed back and carry no interval."
         )
+        told.extend(interval_limits(manifest.series))
     if manifest.text is not None:
         unknown = "an error" if manifest.text.unknown is None else "a warning"
         told.append(

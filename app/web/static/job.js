@@ -10,7 +10,7 @@ import { scorecardSummary } from "./scorecard.js";
 
 export const FINAL = ["succeeded", "failed", "cancelled"];
 const STAGES = {
-  loading: "Loading the data", compiling: "Compiling the network", training: "Training", judging: "Judging on data it has not seen",
+  loading: "Loading the data", compiling: "Compiling the network", training: "Training", calibrating: "Fitting on a part, to calibrate intervals", judging: "Judging on data it has not seen",
   refitting: "Fitting again on everything", exporting: "Writing the version",
 };
 

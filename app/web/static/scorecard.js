@@ -63,9 +63,19 @@ function seriesTable(series, version) {
     h("p", { class: "quiet small" }, `Over ${over}; RMSE, MAE and bias ${unit}.`),
     scoresTable(series, `Errors over ${over}, ${unit}`),
     ...Object.entries(series.missing ?? {}).map(([key, reason]) => h("p", { class: "hint" }, `${baselineName(key)}: ${reason}.`)),
+    (series.intervals ?? []).length > 0 && intervalsTable(series.intervals, unit),
     (series.steps ?? []).length > 1 && parts("By step ahead", series.steps, (each) => String(each.step)),
     (series.each ?? []).length > 1 && parts("By series", series.each, (each) => each.series),
   ];
+}
+
+// How often the intervals held what came: to be near their level, not above all above it.
+function intervalsTable(intervals, unit) {
+  return table({
+    caption: `Intervals over ${count(intervals[0].rows)} forecasts, widths ${unit}`,
+    head: ["Interval", { label: "Held what came", class: "num" }, { label: "Mean width", class: "num" }, { label: "Pinball loss", class: "num" }],
+    rows: intervals.map((each) => [`${each.level} %`, percent(each.coverage), number(each.width), number(each.pinball)]),
+  });
 }
 
 function scoresTable(scores, caption) {
@@ -151,7 +161,7 @@ export function heldOutPicture(version) {
   });
   const place = h("div", {});
   const redraw = () => {
-    drawPicture(picture.element, x, points);
+    drawPicture(picture.element, x, points, series.curve_level);
     drawResiduals(residuals.element, x, points);
   };
   put(place, controls(state, labels, longest, redraw), picture.whole, residuals.whole);
@@ -185,7 +195,7 @@ function controls(state, labels, total, redraw) {
   return row;
 }
 
-function drawPicture(element, x, points) {
+function drawPicture(element, x, points, level) {
   draw(
     element,
     () => {
@@ -195,7 +205,7 @@ function drawPicture(element, x, points) {
       if (points().some((each) => typeof each.low === "number" && typeof each.high === "number")) {
         traces.push(
           { ...line("band, low", "low", { width: 0 }), showlegend: false, hoverinfo: "skip" },
-          { ...line("interval", "high", { width: 0 }), fill: "tonexty", fillcolor: colour("band"), hoverinfo: "skip" },
+          { ...line(`${level} % interval`, "high", { width: 0 }), fill: "tonexty", fillcolor: colour("band"), hoverinfo: "skip" },
         );
       }
       traces.push(
