@@ -34,6 +34,7 @@ PAGES = {
     "log": "/ui/log",
     "jobs": "/ui/jobs",
 }
+SAID = {"monitor": "95 % within", "jobs": "No such job", "model-series": "in the unit of Open"}
 DRAWN = {"model-series", "model-text", "try-series", "monitor"}  # plotly.js is loaded here alone
 MOST_BYTES = 100_000
 
@@ -71,6 +72,7 @@ def test_a_page_is_light_and_seen_by_everyone(
         for viewer in (WIDE, NARROW_DARK):
             view_as(page, viewer)
             settle(page)
+            expect(page.locator("main")).to_contain_text(SAID.get(name, ""))
             keep_screenshot(page, f"{name}-{viewer}")
             assert overflow(page) == 0
             assert violations(axe, page) == []
@@ -87,6 +89,8 @@ def test_home_says_what_each_model_is_worth(service: Service, open_page: OpenPag
         stock = page.get_by_role("listitem").filter(has_text="google-stock")
         expect(stock).to_contain_text("worse than repeating the last value")
         expect(stock).to_contain_text("in the last minute")
+        fable = page.get_by_role("listitem").filter(has_text="belling-the-cat")
+        expect(fable).to_contain_text("texts have no actuals")
         expect(page.get_by_role("link", name="Upload yours")).to_be_visible()
 
 

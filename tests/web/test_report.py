@@ -37,6 +37,9 @@ def test_it_says_the_verdict_in_the_unit_of_the_target(service: Service) -> None
     assert re.search(r"Within ±\d+\.?\d* of Open on 4 of 5 days", text)
     assert "It has seen Open between 279.12 and 816.68" in text
     assert text.count('<polyline class="forecast"') == 2  # the line, and its key
+    assert text.count('<polygon class="band"') == 2
+    assert "80 % interval" in text
+    assert "a window of 1 is too short to tell its own" in text
 
 
 def test_there_is_no_report_of_what_is_not_there(service: Service) -> None:
@@ -52,6 +55,19 @@ def point(actual: float) -> CurvePoint:
 def test_a_line_has_two_ends() -> None:
     assert picture([]) is None
     assert picture([point(1.0)]) is None
+
+
+def test_intervals_are_a_band_behind_the_lines_where_there_are_any() -> None:
+    plain = [point(5.0), point(6.0), point(7.0)]
+    drawn = picture(plain)
+    assert drawn is not None
+    assert drawn.band is None
+    banded = [each.model_copy(update={"low": 0.0, "high": 20.0}) for each in plain[:2]]
+    drawn = picture([*banded, plain[2]])
+    assert drawn is not None
+    assert drawn.band is not None
+    assert len(drawn.band.split()) == 4
+    assert (drawn.up[0].label, drawn.up[-1].label) == ("0", "20")
 
 
 def test_a_series_that_never_changes_is_drawn() -> None:

@@ -35,12 +35,14 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def train(page: Page, prices: Path, *, epochs: int) -> None:
+def train(page: Page, prices: Path, *, epochs: int, warm: bool = False) -> None:
     page.goto("/ui/train")
     page.locator("input[type=file]").first.set_input_files(prices)
     page.get_by_role("radio", name="chapter").check()
     page.get_by_text("Change the recipe").click()
     page.get_by_label("epochs", exact=True).fill(str(epochs))
+    if warm:
+        page.get_by_label("First weights").select_option("1")
     page.get_by_role("button", name="Train", exact=True).click()
 
 
@@ -53,10 +55,8 @@ def test_from_a_file_to_a_promoted_version(
         page.wait_for_url("**/ui/train?dataset=*")
         expect(page.get_by_text("My Prices.csv: One series, 120 of 120 rows used")).to_be_visible()
 
-        page.locator("input[type=file]").first.set_input_files(prices)
-        expect(page.get_by_label("Order in dates: read as")).to_be_enabled()
         page.get_by_text("How it was read").click()
-        page.get_by_label("Order in dates: read as").select_option("mdy")
+        page.get_by_label("Order in dates: read as").select_option("mdy")  # of the stored file
         expect(page.get_by_label("Order in dates: read as")).to_be_focused()
         settle(page)
         keep_screenshot(page, "train-understood")
@@ -82,8 +82,9 @@ def test_from_a_file_to_a_promoted_version(
             page.get_by_role("heading", name="What came, and what was said before")
         ).to_be_visible()
 
-        train(page, prices, epochs=61)
+        train(page, prices, epochs=61, warm=True)
         page.get_by_role("link", name="See the version").wait_for(timeout=TRAINED_MS)
+        expect(page.get_by_text("It waits beside champion 1")).to_be_visible()
         page.goto("/ui/models/my-prices?version=1")
         expect(page.get_by_role("heading", name="Version 1")).to_be_visible()
         waiting = page.get_by_role("button", name="Promote").or_(
@@ -98,7 +99,9 @@ def test_from_a_file_to_a_promoted_version(
         expect(page.get_by_role("listitem").filter(has_text="to see it move")).to_be_visible()
 
 
-def test_a_training_is_cancelled(service: Served, open_page: OpenPage, prices: Path) -> None:
+def test_a_training_is_cancelled(
+    service: Served, open_page: OpenPage, axe: Axe, prices: Path
+) -> None:
     with open_page(service.url) as page:
         train(page, prices, epochs=90_000)
         page.wait_for_url("**/ui/train?job=*")
@@ -106,3 +109,9 @@ def test_a_training_is_cancelled(service: Served, open_page: OpenPage, prices: P
         expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
         page.goto("/ui/jobs?status=cancelled")
         expect(page.get_by_role("link", name="my-prices")).to_be_visible()
+        page.get_by_role("button", name="Log of the training").click()
+        lines = page.get_by_role("region", name="Log of the job")
+        expect(lines).to_contain_text("queued: My Prices.csv, 120 rows")
+        expect(lines.get_by_role("listitem").last).to_contain_text("cancelled")
+        keep_screenshot(page, "jobs-log")
+        assert violations(axe, page) == []

@@ -24,8 +24,9 @@ async function start() {
   const show = async () => {
     history.replaceState(null, "", `/ui/monitor${query({ model: model.input.value, days: days.input.value })}`);
     try {
-      const [monitor, decisions, latencies, schedule] = await Promise.all([
-        get(`/models/${model.input.value}/monitor${query({ days: days.input.value })}`),
+      // First alone: where a key is needed, it is asked for once.
+      const monitor = await get(`/models/${model.input.value}/monitor${query({ days: days.input.value })}`);
+      const [decisions, latencies, schedule] = await Promise.all([
         get(`/models/${model.input.value}/decisions?limit=10`),
         latency(model.input.value),
         get(`/models/${model.input.value}/schedule`),
