@@ -30,6 +30,8 @@ class Series:
     structure: bool  # whether there is something to learn
     target: str | None = None  # column; None: the first
     test: SeriesContent | None = None  # judged on instead of the last fifth
+    # False: the judged rows hold what nothing before them could tell. Shown, and not counted.
+    foreseeable: bool = True
 
 
 def made_series() -> list[Series]:
@@ -47,7 +49,8 @@ def made_series() -> list[Series]:
         _series("yearly wave", 1825, "D", _yearly),
         _series("noise", 1200, "D", lambda chance: chance.normal(50, 3, 1200), structure=True),
         _series("noise, 60 rows", 60, "D", lambda chance: chance.normal(50, 3, 60), structure=True),
-        _series("level shifts", 1200, "D", _shifts, structure=True),
+        _series("level shifts", 1500, "D", _shifts, structure=True),
+        _series("one shift, the first", 1200, "D", _first_shift, foreseeable=False),
         _series("intermittent", 1000, "D", _intermittent, structure=True),
         _series("gaps", 1300, "D", _gaps, structure=True),
         _series("never negative", 900, "D", _counts, structure=True),
@@ -57,7 +60,13 @@ def made_series() -> list[Series]:
 
 
 def _series(
-    name: str, rows: int, frequency: str, maker: Maker, *, structure: bool = False
+    name: str,
+    rows: int,
+    frequency: str,
+    maker: Maker,
+    *,
+    structure: bool = False,
+    foreseeable: bool = True,
 ) -> Series:
     """A maker's values, seeded by the name alone: a series more changes no other."""
     values = maker(np.random.default_rng(list(name.encode())))
@@ -65,6 +74,7 @@ def _series(
         name=name,
         content=content_of(values, times(rows, frequency), frequency),
         structure=structure,
+        foreseeable=foreseeable,
     )
 
 
@@ -130,8 +140,14 @@ def _yearly(chance: np.random.Generator) -> Floats:
 
 
 def _shifts(chance: np.random.Generator) -> Floats:
-    """Makes y = level + N, a level of 20 + 5 N for each 200 rows."""
-    return np.asarray(np.repeat(20 + 5 * chance.normal(size=6), 200) + chance.normal(size=1200))
+    """Makes y = level + N; one row of 60 the level moves by 4 N, from 50 on."""
+    moves = np.where(chance.random(1500) < 1 / 60, 4 * chance.normal(size=1500), 0.0)
+    return np.asarray(50 + moves.cumsum() + chance.normal(size=1500))
+
+
+def _first_shift(chance: np.random.Generator) -> Floats:
+    """Makes y = 20 + N, and 30 + N from row 1,050 on."""
+    return np.asarray(np.where(np.arange(1200) < 1050, 20, 30) + chance.normal(size=1200))
 
 
 def _intermittent(chance: np.random.Generator) -> Floats:

@@ -19,7 +19,13 @@ from app.judging.simple_forecasts import (
     simple_forecasts,
 )
 from app.recipes import SeriesRecipe
-from app.registry.artifacts import Scorecard, SeriesScore, read_artifact
+from app.registry.artifacts import (
+    Scorecard,
+    SeriesAnchor,
+    SeriesInput,
+    SeriesScore,
+    read_artifact,
+)
 from app.training.run import run_training  # noqa: TID251 - measures the training itself
 from app.training.series_data import SeriesData, read_series  # noqa: TID251 - see above
 from benchmarks.series import Series
@@ -45,14 +51,22 @@ class Row:
     series: str
     rows: int
     structure: bool
+    foreseeable: bool
     anchor: str
     epochs: int  # kept
     rmse: float
     chosen: Beside  # the simple forecast that does best on validation rows
     hindsight: Beside  # the one that does best on the judged rows
     naive: Beside  # the best of them that learns nothing, on the judged rows
-    seconds: float
+    seconds: float  # processor time, so that a busy machine counts for nothing
+    calibrated: int  # forecasts that the judged network's intervals were calibrated on
     scorecard: Scorecard
+
+    def coverage(self, level: int) -> tuple[float, int]:
+        """Share of the judged rows inside the intervals of a level, NaN if there are none; rows."""
+        intervals = self.scorecard.series.intervals if self.scorecard.series else ()
+        found = [each for each in intervals if each.level == level]
+        return (found[0].coverage, found[0].rows) if found else (float("nan"), 0)
 
 
 class Unwatched:
@@ -68,31 +82,41 @@ class Unwatched:
         """Never stops."""
 
 
-def measure(series: Series, recipe: SeriesRecipe) -> Row:
+def judged(series: Series, recipe: SeriesRecipe) -> Row:
     """Trains on a series and reads the scorecard."""
-    started = time.perf_counter()
+    started = time.process_time()
     with TemporaryDirectory() as folder:
         request = _request(Path(folder), series, recipe)
         run_training(request, Unwatched())
         manifest, card = read_artifact(request.output_dir)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     score = card.series
     if score is None or manifest.series is None:
         raise TypeError(f"{series.name} was judged as a text")
-    anchor = getattr(manifest.series, "anchor", None)
+    anchor = manifest.series.anchor
     return Row(
         series=series.name,
         rows=len(series.content),
         structure=series.structure,
-        anchor=recipe.anchor if anchor is None else _anchor_name(anchor),
+        foreseeable=series.foreseeable,
+        anchor="none" if anchor is None else _anchor_name(anchor),
         epochs=card.best_epoch or 0,
         rmse=_known(score.model.rmse),
         chosen=_beside(score, best_on_validation(series, recipe, there=tuple(score.baselines))),
         hindsight=_beside(score, _best(score, SIMPLE)),
         naive=_beside(score, _best(score, NAIVE)),
         seconds=seconds,
+        calibrated=_calibrated(manifest.series, score),
         scorecard=card,
     )
+
+
+def _calibrated(described: SeriesInput, score: SeriesScore) -> int:
+    if described.intervals is None:
+        return 0
+    # The served network's are calibrated on the held-out rows too, once they have been judged.
+    held_out = described.intervals.calibrated_on == "validation and held-out"
+    return described.intervals.forecasts - (score.rows if held_out else 0)
 
 
 def best_on_validation(series: Series, recipe: SeriesRecipe, *, there: tuple[str, ...]) -> str:
@@ -106,11 +130,11 @@ def best_on_validation(series: Series, recipe: SeriesRecipe, *, there: tuple[str
     data = read_series(
         series.content, recipe, target=series.target, has_test=series.test is not None
     )
-    judged = _validation_rows(data)
+    before = _validation_rows(data)
     told = simple_forecasts(
-        judged, horizon=1, frequency=series.content.frequency, window=data.window
+        before, horizon=1, frequency=series.content.frequency, window=data.window
     ).forecasts
-    actual = judged.actual(1)[:, 0]
+    actual = before.actual(1)[:, 0]
     errors = {
         name: rmse(actual, told[name][:, 0]) for name in SIMPLE if name in told and name in there
     }
@@ -169,6 +193,5 @@ def _known(figure: float | None) -> float:
     return float("nan") if figure is None else figure
 
 
-def _anchor_name(anchor: object) -> str:
-    name, season = getattr(anchor, "name", "?"), getattr(anchor, "season", None)
-    return f"{name} {season}" if season else str(name)
+def _anchor_name(anchor: SeriesAnchor) -> str:
+    return f"{anchor.name} {anchor.season}" if anchor.season else anchor.name
