@@ -1,7 +1,9 @@
 // A model: what is served and how good it is, its versions, and who moved which alias when and why.
 
 import { get, query } from "./api.js";
+import { Comparisons } from "./compared.js";
 import { facts, fill, h, put, table } from "./dom.js";
+import { evaluations } from "./evaluated.js";
 import { failed } from "./fields.js";
 import { bytes, count, duration, figure as number, frequency, recipeInWords, signed, when } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
@@ -23,6 +25,8 @@ async function show() {
     header(model, version),
     version.scorecard.series?.curve.length ? picture(version) : null,
     part("Beside the simple forecasts", notes(version), scorecardTable(version), h("p", { class: "hint" }, judgedHow(version))),
+    evaluations(version, part),
+    new Comparisons({ model, version, part }).element,
     versions(model, version),
     h("div", { class: "grid2 part" }, part("Training", trainingCurve(version), memory), about(version)),
     past(model),
