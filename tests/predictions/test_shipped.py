@@ -42,6 +42,20 @@ def test_the_chapters_stock_model_answers_and_admits_its_skill(service: Service)
     assert step["value"] == pytest.approx(780, abs=40)
     assert step["timestamp"] == "2017-01-06"
     assert answer["skill"] < 0
+    assert step["intervals"] is None
+
+
+def test_the_chapters_stock_model_has_intervals_for_levels_that_are_asked_for(
+    service: Service,
+) -> None:
+    body = {"model": "google-stock", "history": [786.08], "levels": [50, 80, 95, 99]}
+    (step,) = service.predict(**body).json()["predictions"]
+    assert [band["level"] for band in step["intervals"]] == [50, 80, 95, 99]
+    assert all(band["low"] <= step["value"] < band["high"] for band in step["intervals"])
+    widths = [band["high"] - band["low"] for band in step["intervals"]]
+    assert widths == sorted(widths)
+    # Errors of the chapter's model on the rows calibrated on were mostly above 0, up to some 50.
+    assert 20 < widths[1] < 60
 
 
 def test_a_lone_request_equals_the_same_one_among_many(service: Service) -> None:

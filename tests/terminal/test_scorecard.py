@@ -13,7 +13,10 @@ MODELS = Path(__file__).resolve().parents[2] / "models"
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("google-stock", ["persistence", "linear autoregression", "worse, p = 0.006"]),
+        (
+            "google-stock",
+            ["persistence", "linear autoregression", "worse, p = 0.006", "Its intervals held"],
+        ),
         ("belling-the-cat", ["trigram", "multilayer perceptron", "better, p < 0.001"]),
         ("hello", ["trigram", "4 of 4"]),
     ],
