@@ -43,5 +43,3 @@ def run_evaluate(url: str, order: EvaluationOrder, *, as_json: bool) -> None:
         Text(f"Version {version['version']} of {version['model']} on {order.file.name}", "bold")
     )
     show_version(console, evaluation)
-    for note in evaluation["scorecard"]["notes"]:
-        console.print(Text(f"Note: {note}", style="dim"))

@@ -31,6 +31,8 @@ def show_version(console: Console, version: Json) -> None:
     elif text:
         console.print(_text_table(text))
     console.print(f"Judged on {_judged_on(scorecard)}.", style="dim")
+    for note in scorecard["notes"]:
+        console.print(Text(f"Note: {note}", style="dim"))
     if series and series.get("intervals"):
         console.print(_coverage(series["intervals"]), style="dim")
     decision = version.get("decision")

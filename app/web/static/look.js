@@ -100,8 +100,8 @@ function summary(explained, steps) {
     caption: text ? `What each word did to the probability of “${explained.token}”` : `What each past step did to the forecast, in the unit of the target`,
     label: "Bar chart of the influence of each past step",
     size: "mid",
-    head: ["Step", ...(text ? [] : ["Values"]), { label: "Influence", class: "num" }],
-    rows: () => explained.inputs.map((each, index) => (text ? [steps[index], number(each.influence, 3)] : [steps[index], Object.values(each.values).map((value) => number(value)).join(", "), Object.values(each.influence).map((value) => number(value, 3)).join(", ")])),
+    head: ["Step", ...(text ? [] : ["Values"]), { label: "Influence", class: "num" }, ...(byAnchor(explained) ? [{ label: "By the anchor", class: "num" }] : [])],
+    rows: () => explained.inputs.map((each, index) => (text ? [steps[index], number(each.influence, 3)] : [steps[index], Object.values(each.values).map((value) => number(value)).join(", "), Object.values(each.influence).map((value) => number(value, 3)).join(", "), ...(byAnchor(explained) ? [number(each.anchor, 3)] : [])])),
   });
   const card = h(
     "section",
@@ -118,13 +118,15 @@ function summary(explained, steps) {
       const x = explained.inputs.map((each, index) => (text ? index : steps[index]));
       if (text) return [{ type: "bar", x, y: explained.inputs.map((each) => each.influence), marker: { color: explained.inputs.map((each) => colour(each.influence < 0 ? "bad-fill" : "forecast")) } }];
       const names = Object.keys(explained.inputs[0].influence);
-      return names.map((name) => ({
+      const several = names.length > 1 || byAnchor(explained);
+      const network = names.map((name) => ({
         type: "bar", name: plain(name), x, y: explained.inputs.map((each) => each.influence[name]),
-        marker: names.length === 1 ? { color: explained.inputs.map((each) => colour(each.influence[name] < 0 ? "bad-fill" : "forecast")) } : {},
+        marker: several ? {} : { color: explained.inputs.map((each) => colour(each.influence[name] < 0 ? "bad-fill" : "forecast")) },
       }));
+      return byAnchor(explained) ? [...network, { type: "bar", name: "by the anchor", x, y: explained.inputs.map((each) => each.anchor) }] : network;
     },
     () => ({
-      barmode: "relative", bargap: steps.length < 6 ? 0.6 : 0.2, showlegend: !text && Object.keys(explained.inputs[0].influence).length > 1,
+      barmode: "relative", bargap: steps.length < 6 ? 0.6 : 0.2, showlegend: !text && (Object.keys(explained.inputs[0].influence).length > 1 || byAnchor(explained)),
       xaxis: text ? { tickmode: "array", tickvals: steps.map((_, index) => index), ticktext: steps.map(plain) } : steps.length === 1 ? { type: "category" } : {},
       yaxis: { exponentformat: "none" },
     }),
@@ -132,13 +134,17 @@ function summary(explained, steps) {
   return card;
 }
 
+// Whether the anchor reads more than the last value, so that past steps work through it too.
+const byAnchor = (explained) => explained.kind === "series" && explained.inputs.some((each) => each.anchor);
+
 function sumInWords(explained) {
   const sum = (each) => (typeof each.influence === "number" ? each.influence : Object.values(each.influence).reduce((a, b) => a + b, 0));
   const total = explained.inputs.reduce((a, each) => a + sum(each), 0);
   if (explained.kind === "text") {
     return `${percent(explained.probability)} = ${percent(explained.baseline)} if the words said nothing ${total < 0 ? "−" : "+"} ${percent(Math.abs(total))} from the words (completeness gap ${number(explained.gap, 2)}).`;
   }
-  const anchor = explained.anchor.name === "none" ? "the scaling’s zero point" : `the anchor (${explained.anchor.name})`;
+  const season = explained.anchor.season ? ` of ${explained.anchor.season} rows` : "";
+  const anchor = explained.anchor.name === "none" ? "the scaling’s zero point" : `the anchor (${explained.anchor.name}${season})`;
   const earlier = explained.earlier ? ` ${signedNumber(explained.earlier)} from earlier steps` : "";
   return `${number(explained.value, 6)} = ${number(explained.anchor.value, 6)} from ${anchor} ${signedNumber(explained.baseline)} from the network if the inputs said nothing ${signedNumber(total)} from the steps below${earlier} (completeness gap ${number(explained.gap, 2)})${explained.raised ? `, raised by ${number(explained.raised, 3)}: it was never lower` : ""}.`;
 }
