@@ -9,6 +9,7 @@ from app.predictions.schemas import (
     MAX_HISTORY,
     MAX_TEXT_CHARACTERS,
     Columns,
+    Interval,
     Numbers,
     PredictRequest,
     TokenProbability,
@@ -47,6 +48,10 @@ class ExplainRequest(BaseModel):
         int | None,
         Field(ge=1, description="series: which step of the trained horizon; 1 if left out"),
     ] = None
+    levels: Annotated[
+        list[Annotated[int, Field(ge=50, le=99)]] | None,
+        Field(min_length=1, max_length=50, description="series: intervals, as for a prediction"),
+    ] = None
     text: Annotated[
         str | None,
         Field(min_length=1, max_length=MAX_TEXT_CHARACTERS, description="text: what comes before"),
@@ -84,8 +89,8 @@ class ExplainRequest(BaseModel):
         return PredictRequest.model_validate(given)
 
 
-QUESTION = ("model", "history", "dataset", "series", "timestamps", "text", "top_k")
-SERIES_ONLY = ("ahead",)
+QUESTION = ("model", "history", "dataset", "series", "timestamps", "levels", "text", "top_k")
+SERIES_ONLY = ("ahead", "levels")
 TEXT_ONLY = ("token", "top_k")
 
 
@@ -167,6 +172,10 @@ class SeriesExplanation(Explanation):
     kind: Literal["series"]
     forecasts: Annotated[list[float], Field(description="of the trained horizon, as predicted")]
     ahead: Annotated[int, Field(description="the step explained")]
+    intervals: Annotated[
+        list[Interval] | None,
+        Field(description="of that step, as predicted; null: not asked for, or it has none"),
+    ]
     value: Annotated[float, Field(description="the network's or member's forecast of that step")]
     anchor: Anchor
     raised: Annotated[

@@ -1,12 +1,13 @@
 """A forecast opened up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from app.cells.influence import one_output
-from app.errors import Unprocessable
+from app.errors import StepaheadError, Unprocessable
 from app.explanations.layers import opened_layers
 from app.explanations.limits import check_size, influence_of
 from app.explanations.opened import Opened
@@ -19,11 +20,12 @@ from app.explanations.schemas import (
 )
 from app.forecasting import anchors as forms
 from app.predictions.runtime import Loaded
-from app.predictions.schemas import PredictRequest
-from app.predictions.series import SeriesQuestion
+from app.predictions.schemas import Interval, PredictRequest, SeriesStep
+from app.predictions.series import SeriesQuestion, answer
 from app.registry.artifacts import Manifest
 
 Floats = NDArray[np.float64]
+STEPS = TypeAdapter(list[SeriesStep])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,7 @@ def explain(
         shown=shown,
         forecasts=found.together.tolist(),
         ahead=ahead,
+        intervals=_intervals(version, question, ahead),
         value=float(found.members[request.member - 1, ahead - 1]),
         anchor=_anchor(prepared.anchored, opened.anchor, ahead=ahead, shown=shown),
         raised=float(
@@ -135,6 +138,16 @@ def _anchor(anchored: Anchored, anchor: forms.Anchor | None, *, ahead: int, show
         start=float(anchored.start[ahead - 1]),
         earlier=float(anchored.shares[:-shown, ahead - 1].sum()),
     )
+
+
+def _intervals(version: Loaded, question: SeriesQuestion, ahead: int) -> list[Interval] | None:
+    """Those of one step, from the version's graph: they are no part of what is opened up."""
+    if not question.levels:
+        return None
+    (outcome,) = answer(version, [replace(question, steps=ahead)])
+    if isinstance(outcome, StepaheadError):
+        raise outcome
+    return STEPS.validate_python(outcome["predictions"])[ahead - 1].intervals
 
 
 def _inputs(

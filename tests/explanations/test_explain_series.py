@@ -214,3 +214,14 @@ def test_values_beyond_all_measure_are_refused_as_in_a_prediction(service: Servi
     np.testing.assert_allclose(
         found["forecasts"], predicted(service, model="still", history=flat), atol=1e-9
     )
+
+
+def test_intervals_are_those_of_the_prediction(service: Service) -> None:
+    body = {"model": "google-stock", "history": [786.08], "levels": [80, 95]}
+    told = service.predict(**body).json()["predictions"][0]["intervals"]
+    assert explained(service, **body)["intervals"] == told
+    assert explained(service, model="google-stock", history=[786.08])["intervals"] is None
+    refused = service.client.post(
+        "/explain", json={"model": "hello", "text": "hell", "levels": [80]}
+    ).json()
+    assert [error["field"] for error in refused["errors"]] == ["levels"]
