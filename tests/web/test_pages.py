@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import FilePayload, Page, Response, expect
 
 from app.registry.shipped import import_shipped
 from tests.monitoring.log import follow
-from tests.service import Service, own_database, running_service
+from tests.service import PATIENCE_SECONDS, Service, own_database, running_service
 from tests.web.conftest import OpenPage
 from tests.web.viewing import (
     NARROW_DARK,
@@ -199,3 +199,46 @@ def test_a_filter_that_is_wrong_is_told_beside_it(service: Service, open_page: O
         page.get_by_role("button", name="Show").click()
         expect(page.locator(".field-error:visible")).to_be_visible()
         expect(page.get_by_label("Version")).to_have_attribute("aria-invalid", "true")
+
+
+def csv(text: str) -> FilePayload:
+    return {"name": "prices.csv", "mimeType": "text/csv", "buffer": text.encode()}
+
+
+def test_a_version_is_measured_on_another_file(service: Service, open_page: OpenPage) -> None:
+    january = "Date,Open\n" + "".join(
+        f"2017-01-{day:02d},{780 + day % 5}\n" for day in range(3, 32)
+    )
+    with open_page(service.url) as page:
+        page.goto("/ui/models/google-stock")
+        part = page.get_by_role("region", name="Measured on other data")
+        expect(part).to_contain_text("its own data only")
+        part.get_by_label("Measure it on another file").set_input_files(csv(january))
+        part.get_by_role("button", name="Measure", exact=True).click()
+        figures = part.get_by_role("heading", level=3)
+        expect(figures).to_contain_text("Measured", timeout=PATIENCE_SECONDS * 1000)
+        expect(part).to_contain_text("the data it was trained on are not here")
+        expect(part.get_by_role("region", name="What this version")).to_contain_text("over 28 days")
+
+
+def test_cells_are_compared_and_what_waits_is_cancelled(
+    service: Service, open_page: OpenPage, axe: Axe
+) -> None:
+    prices = "Date,Open\n" + "".join(
+        f"2016-{month:02d}-{day:02d},{700 + month * day % 17}\n"
+        for month in range(1, 5)
+        for day in range(1, 29)
+    )
+    with open_page(service.url) as page:
+        page.goto("/ui/models/google-stock")
+        part = page.get_by_role("region", name="RNN, GRU and LSTM side by side")
+        part.get_by_text("Compare them").click()
+        part.get_by_label("On a file").set_input_files(csv(prices))
+        part.get_by_label("Recipe").select_option("chapter")
+        part.get_by_role("button", name="Train all three").click()
+        for cell in ("RNN", "GRU", "LSTM"):
+            expect(part.get_by_role("row", name=f"{cell} Waiting")).to_be_visible()
+        assert violations(axe, page) == []
+        part.get_by_role("button", name="Cancel").click()
+        expect(part).to_contain_text("No cell was trained.")
+        expect(part.get_by_role("button", name="Cancel")).to_have_count(0)
