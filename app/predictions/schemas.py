@@ -27,6 +27,7 @@ Plain = Field(max_length=200, pattern=r"^[^\x00]*$")
 SERIES_EXAMPLE = {
     "model": "google-stock",
     "history": [778.81, 788.36, 786.08],
+    "levels": [80, 95],
     "timestamps": ["2017-01-03", "2017-01-04", "2017-01-05"],
 }
 TEXT_EXAMPLE = {"model": "belling-the-cat", "text": "long ago , the", "steps": 1, "top_k": 5}
