@@ -17,7 +17,6 @@ from typing import Any
 from app.datasets.content import content_from_bytes
 from app.errors import Internal, Unprocessable
 from app.jobs.messages import Progress, TrainingRequest
-from app.judging.anchor_words import anchor_of
 from app.judging.judgement import Judgement
 from app.recipes import SeriesRecipe
 from app.registry.artifacts import Manifest, Memory, Scorecard, read_artifact
@@ -318,10 +317,8 @@ def prepare_task(request: TrainingRequest) -> Task:
     content = content_from_bytes(request.dataset.read_bytes())
     test = None if request.test is None else content_from_bytes(request.test.read_bytes())
     if isinstance(request.recipe, SeriesRecipe):
-        start = None
-        if request.start_from is not None:
-            start = anchor_of(read_artifact(request.start_from)[0])
+        start = None if request.start_from is None else read_artifact(request.start_from)[0]
         return SeriesTask.prepare(
-            content, request.recipe, target=request.target, test=test, start=start
+            content, request.recipe, target=request.target, test=test, start_from=start
         )
     return TextTask.prepare(content, request.recipe, test=test)

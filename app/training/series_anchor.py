@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,10 @@ from app.forecasting.anchors import Anchor
 from app.forecasting.autoregression import MOST_FITTED_ROWS
 from app.forecasting.season import detect_season
 from app.forecasting.windows import Windows
+from app.judging.anchor_words import anchor_of
 from app.judging.simple_forecasts import season_candidates
 from app.recipes import AnchorName, SeriesRecipe
-from app.registry.artifacts import AnchorCandidate, SeriesAnchor
+from app.registry.artifacts import AnchorCandidate, Manifest, SeriesAnchor
 from app.training.anchor_blocks import blocks, thinning, units
 from app.training.series_data import Floats, SeriesData
 
@@ -39,22 +41,21 @@ class Settled:
 
 
 def settle_anchor(
-    data: SeriesData, recipe: SeriesRecipe, *, start: SeriesAnchor | None = None
+    data: SeriesData, recipe: SeriesRecipe, *, start_from: Manifest | None = None
 ) -> Settled | None:
     """The anchor that the recipe names, or that validation data choose; None: none.
 
     Args:
         data: the series; its window may grow for a season if the recipe leaves it open.
         recipe: what to train.
-        start: the anchor of the version that the run starts from. Its network has learnt what
-            comes on top of that anchor, so `auto` stays with it.
+        start_from: of the version that the run starts from. Its network has learnt what comes on
+            top of its anchor, so `auto` stays with that.
 
     Raises:
         Unprocessable: the recipe's anchor cannot be had on this data, or is not the start's.
     """
-    wanted = recipe.anchor
-    if start is not None:
-        wanted = _as_the_start(recipe, start)
+    start = None if start_from is None else anchor_of(start_from)
+    wanted = recipe.anchor if start_from is None else _as_the_start(recipe, start_from)
     if wanted == "none":
         return None
     if wanted == "persistence":
@@ -100,14 +101,23 @@ def fit_anchor(
         ) from error
 
 
-def _as_the_start(recipe: SeriesRecipe, start: SeriesAnchor) -> AnchorName:
-    if recipe.anchor not in {"auto", start.name}:
+def _as_the_start(
+    recipe: SeriesRecipe, start_from: Manifest
+) -> AnchorName | Literal["none", "auto"]:
+    """The recipe's anchor, if it is that of the version it starts from."""
+    record = anchor_of(start_from)
+    name: AnchorName | Literal["none"] = "none" if record is None else record.name
+    if recipe.anchor == "auto":
+        return name
+    # A window that is scaled by itself is centred on its last value: the same, with and without.
+    same = recipe.scaling == "window" and {name, recipe.anchor} == {"none", "persistence"}
+    if recipe.anchor != name and not same:
         raise Unprocessable.at(
             "recipe.anchor",
-            f"is {recipe.anchor}, and the version of start_from has learnt what comes on top of "
-            f"{start.name}: set it to that, or to auto",
+            f"is {recipe.anchor}, and the network of start_from was trained with {name}: "
+            "set it to that, or to auto",
         )
-    return start.name
+    return recipe.anchor
 
 
 def _forms(

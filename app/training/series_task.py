@@ -21,6 +21,7 @@ from app.judging.series_judge import Judged, judge_series
 from app.recipes import SeriesRecipe
 from app.registry.artifacts import (
     Feature,
+    Manifest,
     MeasuredScaling,
     Memory,
     SeriesAnchor,
@@ -64,7 +65,7 @@ class SeriesTask:
         *,
         target: str | None,
         test: DatasetContent | None,
-        start: SeriesAnchor | None = None,
+        start_from: Manifest | None = None,
     ) -> "SeriesTask":
         """Reads the dataset for the recipe and settles the anchor.
 
@@ -73,13 +74,13 @@ class SeriesTask:
             recipe: what to train.
             target: column to forecast; None: the first.
             test: what to judge on, if not on the last part.
-            start: the anchor of the version whose weights are the start, if one is.
+            start_from: of the version whose weights are the start, if one is.
 
         Raises:
             Unprocessable: it cannot be trained on so; says why and what would be right.
         """
         data = read_series(content, recipe, target=target, has_test=test is not None)
-        settled = settle_anchor(data, recipe, start=start)
+        settled = settle_anchor(data, recipe, start_from=start_from)
         if settled is not None:
             data = replace(data, window=settled.window)
         task = cls(
