@@ -7,7 +7,7 @@ checkpoints are written; the state is complete at that moment, in the middle of 
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +17,7 @@ import tensorflow as tf
 from app.errors import Unprocessable
 from app.jobs.messages import Progress
 from app.registry.artifacts import Epoch
-from app.training.architecture import Weights
+from app.training.architecture import Weights, with_share
 from app.training.checkpoints import Arrays
 from app.training.optimizers import SLOTS
 from app.training.pace import Pace
@@ -66,6 +66,15 @@ class Fitted:
     best_epoch: int  # the one whose weights these are
     final_loss: float  # its training loss
     share: float = 1.0  # of the output layer that was kept; the weights have it
+
+
+def steadied(fitted: Fitted, share: float) -> Fitted:
+    """The network with so much of its output as is to be kept; epoch 0 if that is none of it."""
+    kept = replace(fitted, weights=with_share(fitted.weights, share), share=share)
+    if share > 0:
+        return kept
+    losses = {epoch.epoch: epoch.loss for epoch in fitted.epochs}
+    return replace(kept, best_epoch=0, final_loss=losses.get(0, fitted.final_loss))
 
 
 @dataclass(kw_only=True, eq=False)

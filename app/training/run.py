@@ -24,7 +24,7 @@ from app.training.architecture import Weights, with_share
 from app.training.artifact import library_versions, now, read_weights, thinned, write_artifact
 from app.training.checkpoints import Arrays, Saved, read_checkpoint, run_key, write_checkpoint
 from app.training.control import Control, StopRequestedError
-from app.training.fit import Fit, Fitted, Position
+from app.training.fit import Fit, Fitted, Position, steadied
 from app.training.keras_network import initial_weights
 from app.training.series_calibration import Calibrated, SeriesCalibration, Source
 from app.training.series_task import SeriesTask
@@ -76,7 +76,8 @@ class _Run:
 
         calibration = task.calibration()
         alone = calibration is not None and not calibration.has_validation
-        first = _steadied(task, self._fit(task, "training", later=refit + alone))
+        first = self._fit(task, "training", later=refit + alone)
+        first = steadied(first, task.share(first.weights))
         plain = task.graph("training", first.weights)
         scores = self._scores(task, first, plain, calibration)
         plain = task.graph("judging", first.weights)
@@ -296,16 +297,6 @@ class _Run:
             memory=memory,
             epochs=thinned(first.epochs),
         )
-
-
-def _steadied(task: Task, fitted: Fitted) -> Fitted:
-    """The network with no more of its output than stands out from noise; epoch 0 if none does."""
-    share = task.share(fitted.weights)
-    steadied = replace(fitted, weights=with_share(fitted.weights, share), share=share)
-    if share > 0:
-        return steadied
-    losses = {epoch.epoch: epoch.loss for epoch in fitted.epochs}
-    return replace(steadied, best_epoch=0, final_loss=losses.get(0, fitted.final_loss))
 
 
 def prepare_task(request: TrainingRequest) -> Task:

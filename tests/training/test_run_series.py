@@ -9,9 +9,13 @@ from app.errors import Unprocessable
 from app.forecasting.metrics import rmse
 from app.judging.onnx_session import forecasts
 from app.recipes import SeriesRecipe, resolve_recipe
-from app.registry.artifacts import JUDGED, MODEL, SCORECARD, WEIGHTS
+from app.registry.artifacts import JUDGED, MODEL, SCORECARD, WEIGHTS, Epoch
+from app.training.architecture import with_share
+from app.training.fit import Fitted, steadied
+from app.training.keras_network import initial_weights
 from app.training.program import program_of
 from app.training.series_task import SeriesTask
+from app.training.task import Phase
 from tests.training.runs import SMALL, Recorder, Train, evaluated, series_of, wave
 
 ROWS = 160
@@ -172,6 +176,76 @@ def test_an_untrained_anchored_network_repeats_the_last_value(train: Train) -> N
     assert artifact.scorecard.verdict.startswith("as good as repeating the last value")
     history = np.array([[[3.0], [1.0], [4.0], [1.0], [5.0], [9.0]]])
     assert forecasts(artifact.bytes_of(MODEL), history)[0, 0] == 9.0
+
+
+def prepared(values: np.ndarray, **fields: object) -> SeriesTask:
+    recipe = resolve_recipe("series", {**SMALL, **fields})
+    assert isinstance(recipe, SeriesRecipe)
+    return SeriesTask.prepare(series_of(values), recipe, target=None, test=None)
+
+
+def test_of_what_a_network_adds_noise_is_not_kept() -> None:
+    walk = np.random.default_rng(0).normal(size=ROWS).cumsum() + 50.0
+    task = prepared(walk, anchor="persistence")
+    weights = dict(initial_weights(task.architecture("training"), seed=0))
+    assert task.share(weights) == 0.0  # it adds nothing
+    weights["output.kernel"] = np.random.default_rng(1).normal(size=(4, 1)).astype(np.float32)
+    assert task.share(weights) == 0.0  # it adds what no row asks for
+    assert prepared(walk, anchor="none").share(weights) == 1.0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_network_gives_the_share_that_is_kept_and_without_one_it_is_epoch_0(share: float) -> None:
+    task = prepared(wave(ROWS), anchor="persistence")
+    weights = {
+        name: array + np.float32(1)
+        for name, array in initial_weights(task.architecture("training"), seed=0).items()
+    }
+    epochs = tuple(Epoch(epoch=number, loss=1.0 / (1 + number)) for number in (0, 1, 2))
+    fitted = Fitted(weights=weights, epochs=epochs, best_epoch=2, final_loss=1 / 3)
+    kept = steadied(fitted, share)
+    assert (kept.best_epoch, kept.final_loss) == ((2, 1 / 3) if share else (0, 1.0))
+    inputs = task.data.groups[0].inputs[None, :6]
+    with_network, anchor_alone = (
+        forecasts(task.graph("training", own), inputs)
+        for own in (weights, with_share(weights, 0.0))
+    )
+    given = forecasts(task.graph("training", kept.weights), inputs)
+    np.testing.assert_allclose(given - anchor_alone, share * (with_network - anchor_alone))
+
+
+def test_the_judged_anchor_has_seen_the_validation_rows_and_nothing_later() -> None:
+    values = wave(ROWS)
+    cut = ROWS - ROWS // 5
+    validation = cut - 20
+    later, in_validation = values.copy(), values.copy()
+    later[cut:] *= 5
+    in_validation[validation + 5 : validation + 10] *= 1.001
+
+    def of(rows: np.ndarray, phase: Phase) -> bytes:
+        task = prepared(rows, anchor="autoregression")
+        weights = initial_weights(task.architecture(phase), seed=0)
+        return task.graph(phase, weights)
+
+    assert of(later, "judging") == of(values, "judging")
+    assert of(in_validation, "judging") != of(values, "judging")
+    assert of(in_validation, "training") == of(values, "training")
+
+
+def test_a_series_that_was_never_negative_gets_no_negative_forecast() -> None:
+    counts = np.abs(wave(ROWS) - 100.0)
+    for values, least in ((counts, 0.0), (counts - 1.0, None)):
+        task = prepared(values, anchor="persistence")
+        described = task.describe("refitting").series
+        assert described is not None
+        assert described.at_least == least
+        weights = dict(initial_weights(task.architecture("refitting"), seed=0))
+        weights["output.bias"] = np.array([-1e3], np.float32)
+        graph = task.graph("refitting", weights)
+        lowest = forecasts(graph, values[None, :6, None])[0, 0]
+        assert lowest == least if least is not None else lowest < 0
+        assert task.parity_gap("refitting", weights, graph) < 1e-4
+    assert prepared(counts, anchor="none").describe("refitting").series.at_least is None  # type: ignore[union-attr]
 
 
 def test_several_columns_in_one_out_several_steps_ahead(train: Train) -> None:
