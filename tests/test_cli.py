@@ -169,7 +169,7 @@ def test_help_loads_nothing_heavy() -> None:
     "command",
     [
         *("serve", "api", "worker", "migrate", "train", "predict", "models", "jobs"),
-        *("predictions", "sample"),
+        *("predictions", "sample", "check", "evaluate", "compare"),
     ],
 )
 def test_every_command_explains_itself(stepahead: Typed, command: str) -> None:
