@@ -36,6 +36,7 @@ ROW_SHARE = 0.3
 INFERENCE_THREADS = 2
 # Work accepted and not answered yet; past it, 503.
 MAX_PENDING_ROWS = 4096
+MAX_PENDING_BYTES = 64 << 20  # of their requests, whose histories may be long
 MAX_PENDING_SECONDS = 30.0
 
 
@@ -60,6 +61,7 @@ class Batcher:
         self._gathering: dict[Loaded, list[Ticket]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._pending_rows = 0
+        self._pending_bytes = 0
         self._pending_seconds = 0.0
         self._threads = ThreadPoolExecutor(INFERENCE_THREADS, thread_name_prefix="inference")
         self.runs = 0  # shared inferences, for tests of what is shared
@@ -70,7 +72,12 @@ class Batcher:
         Raises:
             Unavailable: more is under way than can be answered soon.
         """
-        if self._pending_rows >= MAX_PENDING_ROWS or self._pending_seconds >= MAX_PENDING_SECONDS:
+        size = len(ticket.request)
+        if (
+            self._pending_rows >= MAX_PENDING_ROWS
+            or self._pending_seconds >= MAX_PENDING_SECONDS
+            or (self._pending_rows and self._pending_bytes + size > MAX_PENDING_BYTES)
+        ):
             raise Unavailable("more predictions are asked for than can be computed; try again")
         gathering = self._gathering.get(version)
         if gathering is None:
@@ -78,6 +85,7 @@ class Batcher:
             asyncio.get_running_loop().call_soon(self._start, version)
         gathering.append(ticket)
         self._pending_rows += 1
+        self._pending_bytes += size
 
     def close(self) -> None:
         """End the threads; nothing may be under way."""
@@ -100,6 +108,7 @@ class Batcher:
         """Whatever happened to the group, none of its tickets is left without an end."""
         self._tasks.discard(task)
         self._pending_rows -= len(tickets)
+        self._pending_bytes -= sum(len(ticket.request) for ticket in tickets)
         error = Unavailable("ending") if task.cancelled() else task.exception()
         for ticket in tickets:
             if error is not None and not ticket.answer.done():

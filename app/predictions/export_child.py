@@ -27,7 +27,7 @@ LESS_URGENT = 10  # of niceness: a prediction does not wait for an export
 ROWS_AT_ONCE = 200  # histories may be long
 BUFFER_BYTES = 1 << 18
 # Of a Parquet file; what a reader takes at once, and what is kept here.
-GROUP_ROWS = 50_000
+GROUP_ROWS = 20_000
 GROUP_BYTES = 16 << 20
 
 

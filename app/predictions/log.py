@@ -9,7 +9,7 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 from uuid import UUID
@@ -159,7 +159,8 @@ class PredictionLog:
 
     def refuse(self, refusal: Refusal) -> None:
         """Log a refused call, best effort: the oldest waiting one gives way."""
-        self._refused.append(refusal)
+        # Cut now: a thousand whole bodies in wait were gigabytes.
+        self._refused.append(replace(refusal, body=refusal.body[:MAX_REFUSED_BODY]))
 
     def _start_writer(self) -> None:
         task = asyncio.create_task(self._write_for_ever())

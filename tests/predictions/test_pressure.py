@@ -1,0 +1,121 @@
+"""Past what can be answered, requests are refused: what is held is counted, and has a limit."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from app.config import Settings
+from app.errors import StepaheadError, Unavailable
+from app.observability import Metrics
+from app.predictions import batching, log
+from app.predictions.batching import Batcher, Ticket
+from app.predictions.log import Entry, PredictionLog, Refusal
+from app.predictions.runtime import Loaded, build
+from app.predictions.schemas import PredictRequest
+from app.predictions.series import ask
+from tests.artifacts import persistence_artifact
+
+KILOBYTE = 1 << 10
+
+
+class StuckLog(PredictionLog):
+    """A database that takes nothing until it is let go."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__("postgresql://nowhere", metrics)
+        self.let_go = asyncio.Event()
+        self.held = 0
+
+    async def write(self, entries: Sequence[Entry]) -> None:
+        self.held += sum(len(entry.request) for entry in entries)
+        await self.let_go.wait()
+
+
+@pytest.fixture(scope="module")
+def version() -> Loaded:
+    artifact = persistence_artifact()
+    return build("prices", 1, artifact.manifest, artifact.scorecard, artifact.graph)
+
+
+@pytest.fixture(scope="module")
+def metrics() -> Metrics:
+    return Metrics(Settings())
+
+
+def ticket(version: Loaded, size: int) -> Ticket:
+    question = ask(version, PredictRequest(model="prices", history=[1.0, 2.0, 3.0]))
+    return Ticket(
+        question=question,
+        request_id="r",
+        alias=None,
+        series=None,
+        request=b'"' + b"x" * (size - 2) + b'"',
+        answer=asyncio.get_running_loop().create_future(),
+    )
+
+
+@pytest.mark.parametrize(("size", "held"), [(KILOBYTE, 64), (8 * KILOBYTE, 16)])
+def test_an_overload_is_refused_and_what_is_held_stays_within_rows_and_bytes(
+    version: Loaded, metrics: Metrics, monkeypatch: pytest.MonkeyPatch, size: int, held: int
+) -> None:
+    monkeypatch.setattr(batching, "MAX_PENDING_ROWS", 64)
+    monkeypatch.setattr(batching, "MAX_PENDING_BYTES", 128 * KILOBYTE)
+
+    async def scenario() -> None:
+        stuck = StuckLog(metrics)
+        batcher = Batcher(stuck, metrics)
+        taken = []
+        refused = 0
+        for _ in range(20):  # turns of ten times what can be held
+            for _ in range(32):
+                one = ticket(version, size)
+                try:
+                    batcher.submit(version, one)
+                except Unavailable:
+                    refused += 1
+                else:
+                    taken.append(one)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        assert len(taken) == held
+        assert refused == 20 * 32 - held
+        assert stuck.held == held * size
+        stuck.let_go.set()
+        await batcher.drained()
+        assert all(one.answer.result() for one in taken)
+        batcher.submit(version, ticket(version, size))  # there is room again
+        await batcher.drained()
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_request_larger_than_the_limit_is_taken_when_it_is_alone(
+    version: Loaded, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "MAX_PENDING_BYTES", KILOBYTE)
+
+    async def scenario() -> None:
+        stuck = StuckLog(metrics)
+        stuck.let_go.set()
+        batcher = Batcher(stuck, metrics)
+        one = ticket(version, 2 * KILOBYTE)
+        batcher.submit(version, one)
+        with pytest.raises(StepaheadError):
+            batcher.submit(version, ticket(version, KILOBYTE))
+        await batcher.drained()
+        assert one.answer.result()
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_refused_calls_in_wait_hold_no_whole_bodies(metrics: Metrics) -> None:
+    waiting = PredictionLog("postgresql://nowhere", metrics)
+    for _ in range(2 * log.MAX_REFUSED_WAITING):
+        waiting.refuse(
+            Refusal(request_id="r", path="/predict", status=422, problem=b"{}", body=b"x" * 100_000)
+        )
+    held = sum(len(refusal.body) for refusal in waiting._refused)
+    assert held == log.MAX_REFUSED_WAITING * log.MAX_REFUSED_BODY
