@@ -1,0 +1,256 @@
+"""The log with ten million rows beside one with ten thousand: inserts, pages, export, retention.
+
+Both are databases of one embedded PostgreSQL in a temporary directory, and take turns. A tenth of
+the large one is of today, the rest of the 18 days before, in daily partitions as the service makes
+them. Inserts are batches of 64 rows through the service's own log, committed one after the other
+with fsync. Pages and the export are asked over HTTP of an api that has one core.
+
+    python -m benchmarks.growth [--quick]
+"""
+
+import asyncio
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from app.config import Settings
+from app.db.embedded import EmbeddedPostgres
+from app.db.engine import conninfo, make_engine
+from app.db.ids import new_id
+from app.observability import Metrics
+from app.predictions.log import Entry, PredictionLog
+from app.predictions.partitions import maintain_partitions
+from benchmarks.figures import Figure, Reference, at_least, at_most, run_alone
+from benchmarks.parts.filling import MODELS, fill_day, fill_today, make_database
+from benchmarks.parts.service import Api, running_api
+
+ROWS, FEW_ROWS = 10_000_000, 10_000
+DAYS = 18  # before today
+BYTES_PER_ROW = 1000  # room on the disk that a row may need while it is made
+API_CORE = frozenset({0})
+BATCH_ROWS, BATCHES, INSERT_ROUNDS = 64, 200, 6
+PAGES = 40
+KEPT_DAYS = 9
+LOOK_EVERY_BYTES = 1 << 19
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logs:
+    """The two databases."""
+
+    few: str
+    many: str
+    rows: int
+
+
+def measure(*, quick: bool) -> Iterator[Figure]:
+    """Fill, then each in turn."""
+    rows = ROWS // 100 if quick else ROWS
+    with ExitStack() as parts:
+        folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="stepahead-growth-")))
+        folder.chmod(0o711)  # PostgreSQL may run as another user
+        if shutil.disk_usage(folder).free < rows * BYTES_PER_ROW:
+            raise OSError(f"{folder} has no room for {rows:,} rows")
+        postgres = parts.enter_context(EmbeddedPostgres(folder / "data"))
+        logs = Logs(
+            few=make_database(postgres.url, "few"),
+            many=make_database(postgres.url, "many"),
+            rows=rows,
+        )
+        yield from filled(logs)
+        yield inserts(logs, rounds=2 if quick else INSERT_ROUNDS)
+        few, many = (
+            parts.enter_context(running_api(url, folder / name, cores=API_CORE))
+            for name, url in (("api-few", logs.few), ("api-many", logs.many))
+        )
+        yield from pages(few, many, count=5 if quick else PAGES)
+        yield from exports(many, logs)
+        yield retention(logs)
+
+
+def filled(logs: Logs) -> Iterator[Figure]:
+    """Both logs, and what a row takes on the disk."""
+    today = datetime.now(UTC).date()
+    with psycopg.connect(conninfo(logs.few), autocommit=True) as connection:
+        fill_today(connection, FEW_ROWS)
+        connection.execute("ANALYZE predictions")
+    started = time.perf_counter()
+    with psycopg.connect(conninfo(logs.many), autocommit=True) as connection:
+        fill_today(connection, logs.rows // 10)
+        for ago in range(2, DAYS + 2):  # yesterday has its partition already
+            fill_day(connection, today - timedelta(days=ago), logs.rows * 9 // 10 // DAYS)
+        connection.execute("ANALYZE predictions")
+        (size,) = connection.execute("SELECT pg_database_size(current_database())").fetchone() or (
+            0,
+        )
+    print(f"filled in {time.perf_counter() - started:.0f} s")
+    yield Figure(
+        name="a row of the log with its indexes, 3 prices in and 1 out",
+        value=size / logs.rows,
+        unit="bytes",
+        note=f"{logs.rows:,} rows",
+    )
+
+
+def inserts(logs: Logs, *, rounds: int) -> Figure:
+    """Rows per second into either log."""
+    rates: dict[str, list[float]] = {logs.few: [], logs.many: []}
+    for _ in range(rounds):
+        for url, found in rates.items():
+            found.append(asyncio.run(insert_rate(url)))
+    few, many = (statistics.median(found) for found in rates.values())
+    return Figure(
+        name=f"inserts into a log of {logs.rows:,} rows",
+        value=many,
+        unit="rows/s",
+        reference=Reference(name=f"a log of {FEW_ROWS:,} rows", value=few),
+        wanted=at_least(0.9),
+    )
+
+
+async def insert_rate(url: str) -> float:
+    """Rows per second, a batch committed before the next is given."""
+    log = PredictionLog(url, Metrics(Settings()))
+    async with log.running():
+        await log.write(batch())  # connects
+        started = time.perf_counter()
+        for _ in range(BATCHES):
+            await log.write(batch())
+        return BATCHES * BATCH_ROWS / (time.perf_counter() - started)
+
+
+def batch() -> list[Entry]:
+    """Answers to 64 requests for as many models."""
+    return [
+        Entry(
+            id=new_id(),
+            request_id="benchmark",
+            model=f"model-{number % MODELS}",
+            version=1,
+            alias="champion",
+            kind="series",
+            series=None,
+            request=b'{"model":"model","history":[778.81,788.36,786.08]}',
+            response=b'{"predictions":[{"step":1,"value":787.1}],"warnings":[]}',
+        )
+        for number in range(BATCH_ROWS)
+    ]
+
+
+def pages(few: Api, many: Api, *, count: int) -> Iterator[Figure]:
+    """Pages of 50, by model and time."""
+    now = datetime.now(UTC)
+    since = (now - timedelta(days=4)).isoformat()
+    asked: dict[str, dict[str, str]] = {
+        "by model and time": {"model": "model-7", "from": since, "to": now.isoformat()},
+        "by model": {"model": "model-7"},
+        "the newest": {},
+    }
+    with few.client() as asks_few, many.client() as asks_many:
+        for name, query in asked.items():
+            times: dict[httpx.Client, list[float]] = {asks_few: [], asks_many: []}
+            for _ in range(count):
+                for client, found in times.items():
+                    found.append(page_ms(client, query))
+            yield Figure(
+                name=f"a page of GET /predictions, {name}",
+                value=statistics.median(times[asks_many]),
+                unit="ms",
+                reference=Reference(
+                    name=f"{FEW_ROWS:,} rows", value=statistics.median(times[asks_few])
+                ),
+                wanted=at_most(3),
+            )
+        cursor = asks_many.get("/predictions", params={"model": "model-7", "limit": 500}).json()
+        yield Figure(
+            name="a page behind the 500th",
+            value=statistics.median(
+                page_ms(asks_many, {"model": "model-7", "cursor": cursor["next"]})
+                for _ in range(count)
+            ),
+            unit="ms",
+        )
+
+
+def page_ms(client: httpx.Client, query: dict[str, str]) -> float:
+    """Milliseconds of one page that is full."""
+    started = time.perf_counter()
+    answer = client.get("/predictions", params=query)
+    taken = time.perf_counter() - started
+    if len(answer.json()["items"]) != 50:
+        raise ValueError(f"not a full page: {answer.text[:200]}")
+    return 1000 * taken
+
+
+def exports(api: Api, logs: Logs) -> Iterator[Figure]:
+    """Four days of the log in either format, beside one model's part of them."""
+    since = (datetime.now(UTC) - timedelta(days=4)).isoformat()
+    for form in ("csv", "parquet"):
+        part = export(api, {"format": form, "from": since, "model": "model-7"})
+        whole = export(api, {"format": form, "from": since})
+        yield Figure(
+            name=f"export as {form}: memory of the api and the exporting process",
+            value=whole.memory_bytes / 2**20,
+            unit="MiB",
+            reference=Reference(name=f"a {MODELS}th of the rows", value=part.memory_bytes / 2**20),
+            wanted=at_most(1.5),
+            note=f"{whole.size / 2**20:.0f} MiB in {whole.seconds:.1f} s, of {logs.rows:,} rows",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What an export took."""
+
+    size: int
+    seconds: float
+    memory_bytes: int  # the most that was seen
+
+
+def export(api: Api, query: dict[str, str]) -> Exported:
+    """Take one to its end."""
+    most, size, looked_at = 0, 0, 0
+    started = time.perf_counter()
+    with api.client() as client, client.stream("GET", "/predictions/export", params=query) as it:
+        for block in it.iter_raw():
+            if not size or size - looked_at > LOOK_EVERY_BYTES:
+                looked_at = size
+                most = max(most, api.memory_bytes())
+            size += len(block)
+    return Exported(size=size, seconds=time.perf_counter() - started, memory_bytes=most)
+
+
+def retention(logs: Logs) -> Figure:
+    """Dropping what is older than nine days."""
+    engine = make_engine(logs.many)
+    started = time.perf_counter()
+    maintain_partitions(engine, Settings(log_retention_days=KEPT_DAYS))
+    seconds = time.perf_counter() - started
+    engine.dispose()
+    oldest = datetime.now(UTC) - timedelta(days=KEPT_DAYS + 1)
+    with psycopg.connect(conninfo(logs.many)) as connection:
+        left, kept = connection.execute(
+            "SELECT count(*) FILTER (WHERE created_at < %s), count(*) FROM predictions", [oldest]
+        ).fetchone() or (0, 0)
+    return Figure(
+        name="rows left behind retention",
+        value=left,
+        unit="",
+        wanted=at_most(0),
+        note=f"{logs.rows - kept:,} rows dropped with their partitions in {seconds:.2f} s, "
+        f"{kept:,} kept",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_alone(measure))

@@ -1,0 +1,67 @@
+"""A log and a registry as they are after a long time, made by PostgreSQL itself in a minute."""
+
+from datetime import UTC, date, datetime
+
+import psycopg
+from psycopg import sql
+
+from app.config import Settings
+from app.db.engine import conninfo, database_url, make_engine
+from app.db.migrate import upgrade
+from app.predictions.partitions import bounds, maintain_partitions, partition_name
+
+MODELS = 100  # in the log
+DAY_MILLISECONDS = 86_400_000
+
+# Ids as the app makes them: milliseconds in front, the rest arbitrary.
+FILL = """
+INSERT INTO {}
+  (id, created_at, request_id, model, version, alias, kind, series, request, response)
+SELECT
+  (lpad(to_hex(ms), 12, '0') || '7' || lpad(to_hex(n %% 4096), 3, '0') || '8'
+   || substr(md5(n::text), 1, 15))::uuid,
+  to_timestamp(ms / 1000.0), 'request-' || n, 'model-' || n %% %s, 1, 'champion', 'series', NULL,
+  '{{"model": "model", "history": [778.81, 788.36, 786.08]}}',
+  '{{"id": "0197", "model": "model", "version": 1, "kind": "series", "predictions": [{{"step": 1,
+     "value": 787.1, "timestamp": null, "intervals": null}}], "skill": -0.79, "warnings": []}}'
+FROM generate_series(1, %s) AS row (n),
+  LATERAL (SELECT %s::bigint + n::bigint * %s / (%s + 1)) AS moment (ms)
+"""
+
+
+def make_database(server_url: str, name: str) -> str:
+    """A migrated database with the log's partitions; its URL."""
+    with psycopg.connect(conninfo(server_url), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    url = database_url(server_url).set(database=name).render_as_string(hide_password=False)
+    engine = make_engine(url)
+    upgrade(engine)
+    maintain_partitions(engine, Settings())
+    engine.dispose()
+    return url
+
+
+def fill_today(connection: psycopg.Connection, rows: int) -> None:
+    """Predictions since midnight, through the front door."""
+    _fill(connection, sql.Identifier("predictions"), datetime.now(UTC).date(), rows)
+
+
+def fill_day(connection: psycopg.Connection, day: date, rows: int) -> None:
+    """Predictions of a day gone by, in a partition attached when it is full.
+
+    Unlogged: nothing here is to survive a crash, and reading it is the same.
+    """
+    table = sql.Identifier(partition_name(day))
+    create = "CREATE UNLOGGED TABLE {} (LIKE predictions INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
+    connection.execute(sql.SQL(create).format(table))
+    _fill(connection, table, day, rows)
+    connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(table))
+    connection.execute(sql.SQL("CREATE INDEX ON {} (model, id)").format(table))
+    low, high = bounds(day)
+    attach = "ALTER TABLE predictions ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})"
+    connection.execute(sql.SQL(attach).format(table, sql.Literal(low), sql.Literal(high)))
+
+
+def _fill(connection: psycopg.Connection, table: sql.Identifier, day: date, rows: int) -> None:
+    start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+    connection.execute(sql.SQL(FILL).format(table), [MODELS, rows, start, DAY_MILLISECONDS, rows])
