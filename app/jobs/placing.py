@@ -16,6 +16,7 @@ from app.jobs.extension import Extension, save_extended
 from app.jobs.fitness import Shape
 from app.jobs.order import Order
 from app.jobs.telling import order_lines
+from app.judging.anchor_words import anchor_to_keep
 from app.recipes import Kind, SeriesRecipe, TextRecipe, resolve_recipe
 from app.registry import store as registry
 from app.registry.artifacts import Manifest
@@ -210,6 +211,8 @@ def _check_base(base: Manifest | None, recipe: SeriesRecipe | TextRecipe) -> Non
                 f"that version's network has another form: {name} is {_shown(there)} there and "
                 f"{_shown(here)} in the recipe",
             )
+    if isinstance(recipe, SeriesRecipe):
+        anchor_to_keep(recipe, base)
 
 
 def _target(order: Order, data: Dataset, champion: Manifest | None) -> str | None:

@@ -1,5 +1,8 @@
 """Which simple forecast a network is added to, and why, in a sentence."""
 
+from typing import Literal
+
+from app.errors import Unprocessable
 from app.recipes import AnchorName, SeriesRecipe
 from app.registry.artifacts import Manifest, SeriesAnchor
 
@@ -19,6 +22,31 @@ def anchor_of(manifest: Manifest) -> SeriesAnchor | None:
     if isinstance(recipe, SeriesRecipe) and recipe.anchor == "persistence":
         return SeriesAnchor(name="persistence", chosen=False)
     return None
+
+
+def anchor_to_keep(
+    recipe: SeriesRecipe, start_from: Manifest
+) -> AnchorName | Literal["none", "auto"]:
+    """The recipe's anchor for a warm start: that of the version it starts from.
+
+    Its network has learnt what comes on top of that anchor.
+
+    Raises:
+        Unprocessable: the recipe names another.
+    """
+    record = anchor_of(start_from)
+    name: AnchorName | Literal["none"] = "none" if record is None else record.name
+    if recipe.anchor == "auto":
+        return name
+    # A window that is scaled by itself is centred on its last value: the same, with and without.
+    same = recipe.scaling == "window" and {name, recipe.anchor} == {"none", "persistence"}
+    if recipe.anchor != name and not same:
+        raise Unprocessable.at(
+            "recipe.anchor",
+            f"is {recipe.anchor}, and the network of start_from was trained with {name}: "
+            "set it to that, or to auto",
+        )
+    return recipe.anchor
 
 
 def anchor_note(anchor: SeriesAnchor) -> str:

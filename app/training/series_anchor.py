@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from app.forecasting.anchors import Anchor
 from app.forecasting.autoregression import MOST_FITTED_ROWS
 from app.forecasting.season import detect_season
 from app.forecasting.windows import Windows
-from app.judging.anchor_words import anchor_of
+from app.judging.anchor_words import anchor_of, anchor_to_keep
 from app.judging.simple_forecasts import season_candidates
 from app.recipes import AnchorName, SeriesRecipe
 from app.registry.artifacts import AnchorCandidate, Manifest, SeriesAnchor
@@ -55,7 +54,7 @@ def settle_anchor(
         Unprocessable: the recipe's anchor cannot be had on this data, or is not the start's.
     """
     start = None if start_from is None else anchor_of(start_from)
-    wanted = recipe.anchor if start_from is None else _as_the_start(recipe, start_from)
+    wanted = recipe.anchor if start_from is None else anchor_to_keep(recipe, start_from)
     if wanted == "none":
         return None
     if wanted == "persistence":
@@ -99,25 +98,6 @@ def fit_anchor(
         raise Unprocessable.at(
             "recipe.anchor", f"{record.name} cannot be fitted on the training rows: {error}"
         ) from error
-
-
-def _as_the_start(
-    recipe: SeriesRecipe, start_from: Manifest
-) -> AnchorName | Literal["none", "auto"]:
-    """The recipe's anchor, if it is that of the version it starts from."""
-    record = anchor_of(start_from)
-    name: AnchorName | Literal["none"] = "none" if record is None else record.name
-    if recipe.anchor == "auto":
-        return name
-    # A window that is scaled by itself is centred on its last value: the same, with and without.
-    same = recipe.scaling == "window" and {name, recipe.anchor} == {"none", "persistence"}
-    if recipe.anchor != name and not same:
-        raise Unprocessable.at(
-            "recipe.anchor",
-            f"is {recipe.anchor}, and the network of start_from was trained with {name}: "
-            "set it to that, or to auto",
-        )
-    return recipe.anchor
 
 
 def _forms(

@@ -171,6 +171,12 @@ def test_a_text_is_trained_too(service: Service) -> None:
             "start_from",
             "layers",
         ),
+        (
+            "prices",
+            {"files": {"file": PRICES}, "start_from": "1", "recipe": {"anchor": "season"}},
+            "recipe.anchor",
+            "trained with none",
+        ),
         ("prices", {"files": {"file": FABLE}}, "file", "for series"),
         ("fable", {"files": {"file": PRICES}}, "file", "for text"),
     ],
