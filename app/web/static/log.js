@@ -3,7 +3,7 @@
 import { call, find, get, query } from "./api.js";
 import { dialog, facts, fill, h, put, say, table } from "./dom.js";
 import { Field, failed, select, showProblem } from "./fields.js";
-import { ago, figure as number, percent, when } from "./format.js";
+import { ago, count, figure as number, percent, when } from "./format.js";
 
 const place = document.getElementById("log");
 const PAGE = 30;
@@ -35,6 +35,7 @@ function asked() {
 }
 
 async function load(cursor = null) {
+  let problem = null;
   showProblem(trouble, null, fields);
   try {
     if (!cursor) history.replaceState(null, "", `/ui/log${query(shown())}`);
@@ -43,9 +44,11 @@ async function load(cursor = null) {
     next = page.next;
     show();
   } catch (error) {
+    problem = error;
     showProblem(trouble, error, fields);
   }
   place.removeAttribute("aria-busy");
+  return !problem;
 }
 
 function show() {
@@ -104,7 +107,7 @@ async function details(item) {
       ["Request id", h("code", {}, item.request_id)],
     ]),
     h("details", {}, h("summary", {}, "Request and answer as JSON"), h("pre", { class: "code scroll", tabindex: "0" }, JSON.stringify({ request: item.request, response: item.response }, null, 1))),
-    item.kind === "series" && (await actuals(item)),
+    item.kind === "series" ? await actuals(item) : h("p", { class: "hint" }, "Texts have no actuals: nothing is joined to this answer."),
     await replayForm(item, outcome),
     outcome,
     h("div", { class: "acts" }, close),
@@ -182,8 +185,8 @@ function beside(item, replay) {
   });
 }
 
-// All that fits the filters, page by page, as JSON lines or as a table.
-async function exported(button, form) {
+// What fits the filters, page by page, as a table of steps.
+async function exported(button) {
   const label = button.textContent;
   button.disabled = true;
   const rows = [];
@@ -195,8 +198,7 @@ async function exported(button, form) {
       cursor = page.next;
       button.textContent = `${rows.length} …`;
     } while (cursor && rows.length < MOST_EXPORTED);
-    const text = form === "csv" ? csv(rows) : rows.map((each) => `${JSON.stringify(each)}\n`).join("");
-    const link = h("a", { href: URL.createObjectURL(new Blob([text])), download: `predictions.${form}` });
+    const link = h("a", { href: URL.createObjectURL(new Blob([csv(rows)])), download: "predictions.csv" });
     link.click();
     URL.revokeObjectURL(link.href);
     say(`${rows.length} predictions exported${cursor ? ", the newest; narrow the filters for older ones" : ""}`);
@@ -215,18 +217,17 @@ function csv(rows) {
 }
 
 const form = h("form", { class: "card" }, h("div", { class: "fields" }, fields.map((field) => field.element)));
-const exports = ["csv", "jsonl"].map((kind) => {
-  const button = h("button", { type: "button" }, kind === "csv" ? "Export as CSV" : "Export as JSON lines");
-  button.addEventListener("click", () => exported(button, kind));
-  return button;
-});
+const steps = h("button", { type: "button", onclick: () => exported(steps) }, "Export as CSV");
 // However many: the service writes the file, one row per prediction.
 const whole = ["csv", "parquet"].map((format) => {
-  const button = h("button", { type: "button" }, `All as ${format === "csv" ? "CSV" : "Parquet"}`);
-  button.addEventListener("click", () => h("a", { href: `/predictions/export${query({ ...asked(), format })}`, download: "" }).click());
+  const button = h("button", { type: "button" }, `Everything as ${format === "csv" ? "CSV" : "Parquet"}`);
+  button.addEventListener("click", async () => {
+    // Filters that are wrong are told here, and not in the file.
+    if (await load()) h("a", { href: `/predictions/export${query({ ...asked(), format })}`, download: "" }).click();
+  });
   return button;
 });
-put(form, trouble, h("div", { class: "acts" }, h("button", { type: "submit", class: "primary" }, "Show"), exports, whole));
+put(form, trouble, h("div", { class: "acts" }, h("button", { type: "submit", class: "primary" }, "Show"), steps, whole), h("p", { class: "hint" }, `Export: a line per forecast step, of the newest ${count(MOST_EXPORTED)} requests. Everything: a line per request, with question and answer as JSON, however many.`));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   load();

@@ -9,7 +9,8 @@ export async function showMemory(element, name, version) {
   const memory = await find(`/models/${name}/versions/${version}/gradients`);
   if (!memory) return;
   put(element, h("h3", {}, "How far back its memory reaches"), h("p", {}, `${capital(memory.statement)}.`));
-  if (memory.steps > 1) {
+  // A network that adds nothing to its anchor has no gradient to draw.
+  if (memory.steps > 1 && memory.layers.some((layer) => layer.norms.some((norm) => norm > 0))) {
     const decay = figure({ caption: `Gradient norm, from the last step back through ${memory.steps}`, label: memory.statement, size: "low" });
     put(element, decay.whole);
     draw(

@@ -169,7 +169,7 @@ function speed(versions) {
     table({
       caption: "How long answers took, by version",
       head: ["Version", { label: "Answers", class: "num" }, ...PERCENTILES.map(([, label]) => ({ label, class: "num" }))],
-      rows: versions.map(([version, buckets]) => [version, count(buckets.at(-1)[1]), ...PERCENTILES.map(([share]) => within(buckets, share))]),
+      rows: versions.map(([version, buckets]) => [`Version ${version}`, count(buckets.at(-1)[1]), ...PERCENTILES.map(([share]) => within(buckets, share))]),
       stacked: true,
     }),
     h("p", { class: "hint" }, "From a request’s turn to its committed answer, since the service started; the network on the way to you comes on top. All of it is at /metrics."),

@@ -187,7 +187,7 @@ export class SeriesTrial {
           const shared = { x, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false };
           return [
             { ...shared, y: bound("low") },
-            { ...shared, y: bound("high"), fill: "tonexty", fillcolor: colour("band"), showlegend: true, name: `${interval.level} %` },
+            { ...shared, y: bound("high"), fill: "tonexty", fillcolor: colour(index ? "band-inner" : "band"), showlegend: true, name: `${interval.level} %` },
           ];
         });
         return [
