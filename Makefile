@@ -27,8 +27,8 @@ format: $(VENV)/dev.stamp  ## format the code, mend what can be mended
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/dev.stamp  ## run the benchmarks
-	for bench in train read_csv predict; do $(BIN)/python -m benchmarks.$$bench || exit 1; done
+bench: $(VENV)/dev.stamp  ## run all benchmarks, up to 20 minutes, into benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: $(VENV)/dev.stamp  ## compile requirements/*.txt from pyproject.toml
 	sh requirements/compile $(BIN)/uv

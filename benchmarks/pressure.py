@@ -1,0 +1,247 @@
+"""The api under what it cannot bear, and beside what else the machine does.
+
+Overload: nothing can be logged (the table is locked), and 400 connections go on asking with
+histories of 40,000 numbers, 280 KB each; what the api holds may not grow. Neighbours: predictions
+of a shipped model over 4 connections, the api on one core; PostgreSQL, worker, trainer, reader of
+uploads and this client share the other, while a CSV of 100 MB is uploaded and a model trains.
+
+    python -m benchmarks.pressure [--quick]
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psycopg
+from sqlalchemy.orm import sessionmaker
+
+from app.config import Settings
+from app.db.embedded import EmbeddedPostgres
+from app.db.engine import conninfo, make_engine
+from app.store import ObjectStore
+from benchmarks.figures import Figure, Reference, at_most, run_alone
+from benchmarks.parts.filling import make_database
+from benchmarks.parts.flood import Flood, flood
+from benchmarks.parts.load import Load, load, request_bytes
+from benchmarks.parts.lstm_graph import lstm_artifact
+from benchmarks.parts.service import Api, family, running_api
+from tests.service import register_artifact
+from tests.serving import Served, served
+
+API_CORE, OTHER_CORE = frozenset({0}), frozenset({1})
+LONG_HISTORY = [round(500 + number % 97 / 100, 2) for number in range(40_000)]
+CONNECTIONS, FLOOD_SECONDS, ROUNDS = 400, 4.0, 3
+BESIDE_CONNECTIONS, BESIDE_SECONDS = 4, 8.0
+UPLOAD_ROWS = 2_000_000  # about 100 MB
+PREDICTION = {"model": "google-stock", "history": [778.81, 788.36, 786.08]}
+LONG_TRAINING = {"preset": "chapter", "layers": [64], "window": 60, "epochs": 100_000}
+PATIENCE_SECONDS = 90.0
+
+
+def measure(*, quick: bool) -> Iterator[Figure]:
+    """Overload, then neighbours."""
+    yield from overload(seconds=1.0 if quick else FLOOD_SECONDS)
+    yield from beside(quick=quick)
+
+
+def overload(*, seconds: float) -> Iterator[Figure]:
+    """Memory while nothing can be logged."""
+    with ExitStack() as parts:
+        folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
+        folder.chmod(0o711)
+        postgres = parts.enter_context(EmbeddedPostgres(folder / "data"))
+        url = make_database(postgres.url, "log")
+        engine = make_engine(url)
+        store = ObjectStore.open(Settings(data_dir=folder / "api").resolved_store_url)
+        register_artifact(sessionmaker(engine), store, "bench", lstm_artifact(units=4, window=60))
+        engine.dispose()
+        api = parts.enter_context(running_api(url, folder / "api"))
+        request = request_bytes("/predict", {"model": "bench", "history": LONG_HISTORY})
+        flood(api.port, request, connections=8, seconds=1)  # loads and connects
+        calm = api.memory_bytes()
+        memory, floods = [], []
+        with locked_log(url):
+            for _ in range(ROUNDS):
+                with watched(api) as seen:
+                    floods.append(
+                        flood(api.port, request, connections=CONNECTIONS, seconds=seconds)
+                    )
+                memory.append(max(seen))
+    yield Figure(
+        name=f"memory of the api in the last of {ROUNDS} floods",
+        value=memory[-1] / 2**20,
+        unit="MiB",
+        reference=Reference(name="in the first", value=memory[0] / 2**20),
+        wanted=at_most(1.2),
+        note=f"calm: {calm / 2**20:.0f} MiB; answered: {answered(floods)}",
+    )
+    yield Figure(
+        name="refusals without Retry-After",
+        value=sum(one.without_retry_after for one in floods),
+        unit="",
+        wanted=at_most(0),
+    )
+
+
+def answered(floods: list[Flood]) -> str:
+    """The statuses, counted."""
+    together = sum((one.statuses for one in floods), start=Flood().statuses)
+    return ", ".join(f"{count} times {status}" for status, count in sorted(together.items()))
+
+
+@contextmanager
+def locked_log(url: str) -> Iterator[None]:
+    """Nothing can be inserted within the block."""
+    with psycopg.connect(conninfo(url)) as connection:
+        connection.execute("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+@contextmanager
+def watched(api: Api) -> Iterator[list[int]]:
+    """Memory of the api, looked at ten times a second within the block."""
+    seen = [api.memory_bytes()]
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            seen.append(api.memory_bytes())
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        looking.join()
+
+
+def beside(*, quick: bool) -> Iterator[Figure]:
+    """The 99th percentile of predictions, alone and beside an upload and a training."""
+    seconds = 1.0 if quick else BESIDE_SECONDS
+    with ExitStack() as parts:
+        folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
+        folder.chmod(0o711)
+        large = folder / "large.csv"
+        write(large, UPLOAD_ROWS // 20 if quick else UPLOAD_ROWS)
+        size = large.stat().st_size
+        service = parts.enter_context(
+            served(folder / "data", environment={"STEPAHEAD_WARM_READER": "1"})
+        )
+        everywhere = os.sched_getaffinity(0)
+        parts.callback(os.sched_setaffinity, 0, everywhere)
+        os.sched_setaffinity(0, OTHER_CORE)
+        pin(service)
+        alone = predictions(service, seconds)
+        training = start_training(service)
+        with httpx.Client(base_url=service.url, timeout=60, trust_env=False) as client:
+            wait_for_epochs(client, training)
+            pin(service)
+            uploading = subprocess.Popen([sys.executable, "-c", UPLOAD, service.url, str(large)])
+            busy = predictions(service, seconds)
+            was_uploading = uploading.poll() is None
+            if uploading.wait(PATIENCE_SECONDS):
+                raise RuntimeError("the upload was refused")
+            status = client.get(f"/jobs/{training}").json()["status"]
+            client.post(f"/jobs/{training}/cancel").raise_for_status()
+    yield Figure(
+        name="p99 of POST /predict while a CSV uploads and a model trains",
+        value=busy.p99_ms,
+        unit="ms",
+        reference=Reference(name="without them", value=alone.p99_ms),
+        wanted=at_most(2),
+        note=f"median {busy.median_ms:.2f} against {alone.median_ms:.2f} ms; the CSV of "
+        f"{size / 1e6:.0f} MB was {'still' if was_uploading else 'no longer'} on its way at the "
+        f"end, the job {status}",
+    )
+
+
+UPLOAD = """
+import sys, httpx
+service, path = sys.argv[1:]
+with open(path, "rb") as file, httpx.Client(timeout=600, trust_env=False) as client:
+    client.post(f"{service}/datasets", files={"file": file}).raise_for_status()
+"""
+
+
+def predictions(service: Served, seconds: float) -> Load:
+    """A steady load."""
+    port = httpx.URL(service.url).port
+    if port is None:
+        raise ValueError(f"{service.url} has no port")
+    return load(
+        port,
+        request_bytes("/predict", PREDICTION),
+        connections=BESIDE_CONNECTIONS,
+        seconds=seconds,
+    )
+
+
+def pin(service: Served) -> None:
+    """The api's process on one core, all else on the other."""
+    api = service.children().get("api")
+    for pid in family(service.process.pid):
+        for task in Path(f"/proc/{pid}/task").glob("*"):
+            try:
+                os.sched_setaffinity(int(task.name), API_CORE if pid == api else OTHER_CORE)
+            except ProcessLookupError:
+                continue
+
+
+def start_training(service: Served) -> str:
+    """A training that does not end while we measure; its job."""
+    rows = "".join(f"{500 + number % 89}\n" for number in range(1260))
+    answer = httpx.post(
+        f"{service.url}/models/busy/train",
+        files={"file": ("prices.csv", f"price\n{rows}".encode())},
+        data={"recipe": json.dumps(LONG_TRAINING)},
+        timeout=60,
+        trust_env=False,
+    )
+    answer.raise_for_status()
+    job: str = answer.json()["id"]
+    return job
+
+
+def wait_for_epochs(client: httpx.Client, job: str) -> None:
+    """Until it trains.
+
+    Raises:
+        RuntimeError: it does not.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        found = client.get(f"/jobs/{job}").json()
+        if (found["progress"] or {}).get("epoch"):
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"the job does not train: {found}")
+
+
+def write(path: Path, rows: int) -> None:
+    """A CSV with a moment and three numbers per row."""
+    generator = np.random.default_rng(0)
+    start = np.datetime64("2015-01-01T00:00:00")
+    with path.open("w") as file:
+        file.write("moment,open,high,volume\n")
+        for begin in range(0, rows, 100_000):
+            count = min(100_000, rows - begin)
+            moments = start + (begin + np.arange(count)) * np.timedelta64(60, "s")
+            values = generator.normal(500, 10, (count, 3)).round(4)
+            file.writelines(
+                f"{moment},{first},{second},{third}\n"
+                for moment, (first, second, third) in zip(moments, values.tolist(), strict=True)
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(run_alone(measure))

@@ -1,0 +1,150 @@
+"""Two processes beside one: api processes on one core, workers on one queue.
+
+Two api processes share the core that one has to itself, under the same load of 64 connections
+(LSTM(64), 60 prices, logged): what sharing a socket, a log and a registry costs per core. More
+cores than two would show more; here the load generator and PostgreSQL need the other one. Two
+workers with trainers that learn nothing end 200 jobs of 20 models: what the queue, the store and
+the registry cost per job.
+
+    python -m benchmarks.processes [--quick]
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import sessionmaker
+
+from app.config import Settings
+from app.db.embedded import EmbeddedPostgres
+from app.db.engine import make_engine
+from app.db.tables import Job, Version
+from app.jobs.states import JobStatus
+from app.store import ObjectStore
+from benchmarks.figures import Figure, Reference, at_least, at_most, run_alone
+from benchmarks.parts.filling import make_database
+from benchmarks.parts.load import load, request_bytes
+from benchmarks.parts.lstm_graph import lstm_artifact
+from benchmarks.parts.service import running_api
+from tests.jobs.harness import Harness
+from tests.service import register_artifact
+
+API_CORE, OTHER_CORE = frozenset({0}), frozenset({1})
+CONNECTIONS, SECONDS, ROUNDS = 64, 3.0, 5
+BODY = {"model": "bench", "history": [500.0 + number % 7 for number in range(60)]}
+JOBS, JOB_MODELS, WORKERS = 200, 20, 2
+JOBS_SECONDS = 150
+LOOK_EVERY_SECONDS = 0.1
+
+
+def measure(*, quick: bool) -> Iterator[Figure]:
+    """The api, then the workers."""
+    with ExitStack() as parts:
+        folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
+        folder.chmod(0o711)
+        postgres = parts.enter_context(EmbeddedPostgres(folder / "data"))
+        yield shared_core(make_database(postgres.url, "api"), folder / "api", quick=quick)
+        url = make_database(postgres.url, "jobs")
+        yield from shared_queue(url, folder, jobs=JOBS // 10 if quick else JOBS)
+
+
+def shared_core(url: str, folder: Path, *, quick: bool) -> Figure:
+    """Requests per second of one core, with two processes and with one."""
+    engine = make_engine(url)
+    store = ObjectStore.open(Settings(data_dir=folder).resolved_store_url)
+    register_artifact(sessionmaker(engine), store, "bench", lstm_artifact(units=64, window=60))
+    engine.dispose()
+    request = request_bytes("/predict", BODY)
+    rates: dict[str, list[float]] = {"1": [], "2": []}
+    everywhere = os.sched_getaffinity(0)
+    with ExitStack() as parts:
+        apis = {
+            count: parts.enter_context(
+                running_api(
+                    url,
+                    folder,
+                    cores=API_CORE,
+                    environment={
+                        "STEPAHEAD_API_PROCESSES": count,
+                        "STEPAHEAD_STORE_URL": (folder / "store").as_uri(),
+                        "STEPAHEAD_DATA_DIR": str(folder / count),
+                    },
+                )
+            )
+            for count in rates
+        }
+        os.sched_setaffinity(0, OTHER_CORE)
+        parts.callback(os.sched_setaffinity, 0, everywhere)
+        for _ in range(1 if quick else ROUNDS):
+            for count, api in apis.items():
+                one = load(api.port, request, connections=CONNECTIONS, seconds=SECONDS)
+                if one.failures:
+                    raise RuntimeError(f"{one.failures} requests were not answered")
+                rates[count].append(one.requests_per_second)
+    return Figure(
+        name="POST /predict, two api processes on one core, 64 connections",
+        value=statistics.median(rates["2"]),
+        unit="requests/s",
+        reference=Reference(name="one process on it", value=statistics.median(rates["1"])),
+        wanted=at_least(0.85),
+    )
+
+
+def shared_queue(url: str, folder: Path, *, jobs: int) -> Iterator[Figure]:
+    """Small jobs, each once."""
+    engine = make_engine(url)
+    (folder / "work").mkdir()
+    harness = Harness(url, engine, folder / "work")
+    try:
+        for _ in range(WORKERS):
+            harness.start_worker(epoch_seconds=0)
+        harness.wait_for(harness.enqueue("first", epochs=1), JobStatus.SUCCEEDED)
+        ids = [harness.enqueue(f"model-{n % JOB_MODELS}", epochs=1) for n in range(jobs)]
+        started = time.monotonic()
+        left = len(ids)
+        while left and time.monotonic() - started < JOBS_SECONDS:
+            time.sleep(LOOK_EVERY_SECONDS)
+            with harness.sessions.begin() as session:
+                ended = select(func.count()).where(
+                    Job.id.in_(ids), Job.status == JobStatus.SUCCEEDED
+                )
+                left = len(ids) - (session.scalar(ended) or 0)
+        seconds = time.monotonic() - started
+        with harness.sessions.begin() as session:
+            found = session.scalars(select(Job).where(Job.id.in_(ids))).all()
+            workers = Counter(job.worker for job in found)
+            registered = session.scalar(select(func.count()).where(Version.job_id.in_(ids))) or 0
+        trained = sum(len(harness.epochs(f"model-{n}")) for n in range(JOB_MODELS))
+    finally:
+        harness.close()
+        engine.dispose()
+    yield Figure(
+        name=f"jobs of {jobs} that did not end",
+        value=left,
+        unit="",
+        wanted=at_most(0),
+        note=f"shared by {len(workers)} workers: {sorted(workers.values())}",
+    )
+    yield Figure(
+        name=f"jobs of {jobs} trained or registered other than once",
+        value=abs(trained - jobs) + abs(registered - jobs) + sum(job.attempt != 1 for job in found),
+        unit="",
+        wanted=at_most(0),
+    )
+    yield Figure(
+        name="a job without its training, two workers",
+        value=1000 * seconds / jobs,
+        unit="ms",
+        note="queue, dataset, checkpoint, artifact, registration, champion",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_alone(measure))
