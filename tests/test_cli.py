@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -98,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def service() -> Iterator[StandIn]:
     with StandIn() as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
         server.shutdown()
@@ -122,7 +123,8 @@ def stepahead(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     """A command in this process; an interpreter of its own for each would take a minute."""
 
     def typed(*arguments: str, stdin: str = "", **environment: str) -> Run:
-        with monkeypatch.context() as patched:
+        # Options become variables of the environment, for child processes: none may stay.
+        with patch.dict(os.environ), monkeypatch.context() as patched:
             for name in [name for name in os.environ if "STEPAHEAD" in name]:
                 patched.delenv(name)
             for name, value in {"COLUMNS": "100", **environment}.items():
@@ -139,18 +141,6 @@ def stepahead(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
 def exit_code(ended: SystemExit) -> int:
     return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-
-
-def in_a_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command that sets this process's logging or settings."""
-    clean = {name: value for name, value in os.environ.items() if "STEPAHEAD" not in name}
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", *arguments],
-        env={**clean, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -279,21 +269,21 @@ def test_what_is_no_url_is_told(stepahead: Typed, url: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["api", "worker", "migrate"])
-def test_what_needs_a_shared_database_says_so(command: str) -> None:
-    run = in_a_process(command)
+def test_what_needs_a_shared_database_says_so(stepahead: Typed, command: str) -> None:
+    run = stepahead(command)
     assert run.returncode == 2
     assert "set STEPAHEAD_DATABASE_URL=postgresql://" in run.stderr
 
 
-def test_wrong_settings_are_all_named() -> None:
-    run = in_a_process("serve", STEPAHEAD_PORT="high", STEPAHEAD_DRAIN_SECONDS="-1")
+def test_wrong_settings_are_all_named(stepahead: Typed) -> None:
+    run = stepahead("serve", STEPAHEAD_PORT="high", STEPAHEAD_DRAIN_SECONDS="-1")
     assert run.returncode == 2
     assert "STEPAHEAD_PORT=high: " in run.stderr
     assert "STEPAHEAD_DRAIN_SECONDS=-1: " in run.stderr
 
 
-def test_beyond_loopback_a_key_is_asked_for() -> None:
-    run = in_a_process("serve", "--host", "0.0.0.0")  # noqa: S104 (refused)
+def test_beyond_loopback_a_key_is_asked_for(stepahead: Typed) -> None:
+    run = stepahead("serve", "--host", "0.0.0.0")  # noqa: S104 (refused)
     assert run.returncode == 2
     assert "set STEPAHEAD_API_KEY" in run.stderr
 
@@ -307,9 +297,9 @@ def test_beyond_loopback_a_key_is_asked_for() -> None:
     ],
 )
 def test_a_database_that_cannot_be_used_is_told_without_its_password(
-    url: str, said: str, exit_code: int
+    stepahead: Typed, url: str, said: str, exit_code: int
 ) -> None:
-    run = in_a_process("migrate", STEPAHEAD_DATABASE_URL=url.replace("nobody@", "nobody:secret@"))
+    run = stepahead("migrate", STEPAHEAD_DATABASE_URL=url.replace("nobody@", "nobody:secret@"))
     assert run.returncode == exit_code
     assert said in run.stderr
     assert "Traceback" not in run.stderr

@@ -59,13 +59,13 @@ def test_a_taken_port_is_told_before_anything_is_started(place: Path) -> None:
 def test_a_part_that_cannot_start_ends_it_with_the_reason(place: Path) -> None:
     broken = place / "broken"
     broken.mkdir()
-    (broken / "httptools.py").write_text("raise ImportError('no parser for this machine')\n")
+    (broken / "uvicorn.py").write_text("raise ImportError('no server for this machine')\n")
     service = Served(place / "data", environment={"PYTHONPATH": str(broken), **WITHOUT_WORKER})
     assert service.process.wait(120) == 1
     service.kill()
     told = service.output.rpartition("\nError: ")[2]
     assert told.startswith("api ended 5 times within 60 seconds, at last with exit code 1")
-    assert "ImportError: no parser for this machine" in told
+    assert "ImportError: no server for this machine" in told
 
 
 def test_killed_parts_are_started_again_without_refusing_a_connection(place: Path) -> None:

@@ -24,7 +24,7 @@ from app.openapi import problem_responses
 from app.predictions import series, text
 from app.predictions.batching import Batcher, Question, Ticket
 from app.predictions.log import PredictionLog, Refusal
-from app.predictions.partitions import PartitionKeeper
+from app.predictions.partition_keeper import PartitionKeeper
 from app.predictions.runtime import Loaded, Runtime
 from app.predictions.schemas import (
     SERIES_EXAMPLE,

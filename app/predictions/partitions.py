@@ -4,9 +4,7 @@ A partition is attached, never created in place: CREATE TABLE … PARTITION OF w
 log against writing while it waits for a long reader.
 """
 
-import asyncio
 import re
-from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
@@ -16,17 +14,8 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.db.engine import conninfo
 from app.db.ids import first_id
-from app.deps import Resources
-from app.errors import Unavailable
-from app.monitoring.upkeep import finish_days_before
-from app.observability import logger
-from app.problems import DATABASE_AWAY, DATABASE_ERRORS
-
-log = logger(__name__)
 
 DAYS_AHEAD = 14
-EVERY_SECONDS = 3600.0
-RETRY_SECONDS = 1.0
 PARTITION = re.compile(r"predictions_(\d{8})")
 # Several processes at once wait for each other; another number than the migrations'.
 MAINTENANCE_LOCK = 0x57E9_106
@@ -106,41 +95,3 @@ def _drop(connection: psycopg.Connection, name: str, *, attached: bool, leaving:
         leave = "ALTER TABLE predictions DETACH PARTITION {} CONCURRENTLY"
         connection.execute(sql.SQL(leave).format(table))
     connection.execute(sql.SQL("DROP TABLE {}").format(table))
-
-
-class PartitionKeeper:
-    """Maintains them at the start and every hour."""
-
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
-        self._maintained = False
-
-    def not_ready(self) -> str | None:
-        """Why nothing can be logged yet, if so."""
-        return None if self._maintained else "the log's partitions could not be made yet"
-
-    async def maintain(self) -> None:
-        """Do it once, now.
-
-        Raises:
-            Unavailable: the database is away or not migrated.
-        """
-        try:
-            await asyncio.to_thread(self._maintain)
-        except (psycopg.Error, *DATABASE_ERRORS) as error:
-            log.warning("partitions not maintained", error=str(error))
-            raise Unavailable(DATABASE_AWAY) from error
-        self._maintained = True
-
-    def _maintain(self) -> None:
-        settings, today = self._resources.settings, datetime.now(UTC).date()
-        if settings.log_retention_days:
-            finish_days_before(self._resources, today - timedelta(days=settings.log_retention_days))
-        maintain_partitions(self._resources.engine, settings, today=today)
-
-    async def keep(self) -> None:
-        """Do it for as long as this process serves."""
-        while True:
-            await asyncio.sleep(EVERY_SECONDS if self._maintained else RETRY_SECONDS)
-            with suppress(Unavailable):  # logged; what there is lasts for days
-                await self.maintain()

@@ -9,7 +9,8 @@ from app.db.ids import first_id, new_id
 from app.monitoring import log_reader
 from app.monitoring.log_reader import LogReader
 from app.monitoring.store import lock_position
-from app.predictions.partitions import PartitionKeeper, maintain_partitions
+from app.predictions.partition_keeper import PartitionKeeper
+from app.predictions.partitions import maintain_partitions
 from tests.artifacts import persistence_artifact
 from tests.monitoring.log import ask, days, follow, monitor, resources_of
 from tests.service import Service

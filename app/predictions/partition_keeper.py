@@ -1,0 +1,57 @@
+"""The log's partitions, kept up in a process that serves; what leaves them is counted before."""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+
+from app.deps import Resources
+from app.errors import Unavailable
+from app.monitoring.upkeep import finish_days_before
+from app.observability import logger
+from app.predictions.partitions import maintain_partitions
+from app.problems import DATABASE_AWAY, DATABASE_ERRORS
+
+log = logger(__name__)
+
+EVERY_SECONDS = 3600.0
+RETRY_SECONDS = 1.0
+
+
+class PartitionKeeper:
+    """Maintains them at the start and every hour."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._maintained = False
+
+    def not_ready(self) -> str | None:
+        """Why nothing can be logged yet, if so."""
+        return None if self._maintained else "the log's partitions could not be made yet"
+
+    async def maintain(self) -> None:
+        """Do it once, now.
+
+        Raises:
+            Unavailable: the database is away or not migrated.
+        """
+        try:
+            await asyncio.to_thread(self._maintain)
+        except (psycopg.Error, *DATABASE_ERRORS) as error:
+            log.warning("partitions not maintained", error=str(error))
+            raise Unavailable(DATABASE_AWAY) from error
+        self._maintained = True
+
+    def _maintain(self) -> None:
+        settings, today = self._resources.settings, datetime.now(UTC).date()
+        if settings.log_retention_days:
+            finish_days_before(self._resources, today - timedelta(days=settings.log_retention_days))
+        maintain_partitions(self._resources.engine, settings, today=today)
+
+    async def keep(self) -> None:
+        """Do it for as long as this process serves."""
+        while True:
+            await asyncio.sleep(EVERY_SECONDS if self._maintained else RETRY_SECONDS)
+            with suppress(Unavailable):  # logged; what there is lasts for days
+                await self.maintain()
