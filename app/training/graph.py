@@ -215,8 +215,9 @@ def _scale_by_window(graph: Graph, target: int) -> tuple[str, str, str]:
     graph.add("Abs", ["values"], "magnitude")
     graph.add("ReduceMax", ["magnitude"], "largest", axes=[1], keepdims=1)
     graph.add("Mul", ["largest", "floor_share"], "share")
-    graph.add("Add", ["share", "tiny"], "floor")
-    graph.add("Max", ["mean_size", "floor"], "scale")
+    # Not added: ONNX Runtime takes 1e-300 for a 0 and leaves an Add of it out, and a window of
+    # zeros would be divided by 0.
+    graph.add("Max", ["mean_size", "share", "tiny"], "scale")
     graph.add("Div", ["difference", "scale"], "scaled")
     graph.constant("target_index", np.array(target, np.int64))
     graph.add("Gather", ["center", "target_index"], "target_center", axis=2)  # (batch, 1)

@@ -197,3 +197,9 @@ def test_small_changes_at_a_high_level_are_seen() -> None:
     low, high = forecasts(graph, windows), forecasts(graph, 1e6 + windows)
     np.testing.assert_allclose(high - 1e6, low, atol=1e-7)
     assert abs(low[0] - low[1]).max() > 1e-3
+
+
+def test_a_window_of_zeros_is_scaled_as_numpy_does_it() -> None:
+    architecture = form("rnn")
+    graph = graph_of(architecture, random_weights(architecture), "window", ANCHORS[0])
+    assert (forecasts(graph, np.zeros((1, WINDOW, 2))) == 0).all()
