@@ -28,16 +28,27 @@ MENU = {
     "/ui/jobs": ("jobs", "Jobs"),
 }
 OTHERS = {"/ui/train": ("train", "Train")}
+# Where the service says the same as JSON.
+AS_JSON = {
+    "home": "/models",
+    "monitor": "/models",  # its script knows which
+    "log": "/predictions",
+    "jobs": "/jobs",
+    "train": "/datasets",
+}
 HSTS_FREE_SCHEMES = frozenset({"http"})
 
 
-def page(template: str, *, title: str, at: str, **values: str) -> HTMLResponse:
+def page(
+    template: str, *, title: str, at: str, as_json: str | None = None, **values: str
+) -> HTMLResponse:
     """A page's frame."""
     body = TEMPLATES.get_template(f"{template}.html").render(
         title=title,
         at=at,
         menu=[(address, label) for address, (_, label) in MENU.items()],
         page=template,
+        as_json=as_json or AS_JSON.get(template),
         static=STATIC_URL,
         plotly=PLOTLY_URL,
         **values,
@@ -60,7 +71,7 @@ def show_model(name: str) -> HTMLResponse:
     """A model's page; whether there is such a model the page finds out."""
     if not MODEL_NAME.fullmatch(name):
         raise NotFound(f"{name[:100]!r} is no model's name")
-    return page("model", title=name, at="/", model=name)
+    return page("model", title=name, at="/", as_json=f"/models/{name}", model=name)
 
 
 @router.get(PLOTLY_URL)

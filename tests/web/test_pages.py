@@ -83,6 +83,16 @@ def test_a_page_is_light_and_seen_by_everyone(
     assert sum(weights.values()) < MOST_BYTES, weights
 
 
+def test_a_page_has_its_json(service: Service) -> None:
+    for path, same in {
+        "/": "/models",
+        "/ui/models/hello": "/models/hello",
+        "/ui/jobs": "/jobs",
+    }.items():
+        assert f'<a id="as-json" href="{same}">' in service.client.get(path).text
+        assert service.client.get(same).headers["content-type"] == "application/json"
+
+
 def test_home_says_what_each_model_is_worth(service: Service, open_page: OpenPage) -> None:
     with open_page(service.url) as page:
         page.goto("/")

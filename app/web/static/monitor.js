@@ -22,6 +22,7 @@ async function start() {
   const days = new Field({ name: "days", label: "Over", input: select(DAYS, address.get("days") ?? 30) });
   const body = h("div");
   const show = async () => {
+    document.getElementById("as-json").href = `/models/${model.input.value}/monitor${query({ days: days.input.value })}`;
     history.replaceState(null, "", `/ui/monitor${query({ model: model.input.value, days: days.input.value })}`);
     try {
       // First alone: where a key is needed, it is asked for once.

@@ -83,6 +83,7 @@ function scoresTable(scores, caption) {
   const row = (name, errors) => [name, ...metrics.map(([key]) => metric(key, errors[key]))];
   return table({
     caption,
+    stacked: true,
     head: ["Forecaster", ...metrics.map(([, label]) => ({ label, class: "num" })), { label: "Skill against it", class: "num" }, "So this version is"],
     rows: [
       { self: true, cells: [...row("This version", scores.model), "", ""] },
@@ -115,6 +116,7 @@ function textTable(text) {
   ];
   return [
     table({
+      stacked: true,
       caption: `Surprise at the next token over ${count(text.tokens)} contexts; lower is better`,
       head: ["Forecaster", { label: "Bits per token", class: "num" }, { label: "Right", class: "num" }, { label: "Skill against it", class: "num" }, "So this version is"],
       rows,

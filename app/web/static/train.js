@@ -106,7 +106,7 @@ function refused(error) {
   const report = error.body?.report;
   parts.report.whole.hidden = !report;
   if (!report) return;
-  fill(parts.report.body, h("div", { class: "card" }, h("p", {}, "So far this was understood. Say below what is otherwise, and the file is read again."), guessTable(report, state.read, changeGuess)));
+  fill(parts.report.body, h("div", { class: "card" }, h("p", {}, "So far this was understood. Say below what is otherwise, and the file is read again."), warningsOf(report), guessTable(report, state.read, changeGuess)));
   returnTo(parts.report.heading);
 }
 
