@@ -18,6 +18,7 @@ from uuid_utils import uuid7
 
 from app.config import Settings
 from app.errors import Forbidden, StepaheadError, TooLarge, Unauthorized
+from app.large_bodies import too_large
 from app.observability import Metrics, logger
 from app.problems import problem_response
 from app.web.session import Sessions
@@ -160,11 +161,6 @@ class Gateway:
             seconds=round(seconds, 4),
             request_id=scope["request_id"],
         )
-
-
-def too_large(limit: int) -> str:
-    """Why a body is refused."""
-    return f"the body may have at most {limit} bytes"
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:

@@ -8,7 +8,7 @@ OpenAPI document.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Body, FastAPI, Request, Response
@@ -17,8 +17,9 @@ from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
 from app.deps import Resources
-from app.errors import StepaheadError, TooLarge, Unavailable, UnsupportedMediaType
-from app.gateway import DirectHandler, too_large
+from app.errors import StepaheadError, Unavailable, UnsupportedMediaType
+from app.gateway import DirectHandler
+from app.large_bodies import LargeBodies
 from app.observability import Metrics
 from app.openapi import problem_responses
 from app.predictions import series, text
@@ -66,6 +67,7 @@ class Predictions:
     batcher: Batcher
     log: PredictionLog
     resources: Resources
+    large_bodies: LargeBodies = field(default_factory=LargeBodies)
 
     async def answer(self, request: PredictRequest, raw: bytes, request_id: str) -> bytes:
         """The answer's JSON; its row is committed when this returns.
@@ -73,7 +75,9 @@ class Predictions:
         Raises:
             StepaheadError: there is no answer, and why.
         """
-        return await (await self.ask(request, raw, request_id))
+        asked = await self.ask(request, raw, request_id)
+        del request  # its numbers as Python objects are five times the raw ones
+        return await asked
 
     async def ask(
         self, request: PredictRequest, raw: bytes, request_id: str
@@ -123,7 +127,7 @@ async def predict(scope: Scope, receive: Receive, send: Send) -> int:
     parts: Predictions = scope["app"].state.predictions
     body: bytes | None = b""
     try:
-        body = await _body(scope, receive, parts.resources.settings.max_body_bytes)
+        body = await _body(parts, scope, receive)
         if body is None:
             return CLIENT_CLOSED
         answer = await parts.answer(_parsed(body), body, scope["request_id"])
@@ -146,7 +150,7 @@ async def predict_batch(scope: Scope, receive: Receive, send: Send) -> int:
     """`POST /predict/batch`, bare: items in, answers out in their order."""
     parts: Predictions = scope["app"].state.predictions
     try:
-        body = await _body(scope, receive, parts.resources.settings.max_body_bytes)
+        body = await _body(parts, scope, receive)
         if body is None:
             return CLIENT_CLOSED
         items = _parsed_batch(body)
@@ -233,12 +237,13 @@ async def _answers(parts: Predictions, items: list[Item], scope: Scope) -> list[
     return answers
 
 
-async def _body(scope: Scope, receive: Receive, limit: int) -> bytes | None:
+async def _body(parts: Predictions, scope: Scope, receive: Receive) -> bytes | None:
     """The body; None if the caller went away.
 
     Raises:
         UnsupportedMediaType: it is announced as something else than JSON.
         TooLarge: over the limit.
+        Unavailable: too many large ones are being read.
     """
     for name, value in scope["headers"]:
         if name == b"content-type" and not value.lower().startswith(JSON_TYPE):
@@ -250,14 +255,10 @@ async def _body(scope: Scope, receive: Receive, limit: int) -> bytes | None:
     if message["type"] != "http.request":
         return None
     body: bytes = message.get("body", b"")
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise TooLarge(too_large(limit))
-    return body
+    if not message.get("more_body"):
+        return body
+    limit = parts.resources.settings.max_body_bytes
+    return await parts.large_bodies.read(body, receive, limit_bytes=limit)
 
 
 async def _send(scope: Scope, send: Send, status: int, body: bytes, headers: dict[str, str]) -> int:
