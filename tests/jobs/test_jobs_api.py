@@ -1,5 +1,6 @@
 from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import text
 
 from app.db.ids import new_id
@@ -7,6 +8,7 @@ from app.db.tables import Dataset, Job
 from app.jobs import queue
 from app.jobs.states import JobStatus
 from app.recipes import resolve_recipe
+from app.terminal.listing import run_jobs
 from tests.service import Service
 
 
@@ -77,6 +79,18 @@ def test_a_queued_job_is_cancelled_at_once_and_only_once(service: Service) -> No
             {"id": str(job_id)},
         )
     assert places == 0
+
+
+def test_the_terminal_tells_what_happened(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_id = str(enqueue(service, "told"))
+
+    run_jobs(service.url, job_id, follow_it=False, cancel=True, limit=1, as_json=False)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{job_id} trains told: cancelled"
+    assert lines[-1].split()[-1] == "cancelled"
 
 
 def test_an_unknown_job_is_a_404(service: Service) -> None:
