@@ -11,7 +11,13 @@ from app.datasets.report import Report
 from app.datasets.store import UnderstoodFile
 from app.db.tables import Dataset, Evaluation, Version
 from app.errors import NotFound, Unprocessable
-from app.evaluations.limits import MOST_CHARACTERS, MOST_ROWS, TRAINING_ABSENT, Network
+from app.evaluations.limits import (
+    MOST_CHARACTERS,
+    MOST_NUMBERS,
+    MOST_ROWS,
+    TRAINING_ABSENT,
+    Network,
+)
 from app.evaluations.measuring import Measurement
 from app.evaluations.store import find_evaluation, training_dataset
 from app.registry.artifacts import JUDGED, MODEL, Manifest, Scorecard
@@ -72,7 +78,7 @@ def plan(session: Session, model: str, number: int, order: Order) -> Plan | Eval
         raise Unprocessable.at(
             order.field, f"is a {dataset.kind}, and {model!r} is a model for {manifest.kind}"
         )
-    _check_size(dataset, order.field)
+    _check_size(dataset, manifest, order.field)
     training = training_dataset(session, version)
     before = find_evaluation(
         session, model=model, version=number, dataset_id=dataset.id, network=network
@@ -138,7 +144,7 @@ def _dataset(session: Session, order: Order) -> Dataset:
         raise Unprocessable.at("dataset", error.detail) from error
 
 
-def _check_size(dataset: Dataset, field: str) -> None:
+def _check_size(dataset: Dataset, manifest: Manifest, field: str) -> None:
     report = Report.model_validate(dataset.report)
     if report.text is not None and report.text.characters > MOST_CHARACTERS:
         raise Unprocessable.at(
@@ -146,11 +152,13 @@ def _check_size(dataset: Dataset, field: str) -> None:
             f"has {report.text.characters:,} characters; at most {MOST_CHARACTERS:,} are measured "
             "at once",
         )
-    if report.text is None and report.rows_used > MOST_ROWS:
+    columns = 1 if manifest.series is None else len(manifest.series.features)
+    most = min(MOST_ROWS, MOST_NUMBERS // ((manifest.window or 1) * columns))
+    if report.text is None and report.rows_used > most:
         raise Unprocessable.at(
             field,
-            f"has {report.rows_used:,} rows; at most {MOST_ROWS:,} are measured at once: send the "
-            "newest of them",
+            f"has {report.rows_used:,} rows; at most {most:,} are measured at once with this "
+            "version: send the newest of them",
         )
 
 
