@@ -18,6 +18,7 @@ from app.datasets.content import content_from_bytes
 from app.errors import Internal, Unprocessable
 from app.jobs.messages import Progress, TrainingRequest
 from app.judging.judgement import Judgement
+from app.judging.share_words import share_notes
 from app.recipes import SeriesRecipe
 from app.registry.artifacts import Manifest, Memory, Scorecard, read_artifact
 from app.training.architecture import Weights, with_share
@@ -289,7 +290,7 @@ class _Run:
             verdict=judgement.verdict,
             skill=judgement.skill,
             skill_missing=judgement.skill_missing,
-            notes=judgement.notes,
+            notes=(*judgement.notes, *share_notes(first.share)),
             final_loss=first.final_loss,
             best_epoch=first.best_epoch,
             series=judgement.series,
