@@ -66,7 +66,7 @@ def anchor_note(anchor: SeriesAnchor) -> str:
         if each.missing is not None:
             missing.setdefault(each.missing, []).append(each.name)
     return told + "".join(
-        f"; not {' nor '.join(names)}: {reason}" for reason, names in missing.items()
+        f"; {' and '.join(names)} left out: {reason}" for reason, names in missing.items()
     )
 
 

@@ -1,5 +1,7 @@
 """The rows before the cut on which anchors are compared."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +18,15 @@ WIDEST_SHARE = 0.5
 LEAST_SHARE = 0.15  # where no validation part is kept
 BLOCKS = 4
 MOST_ORIGINS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Part:
+    """One series."""
+
+    windows: Windows  # of its target alone
+    group: Group
+    unit: float
 
 
 def units(data: SeriesData) -> Floats:
@@ -43,42 +54,48 @@ def blocks(
     """
     index = data.target_index or 0
     parts = [
-        (
-            windows(group.inputs[:, [index]], group.target, window=window, horizon=recipe.horizon),
-            group,
-            unit,
+        _Part(
+            windows=windows(
+                group.inputs[:, [index]], group.target, window=window, horizon=recipe.horizon
+            ),
+            group=group,
+            unit=float(unit),
         )
         for group, unit in zip(data.groups, own_units, strict=True)
         if np.isfinite(unit)
     ]
     if not parts:
         return []
-    validated = sum(int(group.split.validation(own).sum()) for own, group, _ in parts)
+    validated = sum(int(part.group.split.validation(part.windows).sum()) for part in parts)
     share = None if validated >= WANTED_ORIGINS else _share(data, recipe)
-    edges = [_borders(group, share=share) for _, group, _ in parts]
-    every = 1 if len(parts) == 1 else thinning(sum(len(own) for own, _, _ in parts))
-    made = []
-    for number in range(len(edges[0]) - 1):
-        before, later, scale = [], [], []
-        for (own, group, unit), edge in zip(parts, edges, strict=True):
-            ends = own.first + own.horizon
-            inside = (own.first >= edge[number]) & (own.first < edge[number + 1])
-            known = np.flatnonzero(ends <= edge[number])[-MOST_FITTED_ROWS:][::every]
-            ahead = np.flatnonzero(inside & (ends <= group.split.test_start))
-            before.append(_picked(own, known))
-            later.append(_picked(own, ahead[:: max(1, -(-validated // MOST_ORIGINS))]))
-            scale.append(np.full((len(later[-1]), 1), unit))
-        fitted, asked = Windows.join(before), Windows.join(later)
-        made.append(
-            Block(
-                windows=fitted.inputs[:, :, 0],
-                targets=fitted.targets,
-                later_windows=asked.inputs[:, :, 0],
-                later_targets=asked.targets,
-                unit=np.concatenate(scale),
-            )
-        )
-    return made
+    edges = [_borders(part.group, share=share) for part in parts]
+    return [
+        _block(parts, [(edge[number], edge[number + 1]) for edge in edges], validated=validated)
+        for number in range(len(edges[0]) - 1)
+    ]
+
+
+def _block(parts: list[_Part], stretches: list[tuple[int, int]], *, validated: int) -> Block:
+    """Origins in a stretch of each series, and what lies before it."""
+    every = 1 if len(parts) == 1 else thinning(sum(len(part.windows) for part in parts))
+    before, later, units_of_later = [], [], []
+    for part, (start, stop) in zip(parts, stretches, strict=True):
+        own = part.windows
+        ends = own.first + own.horizon
+        known = np.flatnonzero(ends <= start)[-MOST_FITTED_ROWS:][::every]
+        inside = (own.first >= start) & (own.first < stop) & (ends <= part.group.split.test_start)
+        ahead = np.flatnonzero(inside)[:: max(1, -(-validated // MOST_ORIGINS))]
+        before.append(_picked(own, known))
+        later.append(_picked(own, ahead))
+        units_of_later.append(np.full((len(ahead), 1), part.unit))
+    fitted, asked = Windows.join(before), Windows.join(later)
+    return Block(
+        windows=fitted.inputs[:, :, 0],
+        targets=fitted.targets,
+        later_windows=asked.inputs[:, :, 0],
+        later_targets=asked.targets,
+        unit=np.concatenate(units_of_later),
+    )
 
 
 def thinning(examples: int) -> int:

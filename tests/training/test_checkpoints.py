@@ -26,7 +26,8 @@ SERIES = series_of(wave(160))
 
 
 @pytest.mark.parametrize(
-    ("content", "recipe"), [(SERIES, SMALL), (TextContent(text=TEXT), SMALL_TEXT)]
+    ("content", "recipe"),
+    [(SERIES, {**SMALL, "anchor": "auto"}), (TextContent(text=TEXT), SMALL_TEXT)],
 )
 @pytest.mark.parametrize("stops", [(4,), (9, 9, 9)])
 def test_stopped_and_taken_up_again_gives_the_same_bytes(

@@ -4,19 +4,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from app.errors import Unprocessable
+from app.forecasting.anchors import PREFIX
 from app.forecasting.metrics import rmse
 from app.judging.onnx_session import forecasts
 from app.recipes import SeriesRecipe, resolve_recipe
 from app.registry.artifacts import JUDGED, MODEL, SCORECARD, WEIGHTS, Epoch
 from app.training.architecture import with_share
+from app.training.artifact import read_weights
 from app.training.fit import Fitted, steadied
 from app.training.keras_network import initial_weights
 from app.training.program import program_of
 from app.training.series_task import SeriesTask
 from app.training.task import Phase
-from tests.training.runs import SMALL, Recorder, Train, evaluated, series_of, wave
+from tests.training.runs import SMALL, Artifact, Recorder, Train, evaluated, series_of, wave
 
 ROWS = 160
 FITTED_ROWS = 128  # a fifth is held out
@@ -64,6 +67,13 @@ def test_the_last_fifth_is_judged_and_then_fitted_too(train: Train) -> None:
     assert (seen.judged_on, seen.skill) == ("training", None)
 
 
+def has_anchor(artifact: Artifact) -> bool:
+    """Whether its arrays stand beside the network's weights, where they are no weights."""
+    names = load(artifact.bytes_of(WEIGHTS)).keys()
+    assert not any(name.startswith(PREFIX) for name in read_weights(artifact.folder))
+    return {f"{PREFIX}weights", f"{PREFIX}level"} <= names
+
+
 def test_what_lies_after_the_cut_changes_nothing_before_it(train: Train) -> None:
     values = wave(ROWS)
     poisoned = np.where(np.arange(ROWS) < FITTED_ROWS, values, -1e6)
@@ -73,6 +83,9 @@ def test_what_lies_after_the_cut_changes_nothing_before_it(train: Train) -> None
         dirty = train(series_of(poisoned), recipe)
         assert clean.bytes_of(JUDGED) == dirty.bytes_of(JUDGED)
         assert clean.scorecard.epochs == dirty.scorecard.epochs
+        chosen = clean.manifest.series.anchor if clean.manifest.series else None
+        assert chosen == (dirty.manifest.series.anchor if dirty.manifest.series else None)
+        assert (chosen is not None) == (anchor == "auto") == has_anchor(clean)
     # From the middle of the judged rows on: every forecast up to there stays as it was.
     later = train(series_of(np.where(np.arange(ROWS) < FITTED_ROWS + 10, values, 1e9)), recipe)
     curves = [each.scorecard.series.curve for each in (clean, later) if each.scorecard.series]
