@@ -1,8 +1,8 @@
 """How much of what a network adds to its anchor was kept, in a sentence."""
 
 NOTHING = (
-    "the network adds nothing: on the validation rows no gain stood out from noise, so it forecasts "
-    "what it is added to"
+    "the network adds nothing: on the validation rows no gain stood out from noise, so it "
+    "forecasts what it is added to"
 )
 REASON = "is kept: so much stood out from noise on the validation rows"
 
