@@ -16,7 +16,7 @@ serve: $(VENV)/serve.stamp  ## set up and start the service with the embedded da
 	@exec $(BIN)/stepahead serve
 
 test: $(VENV)/dev.stamp  ## set up and run all tests
-	$(BIN)/pytest -n 4 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/dev.stamp  ## style and types
 	$(BIN)/ruff check .

@@ -20,15 +20,40 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling, LoadScopeScheduling
 
 from app.db.embedded import EmbeddedPostgres
 from app.db.engine import conninfo, database_url, make_engine
 from app.db.migrate import upgrade
 from tests.places import make_folder, open_place
+from tests.serving import Served, served, wait_until
 
-SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+TESTS = Path(__file__).resolve().parent
+SHARED_DATA = TESTS.parent.parent / "shared" / "data"
 TEMPLATE = "stepahead_test_template"
 ASKED_OF_PACKAGES = {"__path__", "__version__"}  # by imports of their modules, by who names them
+
+# What the tests of several files share, and which files those are.
+SHARED = {
+    "one whole service": (
+        "jobs/test_real_trainer.py",
+        "terminal/test_served_files.py",
+        "test_readme.py",
+        "web/test_training.py",
+    ),
+    "one import of TensorFlow": ("training/", "cells/test_keras.py"),
+}
+# What takes longest, so that nothing of it is begun last.
+FIRST = (
+    *(start for starts in SHARED.values() for start in starts),
+    "test_supervisor.py",
+    "jobs/test_worker.py",
+    "test_survival.py",
+    "examples/test_chapter_document.py",
+    "jobs/test_database_loss.py",
+    "web/",
+)
 
 
 def import_when_used(name: str) -> None:
@@ -126,10 +151,35 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the database, so that it can be run again on another PostgreSQL."""
+    """Mark what needs the database, to be run again on another PostgreSQL; long files first.
+
+    Else a file of slow tests might be begun when all others are done.
+    """
     for item in items:
         if "cluster" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (_place(item), item.path not in slow))  # files stay in one piece
+
+
+def _place(item: pytest.Item) -> int:
+    name = item.path.relative_to(TESTS).as_posix()
+    return next((i for i, start in enumerate(FIRST) if name.startswith(start)), len(FIRST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    """With `--dist loadfile`: what is dear and can be shared is shared by one process's tests."""
+    return Together(config, log) if config.option.dist == "loadfile" else None
+
+
+class Together(LoadFileScheduling):  # type: ignore[misc]
+    """Files as pieces of work, in the order of collection; some of them are one piece."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        name = file.removeprefix("tests/")
+        return next((what for what, starts in SHARED.items() if name.startswith(starts)), file)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -187,6 +237,14 @@ def place() -> Iterator[Path]:
     """A folder of the test's own that PostgreSQL's user can reach."""
     with open_place() as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def whole_service() -> Iterator[Served]:
+    """`stepahead serve` with a real trainer; each test has models of its own in it."""
+    with open_place() as folder, served(folder / "data") as running:
+        wait_until(lambda: "trainer ready" in running.output, 120)
+        yield running
 
 
 @pytest.fixture(scope="session")

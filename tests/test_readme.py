@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from app.cli import cli
 from app.config import PROJECT_DIR, Settings
 from app.main import create_app
 from app.recipes import PRESETS
-from tests.places import open_place
-from tests.serving import Served, served, wait_until
+from tests.serving import Served
 
 README = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -42,10 +40,9 @@ def examples() -> list[Example]:
     return found
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Served]:
-    with open_place() as folder, served(folder / "data") as running:
-        yield running
+@pytest.fixture
+def service(whole_service: Served) -> Served:
+    return whole_service
 
 
 @pytest.mark.slow
@@ -57,7 +54,6 @@ def test_the_commands_do_what_is_shown(service: Served, tmp_path: Path) -> None:
         ".venv/bin/stepahead",
         ".venv/bin/stepahead",
     ]
-    wait_until(lambda: "trainer ready" in service.output)
     for example in shown:
         compare(run(example.command, service.url, tmp_path), example.output)
 

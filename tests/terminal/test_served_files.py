@@ -6,23 +6,21 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.serving import Served, served
+from tests.serving import Served
 
 FIRST = date(2015, 1, 1)
 SMALL = ("--set", "epochs=2", "--set", "window=8", "--set", "layers=[4]")
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("files") / "data") as running:
-        yield running
+@pytest.fixture
+def service(whole_service: Served) -> Served:
+    return whole_service
 
 
 def stepahead(service: Served, folder: Path, *arguments: str) -> str:

@@ -1,15 +1,13 @@
 """As a user would: upload, correct a guess, train, watch, reload, trust, promote, forecast."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.places import open_place
-from tests.serving import Served, served
+from tests.serving import Served
 from tests.web.conftest import OpenPage
 from tests.web.viewing import keep_screenshot, settle, violations
 
@@ -18,10 +16,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TRAINED_MS = 180_000
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Served]:
-    with open_place() as folder, served(folder / "data") as running:
-        yield running
+@pytest.fixture
+def service(whole_service: Served) -> Served:
+    return whole_service
 
 
 @pytest.fixture(scope="module")
