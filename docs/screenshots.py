@@ -25,9 +25,11 @@ PICTURES = {
     "try-series": f"/ui/try?model={SAMPLE}",
     "try-text": "/ui/try?model=belling-the-cat",
     "look": "/ui/look?model=belling-the-cat",
+    "train": f"/ui/train?model={SAMPLE}",
+    "jobs": "/ui/jobs",
 }
 NARROW = {"model"}
-PRESSED = {"try-series": "Forecast", "try-text": "Next word", "look": "Open it up"}
+PRESSED = {"try-series": "Forecast", "try-text": "Next word", "look": "Open it up", "jobs": "Log"}
 
 
 def main() -> None:
@@ -37,12 +39,13 @@ def main() -> None:
     url = parser.parse_args().url
     train(url)
     FOLDER.mkdir(exist_ok=True)
+    dataset = httpx.get(f"{url}/datasets?limit=1").json()["items"][0]["id"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         for name, path in PICTURES.items():
-            take(browser, url, name, path)
+            take(browser, url, name, f"{path}&dataset={dataset}" if name == "train" else path)
         browser.close()
 
 
@@ -72,7 +75,7 @@ def take(browser: Browser, url: str, name: str, path: str) -> None:
     )
     page.goto(path)
     if name in PRESSED:
-        page.get_by_role("button", name=PRESSED[name]).click()
+        page.get_by_role("button", name=PRESSED[name]).first.click()
     settled(page)
     page.screenshot(path=FOLDER / f"{name}.png", caret="initial")
     if name in NARROW:
