@@ -5,15 +5,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from app.datasets.content import DatasetContent
 from app.errors import Unprocessable
-from app.forecasting.anchors import Anchor
 from app.forecasting.drift import inner_deciles
-from app.forecasting.scaling import Affine, WindowScaling
 from app.forecasting.shrinkage import kept_share
-from app.forecasting.windows import Windows, windows
 from app.judging.anchor_words import anchor_note
 from app.judging.judgement import JudgedOn, Judgement
 from app.judging.onnx_session import forecasts
@@ -22,7 +18,6 @@ from app.recipes import SeriesRecipe
 from app.registry.artifacts import (
     Feature,
     Manifest,
-    MeasuredScaling,
     Memory,
     SeriesAnchor,
     SeriesInput,
@@ -34,18 +29,16 @@ from app.training.graph import series_graph
 from app.training.keras_network import build_network, with_weights
 from app.training.program import Form, capacity_of
 from app.training.reach import MOST_EXAMPLES, forecast_memory
-from app.training.series_anchor import fit_anchor, settle_anchor
-from app.training.series_calibration import SeriesCalibration, calibration_starts
-from app.training.series_data import Floats, Group, SeriesData, read_series
+from app.training.series_anchor import settle_anchor
+from app.training.series_calibration import SeriesCalibration
+from app.training.series_data import Floats, SeriesData, read_series
 from app.training.series_judge import held_out_rows, test_rows, training_rows
+from app.training.series_phases import SeriesPhases
 from app.training.task import Description, Phase
 from app.training.warm_start import same_form
 
-# After a nearly flat window a jump is huge in the window's own unit; it teaches no more than this.
-LARGEST_SCALED_TARGET = 1e3
 PARITY_WINDOWS = 256
 MOST_SHARE_WINDOWS = 20_000
-SCALED_AT_ONCE = 65_536  # windows; scaling makes several copies in double
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,8 +107,8 @@ class SeriesTask:
 
     def plan(self, phase: Phase, *, epochs: int | None = None) -> Plan:
         """The fit of a phase; `epochs` fixes their number and switches validation off."""
-        inputs, targets = self._scaled(phase)
-        training, validation = self._parts(phase)
+        inputs, targets = self._phases.scaled(phase)
+        training, validation = self._phases.parts(phase)
         validating = phase == "training" and len(validation) > 0 and epochs is None
         return Plan(
             form=Form(
@@ -126,7 +119,7 @@ class SeriesTask:
                 loss=self.recipe.loss,
                 optimizer=self.recipe.optimizer,
                 clip_norm=self.recipe.clip_norm,
-                capacity=capacity_of(len(self._windows)),
+                capacity=capacity_of(len(self._phases.windows)),
             ),
             inputs=inputs,
             targets=targets,
@@ -154,11 +147,11 @@ class SeriesTask:
         each one's mean change: there the scorecard measures. All of it without an anchor or
         without validation rows.
         """
-        _, validation = self._parts("training")
+        _, validation = self._phases.parts("training")
         if self.anchor is None or self.recipe.early_stopping is None or not len(validation):
             return 1.0
         chosen = validation[-MOST_SHARE_WINDOWS:]
-        inputs, targets = self._windows.inputs[chosen], self._windows.targets[chosen]
+        inputs, targets = self._phases.windows.inputs[chosen], self._phases.windows.targets[chosen]
         with_network = forecasts(self.graph("training", weights), inputs)  # (n, horizon)
         without = forecasts(self.graph("training", with_share(weights, 0.0)), inputs)
         unit = self._units[chosen]  # (n, 1)
@@ -169,11 +162,11 @@ class SeriesTask:
         """What errors of each window are measured in, (n, 1): its series' mean change."""
         own = units(self.data) if len(self.data.groups) > 1 else np.ones(1)
         own = np.where(np.isfinite(own), own, np.inf)
-        return np.repeat(own, [len(part) for part in self._by_group])[:, None]
+        return np.repeat(own, [len(part) for part in self._phases.by_group])[:, None]
 
     def graph(self, phase: Phase, weights: Weights) -> bytes:
         """The ONNX file of a phase's network."""
-        scaling = self._scaling(phase)
+        scaling = self._phases.scaling(phase)
         return series_graph(
             self.architecture(phase),
             weights,
@@ -181,13 +174,13 @@ class SeriesTask:
             scaling=scaling[0] if scaling else None,
             target=self.data.target_index or 0,
             target_scaling=scaling[1] if scaling else None,
-            anchor=self._anchor(phase),
-            at_least=self._at_least(phase),
+            anchor=self._phases.anchor(phase),
+            at_least=self._phases.at_least(phase),
         )
 
     def constants(self, phase: Phase) -> dict[str, Floats]:
         """The arrays of the anchor, which stand beside the network's weights."""
-        anchor = self._anchor(phase)
+        anchor = self._phases.anchor(phase)
         return {} if anchor is None else anchor.arrays()
 
     def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:
@@ -197,10 +190,10 @@ class SeriesTask:
             build_network(self.architecture(phase), steps=self.data.window, every_step=False),
             weights,
         )
-        scaled, _ = self._scale(inputs, np.zeros((len(inputs), 1)), phase)
+        scaled, _ = self._phases.scale(inputs, np.zeros((len(inputs), 1)), phase)
         outputs = network(scaled).numpy().astype(np.float64)  # (n, horizon)
-        expected = self._unscale(outputs, inputs, phase)
-        if (least := self._at_least(phase)) is not None:
+        expected = self._phases.unscale(outputs, inputs, phase)
+        if (least := self._phases.at_least(phase)) is not None:
             expected = np.maximum(expected, least)
         values = np.concatenate([group.target for group in self.data.groups])
         largest = float(np.nanmax(np.abs(values))) or 1.0  # squares of 1e200 are infinite
@@ -225,7 +218,7 @@ class SeriesTask:
     def memory(self, phase: Phase, weights: Weights) -> Memory | None:
         """How far back a phase's network remembers, on what is judged; None: no finite number."""
         inputs = self._judged.inputs[-MOST_EXAMPLES:]  # (n, window, features)
-        scaled, _ = self._scale(inputs, np.zeros((len(inputs), 1)), phase)
+        scaled, _ = self._phases.scale(inputs, np.zeros((len(inputs), 1)), phase)
         return forecast_memory(self.recipe, weights, scaled.astype(np.float64))
 
     def calibration(self) -> SeriesCalibration:
@@ -237,7 +230,7 @@ class SeriesTask:
     def describe(self, phase: Phase) -> Description:
         """What serving needs to know of a phase's network."""
         groups = self.data.groups
-        stops = [self._stop(group, phase) for group in groups]
+        stops = [self._phases.stop(group, phase) for group in groups]
         inputs = np.concatenate(
             [group.inputs[:stop] for group, stop in zip(groups, stops, strict=True)]
         )
@@ -262,23 +255,15 @@ class SeriesTask:
                 frequency=self.data.content.frequency,
                 time_form=self.data.content.time_form,
                 never_negative=bool(np.nanmin(target) >= 0),
-                at_least=self._at_least(phase),
-                scaling=_measured(self._scaling(phase)),
+                at_least=self._phases.at_least(phase),
+                scaling=self._phases.told_scaling(phase),
                 anchor=self.anchor,
             ),
         )
 
     @cached_property
-    def _by_group(self) -> tuple[Windows, ...]:
-        window, horizon = self.data.window, self.recipe.horizon
-        return tuple(
-            windows(group.inputs, group.target, window=window, horizon=horizon)
-            for group in self.data.groups
-        )
-
-    @cached_property
-    def _windows(self) -> Windows:
-        return Windows.join(self._by_group) if len(self._by_group) > 1 else self._by_group[0]
+    def _phases(self) -> SeriesPhases:
+        return SeriesPhases(recipe=self.recipe, data=self.data, record=self.anchor)
 
     @cached_property
     def _judged(self) -> Judged:
@@ -287,145 +272,6 @@ class SeriesTask:
         if self.recipe.test_fraction > 0:
             return held_out_rows(self.data)
         return training_rows(self.data)
-
-    @cached_property
-    def _calibration_starts(self) -> dict[str, int]:
-        return calibration_starts(self.data)
-
-    def _at_least(self, phase: Phase) -> float | None:
-        """0 for a series that was never negative: what is added to an anchor may go too far down.
-
-        A network without an anchor forecasts as it is, the chapter's among them.
-        """
-        if self.anchor is None:
-            return None
-        stops = [self._known_until(group, phase) for group in self.data.groups]
-        values = [group.target[:stop] for group, stop in zip(self.data.groups, stops, strict=True)]
-        return 0.0 if bool(np.nanmin(np.concatenate(values)) >= 0) else None
-
-    def _known_until(self, group: Group, phase: Phase) -> int:
-        """The rows of a series that are known to a phase's network end before this one."""
-        return group.split.test_start if phase == "judging" else self._stop(group, phase)
-
-    def _stop(self, group: Group, phase: Phase) -> int:
-        """The rows of a series that a phase may measure anything on end before this one."""
-        if phase == "calibrating":
-            return self._calibration_starts[group.label]
-        return group.split.rows if phase == "refitting" else group.split.validation_start
-
-    def _scaling(self, phase: Phase) -> tuple[Affine, Affine] | None:
-        """Scaling of features and target, measured on the phase's rows; None: per window."""
-        if self.recipe.scaling == "window":
-            return None
-        group = self.data.groups[0]
-        stop = self._stop(group, phase)
-        measure = Affine.minmax if self.recipe.scaling == "minmax" else Affine.standard
-        try:
-            return measure(group.inputs[:stop]), measure(group.target[:stop, None])
-        except ValueError as error:
-            raise Unprocessable(f"the training rows cannot be scaled: {error}") from error
-
-    @cached_property
-    def _anchors(self) -> dict[Phase, Anchor]:
-        return {}  # as they are fitted
-
-    def _anchor(self, phase: Phase) -> Anchor | None:
-        """The anchor, fitted on a phase's rows."""
-        if self.anchor is None:
-            return None
-        if phase not in self._anchors:
-            training, _ = self._of_phase(phase)
-            self._anchors[phase] = fit_anchor(
-                self.anchor,
-                self._windows,
-                np.flatnonzero(training),
-                target=self.data.target_index or 0,
-                alone=len(self.data.groups) == 1,
-            )
-        return self._anchors[phase]
-
-    def _scale(
-        self, inputs: Floats, targets: Floats, phase: Phase
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Inputs (n, window, features) and targets (n, horizon) in the network's unit."""
-        scaling, anchor = self._scaling(phase), self._anchor(phase)
-        index = self.data.target_index or 0
-        if scaling is None:
-            own = WindowScaling.of(inputs)
-            if anchor is None:
-                scaled = own.transform_targets(targets, feature=index)
-            else:
-                ahead = targets - anchor.forecasts(inputs[:, :, index])  # (n, horizon)
-                scaled = ahead / own.scale[:, :, index]
-            scaled = np.clip(scaled, -LARGEST_SCALED_TARGET, LARGEST_SCALED_TARGET)
-            return own.transform(inputs).astype(np.float32), scaled.astype(np.float32)
-        features, target = scaling
-        # (n, horizon), or (1,) without an anchor
-        center = target.center if anchor is None else anchor.forecasts(inputs[:, :, index])
-        return (
-            features.transform(inputs).astype(np.float32),
-            ((targets - center) / target.scale).astype(np.float32),
-        )
-
-    def _unscale(self, outputs: Floats, inputs: Floats, phase: Phase) -> Floats:
-        """Forecasts (n, horizon) in the target's unit from the network's outputs."""
-        scaling, anchor = self._scaling(phase), self._anchor(phase)
-        index = self.data.target_index or 0
-        own = WindowScaling.of(inputs) if scaling is None else scaling[1].column(0)
-        scale = own.scale[:, :, index] if isinstance(own, WindowScaling) else own.scale
-        if anchor is not None:
-            return anchor.forecasts(inputs[:, :, index]) + scale * outputs
-        center = own.center[:, :, index] if isinstance(own, WindowScaling) else own.center
-        unscaled: Floats = center + scale * outputs
-        return unscaled
-
-    def _scaled(self, phase: Phase) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        every = self._windows
-        inputs = np.empty(every.inputs.shape, np.float32)
-        targets = np.empty(every.targets.shape, np.float32)
-        for start in range(0, len(every), SCALED_AT_ONCE):
-            part = slice(start, start + SCALED_AT_ONCE)
-            inputs[part], targets[part] = self._scale(
-                every.inputs[part], every.targets[part], phase
-            )
-        return inputs, targets
-
-    @cached_property
-    def _usable(self) -> npt.NDArray[np.bool_]:
-        """(n,) windows to learn from: not those flat in the target, which have no unit."""
-        every = self._windows
-        usable = np.ones(len(every), dtype=bool)
-        if self.recipe.scaling == "window":
-            index = self.data.target_index or 0
-            for start in range(0, len(every), SCALED_AT_ONCE):
-                part = slice(start, start + SCALED_AT_ONCE)
-                usable[part] = ~WindowScaling.of(every.inputs[part]).flat[:, index]
-        return usable
-
-    def _of_phase(self, phase: Phase) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """The windows (n,) in the training and in the validation rows, masks."""
-        groups = list(zip(self.data.groups, self._by_group, strict=True))
-        if phase == "refitting":
-            training = np.ones(len(self._windows), dtype=bool)
-            validation = ~training
-        else:
-            starts = [self._known_until(group, phase) for group in self.data.groups]
-            training = np.concatenate(
-                [
-                    own.first + own.horizon <= start
-                    for own, start in zip(self._by_group, starts, strict=True)
-                ]
-            )
-            validation = np.concatenate([group.split.validation(own) for group, own in groups])
-        return training, validation
-
-    def _parts(self, phase: Phase) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Numbers of the windows to train and to validate on."""
-        training, validation = self._of_phase(phase)
-        return (
-            np.flatnonzero(training & self._usable).astype(np.int32),
-            np.flatnonzero(validation & self._usable).astype(np.int32),
-        )
 
     def _check_enough(self) -> None:
         rows = sum(group.split.validation_start for group in self.data.groups)
@@ -440,7 +286,7 @@ class SeriesTask:
                 f"column {self.data.target!r} is {known[0]:g} in every training row: there is "
                 "nothing to learn; choose another target or send rows in which it changes"
             )
-        training, validation = self._parts("training")
+        training, validation = self._phases.parts("training")
         if not len(training):
             raise Unprocessable(
                 f"too short: the {rows} training rows (of {of_all}) hold no complete window of "
@@ -461,23 +307,10 @@ class SeriesTask:
             max(0, group.split.rows - self.data.window - self.recipe.horizon + 1)
             for group in self.data.groups
         )
-        if missing := possible - len(self._windows):
+        if missing := possible - len(self._phases.windows):
             notes.append(f"{missing} of {possible} windows hold a missing value and were left out")
-        if flat := int((~self._usable).sum()):
+        if flat := int((~self._phases.usable).sum()):
             notes.append(f"{flat} windows in which nothing changes were left out of training")
         if self.anchor is not None:
             notes.append(f"the network is {anchor_note(self.anchor)}")
         return tuple(notes)
-
-
-def _measured(scaling: tuple[Affine, Affine] | None) -> MeasuredScaling | None:
-    """The scaling as the manifest says it, for those who compute without the graph."""
-    if scaling is None:
-        return None
-    features, target = scaling
-    return MeasuredScaling(
-        center=tuple(features.center.tolist()),
-        scale=tuple(features.scale.tolist()),
-        target_center=float(target.center[0]),
-        target_scale=float(target.scale[0]),
-    )
