@@ -1,14 +1,15 @@
 """The door that every request passes: request id, key, origin, size, and what is counted.
 
-Plain ASGI, because `POST /predict` passes it too: FastAPI's routing would be most of an empty
-request. Calls named in `direct` go to their handler without it; their operations are declared on
-the router all the same, for the OpenAPI document.
+It stands around the whole of FastAPI. Calls named in `direct` go to their handlers without FastAPI
+and, from a server that knows how, without ASGI; their operations are declared on the router all the
+same, for the OpenAPI document.
 """
 
+import asyncio
 import hmac
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -17,16 +18,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from app.config import Settings
+from app.direct import Answer, Call, DirectHandler, DirectHandlers, Headers, Whole
 from app.errors import Forbidden, StepaheadError, TooLarge, Unauthorized
-from app.large_bodies import too_large
+from app.large_bodies import LargeBodies, too_large
 from app.observability import Metrics, logger
 from app.problems import problem_response
 from app.web.session import Sessions
 
 log = logger(__name__)
-
-# Answers with the status it sent.
-DirectHandler = Callable[[Scope, Receive, Send], Awaitable[int]]
 
 WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 WRITING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -38,7 +37,7 @@ PAGES_WITHOUT_KEY = "/ui/"
 
 
 class Gateway:
-    """ASGI middleware around the whole app."""
+    """ASGI around the whole app."""
 
     def __init__(
         self,
@@ -46,15 +45,16 @@ class Gateway:
         *,
         settings: Settings,
         metrics: Metrics,
-        direct: Mapping[tuple[str, str], DirectHandler],
+        direct: DirectHandlers,
     ) -> None:
         self._app = app
-        self._direct = direct
+        self.direct = direct
         self._metrics = metrics
         key = settings.api_key
         self._bearer = None if key is None else b"Bearer " + key.get_secret_value().encode()
         self._sessions = None if key is None else Sessions(key.get_secret_value())
         self._max_body_bytes = settings.max_body_bytes
+        self._large_bodies = LargeBodies()
         self._max_upload_bytes = settings.max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,26 +72,75 @@ class Gateway:
             await problem_response(error, {"X-Request-Id": request_id})(scope, receive, send)
             self._count(scope, "refused", error.status, started)
             return
-        handler = self._direct.get((method, path))
-        if handler is not None:
-            status = 500
-            try:
-                status = await handler(scope, receive, send)
-            finally:
-                self._metrics.observe(method, path, status, time.perf_counter() - started)
+        handler = self.direct.get((method, path))
+        if handler is None:
+            await self._through_the_app(scope, receive, send, headers, started)
+        else:
+            await self._through_asgi(handler, scope, receive, send)
+
+    def take(self, handler: DirectHandler, request: Whole) -> None:
+        """Admit a request for one of `direct` and have it answered."""
+        call = Call(request, _request_id(request.headers), self._metrics)
+        try:
+            self._admit(request.method, request.path, request.headers)
+        except StepaheadError as error:
+            call.refuse(error)
+        else:
+            call.run(handler)
+
+    async def _through_asgi(
+        self, handler: DirectHandler, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Have an admitted request answered that came from a server without direct calls."""
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def respond(status: int, headers: Headers, body: bytes) -> None:
+            if not answered.done():  # the caller may be gone
+                answered.set_result((status, headers, body))
+
+        body: bytes | StepaheadError | None
+        try:
+            body = await self._body(receive)
+        except StepaheadError as error:
+            body = error
+        if body is None:
             return
-        await self._through_the_app(scope, receive, send, headers, started)
+        given = body if isinstance(body, bytes) else b""
+        request = Whole(scope["method"], scope["path"], dict(scope["headers"]), given, respond)
+        call = Call(request, scope["request_id"], self._metrics)
+        if isinstance(body, StepaheadError):
+            call.refuse(body)
+        else:
+            call.run(handler)
+        status, headers, answer = await answered
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _body(self, receive: Receive) -> bytes | None:
+        """A body; None if the caller went away.
+
+        Raises:
+            TooLarge: over the limit.
+            Unavailable: too many large ones are being read.
+        """
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+        return await self._large_bodies.read(body, receive, limit_bytes=self._max_body_bytes)
 
     async def _through_the_app(
         self,
         scope: Scope,
         receive: Receive,
         send: Send,
-        headers: dict[bytes, bytes],
+        headers: Mapping[bytes, bytes],
         started: float,
     ) -> None:
         request_id = scope["request_id"]
-        status = 500  # what ServerErrorMiddleware answers, outside of here, when nothing was sent
+        status = 500
 
         async def identified(message: Message) -> None:
             nonlocal status
@@ -110,7 +159,7 @@ class Gateway:
             finally:
                 self._count(scope, _template_of(scope), status, started)
 
-    def _admit(self, method: str, path: str, headers: dict[bytes, bytes]) -> None:
+    def _admit(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> None:
         """Let the request in.
 
         Raises:
@@ -137,7 +186,7 @@ class Gateway:
         if length is not None and (not length.isdigit() or int(length) > self._limit_of(headers)):
             raise TooLarge(too_large(self._limit_of(headers)))
 
-    def _is_known(self, method: str, headers: dict[bytes, bytes]) -> bool:
+    def _is_known(self, method: str, headers: Mapping[bytes, bytes]) -> bool:
         """Whether the caller has the key, or is a browser that has shown it."""
         if self._bearer is None or self._sessions is None:
             return True
@@ -146,7 +195,7 @@ class Gateway:
             return hmac.compare_digest(given, self._bearer)
         return self._sessions.allows(headers, writes=method in WRITING_METHODS)
 
-    def _limit_of(self, headers: dict[bytes, bytes]) -> int:
+    def _limit_of(self, headers: Mapping[bytes, bytes]) -> int:
         is_upload = headers.get(b"content-type", b"").lower().startswith(b"multipart/")
         return self._max_upload_bytes if is_upload else self._max_body_bytes
 
@@ -163,7 +212,7 @@ class Gateway:
         )
 
 
-def _request_id(headers: dict[bytes, bytes]) -> str:
+def _request_id(headers: Mapping[bytes, bytes]) -> str:
     """The caller's own id if it is well-formed, else a fresh one."""
     given = headers.get(b"x-request-id")
     if given is not None and WELL_FORMED_REQUEST_ID.fullmatch(given):

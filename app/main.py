@@ -10,8 +10,9 @@ from types import FrameType
 
 from fastapi import FastAPI
 from sqlalchemy.orm import sessionmaker
+from starlette.types import Receive, Scope, Send
 
-from app import gateway, health, openapi, problems
+from app import health, openapi, problems
 from app.actuals import api as actuals
 from app.comparisons import api as comparisons
 from app.config import Settings, get_settings
@@ -20,6 +21,7 @@ from app.db.engine import make_engine
 from app.deps import Resources
 from app.evaluations import api as evaluations
 from app.explanations import api as explanations
+from app.gateway import Gateway
 from app.health import Health
 from app.jobs import api as jobs
 from app.monitoring import api as monitoring
@@ -75,7 +77,7 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
             parts.enter_context(draining_at_sigterm(app.state.health))
             yield
 
-    app = FastAPI(
+    app = Api(
         title="Stepahead",
         version=version("stepahead"),
         summary="Predicts the next step of a series or a text.",
@@ -87,6 +89,10 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.metrics = metrics
+    app.state.direct = {}  # filled by the domains that answer calls directly
+    app.gateway = Gateway(
+        app.beyond_gateway, settings=settings, metrics=metrics, direct=app.state.direct
+    )
     problems.install(app)
     openapi.describe(app)
     for router in (
@@ -108,10 +114,22 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
         app.include_router(router)
     app.mount(openapi.ASSETS_URL, openapi.assets())
     app.mount(STATIC_URL, assets())
-    app.add_middleware(
-        gateway.Gateway, settings=settings, metrics=metrics, direct=predictions.DIRECT
-    )
     return app
+
+
+class Api(FastAPI):
+    """FastAPI behind the gateway, which as its middleware would have four layers around it."""
+
+    gateway: Gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the server calls."""
+        scope["app"] = self
+        await self.gateway(scope, receive, send)
+
+    async def beyond_gateway(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the gateway has admitted and has no direct handler for."""
+        await super().__call__(scope, receive, send)
 
 
 def open_resources(settings: Settings, database_url: str) -> Resources:

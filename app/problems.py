@@ -98,6 +98,12 @@ def problem_response(error: StepaheadError, headers: Mapping[str, str] | None = 
     )
 
 
+def unforeseen(error: BaseException, request_id: str) -> Internal:
+    """Log a fault of ours; gives what the caller is to see."""
+    log.error("unforeseen error", request_id=request_id, exc_info=error)
+    return internal_error(request_id)
+
+
 def internal_error(request_id: str) -> Internal:
     """What a caller learns about a fault of ours."""
     return Internal(
@@ -207,11 +213,9 @@ async def _on_database_away(_request: Request, _error: Exception) -> Response:
 
 
 async def _on_unforeseen(request: Request, error: Exception) -> Response:
-    request_id = request.scope.get("request_id", "unknown")
-    log.error("unforeseen error", request_id=request_id, exc_info=error)
+    problem = unforeseen(error, request.scope.get("request_id", "unknown"))
     # Starlette raises the error on, and uvicorn then closes the connection: the caller should know.
-    headers = {"X-Request-Id": request_id, "Connection": "close"}
-    return problem_response(internal_error(request_id), headers)
+    return problem_response(problem, {"Connection": "close"})
 
 
 def install(app: FastAPI) -> None:

@@ -26,7 +26,7 @@ import psycopg
 from app.config import Settings
 from app.db.embedded import EmbeddedPostgres
 from app.db.engine import conninfo, make_engine
-from app.db.ids import new_id
+from app.db.ids import new_wire_id
 from app.observability import Metrics
 from app.predictions.log import Entry, PredictionLog
 from app.predictions.partitions import maintain_partitions
@@ -133,7 +133,7 @@ def batch() -> list[Entry]:
     """Answers to 64 requests for as many models."""
     return [
         Entry(
-            id=new_id(),
+            id=new_wire_id(),
             request_id="benchmark",
             model=f"model-{number % MODELS}",
             version=1,

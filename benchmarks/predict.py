@@ -7,7 +7,6 @@ the same time and are loaded in turn, several rounds, so that a change of the ma
 """
 
 import argparse
-import gc
 import os
 import socket
 import statistics
@@ -28,12 +27,12 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from sqlalchemy.orm import sessionmaker
 
+from app.api_process import collect_garbage_seldom, server_config
 from app.config import Settings
 from app.db.embedded import EmbeddedPostgres
 from app.db.engine import conninfo, make_engine
 from app.db.migrate import upgrade
 from app.main import create_app
-from app.protocol import GatheringProtocol
 from app.store import ObjectStore
 from benchmarks.parts.load import Load, load, request_bytes
 from benchmarks.parts.lstm_graph import lstm_artifact
@@ -82,19 +81,9 @@ def serve(what: str, descriptor: int, data_dir: str, database_url: str) -> None:
         config = uvicorn.Config(
             empty_app(), loop="uvloop", http="httptools", log_config=None, access_log=False
         )
-    else:  # as app.api_process does
-        application = create_app(settings, database_url=database_url)
-        gc.freeze()
-        config = uvicorn.Config(
-            application,
-            loop="uvloop",
-            http=GatheringProtocol,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-        )
+    else:
+        collect_garbage_seldom()
+        config = server_config(create_app(settings, database_url=database_url), settings)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 

@@ -13,11 +13,11 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.api_process import server_config
 from app.config import Settings
 from app.db.engine import make_engine
 from app.db.tables import Version
 from app.main import create_app
-from app.protocol import GatheringProtocol
 from app.registry.store import register
 from app.store import ObjectStore
 from tests.artifacts import Artifact
@@ -89,11 +89,7 @@ def running_service(database_url: str, data_dir: Path, **settings: object) -> It
     app = create_app(chosen, database_url=database_url)
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, loop="uvloop", http=GatheringProtocol, log_config=None, access_log=False
-        )
-    )
+    server = uvicorn.Server(server_config(app, chosen))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     eventually(lambda: server.started or not thread.is_alive())

@@ -3,7 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import uuid_utils
 from uuid_utils.compat import uuid7
+
+# The same ids in a form that is six times as quick to make and to write: for the hot path.
+WireId = uuid_utils.UUID
+new_wire_id = uuid_utils.uuid7
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -6,14 +6,14 @@ slowed down; under load the turns fill by themselves.
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from pydantic_core import to_json
 
-from app.db.ids import new_id
+from app.db.ids import new_wire_id
 from app.errors import StepaheadError, Unavailable
 from app.observability import Metrics
 from app.predictions import series, text
@@ -24,6 +24,7 @@ from app.predictions.text import TextQuestion
 
 Question = SeriesQuestion | TextQuestion
 Outcome = Entry | StepaheadError
+Reply = bytes | BaseException  # an answer's JSON, or why there is none
 
 MAX_ROWS_PER_RUN = 1024
 # Steps and alternatives of one run's answers, about 500 bytes each while they are put together.
@@ -40,8 +41,7 @@ MAX_PENDING_BYTES = 64 << 20  # of their requests, whose histories may be long
 MAX_PENDING_SECONDS = 30.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Ticket:
+class Ticket(NamedTuple):
     """A request on its way to its answer."""
 
     question: Question
@@ -49,7 +49,7 @@ class Ticket:
     alias: str | None
     series: str | None
     request: bytes  # JSON as it came
-    answer: asyncio.Future[bytes]
+    answer: Callable[[Reply], None]  # called once
 
 
 class Batcher:
@@ -59,7 +59,7 @@ class Batcher:
         self._log = log
         self._metrics = metrics
         self._gathering: dict[Loaded, list[Ticket]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[list[Reply]]] = set()
         self._pending_rows = 0
         self._pending_bytes = 0
         self._pending_seconds = 0.0
@@ -67,7 +67,7 @@ class Batcher:
         self.runs = 0  # shared inferences, for tests of what is shared
 
     def submit(self, version: Loaded, ticket: Ticket) -> None:
-        """Take a ticket; its `answer` is set once the prediction is committed, or to an error.
+        """Take a ticket; its `answer` is called once the prediction is committed, or failed.
 
         Raises:
             Unavailable: more is under way than can be answered soon.
@@ -104,34 +104,29 @@ class Batcher:
             self._tasks.add(task)
             task.add_done_callback(partial(self._finish, group))
 
-    def _finish(self, tickets: list[Ticket], task: asyncio.Task[None]) -> None:
-        """Whatever happened to the group, none of its tickets is left without an end."""
+    def _finish(self, tickets: list[Ticket], task: asyncio.Task[list[Reply]]) -> None:
+        """Whatever happened to the group, each of its tickets is answered."""
         self._tasks.discard(task)
         self._pending_rows -= len(tickets)
         self._pending_bytes -= sum(len(ticket.request) for ticket in tickets)
         error = Unavailable("ending") if task.cancelled() else task.exception()
-        for ticket in tickets:
-            if error is not None and not ticket.answer.done():
-                ticket.answer.set_exception(error)
+        replies = task.result() if error is None else [error] * len(tickets)
+        for ticket, reply in zip(tickets, replies, strict=True):
+            ticket.answer(reply)
 
-    async def _answer(self, version: Loaded, tickets: list[Ticket]) -> None:
+    async def _answer(self, version: Loaded, tickets: list[Ticket]) -> list[Reply]:
+        """What to reply to each; the answers among it are committed."""
         start = time.perf_counter()
         outcomes = await self._infer(version, tickets)
-        answered = []
-        entries = []
-        for ticket, outcome in zip(tickets, outcomes, strict=True):
-            if isinstance(outcome, StepaheadError):
-                _settle(ticket, outcome)
-                continue
-            entries.append(outcome)
-            answered.append(ticket)
-        if not entries:
-            return
-        await self._log.write(entries)
-        seconds = time.perf_counter() - start
-        self._metrics.answered(version.model, version.number, seconds, len(entries))
-        for ticket, entry in zip(answered, entries, strict=True):
-            _settle(ticket, entry.response)
+        entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
+        if entries:
+            try:
+                await self._log.write(entries)
+            except StepaheadError as error:
+                return [error if isinstance(outcome, Entry) else outcome for outcome in outcomes]
+            seconds = time.perf_counter() - start
+            self._metrics.answered(version.model, version.number, seconds, len(entries))
+        return [outcome.response if isinstance(outcome, Entry) else outcome for outcome in outcomes]
 
     async def _infer(self, version: Loaded, tickets: list[Ticket]) -> Sequence[Outcome]:
         """One shared inference: on the loop where it is short, else in a thread."""
@@ -194,7 +189,7 @@ def expected_seconds(version: Loaded, questions: Sequence[Question]) -> float:
 
 def entry_of(version: Loaded, ticket: Ticket, outcome: dict[str, object]) -> Entry:
     """The log's row of an answer; its `response` is the answer's bytes."""
-    identifier = new_id()
+    identifier = new_wire_id()
     response = to_json(
         {
             "id": str(identifier),
@@ -215,12 +210,3 @@ def entry_of(version: Loaded, ticket: Ticket, outcome: dict[str, object]) -> Ent
         request=ticket.request,
         response=response,
     )
-
-
-def _settle(ticket: Ticket, outcome: bytes | StepaheadError) -> None:
-    if ticket.answer.done():  # its caller is gone
-        return
-    if isinstance(outcome, StepaheadError):
-        ticket.answer.set_exception(outcome)
-    else:
-        ticket.answer.set_result(outcome)

@@ -5,62 +5,66 @@ of its own, keep several commits under way.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Self
-from uuid import UUID
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import psycopg
 
+from app.db.binary_arrays import JSON, UUID_TYPE, array, integers, moments, texts
+from app.db.committing import CommittingConnection, Statement
 from app.db.engine import conninfo
-from app.db.ids import new_id, time_of
+from app.db.ids import WireId, new_wire_id
 from app.errors import Unavailable
 from app.observability import Metrics, logger
 
 log = logger(__name__)
 
 # One statement for any number of rows. A retry after a connection broke during the commit finds the
-# rows there or not; either way they are there once afterwards. The parameters go in binary form
-# (%b): as text, psycopg escapes every quote of the JSON, half of a commit's processor time here.
-INSERT_PREDICTIONS = """
+# rows there or not; either way they are there once afterwards.
+INSERT_PREDICTIONS = Statement(
+    name=b"insert_predictions",
+    text=b"""
 INSERT INTO predictions
   (id, created_at, request_id, model, version, alias, kind, series, request, response)
 SELECT id, created_at, request_id, model, version, alias, kind, series, request, response
-FROM unnest(%b::uuid[], %b::timestamptz[], %b::text[], %b::text[], %b::int[], %b::text[],
-            %b::text[], %b::text[], %b::text[]::json[], %b::text[]::json[])
+FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::int[], $6::text[],
+            $7::text[], $8::text[], $9::json[], $10::json[])
   AS row (id, created_at, request_id, model, version, alias, kind, series, request, response)
 ON CONFLICT (id) DO NOTHING
-"""
-INSERT_REFUSED = """
+""",
+    parameters=10,
+)
+INSERT_REFUSED = Statement(
+    name=b"insert_refused",
+    text=b"""
 INSERT INTO refused_calls (id, created_at, request_id, path, status, problem, body)
 SELECT id, created_at, request_id, path, status, problem, body
-FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::int[], %s::jsonb[],
-            %s::text[])
+FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::int[], $6::json[],
+            $7::text[])
   AS row (id, created_at, request_id, path, status, problem, body)
-"""
+ON CONFLICT (id) DO NOTHING
+""",
+    parameters=7,
+)
 
 NOT_LOGGED = "the prediction could not be logged, so it is not given; try again"
 WRITERS = 3
 MAX_ROWS_PER_COMMIT = 1000
 # Waiting to be written; past it, 503. Histories make up nearly all of it.
 MAX_WAITING_BYTES = 64 << 20
-CONNECT_SECONDS = 3
 COMMIT_SECONDS = 10.0
-ATTEMPTS = 2
 MAX_REFUSED_WAITING = 1000
 MAX_REFUSED_BODY = 4096
 REFUSED_EVERY_SECONDS = 0.5
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One answered request."""
 
-    id: UUID
+    id: WireId
     request_id: str
     model: str
     version: int
@@ -69,21 +73,6 @@ class Entry:
     series: str | None
     request: bytes  # JSON as it came
     response: bytes  # JSON as it leaves
-
-    def row(self) -> tuple[object, ...]:
-        """Its values in the order of the columns."""
-        return (
-            self.id,
-            time_of(self.id),
-            self.request_id,
-            self.model,
-            self.version,
-            self.alias,
-            self.kind,
-            self.series,
-            self.request.decode(),
-            self.response.decode(),
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,16 +84,7 @@ class Refusal:
     status: int
     problem: bytes  # JSON
     body: bytes
-
-    def row(self) -> tuple[object, ...]:
-        """Its values in the order of the columns."""
-        # Neither NUL nor broken UTF-8 can stand in a text column.
-        body = self.body[:MAX_REFUSED_BODY].decode(errors="replace").replace("\x00", "\\u0000")
-        problem = self.problem.decode().replace("\\u0000", "\\\\u0000")
-        return (
-            *(new_id(), datetime.now(UTC), self.request_id),
-            *(self.path, self.status, problem, body),
-        )
+    id: WireId = field(default_factory=new_wire_id)
 
 
 class PredictionLog:
@@ -123,7 +103,7 @@ class PredictionLog:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write until the end; by then nobody may wait for a prediction to be written."""
-        refused = Connection(self._conninfo)
+        refused = self._connection()
         for _ in range(WRITERS):
             self._start_writer()
         refusals = asyncio.create_task(self._write_refusals_for_ever(refused))
@@ -134,8 +114,8 @@ class PredictionLog:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            async with refused:
-                await self._write_refusals(refused)
+            await self._write_refusals(refused)
+            await refused.aclose()
 
     async def write(self, entries: Sequence[Entry]) -> None:
         """Return once all of these are committed, together.
@@ -162,6 +142,9 @@ class PredictionLog:
         # Cut now: a thousand whole bodies in wait were gigabytes.
         self._refused.append(replace(refusal, body=refusal.body[:MAX_REFUSED_BODY]))
 
+    def _connection(self) -> CommittingConnection:
+        return CommittingConnection(self._conninfo, "stepahead log")
+
     def _start_writer(self) -> None:
         task = asyncio.create_task(self._write_for_ever())
         self._writers.add(task)
@@ -176,7 +159,7 @@ class PredictionLog:
 
     async def _write_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
-        async with Connection(self._conninfo) as connection:
+        async with aclosing(self._connection()) as connection:
             while True:
                 if not self._waiting:
                     idle = loop.create_future()
@@ -197,14 +180,16 @@ class PredictionLog:
 
     async def _commit(
         self,
-        connection: "Connection",
+        connection: CommittingConnection,
         groups: list[tuple[Sequence[Entry], asyncio.Future[None]]],
     ) -> None:
         entries = [entry for group, _ in groups for entry in group]
         outcome: Exception | None = Unavailable(NOT_LOGGED)
         apart = False
         try:
-            await connection.execute(INSERT_PREDICTIONS, [entry.row() for entry in entries])
+            await connection.commit(
+                INSERT_PREDICTIONS, columns_of(entries), timeout_seconds=COMMIT_SECONDS
+            )
             outcome = None
         except psycopg.DataError as error:
             log.warning("a prediction cannot be stored", rows=len(entries), error=str(error))
@@ -227,18 +212,20 @@ class PredictionLog:
             self.commits += 1
             self._metrics.commit_rows.observe(rows)
 
-    async def _write_refusals_for_ever(self, connection: "Connection") -> None:
+    async def _write_refusals_for_ever(self, connection: CommittingConnection) -> None:
         while True:
             await asyncio.sleep(REFUSED_EVERY_SECONDS)
             await self._write_refusals(connection)
 
-    async def _write_refusals(self, connection: "Connection") -> None:
+    async def _write_refusals(self, connection: CommittingConnection) -> None:
         if not self._refused:
             return
-        rows = [refusal.row() for refusal in self._refused]
+        rows = list(self._refused)
         self._refused.clear()
         try:
-            await connection.execute(INSERT_REFUSED, rows)
+            await connection.commit(
+                INSERT_REFUSED, columns_of_refusals(rows), timeout_seconds=COMMIT_SECONDS
+            )
         except (psycopg.Error, TimeoutError) as error:
             log.warning("refused calls not logged", rows=len(rows), error=str(error))
 
@@ -255,55 +242,31 @@ def _settle(
             done.set_exception(error)
 
 
-class Connection:
-    """One connection that comes back by itself after the database was away."""
+def columns_of(entries: Sequence[Entry]) -> list[bytes]:
+    """The parameters of INSERT_PREDICTIONS."""
+    return [
+        array(UUID_TYPE, [entry.id.bytes for entry in entries]),
+        moments([entry.id.timestamp for entry in entries]),
+        texts([entry.request_id for entry in entries]),
+        texts([entry.model for entry in entries]),
+        integers([entry.version for entry in entries]),
+        texts([entry.alias for entry in entries]),
+        texts([entry.kind for entry in entries]),
+        texts([entry.series for entry in entries]),
+        array(JSON, [entry.request for entry in entries]),
+        array(JSON, [entry.response for entry in entries]),
+    ]
 
-    def __init__(self, where: str) -> None:
-        self._where = where
-        self._open: psycopg.AsyncConnection | None = None
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._close()
-
-    async def execute(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
-        """Run one statement over the columns of these rows and commit it.
-
-        A connection that turns out to be dead is replaced once: the statements here may run twice.
-
-        Raises:
-            psycopg.Error: it was not committed, or nobody knows.
-            TimeoutError: the database took too long.
-        """
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                async with asyncio.timeout(COMMIT_SECONDS):
-                    connection = self._open or await self._connect()
-                    await connection.execute(statement, columns)
-            except (psycopg.OperationalError, psycopg.InterfaceError):
-                await self._close()
-                if attempt == ATTEMPTS:
-                    raise
-            except TimeoutError:
-                await self._close()
-                raise
-            else:
-                return
-
-    async def _connect(self) -> psycopg.AsyncConnection:
-        self._open = await psycopg.AsyncConnection.connect(
-            self._where,
-            autocommit=True,  # a statement of its own is a transaction of its own
-            connect_timeout=CONNECT_SECONDS,
-            application_name="stepahead log",
-        )
-        return self._open
-
-    async def _close(self) -> None:
-        connection, self._open = self._open, None
-        if connection is not None:
-            with contextlib.suppress(psycopg.Error):
-                await connection.close()
+def columns_of_refusals(refusals: Sequence[Refusal]) -> list[bytes]:
+    """The parameters of INSERT_REFUSED."""
+    return [
+        array(UUID_TYPE, [one.id.bytes for one in refusals]),
+        moments([one.id.timestamp for one in refusals]),
+        texts([one.request_id for one in refusals]),
+        texts([one.path for one in refusals]),
+        integers([one.status for one in refusals]),
+        # Neither NUL nor broken UTF-8 can stand in a text column.
+        array(JSON, [one.problem.replace(b"\\u0000", b"\\\\u0000") for one in refusals]),
+        texts([one.body.decode(errors="replace").replace("\x00", "\\u0000") for one in refusals]),
+    ]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from struct import Struct
 from uuid import UUID
 
 import numpy as np
@@ -129,21 +130,34 @@ def answer(
     version: Loaded, questions: Sequence[SeriesQuestion]
 ) -> list[dict[str, object] | StepaheadError]:
     """The answers' own parts, in order; one that cannot be answered has its error instead."""
-    columns = np.array([question.columns for question in questions])  # (batch, features, window)
-    windows = np.ascontiguousarray(columns.transpose(0, 2, 1))  # (batch, window, features)
-    steps = np.array([question.steps for question in questions])
+    windows = _windows(questions)
     levels = sorted({level for question in questions for level in question.levels})
-    if not levels:
-        return [
-            _shown(version, question, values[: question.steps], [])
-            for question, values in zip(questions, _forecast(version, windows, steps), strict=True)
+    if levels:
+        forecasts, bounds = _with_intervals(version, windows, levels)
+        intervals = [
+            _intervals(question, own, levels)
+            for question, own in zip(questions, bounds, strict=True)
         ]
-    first, bounds = _with_intervals(version, windows, levels)
-    forecasts = _forecast(version, windows, steps, first=first)
+    else:
+        forecasts = version.run({HISTORY: windows}, [FORECAST])[FORECAST]
+        intervals = [[]] * len(questions)
+    steps = [question.steps for question in questions]
+    if max(steps) > version.manifest.horizon:
+        forecasts = _fed_back(version, windows, forecasts, np.array(steps))
     return [
-        _shown(version, question, values[: question.steps], _intervals(question, own, levels))
-        for question, values, own in zip(questions, forecasts, bounds, strict=True)
+        _shown(version, question, values[: question.steps], own)
+        for question, values, own in zip(questions, forecasts.tolist(), intervals, strict=True)
     ]
+
+
+def _windows(questions: Sequence[SeriesQuestion]) -> Floats:
+    """What the graph takes, (batch, window, features)."""
+    columns = [column for question in questions for column in question.columns]
+    # Four times as quick as np.array, which looks at every value.
+    pack = Struct(f"{len(columns[0])}d").pack
+    values = np.frombuffer(b"".join([pack(*column) for column in columns]))
+    by_column = values.reshape(len(questions), -1, len(columns[0]))  # (batch, features, window)
+    return np.ascontiguousarray(by_column.transpose(0, 2, 1))
 
 
 def _with_intervals(version: Loaded, windows: Floats, levels: list[int]) -> tuple[Floats, Floats]:
@@ -176,46 +190,37 @@ def _intervals(
     ]
 
 
-def _forecast(
-    version: Loaded,
-    windows: Floats,
-    steps: npt.NDArray[np.int64],
-    *,
-    first: Floats | None = None,
+def _fed_back(
+    version: Loaded, windows: Floats, first: Floats, steps: npt.NDArray[np.int64]
 ) -> Floats:
     """Forecasts of every row, (batch, at least the most steps asked for).
 
-    Past the trained horizon the forecasts become the newest values of the window, horizon by
-    horizon; rows that have enough take no part in the further runs and hold NaN there. `first` are
-    the forecasts of the trained horizon, where they are known already.
+    Past the trained horizon, whose forecasts are `first`, the forecasts become the newest values of
+    the window, horizon by horizon; rows that have enough take no part in the further runs and hold
+    NaN there.
     """
-    horizon = version.manifest.horizon
-    blocks = []
+    horizon, width = version.manifest.horizon, windows.shape[1]
+    blocks = [first]
     active = np.arange(len(windows))
-    for done in range(0, int(steps.max()), horizon):
-        active = active[steps[active] > done]
-        if done == 0 and first is not None:
-            forecast = first
-        else:
-            forecast = version.run({HISTORY: windows[active]}, [FORECAST])[FORECAST]
-        block = np.full((len(windows), horizon), np.nan)
-        block[active] = forecast
+    for done in range(horizon, int(steps.max()), horizon):
+        newest = blocks[-1][active][:, :, np.newaxis]  # (active, horizon, 1)
+        windows = np.concatenate([windows, newest], axis=1)[:, -width:]
+        going_on = steps[active] > done
+        active, windows = active[going_on], windows[going_on]
+        block = np.full(first.shape, np.nan)
+        block[active] = version.run({HISTORY: windows}, [FORECAST])[FORECAST]
         blocks.append(block)
-        if done + horizon < steps.max():
-            width = windows.shape[1]
-            fed = np.concatenate([windows[active], forecast[:, :, np.newaxis]], axis=1)
-            windows[active] = fed[:, -width:]  # (active, window, 1)
-    return np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]
+    return np.concatenate(blocks, axis=1)
 
 
 def _shown(
     version: Loaded,
     question: SeriesQuestion,
-    values: Floats,
+    values: list[float],
     intervals: list[list[dict[str, float]]],
 ) -> dict[str, object] | StepaheadError:
     bounds = (each for step in intervals for each in step)
-    if not np.isfinite(values).all() or not all(
+    if not all(map(math.isfinite, values)) or not all(
         math.isfinite(each["low"]) and math.isfinite(each["high"]) for each in bounds
     ):
         return Unprocessable.at(
@@ -231,9 +236,7 @@ def _shown(
                 "timestamp": timestamp,
                 "intervals": intervals[step - 1] if step <= len(intervals) else None,
             }
-            for step, (value, timestamp) in enumerate(
-                zip(values.tolist(), timestamps, strict=True), start=1
-            )
+            for step, (value, timestamp) in enumerate(zip(values, timestamps, strict=True), start=1)
         ],
         "skill": version.skill,
         "warnings": question.warnings,
@@ -250,8 +253,8 @@ def _timestamps(version: Loaded, question: SeriesQuestion) -> Sequence[str | Non
 
 
 def _refuse_foreign_fields(version: Loaded, request: PredictRequest) -> None:
-    foreign = sorted(TEXT_FIELDS & request.model_fields_set)
-    if foreign:
+    if not TEXT_FIELDS.isdisjoint(request.model_fields_set):
+        foreign = sorted(TEXT_FIELDS & request.model_fields_set)
         places = tuple(
             FieldError(field=name, message=f"belongs to text; {version} forecasts a series")
             for name in foreign

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
 
 COOKIE = "stepahead_session"
@@ -50,7 +50,7 @@ class Sessions:
         """What a change has to carry in this session."""
         return self._signed("token", cookie)
 
-    def allows(self, headers: dict[bytes, bytes], *, writes: bool) -> bool:
+    def allows(self, headers: Mapping[bytes, bytes], *, writes: bool) -> bool:
         """Whether a request's headers carry a session, and for a change its token."""
         cookie = cookie_of(headers.get(b"cookie", b""))
         if cookie is None or not self.is_valid(cookie):
