@@ -32,7 +32,7 @@ from benchmarks.figures import Figure, Reference, at_least, at_most, run_alone
 from benchmarks.parts.filling import make_database
 from benchmarks.parts.load import load, request_bytes
 from benchmarks.parts.lstm_graph import lstm_artifact
-from benchmarks.parts.service import running_api
+from benchmarks.parts.service import family_cpu_seconds, running_api
 from tests.jobs.harness import Harness
 from tests.service import register_artifact
 
@@ -50,19 +50,21 @@ def measure(*, quick: bool) -> Iterator[Figure]:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o711)
         postgres = parts.enter_context(EmbeddedPostgres(folder / "data"))
-        yield shared_core(make_database(postgres.url, "api"), folder / "api", quick=quick)
+        pid = postgres.pid or os.getpid()
+        yield from shared_core(make_database(postgres.url, "api"), folder / "api", pid, quick=quick)
         url = make_database(postgres.url, "jobs")
         yield from shared_queue(url, folder, jobs=JOBS // 10 if quick else JOBS)
 
 
-def shared_core(url: str, folder: Path, *, quick: bool) -> Figure:
-    """Requests per second of one core, with two processes and with one."""
+def shared_core(url: str, folder: Path, database_pid: int, *, quick: bool) -> Iterator[Figure]:
+    """Requests per second of one core, with two processes and with one; what a request costs."""
     engine = make_engine(url)
     store = ObjectStore.open(Settings(data_dir=folder).resolved_store_url)
     register_artifact(sessionmaker(engine), store, "bench", lstm_artifact(units=64, window=60))
     engine.dispose()
     request = request_bytes("/predict", BODY)
     rates: dict[str, list[float]] = {"1": [], "2": []}
+    costs: tuple[list[float], list[float]] = [], []
     everywhere = os.sched_getaffinity(0)
     with ExitStack() as parts:
         apis = {
@@ -84,11 +86,21 @@ def shared_core(url: str, folder: Path, *, quick: bool) -> Figure:
         parts.callback(os.sched_setaffinity, 0, everywhere)
         for _ in range(1 if quick else ROUNDS):
             for count, api in apis.items():
+                before = api.cpu_seconds(), family_cpu_seconds(database_pid)
                 one = load(api.port, request, connections=CONNECTIONS, seconds=SECONDS)
                 if one.failures:
                     raise RuntimeError(f"{one.failures} requests were not answered")
                 rates[count].append(one.requests_per_second)
-    return Figure(
+                after = api.cpu_seconds(), family_cpu_seconds(database_pid)
+                for found, start, end in zip(costs, before, after, strict=True):
+                    found.append(1e6 * (end - start) / one.answers)
+    for name, found in zip(("the api", "PostgreSQL"), costs, strict=True):
+        yield Figure(
+            name=f"processor time of {name} per prediction, 64 connections",
+            value=statistics.median(found),
+            unit="us",
+        )
+    yield Figure(
         name="POST /predict, two api processes on one core, 64 connections",
         value=statistics.median(rates["2"]),
         unit="requests/s",

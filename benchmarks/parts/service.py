@@ -44,7 +44,7 @@ class Api:
 
     def cpu_seconds(self) -> float:
         """Processor time that its processes have used."""
-        return sum(cpu_seconds(pid) for pid in family(self.pid))
+        return family_cpu_seconds(self.pid)
 
 
 @contextmanager
@@ -123,6 +123,11 @@ def family(pid: int) -> list[int]:
         for child in _read(task).split():
             found += family(int(child))
     return found
+
+
+def family_cpu_seconds(pid: int) -> float:
+    """Processor time that a process and those below it have used."""
+    return sum(cpu_seconds(each) for each in family(pid))
 
 
 def command_of(pid: int) -> str:
