@@ -110,14 +110,16 @@ def pasted(page: Page, text: str) -> None:
 
 
 def test_a_column_pasted_from_a_spreadsheet_is_forecast(
-    service: Service, open_page: OpenPage
+    service: Service, open_page: OpenPage, axe: Axe
 ) -> None:
     with open_page(service.url) as page:
         page.goto("/ui/try?model=google-stock")
         pasted(page, "Date\tOpen\n2017-01-03\t$778.81\n2017-01-04\t788.36\n")
         expect(page.locator(".big")).to_have_text("779.796")
         expect(page.get_by_text("Open, 2017-01-05")).to_be_visible()
+        expect(page.get_by_text("95 %:")).to_be_visible()
         settle(page)
+        assert violations(axe, page) == []
         page.get_by_role("button", name="Copy as curl").click()
         copied = page.evaluate("navigator.clipboard.readText()")
         assert '"history":[778.81,788.36]' in copied

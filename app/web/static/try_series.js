@@ -145,7 +145,7 @@ export class SeriesTrial {
         answer.warnings.length > 0 && h("div", { class: "warning" }, h("ul", {}, answer.warnings.map((each) => h("li", {}, each)))),
         picture.whole,
         widest && this.stepTable(answer),
-        h("h3", {}, "How far to trust it"),
+        h("h2", {}, "How far to trust it"),
         h("div", { class: "limit" }, skillBar(answer.skill, "series", { ends: true, noise: isNoise(this.version) })),
         h("p", { class: "hint" }, `${answer.model}, version ${answer.version}: ${this.version.scorecard.verdict}.`),
         h("p", { class: "hint" }, h("a", { href: `/ui/log?id=${answer.id}` }, "This answer in the log")),

@@ -84,7 +84,7 @@ export class TextTrial {
     this.warnings = h("div");
     this.trust = h("div");
     this.code = h("div");
-    return h("div", { class: "card" }, this.written, h("h3", {}, `Next ${this.unit}: press one to write it`), this.bars, this.warnings, h("h3", { class: "gap" }, "How far to trust it"), this.trust, this.code);
+    return h("div", { class: "card" }, this.written, h("h2", {}, `Next ${this.unit}: press one to write it`), this.bars, this.warnings, h("h2", { class: "gap" }, "How far to trust it"), this.trust, this.code);
   }
 
   bar({ token, probability }, chosen) {
