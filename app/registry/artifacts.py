@@ -113,6 +113,13 @@ class SeriesIntervals(Strict):
         ),
     ]
     forecasts: Annotated[int, Field(description="how many, at the step with the fewest")]
+    earlier: Annotated[
+        int,
+        Field(
+            description="of these by its anchor alone, fitted on the first half of the training "
+            "rows, for the second half: where the network adds nothing to the anchor"
+        ),
+    ] = 0
     steps: Annotated[int, Field(description="steps ahead that have intervals")]
     usual_change: Annotated[
         float | None,

@@ -161,7 +161,8 @@ class _Run:
         if calibration is None:
             return "a text's answer is probabilities already"
         if calibration.has_validation:
-            return calibration.on_validation(graph, self._between)
+            anchor = _anchor_alone(task, first)
+            return calibration.on_validation(graph, self._between, anchor=anchor)
         try:
             if not task.plan("calibrating").training.count:
                 return "no rows were kept for validation, and there are too few to leave some out"
@@ -298,6 +299,17 @@ class _Run:
             memory=memory,
             epochs=thinned(first.epochs),
         )
+
+
+def _anchor_alone(task: Task, first: Fitted) -> bytes | None:
+    """The anchor fitted for calibration, if the network adds nothing to it and it can be fitted."""
+    parts = [first.weights[name] for name in ("output.kernel", "output.bias")]
+    if not task.architecture("training").zero_output or any(part.any() for part in parts):
+        return None
+    try:
+        return task.graph("calibrating", first.weights)
+    except Unprocessable:
+        return None
 
 
 def prepare_task(request: TrainingRequest) -> Task:

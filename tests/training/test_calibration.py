@@ -15,7 +15,8 @@ from tests.training.runs import SMALL, Artifact, Recorder, Train, series_of, wav
 ROWS = 160
 FITTED_ROWS = 128  # a fifth is held out
 VALIDATION_START = 108  # and of those a seventh
-WITHOUT = {**SMALL, "validation_fraction": 0.0, "early_stopping": None}
+KEPT_NONE = {"validation_fraction": 0.0, "early_stopping": None}
+WITHOUT = {**SMALL, **KEPT_NONE}
 
 
 def intervals_of(artifact: Artifact) -> SeriesIntervals:
@@ -88,7 +89,7 @@ def test_without_validation_rows_a_fit_of_its_own_calibrates_and_changes_no_weig
 
 
 def calibration_of(values: np.ndarray, **changes: object) -> SeriesCalibration:
-    recipe = resolve_recipe("series", {**WITHOUT, **changes})
+    recipe = resolve_recipe("series", {**SMALL, **changes})
     assert isinstance(recipe, SeriesRecipe)
     data = read_series(series_of(values), recipe, target=None, has_test=False)
     return SeriesCalibration(data=data, horizon=1, held_out=True)
@@ -96,7 +97,9 @@ def calibration_of(values: np.ndarray, **changes: object) -> SeriesCalibration:
 
 def test_too_few_rows_to_calibrate_on_give_no_intervals_and_the_reason() -> None:
     graph = persistence_artifact(window=6).graph
-    calibration = calibration_of(wave(25))  # 20 before the cut, a fifth of them left out
+    calibration = calibration_of(
+        wave(25), **KEPT_NONE
+    )  # 20 before the cut, a fifth of them left out
     scores = calibration.on_last_training(graph, lambda: None)
     found = calibration.calibrated(graph, scores, refitted=False, start_from=None)
     assert found.graph == graph
@@ -108,7 +111,7 @@ def test_too_few_rows_to_calibrate_on_give_no_intervals_and_the_reason() -> None
 
 def test_what_a_window_cannot_tell_and_where_a_run_started_is_told() -> None:
     graph = persistence_artifact(window=1).graph
-    chapter = {"window": 1, "scaling": "minmax", "anchor": "none"}
+    chapter = {**KEPT_NONE, "window": 1, "scaling": "minmax", "anchor": "none"}
     calibration = calibration_of(wave(100), **chapter)
     scores = calibration.on_last_training(graph, lambda: None)
     found = calibration.calibrated(graph, scores, refitted=False, start_from="prices@3")
@@ -117,3 +120,20 @@ def test_what_a_window_cannot_tell_and_where_a_run_started_is_told() -> None:
     assert found.record.usual_change == pytest.approx(np.abs(np.diff(wave(100)[:80])).mean())
     assert "a window of 1 is too short" in found.record.volatility
     assert found.record.notes[0].startswith("started from prices@3, which may have been fitted")
+
+
+def test_where_the_network_adds_nothing_its_anchor_is_calibrated_on_earlier_rows_too() -> None:
+    graph = persistence_artifact(window=6).graph
+    calibration = calibration_of(wave(ROWS))
+    later = calibration.on_validation(graph, lambda: None, anchor=None)
+    both = calibration.on_validation(graph, lambda: None, anchor=graph)
+    assert len(later.misses) == FITTED_ROWS - VALIDATION_START
+    assert both.earlier == VALIDATION_START // 2
+    assert len(both.misses) == len(later.misses) + both.earlier
+    changes = np.diff(wave(ROWS))[VALIDATION_START // 2 - 1 : FITTED_ROWS - 1]
+    np.testing.assert_allclose(both.misses.errors[:, 0], changes)
+    served = calibration.for_refitted(both, graph, lambda: None)
+    found = calibration.calibrated(graph, served, refitted=True, start_from=None).record
+    assert found is not None
+    assert (found.forecasts, found.earlier) == (ROWS - VALIDATION_START // 2, both.earlier)
+    assert found.calibrated_on == "validation and held-out"
