@@ -3,13 +3,32 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
 import pytest
 
+from app.db.engine import make_engine
 from app.db.tables import Version
 from app.jobs import log, queue
 from app.jobs.states import JobStatus
 from tests.jobs.harness import PATIENCE_SECONDS, Harness, eventually
+from tests.service import own_database
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def working(
+    cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Harness]:
+    """With a worker that goes on working from test to test, each with models of its own."""
+    with own_database(cluster) as url:
+        engine = make_engine(url)
+        harness = Harness(url, engine, tmp_path_factory.mktemp("working"))
+        harness.start_worker()
+        yield harness
+        harness.close()
+        engine.dispose()
 
 
 def test_a_queued_job_becomes_a_version(harness: Harness) -> None:
@@ -47,7 +66,6 @@ def test_jobs_of_one_model_share_two_workers_and_each_gets_a_number(harness: Har
     assert len({job.worker for job in jobs}) == 2
 
 
-@pytest.mark.slow
 def test_a_job_goes_on_from_its_checkpoint_after_its_worker_was_killed(harness: Harness) -> None:
     job_id = harness.enqueue(epochs=100)
     first = harness.start_worker()
@@ -64,81 +82,76 @@ def test_a_job_goes_on_from_its_checkpoint_after_its_worker_was_killed(harness: 
     assert (job.attempt, job.deaths, job.losses, job.version) == (2, 0, 0, 1)
 
 
-def test_a_job_goes_on_from_its_checkpoint_after_its_trainer_was_killed(harness: Harness) -> None:
-    job_id = harness.enqueue(epochs=60)
-    harness.start_worker()
-    harness.wait_for_epoch(job_id, 3)
-    os.kill(harness.epochs()[0][0], signal.SIGKILL)
+def test_a_job_goes_on_from_its_checkpoint_after_its_trainer_was_killed(working: Harness) -> None:
+    job_id = working.enqueue("killed", epochs=60)
+    working.wait_for_epoch(job_id, 3)
+    os.kill(working.epochs("killed")[0][0], signal.SIGKILL)
 
-    job = harness.wait_for(job_id, JobStatus.SUCCEEDED)
+    job = working.wait_for(job_id, JobStatus.SUCCEEDED)
 
-    epochs = [epoch for _, epoch in harness.epochs()]
+    epochs = [epoch for _, epoch in working.epochs("killed")]
     assert set(epochs) == set(range(1, 61))
     assert len(epochs) < 66  # and none of them many times
     assert (job.attempt, job.deaths) == (2, 1)
     assert [point["epoch"] for point in job.progress["curve"]] == list(range(1, 61))
 
 
-def test_a_job_that_kills_its_trainer_three_times_fails_with_the_reason(harness: Harness) -> None:
-    deadly = harness.enqueue("deadly", epochs=5)
-    harmless = harness.enqueue(epochs=2)
-    harness.start_worker()
+def test_a_job_that_kills_its_trainer_three_times_fails_with_the_reason(working: Harness) -> None:
+    deadly = working.enqueue("deadly", epochs=5)
+    harmless = working.enqueue("harmless", epochs=2)
 
-    job = harness.wait_for(deadly, JobStatus.FAILED)
+    job = working.wait_for(deadly, JobStatus.FAILED)
 
     assert job.error is not None
     assert "3 times" in job.error["detail"]
     assert "SIGKILL" in job.error["detail"]
     assert "memory" in job.error["detail"]
     assert job.attempt == 3
-    with harness.sessions.begin() as session:
+    with working.sessions.begin() as session:
         lines = [line.text for line in log.list_notes(session, deadly, limit=100)]
     assert len([line for line in lines if "SIGKILL" in line]) == 3
     assert lines[-1] == "failed: that has happened too often"
-    harness.wait_for(harmless, JobStatus.SUCCEEDED)
+    working.wait_for(harmless, JobStatus.SUCCEEDED)
 
 
-def test_a_job_fails_with_the_problem_that_the_trainer_names(harness: Harness) -> None:
-    job_id = harness.enqueue("refusing")
-    harness.start_worker()
+def test_a_job_fails_with_the_problem_that_the_trainer_names(working: Harness) -> None:
+    job_id = working.enqueue("refusing")
 
-    job = harness.wait_for(job_id, JobStatus.FAILED)
+    job = working.wait_for(job_id, JobStatus.FAILED)
 
     assert job.error is not None
     assert job.error["status"] == 422
     assert job.error["detail"] == "the loss ran away"
     assert job.finished_at is not None
-    with harness.sessions.begin() as session:
+    with working.sessions.begin() as session:
         assert log.list_notes(session, job_id, limit=9)[-1].text == "failed: the loss ran away"
 
 
-def test_a_cancelled_job_stops_and_leaves_the_trainer_warm(harness: Harness) -> None:
-    job_id = harness.enqueue(epochs=10_000)
-    harness.start_worker()
-    harness.wait_for_epoch(job_id, 2)
+def test_a_cancelled_job_stops_and_leaves_the_trainer_warm(working: Harness) -> None:
+    job_id = working.enqueue("cancelled", epochs=10_000)
+    working.wait_for_epoch(job_id, 2)
 
-    with harness.sessions.begin() as session:
+    with working.sessions.begin() as session:
         queue.cancel(session, job_id)
-    following = harness.enqueue("following", epochs=2)
-    harness.wait_for(following, JobStatus.SUCCEEDED)
+    following = working.enqueue("following", epochs=2)
+    working.wait_for(following, JobStatus.SUCCEEDED)
 
-    assert harness.job(job_id).status == JobStatus.CANCELLED
-    assert harness.job(job_id).checkpoint is None
-    assert harness.epochs("following")[0][0] == harness.epochs()[0][0]
+    assert working.job(job_id).status == JobStatus.CANCELLED
+    assert working.job(job_id).checkpoint is None
+    assert working.epochs("following")[0][0] == working.epochs("cancelled")[0][0]
 
 
-def test_a_trainer_that_does_not_hear_is_replaced_after_a_cancel(harness: Harness) -> None:
-    job_id = harness.enqueue("deaf", epochs=10_000)
-    harness.start_worker()
-    harness.wait_for_epoch(job_id, 2)
+def test_a_trainer_that_does_not_hear_is_replaced_after_a_cancel(working: Harness) -> None:
+    job_id = working.enqueue("deaf", epochs=10_000)
+    working.wait_for_epoch(job_id, 2)
 
-    with harness.sessions.begin() as session:
+    with working.sessions.begin() as session:
         queue.cancel(session, job_id)
-    following = harness.enqueue("following", epochs=2)
-    harness.wait_for(following, JobStatus.SUCCEEDED)
+    following = working.enqueue("next", epochs=2)
+    working.wait_for(following, JobStatus.SUCCEEDED)
 
-    deaf = harness.epochs("deaf")[0][0]
-    assert harness.epochs("following")[0][0] != deaf
+    deaf = working.epochs("deaf")[0][0]
+    assert working.epochs("next")[0][0] != deaf
     assert not is_alive(deaf)
 
 
@@ -172,7 +185,6 @@ def test_a_worker_told_to_end_leaves_a_checkpoint_and_hands_its_job_back(harness
     assert [epoch for _, epoch in harness.epochs()] == list(range(1, 51))
 
 
-@pytest.mark.slow
 def test_a_straggler_that_wakes_up_cannot_write(harness: Harness) -> None:
     job_id = harness.enqueue(epochs=200)
     straggler = harness.start_worker()
@@ -188,7 +200,7 @@ def test_a_straggler_that_wakes_up_cannot_write(harness: Harness) -> None:
     assert (job.attempt, job.version) == (2, 1)
     assert job.worker is not None
     assert not job.worker.endswith(f":{straggler.pid}")
-    following = [harness.enqueue("following", epochs=20) for _ in range(2)]
+    following = [harness.enqueue("following", epochs=100) for _ in range(2)]
     workers = {harness.wait_for(each, JobStatus.SUCCEEDED).worker for each in following}
     assert len(workers) == 2  # the straggler is of use again
 
