@@ -14,6 +14,7 @@ from app.paging import (
     LimitParameter,
     Page,
     cut_page,
+    id_key_of,
     key_of,
     number_key_of,
 )
@@ -97,6 +98,25 @@ def list_versions(
     page, following = cut_page(rows, limit=limit, key=lambda version: version.number)
     aliases = store.list_aliases(session, [name])
     return Page(items=[VersionSummary.of(version, aliases) for version in page], next=following)
+
+
+@router.get(
+    "/models/{name}/moves",
+    operation_id="list_moves",
+    summary="List how a model's aliases moved, newest first",
+    responses=problem_responses(400, 404, 422),
+)
+def list_moves(
+    name: ModelName,
+    session: SessionDep,
+    limit: LimitParameter = DEFAULT_LIMIT,
+    cursor: CursorParameter = None,
+) -> Page[AliasMoveAnswer]:
+    """Who moved which alias, when and why."""
+    store.find_model(session, name)
+    rows = store.alias_history(session, name, before=id_key_of(cursor), limit=limit + 1)
+    page, following = cut_page(rows, limit=limit, key=lambda move: move.id)
+    return Page(items=[AliasMoveAnswer.of(move) for move in page], next=following)
 
 
 @router.get(

@@ -183,10 +183,17 @@ def list_aliases(session: Session, models: Iterable[str]) -> Sequence[Alias]:
 
 
 def alias_history(
-    session: Session, model: str, *, alias: str | None = None, limit: int = 100
+    session: Session,
+    model: str,
+    *,
+    alias: str | None = None,
+    before: UUID | None = None,
+    limit: int = 100,
 ) -> Sequence[AliasMove]:
-    """How the aliases of a model moved, newest first."""
+    """How the aliases of a model moved, newest first; `before` is the last id of another page."""
     query = select(AliasMove).where(AliasMove.model == model)
+    if before is not None:
+        query = query.where(AliasMove.id < before)
     if alias is not None:
         query = query.where(AliasMove.alias == alias)
     return session.scalars(query.order_by(AliasMove.id.desc()).limit(limit)).all()

@@ -66,6 +66,11 @@ def test_a_model_shows_versions_and_history(service: Service) -> None:
     assert model["versions"][0]["decision"]["promoted"] is False
     assert model["history"][0]["to_version"] == 1
     assert model["history"][0]["from_version"] is None
+    service.client.put("/models/shown/aliases/shadow", json={"version": 2})
+    newest = service.client.get("/models/shown/moves", params={"limit": 1}).json()
+    older = service.client.get("/models/shown/moves", params={"cursor": newest["next"]}).json()
+    assert [move["alias"] for move in (*newest["items"], *older["items"])] == ["shadow", "champion"]
+    assert older["next"] is None
 
 
 def test_versions_are_listed_in_pages(service: Service) -> None:

@@ -124,13 +124,15 @@ async function actuals(item) {
     step,
     actual: known.find((each) => (each.prediction === item.id && each.source === "explicit" && each.timestamp === step.timestamp) || (step.timestamp !== null && each.timestamp === step.timestamp && each.series === item.series)),
   }));
+  const level = steps[0]?.step.intervals?.[0]?.level;
+  const band = (interval) => (interval ? `${number(interval.low, 5)} – ${number(interval.high, 5)}` : "–");
   const show = () =>
     fill(
       place,
       table({
         caption: "What was forecast and what really came",
-        head: ["Step", { label: "Forecast", class: "num" }, { label: "Really came", class: "num" }, { label: "Off by", class: "num" }],
-        rows: steps.slice(0, 20).map(({ step, actual }) => [step.timestamp ?? step.step, number(step.value, 6), actual ? number(actual.value, 6) : "not known yet", actual ? number(step.value - actual.value) : ""]),
+        head: ["Step", { label: "Forecast", class: "num" }, ...(level ? [{ label: `${level} %`, class: "num" }] : []), { label: "Really came", class: "num" }, { label: "Off by", class: "num" }],
+        rows: steps.slice(0, 20).map(({ step, actual }) => [step.timestamp ?? step.step, number(step.value, 6), ...(level ? [band(step.intervals?.find((each) => each.level === level))] : []), actual ? number(actual.value, 6) : "not known yet", actual ? number(step.value - actual.value) : ""]),
       }),
     );
   show();

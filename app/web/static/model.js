@@ -29,7 +29,7 @@ async function show() {
     new Comparisons({ model, version, part }).element,
     versions(model, version),
     h("div", { class: "grid2 part" }, part("Training", trainingCurve(version), memory), about(version)),
-    past(model),
+    past(),
   );
   showMemory(memory, name, version.version);
 }
@@ -168,23 +168,31 @@ function about(version) {
   );
 }
 
-function past(model) {
-  return part(
-    "Who moved which alias, when and why",
-    h(
-      "ol",
-      { class: "timeline" },
-      model.history.map((move) =>
-        h(
-          "li",
-          {},
-          h("p", {}, h("strong", {}, move.alias), move.from_version ? `: ${move.from_version} → ${move.to_version}` : ` → ${move.to_version}`),
-          h("p", { class: "small" }, move.reason || "no reason was given"),
-          h("p", { class: "quiet small" }, `${move.moved_by}, ${when(move.moved_at)}`),
-        ),
-      ),
-    ),
-  );
+function past() {
+  const list = h("ol", { class: "timeline" });
+  const whole = part("Who moved which alias, when and why", list);
+  const add = async (cursor = null) => {
+    const page = await get(`/models/${name}/moves${query({ limit: 20, cursor })}`);
+    put(list, page.items.map(move));
+    if (!page.next) return;
+    const more = h("button", { type: "button" }, "Older moves");
+    more.addEventListener("click", () => {
+      more.remove();
+      add(page.next).catch((error) => failed(list, error));
+    });
+    whole.append(more);
+  };
+  add().catch((error) => failed(list, error));
+  return whole;
 }
+
+const move = (each) =>
+  h(
+    "li",
+    {},
+    h("p", {}, h("strong", {}, each.alias), each.from_version ? `: ${each.from_version} → ${each.to_version}` : ` → ${each.to_version}`),
+    h("p", { class: "small" }, each.reason || "no reason was given"),
+    h("p", { class: "quiet small" }, `${each.moved_by}, ${when(each.moved_at)}`),
+  );
 
 show().catch((error) => failed(place, error));
