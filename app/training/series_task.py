@@ -15,13 +15,8 @@ from app.judging.judgement import JudgedOn, Judgement
 from app.judging.onnx_session import forecasts
 from app.judging.series_judge import Judged, judge_series
 from app.recipes import SeriesRecipe
-from app.registry.artifacts import (
-    Feature,
-    Manifest,
-    Memory,
-    SeriesAnchor,
-    SeriesInput,
-)
+from app.registry.artifacts import Feature, Manifest, Memory, SeriesInput
+from app.registry.series_records import SeriesAnchor
 from app.training.anchor_blocks import units
 from app.training.architecture import Architecture, Weights, architecture_of, with_share
 from app.training.fit import Part, Plan
