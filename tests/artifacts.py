@@ -26,12 +26,12 @@ from app.registry.artifacts import (
     Manifest,
     Scorecard,
     SeriesInput,
-    SeriesIntervals,
     SeriesScore,
     State,
     TextInput,
     TextScore,
 )
+from app.registry.series_records import SeriesIntervals
 from app.training.interval_graph import with_intervals  # noqa: TID251 - no TensorFlow
 
 TRAINED_AT = datetime(2026, 11, 1, tzinfo=UTC)

@@ -4,7 +4,8 @@ from typing import Literal
 
 from app.errors import Unprocessable
 from app.recipes import AnchorName, SeriesRecipe
-from app.registry.artifacts import Manifest, SeriesAnchor
+from app.registry.artifacts import Manifest
+from app.registry.series_records import SeriesAnchor
 
 IN_WORDS: dict[AnchorName, str] = {
     "persistence": "the last value",

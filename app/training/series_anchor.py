@@ -18,7 +18,8 @@ from app.forecasting.windows import Windows
 from app.judging.anchor_words import anchor_of, anchor_to_keep
 from app.judging.simple_forecasts import season_candidates
 from app.recipes import AnchorName, SeriesRecipe
-from app.registry.artifacts import AnchorCandidate, Manifest, SeriesAnchor
+from app.registry.artifacts import Manifest
+from app.registry.series_records import AnchorCandidate, SeriesAnchor
 from app.training.anchor_blocks import blocks, thinning, units
 from app.training.series_data import Floats, SeriesData
 

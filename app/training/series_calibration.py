@@ -20,7 +20,7 @@ import numpy as np
 from app.forecasting.intervals import FEWEST_SCORES, Intervals, Misses, calibrate
 from app.forecasting.windows import windows
 from app.judging.onnx_session import forecasts
-from app.registry.artifacts import SeriesIntervals
+from app.registry.series_records import SeriesIntervals
 from app.training.interval_graph import with_intervals
 from app.training.series_data import Floats, Group, SeriesData
 

@@ -11,7 +11,7 @@ from app.forecasting.anchors import LARGEST_SCALED_TARGET, Anchor
 from app.forecasting.scaling import Affine, WindowScaling
 from app.forecasting.windows import Windows, windows
 from app.recipes import SeriesRecipe
-from app.registry.artifacts import MeasuredScaling, SeriesAnchor
+from app.registry.series_records import MeasuredScaling, SeriesAnchor
 from app.training.series_anchor import fit_anchor
 from app.training.series_calibration import calibration_starts
 from app.training.series_data import Floats, Group, SeriesData

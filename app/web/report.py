@@ -99,8 +99,8 @@ def interval_limits(series: SeriesInput) -> list[str]:
             else []
         )
     rests = (
-        f"Its intervals are calibrated on {calibrated.forecasts:,} forecasts of "
-        f"{calibrated.forecasts_of} for rows that was not fitted on ({calibrated.calibrated_on}); "
+        f"Its intervals rest on {calibrated.forecasts:,} forecasts of {calibrated.forecasts_of}, "
+        f"for rows that it had not been fitted on ({calibrated.calibrated_on}); "
         f"their width follows {calibrated.volatility}."
     )
     return [rests, *(f"{note[0].upper()}{note[1:]}." for note in calibrated.notes)]

@@ -19,13 +19,8 @@ from app.judging.simple_forecasts import (
     simple_forecasts,
 )
 from app.recipes import SeriesRecipe
-from app.registry.artifacts import (
-    Scorecard,
-    SeriesAnchor,
-    SeriesInput,
-    SeriesScore,
-    read_artifact,
-)
+from app.registry.artifacts import Scorecard, SeriesInput, SeriesScore, read_artifact
+from app.registry.series_records import SeriesAnchor
 from app.training.run import run_training  # noqa: TID251 - measures the training itself
 from app.training.series_data import SeriesData, read_series  # noqa: TID251 - see above
 from benchmarks.series import Series

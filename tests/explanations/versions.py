@@ -21,13 +21,12 @@ from app.registry.artifacts import (
     WEIGHTS,
     Feature,
     Manifest,
-    MeasuredScaling,
     Scorecard,
-    SeriesAnchor,
     SeriesInput,
     State,
     TextInput,
 )
+from app.registry.series_records import MeasuredScaling, SeriesAnchor
 from app.training.architecture import Architecture, architecture_of  # noqa: TID251 - no TensorFlow
 from app.training.graph import series_graph, text_graph  # noqa: TID251 - no TensorFlow
 from tests.artifacts import COMMON, Artifact

@@ -5,7 +5,8 @@ import pytest
 
 from app.judging.onnx_session import forecasts, forecasts_with_intervals
 from app.recipes import SeriesRecipe, resolve_recipe
-from app.registry.artifacts import JUDGED, MODEL, WEIGHTS, SeriesIntervals
+from app.registry.artifacts import JUDGED, MODEL, WEIGHTS
+from app.registry.series_records import SeriesIntervals
 from app.training import run
 from app.training.series_calibration import SeriesCalibration
 from app.training.series_data import read_series

@@ -10,7 +10,8 @@ from app.errors import Unprocessable
 from app.forecasting.windows import windows
 from app.judging.anchor_words import anchor_note
 from app.recipes import SeriesRecipe, resolve_recipe
-from app.registry.artifacts import Manifest, SeriesAnchor, SeriesInput
+from app.registry.artifacts import Manifest, SeriesInput
+from app.registry.series_records import SeriesAnchor
 from app.training.series_anchor import Settled, fit_anchor, settle_anchor
 from app.training.series_data import read_series
 from tests.artifacts import COMMON
