@@ -44,7 +44,7 @@ function guesses(report) {
     ["delimiter", "Between cells", named(DELIMITERS, report.delimiter), report.delimiter_reason, DELIMITERS],
     ["encoding", "Encoding", report.encoding, report.encoding_reason, ["utf-8", "utf-16", "latin-1", "cp1252"], "such as utf-8"],
   );
-  if (!series && columns.length) rows.push(["text", "Text in", null, null, columns]);
+  if (!series && columns.length) rows.push(["text", "Text in", report.columns.find((each) => each.used)?.name, null, columns]);
   if (report.sheet) rows.push(["sheet", "Sheet", report.sheet, null, [], "its name"]);
   if (series) {
     rows.push(

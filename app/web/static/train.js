@@ -100,14 +100,26 @@ async function upload(file) {
 
 // A file that cannot be used as it was read: why, how far the reading came, and what to say instead.
 function refused(error) {
-  state.dataset = null;
-  parts.order.whole.hidden = true;
+  const { touched } = state;
   showProblem(uploadTrouble, error);
   const report = error.body?.report;
+  if (!report && touched) return besideGuess(touched, error); // what was typed means nothing
+  state.dataset = null;
+  parts.order.whole.hidden = true;
   parts.report.whole.hidden = !report;
   if (!report) return;
   fill(parts.report.body, h("div", { class: "card" }, h("p", {}, "So far this was understood. Say below what is otherwise, and the file is read again."), warningsOf(report), guessTable(report, state.read, changeGuess)));
   returnTo(parts.report.heading);
+  if (touched) besideGuess(touched, error);
+}
+
+function besideGuess(name, error) {
+  const input = parts.report.body.querySelector(`[data-guess="${name}"]`);
+  input.parentElement.querySelector(".field-error")?.remove();
+  input.setAttribute("aria-invalid", "true");
+  const own = error.errors.find((each) => each.field === `read.${name}`);
+  input.after(h("p", { class: "field-error", role: "alert" }, own && input.title ? `Should be ${input.title}.` : (own ?? error).message));
+  state.touched = null;
 }
 
 async function changeGuess(name, value) {
@@ -166,15 +178,21 @@ function understood(dataset) {
 
 // After a guess was changed the keyboard stays with it; else it goes to what is new.
 function returnTo(heading) {
-  const touched = state.touched && parts.report.body.querySelector(`select[data-guess="${state.touched}"]`);
+  const touched = state.touched && parts.report.body.querySelector(`[data-guess="${state.touched}"]`);
   state.touched = null;
   (touched || heading).focus({ preventScroll: Boolean(touched) });
+}
+
+// A few lines, a few hundred characters.
+function beginning(text) {
+  const shown = text.split("\n").slice(0, 8).join("\n").slice(0, 400);
+  return shown.length < text.trimEnd().length ? `${shown} …` : shown;
 }
 
 async function showLook(element, dataset) {
   if (dataset.kind === "text") {
     const glance = await get(`/datasets/${dataset.id}/values`);
-    fill(element, textFacts(dataset.report), h("blockquote", { class: "written" }, glance.text.slice(0, 400), glance.text.length > 400 ? " …" : ""));
+    fill(element, textFacts(dataset.report), h("blockquote", { class: "written" }, beginning(glance.text)));
     return;
   }
   const columns = dataset.report.columns.filter((each) => each.used).map((each) => each.name);
