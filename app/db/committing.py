@@ -5,12 +5,13 @@ time (binding every value, and having the kernel watch the socket anew for each 
 """
 
 import asyncio
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
 from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus, Format
+from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGconn
 
 CONNECT_SECONDS = 3
@@ -33,6 +34,9 @@ class CommittingConnection:
         self._where = where
         self._application_name = application_name
         self._open: psycopg.AsyncConnection | None = None
+        # A second number of its socket: libpq closes the first whenever it finds the server gone,
+        # and an event loop that watches a closed number is deaf to whatever gets it next.
+        self._watched = -1
         self._prepared: set[bytes] = set()
         self._heard: asyncio.Future[None] | None = None  # waits for the server to say something
 
@@ -51,7 +55,9 @@ class CommittingConnection:
             try:
                 async with asyncio.timeout(timeout_seconds):
                     await self._run(statement, parameters)
-            except (psycopg.OperationalError, psycopg.InterfaceError):
+            except psycopg.Error:
+                if self._open is not None and self._open.pgconn.status == ConnStatus.OK:
+                    raise
                 await self.aclose()
                 if attempt == ATTEMPTS:
                     raise
@@ -65,7 +71,8 @@ class CommittingConnection:
         """Hang up, whatever is under way."""
         connection, self._open = self._open, None
         if connection is not None:
-            asyncio.get_running_loop().remove_reader(connection.pgconn.socket)
+            asyncio.get_running_loop().remove_reader(self._watched)
+            os.close(self._watched)
             with suppress(psycopg.Error):
                 await connection.close()
 
@@ -86,7 +93,8 @@ class CommittingConnection:
             connect_timeout=CONNECT_SECONDS,
             application_name=self._application_name,
         )
-        asyncio.get_running_loop().add_reader(connection.pgconn.socket, self._on_readable)
+        self._watched = os.dup(connection.pgconn.socket)
+        asyncio.get_running_loop().add_reader(self._watched, self._on_readable)
         self._open = connection
         self._prepared.clear()
         return connection
@@ -98,7 +106,7 @@ class CommittingConnection:
             psycopg.Error: it failed.
         """
         while pgconn.flush():  # more than the socket takes at once
-            await _room(pgconn.socket)
+            await _room(self._watched)
         failure: psycopg.Error | None = None
         while True:
             while pgconn.is_busy():
@@ -117,11 +125,10 @@ class CommittingConnection:
         if self._heard is not None and not self._heard.done():
             self._heard.set_result(None)
         elif self._open is not None:  # nothing was asked: news, or the server is going away
-            pgconn = self._open.pgconn
             try:
-                pgconn.consume_input()
+                self._open.pgconn.consume_input()
             except psycopg.OperationalError:  # the next commit finds it so and connects anew
-                asyncio.get_running_loop().remove_reader(pgconn.socket)
+                asyncio.get_running_loop().remove_reader(self._watched)
 
 
 async def _room(socket: int) -> None:
