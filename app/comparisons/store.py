@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.db.ids import new_id
 from app.db.tables import Comparison, Job, Version
 from app.errors import Conflict, NotFound
-from app.jobs import queue
+from app.jobs import log, queue
 from app.jobs.placing import Placement
 from app.jobs.states import UNFINISHED
 
@@ -87,6 +87,7 @@ def cancel_comparison(session: Session, comparison: Comparison) -> None:
         raise Conflict(f"comparison {comparison.id} has ended already")
     for job_id in waiting:
         queue.cancel(session, job_id)
+        log.note(session, job_id, "cancelled, with its comparison")
 
 
 def has_comparison(session: Session, model: str) -> bool:
