@@ -21,7 +21,7 @@ from app.recipes import AnchorName, SeriesRecipe
 from app.registry.artifacts import Manifest
 from app.registry.series_records import AnchorCandidate, SeriesAnchor
 from app.training.anchor_blocks import blocks, thinning, units
-from app.training.series_data import Floats, SeriesData
+from app.training.series_data import DEFAULT_WINDOW, Floats, SeriesData
 
 SEASONAL: tuple[AnchorName, ...] = ("season", "season-change")
 CANDIDATES: tuple[AnchorName, ...] = ("persistence", *SEASONAL, "autoregression")
@@ -185,18 +185,20 @@ def _chosen(data: SeriesData, recipe: SeriesRecipe, season: int | None) -> Settl
         missing |= dict.fromkeys(SEASONAL, reason)
     else:
         widest = max(widest, season + 1)
+    # As short as that, a window shows the season to the autoregression and the network as well.
+    narrow = widest if widest <= DEFAULT_WINDOW else data.window
     forms = _forms(season, widest, recipe.horizon, alone=len(data.groups) == 1)
     candidates: dict[str, tuple[Fit, ...]] = {
         name: forms[name] for name in CANDIDATES[1:] if name not in missing
     }
-    if widest > data.window:
+    if widest > narrow:
         candidates["autoregression"] = tuple(
-            _of_the_last(data.window, fit) for fit in candidates["autoregression"]
+            _of_the_last(narrow, fit) for fit in candidates["autoregression"]
         )
     own_units = units(data)
     chosen = choose(candidates, blocks(data, recipe, window=widest, own_units=own_units))
     record = _record(chosen, season, missing, own_units=own_units)
-    return Settled(record=record, window=widest if record.season is not None else data.window)
+    return Settled(record=record, window=widest if record.season is not None else narrow)
 
 
 def _of_the_last(window: int, fit: Fit) -> Fit:
