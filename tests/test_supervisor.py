@@ -25,9 +25,10 @@ pytestmark = pytest.mark.slow
 
 
 def test_it_starts_ends_in_order_starts_again_and_suffers_no_second(place: Path) -> None:
-    with served(place / "data", environment=with_fake_trainer(place)) as service:
+    environment = {**with_fake_trainer(place), "STEPAHEAD_WARM_READER": "1"}
+    with served(place / "data", environment=environment) as service:
         assert httpx.get(f"{service.url}/readyz").is_success
-        wait_until(lambda: {"api", "worker", "postgres"} <= set(service.children()))
+        wait_until(lambda: {"api", "worker", "reader", "postgres"} <= set(service.children()))
         children = service.children()
         assert os.getsid(children["api"]) != os.getsid(children["worker"]) != os.getsid(0)
         assert service.end(signal.SIGINT) == 0

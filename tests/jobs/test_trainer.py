@@ -5,10 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from app.config import PROJECT_DIR
+from app.config import PROJECT_DIR, Settings
 from app.jobs.messages import Finished, Progress, Stopped, TrainingRequest
-from app.jobs.trainer import Abandoned, Trainer, TrainerDied, TrainerUnavailable
+from app.jobs.trainer import (
+    COMMAND,
+    Abandoned,
+    Trainer,
+    TrainerDied,
+    TrainerUnavailable,
+    command_of,
+)
 from app.recipes import resolve_recipe
 from tests.jobs.harness import eventually
 
@@ -20,6 +28,14 @@ def trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trainer
     trainer = Trainer(command)
     yield trainer
     trainer.close()
+
+
+def test_its_command_can_be_set_as_a_shell_would_read_it() -> None:
+    assert command_of(Settings(trainer_command=None)) == COMMAND
+    given = Settings(trainer_command="nice -n 5 '/opt/my cuda/bin/python' -m app.training.child")
+    assert command_of(given)[:4] == ("nice", "-n", "5", "/opt/my cuda/bin/python")
+    with pytest.raises(ValidationError, match="No closing quotation"):
+        Settings(trainer_command="'/opt/my cuda")
 
 
 def request(folder: Path, *, model: str = "prices", epochs: int = 2) -> TrainingRequest:
