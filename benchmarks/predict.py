@@ -3,10 +3,9 @@
 The api process has one core; the load generator and PostgreSQL share the other. Both servers run at
 the same time and are loaded in turn, several rounds, so that a change of the machine hits both.
 
-    python benchmarks/predict.py [--seconds 2] [--rounds 3]
+    python -m benchmarks.predict [--quick]
 """
 
-import argparse
 import os
 import socket
 import statistics
@@ -34,11 +33,13 @@ from app.db.engine import conninfo, make_engine
 from app.db.migrate import upgrade
 from app.main import create_app
 from app.store import ObjectStore
+from benchmarks.figures import Figure, Reference, at_least, at_most, run_alone
 from benchmarks.parts.load import Load, load, request_bytes
 from benchmarks.parts.lstm_graph import lstm_artifact
 from tests.service import register_artifact
 
 UNITS, WINDOW = 64, 60
+ROUNDS, SECONDS = 5, 3.0
 API_CORE, OTHER_CORE = {0}, {1}
 BODY = {
     "model": "bench",
@@ -155,7 +156,7 @@ class Measured:
     cpu_us: float  # per request
 
 
-def measure(
+def in_turn(
     servers: dict[str, Server], connections: int, rounds: int, seconds: float
 ) -> dict[str, Measured]:
     """The median round of each server, rounds taken in turn."""
@@ -173,44 +174,57 @@ def measure(
     }
 
 
-def main(rounds: int, seconds: float) -> None:
-    """Print the ratios."""
+def measure(*, quick: bool) -> Iterator[Figure]:
+    """Requests per second at 64 and 16 connections, the latency of one."""
+    rounds, seconds = (1, 1.0) if quick else (ROUNDS, SECONDS)
+    everywhere = os.sched_getaffinity(0)
     os.sched_setaffinity(0, OTHER_CORE)
     with ExitStack() as stack:
+        stack.callback(os.sched_setaffinity, 0, everywhere)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.chmod(0o711)  # PostgreSQL may run as another user
         postgres = stack.enter_context(EmbeddedPostgres(folder / "data"))
         prepare(postgres.url, folder / "data")
         servers = {
             name: stack.enter_context(served(name, folder / "data", postgres.url))
             for name in ("predict", "empty")
         }
-        for connections, target in ((64, 1.4), (16, 1.0)):
-            found = measure(servers, connections, rounds, seconds)
-            ours, empty = found["predict"], found["empty"]
-            rates = ours.load.requests_per_second, empty.load.requests_per_second
-            print(
-                f"{connections} connections: {rates[0]:.0f}/s against {rates[1]:.0f}/s of the "
-                f"empty endpoint: ratio {rates[0] / rates[1]:.2f} (to reach: {target}); processor "
-                f"per request {ours.cpu_us:.0f} us against {empty.cpu_us:.0f} us; "
-                f"failures {ours.load.failures}"
-            )
-        found = measure(servers, 1, rounds, seconds)
-        median = found["predict"].load.median_ms
+        for connections, bound in ((64, 1.4), (16, 1.0)):
+            found = in_turn(servers, connections, rounds, seconds)
+            yield rate(found["predict"], found["empty"], connections, bound)
+        found = in_turn(servers, 1, rounds, seconds)
         commit = bare_commit_ms(postgres.url)
-        reference = found["empty"].load.median_ms + commit
-        print(
-            f"1 connection: median {median:.2f} ms against {reference:.2f} ms of an empty endpoint "
-            f"and a bare commit ({commit:.2f} ms): ratio {median / reference:.2f} "
-            "(to reach: at most 1.5)"
+        yield Figure(
+            name="POST /predict, 1 connection, median",
+            value=found["predict"].load.median_ms,
+            unit="ms",
+            reference=Reference(
+                name="empty endpoint and a bare commit",
+                value=found["empty"].load.median_ms + commit,
+            ),
+            wanted=at_most(1.5),
+            note=f"the commit alone {commit:.2f} ms",
         )
+
+
+def rate(ours: Measured, empty: Measured, connections: int, bound: float) -> Figure:
+    """Requests per second beside the empty endpoint."""
+    return Figure(
+        name=f"POST /predict, {connections} connections",
+        value=ours.load.requests_per_second,
+        unit="requests/s",
+        reference=Reference(
+            name=f"empty endpoint, {connections} connections",
+            value=empty.load.requests_per_second,
+        ),
+        wanted=at_least(bound),
+        note=f"processor time per request {ours.cpu_us:.0f} us against {empty.cpu_us:.0f} us; "
+        f"failures: {ours.load.failures}",
+    )
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
         serve(sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5])
     else:
-        parser = argparse.ArgumentParser(description=__doc__)
-        parser.add_argument("--rounds", type=int, default=3)
-        parser.add_argument("--seconds", type=float, default=2.0)
-        options = parser.parse_args()
-        main(options.rounds, options.seconds)
+        sys.exit(run_alone(measure))
