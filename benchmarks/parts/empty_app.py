@@ -1,0 +1,29 @@
+"""An empty FastAPI app on uvicorn: the reference of how soon an api process answers.
+
+python empty_app.py PORT
+"""
+
+import sys
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+
+class Ready(BaseModel):
+    """What it answers."""
+
+    ready: bool
+
+
+app = FastAPI()
+
+
+@app.get("/readyz")
+async def readyz() -> Ready:
+    """It always is."""
+    return Ready(ready=True)
+
+
+if __name__ == "__main__":
+    uvicorn.run(app, port=int(sys.argv[1]), log_level="error")
