@@ -194,19 +194,28 @@ def misses_of(
     check: Callable[[], None],
 ) -> Misses:
     """A network's forecasts for some rows, and what came."""
+    known = [
+        windows(
+            span.group.inputs[: span.stop],
+            span.group.target[: span.stop],
+            window=data.window,
+            horizon=1,
+        )
+        for span in spans
+    ]
+    places = [
+        np.flatnonzero(every.first >= span.start) for span, every in zip(spans, known, strict=True)
+    ]
+    numbers = max(data.window * len(data.features), horizon)
+    most = min(MOST_FORECASTS, max(1, MOST_NUMBERS // numbers))
+    step = max(1, -(-sum(len(each) for each in places) // most))
     inputs, actual = [], []
-    for span in spans:
-        group = span.group
-        values = group.target[: span.stop]
-        every = windows(group.inputs[: span.stop], values, window=data.window, horizon=1)
-        chosen = every.where(every.first >= span.start)
-        ahead = np.concatenate([values, np.full(horizon, np.nan)])
-        inputs.append(chosen.inputs)
-        actual.append(ahead[chosen.first[:, None] + np.arange(horizon)])  # (n, horizon)
+    for span, every, rows in zip(spans, known, places, strict=True):
+        chosen = rows[(len(rows) - 1) % step :: step]  # thinned before anything is copied
+        ahead = np.concatenate([span.group.target[: span.stop], np.full(horizon, np.nan)])
+        inputs.append(every.inputs[chosen])
+        actual.append(ahead[every.first[chosen, None] + np.arange(horizon)])  # (n, horizon)
     shown, came = np.concatenate(inputs), np.concatenate(actual)
-    largest = max(shown.shape[1] * shown.shape[2], horizon)
-    step = max(1, -(-len(shown) // min(MOST_FORECASTS, max(1, MOST_NUMBERS // largest))))
-    shown, came = shown[len(shown) % step :: step], came[len(came) % step :: step]
     given = forecasts(graph, shown, check=check) if len(shown) else np.empty((0, horizon))
     target = data.target_index
     seen = shown[:, :, target] if target is not None else np.empty((len(shown), 0))

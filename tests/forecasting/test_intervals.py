@@ -82,10 +82,10 @@ def test_widths_follow_the_window_where_its_changes_tell_of_the_errors() -> None
     assert (blind.volatility.share, blind.volatility.changes) == (0.0, 0)
 
 
-def test_a_quiet_window_has_a_third_of_the_usual_width_and_none_has_no_width() -> None:
+def test_a_quiet_window_has_60_percent_of_the_usual_width_and_none_has_no_width() -> None:
     flat = np.full((1, 40), 7.0)
-    assert Volatility(changes=20, usual=3.0).of(flat) == pytest.approx([1.0])
-    assert Volatility(changes=20, usual=3.0, share=0.5).of(flat) == pytest.approx([np.sqrt(3.0)])
+    assert Volatility(changes=20, usual=3.0).of(flat) == pytest.approx([1.8])
+    assert Volatility(changes=20, usual=3.0, share=0.5).of(flat) == pytest.approx([5.4**0.5])
     assert Volatility(changes=39, usual=None).of(flat) == pytest.approx([7e-6])
 
 
