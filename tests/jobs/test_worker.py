@@ -57,13 +57,14 @@ def test_a_queued_job_becomes_a_version(harness: Harness) -> None:
 def test_jobs_of_one_model_share_two_workers_and_each_gets_a_number(harness: Harness) -> None:
     for _ in range(2):
         harness.start_worker()
-    job_ids = [harness.enqueue(epochs=10) for _ in range(4)]
+    job_ids = [harness.enqueue(epochs=3) for _ in range(12)]
 
     jobs = [harness.wait_for(job_id, JobStatus.SUCCEEDED) for job_id in job_ids]
 
-    assert sorted(job.version or 0 for job in jobs) == [1, 2, 3, 4]
+    assert sorted(job.version or 0 for job in jobs) == list(range(1, 13))
     assert {job.attempt for job in jobs} == {1}
     assert len({job.worker for job in jobs}) == 2
+    assert len(harness.epochs()) == 12 * 3  # each trained once
 
 
 def test_a_job_goes_on_from_its_checkpoint_after_its_worker_was_killed(harness: Harness) -> None:
