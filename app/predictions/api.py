@@ -44,7 +44,6 @@ LONG_TEXT_CHARACTERS = 5_000
 
 read_request = PredictRequest.__pydantic_validator__.validate_json
 read_item = PredictRequest.__pydantic_validator__.validate_python
-read_batch = BatchRequest.__pydantic_validator__.validate_json
 read_loose_batch = LooseBatchRequest.__pydantic_validator__.validate_json
 
 
@@ -212,18 +211,14 @@ Item = tuple[bytes, PredictRequest | StepaheadError]  # its JSON, and what it sa
 
 
 def _parsed_batch(call: Call) -> list[Item]:
-    """The items of a batch; a wrong one is its error."""
+    """The items of a batch; a wrong one is its error.
+
+    Raises:
+        StepaheadError: the body is no list of items.
+    """
     _check_type(call)
     try:
-        batch: BatchRequest = read_batch(call.request.body)
-    except ValidationError:
-        return _parsed_loosely(call.request.body)
-    return [(item.model_dump_json(exclude_unset=True).encode(), item) for item in batch.items]
-
-
-def _parsed_loosely(body: bytes) -> list[Item]:
-    try:
-        batch: LooseBatchRequest = read_loose_batch(body)
+        batch: LooseBatchRequest = read_loose_batch(call.request.body)
     except ValidationError as error:
         raise invalid_fields(error.errors(include_url=False)) from error
     items: list[Item] = []

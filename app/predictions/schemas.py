@@ -128,7 +128,7 @@ class BatchRequest(BaseModel):
 
 
 class LooseBatchRequest(BaseModel):
-    """The same, its items not looked at yet: read when one of them is wrong."""
+    """The same, its items not looked at yet: a wrong one is to fail alone."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
