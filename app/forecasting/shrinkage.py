@@ -7,7 +7,9 @@ Floats = NDArray[np.float64]
 
 # Below so many standard errors nothing is kept. The epoch was chosen on the same rows, as the best
 # of many, so that one standard error would often be chance.
-STANDARD_ERRORS = 2.0
+STANDARD_ERRORS = 1.75
+# One row that holds all but this share of Σ a² is all there is to tell from.
+LEAST_OTHERS = 1e-4
 # Fewer origins tell nothing.
 FEWEST_ORIGINS = 8
 
@@ -18,12 +20,13 @@ def kept_share(missed: Floats, added: Floats) -> float:
     With r what the simple forecast missed and a what the network adds to it, the sum of squares of
     r - share · a is smallest at the slope
 
-        b = Σ a r / Σ a²,    its standard error  s = sqrt(Σ_i (a_i · (r_i - b a_i))²) / Σ a²
+        b = Σ a r / Σ a²,    its standard error  s = sqrt(Σ_i (a_i · (r_i - b_i a_i))²) / Σ a²
 
-    (White 1980; the steps of one forecast, and forecasts that overlap, counted as one). Of it is
-    kept what stands out from noise, as in the nonnegative garrote (Breiman 1995):
+    with b_i the slope without row i, so that no row vouches for itself (HC3 of MacKinnon & White
+    1985; the steps of one forecast, and forecasts that overlap, counted as one row). Of it is kept
+    what stands out from noise, as in the nonnegative garrote (Breiman 1995):
 
-        share = b · max(0, 1 - (2 s / b)²), at most 1
+        share = b · max(0, 1 - (1.75 s / b)²), at most 1
 
     Many rows leave b as it is; few, or a gain that a few of them made, leave the simple forecast.
 
@@ -43,7 +46,10 @@ def kept_share(missed: Floats, added: Floats) -> float:
     slope = float((added * missed).sum()) / size
     if slope <= 0:
         return 0.0
-    scores = (added * (missed - slope * added)).sum(axis=1)  # (n,)
-    together = np.arange(0, len(scores), missed.shape[1])  # forecasts that overlap
-    error = float(np.sqrt((np.add.reduceat(scores, together) ** 2).sum())) / size
+    together = np.arange(0, len(missed), missed.shape[1])  # forecasts that overlap
+    scores = np.add.reduceat((added * (missed - slope * added)).sum(axis=1), together)
+    others = 1 - np.add.reduceat((added**2).sum(axis=1), together) / size  # share of Σ a²
+    if others.min() < LEAST_OTHERS:
+        return 0.0
+    error = float(np.sqrt(((scores / others) ** 2).sum())) / size
     return min(1.0, slope * max(0.0, 1 - (STANDARD_ERRORS * error / slope) ** 2))

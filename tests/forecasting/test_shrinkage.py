@@ -41,9 +41,10 @@ def test_a_share_kept_errs_less_than_the_slope_where_little_is_true() -> None:
     assert np.mean(kept) < 0.7 * np.mean(all_of_it)
 
 
-def test_a_gain_that_one_row_made_is_not_kept() -> None:
+@pytest.mark.parametrize("size", [5.0, 40.0, 1e3, 1e6, 1e250])
+def test_a_gain_that_one_row_made_is_not_kept(size: float) -> None:
     missed, added = drawn(60, share=0.0, seed=3)
-    missed[7], added[7] = 40.0, 5.0
+    missed[7] = added[7] = size
     assert kept_share(missed, added) == 0.0
 
 
@@ -53,7 +54,7 @@ def test_forecasts_that_overlap_are_not_taken_for_many() -> None:
 
     drawings = [drawn(180, share=0.0, seed=seed) for seed in range(200)]
     shares = [kept_share(overlapping(missed), overlapping(added)) for missed, added in drawings]
-    assert np.mean([share > 0 for share in shares]) < 0.08
+    assert np.mean([share > 0 for share in shares]) < 0.12  # 0.3 if each counted by itself
 
 
 @pytest.mark.parametrize("rows", [0, FEWEST_ORIGINS - 1, 50])
