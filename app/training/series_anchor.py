@@ -21,7 +21,12 @@ from app.recipes import AnchorName, SeriesRecipe
 from app.registry.artifacts import Manifest
 from app.registry.series_records import AnchorCandidate, SeriesAnchor
 from app.training.anchor_blocks import blocks, thinning, units
-from app.training.series_data import DEFAULT_WINDOW, Floats, SeriesData
+from app.training.series_data import (
+    DEFAULT_WINDOW,
+    Floats,
+    SeriesData,
+    gaps_leave_too_few,
+)
 
 SEASONAL: tuple[AnchorName, ...] = ("season", "season-change")
 CANDIDATES: tuple[AnchorName, ...] = ("persistence", *SEASONAL, "autoregression")
@@ -224,6 +229,8 @@ def _too_long(data: SeriesData, recipe: SeriesRecipe, season: int) -> str | None
         return f"the season of {season} rows leaves too few of {shortest} as examples"
     if needed * sum(group.split.rows for group in data.groups) > MOST_STEPS_PER_EPOCH:
         return f"a window for the season of {season} rows would take too long to train on"
+    if gaps_leave_too_few(data.groups, recipe, needed):
+        return f"missing values leave too few windows that hold the season of {season} rows"
     return None
 
 

@@ -1,5 +1,6 @@
 """A dataset's rows as a recipe for a series sees them: columns, series, and the cut by time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ DEFAULT_WINDOW = 60
 # A window left to us is at most a quarter of the training rows: the rest are examples.
 ROWS_PER_WINDOW_STEP = 4
 SHORTEST_SCALED_WINDOW = 2
+EXAMPLES_PER_STEP = 2  # where values are missing, as many complete windows for each step of one
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,16 +140,19 @@ def _window(groups: list[Group], recipe: SeriesRecipe) -> int:
     rows = min(group.split.validation_start for group in groups)
     fitting = (rows - recipe.horizon) // ROWS_PER_WINDOW_STEP
     window = max(shortest, min(DEFAULT_WINDOW, fitting))
-    gaps = any(np.isnan(group.inputs).any() or np.isnan(group.target).any() for group in groups)
-    # A missing value spoils every window that it lies in: with many, only short ones are whole.
-    while gaps and window > shortest and _examples(groups, recipe, window) < 2 * window:
+    while window > shortest and gaps_leave_too_few(groups, recipe, window):
         window = max(shortest, window // 2)
     return window
 
 
-def _examples(groups: list[Group], recipe: SeriesRecipe, window: int) -> int:
-    """How many complete windows there are to train on."""
-    return sum(
+def gaps_leave_too_few(groups: Sequence[Group], recipe: SeriesRecipe, window: int) -> bool:
+    """Whether missing values leave too few complete windows of a length to train on.
+
+    A missing value spoils every window that it lies in: with many, only short ones are whole.
+    """
+    if not any(np.isnan(group.inputs).any() or np.isnan(group.target).any() for group in groups):
+        return False
+    complete = sum(
         int(
             group.split.training(
                 windows(group.inputs, group.target, window=window, horizon=recipe.horizon)
@@ -155,3 +160,4 @@ def _examples(groups: list[Group], recipe: SeriesRecipe, window: int) -> int:
         )
         for group in groups
     )
+    return complete < EXAMPLES_PER_STEP * window

@@ -98,6 +98,15 @@ def test_a_window_that_would_take_too_long_is_not_taken() -> None:
     )
 
 
+def test_where_values_are_missing_a_season_must_leave_complete_windows() -> None:
+    values = np.where(np.random.default_rng(0).random(ROWS) < 0.2, np.nan, wave(ROWS))
+    found = settled(series_of(values))
+    assert found is not None
+    assert found.window < 13
+    missing = {each.name: each.missing for each in found.record.candidates}
+    assert "too few windows that hold the season of 12 rows" in (missing["season"] or "")
+
+
 def test_what_comes_after_the_cut_changes_neither_choice_nor_coefficients() -> None:
     values = wave(ROWS)
     recipe, first = recipe_of(), None
