@@ -93,6 +93,7 @@ class PredictionLog:
     def __init__(self, database_url: str, metrics: Metrics) -> None:
         self._conninfo = conninfo(database_url)
         self._metrics = metrics
+        self._rows = {name: metrics.log_writes.labels(name) for name in ("committed", "failed")}
         self._waiting: deque[tuple[Sequence[Entry], asyncio.Future[None]]] = deque()
         self._waiting_bytes = 0
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -207,7 +208,7 @@ class PredictionLog:
                 await self._commit(connection, [group])
 
     def _count(self, rows: int, *, committed: bool) -> None:
-        self._metrics.log_writes.labels("committed" if committed else "failed").inc(rows)
+        self._rows["committed" if committed else "failed"].inc(rows)
         if committed:
             self.commits += 1
             self._metrics.commit_rows.observe(rows)
