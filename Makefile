@@ -6,6 +6,10 @@
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
+# Some containers forbid it to keep bytecode: each of the two hundred processes of a test run would
+# compile the project anew, and each of four would prepare all tests.
+export PYTHONDONTWRITEBYTECODE :=
+
 VENV := .venv
 BIN := $(VENV)/bin
 
