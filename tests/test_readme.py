@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,8 @@ def without_figures(text: str) -> list[str]:
 def table_under(heading: str) -> list[list[str]]:
     """The cells of the first table under a heading, its head left out."""
     section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    rows = [line for line in section.splitlines() if line.startswith("|")]
+    below = dropwhile(lambda line: not line.startswith("|"), section.splitlines())
+    rows = list(takewhile(lambda line: line.startswith("|"), below))
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
