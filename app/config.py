@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         """The store's URL; a folder below the data directory unless set."""
         return self.store_url or (self.resolved_data_dir / "store").as_uri()
 
+    @property
+    def is_for_this_machine(self) -> bool:
+        """Whether only callers of this machine are let in, and so nobody has to show a key."""
+        return self.host in LOOPBACK_HOSTS and not (self.api_key or self.allow_anonymous)
+
     @model_validator(mode="after")
     def _guarded_beyond_loopback(self) -> Self:
         if self.host in LOOPBACK_HOSTS or self.api_key or self.allow_anonymous:

@@ -27,6 +27,8 @@ from app.web.session import Sessions
 
 log = logger(__name__)
 
+# `Host` of a call from this machine, its port left out.
+LOOPBACK_NAME = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 WRITING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # Probes ask before anyone has a key. /metrics is not among them: it names models and tells how
@@ -53,6 +55,7 @@ class Gateway:
         key = settings.api_key
         self._bearer = None if key is None else b"Bearer " + key.get_secret_value().encode()
         self._sessions = None if key is None else Sessions(key.get_secret_value())
+        self._is_for_this_machine = settings.is_for_this_machine
         self._max_body_bytes = settings.max_body_bytes
         self._large_bodies = LargeBodies()
         self._max_upload_bytes = settings.max_upload_bytes
@@ -164,7 +167,8 @@ class Gateway:
 
         Raises:
             Unauthorized: the key is missing or wrong.
-            Forbidden: a browser sends a write from another site's page.
+            Forbidden: a browser sends a write from another site's page, or asks this machine under
+                a foreign name.
             TooLarge: the announced body is over the limit.
         """
         needs_key = path not in WITHOUT_KEY and not path.startswith(PAGES_WITHOUT_KEY)
@@ -175,6 +179,8 @@ class Gateway:
                 if b"authorization" in headers
                 else "this service asks for its key: send `Authorization: Bearer KEY`"
             )
+        if self._is_for_this_machine:
+            _check_name(headers.get(b"host", b""))
         if method in WRITING_METHODS and b"origin" in headers:
             origin, host = headers[b"origin"], headers.get(b"host", b"")
             if origin.partition(b"://")[2] != host:
@@ -209,6 +215,22 @@ class Gateway:
             status=status,
             seconds=round(seconds, 4),
             request_id=scope["request_id"],
+        )
+
+
+def _check_name(host: bytes) -> None:
+    """Refuse a page whose own name was pointed at this machine (DNS rebinding).
+
+    To its browser such a page has the same origin as this service, so `Origin` does not tell.
+
+    Raises:
+        Forbidden: the call names another host than this machine.
+    """
+    if host and not LOOPBACK_NAME.fullmatch(host):
+        raise Forbidden(
+            f"this service is for its own machine and answers to localhost or 127.0.0.1, not to "
+            f"{host.decode('latin-1')!r}; to serve other names set STEPAHEAD_API_KEY, or "
+            "STEPAHEAD_ALLOW_ANONYMOUS=1 if anyone who can reach it may use it"
         )
 
 

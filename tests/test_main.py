@@ -137,6 +137,25 @@ def test_a_write_from_our_own_page_is_not(service: Service) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("name", ["evil.example:8000", "10.0.0.1", "localhost.evil.example"])
+def test_a_service_for_this_machine_answers_to_no_other_name(service: Service, name: str) -> None:
+    answer = service.client.post(
+        "/predict", json=BODY, headers={"Host": name, "Origin": f"http://{name}"}
+    )
+    assert answer.status_code == 403
+    assert "STEPAHEAD_API_KEY" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["localhost", "LOCALHOST:80", "127.0.0.1", "[::1]:8000"])
+def test_it_answers_to_any_name_of_this_machine(service: Service, name: str) -> None:
+    answer = service.client.post("/predict", json=BODY, headers={"Host": name})
+    assert answer.status_code == 200
+
+
+def test_with_a_key_it_answers_to_any_name(guarded: Service) -> None:
+    assert guarded.client.get("/livez", headers={"Host": "models.example"}).status_code == 200
+
+
 def pieces() -> Iterator[bytes]:
     for _ in range(30):
         yield b" " * 100

@@ -110,7 +110,7 @@ def test_a_second_request_to_stop_does_not_wait(place: Path) -> None:
         with socket.create_connection((host, int(port))) as hanging:
             # An upload whose body never comes: a request that was begun, and does not end.
             hanging.sendall(
-                b"POST /datasets HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n"
+                b"POST /datasets HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n"
                 b"content-type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
             )
             wait_until(lambda: any((place / "data" / "uploads").rglob("*")))

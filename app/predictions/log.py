@@ -229,6 +229,10 @@ class PredictionLog:
             )
         except (psycopg.Error, TimeoutError) as error:
             log.warning("refused calls not logged", rows=len(rows), error=str(error))
+        except asyncio.CancelledError:  # at the end: they are written once more, under their ids
+            self._refused.extendleft(reversed(rows))
+            await connection.aclose()
+            raise
 
 
 def _settle(

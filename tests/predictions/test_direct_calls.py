@@ -10,7 +10,7 @@ import pytest
 
 from tests.service import PATIENCE_SECONDS, Service
 
-LIVEZ = b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\n"
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LARGER_THAN_A_DIRECT_CALL = 70_000
 
 
@@ -62,7 +62,7 @@ def body_of(last: object) -> bytes:
 
 def request(body: bytes, *headers: str, version: str = "1.1") -> bytes:
     head = [
-        *(f"POST /predict HTTP/{version}", "Host: test", f"Content-Length: {len(body)}"),
+        *(f"POST /predict HTTP/{version}", "Host: localhost", f"Content-Length: {len(body)}"),
         *headers,
     ]
     return "\r\n".join([*head, "\r\n"]).encode() + body
@@ -96,7 +96,7 @@ def test_a_direct_call_behind_one_that_is_not_waits_for_it(connection: Connectio
 
 def test_a_body_in_chunks_is_read(connection: Connection) -> None:
     body = body_of(8)
-    head = b"POST /predict HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     connection.send(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
     assert connection.value() == 8.0
 
