@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from app.terminal.judging import compare, evaluate
-from app.terminal.options import LOCAL, Inherited, Json, Limit, Listen, Port, Read, Url
+from app.terminal.options import (
+    LOCAL,
+    Changes,
+    Inherited,
+    Json,
+    Limit,
+    Listen,
+    Name,
+    Port,
+    Preset,
+    Read,
+    Target,
+    Test,
+    Url,
+)
 from app.terminal.problems import Told
 
 HELP = """
@@ -108,24 +122,11 @@ def train(
         Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV or a text.")
     ],
     *,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Its name; left out: after the file.")
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="Recipe to start from: default, or chapter. See GET /recipes."),
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="Column to predict; left out: the one the report suggests.")
-    ] = None,
-    test: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="A second file, to be judged on."),
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the recipe."),
-    ] = None,
+    model: Name = None,
+    preset: Preset = None,
+    target: Target = None,
+    test: Test = None,
+    changes: Changes = None,
     read: Read = None,
     start_from: Annotated[
         int | None, typer.Option(min=1, help="A version of the model to start warm from.")

@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from app.comparisons.outcome import Beside, Outcome, Trained, baseline_errors, outcome_of
 from app.comparisons.parameters import parameters_of
-from app.datasets.read_options import ReadOptions
 from app.db.tables import Comparison, Job, Version
+from app.jobs.form import order_form
 from app.jobs.schemas import JobProgressAnswer, JobSummary
 from app.jobs.states import FINAL, JobStatus
 from app.openapi import Problem
 from app.recipes import AnyRecipe, Cell, Kind
 from app.registry.artifacts import Against, Manifest, Scorecard
-
-BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 
 class CellFigures(BaseModel):
@@ -195,43 +193,13 @@ def _baselines(trained: Sequence[Trained], best: Cell | None) -> list[BaselineAn
     ]
 
 
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {
-                        "file": BINARY | {"description": "a table of numbers over time, or a text"},
-                        "dataset": {
-                            "type": "string",
-                            "format": "uuid",
-                            "description": "in place of file: a dataset that was uploaded before",
-                        },
-                        "test": BINARY
-                        | {"description": "a second file, or a dataset's id, to be judged on"},
-                        "read": ReadOptions.model_json_schema()
-                        | {"description": "how the files are to be read, where a guess is wrong"},
-                        "target": {
-                            "type": "string",
-                            "description": "column to predict; left out: the champion's, or the "
-                            "one that the dataset's report suggests",
-                        },
-                        "recipe": {
-                            "type": "object",
-                            "description": "what the cells have in common: a preset and the fields "
-                            "that differ from it, see GET /recipes, without cell; left out: the "
-                            "champion's recipe, for a new model default",
-                        },
-                    },
-                },
-                "encoding": {
-                    "read": {"contentType": "application/json"},
-                    "recipe": {"contentType": "application/json"},
-                },
-            }
+BODY = order_form(
+    {
+        "recipe": {
+            "type": "object",
+            "description": "what the cells have in common: a preset and the fields that differ "
+            "from it, see GET /recipes, without cell; left out: the champion's recipe, for a new "
+            "model default",
         },
     }
-}
+)

@@ -1,6 +1,6 @@
 """Trainings: ordered, watched, cancelled; and the recipes they go by."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from anyio import to_thread
@@ -8,7 +8,6 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 
 from app.datasets.intake import understand
-from app.datasets.read_options import ReadOptions
 from app.datasets.store import UnderstoodFile
 from app.datasets.upload import UploadedFile, receive_multipart
 from app.deps import Resources, ResourcesDep, SessionDep
@@ -16,6 +15,7 @@ from app.jobs import log, queue
 from app.jobs.events import LAST_EVENT, JobWatch, lifespan_of
 from app.jobs.explained import explain_recipes
 from app.jobs.extension import Extension, extension_of
+from app.jobs.form import order_form
 from app.jobs.order import FIELDS, FILES, Order, read_order
 from app.jobs.placing import check_references, place
 from app.jobs.schemas import JobAnswer, JobLine, JobSummary, Recipes
@@ -38,58 +38,27 @@ ModelName = Annotated[
     str, Path(description="a new name, or a model's that is to get a version", examples=["prices"])
 ]
 JobId = Annotated[UUID, Path(description="a job's id")]
-BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
-TRAIN_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {
-                        "file": BINARY | {"description": "a table of numbers over time, or a text"},
-                        "dataset": {
-                            "type": "string",
-                            "format": "uuid",
-                            "description": "in place of file: a dataset that was uploaded before",
-                        },
-                        "test": BINARY
-                        | {"description": "a second file, or a dataset's id, to be judged on"},
-                        "read": ReadOptions.model_json_schema()
-                        | {"description": "how the files are to be read, where a guess is wrong"},
-                        "target": {
-                            "type": "string",
-                            "description": "column to predict; left out: the champion's, or the "
-                            "one that the dataset's report suggests",
-                        },
-                        "recipe": {
-                            "type": "object",
-                            "description": "a preset and the fields that differ from it, see GET "
-                            "/recipes; left out: the champion's recipe, for a new model default",
-                        },
-                        "extend": {
-                            "type": "boolean",
-                            "default": False,
-                            "description": "join file to the dataset of the model's newest "
-                            "training by series and time, and train on the whole; rows of the "
-                            "same time must agree (409 names those that do not)",
-                        },
-                        "start_from": {
-                            "type": "integer",
-                            "minimum": 1,
-                            "description": "version of the model to start warm from",
-                        },
-                    },
-                },
-                "encoding": {
-                    "read": {"contentType": "application/json"},
-                    "recipe": {"contentType": "application/json"},
-                },
-            }
+TRAIN_BODY = order_form(
+    {
+        "recipe": {
+            "type": "object",
+            "description": "a preset and the fields that differ from it, see GET /recipes; left "
+            "out: the champion's recipe, for a new model default",
+        },
+        "extend": {
+            "type": "boolean",
+            "default": False,
+            "description": "join file to the dataset of the model's newest training by series and "
+            "time, and train on the whole; rows of the same time must agree (409 names those that "
+            "do not)",
+        },
+        "start_from": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "version of the model to start warm from",
         },
     }
-}
+)
 
 
 @router.post(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.terminal.options import LOCAL, Json, Read, Url
+from app.terminal.options import LOCAL, Changes, Json, Name, Preset, Read, Target, Test, Url
 
 
 def evaluate(
@@ -48,24 +48,11 @@ def compare(
         ),
     ] = None,
     *,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Its name; left out: after the file.")
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="Recipe to start from: default, or chapter. See GET /recipes."),
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="Column to predict; left out: the one the report suggests.")
-    ] = None,
-    test: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="A second file, to be judged on."),
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the recipe."),
-    ] = None,
+    model: Name = None,
+    preset: Preset = None,
+    target: Target = None,
+    test: Test = None,
+    changes: Changes = None,
     read: Read = None,
     detach: Annotated[bool, typer.Option(help="Return once the jobs are accepted.")] = False,
     as_json: Json = False,

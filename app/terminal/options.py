@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,5 +31,21 @@ Read = Annotated[
         "kind, date, date_order, decimal, delimiter, encoding, header, layout, series, sheet, "
         "frequency, duplicates, gaps, text.",
     ),
+]
+Name = Annotated[
+    str | None, typer.Option("--model", "-m", help="Its name; left out: after the file.")
+]
+Preset = Annotated[
+    str | None, typer.Option(help="Recipe to start from: default, or chapter. See GET /recipes.")
+]
+Target = Annotated[
+    str | None, typer.Option(help="Column to predict; left out: the one the report suggests.")
+]
+Test = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="A second file, to be judged on.")
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the recipe."),
 ]
 LOCAL = "http://127.0.0.1:8000"
