@@ -24,6 +24,9 @@ from app.gateway import Gateway
 
 # More than this leaves at once: gathering a long download would fill memory.
 MAX_GATHERED_BYTES = 64 << 10
+# At the end of the service an idle connection stays open for so long: a caller that is about to
+# send its next request gets an answer that says goodbye, where closing at once would cut it off.
+FAREWELL_SECONDS = 0.25
 
 
 class GatheringTransport:
@@ -93,20 +96,37 @@ class DirectProtocol(HttpToolsProtocol):
     connection that ends or drains finds them in `cycle`.
     """
 
+    _is_leaving = False  # the service ends: each connection closes behind its next answer
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put the gathering transport between."""
         self._gathering = GatheringTransport(transport)
         super().connection_made(cast("asyncio.Transport", self._gathering))
         self._gateway: Gateway | None = getattr(self.app, "gateway", None)
 
+    def shutdown(self) -> None:
+        """Answer what is under way or about to come, then close."""
+        self._is_leaving = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(FAREWELL_SECONDS, self._close_if_idle)
+        else:
+            self.cycle.keep_alive = False
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+
     def on_headers_complete(self) -> None:
         """Begin a request; a direct call begins when it is whole."""
         handler = self._direct_handler()
         if handler is None:
             super().on_headers_complete()
+            if self._is_leaving and self.cycle is not None:
+                self.cycle.keep_alive = False
             return
         earlier = self.cycle
-        cycle = DirectCycle(handler, keep_alive=self.parser.should_keep_alive())
+        keep_alive = self.parser.should_keep_alive() and not self._is_leaving
+        cycle = DirectCycle(handler, keep_alive=keep_alive)
         cycle.scope = self.scope
         self.cycle = cycle
         if earlier is not None and not earlier.response_complete:

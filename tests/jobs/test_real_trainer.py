@@ -76,6 +76,8 @@ def test_a_run_that_lost_its_trainer_ends_with_the_same_weights(whole_service: S
     job = succeeded(whole_service, cut)
 
     assert job["attempt"] == 2
+    told = [line["text"] for line in got(whole_service, f"/jobs/{cut}/log?limit=500")["items"]]
+    assert len([line for line in told if "SIGKILL" in line]) == 1, told
     assert weights(whole_service, "cut") == weights(whole_service, "whole")
 
 
