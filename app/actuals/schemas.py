@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.db.tables import Actual
+from app.db.monitoring_tables import Actual
 from app.predictions.schemas import MAX_STEPS, Number
 
 MAX_ACTUALS = 10_000

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.orm import Session
 
 from app.db.ids import new_id
-from app.db.tables import Actual, Forecast
+from app.db.monitoring_tables import Actual, Forecast
 
 Source = Literal["explicit", "implied"]
 

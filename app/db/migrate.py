@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from app.config import shipped_dir
-from app.db.tables import Base
+from app.db import monitoring_tables
 from app.observability import logger
 
 log = logger(__name__)
@@ -80,4 +80,5 @@ def is_compared(name: str | None) -> bool:
     return name is None or NOT_COMPARED.match(name) is None
 
 
-metadata = Base.metadata
+# Of all tables: that module brings the others.
+metadata = monitoring_tables.Schedule.metadata

@@ -11,7 +11,8 @@ from app.datasets.content import SeriesContent
 from app.datasets.read_options import ReadOptions
 from app.datasets.report import Report
 from app.datasets.store import UnderstoodFile, load_content, save_dataset
-from app.db.tables import Dataset, Job, Schedule
+from app.db.monitoring_tables import Schedule
+from app.db.tables import Dataset, Job
 from app.deps import Resources
 from app.errors import NotFound, StepaheadError
 from app.jobs.order import Order

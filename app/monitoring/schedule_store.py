@@ -9,7 +9,8 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.db.ids import new_id
-from app.db.tables import Dataset, Job, RetrainingDecision, Schedule, Version
+from app.db.monitoring_tables import RetrainingDecision, Schedule
+from app.db.tables import Dataset, Job, Version
 from app.errors import NotFound
 from app.jobs.states import UNFINISHED
 from app.registry.store import find_model

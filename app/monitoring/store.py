@@ -10,18 +10,16 @@ from sqlalchemy import delete, exists, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from app.db.ids import first_id
-from app.db.tables import (
-    Alias,
+from app.db.monitoring_tables import (
     DailyCoverage,
     DailyErrors,
     DailyInputs,
     DailyRequests,
     Forecast,
     LogPosition,
-    Prediction,
     ReadPrediction,
-    Version,
 )
+from app.db.tables import Alias, Prediction, Version
 from app.monitoring.aggregates import Coverage, ErrorSums
 from app.monitoring.reading import Facts, Step
 from app.registry.artifacts import Manifest
