@@ -91,8 +91,8 @@ class SeriesTask:
         return any(group.split.validation_start < group.split.rows for group in self.data.groups)
 
     def architecture(self, phase: Phase) -> Architecture:
-        """The form of the network, the same in both phases."""
-        del phase  # the same in both
+        """The form of the network."""
+        del phase  # the same in all
         return architecture_of(
             self.recipe,
             inputs=len(self.data.features),
