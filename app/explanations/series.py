@@ -1,6 +1,6 @@
 """A forecast opened up."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from app.explanations.schemas import (
 from app.forecasting import anchors as forms
 from app.predictions.runtime import Loaded
 from app.predictions.schemas import Interval, PredictRequest, SeriesStep
-from app.predictions.series import SeriesQuestion, answer
+from app.predictions.series import SeriesQuestion, answer, warnings_of
 from app.registry.artifacts import Manifest
 
 Floats = NDArray[np.float64]
@@ -125,7 +125,7 @@ def explain(
         ),
         layers=opened_layers(trace.layers, steps=shown, units=request.units),
         skill=version.skill,
-        warnings=question.warnings,
+        warnings=list(warnings_of(version, question)),
     )
 
 
@@ -144,7 +144,7 @@ def _intervals(version: Loaded, question: SeriesQuestion, ahead: int) -> list[In
     """Those of one step, from the version's graph: they are no part of what is opened up."""
     if not question.levels:
         return None
-    (outcome,) = answer(version, [replace(question, steps=ahead)])
+    (outcome,) = answer(version, [question._replace(steps=ahead)])
     if isinstance(outcome, StepaheadError):
         raise outcome
     return STEPS.validate_python(outcome["predictions"])[ahead - 1].intervals

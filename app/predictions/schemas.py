@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field
 
 from app.paging import DEFAULT_LIMIT, CursorParameter, LimitParameter
 from app.recipes import Kind
@@ -124,7 +124,8 @@ class BatchRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    items: Annotated[list[PredictRequest], Field(min_length=1, max_length=MAX_ITEMS)]
+    # FailFast: the errors of all items together may take a hundred times a body's memory.
+    items: Annotated[list[PredictRequest], FailFast(), Field(min_length=1, max_length=MAX_ITEMS)]
 
 
 class LooseBatchRequest(BaseModel):

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from itertools import pairwise
 from struct import Struct
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -19,21 +20,21 @@ from app.registry.artifacts import FORECAST, HISTORY, INTERVALS, LEVELS, SeriesI
 
 Floats = npt.NDArray[np.float64]
 
-# As many rows as stay in the cache: LSTM(64) over 60 steps took 33 us a row in runs of 4
-# to 64 rows, 38 in runs of 128 and 43 in runs of 256.
-ROWS_PER_RUN = 64
+# As many rows as stay in the cache. LSTM(64) over 60 steps, in us a row by itself: 66 in runs of
+# one row, 35 of 4, 31 of 16 to 64, 35 of 128, 42 of 256; between the other work of batches 34 in
+# runs of 16 to 32 and 36 in runs of 64.
+ROWS_PER_RUN = 32
 MOST_BOUNDS_PER_RUN = 2_000_000  # numbers; a long horizon's intervals of many rows are gigabytes
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeriesQuestion:
+class SeriesQuestion(NamedTuple):
     """What one request asks of a series version."""
 
     columns: list[list[float]]  # (features, window), raw values; as an array with the neighbours'
     steps: int
     stamps: Stamps | None
-    levels: tuple[int, ...] = ()  # of the intervals, in rising order; none: no intervals
-    warnings: list[str] = field(default_factory=list)
+    levels: tuple[int, ...]  # of the intervals, in rising order; none: no intervals
+    warnings: Sequence[str]  # about what is asked; of the values and times `warnings_of` tells
 
     @property
     def answer_size(self) -> int:
@@ -50,7 +51,8 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
     manifest, described = version.manifest, version.manifest.series
     if described is None:
         raise Unprocessable.at("history", f"{version} is no series version")
-    _refuse_foreign_fields(version, request)
+    if not TEXT_FIELDS.isdisjoint(request.model_fields_set):
+        raise _foreign_fields(version, request)
     if request.history is None:
         raise Unprocessable.at(
             "history",
@@ -77,7 +79,7 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
     width = manifest.window or rows
     # A version that takes less than its window (min_history) sees the first value repeated.
     missing = max(0, width - rows)
-    question = SeriesQuestion(
+    return SeriesQuestion(
         columns=columns
         if rows == width
         else [column[:1] * missing + column[-width:] for column in columns],
@@ -86,8 +88,6 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
         levels=_levels(version, described, request, warnings) if request.levels else (),
         warnings=warnings,
     )
-    _warn(described, question)
-    return question
 
 
 def with_stored_history(
@@ -135,7 +135,8 @@ def answer(
     version: Loaded, questions: Sequence[SeriesQuestion]
 ) -> list[dict[str, object] | StepaheadError]:
     """The answers' own parts, in order; one that cannot be answered has its error instead."""
-    windows = _windows(questions)
+    columns = _as_array(questions)
+    windows = np.ascontiguousarray(columns.transpose(0, 2, 1))  # (batch, window, features)
     levels = sorted({level for question in questions for level in question.levels})
     if levels:
         forecasts, bounds = _with_intervals(version, windows, levels)
@@ -149,38 +150,82 @@ def answer(
     steps = [question.steps for question in questions]
     if max(steps) > version.manifest.horizon:
         forecasts = _fed_back(version, windows, forecasts, np.array(steps))
+    warnings = _warnings(version, questions, columns)
     return [
-        _shown(version, question, values[: question.steps], own)
-        for question, values, own in zip(questions, forecasts.tolist(), intervals, strict=True)
+        _shown(version, *parts)
+        for parts in zip(questions, forecasts.tolist(), intervals, warnings, strict=True)
     ]
+
+
+def warnings_of(version: Loaded, question: SeriesQuestion) -> Sequence[str]:
+    """What weakens the answer to a question."""
+    return _warnings(version, [question], _as_array([question]))[0]
+
+
+def _as_array(questions: Sequence[SeriesQuestion]) -> Floats:
+    """The questions' columns, (batch, features, window)."""
+    columns = [column for question in questions for column in question.columns]
+    # Four times as quick as np.array, which looks at every value.
+    pack = Struct(f"{len(columns[0])}d").pack
+    values = np.frombuffer(b"".join([pack(*column) for column in columns]))
+    return values.reshape(len(questions), -1, len(columns[0]))
+
+
+def _warnings(
+    version: Loaded, questions: Sequence[SeriesQuestion], columns: Floats
+) -> list[Sequence[str]]:
+    """Of each question; its columns are a row of (batch, features, window)."""
+    warnings = [question.warnings for question in questions]
+    described = version.manifest.series
+    if described is None:
+        return warnings
+    for number, feature in enumerate(described.features):
+        values = columns[:, number]  # (batch, window)
+        # For all together: min and max of each list of 60 took 2.2 us.
+        if np.minimum.reduce(values, None) < feature.low or (
+            np.maximum.reduce(values, None) > feature.high
+        ):
+            outside = ((values < feature.low) | (values > feature.high)).any(axis=1)  # (batch,)
+            message = (
+                f"values of {feature.name} lie outside the training data's range, "
+                f"{feature.low:g} to {feature.high:g}"
+            )
+            for row in np.flatnonzero(outside).tolist():
+                warnings[row] = [*warnings[row], message]
+    frequency = described.frequency
+    for row, question in enumerate(questions):
+        stamps = question.stamps
+        if stamps is not None and frequency is not None and not stamps.fits(frequency):
+            message = (
+                f"the timestamps have another frequency than the training data's, {frequency}; "
+                "they are not continued"
+            )
+            warnings[row] = [*warnings[row], message]
+    return warnings
 
 
 def _forecast(version: Loaded, windows: Floats) -> Floats:
     """Forecasts (batch, horizon)."""
     runs = [
-        version.run({HISTORY: windows[start : start + ROWS_PER_RUN]}, [FORECAST])[FORECAST]
-        for start in range(0, len(windows), ROWS_PER_RUN)
+        version.run({HISTORY: windows[start:end]}, [FORECAST])[FORECAST]
+        for start, end in _runs(len(windows), ROWS_PER_RUN)
     ]
     return runs[0] if len(runs) == 1 else np.concatenate(runs)
 
 
-def _windows(questions: Sequence[SeriesQuestion]) -> Floats:
-    """What the graph takes, (batch, window, features)."""
-    columns = [column for question in questions for column in question.columns]
-    # Four times as quick as np.array, which looks at every value.
-    pack = Struct(f"{len(columns[0])}d").pack
-    values = np.frombuffer(b"".join([pack(*column) for column in columns]))
-    by_column = values.reshape(len(questions), -1, len(columns[0]))  # (batch, features, window)
-    return np.ascontiguousarray(by_column.transpose(0, 2, 1))
+def _runs(rows: int, most: int) -> list[tuple[int, int]]:
+    """The rows in as few runs as hold at most so many, all about as long: short ones are dear."""
+    runs = -(-rows // most)
+    return list(pairwise([rows * run // runs for run in range(runs + 1)]))
 
 
 def _with_intervals(version: Loaded, windows: Floats, levels: list[int]) -> tuple[Floats, Floats]:
     """Forecasts (batch, horizon) and their bounds (batch, steps, levels, 2)."""
-    rows = max(1, MOST_BOUNDS_PER_RUN // (2 * len(levels) * version.manifest.horizon))
+    most = max(1, MOST_BOUNDS_PER_RUN // (2 * len(levels) * version.manifest.horizon))
     asked = np.array(levels, dtype=np.int64)
     runs = [
-        version.run({HISTORY: windows[start : start + rows], LEVELS: asked}, [FORECAST, INTERVALS])
-        for start in range(0, len(windows), rows)
+        version.run({HISTORY: windows[start:end], LEVELS: asked}, [FORECAST, INTERVALS])
+        for start, end in _runs(len(windows), min(most, ROWS_PER_RUN))
     ]
     return (
         np.concatenate([run[FORECAST] for run in runs]),
@@ -230,53 +275,48 @@ def _fed_back(
 def _shown(
     version: Loaded,
     question: SeriesQuestion,
-    values: list[float],
+    forecasts: list[float],
     intervals: list[list[dict[str, float]]],
+    warnings: Sequence[str],
 ) -> dict[str, object] | StepaheadError:
-    bounds = (each for step in intervals for each in step)
-    if not all(map(math.isfinite, values)) or not all(
-        math.isfinite(each["low"]) and math.isfinite(each["high"]) for each in bounds
-    ):
+    values = forecasts if len(forecasts) == question.steps else forecasts[: question.steps]
+    bounds = [bound for step in intervals for each in step for bound in (each["low"], each["high"])]
+    if not all(map(math.isfinite, values)) or not all(map(math.isfinite, bounds)):
         return Unprocessable.at(
             "history",
             "its values are too large to forecast from: the result is beyond what a number holds",
         )
-    timestamps = _timestamps(version, question)
-    return {
-        "predictions": [
-            {
-                "step": step,
-                "value": value,
-                "timestamp": timestamp,
-                "intervals": intervals[step - 1] if step <= len(intervals) else None,
-            }
-            for step, (value, timestamp) in enumerate(zip(values, timestamps, strict=True), start=1)
-        ],
-        "skill": version.skill,
-        "warnings": question.warnings,
-    }
+    predictions: list[dict[str, object]] = [
+        {"step": step, "value": value, "timestamp": None, "intervals": None}
+        for step, value in enumerate(values, start=1)
+    ]
+    if question.stamps is not None:
+        timestamps = _timestamps(version, question.stamps, question.steps)
+        for prediction, timestamp in zip(predictions, timestamps, strict=False):
+            prediction["timestamp"] = timestamp
+    for prediction, own in zip(predictions, intervals, strict=False):
+        prediction["intervals"] = own
+    return {"predictions": predictions, "skill": version.skill, "warnings": warnings}
 
 
-def _timestamps(version: Loaded, question: SeriesQuestion) -> Sequence[str | None]:
-    described = version.manifest.series
-    frequency = None if described is None else described.frequency
-    stamps = question.stamps
-    if stamps is None or frequency is None or not stamps.fits(frequency):
-        return [None] * question.steps
-    return stamps.continued(frequency, question.steps)
+def _timestamps(version: Loaded, stamps: Stamps, steps: int) -> list[str]:
+    """Of the steps ahead; none where the history has another frequency than the training data."""
+    frequency = None if version.manifest.series is None else version.manifest.series.frequency
+    if frequency is None or not stamps.fits(frequency):
+        return []
+    return stamps.continued(frequency, steps)
 
 
-def _refuse_foreign_fields(version: Loaded, request: PredictRequest) -> None:
-    if not TEXT_FIELDS.isdisjoint(request.model_fields_set):
-        foreign = sorted(TEXT_FIELDS & request.model_fields_set)
-        places = tuple(
-            FieldError(field=name, message=f"belongs to text; {version} forecasts a series")
-            for name in foreign
-        )
-        raise Unprocessable(
-            f"{version} forecasts a series: it takes history, not {', '.join(foreign)}",
-            errors=places,
-        )
+def _foreign_fields(version: Loaded, request: PredictRequest) -> Unprocessable:
+    foreign = sorted(TEXT_FIELDS & request.model_fields_set)
+    places = tuple(
+        FieldError(field=name, message=f"belongs to text; {version} forecasts a series")
+        for name in foreign
+    )
+    return Unprocessable(
+        f"{version} forecasts a series: it takes history, not {', '.join(foreign)}",
+        errors=places,
+    )
 
 
 def _levels(
@@ -300,15 +340,15 @@ def _columns(
     version: Loaded, described: SeriesInput, history: list[float] | dict[str, list[float]]
 ) -> list[list[float]]:
     """The columns in the order of the graph's features."""
+    if isinstance(history, list) and len(described.features) == 1:
+        return [history]
     names = [feature.name for feature in described.features]
     if isinstance(history, list):
-        if len(names) > 1:
-            raise Unprocessable.at(
-                "history",
-                f"{version} reads several columns: give an object of equally long lists with "
-                + ", ".join(names),
-            )
-        return [history]
+        raise Unprocessable.at(
+            "history",
+            f"{version} reads several columns: give an object of equally long lists with "
+            + ", ".join(names),
+        )
     missing = [name for name in names if name not in history]
     unknown = [name for name in history if name not in names]
     if missing or unknown:
@@ -334,21 +374,4 @@ def _check_feedback(version: Loaded, described: SeriesInput) -> None:
             f"{version} gives {version.manifest.horizon} steps; past that its forecasts of "
             f"{described.target!r} would have to be fed back, and its other input columns are "
             "not forecast",
-        )
-
-
-def _warn(described: SeriesInput, question: SeriesQuestion) -> None:
-    for feature, column in zip(described.features, question.columns, strict=True):
-        if min(column) < feature.low or max(column) > feature.high:
-            question.warnings.append(
-                f"values of {feature.name} lie outside the training data's range, "
-                f"{feature.low:g} to {feature.high:g}"
-            )
-    stamps, frequency = question.stamps, described.frequency
-    if stamps is None or frequency is None:
-        return
-    if not stamps.fits(frequency):
-        question.warnings.append(
-            f"the timestamps have another frequency than the training data's, {frequency}; "
-            "they are not continued"
         )
