@@ -105,17 +105,13 @@ class Predictions:
         """
         try:
             reference = self.runtime.reference(request.model)
-            ticket = partial(
-                Ticket,
-                request_id=request_id,
-                alias=reference.alias,
-                series=request.series,
-                request=raw,
-                answer=answer,
-            )
+
+            def ticket(question: Question) -> Ticket:
+                return Ticket(question, request_id, reference.alias, request.series, raw, answer)
+
             version = self.runtime.ready(reference)
             if version is not None and not _takes_time(request):
-                self.batcher.submit(version, ticket(question=_question(version, request)))
+                self.batcher.submit(version, ticket(_question(version, request)))
                 return
         except StepaheadError as error:
             answer(error)
@@ -125,7 +121,10 @@ class Predictions:
         task.add_done_callback(partial(self._prepared, answer))
 
     async def _prepare(
-        self, reference: ModelReference, request: PredictRequest, ticket: Callable[..., Ticket]
+        self,
+        reference: ModelReference,
+        request: PredictRequest,
+        ticket: Callable[[Question], Ticket],
     ) -> None:
         """The same for what takes time: a version to load, a dataset or a long text to read."""
         version = self.runtime.ready(reference) or await self.runtime.load(reference)
@@ -137,7 +136,7 @@ class Predictions:
             except DATABASE_ERRORS as error:
                 raise Unavailable(DATABASE_AWAY) from error
         question = await asyncio.to_thread(_question, version, request)
-        self.batcher.submit(version, ticket(question=question))
+        self.batcher.submit(version, ticket(question))
 
     def _prepared(self, answer: Callable[[Reply], None], task: asyncio.Task[None]) -> None:
         self._preparing.discard(task)

@@ -249,17 +249,20 @@ def _settle(
 
 def columns_of(entries: Sequence[Entry]) -> list[bytes]:
     """The parameters of INSERT_PREDICTIONS."""
+    ids, request_ids, models, versions, aliases, kinds, series, requests, responses = zip(
+        *entries, strict=True
+    )
     return [
-        array(UUID_TYPE, [entry.id.bytes for entry in entries]),
-        moments([entry.id.timestamp for entry in entries]),
-        texts([entry.request_id for entry in entries]),
-        texts([entry.model for entry in entries]),
-        integers([entry.version for entry in entries]),
-        texts([entry.alias for entry in entries]),
-        texts([entry.kind for entry in entries]),
-        texts([entry.series for entry in entries]),
-        array(JSON, [entry.request for entry in entries]),
-        array(JSON, [entry.response for entry in entries]),
+        array(UUID_TYPE, [identifier.bytes for identifier in ids]),
+        moments([identifier.timestamp for identifier in ids]),
+        texts(request_ids),
+        texts(models),
+        integers(versions),
+        texts(aliases),
+        texts(kinds),
+        texts(series),
+        array(JSON, requests),
+        array(JSON, responses),
     ]
 
 

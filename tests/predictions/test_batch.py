@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from tests.service import Service
@@ -87,3 +89,99 @@ def test_an_item_is_logged_as_it_was_given(asked: Service) -> None:
     assert logged["response"] == answer
     assert logged["alias"] is None
     assert logged["series"] == "GOOG"
+
+
+VARIED: list[dict[str, object]] = [
+    SERIES,
+    {"model": "google-stock@1", "history": [1, 2, 1000.5], "series": 'a {b} "c"'},
+    {"model": "two-columns", "history": {"Volume": [1.0, 2.0, 3.0], "Open": [-1.0, 2.5, 9.0]}},
+    {"model": "calibrated", "history": [30.0, 20.0, 9.0], "horizon": 4, "levels": [95, 80]},
+    {
+        "model": "google-stock",
+        "history": [1.0, 2.0, -3.0],
+        "timestamps": ["2017-01-06", "2017-01-13", "2017-01-20"],
+    },
+    {"model": "two-steps", "history": [1e15, 2.0, 1e-7] * 20},
+    {"model": "steep", "history": [1.0, 2.0, 3.0], "horizon": 3},
+    {"model": "google-stock", "history": [1.0, 2.0, None]},
+    TEXT,
+]
+
+
+@pytest.mark.parametrize("items", [VARIED, VARIED[:1], VARIED[:3], VARIED[3:6], VARIED[4:7]])
+def test_a_batch_answers_as_its_items_are_answered_one_by_one(
+    asked: Service, items: list[dict[str, object]]
+) -> None:
+    together = asked.client.post("/predict/batch", json={"items": items}).json()["items"]
+    for item, answer in zip(items, together, strict=True):
+        alone = asked.client.post("/predict", json=item)
+        if alone.is_success:
+            assert list(answer) == list(alone.json())
+            assert answer | {"id": None} == alone.json() | {"id": None}
+        else:
+            assert answer == {"error": alone.json()}
+
+
+def test_one_wrong_value_far_in_is_named_in_its_item_and_nothing_else_is_touched(
+    asked: Service,
+) -> None:
+    items: list[dict[str, object]] = [
+        {"model": "google-stock", "history": [1.0, 2.0, float(number)]} for number in range(256)
+    ]
+    items[199] = {"model": "google-stock", "history": [1.0, "2", 3.0]}
+    answers = asked.client.post("/predict/batch", json={"items": items}).json()["items"]
+    problem = answers.pop(199)["error"]
+    assert [error["field"] for error in problem["errors"]] == ["history.1"]
+    values = [answer["predictions"][0]["value"] for answer in answers]
+    assert values == [float(number) for number in range(256) if number != 199]
+
+
+def test_the_rows_of_a_batch_have_their_own_warnings(asked: Service) -> None:
+    weekly = ["2017-01-06", "2017-01-13", "2017-01-20"]
+    items = [
+        {"model": "google-stock", "history": [1.0, 2.0, 3.0]},
+        {"model": "google-stock", "history": [1.0, -2.0, 3.0], "timestamps": weekly},
+        {"model": "google-stock", "history": [1.0, 2.0, 3.0], "timestamps": weekly},
+        {"model": "google-stock", "history": [1.0, 2.0, 1000.5]},
+    ]
+    answers = asked.client.post("/predict/batch", json={"items": items}).json()["items"]
+    begins = [[warning.split()[0] for warning in answer["warnings"]] for answer in answers]
+    assert begins == [[], ["values", "the"], ["the"], ["values"]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        (
+            b'{"items":[{"model":"google-stock","history":[1,2.50,3]},'
+            b'{"model":"google-stock","history":[4,5,6e0]}]}'
+        ),
+        (
+            b' { "items" : [\n{"model" : "google-stock", "history":[1,2.50,3]} ,\t'
+            b'{"history":[4,5,6e0],"model":"google-stock"} ] }\n'
+        ),
+        (
+            b'{"items":[{"model":"google-stock","series":"}{","history":[1,2.50,3]},'
+            b'{"model":"google-stock","series":"{","history":[4,5,6e0]}]}'
+        ),
+        (
+            b'{"items":[{"model":"google-stock","history":{"Open":[1,2.50,3]}},'
+            b'{"model":"google-stock","history":[4,5,6e0]}]}'
+        ),
+        (
+            b'{"items":[{"model":"nobody"},{},{}],"items":['
+            b'{"model":"google-stock","history":[1,2.50,3]},'
+            b'{"model":"google-stock","history":[4,5,6e0]}]}'
+        ),
+    ],
+)
+def test_each_item_is_logged_with_its_own_request_however_the_body_is_written(
+    asked: Service, body: bytes
+) -> None:
+    answer = asked.client.post(
+        "/predict/batch", content=body, headers={"Content-Type": "application/json"}
+    )
+    for item, given in zip(answer.json()["items"], json.loads(body)["items"], strict=True):
+        logged = asked.client.get(f"/predictions/{item['id']}").json()
+        assert logged["request"] == given
+        assert logged["response"] == item
