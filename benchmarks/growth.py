@@ -33,6 +33,7 @@ from app.predictions.partitions import maintain_partitions
 from benchmarks.figures import Figure, Reference, at_least, at_most, run_alone
 from benchmarks.parts.filling import MODELS, fill_day, fill_today, make_database
 from benchmarks.parts.service import Api, running_api
+from tests.predictions.written import written
 
 ROWS, FEW_ROWS = 10_000_000, 10_000
 DAYS = 18  # before today
@@ -122,10 +123,10 @@ async def insert_rate(url: str) -> float:
     """Rows per second, a batch committed before the next is given."""
     log = PredictionLog(url, Metrics(Settings()))
     async with log.running():
-        await log.write(batch())  # connects
+        await written(log, batch())  # connects
         started = time.perf_counter()
         for _ in range(BATCHES):
-            await log.write(batch())
+            await written(log, batch())
         return BATCHES * BATCH_ROWS / (time.perf_counter() - started)
 
 

@@ -31,9 +31,19 @@ def texts(values: Sequence[str | None]) -> bytes:
     return _array(TEXT, [known[value] for value in values])
 
 
+def integer(value: int) -> bytes:
+    """int4."""
+    return INTEGER.pack(value)
+
+
 def integers(values: Sequence[int]) -> bytes:
     """int4[]."""
     return _array(INT, [INTEGER_ELEMENT.pack(INTEGER.size, value) for value in values])
+
+
+def moment(milliseconds: int) -> bytes:
+    """timestamptz, from milliseconds since 1970."""
+    return LONG.pack(1000 * (milliseconds - FIRST_MILLISECOND))
 
 
 def moments(milliseconds: Sequence[int]) -> bytes:

@@ -17,14 +17,14 @@ from app.db.ids import new_wire_id
 from app.errors import StepaheadError, Unavailable
 from app.observability import Metrics
 from app.predictions import series, text
-from app.predictions.log import Entry, PredictionLog
+from app.predictions.log import Entry, Group, PredictionLog
 from app.predictions.runtime import Loaded
 from app.predictions.series import SeriesQuestion
 from app.predictions.text import TextQuestion
 from app.recipes import Kind
 
 Question = SeriesQuestion | TextQuestion
-Outcome = Entry | StepaheadError
+Outcome = Entry | Exception
 Reply = bytes | BaseException  # an answer's JSON, or why there is none
 
 MAX_ROWS_PER_RUN = 1024
@@ -53,19 +53,28 @@ class Ticket(NamedTuple):
     answer: Callable[[Reply], None]  # called once
 
 
+class Run(NamedTuple):
+    """One shared inference."""
+
+    version: Loaded
+    tickets: Sequence[Ticket]
+    started: float
+
+
 class Batcher:
     """Collects the tickets of a turn per version and answers them."""
 
     def __init__(self, log: PredictionLog, metrics: Metrics) -> None:
         self._log = log
+        log.on_free = self._start_soon
         self._metrics = metrics
         # prometheus_client takes as long to find a labelled figure as to count in it.
         self._rows_of_kind = {kind: metrics.batch_rows.labels(kind) for kind in get_args(Kind)}
         self._gathering: dict[Loaded, list[Ticket]] = {}
-        self._tasks: set[asyncio.Task[list[Reply]]] = set()
         self._pending_rows = 0
         self._pending_bytes = 0
         self._pending_seconds = 0.0
+        self._all_answered = asyncio.Event()
         self._threads = ThreadPoolExecutor(INFERENCE_THREADS, thread_name_prefix="inference")
         self.runs = 0  # shared inferences, for tests of what is shared
 
@@ -82,11 +91,9 @@ class Batcher:
             or (self._pending_rows and self._pending_bytes + size > MAX_PENDING_BYTES)
         ):
             raise Unavailable("more predictions are asked for than can be computed; try again")
-        gathering = self._gathering.get(version)
-        if gathering is None:
-            self._gathering[version] = gathering = []
-            asyncio.get_running_loop().call_soon(self._start, version)
-        gathering.append(ticket)
+        if not self._gathering and self._log.is_free:
+            self._start_soon()
+        self._gathering.setdefault(version, []).append(ticket)
         self._pending_rows += 1
         self._pending_bytes += size
 
@@ -96,54 +103,68 @@ class Batcher:
 
     async def drained(self) -> None:
         """Return when nothing is under way."""
-        while self._tasks or self._gathering:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await asyncio.sleep(0)
+        while self._pending_rows:
+            self._all_answered.clear()
+            await self._all_answered.wait()
 
-    def _start(self, version: Loaded) -> None:
-        tickets = self._gathering.pop(version)
-        for group in groups_of(tickets):
-            task = asyncio.create_task(self._answer(version, group))
-            self._tasks.add(task)
-            task.add_done_callback(partial(self._finish, group))
+    def _start_soon(self) -> None:
+        asyncio.get_running_loop().call_soon(self._start)
 
-    def _finish(self, tickets: list[Ticket], task: asyncio.Task[list[Reply]]) -> None:
-        """Whatever happened to the group, each of its tickets is answered."""
-        self._tasks.discard(task)
-        self._pending_rows -= len(tickets)
-        self._pending_bytes -= sum(len(ticket.request) for ticket in tickets)
-        error = Unavailable("ending") if task.cancelled() else task.exception()
-        replies = task.result() if error is None else [error] * len(tickets)
-        for ticket, reply in zip(tickets, replies, strict=True):
-            ticket.answer(reply)
+    def _start(self) -> None:
+        """Answer what was gathered: an inference for each version, a commit for all."""
+        gathering, self._gathering = self._gathering, {}
+        inferred = []
+        for version, tickets in gathering.items():
+            for group in groups_of(tickets):
+                run = Run(version, group, time.perf_counter())
+                self.runs += 1
+                self._rows_of_kind[version.manifest.kind].observe(len(group))
+                seconds = expected_seconds(version, [ticket.question for ticket in group])
+                if seconds <= INLINE_SECONDS:
+                    inferred.append((run, infer(version, group)))
+                else:
+                    self._infer_in_thread(run, seconds)
+        self._keep(inferred)
 
-    async def _answer(self, version: Loaded, tickets: list[Ticket]) -> list[Reply]:
-        """What to reply to each; the answers among it are committed."""
-        start = time.perf_counter()
-        outcomes = await self._infer(version, tickets)
-        entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
-        if entries:
-            try:
-                await self._log.write(entries)
-            except StepaheadError as error:
-                return [error if isinstance(outcome, Entry) else outcome for outcome in outcomes]
-            seconds = time.perf_counter() - start
-            self._metrics.answered(version.model, version.number, seconds, len(entries))
-        return [outcome.response if isinstance(outcome, Entry) else outcome for outcome in outcomes]
-
-    async def _infer(self, version: Loaded, tickets: list[Ticket]) -> Sequence[Outcome]:
-        """One shared inference: on the loop where it is short, else in a thread."""
-        self.runs += 1
-        self._rows_of_kind[version.manifest.kind].observe(len(tickets))
-        seconds = expected_seconds(version, [ticket.question for ticket in tickets])
-        if seconds <= INLINE_SECONDS:
-            return infer(version, tickets)
-        self._pending_seconds += seconds
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, infer, version, tickets)
-        finally:
+    def _infer_in_thread(self, run: Run, seconds: float) -> None:
+        def keep(future: asyncio.Future[Sequence[Outcome]]) -> None:
             self._pending_seconds -= seconds
+            self._keep([(run, future.result())])
+
+        self._pending_seconds += seconds
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._threads, infer, run.version, run.tickets)
+        future.add_done_callback(keep)
+
+    def _keep(self, inferred: Sequence[tuple[Run, Sequence[Outcome]]]) -> None:
+        """Have the log keep what was found, and answer then."""
+        groups = []
+        for run, outcomes in inferred:
+            entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
+            answer = partial(self._answer, run, outcomes, len(entries))
+            if entries:
+                groups.append(Group(entries, answer))
+            else:
+                answer(None)
+        if groups:
+            self._log.write(groups)
+
+    def _answer(
+        self, run: Run, outcomes: Sequence[Outcome], entries: int, not_kept: Exception | None
+    ) -> None:
+        """Answer all of a run; its entries are committed unless it says why not."""
+        self._pending_rows -= len(run.tickets)
+        self._pending_bytes -= sum(len(ticket.request) for ticket in run.tickets)
+        if not self._pending_rows:
+            self._all_answered.set()
+        if entries and not_kept is None:
+            seconds = time.perf_counter() - run.started
+            self._metrics.answered(run.version.model, run.version.number, seconds, entries)
+        for ticket, outcome in zip(run.tickets, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                ticket.answer(outcome)
+            else:
+                ticket.answer(outcome.response if not_kept is None else not_kept)
 
 
 def groups_of(tickets: list[Ticket]) -> Iterator[list[Ticket]]:
@@ -160,13 +181,16 @@ def groups_of(tickets: list[Ticket]) -> Iterator[list[Ticket]]:
     yield group
 
 
-def infer(version: Loaded, tickets: list[Ticket]) -> Sequence[Outcome]:
+def infer(version: Loaded, tickets: Sequence[Ticket]) -> Sequence[Outcome]:
     """What goes into the log and out to the callers, in the order of the tickets."""
-    outcomes = answer(version, [ticket.question for ticket in tickets])
-    return [
-        outcome if isinstance(outcome, StepaheadError) else entry_of(version, ticket, outcome)
-        for ticket, outcome in zip(tickets, outcomes, strict=True)
-    ]
+    try:
+        outcomes = answer(version, [ticket.question for ticket in tickets])
+        return [
+            outcome if isinstance(outcome, Exception) else entry_of(version, ticket, outcome)
+            for ticket, outcome in zip(tickets, outcomes, strict=True)
+        ]
+    except Exception as error:  # noqa: BLE001 - a fault of ours, told to all who wait
+        return [error] * len(tickets)
 
 
 def answer(

@@ -26,6 +26,7 @@ from app.predictions import batching, log
 from app.predictions.log import Entry, PredictionLog
 from app.predictions.partitions import maintain_partitions
 from tests.artifacts import persistence_artifact
+from tests.predictions.written import written
 from tests.service import Service, eventually, running_service
 
 BODY: dict[str, object] = {"model": "google-stock", "history": [1.0, 2.0, 3.0]}
@@ -126,7 +127,7 @@ def test_more_than_can_be_logged_is_refused_instead_of_kept(
     if limit == "rows":
         monkeypatch.setattr(batching, "MAX_PENDING_ROWS", 8)
     else:
-        monkeypatch.setattr(log, "MAX_WAITING_BYTES", 500)
+        monkeypatch.setattr(batching, "MAX_PENDING_BYTES", 500)
     with ThreadPoolExecutor(32) as pool:
         with blocked_log(service):
             calls = [pool.submit(service.predict, **BODY) for _ in range(32)]
@@ -136,6 +137,35 @@ def test_more_than_can_be_logged_is_refused_instead_of_kept(
     assert set(early) == {503}
     assert set(statuses) == {200, 503}
     assert len(logged_ids(service)) == 1 + statuses.count(200)
+
+
+def test_the_log_holds_no_more_than_its_limit_while_the_database_is_slow(
+    fresh_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(data_dir=tmp_path)
+    engine = make_engine(fresh_database)
+    maintain_partitions(engine, settings)
+    engine.dispose()
+    monkeypatch.setattr(log, "MAX_WAITING_BYTES", 500)
+
+    async def write() -> list[BaseException | None]:
+        prediction_log = PredictionLog(fresh_database, Metrics(settings))
+        async with prediction_log.running():
+            async with await psycopg.AsyncConnection.connect(conninfo(fresh_database)) as blocking:
+                await blocking.execute("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE")
+                calls = [asyncio.create_task(written(prediction_log, [entry()])) for _ in range(64)]
+                await asyncio.sleep(0)
+                refused = sum(call.done() for call in calls)
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert refused == sum(isinstance(outcome, Unavailable) for outcome in outcomes)
+        return outcomes
+
+    outcomes = asyncio.run(write())
+    size = len(entry().request) + len(entry().response)
+    assert outcomes.count(None) in range(500 // size, 500 // size + log.CONNECTIONS + 1)
+    with psycopg.connect(conninfo(fresh_database)) as connection:
+        kept = connection.execute("SELECT count(*) FROM predictions").fetchone()
+    assert kept == (outcomes.count(None),)
 
 
 def test_a_database_that_does_not_answer_is_a_503_and_not_an_endless_wait(
@@ -175,7 +205,7 @@ def test_a_row_that_postgresql_cannot_hold_fails_no_neighbour(
         prediction_log = PredictionLog(fresh_database, Metrics(settings))
         async with prediction_log.running():
             return await asyncio.gather(
-                *(prediction_log.write([entry(name)]) for name in ("a", "b\x00", "c")),
+                *(written(prediction_log, [entry(name)]) for name in ("a", "b\x00", "c")),
                 return_exceptions=True,
             )
 
@@ -189,7 +219,7 @@ def test_a_row_that_postgresql_cannot_hold_fails_no_neighbour(
     assert sorted(str(name) for name in names) == ["a", "c"]
 
 
-def test_a_writer_that_dies_answers_nobody_with_a_200_and_is_replaced(
+def test_a_fault_of_the_log_answers_nobody_with_a_200_and_ends_nothing(
     fresh_database: str, tmp_path: Path
 ) -> None:
     settings = Settings(data_dir=tmp_path)
@@ -204,7 +234,7 @@ def test_a_writer_that_dies_answers_nobody_with_a_200_and_is_replaced(
             for version in [2**40] * 4 + [1] * 4:  # more than its column holds
                 entries = [entry()._replace(version=version)]
                 outcomes += await asyncio.gather(
-                    prediction_log.write(entries), return_exceptions=True
+                    written(prediction_log, entries), return_exceptions=True
                 )
             return outcomes
 
@@ -220,7 +250,7 @@ def test_without_a_partition_for_the_day_nothing_is_answered(
         prediction_log = PredictionLog(fresh_database, Metrics(Settings(data_dir=tmp_path)))
         async with prediction_log.running():
             with pytest.raises(Unavailable):
-                await prediction_log.write([entry()])
+                await written(prediction_log, [entry()])
 
     asyncio.run(write())
 

@@ -10,7 +10,7 @@ from app.errors import StepaheadError, Unavailable
 from app.observability import Metrics
 from app.predictions import batching, log
 from app.predictions.batching import Batcher, Reply, Ticket
-from app.predictions.log import Entry, PredictionLog, Refusal
+from app.predictions.log import Group, PredictionLog, Refusal
 from app.predictions.runtime import Loaded, build
 from app.predictions.schemas import PredictRequest
 from app.predictions.series import ask
@@ -24,12 +24,22 @@ class StuckLog(PredictionLog):
 
     def __init__(self, metrics: Metrics) -> None:
         super().__init__("postgresql://nowhere", metrics)
-        self.let_go = asyncio.Event()
         self.held = 0
+        self._stuck: list[Group] = []
+        self._takes = False
 
-    async def write(self, entries: Sequence[Entry]) -> None:
-        self.held += sum(len(entry.request) for entry in entries)
-        await self.let_go.wait()
+    def write(self, groups: Sequence[Group]) -> None:
+        for group in groups:
+            self.held += sum(len(entry.request) for entry in group.entries)
+            if self._takes:
+                asyncio.get_running_loop().call_soon(group.done, None)
+            else:
+                self._stuck.append(group)
+
+    def let_go(self) -> None:
+        self._takes = True
+        for group in self._stuck:
+            group.done(None)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +90,7 @@ def test_an_overload_is_refused_and_what_is_held_stays_within_rows_and_bytes(
         assert taken == held
         assert refused == 20 * 32 - held
         assert stuck.held == held * size
-        stuck.let_go.set()
+        stuck.let_go()
         await batcher.drained()
         assert [type(reply) for reply in replies] == [bytes] * held
         batcher.submit(version, ticket(version, size, replies))  # there is room again
@@ -97,7 +107,7 @@ def test_a_request_larger_than_the_limit_is_taken_when_it_is_alone(
 
     async def scenario() -> None:
         stuck = StuckLog(metrics)
-        stuck.let_go.set()
+        stuck.let_go()
         batcher = Batcher(stuck, metrics)
         replies: list[Reply] = []
         batcher.submit(version, ticket(version, 2 * KILOBYTE, replies))
