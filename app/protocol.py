@@ -78,8 +78,13 @@ class DirectCycle(RequestResponseCycle):
 
     message_event = asyncio.Event()  # nobody waits for it
 
-    def __init__(self, handler: DirectHandler, *, keep_alive: bool) -> None:
+    def __init__(
+        self, handler: DirectHandler, method: str, path: str, headers: Headers, *, keep_alive: bool
+    ) -> None:
         self.handler = handler
+        self.method = method
+        self.path = path
+        self.headers = headers
         self.keep_alive = keep_alive
         self.waits = False  # for the answer to an earlier request of its connection
         self.body = bytearray()
@@ -116,18 +121,22 @@ class DirectProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self.transport.close()
 
+    def on_message_begin(self) -> None:
+        """Expect a head; ASGI's scope is made when it turns out to be needed."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
     def on_headers_complete(self) -> None:
         """Begin a request; a direct call begins when it is whole."""
-        handler = self._direct_handler()
+        method, path = self.parser.get_method().decode("ascii"), self.url.decode("latin-1")
+        handler = self._direct_handler(method, path)
         if handler is None:
-            super().on_headers_complete()
-            if self._is_leaving and self.cycle is not None:
-                self.cycle.keep_alive = False
+            self._begin_for_asgi()
             return
         earlier = self.cycle
         keep_alive = self.parser.should_keep_alive() and not self._is_leaving
-        cycle = DirectCycle(handler, keep_alive=keep_alive)
-        cycle.scope = self.scope
+        cycle = DirectCycle(handler, method, path, self.headers, keep_alive=keep_alive)
         self.cycle = cycle
         if earlier is not None and not earlier.response_complete:
             cycle.waits = True
@@ -148,26 +157,32 @@ class DirectProtocol(HttpToolsProtocol):
         if not cycle.more_body:
             self._take(cycle)
 
-    def _direct_handler(self) -> DirectHandler | None:
+    def _begin_for_asgi(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers  # the scope's own list
+        super().on_headers_complete()
+        if self._is_leaving and self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def _direct_handler(self, method: str, path: str) -> DirectHandler | None:
         """Whose direct call this is; None for what is large, unusual, or no direct call."""
         if self._gateway is None or self.flow.write_paused or self.expect_100_continue:
             return None
-        method, path = self.parser.get_method().decode("ascii"), self.url.decode("latin-1")
         handler = self._gateway.direct.get((method, path))
         if handler is None or self.parser.get_http_version() != "1.1":
             return None
-        self.scope["method"], self.scope["path"] = method, path
         lengths = [value for name, value in self.headers if name == b"content-length"]
         return handler if lengths and int(lengths[0]) <= HIGH_WATER_LIMIT else None
 
     def _take(self, cycle: DirectCycle) -> None:
         if self._gateway is None:
             raise TypeError("a direct call without a gateway")
-        scope = cycle.scope
         request = Whole(
-            scope["method"],
-            scope["path"],
-            dict(scope["headers"]),
+            cycle.method,
+            cycle.path,
+            dict(cycle.headers),
             bytes(cycle.body),
             partial(self._respond, cycle),
         )

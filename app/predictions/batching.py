@@ -1,7 +1,8 @@
 """Requests that arrive together share one inference and one commit.
 
-Together means: in one turn of the event loop. Nothing waits for company, so a lone request is not
-slowed down; under load the turns fill by themselves.
+Together means: in one turn of the event loop, or while every connection of the log is committing.
+Nothing waits for company, so a lone request is not slowed down; under load the turns fill by
+themselves.
 """
 
 import asyncio
@@ -71,6 +72,7 @@ class Batcher:
         # prometheus_client takes as long to find a labelled figure as to count in it.
         self._rows_of_kind = {kind: metrics.batch_rows.labels(kind) for kind in get_args(Kind)}
         self._gathering: dict[Loaded, list[Ticket]] = {}
+        self._is_starting = False
         self._pending_rows = 0
         self._pending_bytes = 0
         self._pending_seconds = 0.0
@@ -91,11 +93,10 @@ class Batcher:
             or (self._pending_rows and self._pending_bytes + size > MAX_PENDING_BYTES)
         ):
             raise Unavailable("more predictions are asked for than can be computed; try again")
-        if not self._gathering and self._log.is_free:
-            self._start_soon()
         self._gathering.setdefault(version, []).append(ticket)
         self._pending_rows += 1
         self._pending_bytes += size
+        self._start_soon()
 
     def close(self) -> None:
         """End the threads; nothing may be under way."""
@@ -108,10 +109,14 @@ class Batcher:
             await self._all_answered.wait()
 
     def _start_soon(self) -> None:
-        asyncio.get_running_loop().call_soon(self._start)
+        """Start at the end of this turn, or as soon as the log can take more."""
+        if self._gathering and not self._is_starting and self._log.is_free:
+            self._is_starting = True
+            asyncio.get_running_loop().call_soon(self._start)
 
     def _start(self) -> None:
         """Answer what was gathered: an inference for each version, a commit for all."""
+        self._is_starting = False
         gathering, self._gathering = self._gathering, {}
         inferred = []
         for version, tickets in gathering.items():
