@@ -16,7 +16,7 @@ from app.predictions.partitions import maintain_partitions
 from app.predictions.schemas import LogFilter
 from app.predictions.store import list_predictions, read_catalogue
 from app.registry.store import list_aliases, list_champions, list_models
-from tests.registry.samples import series_manifest, series_scorecard
+from tests.registry.records import series_manifest, series_scorecard
 
 DAY = date(2026, 11, 20)
 

@@ -8,7 +8,7 @@ from app.comparisons.outcome import Trained
 from app.judging.figures import against
 from app.recipes import Cell
 from app.registry.artifacts import CurvePoint, Errors, Scorecard, SeriesScore
-from tests.registry.samples import series_manifest, series_scorecard
+from tests.registry.records import series_manifest, series_scorecard
 
 Floats = np.ndarray[Any, Any]
 

@@ -5,7 +5,7 @@ import pytest
 from app.comparisons.outcome import Trained, outcome_of
 from app.recipes import Cell
 from tests.comparisons.cells import noise, trained
-from tests.registry.samples import text_manifest, text_scorecard
+from tests.registry.records import text_manifest, text_scorecard
 
 SIMPLE = {"persistence": noise(9, 2.0), "mlp": noise(8, 1.5)}
 

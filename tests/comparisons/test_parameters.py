@@ -6,7 +6,7 @@ from app.comparisons.parameters import parameters_of
 from app.config import PROJECT_DIR
 from app.recipes import Cell
 from app.registry.artifacts import WEIGHTS, read_artifact
-from tests.registry.samples import series_manifest
+from tests.registry.records import series_manifest
 
 
 @pytest.mark.parametrize("model", ["google-stock", "belling-the-cat", "hello"])

@@ -23,7 +23,7 @@ from app.jobs.messages import (
     TrainingRequest,
 )
 from app.registry.artifacts import MANIFEST, MODEL, SCORECARD, WEIGHTS
-from tests.registry.samples import series_manifest, series_scorecard
+from tests.registry.records import series_manifest, series_scorecard
 
 
 class Told(Exception):

@@ -5,13 +5,8 @@ import pytest
 from app.db.tables import Version
 from app.registry.artifacts import Manifest, Scorecard
 from app.store import StoredObject
-from tests.registry.samples import (
-    registered,
-    series_manifest,
-    series_scorecard,
-    stored_files,
-    text_manifest,
-)
+from tests.registry.records import series_manifest, series_scorecard, text_manifest
+from tests.registry.samples import registered, stored_files
 from tests.service import Service
 
 

@@ -6,12 +6,7 @@ from scipy import stats
 
 from app.registry.artifacts import CurvePoint, Manifest, Scorecard
 from app.registry.promotion import Contender, Decision, decide, hindrances
-from tests.registry.samples import (
-    series_manifest,
-    series_scorecard,
-    text_manifest,
-    text_scorecard,
-)
+from tests.registry.records import series_manifest, series_scorecard, text_manifest, text_scorecard
 
 
 def contender(number: int, manifest: Manifest, scorecard: Scorecard) -> Contender:

@@ -17,7 +17,8 @@ from app.registry.store import (
     resolve,
 )
 from app.store import ObjectStore
-from tests.registry.samples import registered, series_manifest, series_scorecard, text_manifest
+from tests.registry.records import series_manifest, series_scorecard, text_manifest
+from tests.registry.samples import registered
 
 
 @pytest.fixture

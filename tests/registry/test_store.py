@@ -23,13 +23,8 @@ from app.registry.store import (
     resolve,
     revision,
 )
-from tests.registry.samples import (
-    registered,
-    series_manifest,
-    series_scorecard,
-    stored_files,
-    text_manifest,
-)
+from tests.registry.records import series_manifest, series_scorecard, text_manifest
+from tests.registry.samples import registered, stored_files
 
 
 @pytest.fixture
