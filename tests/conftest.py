@@ -4,6 +4,7 @@ The embedded PostgreSQL is used unless STEPAHEAD_DATABASE_URL names a server; th
 databases of their own and never touch the one that is named.
 """
 
+import gc
 import importlib
 import importlib.util
 import os
@@ -11,7 +12,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -32,6 +33,15 @@ from tests.serving import Served, served, wait_until
 TESTS = Path(__file__).resolve().parent
 SHARED_DATA = TESTS.parent.parent / "shared" / "data"
 TEMPLATE = "stepahead_test_template"
+# Tests write `import NAME` of these, as nothing comes of it before something in NAME is used.
+HEAVY = (
+    "keras",
+    "scipy",
+    "sklearn",
+    "tensorflow",
+    "app.judging.mlp_baseline",  # with scikit-learn
+    "app.judging.mlp_words",
+)
 ASKED_OF_PACKAGES = {"__path__", "__version__"}  # by imports of their modules, by who names them
 
 # What the tests of several files share, and which files those are.
@@ -42,7 +52,14 @@ SHARED = {
         "test_readme.py",
         "web/test_training.py",
     ),
-    "one import of TensorFlow": ("training/", "cells/test_keras.py"),
+    "one import of TensorFlow and scikit-learn": (
+        "training/",
+        "cells/test_keras.py",
+        "cells/test_network.py",
+        "forecasting/",
+        "judging/",
+        "registry/test_promotion.py",
+    ),
 }
 # What takes longest, so that nothing of it is begun last.
 FIRST = (
@@ -60,7 +77,7 @@ def import_when_used(name: str) -> None:
     """Let `import name` cost nothing until something in the module is asked for.
 
     Every process of a parallel run collects all tests, and one of them runs those that need
-    TensorFlow, whose import takes 5 seconds.
+    TensorFlow, whose import takes 5 seconds, or scikit-learn, which takes more than one.
     """
     spec = importlib.util.find_spec(name)
     if name in sys.modules or spec is None:
@@ -79,7 +96,7 @@ def import_when_used(name: str) -> None:
     sys.modules[name] = stand_in
 
 
-for heavy in ("tensorflow", "keras"):
+for heavy in HEAVY:
     import_when_used(heavy)
 
 
@@ -148,6 +165,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if CLUSTER in config.stash:
         config.stash[CLUSTER].stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Do not look for garbage while everything is imported, nor among it in the tests.
+
+    It took a sixth of the time that each process of a parallel run collects tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

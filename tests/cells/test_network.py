@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy import special
+import scipy
 
 from app.cells.activations import sigmoid
 from app.cells.cell import CELLS, CellName
@@ -104,12 +104,16 @@ def test_weights_that_do_not_fit_are_refused() -> None:
 def test_softmax_and_cross_entropy_equal_scipy() -> None:
     logits = np.random.default_rng(0).normal(0, 5, (3, 4, 6))
     targets = np.random.default_rng(1).integers(0, 6, (3, 4))
-    np.testing.assert_allclose(softmax(logits), special.softmax(logits, axis=-1))
-    expected = -np.take_along_axis(special.log_softmax(logits, axis=-1), targets[..., None], -1)
+    np.testing.assert_allclose(softmax(logits), scipy.special.softmax(logits, axis=-1))
+    expected = -np.take_along_axis(
+        scipy.special.log_softmax(logits, axis=-1), targets[..., None], -1
+    )
     loss, gradient = cross_entropy(logits, targets)
     assert loss == pytest.approx(expected.sum())
-    np.testing.assert_allclose(gradient, special.softmax(logits, axis=-1) - np.eye(6)[targets])
-    np.testing.assert_allclose(sigmoid(logits), special.expit(logits))
+    np.testing.assert_allclose(
+        gradient, scipy.special.softmax(logits, axis=-1) - np.eye(6)[targets]
+    )
+    np.testing.assert_allclose(sigmoid(logits), scipy.special.expit(logits))
 
 
 def test_extreme_outputs_cost_what_they_cost_and_no_more() -> None:

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
+import sklearn
 from numpy.typing import NDArray
-from sklearn.linear_model import Ridge, RidgeCV
-from sklearn.preprocessing import StandardScaler
 
 from app.forecasting.autoregression import PENALTIES, LinearAutoregression
 from app.forecasting.baselines import Persistence
@@ -29,7 +28,11 @@ def examples(
         differences = values[now - lags : now - 1] - values[now - 1]
         lagged.append(np.append(differences, values[now - 1]) if level else differences)
         ahead.append(values[now : now + horizon] - values[now - 1])
-    return StandardScaler().fit_transform(np.array(lagged)), np.array(ahead), np.array(last)
+    return (
+        sklearn.preprocessing.StandardScaler().fit_transform(np.array(lagged)),
+        np.array(ahead),
+        np.array(last),
+    )
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.01, 10.0])
@@ -38,7 +41,7 @@ def test_equals_scikit_learn_s_ridge(*, penalty: float, level: bool) -> None:
     values = autoregressive(300, weights=(0.5, 0.2, -0.3)) + 50
     x, y, last = examples(values, lags=6, horizon=3, level=level)
     # scikit-learn's penalty is on the sum over rows, ours per row.
-    reference = Ridge(alpha=penalty * len(x)).fit(x, y)
+    reference = sklearn.linear_model.Ridge(alpha=penalty * len(x)).fit(x, y)
     model = LinearAutoregression(lags=6, horizon=3, penalty=penalty, level=level).fit(values)
     mine = model.forecasts(values, np.arange(6, len(values) - 2), horizon=3)
     np.testing.assert_allclose(mine, last[:, None] + reference.predict(x), rtol=1e-8)
@@ -51,7 +54,7 @@ def test_the_penalty_of_each_step_is_the_best_of_leaving_rows_out(seed: int) -> 
     model = LinearAutoregression(lags=9, horizon=2).fit(values)
     mine = model.forecasts(values, np.arange(9, len(values) - 1), horizon=2)
     for step in range(2):
-        reference = RidgeCV(alphas=PENALTIES * len(x)).fit(x, y[:, step])
+        reference = sklearn.linear_model.RidgeCV(alphas=PENALTIES * len(x)).fit(x, y[:, step])
         np.testing.assert_allclose(mine[:, step], last + reference.predict(x), rtol=1e-8)
 
 

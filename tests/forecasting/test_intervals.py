@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from app.forecasting.intervals import LEVELS, Intervals, Misses, Volatility, calibrate, ends_of
 from app.forecasting.student import two_sided_quantile
@@ -40,10 +40,10 @@ def test_with_many_scores_each_end_has_its_own_rank() -> None:
 
 def test_beyond_what_the_scores_can_tell_the_width_is_students() -> None:
     scores = np.array([1.0, -2.0, 0.5, -0.5, 1.5])  # n = 5: no rank for 95
-    t = stats.t.ppf(0.975, 5)
+    t = scipy.stats.t.ppf(0.975, 5)
     assert ends_at(95, scores)[1] == pytest.approx(t * np.sqrt((scores**2).mean()))
     for p, freedom in [(0.5, 1), (0.05, 5), (0.01, 40)]:
-        expected = stats.t.isf(p / 2, freedom)
+        expected = scipy.stats.t.isf(p / 2, freedom)
         assert two_sided_quantile(p, freedom=freedom) == pytest.approx(expected, rel=1e-9)
 
 

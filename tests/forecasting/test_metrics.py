@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy
+import sklearn
 from numpy.typing import NDArray
-from scipy import stats
-from sklearn.metrics import mean_absolute_error, mean_pinball_loss, root_mean_squared_error
 
 from app.forecasting.metrics import (
     bias,
@@ -35,10 +35,14 @@ def noisy(rows: int = 300) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def test_errors_equal_scikit_learn() -> None:
     actual, forecast = noisy()
-    assert rmse(actual, forecast) == pytest.approx(root_mean_squared_error(actual, forecast))
-    assert mae(actual, forecast) == pytest.approx(mean_absolute_error(actual, forecast))
+    assert rmse(actual, forecast) == pytest.approx(
+        sklearn.metrics.root_mean_squared_error(actual, forecast)
+    )
+    assert mae(actual, forecast) == pytest.approx(
+        sklearn.metrics.mean_absolute_error(actual, forecast)
+    )
     for quantile in (0.05, 0.5, 0.9):
-        expected = mean_pinball_loss(actual, forecast, alpha=quantile)
+        expected = sklearn.metrics.mean_pinball_loss(actual, forecast, alpha=quantile)
         assert pinball(actual, forecast, quantile) == pytest.approx(expected)
 
 
@@ -123,7 +127,7 @@ def test_diebold_mariano_one_step_is_a_corrected_t_test() -> None:
     generator = np.random.default_rng(0)
     one, other = generator.normal(size=40), 1.4 * generator.normal(size=40)
     result = diebold_mariano(one, other)
-    expected = stats.ttest_1samp(one**2 - other**2, 0)
+    expected = scipy.stats.ttest_1samp(one**2 - other**2, 0)
     assert result.statistic == pytest.approx(expected.statistic)
     assert result.p_value == pytest.approx(expected.pvalue)
     assert diebold_mariano(other, one).statistic == pytest.approx(-expected.statistic)
@@ -138,7 +142,7 @@ def test_diebold_mariano_two_steps_by_hand() -> None:
     # variance 6/5, correction (5 + 1 - 4 + 2/5) / 5 = 12/25.
     result = diebold_mariano(np.array([2.0, 2, 4, 4, 3]), np.ones(5), horizon=2, power=1)
     assert result.statistic == pytest.approx(math.sqrt(12 / 25) * 2 / math.sqrt(6 / 5 / 5))
-    assert result.p_value == pytest.approx(2 * stats.t.sf(result.statistic, 4))
+    assert result.p_value == pytest.approx(2 * scipy.stats.t.sf(result.statistic, 4))
 
 
 def test_diebold_mariano_rejects_as_often_as_it_says() -> None:

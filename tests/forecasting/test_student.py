@@ -1,5 +1,5 @@
 import pytest
-from scipy import stats
+import scipy
 
 from app.forecasting.student import two_sided_p_value
 
@@ -7,7 +7,7 @@ from app.forecasting.student import two_sided_p_value
 @pytest.mark.parametrize("freedom", [1, 2, 5, 18, 251, 10_000, 1_000_000])
 @pytest.mark.parametrize("statistic", [0.0, 1e-9, 0.3, -1.0, 2.0, 5.0, 12.0, 40.0, 1e9])
 def test_equals_scipy(statistic: float, freedom: int) -> None:
-    expected = 2 * stats.t.sf(abs(statistic), freedom)
+    expected = 2 * scipy.stats.t.sf(abs(statistic), freedom)
     assert two_sided_p_value(statistic, freedom=freedom) == pytest.approx(expected, rel=1e-8)
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.metrics import mean_pinball_loss
+import sklearn
 
 from app.judging.interval_score import level_scores
 from app.judging.rows import SCORED_LEVELS
@@ -24,7 +24,9 @@ def test_figures_of_intervals_equal_an_independent_computation() -> None:
         assert score.width == pytest.approx((2 * width * weights).mean())
         tail = (1 - score.level / 100) / 2
         losses = [
-            mean_pinball_loss(came, np.full(72, end), alpha=alpha, sample_weight=weights)
+            sklearn.metrics.mean_pinball_loss(
+                came, np.full(72, end), alpha=alpha, sample_weight=weights
+            )
             * weights.mean()
             for end, alpha in ((50 - width, tail), (50 + width, 1 - tail))
         ]

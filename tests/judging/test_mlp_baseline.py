@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 
 from app.forecasting.metrics import rmse
-from app.judging.mlp_baseline import mlp_forecasts
+from app.judging import mlp_baseline
 from tests.judging.series import judged_series, seasonal
 
 
 def told(*values: np.ndarray[tuple[int], np.dtype[np.float64]], horizon: int = 1) -> object:
     parts = [judged_series(each, 200).judged for each in values]
-    return mlp_forecasts(parts, horizon=horizon, window=14, check=lambda: None)
+    return mlp_baseline.mlp_forecasts(parts, horizon=horizon, window=14, check=lambda: None)
 
 
 def test_a_season_is_learned_and_what_comes_later_changes_nothing() -> None:
@@ -35,7 +35,7 @@ def test_one_perceptron_serves_several_series_and_steps() -> None:
 def test_too_little_to_fit_on_is_told() -> None:
     part = judged_series(seasonal(60), 20).judged
     bare = replace(part, training=np.empty(0))
-    reason = mlp_forecasts([bare], horizon=1, window=10, check=lambda: None)
+    reason = mlp_baseline.mlp_forecasts([bare], horizon=1, window=10, check=lambda: None)
 
     assert isinstance(reason, str)
     assert reason.startswith("0 examples of")

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from app.judging.mlp_words import mlp_bits
+from app.judging import mlp_words
 
 
 def test_a_text_that_repeats_itself_is_learned_and_every_token_has_a_probability() -> None:
     ids = np.tile(np.arange(8), 40)
-    bits = mlp_bits(
+    bits = mlp_words.mlp_bits(
         ids[:240],
         np.append(ids, 8),  # the last one never came
         start=240,
@@ -23,6 +23,8 @@ def test_a_text_that_repeats_itself_is_learned_and_every_token_has_a_probability
 
 @pytest.mark.parametrize("ids", [np.arange(9) % 3, np.zeros(100, np.int64)])
 def test_too_little_to_fit_on_is_told(ids: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
-    told = mlp_bits(ids, ids, start=3, vocabulary_size=3, unit="words", check=lambda: None)
+    told = mlp_words.mlp_bits(
+        ids, ids, start=3, vocabulary_size=3, unit="words", check=lambda: None
+    )
     assert isinstance(told, str)
     assert "examples to fit on" in told

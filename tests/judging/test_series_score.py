@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import stats
-from sklearn.metrics import mean_absolute_error, root_mean_squared_error
+import scipy
+import sklearn
 
 from app.judging.rows import Forecasts
 from app.judging.series_score import score_series
@@ -23,24 +23,26 @@ def test_the_figures_equal_an_independent_computation() -> None:
     season = values[start - 7 : -7]
     assert score.rows == 40
     assert score.season == 7
-    assert score.model.rmse == pytest.approx(root_mean_squared_error(actual, own))
-    assert score.model.mae == pytest.approx(mean_absolute_error(actual, own))
+    assert score.model.rmse == pytest.approx(sklearn.metrics.root_mean_squared_error(actual, own))
+    assert score.model.mae == pytest.approx(sklearn.metrics.mean_absolute_error(actual, own))
     assert score.model.bias == pytest.approx(np.mean(own) - actual.mean())
-    naive = mean_absolute_error(values[1:start], values[: start - 1])
-    assert score.model.mase == pytest.approx(mean_absolute_error(actual, own) / naive)
+    naive = sklearn.metrics.mean_absolute_error(values[1:start], values[: start - 1])
+    assert score.model.mase == pytest.approx(
+        sklearn.metrics.mean_absolute_error(actual, own) / naive
+    )
     terms = [200 * abs(f - a) / (abs(a) + abs(f)) for a, f in zip(actual, own, strict=True)]
     assert score.model.smape == pytest.approx(sum(terms) / 40)
     right = [(a > p) == (f > p) for a, f, p in zip(actual, own, last, strict=True)]
     assert score.model.directional_accuracy == pytest.approx(sum(right) / 40)
     assert score.baselines["persistence"].rmse == pytest.approx(
-        root_mean_squared_error(actual, last)
+        sklearn.metrics.root_mean_squared_error(actual, last)
     )
     assert score.baselines["seasonal_naive"].rmse == pytest.approx(
-        root_mean_squared_error(actual, season)
+        sklearn.metrics.root_mean_squared_error(actual, season)
     )
     slopes = [(values[row - 1] - values[0]) / (row - 1) for row in range(start, 140)]
     assert score.baselines["drift"].rmse == pytest.approx(
-        root_mean_squared_error(actual, last + slopes)
+        sklearn.metrics.root_mean_squared_error(actual, last + slopes)
     )
 
 
@@ -51,7 +53,7 @@ def test_a_difference_is_tested_against_every_baseline() -> None:
     own = (values[start - 1 : -1] + values[start - 2 : -2]) / 2
     loss = (own - values[start:]) ** 2 - (values[start - 7 : -7] - values[start:]) ** 2
     # One step ahead the corrected test is the t test of the mean difference.
-    expected = stats.ttest_1samp(loss, 0.0)
+    expected = scipy.stats.ttest_1samp(loss, 0.0)
     against = score.against["seasonal_naive"]
     assert against.statistic == pytest.approx(expected.statistic)
     assert against.p_value == pytest.approx(expected.pvalue)
@@ -134,7 +136,7 @@ def test_several_series_are_pooled_in_units_of_their_own_scale() -> None:
     ]
     loss = sum(own**2 - other**2 for own, other in zip(errors, last, strict=True))
     assert score.against["persistence"].p_value == pytest.approx(
-        stats.ttest_1samp(loss, 0.0).pvalue
+        scipy.stats.ttest_1samp(loss, 0.0).pvalue
     )
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from app.judging.text_score import against_bits, curve_of, ngram_bits
 from app.language.ngram import baseline_bits
@@ -17,7 +17,7 @@ def test_bits_are_tested_token_by_token() -> None:
     generator = np.random.default_rng(1)
     bits, baseline = generator.exponential(2.0, 60), generator.exponential(4.0, 60)
     told = against_bits(bits, {"trigram": baseline})["trigram"]
-    expected = stats.ttest_1samp(bits - baseline, 0.0)
+    expected = scipy.stats.ttest_1samp(bits - baseline, 0.0)
     assert told.p_value == pytest.approx(expected.pvalue)
     assert told.skill == pytest.approx(1 - bits.mean() / baseline.mean())
     assert told.verdict == "better"

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select
 from sqlalchemy.orm import sessionmaker
@@ -15,12 +16,19 @@ from app.config import Settings
 from app.db.engine import make_engine
 from app.db.tables import Prediction, RefusedCall
 from app.main import create_app
+from app.predictions import batching
 from app.predictions.api import Predictions
 from app.store import ObjectStore
 from tests.artifacts import persistence_artifact, stream_text_artifact
 from tests.service import register_artifact
 
 Answer = tuple[int, Any]
+
+
+@pytest.fixture(autouse=True)
+def _turns_that_do_not_depend_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a run that took long here once goes to a thread from then on, and commits by itself."""
+    monkeypatch.setattr(batching, "INLINE_SECONDS", 60.0)
 
 
 async def post(app: FastAPI, path: str, body: object) -> Answer:
@@ -53,7 +61,7 @@ async def post(app: FastAPI, path: str, body: object) -> Answer:
 
 @asynccontextmanager
 async def running_app(database_url: str, data_dir: Path) -> AsyncIterator[FastAPI]:
-    settings = Settings(data_dir=data_dir)
+    settings = Settings(data_dir=data_dir, warm_reader=False)  # nothing is uploaded here
     engine = make_engine(database_url)
     store = ObjectStore.open(settings.resolved_store_url)
     register_artifact(sessionmaker(engine), store, "prices", persistence_artifact())

@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from app.registry.artifacts import CurvePoint, Manifest, Scorecard
 from app.registry.promotion import Contender, Decision, decide, hindrances
@@ -76,7 +76,7 @@ def test_errors_row_by_row_are_tested() -> None:
         champion=champion, challenger=contender(2, series_manifest(), with_errors(lucky))
     )
 
-    expected = stats.ttest_1samp((errors * 0.98) ** 2 - errors**2, 0.0)
+    expected = scipy.stats.ttest_1samp((errors * 0.98) ** 2 - errors**2, 0.0)
     assert won.promoted
     assert won.comparison is not None
     assert won.comparison["test"]["name"] == "Diebold-Mariano"
