@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.config import Settings
+from app.garbage import look_for_garbage_seldom
 from app.main import create_app
 from app.observability import empty_metrics_folder
 from app.protocol import DirectProtocol
@@ -20,10 +21,6 @@ from app.supervision.listening import listen
 from app.supervision.programs import child_environment, grace_seconds
 from app.supervision.running import running_apis, tend_until_stopped
 from app.supervision.stopping import Stopping
-
-# Python looks for cycles each time so many more objects live; at its own 700, 64 requests under way
-# were gone through again and again.
-GARBAGE_THRESHOLD = 20_000
 
 
 def run_api(
@@ -53,7 +50,7 @@ def run_api(
 def collect_garbage_seldom() -> None:
     """Let Python look for cycles among what requests leave, and not all the time."""
     gc.freeze()  # what is loaded by now stays: a full collection need not go through all of it
-    gc.set_threshold(GARBAGE_THRESHOLD)
+    look_for_garbage_seldom()
 
 
 def server_config(application: FastAPI, settings: Settings) -> uvicorn.Config:
