@@ -1,6 +1,6 @@
 """A log and a registry as they are after a long time, made by PostgreSQL itself in a minute."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 from psycopg import sql
@@ -11,7 +11,13 @@ from app.db.migrate import upgrade
 from app.predictions.partitions import bounds, maintain_partitions, partition_name
 
 MODELS = 100  # in the log
-DAY_MILLISECONDS = 86_400_000
+REQUEST = b'{"model": "model", "history": [778.81, 788.36, 786.08]}'
+RESPONSE = (
+    b'{"id": "0197", "model": "model", "version": 1, "kind": "series", "predictions": '
+    b'[{"step": 1, "value": 787.1, "timestamp": null, "intervals": null}], "skill": -0.79, '
+    b'"warnings": []}'
+)
+REQUEST_ID = "request-{:07}"
 
 # Ids as the app makes them: milliseconds in front, the rest arbitrary.
 FILL = """
@@ -20,10 +26,8 @@ INSERT INTO {}
 SELECT
   (lpad(to_hex(ms), 12, '0') || '7' || lpad(to_hex(n %% 4096), 3, '0') || '8'
    || substr(md5(n::text), 1, 15))::uuid,
-  to_timestamp(ms / 1000.0), 'request-' || n, 'model-' || n %% %s, 1, 'champion', 'series', NULL,
-  '{{"model": "model", "history": [778.81, 788.36, 786.08]}}',
-  '{{"id": "0197", "model": "model", "version": 1, "kind": "series", "predictions": [{{"step": 1,
-     "value": 787.1, "timestamp": null, "intervals": null}}], "skill": -0.79, "warnings": []}}'
+  to_timestamp(ms / 1000.0), 'request-' || lpad(n::text, 7, '0'), 'model-' || n %% %s, 1,
+  'champion', 'series', NULL, %s::json, %s::json
 FROM generate_series(1, %s) AS row (n),
   LATERAL (SELECT %s::bigint + n::bigint * %s / (%s + 1)) AS moment (ms)
 """
@@ -43,10 +47,11 @@ def make_database(server_url: str, name: str) -> str:
 
 def fill_today(connection: psycopg.Connection, rows: int) -> None:
     """Predictions since midnight, through the front door."""
-    today = datetime.now(UTC).date()
-    _fill(connection, sql.Identifier("predictions"), today, rows)
-    vacuum = "VACUUM (ANALYZE) {}"  # now, not by autovacuum while we measure
-    connection.execute(sql.SQL(vacuum).format(sql.Identifier(partition_name(today))))
+    now = datetime.now(UTC)
+    today = sql.Identifier(partition_name(now.date()))
+    _fill(connection, sql.Identifier("predictions"), start_of(now.date()), now, rows)
+    # Now, not by autovacuum while we measure.
+    connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(today))
 
 
 def fill_day(connection: psycopg.Connection, day: date, rows: int) -> None:
@@ -58,7 +63,7 @@ def fill_day(connection: psycopg.Connection, day: date, rows: int) -> None:
     # Its vacuuming would have been done that day, and not while we measure.
     create = "CREATE UNLOGGED TABLE {} (LIKE predictions) WITH (autovacuum_enabled = off)"
     connection.execute(sql.SQL(create).format(table))
-    _fill(connection, table, day, rows)
+    _fill(connection, table, start_of(day), start_of(day + timedelta(days=1)), rows)
     connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(table))
     connection.execute(sql.SQL("CREATE INDEX ON {} (model, id)").format(table))
     low, high = bounds(day)
@@ -66,6 +71,14 @@ def fill_day(connection: psycopg.Connection, day: date, rows: int) -> None:
     connection.execute(sql.SQL(attach).format(table, sql.Literal(low), sql.Literal(high)))
 
 
-def _fill(connection: psycopg.Connection, table: sql.Identifier, day: date, rows: int) -> None:
-    start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
-    connection.execute(sql.SQL(FILL).format(table), [MODELS, rows, start, DAY_MILLISECONDS, rows])
+def start_of(day: date) -> datetime:
+    """Its midnight."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _fill(
+    connection: psycopg.Connection, table: sql.Identifier, start: datetime, end: datetime, rows: int
+) -> None:
+    first, last = (int(moment.timestamp() * 1000) for moment in (start, end))
+    values = [MODELS, REQUEST.decode(), RESPONSE.decode(), rows, first, last - first, rows]
+    connection.execute(sql.SQL(FILL).format(table), values)
