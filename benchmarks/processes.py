@@ -3,11 +3,11 @@
 Two api processes share the core that one has to itself, under the same load (LSTM(64), 60 prices,
 logged): what sharing a socket, a log and a registry costs per core. More cores than two would show
 more; here the load generator and PostgreSQL need the other one. With 64 connections each of the two
-has half of them, and so smaller groups for a run and a commit than the one beside it (12 rows and
-17); with 128 each has as many as a process on a core of its own. In either case they push each
-other out of the core's cache, which two cores would not do: the figures are on the safe side. Two
-workers with trainers that learn nothing end 200 jobs of 20 models: what the queue, the store and
-the registry cost per job.
+has half of them, and so smaller groups for a run and a commit than the one beside it; with 128 each
+has as many as a process on a core of its own. In either case they take turns on one core's cache,
+which two cores would not do: a prediction took 5 to 15 % less processor time with a core for each.
+Two workers with trainers that learn nothing end 200 jobs of 20 models: what the queue, the store
+and the registry cost per job.
 
     python -m benchmarks.processes [--quick]
 """
