@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import sys
+from bisect import bisect_left
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -174,8 +175,11 @@ class Metrics:
         histogram = self._answers.get((model, version))
         if histogram is None:
             histogram = self._answers[model, version] = self.answers.labels(model, str(version))
-        for _ in range(requests):
-            histogram.observe(seconds)
+        # What `observe` does, for all at once: one by one it took 0.7 us of a request, and 1.9
+        # with several processes.
+        bucket = bisect_left(histogram._upper_bounds, seconds)  # noqa: SLF001
+        histogram._sum.inc(seconds * requests)  # noqa: SLF001
+        histogram._buckets[bucket].inc(requests)  # noqa: SLF001
 
     def exposition(self, jobs: Mapping[str, int]) -> tuple[bytes, str]:
         """All processes' figures and the queue's, with their content type.

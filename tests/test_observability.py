@@ -126,3 +126,24 @@ def test_one_process_keeps_its_figures_to_itself(tmp_path: Path) -> None:
     assert b'path="/livez"' in figures
     assert content_type.startswith("text/plain")
     assert not (tmp_path / "metrics").exists()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.0005, 0.003, 60.0])
+def test_requests_answered_together_count_as_if_observed_one_by_one(
+    tmp_path: Path, seconds: float
+) -> None:
+    metrics = Metrics(Settings(data_dir=tmp_path))
+    metrics.answered("together", 1, seconds, 3)
+    for _ in range(3):
+        metrics.answers.labels("apart", "1").observe(seconds)
+    lines = metrics.exposition({})[0].decode().splitlines()
+    together, apart = (
+        [
+            line.replace(name, "")
+            for line in lines
+            if f'model="{name}"' in line and "_created" not in line
+        ]
+        for name in ("together", "apart")
+    )
+    assert together == apart
+    assert len(together) > 10

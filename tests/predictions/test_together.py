@@ -162,6 +162,23 @@ def test_a_batch_is_one_run_and_one_commit(fresh_database: str, tmp_path: Path) 
     assert rows_in(fresh_database, Prediction) == 1002
 
 
+def test_large_batches_of_one_turn_run_apart_so_that_one_is_committed_while_the_next_is_computed(
+    fresh_database: str, tmp_path: Path
+) -> None:
+    async def scenario(app: FastAPI) -> None:
+        runs, commits = shared(app)
+        batches = [
+            {"items": [{"model": "prices", "history": [1, 2, n]} for n in range(rows)]}
+            for rows in (200, batching.MANY_ROWS, batching.MANY_ROWS)
+        ]
+        answers = await asyncio.gather(*(post(app, "/predict/batch", body) for body in batches))
+        assert [status for status, _ in answers] == [200] * 3
+        # The first is not many by itself and takes the second along.
+        assert shared(app) == (runs + 2, commits + 2)
+
+    run(fresh_database, tmp_path, scenario)
+
+
 def test_answers_that_would_fill_memory_together_are_put_together_in_parts(
     fresh_database: str, tmp_path: Path
 ) -> None:
