@@ -83,9 +83,8 @@ def train(pipe: Connection, request: TrainingRequest, *, log: Path, seconds: flo
 
 def listen(pipe: Connection, request: TrainingRequest, *, epoch: int, seconds: float) -> None:
     until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        if not pipe.poll(left):
-            return
+    # Once at least: on a machine so busy that the time is over here, it would hear nothing.
+    while pipe.poll(max(0.0, until - time.monotonic())):
         said = pipe.recv()
         if isinstance(said, Stop) and request.model != "deaf":
             if said.checkpoint:
