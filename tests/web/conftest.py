@@ -45,7 +45,7 @@ def browser() -> Iterator[Browser]:
 def tab(browser: Browser) -> Callable[[str], Page]:
     """The one page of a module's tests in a service, as people go from page to page.
 
-    A page of its own for each test took another two processes and a third of the time.
+    A page of its own for each test took another two processes and a quarter of the time.
     """
 
     @cache
