@@ -3,7 +3,7 @@
 import gc
 
 # So many more objects live before it looks. At its own 700, 64 requests under way were gone through
-# again and again; and while an api imports, where nothing is garbage, looking took 0.16 s, not 0.08.
+# again and again; while an api imports, where nothing is garbage, looking took 0.16 s and not 0.08.
 THRESHOLD = 20_000
 
 
