@@ -81,7 +81,11 @@ class Predictions:
 
         def put(place: int, reply: Reply) -> None:
             nonlocal missing
-            answers[place] = self._item(call, items[place][0], reply)
+            answers[place] = (
+                reply
+                if isinstance(reply, bytes)
+                else self._wrong_item(call, items[place][0], reply)
+            )
             missing -= 1
             if not missing:
                 call.answer(b'{"items":[' + b",".join(answers) + b"]}")
@@ -105,17 +109,18 @@ class Predictions:
         """
         try:
             reference = self.runtime.reference(request.model)
-
-            def ticket(question: Question) -> Ticket:
-                return Ticket(question, request_id, reference.alias, request.series, raw, answer)
-
+            about = request_id, reference.alias, request.series, raw, answer
             version = self.runtime.ready(reference)
             if version is not None and not _takes_time(request):
-                self.batcher.submit(version, ticket(_question(version, request)))
+                self.batcher.submit(version, Ticket(_question(version, request), *about))
                 return
         except StepaheadError as error:
             answer(error)
             return
+
+        def ticket(question: Question) -> Ticket:
+            return Ticket(question, *about)
+
         task = asyncio.create_task(self._prepare(reference, request, ticket))
         self._preparing.add(task)
         task.add_done_callback(partial(self._prepared, answer))
@@ -153,14 +158,12 @@ class Predictions:
         else:
             call.fail(reply)
 
-    def _item(self, call: Call, raw: bytes, reply: Reply) -> bytes:
-        """A reply as it stands in the answer to a batch."""
-        if isinstance(reply, bytes):
-            return reply
-        if not isinstance(reply, StepaheadError):
-            reply = unforeseen(reply, call.request_id)
-        self._log_refusal(call, raw, reply)
-        return b'{"error":' + problem_bytes(reply) + b"}"
+    def _wrong_item(self, call: Call, raw: bytes, error: BaseException) -> bytes:
+        """An error as it stands in the answer to a batch."""
+        if not isinstance(error, StepaheadError):
+            error = unforeseen(error, call.request_id)
+        self._log_refusal(call, raw, error)
+        return b'{"error":' + problem_bytes(error) + b"}"
 
     def _log_refusal(self, call: Call, raw: bytes, error: StepaheadError) -> None:
         self.log.refuse(

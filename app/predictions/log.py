@@ -93,17 +93,19 @@ class Refusal:
     id: WireId = field(default_factory=new_wire_id)
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Group:
     """Entries that are committed together."""
 
     entries: Sequence[Entry]
     done: Callable[[Exception | None], None]  # called once; None says that they are committed
     apart: bool = False  # one of them may be one that PostgreSQL cannot hold
+    size: int = field(init=False)  # their bytes, about
 
-    @property
-    def size(self) -> int:
-        """Their bytes, about."""
-        return sum(len(entry.request) + len(entry.response) for entry in self.entries)
+    def __post_init__(self) -> None:
+        """Add the sizes up, once."""
+        size = sum(len(entry.request) + len(entry.response) for entry in self.entries)
+        object.__setattr__(self, "size", size)
 
 
 class PredictionLog:
@@ -147,14 +149,13 @@ class PredictionLog:
         commit.
         """
         for group in groups:
-            size = group.size
-            if self._waiting_bytes + size > MAX_WAITING_BYTES and self._waiting:
+            if self._waiting_bytes + group.size > MAX_WAITING_BYTES and self._waiting:
                 group.done(
                     Unavailable("more predictions are waiting to be logged than can be; try again")
                 )
             else:
                 self._waiting.append(group)
-                self._waiting_bytes += size
+                self._waiting_bytes += group.size
         self._commit_waiting()
 
     def refuse(self, refusal: Refusal) -> None:
@@ -188,7 +189,13 @@ class PredictionLog:
                 statement, parameters = KEEP_ONE, row_of(entries[0])
             else:
                 statement, parameters = KEEP_MANY, columns_of(entries)
-            connection.commit_soon(statement, parameters, done, timeout_seconds=COMMIT_SECONDS)
+            connection.commit_soon(
+                statement,
+                parameters,
+                done,
+                timeout_seconds=COMMIT_SECONDS,
+                awake=len(entries) == 1 and len(self._idle) == CONNECTIONS - 1,
+            )
         except Exception as error:  # a fault of ours, told to all who wait
             log.exception("predictions cannot be written", rows=len(entries))
             asyncio.get_running_loop().call_soon(done, error)
@@ -205,17 +212,17 @@ class PredictionLog:
         if isinstance(error, psycopg.DataError):
             log.warning("a prediction cannot be stored", rows=rows, error=str(error))
             if len(groups) > 1:  # it fails its own request and no neighbour's
-                self._waiting.extendleft(group._replace(apart=True) for group in reversed(groups))
+                self._waiting.extendleft(replace(group, apart=True) for group in reversed(groups))
                 self._commit_waiting()
                 return
         elif error is not None:
             log.warning("predictions not logged", rows=rows, error=str(error))
             error = Unavailable(NOT_LOGGED)
-        self._count(rows, committed=error is None)
         self._waiting_bytes -= sum(group.size for group in groups)
         self._commit_waiting()  # PostgreSQL is at work while these are answered
         for group in groups:
             group.done(error)
+        self._count(rows, committed=error is None)
         if self._idle:
             self.on_free()
 

@@ -84,16 +84,21 @@ class Runtime:
         self._metrics = metrics
         self._catalogue: Catalogue | None = None
         self._loaded: OrderedDict[tuple[str, int], Loaded] = OrderedDict()
+        # What was asked for last, until anything changes: the items of a batch are mostly for one.
+        self._last: tuple[ModelReference, Loaded] | None = None
         self._loading: dict[tuple[str, int], asyncio.Task[Loaded]] = {}
         self._refreshing: asyncio.Task[None] | None = None
         self._references: dict[str, ModelReference] = {}
 
     def ready(self, reference: ModelReference) -> Loaded | None:
         """The version a name stands for, if it is in memory."""
+        if self._last is not None and self._last[0] is reference:
+            return self._last[1]
         number = self._number(reference)
         loaded = self._loaded.get((reference.name, number)) if number is not None else None
         if loaded is not None:
             self._loaded.move_to_end((reference.name, loaded.number))
+            self._last = reference, loaded
         return loaded
 
     def reference(self, text: str) -> ModelReference:
@@ -192,7 +197,7 @@ class Runtime:
             raise Unavailable(DATABASE_AWAY) from error
         if catalogue is None:
             return
-        self._catalogue = catalogue
+        self._catalogue, self._last = catalogue, None
         for model, number in list(self._loaded):
             if number not in catalogue.versions.get(model, ()):
                 self._drop((model, number))
@@ -208,7 +213,7 @@ class Runtime:
             loaded = await asyncio.to_thread(self._read_and_build, *key)
         except DATABASE_ERRORS as error:
             raise Unavailable(DATABASE_AWAY) from error
-        self._loaded[key] = loaded
+        self._loaded[key], self._last = loaded, None
         self._keep_within_budget()
         log.info("version loaded", version=str(loaded), bytes=loaded.memory_bytes)
         return loaded
@@ -228,6 +233,7 @@ class Runtime:
     def _drop(self, key: tuple[str, int]) -> None:
         # Requests under way hold the version themselves; its memory goes when they are answered.
         del self._loaded[key]
+        self._last = None
         self._show()
 
     def _used_bytes(self) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Coroutine
 import psycopg
 import pytest
 
+from app.db import committing
 from app.db.binary_arrays import JSON, array, integers, moments, texts
-from app.db.committing import CommittingConnection, Parameters, Statement
+from app.db.committing import Asked, CommittingConnection, Parameters, Statement
 from app.db.engine import conninfo
 
 Commit = Callable[[CommittingConnection, Parameters, float], Coroutine[None, None, None]]
@@ -61,7 +62,19 @@ async def soon(
         raise error
 
 
-@pytest.fixture(params=[at_length, soon])
+async def awake(
+    connection: CommittingConnection, values: Parameters, timeout_seconds: float
+) -> None:
+    ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+    connection.commit_soon(
+        KEEP, values, ended.set_result, timeout_seconds=timeout_seconds, awake=True
+    )
+    error = await ended
+    if error is not None:
+        raise error
+
+
+@pytest.fixture(params=[at_length, soon, awake])
 def commit(request: pytest.FixtureRequest) -> Commit:
     way: Commit = request.param
     return way
@@ -192,3 +205,37 @@ def test_the_alarm_of_an_earlier_one_ends_no_later_one(place: str) -> None:
     asyncio.run(scenario())
     with psycopg.connect(place) as connection:
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (3,)
+
+
+class Counting(CommittingConnection):
+    """Counts how often it keeps the loop awake."""
+
+    turns = 0
+
+    def _stay_awake(self, asked: Asked, until: float) -> None:
+        self.turns += 1
+        super()._stay_awake(asked, until)
+
+
+def test_the_loop_stays_awake_for_one_that_is_waited_for_alone_and_not_for_ever(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committing, "AWAKE_SECONDS", 0.02)
+
+    async def scenario() -> None:
+        connection = Counting(place, "committing")
+        for number in (1, 2):
+            await soon(connection, parameters(number), 30)
+        assert connection.turns == 0
+        async with await psycopg.AsyncConnection.connect(place) as other:
+            await other.execute("LOCK TABLE kept IN EXCLUSIVE MODE")
+            waiting = asyncio.create_task(awake(connection, parameters(3), 30))
+            await asyncio.sleep(0.2)
+            turns = connection.turns
+            assert turns > 1
+            await asyncio.sleep(0.1)
+            assert connection.turns == turns
+        await waiting
+        await connection.aclose()
+
+    asyncio.run(scenario())

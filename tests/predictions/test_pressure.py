@@ -1,11 +1,15 @@
 """Past what can be answered, requests are refused: what is held is counted, and has a limit."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from app.config import Settings
+from app.db.committing import CommittingConnection, Done, Parameters, Statement
+from app.db.ids import new_wire_id
 from app.errors import StepaheadError, Unavailable
 from app.observability import Metrics
 from app.predictions import batching, log
@@ -120,6 +124,44 @@ def test_a_request_larger_than_the_limit_is_taken_when_it_is_alone(
     asyncio.run(scenario())
 
 
+def test_what_takes_long_holds_up_no_batch(
+    version: Loaded, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = replace(version, run_seconds=2 * batching.LONG_SECONDS)
+    short = replace(version, run_seconds=2 * batching.INLINE_SECONDS)
+    may_end = threading.Event()
+
+    def infer(version: Loaded, tickets: Sequence[Ticket]) -> Sequence[batching.Outcome]:
+        if version is long:
+            assert may_end.wait(30)
+        return infer_as_usual(version, tickets)
+
+    infer_as_usual = batching.infer
+    monkeypatch.setattr(batching, "infer", infer)
+
+    async def scenario() -> None:
+        stuck = StuckLog(metrics)
+        stuck.let_go()
+        batcher = Batcher(stuck, metrics)
+        late: list[Reply] = []
+        answered = asyncio.Event()
+        for _ in range(batching.INFERENCE_THREADS + 1):
+            batcher.submit(long, ticket(long, KILOBYTE, late))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        soon = ticket(short, KILOBYTE, [])._replace(answer=lambda _: answered.set())
+        batcher.submit(short, soon)
+        async with asyncio.timeout(30):
+            await answered.wait()
+        assert not late
+        may_end.set()
+        await batcher.drained()
+        assert len(late) == batching.INFERENCE_THREADS + 1
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
 def test_refused_calls_in_wait_hold_no_whole_bodies(metrics: Metrics) -> None:
     waiting = PredictionLog("postgresql://nowhere", metrics)
     for _ in range(2 * log.MAX_REFUSED_WAITING):
@@ -128,3 +170,62 @@ def test_refused_calls_in_wait_hold_no_whole_bodies(metrics: Metrics) -> None:
         )
     held = sum(len(refusal.body) for refusal in waiting._refused)
     assert held == log.MAX_REFUSED_WAITING * log.MAX_REFUSED_BODY
+
+
+class SlowConnection(CommittingConnection):
+    """Tells how it was asked, and commits when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__("postgresql://nowhere", "slow")
+        self.awake: list[bool] = []
+        self.end: Done = _nobody
+
+    def commit_soon(
+        self,
+        statement: Statement,
+        parameters: Parameters,
+        done: Done,
+        *,
+        timeout_seconds: float,
+        awake: bool = False,
+    ) -> None:
+        del statement, parameters, timeout_seconds
+        self.awake.append(awake)
+        self.end = done
+
+
+class SlowLog(PredictionLog):
+    """A log over such a connection; one that is shared by all of them."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.connection = SlowConnection()
+        super().__init__("postgresql://nowhere", metrics)
+
+    def _connection(self) -> CommittingConnection:
+        return self.connection
+
+
+def _nobody(error: Exception | None) -> None:
+    del error
+
+
+def test_only_a_lone_prediction_keeps_the_loop_awake(metrics: Metrics) -> None:
+    entry = log.Entry(
+        id=new_wire_id(),
+        request_id="r",
+        model="prices",
+        version=1,
+        alias=None,
+        kind="series",
+        series=None,
+        request=b"{}",
+        response=b"{}",
+    )
+    slow = SlowLog(metrics)
+    slow.write([Group([entry], _nobody)])
+    first_ends = slow.connection.end
+    slow.write([Group([entry], _nobody)])  # beside another
+    slow.connection.end(None)
+    first_ends(None)
+    slow.write([Group([entry, entry], _nobody)])
+    assert slow.connection.awake == [True, False, False]
