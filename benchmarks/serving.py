@@ -1,9 +1,10 @@
 """The rest of what serving is to reach: tails, batches, texts, memory, the start.
 
 The api has one core; this client and PostgreSQL share the other. The tail is measured at half of
-the rate that 64 connections reach, latencies from when each request was due. A batch is 256 series
-of 60 prices for LSTM(64); ONNX Runtime alone runs the same graph on the api's core. The text model
-is a stream LSTM(256) over a vocabulary of 60.
+the rate that 64 connections reach, latencies from when each request was due: once on a fresh
+database, which has yet to make its WAL files, and once as it is after a while of use. A batch is
+256 series of 60 prices for LSTM(64); ONNX Runtime alone runs the same graph on the api's core. The
+text model is a stream LSTM(256) over a vocabulary of 60.
 
     python -m benchmarks.serving [--quick]
 """
@@ -38,6 +39,7 @@ from benchmarks.parts.load import load, request_bytes
 from benchmarks.parts.lstm_graph import lstm_artifact
 from benchmarks.parts.paced import paced
 from benchmarks.parts.service import Api, running_api, wait_until_ready
+from benchmarks.parts.wal import make_wal_files
 from tests.artifacts import Artifact, stream_text_artifact
 from tests.service import register_artifact
 
@@ -65,6 +67,8 @@ def measure(*, quick: bool) -> Iterator[Figure]:
         yield memory(url, folder)
         api = parts.enter_context(running_api(url, folder, cores=API_CORE))
         peak = load(api.port, request_bytes("/predict", SERIES), connections=64, seconds=seconds)
+        yield tail(api, peak.requests_per_second, seconds, where="a fresh database")
+        make_wal_files(postgres)
         yield tail(api, peak.requests_per_second, seconds)
         yield from batches(api, peak.requests_per_second, seconds)
         yield from texts(api, count=3 if quick else 15)
@@ -160,16 +164,16 @@ def memory(url: str, folder: Path) -> Figure:
         )
 
 
-def tail(api: Api, peak: float, seconds: float) -> Figure:
-    """The 99th percentile at half of the peak."""
+def tail(api: Api, peak: float, seconds: float, *, where: str = "") -> Figure:
+    """The 99th percentile at half of the peak; what is wanted is wanted of a database in use."""
     request = request_bytes("/predict", SERIES)
     found = paced(api.port, request, rate=peak / 2, seconds=2 * seconds, connections=64)
     return Figure(
-        name="p99 of POST /predict at half of peak load",
+        name="p99 of POST /predict at half of peak load" + (f", {where}" if where else ""),
         value=found.p99_ms,
         unit="ms",
         reference=Reference(name="its median", value=found.median_ms),
-        wanted=at_most(5),
+        wanted=None if where else at_most(5),
         note=f"{peak / 2:.0f} requests/s, half of what 64 connections reach",
     )
 

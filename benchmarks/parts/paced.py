@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import uvloop
 
+from benchmarks.parts.load import without_pauses
+
 
 @dataclass(frozen=True, kw_only=True)
 class Paced:
@@ -18,7 +20,8 @@ class Paced:
 
 def paced(port: int, request: bytes, *, rate: float, seconds: float, connections: int) -> Paced:
     """Ask at this rate for this long over kept connections."""
-    latencies = uvloop.run(_paced(port, request, rate, seconds, connections))
+    with without_pauses():
+        latencies = uvloop.run(_paced(port, request, rate, seconds, connections))
     latencies.sort()
     return Paced(
         median_ms=1000 * statistics.median(latencies),

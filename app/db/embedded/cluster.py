@@ -30,6 +30,7 @@ SETTINGS = """
 max_connections = 100
 shared_buffers = 64MB
 max_wal_size = 512MB
+min_wal_size = 512MB                # files once made are kept: to make one holds up all commits
 huge_pages = off                    # some containers offer them and then refuse
 timezone = 'UTC'
 log_timezone = 'UTC'
