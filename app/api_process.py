@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.config import Settings
-from app.garbage import look_for_garbage_seldom
+from app.garbage import WHILE_SERVING, look_for_garbage_seldom
 from app.main import create_app
 from app.observability import empty_metrics_folder
 from app.protocol import DirectProtocol
@@ -50,7 +50,7 @@ def run_api(
 def collect_garbage_seldom() -> None:
     """Let Python look for cycles among what requests leave, and not all the time."""
     gc.freeze()  # what is loaded by now stays: a full collection need not go through all of it
-    look_for_garbage_seldom()
+    look_for_garbage_seldom(WHILE_SERVING)
 
 
 def server_config(application: FastAPI, settings: Settings) -> uvicorn.Config:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.garbage import look_for_garbage_seldom
+from app.garbage import WHILE_STARTING, look_for_garbage_seldom
 from app.terminal.judging import compare, evaluate
 from app.terminal.options import (
     LOCAL,
@@ -350,7 +350,7 @@ def main() -> None:
     # threads that wait for each other made them several times slower.
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    look_for_garbage_seldom()  # from here on: most of what a command imports is still to come
+    look_for_garbage_seldom(WHILE_STARTING)  # most of what a command imports is still to come
     try:
         cli()
     except Told as error:
