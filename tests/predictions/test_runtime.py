@@ -210,6 +210,16 @@ def test_a_graph_that_does_not_fit_its_manifest_is_not_served() -> None:
         broken(series, persistence_artifact(horizon=2).graph)
 
 
+def test_a_version_that_was_interrupted_while_it_was_timed_is_not_taken_for_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter([0.0, 0.5, 1.0, 1.001, 2.0, 2.25])  # around each of three runs
+    monkeypatch.setattr("app.predictions.runtime.time.perf_counter", lambda: next(clock))
+    artifact = persistence_artifact()
+    loaded = build("m", 1, artifact.manifest, artifact.scorecard, artifact.graph)
+    assert loaded.run_seconds == pytest.approx(0.001)
+
+
 def test_a_damaged_file_is_our_error_and_says_nothing_of_the_inside(service: Service) -> None:
     version = service.register("damaged", persistence_artifact(step=0.125))
     sha256 = version.files["model.onnx"]["sha256"]
