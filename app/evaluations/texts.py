@@ -7,7 +7,7 @@ from app.datasets.content import DatasetContent, TextContent
 from app.errors import Unprocessable
 from app.forecasting.windows import split_rows
 from app.judging.judgement import JudgedOn, Judgement
-from app.judging.text_judge import Passage, judge_text
+from app.judging.text_judge import Passage, contains, judge_text
 from app.language.tokenizer import Tokenizer
 from app.registry.artifacts import Manifest, TextInput
 
@@ -70,7 +70,7 @@ def judge_other_text(
             f"has {len(tokens)} {unit}, {read} of which the version knows; at least {first + 1} "
             "are needed",
         )
-    seen = not held_out and bool(tokens) and _contains(fitted, tokens)
+    seen = not held_out and bool(tokens) and contains(fitted, tokens)
     judged_on: JudgedOn = "training" if seen else "held-out" if held_out else "test"
     return judged_on, judge_text(
         graph,
@@ -103,8 +103,3 @@ def _ids(tokenizer: Tokenizer, tokens: list[str]) -> Ids:
 def _known_ids(tokenizer: Tokenizer, tokens: list[str]) -> Ids:
     ids = _ids(tokenizer, tokens)
     return ids[ids >= 0]
-
-
-def _contains(tokens: list[str], part: list[str]) -> bool:
-    """Whether the part stands in the tokens as it is."""
-    return "\0".join(("", *part, "")) in "\0".join(("", *tokens, ""))

@@ -113,6 +113,11 @@ def judge_text(
     )
 
 
+def contains(tokens: Sequence[str], part: Sequence[str]) -> bool:
+    """Whether the part stands in the tokens as it is: a text that was trained on with them."""
+    return "\0".join(("", *part, "")) in "\0".join(("", *tokens, ""))
+
+
 def _baselines(
     passage: Passage, *, unit: str, check: Callable[[], None]
 ) -> dict[str, Floats | str]:

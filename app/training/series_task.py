@@ -82,7 +82,7 @@ class SeriesTask:
     def judged_on(self) -> JudgedOn:
         """What the scorecard's figures are measured on."""
         if self.test is not None:
-            return "test"
+            return "training" if self._judged.seen else "test"
         return "held-out" if self.recipe.test_fraction > 0 else "training"
 
     @property

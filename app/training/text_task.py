@@ -12,7 +12,7 @@ from app.errors import Unprocessable
 from app.forecasting.windows import Split, split_rows
 from app.judging.judgement import JudgedOn, Judgement
 from app.judging.onnx_session import token_probabilities, zero_states
-from app.judging.text_judge import Passage, judge_text
+from app.judging.text_judge import Passage, contains, judge_text
 from app.language.tokenizer import Tokenizer
 from app.recipes import TextRecipe
 from app.registry.artifacts import Memory, State, TextInput
@@ -67,11 +67,11 @@ class TextTask:
         task._check_enough()
         return task
 
-    @property
+    @cached_property
     def judged_on(self) -> JudgedOn:
         """What the scorecard's figures are measured on."""
         if self.test_tokens is not None:
-            return "test"
+            return "training" if contains(self.tokens, self.test_tokens) else "test"
         return "held-out" if self.split.test_start < self.split.rows else "training"
 
     @property

@@ -148,6 +148,9 @@ def test_a_test_set_that_was_trained_on_is_named_so(train: Train) -> None:
     assert score is not None
     assert score.rows == 19
     assert artifact.scorecard.notes[0].startswith("all 19 rows lie in the version's training range")
+    # Not judged on a test set: no skill, and nothing that a champion could be replaced for.
+    assert (artifact.scorecard.judged_on, artifact.scorecard.skill) == ("training", None)
+    assert artifact.scorecard.verdict.startswith("not judged")
 
 
 def test_without_refit_the_judged_network_is_served(train: Train) -> None:

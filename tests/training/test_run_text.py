@@ -126,7 +126,7 @@ def test_a_strict_vocabulary_leaves_unknown_words_unmeasured(train: Train) -> No
 
 
 def test_a_test_text_is_judged_by_the_served_network(train: Train) -> None:
-    test = TextContent(text=" ".join(SENTENCES))
+    test = TextContent(text=" ".join(reversed(" ".join(SENTENCES).split())))
     artifact = train(TextContent(text=TEXT), SMALL_TEXT, test=test)
     card = artifact.scorecard
     assert card.text is not None
@@ -137,6 +137,13 @@ def test_a_test_text_is_judged_by_the_served_network(train: Train) -> None:
     assert again.text is not None
     assert again.text.bits_per_token == pytest.approx(card.text.bits_per_token, rel=1e-5)
     assert again.text.correct == card.text.correct
+
+
+def test_a_test_text_that_was_trained_on_is_named_so(train: Train) -> None:
+    test = TextContent(text=" ".join(TEXT.split()[-60:]))
+    card = train(TextContent(text=TEXT), {**SMALL_TEXT, "epochs": 1}, test=test).scorecard
+    assert (card.judged_on, card.skill) == ("training", None)
+    assert card.verdict.startswith("not judged")
 
 
 def test_hello_by_characters(train: Train) -> None:
