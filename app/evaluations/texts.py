@@ -7,7 +7,7 @@ from app.datasets.content import DatasetContent, TextContent
 from app.errors import Unprocessable
 from app.forecasting.windows import split_rows
 from app.judging.judgement import JudgedOn, Judgement
-from app.judging.text_judge import Passage, contains, judge_text
+from app.judging.text_judge import Passage, contains, judge_text, judged_from
 from app.language.tokenizer import Tokenizer
 from app.registry.artifacts import Manifest, TextInput
 
@@ -55,15 +55,17 @@ def judge_other_text(
     known = split_rows(len(before), test_fraction=test_fraction, validation_fraction=0.0).test_start
     fitted, first = before[:known], manifest.window or 1
     held_out = other == training and known < len(before)
+    ids = _ids(tokenizer, tokens)
+    start = judged_from(ids, start=known if held_out else 0, context=first)
     passage = Passage(
         training_ids=_known_ids(tokenizer, fitted),
-        ids=_ids(tokenizer, tokens),
-        start=max(known, first) if held_out else first,
+        ids=ids,
+        start=start,
         vocabulary_size=len(tokenizer),
         unknown_id=tokenizer.unknown_id,
-        characters=len(tokenizer.decode(tokens[max(known, first) if held_out else first :])),
+        characters=len(tokenizer.decode(tokens[start:])),
     )
-    read = int((passage.ids >= 0).sum())
+    read = int((ids >= 0).sum())
     if read <= first:
         raise Unprocessable.at(
             field,

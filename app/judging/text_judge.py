@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -29,7 +29,7 @@ class Passage:
 
     training_ids: Ids  # what the baselines are fitted on
     ids: Ids  # -1: not in a strict vocabulary
-    start: int  # the first judged position; those before are read only
+    start: int  # the first judged position, see `judged_from`; those before are read only
     vocabulary_size: int
     unknown_id: int | None
     characters: int  # of the judged tokens, written as text
@@ -71,8 +71,7 @@ def judge_text(
     known = passage.ids >= 0
     judged = len(passage.ids) - passage.start
     missing = int((~known[passage.start :]).sum())
-    start = int(known[: passage.start].sum())
-    ids = passage.ids[known]
+    ids, start = passage.ids[known], int(known[: passage.start].sum())
     if window is None:
         outcome = _read_stream(
             graph,
@@ -87,7 +86,7 @@ def judge_text(
         outcome = _read_windows(
             graph,
             ids,
-            start=max(start, window),
+            start=start,
             window=window,
             unknown_id=passage.unknown_id,
             check=check,
@@ -95,8 +94,9 @@ def judge_text(
     correct = int(outcome.right.sum())
     score = _score(outcome, None, judged=judged, passage=passage)
     if not missing:
+        read = replace(passage, ids=ids, start=start)  # what is unknown before it is not read
         score = _score(
-            outcome, _baselines(passage, unit=unit, check=check), judged=judged, passage=passage
+            outcome, _baselines(read, unit=unit, check=check), judged=judged, passage=passage
         )
     bits, baselines = score.bits_per_token, score.baselines
     skill, skill_missing = _skill(
@@ -111,6 +111,12 @@ def judge_text(
         notes=_notes(window, start, missing, unit),
         text=score,
     )
+
+
+def judged_from(ids: Ids, *, start: int, context: int) -> int:
+    """The first position from `start` on with so many known tokens before it; the end if none."""
+    known = np.flatnonzero(ids >= 0)
+    return max(start, int(known[context - 1]) + 1) if len(known) >= context else len(ids)
 
 
 def contains(tokens: Sequence[str], part: Sequence[str]) -> bool:

@@ -12,7 +12,7 @@ from app.errors import Unprocessable
 from app.forecasting.windows import Split, split_rows
 from app.judging.judgement import JudgedOn, Judgement
 from app.judging.onnx_session import token_probabilities, zero_states
-from app.judging.text_judge import Passage, contains, judge_text
+from app.judging.text_judge import Passage, contains, judge_text, judged_from
 from app.language.tokenizer import Tokenizer
 from app.recipes import TextRecipe
 from app.registry.artifacts import Memory, State, TextInput
@@ -247,9 +247,6 @@ class TextTask:
     def _written(self, tokens: tuple[str, ...]) -> str:
         return Tokenizer(unit=self.recipe.tokenizer, vocabulary=("",)).decode(tokens)
 
-    def _characters(self, tokens: tuple[str, ...]) -> int:
-        return len(self._written(tokens))
-
     def _ids(self, phase: Phase, tokens: tuple[str, ...]) -> Ids:
         """Ids (tokens,); -1 for a token that a strict vocabulary lacks."""
         tokenizer = self._tokenizer(phase)
@@ -278,25 +275,18 @@ class TextTask:
 
     def _passage(self, phase: Phase) -> Passage:
         """What is judged, and what comes before it."""
-        ids, first = self._ids(phase, self.tokens), self._window or 1
-        if self.test_tokens is not None:
-            return Passage(
-                training_ids=ids,
-                ids=self._ids(phase, self.test_tokens),
-                start=first,
-                vocabulary_size=len(self._tokenizer(phase)),
-                unknown_id=self._tokenizer(phase).unknown_id,
-                characters=self._characters(self.test_tokens[first:]),
-            )
-        cut = self.split.test_start
-        held_out = cut < self.split.rows
+        own, cut, first = self._ids(phase, self.tokens), self.split.test_start, self._window or 1
+        tokens = self.tokens if self.test_tokens is None else self.test_tokens
+        ids = own if self.test_tokens is None else self._ids(phase, tokens)
+        held_out = self.test_tokens is None and cut < self.split.rows
+        start = judged_from(ids, start=cut if held_out else 0, context=first)
         return Passage(
-            training_ids=ids[:cut] if held_out else ids,
+            training_ids=own[:cut],
             ids=ids,
-            start=max(cut, first) if held_out else first,
+            start=start,
             vocabulary_size=len(self._tokenizer(phase)),
             unknown_id=self._tokenizer(phase).unknown_id,
-            characters=self._characters(self.tokens[max(cut, first) if held_out else first :]),
+            characters=len(self._written(tokens[start:])),
         )
 
     def _check_enough(self) -> None:
@@ -312,9 +302,14 @@ class TextTask:
                 "recipe.validation_fraction",
                 f"leaves none of {total} tokens to watch; raise it, or set early_stopping to null",
             )
-        if self.test_tokens is not None and len(self.test_tokens) <= first:
+        if self.test_tokens is None:
+            return
+        known = int((self._ids("refitting", self.test_tokens) >= 0).sum())
+        if known <= first:
             raise Unprocessable.at(
-                "test", f"has {len(self.test_tokens)} tokens; at least {first + 1} are needed"
+                "test",
+                f"has {len(self.test_tokens)} tokens, {known} of which the text has; at least "
+                f"{first + 1} are needed",
             )
 
 

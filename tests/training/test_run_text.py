@@ -139,6 +139,26 @@ def test_a_test_text_is_judged_by_the_served_network(train: Train) -> None:
     assert again.text.correct == card.text.correct
 
 
+@pytest.mark.parametrize("reading", [WINDOWED, {**SMALL_TEXT, "min_count": 1}])
+def test_an_unknown_word_before_those_judged_is_passed_over(
+    train: Train, reading: dict[str, Any]
+) -> None:
+    trained_on = TextContent(text=TEXT)
+    artifact = train(trained_on, {**reading, "unknown": "error", "epochs": 1})
+    known = " ".join(reversed(TEXT.split()[:40]))
+    without = evaluated(artifact, TextContent(text=known), trained_on, "served").text
+    behind = evaluated(artifact, TextContent(text=f"zebra {known}"), trained_on, "served").text
+    assert without is not None
+    assert without.baselines["trigram"] is not None
+    assert behind == without
+
+
+def test_a_test_text_of_unknown_words_is_told(train: Train) -> None:
+    recipe, test = {**WINDOWED, "unknown": "error"}, TextContent(text="the cat zebra zebra sees")
+    with pytest.raises(Unprocessable, match="test: has 5 tokens, 3 of which the text has"):
+        train(TextContent(text=TEXT), recipe, test=test)
+
+
 def test_a_test_text_that_was_trained_on_is_named_so(train: Train) -> None:
     test = TextContent(text=" ".join(TEXT.split()[-60:]))
     card = train(TextContent(text=TEXT), {**SMALL_TEXT, "epochs": 1}, test=test).scorecard
