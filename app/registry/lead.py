@@ -27,9 +27,9 @@ def lead_of(challenger: Scorecard, champion: Scorecard, *, gain: float, rows: in
     """Judges a challenger's lead, both scorecards being of the same rows.
 
     Where both tell their forecasts row by row, a Diebold-Mariano test decides, on these rows: a
-    lead counts if noise alone would give one as large in less than 5 of 100 cases. Where one does
-    not, or the test has no answer, the gain must exceed two standard errors of an RMSE over that
-    many rows, sqrt(2 / rows).
+    lead counts if it is one there too (scorecards tell the last 2,000 rows), and noise alone would
+    give one as large in less than 5 of 100 cases. Where one does not, or the test has no answer,
+    the gain must exceed two standard errors of an RMSE over that many rows, sqrt(2 / rows).
 
     Args:
         challenger: the one with the smaller error.
@@ -40,9 +40,10 @@ def lead_of(challenger: Scorecard, champion: Scorecard, *, gain: float, rows: in
     tested = _tested(challenger, champion)
     if tested is not None:
         count, statistic, p = tested
+        leads = statistic < 0
         return Lead(
-            more_than_noise=p < SIGNIFICANT,
-            words=f"p = {p:.2g}",
+            more_than_noise=leads and p < SIGNIFICANT,
+            words=f"p = {p:.2g}" if leads else f"it is behind on the last {count} of them",
             test={
                 "name": "Diebold-Mariano",
                 "rows": count,

@@ -85,6 +85,24 @@ def test_errors_row_by_row_are_tested() -> None:
     assert "is within noise (p = 0.32)" in waits.reason
 
 
+def test_a_lead_that_has_turned_on_the_rows_told_is_none() -> None:
+    errors = np.random.default_rng(0).normal(size=100)
+    # Scorecards tell the last rows only: better over all of them, and of late clearly worse.
+    late = with_errors(errors * 1.1)
+    assert late.series is not None
+    whole = late.series.model.model_copy(update={"rmse": 0.5})
+    decision = decide(
+        champion=contender(1, series_manifest(), with_errors(errors)),
+        challenger=contender(
+            2,
+            series_manifest(),
+            late.model_copy(update={"series": late.series.model_copy(update={"model": whole})}),
+        ),
+    )
+    assert not decision.promoted
+    assert "within noise (it is behind on the last 100 of them)" in decision.reason
+
+
 def test_of_equals_few_become_champion() -> None:
     generator = np.random.default_rng(1)
     promoted = 0
