@@ -18,14 +18,17 @@ def moment_of(timestamp: str) -> str:
     """The canonical spelling of an ISO time; order of text is order of time within one form.
 
     Raises:
-        ValueError: it is no ISO time.
+        ValueError: it is no ISO time, or in UTC it is before the year 1 or after 9999.
     """
     if not ISO_TIME.fullmatch(timestamp):
         raise ValueError(f"{timestamp[:100]!r} is no ISO time")
     given = datetime.fromisoformat(timestamp)
     if given.tzinfo is None:
         return given.isoformat()
-    return given.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    try:
+        return given.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    except OverflowError as error:
+        raise ValueError(f"the offset of {timestamp!r} leads out of the calendar") from error
 
 
 def checked_moment(timestamp: str, field: str) -> str:
@@ -36,7 +39,7 @@ def checked_moment(timestamp: str, field: str) -> str:
     """
     try:
         return moment_of(timestamp)
-    except (ValueError, OverflowError) as error:  # an offset may lead out of the calendar
+    except ValueError as error:
         raise Unprocessable.at(
             field,
             f"{timestamp[:100]!r} is no ISO time, as in 2017-01-03, 2017-01-03T09:30:00 or "

@@ -49,6 +49,30 @@ def test_stopped_and_taken_up_again_gives_the_same_bytes(
         assert (request.output_dir / name).read_bytes() == straight.bytes_of(name)
 
 
+class StoppedIn(Recorder):
+    """Stops as soon as a stage, and in it an epoch, has been reached."""
+
+    def __init__(self, stage: str, *, epoch: int) -> None:
+        super().__init__()
+        self.stage, self.epoch = stage, epoch
+
+    def check(self) -> None:
+        last = self.progressed[-1]
+        if last.stage == self.stage and (last.epoch or 0) >= self.epoch:
+            raise StopRequestedError(checkpoint=True)
+
+
+def test_a_second_stop_does_not_lose_what_was_not_come_to_again(tmp_path: Path) -> None:
+    request = request_of(tmp_path, SERIES, SMALL)
+    for control in (StoppedIn("refitting", epoch=2), StoppedIn("judging", epoch=0)):
+        with pytest.raises(StopRequestedError):
+            run_training(request, control)
+        saved = read_checkpoint(request.checkpoint_dir, run=run_key(request))
+        assert saved is not None
+        assert saved.values["fits"]["refitting"]["epoch"] == 3
+        assert "refitting/weights.0" in saved.arrays
+
+
 def test_told_to_leave_nothing_it_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
