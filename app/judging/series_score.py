@@ -42,6 +42,7 @@ class _Table:
     scale: Floats  # (n,)
     moments: Ids | None  # (n,)
     bounds: Floats | None  # (n, steps, levels, 2)
+    counts: tuple[int, ...]  # origins of each series, which lie one after the other
 
     @property
     def measured(self) -> NDArray[np.bool_]:
@@ -54,8 +55,11 @@ class _Table:
         return there
 
     def latest(self, count: int) -> "_Table":
-        """The last origins of the table."""
-        part = slice(max(0, len(self.actual) - count), None)
+        """So many origins, or a few more: the last ones of each series."""
+        if len(self.actual) <= count:
+            return self
+        most = max(1, count // sum(own > 0 for own in self.counts))
+        part = np.concatenate([np.arange(own) >= own - most for own in self.counts])  # (n,)
         return _Table(
             model=self.model[part],
             baselines={name: given[part] for name, given in self.baselines.items()},
@@ -65,6 +69,7 @@ class _Table:
             scale=self.scale[part],
             moments=None if self.moments is None else self.moments[part],
             bounds=None if self.bounds is None else self.bounds[part],
+            counts=tuple(min(own, most) for own in self.counts),
         )
 
     def places(self, forecast: Floats, chosen: NDArray[np.bool_], steps: slice) -> Places:
@@ -195,6 +200,7 @@ def _table(parts: Sequence[Forecasts], *, pooled: bool) -> _Table:
         scale=scale,
         moments=_moments(parts) if pooled else None,
         bounds=_bounds(parts),
+        counts=tuple(counts),
     )
 
 

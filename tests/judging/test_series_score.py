@@ -113,6 +113,27 @@ def test_each_step_of_the_horizon_and_all_together_are_measured() -> None:
     assert score.model == score.steps[0].model
 
 
+def test_where_rows_are_too_many_the_last_of_every_series_are_measured_per_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = [
+        judged_series(seasonal(rows, seed=rows), 100, label=str(rows), horizon=3)
+        for rows in (140, 150, 160)
+    ]
+    whole = score_series(parts)
+    monkeypatch.setattr("app.judging.series_score.MOST_NUMBERS", 3 * 60)
+    score = score_series(parts)
+
+    last = [judged_series(seasonal(r, seed=r), r - 20, horizon=3) for r in (140, 150, 160)]
+    errors = [
+        (part.model[:, 0] - part.judged.actual(1)[:, 0]) / every.scale
+        for part, every in zip(last, parts, strict=True)
+    ]
+    assert score.rows == whole.rows == 150
+    assert score.steps[0].rows == 60
+    assert score.steps[0].model.rmse == pytest.approx(np.sqrt(np.mean(np.square(errors))))
+
+
 def test_several_series_are_pooled_in_units_of_their_own_scale() -> None:
     small, large = seasonal(140), seasonal(140, seed=1) * 1000.0
     parts = [judged_series(small, 100, label="small"), judged_series(large, 100, label="large")]
