@@ -29,17 +29,18 @@ def split_series(
             )
             for start, stop in itertools.pairwise(starts)
         ]
-    moments = np.sort(content.times)
+    instants = content.instants()  # civil times of unlike zones, or of a clock put back, mislead
+    moments = np.sort(instants)
     pooled = split_rows(
         len(moments), test_fraction=test_fraction, validation_fraction=validation_fraction
     )
 
-    def cut(times: NDArray[np.datetime64], row: int) -> int:
+    def cut(times: NDArray[np.int64], row: int) -> int:
         return int(np.searchsorted(times, moments[row])) if row < len(moments) else len(times)
 
     splits = []
     for start, stop in itertools.pairwise(starts):
-        times = content.times[start:stop]
+        times = instants[start:stop]
         splits.append(
             Split(
                 rows=len(times),

@@ -168,14 +168,11 @@ def calibration_starts(data: SeriesData) -> dict[str, int]:
     """The first row of each series, by label, that what is fitted for calibration leaves out."""
     labels = [group.label for group in data.groups]
     share = 1 - (LEFT_OUT_BY_ANCHOR if _has_validation(data) else LEFT_OUT_BY_NETWORK)
-    times = data.content.times
     stops = [group.split.validation_start for group in data.groups]
-    if len(data.groups) == 1 or times is None:
+    if len(data.groups) == 1 or data.content.times is None:
         return dict(zip(labels, (int(share * stop) for stop in stops), strict=True))
-    own = [group.content.times for group in data.groups]
-    before = [
-        moments[:stop] for moments, stop in zip(own, stops, strict=True) if moments is not None
-    ]
+    own = [group.content.instants() for group in data.groups]
+    before = [moments[:stop] for moments, stop in zip(own, stops, strict=True)]
     moments = np.sort(np.concatenate(before))
     if not len(moments):
         return dict(zip(labels, stops, strict=True))
