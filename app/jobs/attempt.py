@@ -87,8 +87,6 @@ class Attempt:
             self._run()
         except Superseded:
             logger.info("attempt superseded")
-        finally:
-            self.means.trainer.drop_run()
 
     def _run(self) -> None:
         try:
@@ -110,7 +108,11 @@ class Attempt:
         with _folder_in(self.means.folder) as folder:
             request = self._request(folder)
             self.means.trainer.begin(request)
-            ending = self._follow()
+            try:
+                ending = self._follow()
+            finally:
+                # Before the folder goes: a trainer that still writes there would die of it.
+                self.means.trainer.drop_run()
             if isinstance(ending, Failed):
                 self._fail(ending.problem)
             elif isinstance(ending, Finished):
