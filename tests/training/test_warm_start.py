@@ -23,6 +23,19 @@ def test_a_warm_start_begins_where_the_other_version_ended(train: Train) -> None
         np.testing.assert_array_equal(after[name], weight)
 
 
+def test_a_warm_start_says_that_its_figures_may_be_too_good(train: Train) -> None:
+    # Held out, and yet the first one was fitted on these rows in the end.
+    content, recipe = series_of(wave(160)), {**SMALL, "epochs": 1}
+    first = train(content, recipe)
+    second = train(content, recipe, start_from=first.folder, start_from_name="trial@1")
+    assert first.manifest.refitted
+    assert not any("started from" in note for note in first.scorecard.notes)
+    assert second.scorecard.notes[0] == (
+        "started from trial@1, which may have been fitted on the judged rows: the figures may be "
+        "too good"
+    )
+
+
 def test_another_form_is_refused_by_name(train: Train) -> None:
     content = series_of(wave(160))
     first = train(content, {**SMALL, "epochs": 1})
