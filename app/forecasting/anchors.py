@@ -166,8 +166,11 @@ def autoregression(
         ValueError: too few examples, or numbers that regression cannot measure.
     """
     most = max(FEWEST_EXAMPLES, min(MOST_FITTED_ROWS, MOST_FITTED_TARGETS // targets.shape[1]))
-    if len(windows) < FEWEST_EXAMPLES or lags < (1 if alone and level else 2):
+    if len(windows) < FEWEST_EXAMPLES:
         raise ValueError(f"{len(windows)} examples; at least {FEWEST_EXAMPLES} needed")
+    fewest = 1 if alone and level else 2
+    if lags < fewest:
+        raise ValueError(f"{lags} past values seen, where differences take {fewest} or more")
     if alone:
         windows, targets = windows[-most:], targets[-most:]
     elif len(windows) > most:  # series after series: some of each

@@ -109,6 +109,12 @@ def test_a_shared_autoregression_moves_with_level_and_size() -> None:
     )
 
 
+def test_a_window_too_short_for_differences_is_told_as_such() -> None:
+    given, ahead = examples(VALUES, window=1, horizon=1)
+    with pytest.raises(ValueError, match="1 past values seen, where differences take 2"):
+        autoregression(given, ahead, lags=1, alone=True)
+
+
 @pytest.mark.parametrize("alone", [True, False])
 def test_huge_values_are_measured_and_none_at_all_refused(*, alone: bool) -> None:
     given, ahead = examples(VALUES * 1e200, window=5, horizon=1)
