@@ -146,18 +146,17 @@ def _window(groups: list[Group], recipe: SeriesRecipe) -> int:
 
 
 def gaps_leave_too_few(groups: Sequence[Group], recipe: SeriesRecipe, window: int) -> bool:
-    """Whether missing values leave too few complete windows of a length to train on.
+    """Whether missing values leave too few complete windows of a length to train on, or to watch.
 
     A missing value spoils every window that it lies in: with many, only short ones are whole.
     """
     if not any(np.isnan(group.inputs).any() or np.isnan(group.target).any() for group in groups):
         return False
-    complete = sum(
-        int(
-            group.split.training(
-                windows(group.inputs, group.target, window=window, horizon=recipe.horizon)
-            ).sum()
-        )
-        for group in groups
-    )
-    return complete < EXAMPLES_PER_STEP * window
+    trained = watched = 0
+    for group in groups:
+        every = windows(group.inputs, group.target, window=window, horizon=recipe.horizon)
+        trained += int(group.split.training(every).sum())
+        watched += int(group.split.validation(every).sum())
+    if recipe.early_stopping is not None and not watched:
+        return True
+    return trained < EXAMPLES_PER_STEP * window

@@ -293,7 +293,8 @@ class SeriesTask:
             raise Unprocessable.at(
                 "recipe.validation_fraction",
                 f"the validation part of the {of_all} rows holds no complete window to watch in "
-                "which anything changes; send more rows, raise it, or set early_stopping to null",
+                "which anything changes; send more rows, raise it, set a smaller recipe.window, or "
+                "early_stopping to null",
             )
 
     def _notes(self) -> tuple[str, ...]:

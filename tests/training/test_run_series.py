@@ -298,6 +298,18 @@ def test_with_many_missing_values_the_window_left_to_us_is_shorter(train: Train)
     assert artifact.scorecard.skill is not None
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_window_left_to_us_leaves_something_to_watch(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    values = np.where(generator.random(200) < 0.2, np.nan, wave(200))
+    recipe = resolve_recipe("series", {"preset": "default"})
+    assert isinstance(recipe, SeriesRecipe)
+    task = SeriesTask.prepare(series_of(values), recipe, target=None, test=None)
+    validation = task.plan("training").validation
+    assert validation is not None
+    assert validation.count > 0
+
+
 def test_infinite_values_count_as_missing(train: Train) -> None:
     values = wave(ROWS)
     values[30] = np.inf
