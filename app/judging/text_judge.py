@@ -304,9 +304,11 @@ def _verdict(
     if bits is None or not trigram:
         return f"{right}; not comparable with a trigram"
     figures = f"{bits:.2f} bits per {unit[:-1]} against {trigram:.2f}, {right}"
-    if score.against[TRIGRAM].verdict == "within noise":
+    told = score.against[TRIGRAM].verdict
+    if told == "within noise":
         return f"no better than a trigram: {figures}, a difference within noise"
-    return f"{'better' if bits < trigram else 'worse'} than a trigram: {figures}"
+    few = ", too few to tell it from noise" if told == "not to be told" else ""
+    return f"{'better' if bits < trigram else 'worse'} than a trigram: {figures}{few}"
 
 
 def _notes(window: int | None, start: int, missing: int, unit: str) -> tuple[str, ...]:

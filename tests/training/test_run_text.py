@@ -153,6 +153,15 @@ def test_an_unknown_word_before_those_judged_is_passed_over(
     assert behind == without
 
 
+def test_one_judged_word_is_too_few_to_be_better_or_worse(train: Train) -> None:
+    trained_on = TextContent(text=TEXT)
+    artifact = train(trained_on, {**SMALL_TEXT, "epochs": 1})
+    card = evaluated(artifact, TextContent(text="dog cat"), trained_on, "served")
+    assert card.text is not None
+    assert card.text.tokens == 1
+    assert card.verdict.endswith("0 of 1 words right, too few to tell it from noise")
+
+
 def test_a_test_text_of_unknown_words_is_told(train: Train) -> None:
     recipe, test = {**WINDOWED, "unknown": "error"}, TextContent(text="the cat zebra zebra sees")
     with pytest.raises(Unprocessable, match="test: has 5 tokens, 3 of which the text has"):
