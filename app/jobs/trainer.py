@@ -94,7 +94,7 @@ class Trainer:
         """Start a child if there is none alive, and hear whether it is ready.
 
         Raises:
-            TrainerUnavailable: child after child ended before it was ready.
+            TrainerUnavailable: child after child ended before it was ready, or none can be started.
         """
         if self._process is None:
             self._start()
@@ -110,7 +110,7 @@ class Trainer:
         """Return when the child is warm; start it if need be.
 
         Raises:
-            TrainerUnavailable: child after child ended before it was ready.
+            TrainerUnavailable: child after child ended before it was ready, or none can be started.
             Abandoned: `abandoned` became true first.
         """
         while True:
@@ -193,11 +193,18 @@ class Trainer:
     def _start(self) -> None:
         ours, theirs = Pipe(duplex=True)
         with theirs:
-            self._process = subprocess.Popen(
-                [*self._command, "--fd", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [*self._command, "--fd", str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                )
+            except OSError as error:
+                ours.close()
+                raise TrainerUnavailable(
+                    f"the trainer cannot be started: {error}; STEPAHEAD_TRAINER_COMMAND, where it "
+                    "is set, must begin with a program that is there"
+                ) from error
         self._pipe = ours
         logger.info("trainer started", pid=self._process.pid)
 

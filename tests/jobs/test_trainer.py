@@ -143,6 +143,11 @@ def test_a_child_that_cannot_start_is_given_up() -> None:
         broken.wait_ready(lambda: False)
 
 
+def test_a_command_that_is_not_there_is_named() -> None:
+    with pytest.raises(TrainerUnavailable, match="'/nowhere/python'; STEPAHEAD_TRAINER_COMMAND"):
+        Trainer(["/nowhere/python", "-m", "app.training.child"]).wait_ready(lambda: False)
+
+
 def test_waiting_for_a_child_can_be_given_up() -> None:
     slow = Trainer([sys.executable, "-c", "import time; time.sleep(600)"])
     with pytest.raises(Abandoned):
