@@ -128,6 +128,27 @@ def test_a_row_that_makes_no_sense_does_not_stop_the_others(service: Service) ->
     assert (version["requests"], version["forecasts"]) == (3, 1)
 
 
+@pytest.mark.parametrize(
+    "timestamps",
+    [
+        ["0001-01-01T00:00:00+05:00", "0001-01-02T00:00:00+05:00", "0001-01-03T00:00:00+05:00"],
+        ["9999-12-29T23:00:00-05:00", "9999-12-30T23:00:00-05:00", "9999-12-31T23:00:00-05:00"],
+    ],
+)
+def test_times_at_the_ends_of_the_calendar_do_not_stop_the_others(
+    service: Service, timestamps: list[str]
+) -> None:
+    """In UTC the first, or the last, is of no year that there is."""
+    answer = service.predict(model="google-stock", history=[1, 2, 3], timestamps=timestamps)
+    assert answer.status_code == 200, answer.text
+    ask(service, [1, 2, 3])
+    ask(service, [1, 2, 3, 5])
+    follow(service)
+    found = monitor(service)
+    assert found["unread"] == 0
+    assert (found["versions"][0]["requests"], found["versions"][0]["forecasts"]) == (3, 1)
+
+
 def test_enormous_errors_are_summed_all_the_same(service: Service) -> None:
     ask(service, [1, 2, 1e308])
     ask(service, [1, 2, 1e308, -1e308])
