@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.ids import new_id
@@ -40,16 +41,14 @@ def put_schedule(
         NotFound: no such model.
     """
     find_model(session, model)
-    schedule = session.get(Schedule, model, with_for_update=True)
-    if schedule is None:
-        schedule = Schedule(model=model)
-        session.add(schedule)
-    schedule.cron, schedule.next_at, schedule.thresholds = cron, next_at, thresholds
-    schedule.judged_at = None
-    schedule.updated_at = func.now()
-    session.flush()
-    session.refresh(schedule)
-    return schedule
+    given = {"cron": cron, "next_at": next_at, "thresholds": thresholds, "judged_at": None}
+    # One statement: of two who give a model its first schedule at once, the later one is kept.
+    new = insert(Schedule).values(model=model, **given)
+    statement = new.on_conflict_do_update(
+        index_elements=[Schedule.model],
+        set_={name: new.excluded[name] for name in given} | {"updated_at": func.now()},
+    ).returning(Schedule)
+    return session.scalars(statement, execution_options={"populate_existing": True}).one()
 
 
 def delete_schedule(session: Session, model: str) -> None:

@@ -1,8 +1,10 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from app.datasets.content import SeriesContent, content_from_bytes
 from app.datasets.store import get_dataset
@@ -16,7 +18,7 @@ from app.monitoring.retraining import Retrainer, judge
 from app.monitoring.schemas import Thresholds
 from tests.artifacts import persistence_artifact
 from tests.monitoring.log import ask, days, follow, resources_of
-from tests.service import Service
+from tests.service import Service, eventually
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -181,6 +183,23 @@ def test_a_schedule_is_put_shown_and_taken_away(service: Service) -> None:
     assert service.client.delete(path).status_code == 204
     assert service.client.delete(path).status_code == 404
     assert service.client.get("/models/nobody/decisions").status_code == 404
+
+
+def test_two_who_give_a_model_its_first_schedule_at_once(service: Service) -> None:
+    waiting = text("""
+        SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'
+        """)
+    watched = service.engine.execution_options(isolation_level="AUTOCOMMIT")
+    with ThreadPoolExecutor(1) as other:
+        with watched.connect() as connection, service.sessions.begin() as session:
+            schedule_store.put_schedule(
+                session, "google-stock", cron="0 3 * * *", next_at=later(days=1), thresholds=None
+            )
+            put = other.submit(schedule, service, cron="0 4 * * *")
+            eventually(lambda: connection.execute(waiting).scalar_one())
+        assert put.result()["cron"] == "0 4 * * *"
+    assert service.client.get("/models/google-stock/schedule").json() == put.result()
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
