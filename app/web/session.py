@@ -10,7 +10,8 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from http.cookies import CookieError, SimpleCookie
+
+from starlette.requests import cookie_parser
 
 COOKIE = "stepahead_session"
 TOKEN_HEADER = b"x-session-token"
@@ -63,9 +64,9 @@ class Sessions:
 
 
 def cookie_of(header: bytes) -> str | None:
-    """Our cookie in a `Cookie` header."""
-    try:
-        found = SimpleCookie(header.decode("latin-1")).get(COOKIE)
-    except CookieError:
-        return None
-    return None if found is None else found.value
+    """Our cookie in a `Cookie` header, whatever stands beside it.
+
+    Cookies know no port: on a machine of many services those of all of them come along, and
+    `http.cookies` takes none of a header in which one is not to its liking.
+    """
+    return cookie_parser(header.decode("latin-1")).get(COOKIE)

@@ -59,6 +59,17 @@ def test_reading_needs_the_cookie_and_a_change_its_token_too(service: Service) -
         assert client.post("/predict", json=body, headers={"x-session-token": token}).is_success
 
 
+@pytest.mark.parametrize("other", ['seen={"tour": 1}', "a b", "x[1]=2", "path=/", 'open="'])
+def test_cookies_of_other_services_of_this_machine_are_none_of_ours(
+    service: Service, other: str
+) -> None:
+    with signed_in(service) as (client, token):
+        cookies = f"{other}; {COOKIE}={client.cookies[COOKIE]}"
+    with httpx.Client(base_url=service.url, headers={"cookie": cookies}) as client:
+        assert client.get("/session").json()["token"] == token
+        assert client.get("/models").is_success
+
+
 def test_a_page_learns_its_token_again_after_a_reload(service: Service) -> None:
     with signed_in(service) as (client, token):
         assert client.get("/session").json() == {
