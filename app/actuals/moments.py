@@ -50,3 +50,8 @@ def checked_moment(timestamp: str, field: str) -> str:
 def moment_of_step(prediction: UUID, step: int) -> str:
     """What stands for the moment of a forecast that nobody knows the time of."""
     return f"{prediction}/{step}"
+
+
+def step_of(moment: str) -> int:
+    """The step of the forecast that such a moment stands for."""
+    return int(moment.rpartition("/")[2])

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.actuals.moments import step_of
 from app.db.monitoring_tables import Actual
 from app.predictions.schemas import MAX_STEPS, Number
 
@@ -83,6 +84,9 @@ class ActualAnswer(BaseModel):
     model: str
     series: str | None
     timestamp: Annotated[str | None, Field(description="null: given for a prediction without any")]
+    step: Annotated[
+        int | None, Field(description="of that prediction; null where there is a timestamp")
+    ]
     value: float
     source: Annotated[
         Literal["explicit", "implied"], Field(description="implied: by a later request's history")
@@ -101,6 +105,7 @@ class ActualAnswer(BaseModel):
             model=actual.model,
             series=actual.series or None,
             timestamp=actual.timestamp,
+            step=step_of(actual.moment) if actual.timestamp is None else None,
             value=actual.value,
             source="explicit" if actual.source == "explicit" else "implied",
             prediction=actual.prediction_id,

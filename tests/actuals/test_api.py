@@ -93,6 +93,18 @@ def test_without_timestamps_by_prediction_only(service: Service, model: str) -> 
     assert figures(service, model) == (1, 3.0)
 
 
+def test_without_timestamps_the_list_says_which_step_a_value_is_of(service: Service) -> None:
+    service.register("far", persistence_artifact(horizon=3))
+    answer = service.predict(model="far", history=[1, 2, 3]).json()
+    put(service, {"prediction": answer["id"], "step": 2, "value": 6.0})
+    put(service, {"model": "far", "timestamp": "2017-01-06", "value": 7.0})
+    listed = service.client.get("/models/far/actuals").json()["items"]
+    assert [(each["timestamp"], each["step"]) for each in listed] == [
+        ("2017-01-06", None),
+        (None, 2),
+    ]
+
+
 def test_explicit_ones_stand_before_implied_ones(service: Service, model: str) -> None:
     ask(service, [1, 2, 3], model=model)
     put(service, {"model": model, "timestamp": "2017-01-05", "value": 5.0})

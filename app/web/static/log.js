@@ -122,7 +122,7 @@ async function actuals(item) {
   const { items: known } = await get(`/models/${item.model}/actuals${query({ series: item.series, limit: 500 })}`);
   const steps = item.response.predictions.map((step) => ({
     step,
-    actual: known.find((each) => (each.prediction === item.id && each.source === "explicit" && each.timestamp === step.timestamp) || (step.timestamp !== null && each.timestamp === step.timestamp && each.series === item.series)),
+    actual: known.find((each) => (each.step === null ? each.timestamp === step.timestamp && each.series === item.series : each.prediction === item.id && each.step === step.step)),
   }));
   const level = steps[0]?.step.intervals?.[0]?.level;
   const band = (interval) => (interval ? `${number(interval.low, 5)} – ${number(interval.high, 5)}` : "–");
