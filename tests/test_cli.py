@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -13,8 +14,14 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from sqlalchemy import text
 
 from app.cli import main
+from app.config import Settings
+from app.db.engine import make_engine
+from app.terminal.problems import Told
+from app.terminal.settings import told_plainly
+from tests.conftest import create_database, drop_database, url_of
 
 SERIES_ANSWER = {
     "id": "0197",
@@ -294,6 +301,8 @@ def test_beyond_loopback_a_key_is_asked_for(stepahead: Typed) -> None:
         ("postgresql://nobody@127.0.0.1:9/none", "the database at postgresql", 1),
         ("mysql://nobody@127.0.0.1/none", "must be a PostgreSQL URL", 2),
         ("nonsense", "STEPAHEAD_DATABASE_URL is no URL", 2),
+        ("postgresql://nobody@127.0.0.1:high/none", "STEPAHEAD_DATABASE_URL is no URL", 2),
+        ("postgresql://nobody@127.0.0.1/none?speed=9", 'invalid connection option "speed"', 2),
     ],
 )
 def test_a_database_that_cannot_be_used_is_told_without_its_password(
@@ -304,3 +313,52 @@ def test_a_database_that_cannot_be_used_is_told_without_its_password(
     assert said in run.stderr
     assert "Traceback" not in run.stderr
     assert "secret" not in run.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate", "api", "worker"])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense", "STEPAHEAD_STORE_URL must be a URL such as file:///"),
+        ("file:///dev/null/store", "STEPAHEAD_STORE_URL=file:///dev/null/store cannot be made"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_told_before_anything_starts(
+    stepahead: Typed, command: str, url: str, said: str
+) -> None:
+    nowhere = "postgresql://nobody@127.0.0.1:9/none"
+    run = stepahead(command, STEPAHEAD_STORE_URL=url, STEPAHEAD_DATABASE_URL=nowhere)
+    assert run.returncode == 2
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.fixture
+def empty_database(cluster: tuple[str, str]) -> Iterator[str]:
+    server_url, _ = cluster
+    name = f"stepahead_test_{secrets.token_hex(6)}"
+    create_database(server_url, name)
+    yield url_of(server_url, name)
+    drop_database(server_url, name)
+
+
+def test_a_user_without_rights_is_told_what_to_grant(stepahead: Typed, empty_database: str) -> None:
+    engine = make_engine(empty_database)
+    with engine.begin() as connection:  # as PostgreSQL has it for all but the owner
+        connection.execute(text("REVOKE CREATE ON SCHEMA public FROM pg_database_owner, public"))
+        connection.execute(text("REVOKE CREATE ON SCHEMA public FROM current_user"))
+    engine.dispose()
+    run = stepahead("migrate", STEPAHEAD_DATABASE_URL=empty_database)
+    assert run.returncode == 1
+    assert "permission denied for schema public; make its user the owner" in run.stderr
+
+
+def test_a_database_that_was_not_prepared_is_told(empty_database: str) -> None:
+    engine = make_engine(empty_database)
+    with (
+        pytest.raises(Told, match="run `stepahead migrate` first"),
+        told_plainly(Settings(database_url=empty_database)),
+        engine.connect() as connection,
+    ):
+        connection.execute(text("SELECT id FROM jobs"))
+    engine.dispose()

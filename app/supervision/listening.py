@@ -27,8 +27,8 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except socket.gaierror as error:
-        raise CannotListen(f"the host {host!r} is not known here ({error.strerror})") from error
+    except (socket.gaierror, UnicodeError) as error:  # UnicodeError: no name is spelled like that
+        raise CannotListen(f"the host {host!r} is not known here ({error})") from error
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

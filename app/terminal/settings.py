@@ -5,18 +5,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
+from psycopg.errors import InsufficientPrivilege, UndefinedTable
 from pydantic import ValidationError
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from app.config import Settings
-from app.db.engine import database_url
+from app.db.engine import conninfo
 from app.observability import configure_logging
+from app.store import ObjectStore
 from app.supervision.listening import CannotListen
 from app.supervision.restarts import GivenUp
 from app.terminal.problems import Told
 
 WRONG_SETTINGS = 2  # exit code
+
+# What PostgreSQL may say to a statement that is right, and who can mend it.
+MENDED_BY: dict[type[Exception], str] = {
+    InsufficientPrivilege: "make its user the owner of the database, as in ALTER DATABASE name "
+    "OWNER TO user",
+    UndefinedTable: "it has not been prepared: run `stepahead migrate` first",
+}
 
 
 def read_settings(overrides: Mapping[str, Any]) -> Settings:
@@ -58,17 +68,40 @@ def check_database_url(settings: Settings) -> None:
     Raises:
         Told: it cannot.
     """
+    if settings.database_url is None:
+        return
     try:
-        if settings.database_url is not None:
-            database_url(settings.database_url)
-    except ArgumentError as error:
+        make_url(settings.database_url)
+    except (ArgumentError, ValueError) as error:  # ValueError: its port is no number
         raise Told(
             "STEPAHEAD_DATABASE_URL is no URL: it looks like "
             "postgresql://user:password@host:5432/name",
             exit_code=WRONG_SETTINGS,
         ) from error
+    try:
+        conninfo(settings.database_url)
     except ValueError as error:
         raise Told(str(error), exit_code=WRONG_SETTINGS) from error
+    except psycopg.ProgrammingError as error:
+        told = f"STEPAHEAD_DATABASE_URL cannot be used: {str(error).strip()}"
+        raise Told(told, exit_code=WRONG_SETTINGS) from error
+
+
+def check_store_url(settings: Settings) -> None:
+    """See whether there can be a store at the URL that was set.
+
+    Raises:
+        Told: there cannot.
+    """
+    if settings.store_url is None:
+        return
+    try:
+        ObjectStore.open(settings.store_url)
+    except ValueError as error:
+        raise Told(str(error), exit_code=WRONG_SETTINGS) from error
+    except OSError as error:
+        told = f"the folder of STEPAHEAD_STORE_URL={settings.store_url} cannot be made: {error}"
+        raise Told(told, exit_code=WRONG_SETTINGS) from error
 
 
 def _setting_told(location: tuple[int | str, ...], message: str) -> str:
@@ -82,11 +115,26 @@ def _setting_told(location: tuple[int | str, ...], message: str) -> str:
 def told_plainly(settings: Settings) -> Iterator[None]:
     """Logging set up; what a person can mend is told without a traceback."""
     check_database_url(settings)
+    check_store_url(settings)
     configure_logging(settings)
     try:
         yield
     except (CannotListen, GivenUp) as error:
         raise Told(str(error)) from error
     except OperationalError as error:
-        place = make_url(settings.database_url or "").render_as_string(hide_password=True)
-        raise Told(f"the database at {place} cannot be used: {error.orig}") from error
+        raise Told(f"{_database_told(settings)}: {error.orig}") from error
+    except ProgrammingError as error:
+        mended_by = next(
+            (told for kind, told in MENDED_BY.items() if isinstance(error.orig, kind)), None
+        )
+        if mended_by is None:
+            raise
+        said = str(error.orig).partition("\n")[0]
+        raise Told(f"{_database_told(settings)}: {said}; {mended_by}") from error
+
+
+def _database_told(settings: Settings) -> str:
+    if settings.database_url is None:
+        return "the embedded database cannot be used"
+    place = make_url(settings.database_url).render_as_string(hide_password=True)
+    return f"the database at {place} cannot be used"

@@ -38,3 +38,9 @@ def test_a_port_can_be_had_again_at_once_after_a_connection() -> None:
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(CannotListen, match=r"192\.0\.2\.1 is not an address of this machine"):
         listen("192.0.2.1", 0)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 300])
+def test_what_can_be_no_host_is_told(host: str) -> None:
+    with pytest.raises(CannotListen, match=f"the host '{host}' is not known here"):
+        listen(host, 0)
