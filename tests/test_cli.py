@@ -275,6 +275,29 @@ def test_what_is_no_url_is_told(stepahead: Typed, url: str) -> None:
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize("typed", ["models {}", "jobs {}", "predict {} 1", "compare --model {}"])
+@pytest.mark.parametrize(
+    ("name", "asked"), [("../jobs", "..%2Fjobs"), ("a\tb?c#d", "a%09b%3Fc%23d"), ("\udcff", "%FF")]
+)
+def test_a_name_is_a_name_whatever_it_is_made_of(
+    stepahead: Typed, service: StandIn, typed: str, name: str, asked: str
+) -> None:
+    words = [word.format(name) for word in typed.split(" ")]
+    run = stepahead(*words, "--url", service.url)
+    assert run.stderr == "Error: Not found (404)\nthere is nothing\n"
+    assert service.asked[0][0].split("/")[2].partition("?")[0] == asked
+
+
+@pytest.mark.parametrize("typed", ["models {}", "jobs {}", "predict {} 1", "compare --model {}"])
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_what_is_no_name_is_told(stepahead: Typed, service: StandIn, typed: str, name: str) -> None:
+    words = [word.format(name) for word in typed.split(" ")]
+    run = stepahead(*words, "--url", service.url)
+    assert run.returncode == 1
+    assert f"{name!r} names nothing" in run.stderr
+    assert not service.asked
+
+
 @pytest.mark.parametrize("command", ["api", "worker", "migrate"])
 def test_what_needs_a_shared_database_says_so(stepahead: Typed, command: str) -> None:
     run = stepahead(command)

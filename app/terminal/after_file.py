@@ -17,7 +17,7 @@ from rich.text import Text
 
 from app.datasets.content import SeriesContent, TextContent
 from app.terminal.checking import known, understood
-from app.terminal.client import Json, Service
+from app.terminal.client import Json, Service, place
 from app.terminal.predicting import PredictionOrder, request_of, show_answer
 from app.terminal.problems import Refused, Told
 from app.terminal.reading import read_options
@@ -98,12 +98,12 @@ def version_of(service: Service, reference: str) -> Json:
         Told: the model has no such version or alias.
     """
     name, _, wanted = reference.partition("@")
-    model = service.get(f"/models/{name}")
-    number = int(wanted) if wanted.isdecimal() else model["aliases"].get(wanted or "champion")
+    model = service.get(f"/models/{place(name)}")
+    number = wanted if wanted.isdecimal() else model["aliases"].get(wanted or "champion")
     if number is None:
         there = ", ".join(model["aliases"]) or "none"
         raise Told(f"{name} has no alias {wanted or 'champion'}; there is {there}")
-    return service.get(f"/models/{name}/versions/{number}")
+    return service.get(f"/models/{place(name)}/versions/{number}")
 
 
 def show(answers: Sequence[Answer], *, console: Console) -> None:

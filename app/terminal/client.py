@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import IO, Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -119,6 +120,19 @@ class Service:
         except ValueError:
             raise _refused(response) from None
         return answer
+
+
+def place(name: str) -> str:
+    """A name or an id that was typed, as a part of a path.
+
+    Raises:
+        Told: with it the path would be another.
+    """
+    if name in {"", ".", ".."}:
+        raise Told(
+            f"{name!r} names nothing; `stepahead models` and `stepahead jobs` list what there is"
+        )
+    return quote(name, safe="", errors="surrogateescape")
 
 
 class NotThere(Told):

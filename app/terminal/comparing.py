@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from app.terminal.client import Json, NotThere, Service
+from app.terminal.client import Json, NotThere, Service, place
 from app.terminal.figures import duration, number, percent
 from app.terminal.following import FINAL, PATIENCE_SECONDS, progress_told
 from app.terminal.problems import Told
@@ -33,7 +33,7 @@ def run_compare(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) 
         dataset = upload(service, order.file, read, console)
         show_report(console, dataset["report"])
         fields = {"dataset": dataset["id"], **form_of(order, test)}
-        comparison = service.post_form(f"/models/{order.name}/compare", fields, {})
+        comparison = service.post_form(f"/models/{place(order.name)}/compare", fields, {})
         console.print(f"Comparison {comparison['id']} trains three versions of {order.name}.")
         if not detach:
             comparison = _follow(service, comparison, console)
@@ -50,7 +50,7 @@ def run_newest(url: str, model: str | None, *, as_json: bool) -> None:
         raise Told("which file? stepahead compare FILE, or --model NAME for its newest comparison")
     console = Console(stderr=as_json, highlight=False)
     with Service(url) as service:
-        found = service.get(f"/models/{model}/comparisons", limit=1)["items"]
+        found = service.get(f"/models/{place(model)}/comparisons", limit=1)["items"]
         if not found:
             raise Told(f"no cells were compared for {model} yet: stepahead compare FILE does it")
         comparison = _follow(service, found[0], console)

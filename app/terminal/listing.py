@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from app.terminal.client import Json, Service
+from app.terminal.client import Json, Service, place
 from app.terminal.figures import local_time, skill_figure
 from app.terminal.following import Left, ended_badly, follow, progress_told
 from app.terminal.problems import Told, told
@@ -21,7 +21,7 @@ def run_models(url: str, name: str | None, *, limit: int, as_json: bool) -> None
     console = Console(highlight=False)
     with Service(url) as service:
         if name is not None:
-            model = service.get(f"/models/{name}")
+            model = service.get(f"/models/{place(name)}")
             if as_json:
                 _print_json(model)
             else:
@@ -52,7 +52,7 @@ def run_jobs(
             console.print(_jobs_table(jobs) if jobs else "No jobs yet.")
         return
     with Service(url) as service:
-        path = f"/jobs/{job_id}"
+        path = f"/jobs/{place(job_id)}"
         job = service.post(f"{path}/cancel") if cancel else service.get(path)
         if follow_it:
             ended = follow(service, job, console)

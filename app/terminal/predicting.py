@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.terminal.client import Json, Service
+from app.terminal.client import Json, Service, place
 from app.terminal.figures import number, percent, skill_told
 from app.terminal.problems import Told
 
@@ -41,7 +41,7 @@ def run_predict(url: str, order: PredictionOrder, *, as_json: bool) -> None:
     """Ask and show."""
     given = read_past(order.past)
     with Service(url) as service:
-        kind = service.get(f"/models/{order.model.partition('@')[0]}")["kind"]
+        kind = service.get(f"/models/{place(order.model.partition('@')[0])}")["kind"]
         answer = service.post("/predict", request_of(kind, order, given))
     if as_json:
         print(json.dumps(answer, indent=2, ensure_ascii=False))

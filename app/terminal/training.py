@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from app.terminal.client import Json, Service
+from app.terminal.client import Json, Service, place
 from app.terminal.following import Left, ended_badly, follow
 from app.terminal.predicting import LEVELS, show_answer
 from app.terminal.problems import Told
@@ -61,7 +61,7 @@ def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) ->
             dataset = upload(service, order.file, read, console)
             show_report(console, dataset["report"])
             fields = {"dataset": dataset["id"], **form_of(order, test)}
-            job = service.post_form(f"/models/{order.name}/train", fields, {})
+            job = service.post_form(f"/models/{place(order.name)}/train", fields, {})
         console.print(f"Job {job['id']} trains {order.name}.")
         ended = None if detach else follow(service, job, console)
         if ended is None or isinstance(ended, Left):
@@ -91,7 +91,7 @@ def extend(
 ) -> tuple[Json, Json]:
     """Order a training on the file and what the model was trained on; the job and the whole."""
     fields = {"extend": "true", **({"read": json.dumps(read)} if read else {})}
-    path = f"/models/{order.name}/train"
+    path = f"/models/{place(order.name)}/train"
     job = send(service, path, {**fields, **form_of(order, test)}, order.file, console)
     whole = service.get(f"/datasets/{job['dataset']}")
     show_report(console, whole["report"])
