@@ -3,25 +3,18 @@
 import io
 import json
 import os
-import secrets
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TextIO
 from unittest.mock import patch
 
 import pytest
-from sqlalchemy import text
 
 from app.cli import main
-from app.config import Settings
-from app.db.engine import make_engine
-from app.terminal.problems import Told
-from app.terminal.settings import told_plainly
-from tests.conftest import create_database, drop_database, url_of
 
 SERIES_ANSWER = {
     "id": "0197",
@@ -129,7 +122,7 @@ Typed = Callable[..., Run]
 def stepahead(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
     """A command in this process; an interpreter of its own for each would take a minute."""
 
-    def typed(*arguments: str, stdin: str = "", **environment: str) -> Run:
+    def typed(*arguments: str, stdin: str | TextIO = "", **environment: str) -> Run:
         # Options become variables of the environment, for child processes: none may stay.
         with patch.dict(os.environ), monkeypatch.context() as patched:
             for name in [name for name in os.environ if "STEPAHEAD" in name]:
@@ -137,7 +130,8 @@ def stepahead(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             for name, value in {"COLUMNS": "100", **environment}.items():
                 patched.setenv(name, value)
             patched.setattr(sys, "argv", ["stepahead", *arguments])
-            patched.setattr(sys, "stdin", io.StringIO(stdin))
+            given = io.StringIO(stdin) if isinstance(stdin, str) else stdin
+            patched.setattr(sys, "stdin", given)
             with pytest.raises(SystemExit) as ended:
                 main()
         captured = capsys.readouterr()
@@ -218,6 +212,39 @@ def test_a_text_goes_as_it_is(stepahead: Typed, service: StandIn) -> None:
 def test_json_is_the_services_own(stepahead: Typed, service: StandIn) -> None:
     run = stepahead("predict", "google-stock", "1", "--json", "--url", service.url)
     assert json.loads(run.stdout) == SERIES_ANSWER
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "google-stock 1 --steps 5",
+        "google-stock 1 --seed 0",
+        "fable the --horizon 2",
+        "fable the --level 90",
+    ],
+)
+def test_an_option_of_the_other_kind_is_not_left_aside(
+    stepahead: Typed, service: StandIn, typed: str
+) -> None:
+    model, past, option, value = typed.split(" ")
+    run = stepahead("predict", model, past, option, value, "--url", service.url)
+    assert run.returncode == 1
+    assert f"{option} does not go with {model}, a model for" in run.stderr
+    assert "/predict" not in [path for path, _, _ in service.asked]
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_a_text_that_is_not_utf8_is_told(stepahead: Typed, service: StandIn, errors: str) -> None:
+    given = io.TextIOWrapper(io.BytesIO(b"caf\xe9"), encoding="utf-8", errors=errors)
+    run = stepahead("predict", "fable", "--url", service.url, stdin=given)
+    assert run.returncode == 1
+    assert "what came before is not UTF-8" in run.stderr
+
+
+def test_a_temperature_that_is_no_number_is_told(stepahead: Typed, service: StandIn) -> None:
+    run = stepahead("predict", "fable", "the", "--temperature", "inf", "--url", service.url)
+    assert run.returncode == 1
+    assert "--temperature inf is no finite number" in run.stderr
 
 
 @pytest.mark.parametrize("wrong", ["5x", "nan", "1e999", "--7"])
@@ -336,52 +363,3 @@ def test_a_database_that_cannot_be_used_is_told_without_its_password(
     assert said in run.stderr
     assert "Traceback" not in run.stderr
     assert "secret" not in run.stderr
-
-
-@pytest.mark.parametrize("command", ["serve", "migrate", "api", "worker"])
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("nonsense", "STEPAHEAD_STORE_URL must be a URL such as file:///"),
-        ("file:///dev/null/store", "STEPAHEAD_STORE_URL=file:///dev/null/store cannot be made"),
-    ],
-)
-def test_a_store_that_cannot_be_used_is_told_before_anything_starts(
-    stepahead: Typed, command: str, url: str, said: str
-) -> None:
-    nowhere = "postgresql://nobody@127.0.0.1:9/none"
-    run = stepahead(command, STEPAHEAD_STORE_URL=url, STEPAHEAD_DATABASE_URL=nowhere)
-    assert run.returncode == 2
-    assert said in run.stderr
-    assert "Traceback" not in run.stderr
-
-
-@pytest.fixture
-def empty_database(cluster: tuple[str, str]) -> Iterator[str]:
-    server_url, _ = cluster
-    name = f"stepahead_test_{secrets.token_hex(6)}"
-    create_database(server_url, name)
-    yield url_of(server_url, name)
-    drop_database(server_url, name)
-
-
-def test_a_user_without_rights_is_told_what_to_grant(stepahead: Typed, empty_database: str) -> None:
-    engine = make_engine(empty_database)
-    with engine.begin() as connection:  # as PostgreSQL has it for all but the owner
-        connection.execute(text("REVOKE CREATE ON SCHEMA public FROM pg_database_owner, public"))
-        connection.execute(text("REVOKE CREATE ON SCHEMA public FROM current_user"))
-    engine.dispose()
-    run = stepahead("migrate", STEPAHEAD_DATABASE_URL=empty_database)
-    assert run.returncode == 1
-    assert "permission denied for schema public; make its user the owner" in run.stderr
-
-
-def test_a_database_that_was_not_prepared_is_told(empty_database: str) -> None:
-    engine = make_engine(empty_database)
-    with (
-        pytest.raises(Told, match="run `stepahead migrate` first"),
-        told_plainly(Settings(database_url=empty_database)),
-        engine.connect() as connection,
-    ):
-        connection.execute(text("SELECT id FROM jobs"))
-    engine.dispose()

@@ -18,7 +18,7 @@ from rich.text import Text
 from app.datasets.content import SeriesContent, TextContent
 from app.terminal.checking import known, understood
 from app.terminal.client import Json, Service, place
-from app.terminal.predicting import PredictionOrder, request_of, show_answer
+from app.terminal.predicting import PredictionOrder, check_options, request_of, show_answer
 from app.terminal.problems import Refused, Told
 from app.terminal.reading import read_options
 
@@ -43,6 +43,7 @@ def ask_after_file(service: Service, order: PredictionOrder, file: Path) -> list
         Told, Refused: the file cannot be used, or does not fit the model.
     """
     version = version_of(service, order.model)
+    check_options(version["kind"], order)
     content = understood(file, read_options(order.read)).content
     manifest: Json = version["manifest"]
     if isinstance(content, TextContent) != (version["kind"] == "text"):

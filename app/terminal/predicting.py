@@ -42,6 +42,7 @@ def run_predict(url: str, order: PredictionOrder, *, as_json: bool) -> None:
     given = read_past(order.past)
     with Service(url) as service:
         kind = service.get(f"/models/{place(order.model.partition('@')[0])}")["kind"]
+        check_options(kind, order)
         answer = service.post("/predict", request_of(kind, order, given))
     if as_json:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
@@ -61,12 +62,47 @@ def check_without_file(*, series: str | None, read: Sequence[str] | None, as_csv
             raise Told(f"{option} belongs to --file: say which file")
 
 
+def check_options(kind: str, order: PredictionOrder) -> None:
+    """Whether the options belong to a model of this kind.
+
+    Raises:
+        Told: one would be left aside, or is no number.
+    """
+    foreign = {
+        "--steps": kind == "series" and order.steps != 1,
+        "--top-k": kind == "series" and order.top_k is not None,
+        "--temperature": kind == "series" and order.temperature != 0,
+        "--seed": kind == "series" and order.seed is not None,
+        "--horizon": kind == "text" and order.horizon is not None,
+        "--level": kind == "text" and tuple(order.levels) != LEVELS,
+        "--series": kind == "text" and order.series is not None,
+    }
+    for option, given in foreign.items():
+        if given:
+            told = "--horizon says how many steps" if kind == "series" else "--steps says how many"
+            raise Told(f"{option} does not go with {order.model}, a model for {kind}; {told}")
+    if not math.isfinite(order.temperature):
+        raise Told(f"--temperature {order.temperature} is no finite number; 0 to 2 are usual")
+
+
 def read_past(past: Sequence[str]) -> str:
     """The arguments as one text, or all of standard input.
 
     Raises:
-        Told: there is nothing, and nobody would type it in.
+        Told: there is nothing, and nobody would type it in; or it is no UTF-8.
     """
+    try:
+        given = _past(past)
+        given.encode()  # what is no UTF-8 may have been let through as lone surrogates
+    except UnicodeError as error:
+        raise Told(
+            "what came before is not UTF-8; `iconv -f WINDOWS-1252 -t UTF-8` makes it so, and with "
+            "--file the encoding is found out"
+        ) from error
+    return given
+
+
+def _past(past: Sequence[str]) -> str:
     if past and list(past) != [STANDARD_INPUT]:
         return " ".join(past)
     if not past and sys.stdin.isatty():
