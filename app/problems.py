@@ -37,6 +37,7 @@ log = logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
+A_TIME = "must be a time in ISO form with its zone, as in 2026-11-01T00:00:00Z"
 # What pydantic calls an error, in words that name what would be right.
 WORDS = {
     "missing": "is required",
@@ -49,6 +50,7 @@ WORDS = {
     "int_from_float": "must be a whole number",
     "bool_type": "must be true or false",
     "string_type": "must be a string",
+    "string_unicode": "must be a string of Unicode characters; half a surrogate pair is none",
     "list_type": "must be a list",
     "dict_type": "must be an object",
     "model_type": "must be an object",
@@ -66,6 +68,9 @@ WORDS = {
     "string_pattern_mismatch": "must match {pattern}",
     "literal_error": "must be one of {expected}",
     "enum": "must be one of {expected}",
+    "datetime_parsing": A_TIME,
+    "datetime_from_date_parsing": A_TIME,
+    "timezone_aware": A_TIME,
 }
 PARTS_OF_A_REQUEST = frozenset({"body", "query", "path", "header"})
 DATABASE_AWAY = "the database cannot be reached at the moment; try again"

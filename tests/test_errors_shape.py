@@ -105,6 +105,12 @@ def test_a_wrong_filter_of_the_log_is_named(service: Service, query: str) -> Non
     assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
 
 
+@pytest.mark.parametrize("time", ["yesterday", "2026-13-01", "2026-11-01", "2026-11-01T00:00"])
+def test_a_wrong_time_is_told_with_what_would_be_right(service: Service, time: str) -> None:
+    (error,) = service.client.get("/predictions", params={"from": time}).json()["errors"]
+    assert error["message"].endswith("in ISO form with its zone, as in 2026-11-01T00:00:00Z")
+
+
 def test_an_unknown_path_and_a_failed_upload_have_the_shape(service: Service) -> None:
     assert_problem(service.client.get("/nowhere"))
     answer = service.client.post("/datasets", files={"wrong": ("a.csv", b"1,2")})
