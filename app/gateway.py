@@ -20,7 +20,7 @@ from uuid_utils import uuid7
 from app.config import Settings
 from app.direct import Answer, Call, DirectHandler, DirectHandlers, Headers, Whole
 from app.errors import Forbidden, StepaheadError, TooLarge, Unauthorized
-from app.large_bodies import LargeBodies, too_large
+from app.large_bodies import UPLOAD, LargeBodies, too_large
 from app.observability import Metrics, logger
 from app.problems import problem_response
 from app.web.session import Sessions
@@ -77,7 +77,7 @@ class Gateway:
             return
         handler = self.direct.get((method, path))
         if handler is None:
-            await self._through_the_app(scope, receive, send, headers, started)
+            await self._through_the_app(scope, receive, send, started)
         else:
             await self._through_asgi(handler, scope, receive, send)
 
@@ -135,12 +135,7 @@ class Gateway:
         return await self._large_bodies.read(body, receive, limit_bytes=self._max_body_bytes)
 
     async def _through_the_app(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        headers: Mapping[bytes, bytes],
-        started: float,
+        self, scope: Scope, receive: Receive, send: Send, started: float
     ) -> None:
         request_id = scope["request_id"]
         status = 500
@@ -155,10 +150,10 @@ class Gateway:
                 ]
             await send(message)
 
-        limit = self._limit_of(headers)
+        limited = _limited(receive, scope, self._max_body_bytes)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._app(scope, _limited(receive, limit), identified)
+                await self._app(scope, limited, identified)
             finally:
                 self._count(scope, _template_of(scope), status, started)
 
@@ -248,15 +243,15 @@ def _template_of(scope: Scope) -> str:
     return getattr(route, "path", None) or "unmatched"
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    """A body counted as it comes, for senders that do not announce its length."""
+def _limited(receive: Receive, scope: Scope, limit: int) -> Receive:
+    """A body counted as it comes; an upload is counted by who takes it."""
     seen = 0
 
     async def counted() -> Message:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > limit:
+        if seen > limit and UPLOAD not in scope:
             # FastAPI turns anything but this into a 400 while it reads a body.
             raise HTTPException(TooLarge.status, too_large(limit))
         return message

@@ -9,6 +9,9 @@ from starlette.types import Receive
 from app.errors import TooLarge, Unavailable
 
 MAX_TOGETHER_BYTES = 128 << 20
+# In the scope of a request whose handler writes the body to files as it comes, and limits it. Its
+# content type says nothing: any call may carry that of an upload, and most read a body whole.
+UPLOAD = "stepahead.upload"
 
 
 class LargeBodies:

@@ -175,6 +175,14 @@ def test_a_body_over_the_limit_is_refused(
     assert "2000" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_is_no_upload_because_it_says_so(service: Service, *, announced: bool) -> None:
+    content = b"".join(pieces()) if announced else pieces()
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    path = "/models/prices/aliases/champion"
+    assert service.client.put(path, content=content, headers=headers).status_code == 413
+
+
 def test_an_upload_has_a_limit_of_its_own_however_its_type_is_spelled(service: Service) -> None:
     headers = {"Content-Type": "Multipart/Form-Data; boundary=x"}
     answer = service.client.post("/datasets", content=b" " * 3000, headers=headers)

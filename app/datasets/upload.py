@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from app.datasets.upload_folder import UploadFolder
 from app.deps import get_resources
 from app.errors import InvalidRequest, TooLarge, Unprocessable, UnsupportedMediaType
+from app.large_bodies import UPLOAD
 
 MAX_FIELD_BYTES = 1 << 20
 MAX_FILENAME_CHARACTERS = 255
@@ -78,6 +79,7 @@ async def receive_multipart(
     """
     limit = get_resources(request).settings.max_upload_bytes
     boundary = _boundary(request)
+    request.scope[UPLOAD] = True
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
