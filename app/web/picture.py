@@ -93,7 +93,8 @@ def picture(curve: Sequence[CurvePoint]) -> Picture | None:
 def round_ticks(low: float, high: float) -> list[float]:
     """About five round numbers from at or below `low` to at or above `high`."""
     if not high > low:
-        low, high = low - 1, high + 1
+        margin = max(1.0, abs(low) * 1e-9)  # beyond 1e16 adding 1 changes nothing
+        low, high = low - margin, high + margin
     rough = (high - low) / TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in STEPS if factor * power >= rough * (1 - 1e-9))

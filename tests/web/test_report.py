@@ -70,8 +70,9 @@ def test_intervals_are_a_band_behind_the_lines_where_there_are_any() -> None:
     assert (drawn.up[0].label, drawn.up[-1].label) == ("0", "20")
 
 
-def test_a_series_that_never_changes_is_drawn() -> None:
-    drawn = picture([point(5.0), point(5.0)])
+@pytest.mark.parametrize("value", [0.0, 5.0, -1e17, 1e300])
+def test_a_series_that_never_changes_is_drawn(value: float) -> None:
+    drawn = picture([point(value), point(value)])
     assert drawn is not None
     assert len(drawn.up) > 1
 
