@@ -10,6 +10,7 @@ from app.actuals import store
 from app.actuals.items import given_by
 from app.actuals.schemas import (
     MAX_ACTUALS,
+    MAX_NAME_CHARACTERS,
     PREDICTION_EXAMPLE,
     SERIES_EXAMPLE,
     ActualAnswer,
@@ -41,7 +42,6 @@ from app.registry.store import find_model
 router = APIRouter(tags=["monitoring"])
 
 FIELDS = ("model", "series", "target", "read")
-MAX_NAME_CHARACTERS = 200
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,

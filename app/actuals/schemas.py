@@ -11,6 +11,7 @@ from app.db.monitoring_tables import Actual
 from app.predictions.schemas import MAX_STEPS, Number
 
 MAX_ACTUALS = 10_000
+MAX_NAME_CHARACTERS = 200  # of a series, as predictions have it
 
 SERIES_EXAMPLE = {
     "items": [
@@ -47,7 +48,7 @@ class ActualItem(BaseModel):
         str | None,
         Field(
             min_length=1,
-            max_length=200,
+            max_length=MAX_NAME_CHARACTERS,
             pattern=r"^[^\x00]+$",
             description="as the predictions named it; left out: those that named none",
         ),

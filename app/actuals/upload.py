@@ -7,11 +7,14 @@ from sqlalchemy.orm import Session
 
 from app.actuals.items import agreed
 from app.actuals.moments import moment_of
+from app.actuals.schemas import MAX_NAME_CHARACTERS
 from app.actuals.store import Given
 from app.datasets.content import DatasetContent, SeriesContent
 from app.errors import NotFound, Unprocessable
 from app.registry.artifacts import Manifest
 from app.registry.store import find_model, resolve
+
+SHOWN_CHARACTERS = 40  # of a name that is too long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,13 @@ def given_by_file(session: Session, content: DatasetContent, said: FileFields) -
 
 def _labels(content: SeriesContent, said: FileFields) -> list[str]:
     if said.series is None:
+        longest = max(content.labels, key=len)
+        if len(longest) > MAX_NAME_CHARACTERS:
+            raise Unprocessable.at(
+                "file",
+                f"the series {longest[:SHOWN_CHARACTERS]!r}… has a name of {len(longest):,} "
+                f"characters; predictions name theirs with at most {MAX_NAME_CHARACTERS}",
+            )
         return list(content.labels)
     if len(content.labels) > 1:
         raise Unprocessable.at(

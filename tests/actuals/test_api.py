@@ -1,4 +1,5 @@
 import json
+from secrets import token_hex
 from typing import Any
 from uuid import uuid4
 
@@ -204,6 +205,19 @@ def test_a_file_that_does_not_say_enough(
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"][0]["field"] == field
     assert message in json.dumps(answer.json())
+
+
+def test_a_file_whose_series_no_prediction_can_name(service: Service) -> None:
+    """In an index of the database such a name has no place: it was a 503, to be tried again."""
+    names = [token_hex(5_000), "b"]
+    rows = [f"2017-01-0{5 + day},{name},{day}" for name in names for day in range(3)]
+    file = "\n".join(["time,name,value", *rows]).encode()
+    answer = service.client.post(
+        "/actuals", files={"file": ("all.csv", file)}, data={"model": "google-stock"}
+    )
+    assert answer.status_code == 422, answer.text
+    assert "a name of 10,000 characters" in answer.json()["errors"][0]["message"]
+    assert len(answer.text) < 1000
 
 
 def test_the_list_comes_in_pages(service: Service, model: str) -> None:
