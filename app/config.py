@@ -25,6 +25,16 @@ def _can_be_split(command: str | None) -> str | None:
     return command
 
 
+def _as_it_can_be_sent(key: SecretStr | None) -> SecretStr | None:
+    """A key without blanks around it: no header keeps them, and secrets often end with a line."""
+    if key is None:
+        return None
+    stripped = key.get_secret_value().strip()
+    if not stripped:
+        raise ValueError("is blank; unset it, or give a key")
+    return SecretStr(stripped)
+
+
 class Settings(BaseSettings):
     """What can be set from outside; every field is STEPAHEAD_ and its name in capitals."""
 
@@ -55,7 +65,7 @@ class Settings(BaseSettings):
         Field(description="how a worker starts its trainer; unset: with its own Python"),
     ] = None
 
-    api_key: SecretStr | None = None
+    api_key: Annotated[SecretStr | None, AfterValidator(_as_it_can_be_sent)] = None
     allow_anonymous: bool = False
 
     max_upload_bytes: Annotated[int, Field(ge=1)] = 1 << 30

@@ -254,9 +254,11 @@ def test_what_is_no_number_is_named(stepahead: Typed, service: StandIn, wrong: s
     assert f"{wrong!r} is none" in run.stderr
 
 
-def test_the_key_is_sent(stepahead: Typed, service: StandIn) -> None:
-    stepahead("predict", "google-stock", "1", "--url", service.url, STEPAHEAD_API_KEY="secret")
-    assert {authorization for _, _, authorization in service.asked} == {"Bearer secret"}
+@pytest.mark.parametrize(("key", "sent"), [("secret", "secret"), (" s\u00e9same\n", "s\u00e9same")])
+def test_the_key_is_sent(stepahead: Typed, service: StandIn, key: str, sent: str) -> None:
+    stepahead("predict", "google-stock", "1", "--url", service.url, STEPAHEAD_API_KEY=key)
+    bearer = f"Bearer {sent}".encode().decode("latin-1")  # the stand-in's reading of headers
+    assert {authorization for _, _, authorization in service.asked} == {bearer}
 
 
 def test_a_problem_is_shown_with_each_place(stepahead: Typed, service: StandIn) -> None:

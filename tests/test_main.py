@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr, ValidationError
 
 from app.config import Settings
 from app.db.migrate import upgrade
@@ -47,6 +48,14 @@ def test_without_a_database_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("STEPAHEAD_DATABASE_URL", raising=False)
     with pytest.raises(ValueError, match="STEPAHEAD_DATABASE_URL"):
         create_app(Settings())
+
+
+def test_a_key_is_taken_without_the_line_end_that_secrets_come_with() -> None:
+    key = Settings(api_key=SecretStr(" sesame\n")).api_key
+    assert key is not None
+    assert key.get_secret_value() == "sesame"
+    with pytest.raises(ValidationError, match="is blank"):
+        Settings(api_key=SecretStr(" \n"))
 
 
 @pytest.fixture(scope="module")

@@ -35,9 +35,9 @@ class Service:
         self, url: str, *, key: str | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
         self.url = url.rstrip("/")
-        key = key or os.environ.get("STEPAHEAD_API_KEY")
+        key = (key or os.environ.get("STEPAHEAD_API_KEY", "")).strip()  # as the service takes it
         self.has_key = bool(key)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {b"Authorization": f"Bearer {key}".encode()} if key else {}
         try:
             self._client = httpx.Client(
                 base_url=self.url,
