@@ -118,7 +118,7 @@ router = APIRouter(include_in_schema=False)
 async def docs(request: Request) -> HTMLResponse:
     """The API, to read and to try."""
     root = request.scope.get("root_path", "").rstrip("/")
-    return get_swagger_ui_html(
+    page = get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
         title="Stepahead API",
         swagger_js_url=f"{root}{ASSETS_URL}/swagger-ui-bundle.js",
@@ -127,6 +127,10 @@ async def docs(request: Request) -> HTMLResponse:
         # Swagger UI would otherwise fetch a badge from a validator on the internet.
         swagger_ui_parameters={"validatorUrl": None, "tryItOutEnabled": True},
     )
+    # Its calls are those of our own pages: within a frame of another site a click could be led to
+    # one of them.
+    page.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+    return page
 
 
 def assets() -> StaticFiles:

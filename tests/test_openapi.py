@@ -82,6 +82,15 @@ def test_the_examples_of_predictions_work_when_tried(
         assert "error" not in json.dumps(answer.json()), name
 
 
+@pytest.mark.parametrize(
+    "path", ["/docs", "/", "/ui/try", "/models/google-stock/versions/1/report"]
+)
+def test_no_page_stands_in_a_frame_of_another_site(service: Service, path: str) -> None:
+    answer = service.client.get(path)
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
 def test_the_page_works_without_a_network(service: Service) -> None:
     page = service.client.get("/docs")
     assert page.headers["Content-Type"].startswith("text/html")
