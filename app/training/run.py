@@ -125,8 +125,11 @@ class _Run:
             return
         values: dict[str, Any] = {"seconds": self._seconds(), "fits": {}}
         arrays: Arrays = {}
-        for phase, position in self.positions.items():
-            values["fits"][phase], own = position.save()
+        # What an earlier attempt had begun, and this one has not come to yet, is kept as well.
+        earlier = self.saved.values["fits"] if self.saved else ()
+        fits = {phase: begun for phase in earlier if (begun := self._saved_fit(phase))}
+        fits |= {phase: position.save() for phase, position in self.positions.items()}
+        for phase, (values["fits"][phase], own) in fits.items():
             arrays |= {f"{phase}/{name}": array for name, array in own.items()}
         saved = Saved(run=self.key, values=values, arrays=arrays)
         self.control.checkpoint(write_checkpoint(self.request.checkpoint_dir, saved))
