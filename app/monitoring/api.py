@@ -8,10 +8,10 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path, Query, Request, status
 
 from app.deps import Resources, ResourcesDep, SessionDep
-from app.errors import Conflict, StepaheadError
+from app.errors import Conflict, StepaheadError, Unprocessable
 from app.monitoring import schedule_store
 from app.monitoring.cron import checked, next_time
-from app.monitoring.monitor import monitor
+from app.monitoring.monitor import TEXT_HAS_NONE, monitor
 from app.monitoring.schemas import (
     MonitorAnswer,
     ReplayAnswer,
@@ -130,8 +130,10 @@ def put_schedule(
 
     It is trained with the champion's recipe on the dataset of its newest version, extended by the
     actuals that came after it where the target is its only input. What comes of it is promoted, or
-    not, like any other version. Thresholds are looked at every hour.
+    not, like any other version. Thresholds are looked at every hour; a text has none.
     """
+    if request.thresholds is not None and find_model(session, name).kind == "text":
+        raise Unprocessable.at("thresholds", f"{name!r} is a model for text; {TEXT_HAS_NONE}")
     now = datetime.now(UTC)
     cron = None if request.cron is None else checked(request.cron, now)
     schedule = schedule_store.put_schedule(

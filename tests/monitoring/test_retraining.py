@@ -224,6 +224,15 @@ def test_a_schedule_that_is_not_right_is_refused_and_the_field_named(service: Se
         assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
+def test_a_text_has_no_live_figures_that_could_pass_a_threshold(service: Service) -> None:
+    path = "/models/belling-the-cat/schedule"
+    answer = service.client.put(path, json={"thresholds": {"skill_below": 0.0}})
+    assert answer.status_code == 422, answer.text
+    assert [error["field"] for error in answer.json()["errors"]] == ["thresholds"]
+    assert service.client.get(path).json() is None
+    assert service.client.put(path, json={"cron": "0 3 * * *"}).status_code == 200
+
+
 def test_cron_expressions_are_in_utc() -> None:
     assert checked(" 30 3 * * mon ", MONDAY) == "30 3 * * mon"
     assert next_time("30 3 * * mon", MONDAY) == MONDAY + timedelta(hours=3, minutes=30)
