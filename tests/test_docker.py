@@ -104,6 +104,9 @@ def test_compose_starts_in_order_and_behind_the_proxy(compose: dict[str, Any]) -
     published = {name for name, each in services.items() if each.get("ports")}
     assert published == {"proxy"}
     assert services["proxy"]["ports"][0].startswith("127.0.0.1:")
+    # Where no key is set the proxy refuses foreign names: the apis behind it cannot tell.
+    assert services["proxy"]["environment"] == {"STEPAHEAD_API_KEY": "${STEPAHEAD_API_KEY:-}"}
+    assert 'expression {env.STEPAHEAD_API_KEY} == ""' in proxied
 
 
 def test_volumes_and_mounted_files_exist(compose: dict[str, Any]) -> None:
