@@ -19,8 +19,11 @@ def new_id() -> UUID:
 
 
 def first_id(moment: datetime) -> UUID:
-    """The smallest id of a moment: where a range of time begins in a table ordered by id."""
-    milliseconds = (moment - EPOCH) // timedelta(milliseconds=1)
+    """The smallest id of a moment: where a range of time begins in a table ordered by id.
+
+    None is from before 1970: until then it is that of the first moment.
+    """
+    milliseconds = max(0, (moment - EPOCH) // timedelta(milliseconds=1))
     return UUID(int=(milliseconds << 80) | (0x7 << 76) | (0b10 << 62))
 
 

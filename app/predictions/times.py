@@ -35,6 +35,7 @@ STEP_SECONDS = {
 # Steps looked at to tell how far apart the times are.
 OBSERVED_STEPS = 60
 SATURDAY = 5
+END_OF_CALENDAR = np.datetime64("10000-01-01", "us")  # ISO 8601 writes years in four digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,15 +62,17 @@ class Stamps:
         return unit != "B" or all(moment.weekday() < SATURDAY for moment in self.moments)
 
     def continued(self, frequency: str, steps: int) -> list[str]:
-        """The ISO times of the steps that follow, in the form of the last one."""
+        """The ISO times of the steps that follow, in the form of the last one; none past 9999."""
         last = self.moments[-1]
         offset = last.utcoffset()
         civil = np.datetime64(last.replace(tzinfo=None), "us")
+        times = next_times(civil, frequency, steps)
+        times = times[times < END_OF_CALENDAR]
         offsets = None
         if offset is not None:
             minutes = int(offset.total_seconds()) // 60
-            offsets = np.full(steps, minutes, dtype=np.int16)
-        texts = times_iso(next_times(civil, frequency, steps), self.form, offsets)
+            offsets = np.full(len(times), minutes, dtype=np.int16)
+        texts = times_iso(times, self.form, offsets)
         return [text.replace("+00:00", "Z") for text in texts] if self.says_z else texts
 
 

@@ -60,6 +60,15 @@ def test_a_time_range_goes_by_when_it_was_answered(logged: Service) -> None:
     assert models(logged, **{"from": created.isoformat(), "to": after.isoformat()})[0] == "stream"
 
 
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+05:00", "1969-12-31T23:59:59Z"])
+def test_a_time_range_may_begin_before_there_were_ids(logged: Service, since: str) -> None:
+    everything = logged.client.get("/predictions").json()["items"]
+    found = logged.client.get("/predictions", params={"from": since})
+    assert found.status_code == 200
+    assert found.json()["items"] == everything
+    assert logged.client.get("/predictions", params={"to": since}).json()["items"] == []
+
+
 def test_pages_give_every_row_once(logged: Service) -> None:
     seen: list[str] = []
     cursor: str | None = None

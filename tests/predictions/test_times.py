@@ -77,6 +77,19 @@ def test_another_pace_is_noticed(texts: list[str], frequency: str) -> None:
     assert not read_timestamps(texts, rows=2).fits(frequency)
 
 
+@pytest.mark.parametrize(
+    ("texts", "following"),
+    [
+        (["9999-12-29", "9999-12-30"], ["9999-12-31"]),
+        (["9999-12-30T00:00:00+01:00", "9999-12-31T00:00:00+01:00"], []),
+    ],
+)
+def test_no_time_is_told_past_the_years_of_four_digits(
+    texts: list[str], following: list[str]
+) -> None:
+    assert read_timestamps(texts, rows=2).continued("D", 3) == following
+
+
 def test_holidays_do_not_make_another_pace() -> None:
     texts = ["2016-12-29", "2016-12-30", "2017-01-03", "2017-01-04", "2017-01-05"]
     assert read_timestamps(texts, rows=5).fits("B")
