@@ -55,15 +55,16 @@ def evenly_spaced(times: Times, frequency: str) -> bool:
     return bool((np.diff(times.astype(np.int64)) == MICROSECONDS[unit] * count).all())
 
 
-def expected_steps(times: Times, frequency: str) -> Ints:
-    """Which step each time is on, counted from an origin: neighbours differ by 1, gaps by more."""
+def steps_between(times: Times, frequency: str) -> Ints:
+    """How many steps lie between each time and the next, shape (rows - 1,); more than 1: a gap."""
     count, unit = _split(frequency)
     if unit == "B":
         days = times.astype("datetime64[D]")
-        return np.busday_count(np.datetime64("1900-01-01"), days) // count
+        return np.diff(np.busday_count(np.datetime64("1900-01-01"), days) // count)
     if unit in MONTHS:
-        return times.astype("datetime64[M]").astype(np.int64) // (MONTHS[unit] * count)
-    return np.rint(times.astype(np.int64) / (MICROSECONDS[unit] * count)).astype(np.int64)
+        return np.diff(times.astype("datetime64[M]").astype(np.int64) // (MONTHS[unit] * count))
+    # Steps and not times are rounded: days at noon lie halfway, and half of them went either way.
+    return np.rint(np.diff(times.astype(np.int64)) / (MICROSECONDS[unit] * count)).astype(np.int64)
 
 
 def _split(frequency: str) -> tuple[int, str]:
