@@ -55,6 +55,12 @@ def evenly_spaced(times: Times, frequency: str) -> bool:
     return bool((np.diff(times.astype(np.int64)) == MICROSECONDS[unit] * count).all())
 
 
+def within_day(frequency: str) -> bool:
+    """Whether its steps are of hours or less, which a change of clocks does not lengthen."""
+    _, unit = _split(frequency)
+    return unit in {"ms", "s", "min", "h"}
+
+
 def steps_between(times: Times, frequency: str) -> Ints:
     """How many steps lie between each time and the next, shape (rows - 1,); more than 1: a gap."""
     count, unit = _split(frequency)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from app.datasets.content import TimeForm, times_iso
 from app.datasets.frequency import Times, next_times
-from app.datasets.frequency_finder import evenly_spaced, steps_between
+from app.datasets.frequency_finder import evenly_spaced, steps_between, within_day
 from app.datasets.read_options import ReadOptions
 from app.datasets.report import LISTED, Duplicates, FileProblem, Gap
 from app.datasets.table import Floats, Ints
@@ -97,9 +97,12 @@ def find_gaps(rows: SeriesRows, frequency: str) -> list[tuple[int, int]]:
     """Where steps lack their row: (the row before, how many are missing)."""
     if rows.times is None:
         return []
-    if rows.series[0] == rows.series[-1] and evenly_spaced(rows.times, frequency):
+    times = rows.times
+    if rows.offsets is not None and within_day(frequency):
+        times = rows.instants.astype("datetime64[us]")  # clocks are put forward; time goes on
+    if rows.series[0] == rows.series[-1] and evenly_spaced(times, frequency):
         return []
-    steps = steps_between(rows.times, frequency)
+    steps = steps_between(times, frequency)
     missing = np.where(np.diff(rows.series) == 0, steps - 1, 0)
     places = np.flatnonzero(missing > 0)
     return [(int(place), int(missing[place])) for place in places]

@@ -1,10 +1,12 @@
 """Where a regular series lacks rows, and where it does not."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.datasets.content import SeriesContent
 from tests.datasets.test_peculiar_files import read
 
 
@@ -21,3 +23,15 @@ def test_steps_halfway_between_two_are_no_gaps(
     report = read(tmp_path, "file.csv", f"time,x\n{lines}".encode()).report
     assert (report.frequency, report.gap_count) == (frequency, 1)
     assert [gap.after for gap in report.gaps] == [times[19].isoformat()]
+
+
+@pytest.mark.parametrize("day", ["2020-03-28", "2020-10-24"])
+def test_a_change_of_clocks_is_no_gap(tmp_path: Path, day: str) -> None:
+    start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    hours = [start + timedelta(hours=at) for at in range(72)]
+    times = [hour.astimezone(ZoneInfo("Europe/Berlin")).isoformat() for hour in hours]
+    lines = "".join(f"{time},{at}\n" for at, time in enumerate(times))
+    result = read(tmp_path, "file.csv", f"time,x\n{lines}".encode(), gaps="fill")
+    assert (result.report.frequency, result.report.gap_count) == ("h", 0)
+    assert isinstance(result.content, SeriesContent)
+    assert result.content.row_times_iso() == times
