@@ -93,7 +93,7 @@ def dialect_of(
     width = max(split.width, len(body[0]))  # a longer first row would pass for an index to pandas
     return Dialect(
         delimiter=split.delimiter,
-        names=_names([] if header is None else records[header], width),
+        names=_names([] if header is None else records[header], width, body),
         header_row=None if header is None else split.places[header] + 1,
         skip=split.places[start],
         width=width,
@@ -157,9 +157,10 @@ def _header_among(records: list[Record], width: int) -> int | None:
     return best if names(best) > 1 or (names(best) and width <= len("ab")) else None
 
 
-def _names(header: Record, width: int) -> tuple[str, ...]:
+def _names(header: Record, width: int, body: list[Record]) -> tuple[str, ...]:
     cells = [" ".join(cell.split()) for cell in header]
-    if len(cells) == width - 1 and all(cells):
+    full = any(record[width - 1].strip() for record in body if len(record) == width)
+    if len(cells) == width - 1 and all(cells) and full:  # not rows that end with a delimiter
         cells = ["", *cells]  # R leaves the name of the row names out
     cells = (cells + [""] * width)[:width]
     return unique_names(cells)

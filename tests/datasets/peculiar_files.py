@@ -202,6 +202,7 @@ SAME = [
         table(cells=lambda row: [*prices(row), ",,,,"], header=f"{HEADER},,,,,"),
     ),
     same("empty_columns_past_the_header.csv", table(cells=lambda row: [*prices(row), ",,,,"])),
+    same("a_delimiter_after_each_row.csv", table(cells=lambda row: [*prices(row), ""])),
     same("empty_lines_at_the_end.csv", ISO + "\n\n,,,,,\n\n", rows_left_out=[]),
     same("no_header.csv", table(header=None), columns=NUMBERED, header_row=None),
     same("numbers_as_header.csv", table(header=",0,1,2,3,4"), columns=tuple("01234")),
