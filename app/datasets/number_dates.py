@@ -1,4 +1,4 @@
-"""Dates that are written as plain numbers: 20170103, Excel days, Unix times, years."""
+"""Dates that are written as plain numbers: 20170103, 2017010309, Excel days, Unix times, years."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,10 +13,13 @@ _EXCEL_DAYS = (10_000, 80_000)  # 1927 to 2119
 _YEARS = (1500, 2200)
 _COMPACT = (15_000_101, 22_001_231)  # yyyymmdd
 _COMPACT_MONTHS = (150_001, 220_012)  # yyyymm
+_STAMPED_DAYS = (19_000_101, 21_001_231)  # of yyyymmdd with hours, minutes or seconds after it
+_STAMPS = {2: "yyyymmddHH", 4: "yyyymmddHHMM", 6: "yyyymmddHHMMSS"}  # by digits of the time
 _UNIX = (1e8, 1e20)  # seconds from 1973 on, up to nanoseconds
 _STEADY = 0.95  # share of steps in one direction that makes a column look like time
 
-Form = Literal["date", "month", "excel", "unix", "year"]
+Form = Literal["date", "month", "stamp", "excel", "unix", "year"]
+_Read = tuple[Form, str, Ints, Ints, npt.NDArray[np.bool_]]  # form, label, days, clock, valid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +57,7 @@ def number_dates(numbers: npt.NDArray[np.float64], *, steady: bool) -> NumberDat
     return NumberDates(form=form, label=label, days=full_days, clock=full_clock, known=known)
 
 
-def _form(
-    values: npt.NDArray[np.float64], *, steady: bool
-) -> tuple[Form, str, Ints, Ints, npt.NDArray[np.bool_]] | None:
+def _form(values: npt.NDArray[np.float64], *, steady: bool) -> _Read | None:
     low, high = float(values.min()), float(values.max())
     whole = bool((values == np.floor(values)).all())
     everywhere = np.ones(len(values), dtype=bool)
@@ -81,9 +82,27 @@ def _form(
         # Excel keeps a time of day as a fraction; to the second is as exact as it is.
         clock = np.rint((values - days) * 86_400).astype(np.int64) * 1_000_000
         return "excel", "Excel day", days + EXCEL_EPOCH, clock, everywhere
-    if within(_UNIX):
+    stamps = _stamps(values) if whole else None
+    if stamps is None and within(_UNIX):
         micros = unix_micros(values)
         return "unix", "Unix time", micros // DAY_US, micros % DAY_US, everywhere
+    return stamps
+
+
+def _stamps(values: npt.NDArray[np.float64]) -> _Read | None:
+    """Days with a time after them, which would else pass for Unix times of another century."""
+    low, high = _STAMPED_DAYS
+    for digits, label in _STAMPS.items():
+        if values.min() < low * 10**digits or values.max() >= (high + 1) * 10**digits:
+            continue
+        number = values.astype(np.int64) * 10 ** (6 - digits)
+        day, time = number // 1_000_000, number % 1_000_000
+        days, valid = days_of(day // 10_000, day // 100 % 100, day % 100)
+        hours, minutes, seconds = time // 10_000, time // 100 % 100, time % 100
+        clock = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
+        valid &= (clock <= DAY_US) & (np.maximum(minutes, seconds) < 60)  # noqa: PLR2004  in an hour
+        if valid.mean() > _STEADY:
+            return "stamp", label, days, clock, valid
     return None
 
 
