@@ -75,6 +75,7 @@ def find_times(
             return found
     parts = _from_parts(columns)
     if parts is not None:
+        _add_clock(parts, columns)
         return parts
     for column in numbers:
         found = _read(column, columns, rows, options, european=european)

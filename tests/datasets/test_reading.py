@@ -259,6 +259,10 @@ def test_a_date_and_a_time_of_day_in_two_columns(tmp_path: Path) -> None:
     content = series(read(tmp_path, "\n".join(["Date;Time;power", *lines]), name="f.txt"))
     assert content.row_times_iso()[1] == "2006-12-16T17:01:00"
     assert content.frequency == "min"
+    lines = [f"{at + 1},2010,1,{1 + at // 24},{at % 24},{at}.5" for at in range(48)]
+    content = series(read(tmp_path, "\n".join(["No,year,month,day,hour,pm2.5", *lines])))
+    assert content.columns == ("pm2.5",)
+    assert (content.row_times_iso()[-1], content.frequency) == ("2010-01-02T23:00:00", "h")
 
 
 def test_numbers_as_people_write_them(tmp_path: Path) -> None:
