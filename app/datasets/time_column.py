@@ -285,8 +285,9 @@ def _from_numbers(
 
 
 def _add_clock(found: FoundTimes, columns: list[ReadColumn]) -> None:
-    """Adds the time of day where it stands in a column of its own."""
-    if bool((np.diff(found.times.astype(np.int64)) > 0).all()):
+    """Adds the time of day where it stands in a column of its own, and days come again."""
+    days = found.times[found.known].astype(np.int64)
+    if len(np.unique(days)) == len(days):
         return
     for column in columns:
         clock: Ints | None = None

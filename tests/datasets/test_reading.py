@@ -265,6 +265,12 @@ def test_a_date_and_a_time_of_day_in_two_columns(tmp_path: Path) -> None:
     assert (content.row_times_iso()[-1], content.frequency) == ("2010-01-02T23:00:00", "h")
 
 
+def test_hours_are_values_where_no_day_comes_again(tmp_path: Path) -> None:
+    lines = [f"{day},{at % 9},{at}" for at, day in enumerate(days(1, 20))]
+    content = series(read(tmp_path, "\n".join(["date,hours,x", *reversed(lines)])))
+    assert (content.columns, content.time_form) == (("hours", "x"), "date")
+
+
 def test_numbers_as_people_write_them(tmp_path: Path) -> None:
     for cells, value, unit in (
         (["$1,234.50", "$2.00"], 1234.5, "$"),
