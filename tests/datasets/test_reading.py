@@ -280,6 +280,8 @@ def test_numbers_as_people_write_them(tmp_path: Path) -> None:
         (["7.38M", "1.2B"], 7_380_000.0, None),
         (["1'234.5", "2"], 1234.5, None),
         (["-€5", "€6"], -5.0, "€"),
+        (["12,- €", "1.250,50 €"], 12.0, "€"),
+        (["5-", "6"], -5.0, None),
     ):
         quoted: list[object] = [f'"{cell}"' for cell in cells * 3]
         result = read(tmp_path, daily(quoted))
