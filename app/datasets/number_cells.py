@@ -32,7 +32,12 @@ _NUMBER = re.compile(
 )
 # One letter counts only where it touches the number and is no unit: 5K, 7.38M, but not 5 m.
 _MAGNITUDE_LETTERS = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
-_MAGNITUDE_WORDS = {"mn": 1e6, "mio": 1e6, "bn": 1e9, "mrd": 1e9}
+_MAGNITUDE_WORDS = (
+    dict.fromkeys(("thousand", "tsd"), 1e3)
+    | dict.fromkeys(("million", "millions", "mio", "mn", "mln"), 1e6)
+    | dict.fromkeys(("billion", "billions", "bn", "mrd", "mld"), 1e9)
+    | dict.fromkeys(("trillion", "trillions", "tn"), 1e12)
+)
 _TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -125,10 +130,11 @@ def parse_number(cell: str, decimal: Decimal) -> tuple[float, str, bool] | None:
     if "-" in signs or match["open"]:
         value = -value
     after = (match["after"] or "").strip()
-    factor = _MAGNITUDE_WORDS.get(after.lower())
+    word, _, rest = after.partition(" ")
+    factor = _MAGNITUDE_WORDS.get(word.rstrip(".").lower())
     if after in _MAGNITUDE_LETTERS and cell[match.start("after") - 1].isdigit():
         factor = _MAGNITUDE_LETTERS[after]
-    unit = (match["before"] or "") if factor else (match["before"] or after)
+    unit = match["before"] or (rest.strip() if factor else after)
     value *= factor or 1.0
     return (value, unit, factor is not None) if math.isfinite(value) else None
 
