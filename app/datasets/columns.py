@@ -35,7 +35,7 @@ class ReadColumn:
     type: ColumnType
     numbers: Floats | None = None
     missing: int = 0
-    unit: str | None = None
+    units: tuple[str, ...] = ()  # currencies, percent or units beside the numbers
     notes: list[str] = field(default_factory=list)
     bad: list[int] = field(default_factory=list)  # positions of cells that are no number
 
@@ -133,7 +133,7 @@ def _careful(column: Column, decimal: Decimal) -> ReadColumn | None:
         type="number",
         numbers=read.values,
         missing=read.missing,
-        unit=", ".join(read.units) or None,
+        units=tuple(read.units),
         bad=read.bad,
     )
     if "%" in read.units:

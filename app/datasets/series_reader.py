@@ -17,6 +17,7 @@ from app.datasets.series_report import (
     row_order,
     warn_bad_cells,
     warn_decimal,
+    warn_units,
 )
 from app.datasets.series_rows import (
     SeriesRows,
@@ -70,6 +71,7 @@ def read_series(
     report.target_alternatives = [column.name for column in used[1:]]
     rows, report.rows_left_out = usable_rows(table, used, times, labels)
     warn_bad_cells(table, used, rows, report)
+    warn_units(used, report)
     return _finished(rows, used, times, labels, options, report)
 
 

@@ -23,7 +23,7 @@ def report_columns(columns: list[ReadColumn], labels: FoundLabels, report: Repor
             type=kind,
             used=kind == "number",
             missing=column.missing,
-            unit=column.unit,
+            unit=", ".join(column.units) or None,
             note="; ".join(column.notes) or None,
         )
         if column.numbers is not None and kind == "number":
@@ -88,6 +88,16 @@ def warn_bad_cells(table: Table, used: list[ReadColumn], rows: SeriesRows, repor
             report.warnings.append(
                 f"Column {column.name!r} has {len(places)} cells that are no number and count as "
                 f"missing, such as {str(cell)[:40]!r} (rows {numbers})."
+            )
+
+
+def warn_units(used: list[ReadColumn], report: Report) -> None:
+    """Says so where the numbers of a column have different units beside them."""
+    for column in used:
+        if len(column.units) > 1:
+            report.warnings.append(
+                f"Column {column.name!r} has numbers in {' and in '.join(column.units)}; they were "
+                "read as if these were one. Write them all in the same unit."
             )
 
 

@@ -291,6 +291,12 @@ def test_numbers_as_people_write_them(tmp_path: Path) -> None:
         assert result.report.columns[1].unit == unit
 
 
+def test_different_units_in_a_column_are_pointed_out(tmp_path: Path) -> None:
+    report = read(tmp_path, daily(["1.5 kg", "900 g", "1.2 kg"])).report
+    assert report.columns[1].unit == "kg, g"
+    assert any("kg and in g" in warning for warning in report.warnings)
+
+
 def test_outliers_and_constants_are_pointed_out(tmp_path: Path) -> None:
     values: list[object] = [f"{10 + at % 3},5" for at in range(30)]
     values[17] = "9999,5"
