@@ -78,8 +78,9 @@ def dialect_of(
     kinds = _column_kinds(records, split.width)
     start = next((at for at, record in enumerate(records) if _fits(record, kinds, split)), 0)
     why = "its cells differ in kind from those below"
-    if start == 0 and _counts_up(records, kinds):
-        start, why = 1, "its cells count up, those below do not"
+    titles_alone = all(_names_in(record) * 2 < split.width for record in records[:start])
+    if titles_alone and _counts_up(records[start:], kinds):
+        start, why = start + 1, "its cells count up, those below do not"
     if start == 0 and not any(kind in {"number", "date"} for kind in kinds):
         start, why = 1, "a table of words is taken to have a header"
     if told is True:
@@ -146,15 +147,16 @@ def _counts_up(records: list[Record], kinds: list[CellKind]) -> bool:
 
 def _header_among(records: list[Record], width: int) -> int | None:
     """Where, above the data, the row of names stands: the one with the most different cells."""
-
-    def names(place: int) -> int:
-        return len({cell.strip() for cell in records[place] if cell.strip()})
-
     wide = [place for place, record in enumerate(records) if len(record) <= max(width, 1) * 2]
     if not wide:
         return None
-    best = max(wide, key=names)
-    return best if names(best) > 1 or (names(best) and width <= len("ab")) else None
+    best = max(wide, key=lambda place: _names_in(records[place]))
+    names = _names_in(records[best])
+    return best if names > 1 or (names and width <= len("ab")) else None
+
+
+def _names_in(record: Record) -> int:
+    return len({cell.strip() for cell in record if cell.strip()})
 
 
 def _names(header: Record, width: int, body: list[Record]) -> tuple[str, ...]:

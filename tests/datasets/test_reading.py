@@ -207,11 +207,12 @@ def test_a_series_per_row(tmp_path: Path) -> None:
         for at, name in enumerate("ABC", 1)
     ]
     text = "\n".join(["Country,Code," + ",".join(map(str, years)), *lines])
-    result = read(tmp_path, text)
-    assert result.report.layout == "series_per_row"
-    assert series(result).labels == ("A", "B", "C")
-    assert series(result).of_series("B").values[:2, 0].tolist() == [3979, 3980]
-    assert series(result).frequency == "YS"
+    for title in ("", '"Source","Indicators",\n\n"Updated","2024-06-28",\n\n'):
+        result = read(tmp_path, title + text)
+        assert result.report.layout == "series_per_row"
+        assert series(result).labels == ("A", "B", "C")
+        assert series(result).of_series("B").values[:2, 0].tolist() == [3979, 3980]
+        assert series(result).frequency == "YS"
 
 
 def test_months_down_and_years_across_are_one_series(tmp_path: Path) -> None:
