@@ -181,7 +181,7 @@ def times_iso(
     texts = [str(time) for time in np.datetime_as_string(times, unit="s" if whole else "us")]
     if offsets is None:
         return texts
-    names = {int(offset): _offset_iso(int(offset)) for offset in np.unique(offsets)}
+    names = {int(offset): offset_iso(int(offset)) for offset in np.unique(offsets)}
     return [text + names[int(offset)] for text, offset in zip(texts, offsets, strict=True)]
 
 
@@ -225,7 +225,8 @@ def _content(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Dat
     )
 
 
-def _offset_iso(minutes: int) -> str:
+def offset_iso(minutes: int) -> str:
+    """Minutes east of UTC as ISO 8601 has them: ``+01:00``."""
     sign = "-" if minutes < 0 else "+"
     return f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from app.datasets.content import offset_iso
 from app.datasets.dialect import unique_names
 from app.datasets.frequency import Times
 from app.datasets.report import FileProblem
@@ -50,13 +52,25 @@ def _column(name: str, values: pa.Array) -> Column:
 
 
 def _times(values: pa.Array) -> Objects:
-    """Times as ISO text; those with a zone as instants in UTC."""
+    """Times as ISO text, those with a zone as its clocks show them, with their distance to UTC."""
     zoned = pa.types.is_timestamp(values.type) and values.type.tz is not None
     is_date = pa.types.is_date(values.type)
-    instants = values.cast(pa.timestamp("us", tz="UTC" if zoned else None), safe=False)
-    times: Times = instants.to_numpy(zero_copy_only=False).astype("datetime64[us]")
+    try:
+        local = pc.local_timestamp(values) if zoned else values
+    except pa.ArrowInvalid as error:
+        raise FileProblem(f"the zone of its times is unknown here: {error}") from error
+    times = _micros(local)
     cells: Objects = np.datetime_as_string(times, unit="D" if is_date else "us").astype(object)
     if zoned:
-        cells = cells + "Z"
+        ahead = times.astype(np.int64) - _micros(values).astype(np.int64)  # 0 where missing
+        offsets, place = np.unique(ahead // 60_000_000, return_inverse=True)
+        cells = cells + np.array([offset_iso(int(each)) for each in offsets], dtype=object)[place]
     cells[np.isnat(times)] = None
     return cells
+
+
+def _micros(values: pa.Array) -> Times:
+    zone = values.type.tz if pa.types.is_timestamp(values.type) else None
+    instants = values.cast(pa.timestamp("us", tz=zone), safe=False)
+    times: Times = instants.to_numpy(zero_copy_only=False).astype("datetime64[us]")
+    return times

@@ -5,6 +5,8 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
 from app.datasets.content import SeriesContent, TextContent
@@ -70,6 +72,19 @@ def test_zones_are_kept_and_rows_ordered_by_instant(tmp_path: Path) -> None:
     content = series(read(tmp_path, text))
     assert content.column("x").tolist() == [1, 2, 3]
     assert content.row_times_iso()[1:] == ["2017-10-29T02:30:00+02:00", "2017-10-29T02:30:00+01:00"]
+
+
+def test_parquet_keeps_the_clocks_of_its_zone(tmp_path: Path) -> None:
+    days = np.arange("2020-03-26", "2020-04-05", dtype="datetime64[D]")
+    offsets = np.where(days <= np.datetime64("2020-03-29"), 1, 2)
+    instants = days.astype("datetime64[us]") - offsets.astype("timedelta64[h]")
+    stamps = pa.array([None, *instants.tolist()], pa.timestamp("us", tz="Europe/Berlin"))
+    pq.write_table(pa.table({"time": stamps, "x": [0, *offsets]}), tmp_path / "table")
+    content = series(read(tmp_path, (tmp_path / "table").read_bytes()))
+    assert content.row_times_iso() == [
+        f"{day}T00:00:00+0{offset}:00" for day, offset in zip(days, offsets, strict=True)
+    ]
+    assert content.frequency == "D"
 
 
 def test_times_with_and_without_a_zone_are_refused(tmp_path: Path) -> None:
