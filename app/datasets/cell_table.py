@@ -14,7 +14,7 @@ def table_of_cells(records: Sequence[Record], options: ReadOptions) -> tuple[Tab
     """Makes a table of rows of cells; None: there are none.
 
     Args:
-        records: the rows, as text; numbers with a decimal point.
+        records: the rows, as text.
         options: what the user said.
     """
     width = max((len(record) for record in records), default=0)
@@ -46,5 +46,4 @@ def table_of_cells(records: Sequence[Record], options: ReadOptions) -> tuple[Tab
         )
         columns.append(Column(name=name, cells=cells))
     rows = np.arange(dialect.skip + 1, dialect.skip + 1 + len(body), dtype=np.int64)
-    table = Table(columns=tuple(columns), rows=rows, decimal_reason="numbers are typed")
-    return table, dialect
+    return Table(columns=tuple(columns), rows=rows), dialect

@@ -56,13 +56,16 @@ def read_csv(path: Path, dialect: Dialect, *, decimal: Decimal | None) -> Table:
     Raises:
         BrokenTableError: the rows cannot be split into cells (an open quote, say).
     """
+    semicolons = dialect.delimiter == ";"
     evidence = _sample_evidence(dialect)
-    sign, reason, left_open = _decimal(evidence, dialect, decimal)
+    sign, reason, left_open = evidence.decide(decimal, semicolons=semicolons)
     loaded = _load_fast(path, dialect, sign)
     if loaded is None:
         loaded = _load_careful(path, dialect, sign)
         if decimal is None:
-            other, reason, left_open = _decimal(_more_evidence(evidence, loaded), dialect, None)
+            other, reason, left_open = _more_evidence(evidence, loaded).decide(
+                None, semicolons=semicolons
+            )
             if other != sign:
                 sign = other
                 loaded = _load_careful(path, dialect, sign)
@@ -74,23 +77,6 @@ def read_csv(path: Path, dialect: Dialect, *, decimal: Decimal | None) -> Table:
         decimal_reason=reason,
         decimal_open=left_open,
     )
-
-
-def _decimal(
-    evidence: DecimalEvidence, dialect: Dialect, told: Decimal | None
-) -> tuple[Decimal, str, str | None]:
-    """The decimal sign, why, and a cell that leaves it open."""
-    if told is not None:
-        return told, "as `read` says", None
-    if evidence.comma > evidence.point:
-        return ",", f"{evidence.comma} cells can only be read so", None
-    if evidence.point:
-        return ".", f"{evidence.point} cells can only be read so", None
-    if evidence.either and "," in evidence.example and dialect.delimiter == ";":
-        return ",", "semicolons between cells leave the comma to decimals", evidence.example
-    if evidence.either:
-        return ".", "the usual one", evidence.example
-    return ".", "no number has decimals", None
 
 
 def _sample_evidence(dialect: Dialect) -> DecimalEvidence:

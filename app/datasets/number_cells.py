@@ -70,6 +70,25 @@ class DecimalEvidence:
             else:
                 self._settle(sign)
 
+    def decide(self, told: Decimal | None, *, semicolons: bool) -> tuple[Decimal, str, str | None]:
+        """The decimal sign, why, and a cell that leaves it open.
+
+        Args:
+            told: what the user said.
+            semicolons: stand between the cells, which leaves the comma to decimals.
+        """
+        if told is not None:
+            return told, "as `read` says", None
+        if self.comma > self.point:
+            return ",", f"{self.comma} cells can only be read so", None
+        if self.point:
+            return ".", f"{self.point} cells can only be read so", None
+        if self.either and "," in self.example and semicolons:
+            return ",", "semicolons between cells leave the comma to decimals", self.example
+        if self.either:
+            return ".", "the usual one", self.example
+        return ".", "no number has decimals", None
+
     def _settle(self, sign: str) -> None:
         if sign == ".":
             self.point += 1

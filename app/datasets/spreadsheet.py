@@ -1,16 +1,21 @@
 """Spreadsheets (.xlsx, .xls, .ods) as tables."""
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import python_calamine
 
+from app.datasets.cell_kinds import majority
 from app.datasets.cell_table import table_of_cells
-from app.datasets.delimiter import Record
+from app.datasets.number_cells import Decimal, DecimalEvidence
 from app.datasets.read_options import ReadOptions
 from app.datasets.report import FileProblem, Report
 from app.datasets.table import Table
 from app.errors import FieldError
+
+_EVIDENCE_ROWS = 2_000  # spread over the sheet
 
 
 def read_spreadsheet(path: Path, options: ReadOptions, report: Report) -> Table:
@@ -26,10 +31,15 @@ def read_spreadsheet(path: Path, options: ReadOptions, report: Report) -> Table:
                 message = f"there is no sheet {options.sheet!r}; there are {', '.join(names)}"
                 raise FileProblem(message, FieldError(field="read.sheet", message=message))
             for name in names if options.sheet is None else [options.sheet]:
-                records = _records(book, name)
+                cells = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+                sign, reason, left_open = _decimal(cells, options.decimal)
+                records = [[_text(cell, sign) for cell in row] for row in cells]
                 found = table_of_cells(records, options)
                 if found is not None:
                     table, dialect = found
+                    table = replace(
+                        table, decimal=sign, decimal_reason=reason, decimal_open=left_open
+                    )
                     report.sheet = name
                     report.header_row = dialect.header_row
                     report.header_reason = dialect.header_reason
@@ -44,16 +54,28 @@ def read_spreadsheet(path: Path, options: ReadOptions, report: Report) -> Table:
     raise FileProblem("no sheet holds a table")
 
 
-def _records(book: python_calamine.CalamineWorkbook, name: str) -> list[Record]:
-    sheet = book.get_sheet_by_name(name)
-    return [[_text(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
+def _decimal(
+    cells: Sequence[Sequence[object]], told: Decimal | None
+) -> tuple[Decimal, str, str | None]:
+    """The decimal sign of numbers that are written as text, why, and what leaves it open."""
+    evidence = DecimalEvidence()
+    for column in zip(*cells[:: max(len(cells) // _EVIDENCE_ROWS, 1)], strict=True):
+        texts = [cell for cell in column if isinstance(cell, str)]
+        if majority(texts) == "number":
+            for cell in texts:
+                evidence.add(cell)
+    if told is None and evidence == DecimalEvidence():
+        return ".", "numbers are typed", None
+    return evidence.decide(told, semicolons=False)
 
 
-def _text(cell: object) -> str:
+def _text(cell: object, decimal: Decimal) -> str:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)  # noqa: PLR2004  whole numbers a float holds exactly
+        if cell.is_integer() and abs(cell) < 1e15:  # noqa: PLR2004  whole numbers a float holds exactly
+            return str(int(cell))
+        return repr(cell).replace(".", decimal)
     if isinstance(cell, dt.datetime):
         midnight = cell.time() == dt.time()
         return cell.date().isoformat() if midnight else cell.isoformat(sep=" ")

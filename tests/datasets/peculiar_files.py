@@ -273,6 +273,16 @@ SAME = [
         file_format="spreadsheet",
         sheet="Prices",
     ),
+    same(
+        "numbers_as_text.xlsx",
+        workbook(
+            [
+                list(HEADER.split(",")),
+                *([DAYS[row], OPEN[row], *european(row)[1:4], VOLUME[row]] for row in range(ROWS)),
+            ]
+        ),
+        decimal=",",
+    ),
     same("table.parquet", parquet(), file_format="parquet"),
     same(
         "nastiest.csv.gz",
