@@ -15,6 +15,9 @@ _MISSING_WORDS = ["na", "nan", "null", "nil", "none", "nat", "missing", "undefin
 _MISSING_SIGNS = ["", "-", "--", "---", "\u2013", "\u2014", "?", ".", "..", "...", "\\n", "<na>"]
 _MISSING_SIGNS += ["n.a.", "-nan", "inf", "-inf", "+inf", "infinity", "-infinity"]
 _SHEET_ERRORS = ["#n/a", "#na", "#value!", "#div/0!", "#ref!", "#num!", "#name?", "#null!"]
+# As Excel writes them in German, French, Spanish, Portuguese and Italian.
+_SHEET_ERRORS += ["#nv", "#wert!", "#bezug!", "#zahl!", "#valeur!", "#nombre!", "#nom?", "#n/d"]
+_SHEET_ERRORS += ["#¡valor!", "#¡div/0!", "#¡num!", "#¡ref!", "#valor!", "#valore!", "#rif!"]
 MISSING = frozenset(_MISSING_WORDS + _MISSING_SIGNS + _SHEET_ERRORS)
 MAX_DIGITS = 400  # a longer cell is no number
 

@@ -142,6 +142,11 @@ def test_missing_values_in_every_spelling(tmp_path: Path) -> None:
     assert "no row and 11 cells no value" in refused(tmp_path, text, gaps="error").detail
 
 
+def test_errors_of_excel_in_other_languages_are_missing(tmp_path: Path) -> None:
+    cells: list[object] = ["#NV", 1, "#WERT!", 2, "#VALEUR!", "#N/D", 3]
+    assert series(read(tmp_path, daily(cells))).column("x").tolist() == [1, 2, 3]
+
+
 def test_rows_left_out_are_named(tmp_path: Path) -> None:
     text = daily([1, 2, "NA", 4]) + "2017-02-30,5\n# end\nTotal,12\n"
     report = read(tmp_path, text).report
