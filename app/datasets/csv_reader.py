@@ -69,6 +69,10 @@ def read_csv(path: Path, dialect: Dialect, *, decimal: Decimal | None) -> Table:
             if other != sign:
                 sign = other
                 loaded = _load_careful(path, dialect, sign)
+    if decimal is None and evidence == DecimalEvidence():
+        _, reason, left_open = _late_evidence(path, dialect, loaded).decide(
+            None, semicolons=semicolons
+        )
     return Table(
         columns=_columns(loaded.frame, dialect),
         rows=_row_numbers(dialect, len(loaded.frame), loaded.skipped),
@@ -99,6 +103,26 @@ def _more_evidence(evidence: DecimalEvidence, loaded: _Loaded) -> DecimalEvidenc
         cells = [cell for cell in column.iloc[::step].to_numpy() if isinstance(cell, str)]
         if majority(cells) == "number":
             for cell in cells:
+                evidence.add(cell)
+    return evidence
+
+
+def _late_evidence(path: Path, dialect: Dialect, loaded: _Loaded) -> DecimalEvidence:
+    """That of points which come only after the sample, where they were read as decimal ones."""
+    evidence = DecimalEvidence()
+    frame = loaded.frame
+    places = [
+        place
+        for place in frame.columns
+        if pd.api.types.is_float_dtype(frame[place].dtype)
+        and bool((np.floor(frame[place]) < frame[place]).any())
+    ]
+    if places:
+        width = frame.shape[1]
+        found = _parse(path, dialect, width, ".", dtype=str, usecols=places, on_bad_lines="skip")
+        for place in places:
+            cells = found[place][found[place].str.contains(".", regex=False, na=False)]
+            for cell in cells.iloc[:: max(len(cells) // _EVIDENCE_CELLS, 1)]:
                 evidence.add(cell)
     return evidence
 

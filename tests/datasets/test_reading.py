@@ -2,6 +2,7 @@
 
 import gzip
 import pickle
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,16 @@ def test_an_open_decimal_sign_is_told_first_and_can_be_settled(tmp_path: Path) -
     assert "decimal" in guessed.report.warnings[0]
     assert series(guessed).column("x")[0] == 1.1
     assert series(read(tmp_path, text, decimal=".")).column("x")[0] == 1100
+
+
+def test_an_open_decimal_sign_is_told_wherever_it_comes_first(tmp_path: Path) -> None:
+    start = date(2017, 3, 1)
+    values = [*map(str, range(700, 1000)), *(f"1.{value:03d}" for value in range(100))]
+    lines = [f"{start + timedelta(days=at)};{value}" for at, value in enumerate(values)]
+    report = read(tmp_path, "\n".join(["date;x", *lines])).report
+    assert "1.000 could as well" in report.warnings[0]
+    report = read(tmp_path, "\n".join(["date;x", *lines, "2020-01-01;0.5"])).report
+    assert (report.decimal, report.decimal_reason) == (".", "1 cells can only be read so")
 
 
 def test_missing_values_in_every_spelling(tmp_path: Path) -> None:
