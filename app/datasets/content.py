@@ -162,6 +162,11 @@ class TextContent:
 
     text: str
 
+    @property
+    def lines(self) -> int:
+        """How many there are; the last need not be ended by a line feed."""
+        return self.text.count("\n") + (not self.text.endswith("\n") and bool(self.text))
+
     def to_bytes(self) -> bytes:
         """The bytes to store; equal texts give equal bytes."""
         data = np.frombuffer(self.text.encode(), dtype=np.uint8)

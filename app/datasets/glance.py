@@ -52,7 +52,7 @@ class Glance(BaseModel):
             Unprocessable: there is no such column or series.
         """
         if not isinstance(content, SeriesContent):
-            return cls(rows=content.text.count("\n"), text=content.text[:TEXT_CHARACTERS])
+            return cls(rows=content.lines, text=content.text[:TEXT_CHARACTERS])
         shown = _known("column", column, content.columns)
         label = _known("series", series, content.labels)
         one = content.of_series(label)

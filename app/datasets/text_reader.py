@@ -66,12 +66,8 @@ def _mean_length(cells: Objects) -> float:
 
 def _content(text: str, column: str | None, report: Report) -> TextContent:
     words = len(text.split())
-    report.text = TextReport(
-        characters=len(text),
-        lines=text.count("\n") + (not text.endswith("\n") and bool(text)),
-        words=words,
-        column=column,
-    )
+    content = TextContent(text=text)
+    report.text = TextReport(characters=len(text), lines=content.lines, words=words, column=column)
     if not words:
         raise FileProblem("there is no text in it")
-    return TextContent(text=text)
+    return content

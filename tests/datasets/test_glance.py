@@ -76,3 +76,5 @@ def test_a_text_is_shown_by_its_beginning() -> None:
     assert seen.text is not None
     assert len(seen.text) == 2000
     assert seen.values == []
+    one = Glance.at(TextContent(text="a line"), column=None, series=None, points=10)
+    assert one.rows == 1
