@@ -161,8 +161,9 @@ def _names_in(record: Record) -> int:
 
 def _names(header: Record, width: int, body: list[Record]) -> tuple[str, ...]:
     cells = [" ".join(cell.split()) for cell in header]
-    full = any(record[width - 1].strip() for record in body if len(record) == width)
-    if len(cells) == width - 1 and all(cells) and full:  # not rows that end with a delimiter
+    # Rows of this width that hold something to the end, and not stray cells or delimiters.
+    full = sum(len(record) == width and bool(record[-1].strip()) for record in body)
+    if len(cells) == width - 1 and all(cells) and full * 2 > len(body):
         cells = ["", *cells]  # R leaves the name of the row names out
     cells = (cells + [""] * width)[:width]
     return unique_names(cells)

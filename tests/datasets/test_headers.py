@@ -1,0 +1,19 @@
+"""Names, delimiters and layouts as the first lines of a file show them."""
+
+from pathlib import Path
+
+from app.datasets.content import SeriesContent
+from tests.datasets.test_peculiar_files import read
+
+DAYS = [f"2017-03-{day:02d}" for day in range(1, 31)]
+
+
+def columns(folder: Path, text: str, **told: object) -> tuple[str, ...]:
+    content = read(folder, "file.csv", text.encode(), **told).content
+    assert isinstance(content, SeriesContent)
+    return content.columns
+
+
+def test_a_stray_cell_in_the_first_row_moves_no_name(tmp_path: Path) -> None:
+    lines = [f"{day},{at}" + (",checked" if at == 0 else "") for at, day in enumerate(DAYS)]
+    assert columns(tmp_path, "\n".join(["Date,Open", *lines])) == ("Open",)
