@@ -35,6 +35,11 @@ class Split:
         """How much this looks like a table of numbers, from 0 to 1."""
         return self.consistent * (0.4 + 0.6 * self.clean)
 
+    @property
+    def fits_header(self) -> bool:
+        """Whether the first line has as many cells as the others."""
+        return len(self.records[0]) == self.width
+
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
@@ -72,7 +77,8 @@ def records_of(sample: str, delimiter: str, limit: int = SAMPLE_RECORDS) -> list
 def _best_split(sample: str, decimal: str | None) -> Choice | None:
     splits = [_split(sample, delimiter) for delimiter in DELIMITERS]
     tables = [split for split in splits if split.width > 1 and split.consistent >= _CONSISTENT]
-    tables.sort(key=lambda split: -split.score)
+    # Monat;Umsatz above Mai;1,5: a comma splits the rows as well, and not the header.
+    tables.sort(key=lambda split: (-split.score, not split.fits_header))
     single = _split(sample, NO_DELIMITER)
     if tables:
         best = tables[0]
@@ -83,7 +89,9 @@ def _best_split(sample: str, decimal: str | None) -> Choice | None:
         rivals = [
             split.delimiter
             for split in tables[1:]
-            if best.score - split.score < _CLEAR_LEAD and split.width == best.width
+            if best.score - split.score < _CLEAR_LEAD
+            and split.width == best.width
+            and split.fits_header >= best.fits_header
         ]
         if doubtful and decimal is None:
             rivals.append(NO_DELIMITER)

@@ -17,3 +17,11 @@ def columns(folder: Path, text: str, **told: object) -> tuple[str, ...]:
 def test_a_stray_cell_in_the_first_row_moves_no_name(tmp_path: Path) -> None:
     lines = [f"{day},{at}" + (",checked" if at == 0 else "") for at, day in enumerate(DAYS)]
     assert columns(tmp_path, "\n".join(["Date,Open", *lines])) == ("Open",)
+
+
+def test_a_comma_that_does_not_split_the_header_is_decimal(tmp_path: Path) -> None:
+    lines = [f"Filiale {at};{at},5" for at in range(30)]
+    result = read(tmp_path, "file.csv", "\n".join(["Ort;Umsatz", *lines]).encode())
+    assert isinstance(result.content, SeriesContent)
+    assert result.content.column("Umsatz").tolist() == [at + 0.5 for at in range(30)]
+    assert result.report.warnings == []
