@@ -140,7 +140,8 @@ def _counts_up(records: list[Record], kinds: list[CellKind]) -> bool:
         ]
         numbers = [int(cell) for cell in cells if cell.isdigit() and len(cell) < len("12345")]
         steps = {after - before for before, after in pairwise(numbers)}
-        return len(numbers) == len(cells) > 2 and steps == {1}  # noqa: PLR2004  two count up by chance
+        named = sum(cell_kind(cell) == "text" for cell in cells)
+        return len(numbers) + named == len(cells) and len(numbers) > 2 and steps == {1}  # noqa: PLR2004  two count up by chance
 
     return counting(records[0]) and not counting(records[1])
 

@@ -18,18 +18,27 @@ TIME = "time"
 _FEWEST_TIMES = 3  # columns named by times, from which a header is one of times
 
 
-def times_in_header(columns: list[ReadColumn]) -> list[int]:
-    """Which columns are named by times that run on; [] when the header is not one of times."""
+def times_in_header(columns: list[ReadColumn], *, told: bool) -> list[int]:
+    """Which columns are named by times that run on; [] when the header is not one of times.
+
+    Args:
+        columns: as read.
+        told: the user said so; else other columns of numbers speak against names such as 2017.
+    """
     places = [
         place
         for place, column in enumerate(columns)
         if column.type in {"number", "empty"} and _is_time(column.name)
     ]
     others = [column for place, column in enumerate(columns) if place not in places]
-    if len(places) < _FEWEST_TIMES or any(column.type in {"date", "number"} for column in others):
-        return []
     names = [columns[place].name for place in places]
-    if all(name.isdigit() for name in names):
+    plain = all(name.isdigit() for name in names)
+    against = {"date", "number"} if plain else {"date"}
+    if len(places) < _FEWEST_TIMES:
+        return []
+    if not told and any(column.type in against for column in others):
+        return []
+    if plain:
         numbers = [int(name) for name in names]
         steps = {after - before for before, after in pairwise(numbers)}
         if len(steps) > 1 and min(steps) <= 0:

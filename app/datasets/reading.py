@@ -131,8 +131,9 @@ def _series(
 ) -> DatasetContent:
     """Reads a table as series, made long first where it is wide."""
     report.layout = options.layout
-    places = times_in_header(columns) if options.layout in {None, "series_per_row"} else []
-    if options.layout == "series_per_row" and not places:
+    told = options.layout == "series_per_row"
+    places = times_in_header(columns, told=told) if told or options.layout is None else []
+    if told and not places:
         raise FileProblem(
             "the header holds no times, which it would with a series in each row",
             FieldError(field="read.layout", message="the header holds no times"),
@@ -141,14 +142,14 @@ def _series(
         report.layout = "series_per_row"
         long = rows_as_series(table, columns, places)
         labels = SERIES if long.column(SERIES) is not None else ""
-        told = options.model_copy(update={"series": labels, "date": TIME})
-        return read_series(long, read_columns(long), told, report)
+        found_so = options.model_copy(update={"series": labels, "date": TIME})
+        return read_series(long, read_columns(long), found_so, report)
     if options.layout == "series_per_column":
         found = find_times(columns, table.rows, options, european=report.delimiter == ";")
         date = None if found is None else found.columns[0]
         long = columns_as_series(table, columns, date)
-        told = options.model_copy(update={"series": SERIES, "date": date or ""})
-        return read_series(long, read_columns(long), told, report)
+        found_so = options.model_copy(update={"series": SERIES, "date": date or ""})
+        return read_series(long, read_columns(long), found_so, report)
     report.layout = "table"
     return read_series(table, columns, options, report)
 

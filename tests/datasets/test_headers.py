@@ -25,3 +25,23 @@ def test_a_comma_that_does_not_split_the_header_is_decimal(tmp_path: Path) -> No
     assert isinstance(result.content, SeriesContent)
     assert result.content.column("Umsatz").tolist() == [at + 0.5 for at in range(30)]
     assert result.report.warnings == []
+
+
+def test_numbers_beside_a_header_of_dates_belong_to_the_series(tmp_path: Path) -> None:
+    header = "Province,Country,Lat," + ",".join(f"1/{day}/20" for day in range(1, 31))
+    rows = [
+        f"{place},{latitude}," + ",".join(str(latitude * day) for day in range(30))
+        for place, latitude in ((",Germany", 51.5), ("Hubei,China", 30.5), (",Italy", 41.5))
+    ]
+    result = read(tmp_path, "file.csv", "\n".join([header, *rows]).encode())
+    assert isinstance(result.content, SeriesContent)
+    assert result.report.layout == "series_per_row"
+    assert result.content.labels == ("Germany", "China", "Italy")
+
+
+def test_a_header_of_years_beside_numbers_is_one_of_times_where_the_user_says_so(
+    tmp_path: Path,
+) -> None:
+    text = "Shop,Area,2017,2018,2019\nA,120,1,2,3\nB,80,4,5,6\n"
+    assert columns(tmp_path, text) == ("Area", "2017", "2018", "2019")
+    assert columns(tmp_path, text, layout="series_per_row") == ("value",)
