@@ -206,4 +206,4 @@ def spelled(label: str, order: DateOrder) -> str:
         letter = letters[match.group()[0]]
         return letter * max(len(match.group()), 2) if letter == "y" else letter
 
-    return re.sub(r"a|b|c+", named, label)
+    return re.sub(r"(?<![A-Za-z])(?:a|b|c+)(?![a-z])", named, label)  # not that of Day

@@ -10,13 +10,16 @@ _TIME = (
     r"(?: ?(?P<AP>aa)(?!a))?(?: ?(?P<zone>a{1,3}|[+-]00:?00|[+-]00))?)?"
 )
 _COMPACT_TIME = r"(?:[a ]?(?P<H>00)(?P<M>00)(?P<S>00)?(?P<zone>a)?)"
-_WEEKDAY = r"(?:(?P<weekday>a{2,9})[,.]? )?"
+_WEEKDAY = r"(?:(?P<weekday>a{2,10})[,.]{0,2} )?"
 _YEAR = r"(?P<y>0000|00)"
 
 # Tried in this order; the first that fits the whole shape is taken.
 _PATTERNS: tuple[tuple[str, str], ...] = (
-    ("day", r"(?P<y>0000)(?P<sep>[-/. ])(?P<m>0{1,2})(?P=sep)(?P<d>0{1,2})" + _TIME),
-    ("triple", r"(?P<a>0{1,2})(?P<sep>[-/. ]) ?(?P<b>0{1,2})(?P=sep) ?(?P<c>0000|00)" + _TIME),
+    ("day", _WEEKDAY + r"(?P<y>0000)(?P<sep>[-/. ])(?P<m>0{1,2})(?P=sep)(?P<d>0{1,2})" + _TIME),
+    (
+        "triple",
+        _WEEKDAY + r"(?P<a>0{1,2})(?P<sep>[-/. ]) ?(?P<b>0{1,2})(?P=sep) ?(?P<c>0000|00)" + _TIME,
+    ),
     ("day", r"(?P<y>0000)(?P<m>00)(?P<d>00)" + _TIME),
     ("day", r"(?P<y>0000)(?P<m>00)(?P<d>00)" + _COMPACT_TIME),
     ("month", r"(?P<y>0000)[-/ ](?P<m>0{1,2})"),
@@ -66,7 +69,10 @@ _MONTH_NAMES = {
 MONTH_NUMBERS = {name: month for month, names in _MONTH_NAMES.items() for name in names.split()}
 WEEKDAYS = frozenset(
     name
-    for full in ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+    for full in (
+        *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+        *("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag"),
+    )
     for name in (full, full[:3], full[:2], full[:4])
 ) | frozenset(("thurs",))
 _WORDS = {

@@ -17,6 +17,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 ROWS = 30
+GERMAN = ("Mo", "Di", "Mi", "Do", "Fr")
 HEADER = "Date,Open,High,Low,Close,Volume"
 
 
@@ -240,6 +241,15 @@ SAME = [
     same("month_names.csv", table(lambda row: DAYS[row].strftime("%d-%b-%y"))),
     same("month_names_us.csv", table(dotted_names)),
     same("weekdays.csv", table(lambda row: f'"{DAYS[row]:%A, %d %B %Y}"')),
+    same("weekdays_before_numbers.csv", table(lambda row: DAYS[row].strftime("%a %m/%d/%Y"))),
+    same(
+        "german_weekdays.csv",
+        table(
+            lambda row: f"{GERMAN[DAYS[row].weekday()]}., {DAYS[row]:%d.%m.%Y}",
+            cells=european,
+            sep=";",
+        ),
+    ),
     same("compact.csv", table(lambda row: DAYS[row].strftime("%Y%m%d"))),
     same("iso_weeks.csv", table(lambda row: "{}-W{:02d}-{}".format(*DAYS[row].isocalendar()))),
     same(
