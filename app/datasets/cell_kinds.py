@@ -1,5 +1,6 @@
 """What a single cell looks like, for judging a sample of a file."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,8 +16,9 @@ from app.datasets.shapes import WIDTH, ascii_form
 CellKind = Literal["missing", "number", "date", "clock", "text"]
 
 _DIGITS = str.maketrans("123456789", "000000000")
-# Written dates that are numbers as well; whether they are dates shows in the whole column.
 _LONGEST = 100  # characters of a cell that may be anything but text
+_DOTTED = re.compile(r"0{1,2}\.00\.00")  # a date, or a time of day as in Italy
+# Written dates that are numbers as well; whether they are dates shows in the whole column.
 _NUMERIC_DATES = {"serial", "unix", "year"}
 
 
@@ -56,7 +58,17 @@ def _is_date(text: str, shape: str) -> bool:
     pattern = date_pattern(shape)
     if pattern is None or pattern.kind in _NUMERIC_DATES:
         return False
+    if _DOTTED.fullmatch(shape):
+        return _is_calendar(*map(int, ascii_form(text).split(".")))
     if "a" not in shape:
         return True
     # Words have the shape of month names, and s100 that of Q1 00: only reading it can tell.
     return bool(read_dates(np.array([text], dtype=object)).readable[0])
+
+
+def _is_calendar(first: int, second: int, third: int) -> bool:
+    """Whether 18.30.00 is a date in any order; else it is a time of day."""
+    return any(
+        1 <= month <= 12 and 1 <= day <= 31  # noqa: PLR2004  the calendar's
+        for month, day in ((first, second), (second, first), (second, third))
+    )

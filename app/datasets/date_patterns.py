@@ -49,7 +49,8 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
 )
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
 _CLOCK = re.compile(
-    r"(?P<H>0{1,2}):(?P<M>00)(?::(?P<S>00)(?:[.,](?P<F>0{1,9}))?)?(?: ?(?P<AP>aa))?"
+    r"(?P<H>0{1,2})(?P<sep>:|\.(?=00\.00))(?P<M>00)(?:(?P=sep)(?P<S>00)(?:[.,](?P<F>0{1,9}))?)?"
+    r"(?: ?(?P<AP>aa))?"
 )
 
 _MONTH_NAMES = {

@@ -1,4 +1,4 @@
-"""Where a regular series lacks rows, and where it does not."""
+"""Times of day in columns of their own, and where a regular series lacks rows or does not."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,3 +35,12 @@ def test_a_change_of_clocks_is_no_gap(tmp_path: Path, day: str) -> None:
     assert (result.report.frequency, result.report.gap_count) == ("h", 0)
     assert isinstance(result.content, SeriesContent)
     assert result.content.row_times_iso() == times
+
+
+def test_a_time_of_day_may_have_dots(tmp_path: Path) -> None:
+    start = datetime.fromisoformat("2004-03-10T18:00")
+    times = [start + timedelta(minutes=20 * at) for at in range(200)]
+    lines = "".join(f"{time:%d/%m/%Y};{time:%H.%M.%S};2,{at}\n" for at, time in enumerate(times))
+    content = read(tmp_path, "file.csv", f"Date;Time;CO\n{lines}".encode()).content
+    assert isinstance(content, SeriesContent)
+    assert content.row_times_iso() == [time.isoformat() for time in times]
