@@ -85,25 +85,25 @@ def rows_as_series(table: Table, columns: list[ReadColumn], places: list[int]) -
     )
 
 
-def columns_as_series(table: Table, columns: list[ReadColumn], date: str | None) -> Table:
+def columns_as_series(table: Table, columns: list[ReadColumn], times: tuple[str, ...]) -> Table:
     """A long table of one that has a series per column of numbers.
 
     Args:
         table: the wide table.
         columns: its columns as read.
-        date: the column that holds the times.
+        times: the columns that hold the times.
 
     Raises:
         FileProblem: no column holds numbers.
     """
-    wide = [column for column in columns if column.type == "number" and column.name != date]
+    wide = [column for column in columns if column.type == "number" and column.name not in times]
     if not wide:
         raise FileProblem("no column holds numbers, so none can be a series")
     values = np.concatenate([column.numbers for column in wide if column.numbers is not None])
     names = np.array([column.name for column in wide], dtype=object)
     long = [Column(name=SERIES, cells=np.repeat(names, len(table.rows)))]
     for column in table.columns:
-        if column.name != date:
+        if column.name not in times:
             continue
         if column.numbers is not None:
             long.append(Column(name=column.name, numbers=np.tile(column.numbers, len(wide))))

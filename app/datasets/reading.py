@@ -146,9 +146,11 @@ def _series(
         return read_series(long, read_columns(long), found_so, report)
     if options.layout == "series_per_column":
         found = find_times(columns, table.rows, options, european=report.delimiter == ";")
-        date = None if found is None else found.columns[0]
-        long = columns_as_series(table, columns, date)
-        found_so = options.model_copy(update={"series": SERIES, "date": date or ""})
+        times = () if found is None else found.columns
+        long = columns_as_series(table, columns, times)
+        # Where they are several, with a time of day or as year and month, they are found again.
+        date = "" if not times else times[0] if len(times) == 1 else None
+        found_so = options.model_copy(update={"series": SERIES, "date": date})
         return read_series(long, read_columns(long), found_so, report)
     report.layout = "table"
     return read_series(table, columns, options, report)

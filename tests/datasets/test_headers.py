@@ -45,3 +45,13 @@ def test_a_header_of_years_beside_numbers_is_one_of_times_where_the_user_says_so
     text = "Shop,Area,2017,2018,2019\nA,120,1,2,3\nB,80,4,5,6\n"
     assert columns(tmp_path, text) == ("Area", "2017", "2018", "2019")
     assert columns(tmp_path, text, layout="series_per_row") == ("value",)
+
+
+def test_times_in_several_columns_are_those_of_a_series_per_column(tmp_path: Path) -> None:
+    hours = "\n".join(["Date,Time,a,b", *(f"2017-03-01,{at:02d}:00,{at},5" for at in range(24))])
+    months = "\n".join(["Year,Month,a,b", *(f"2017,{at},{at},5" for at in range(1, 13))])
+    for text, last in ((hours, "2017-03-01T23:00:00"), (months, "2017-12-01")):
+        content = read(tmp_path, "file.csv", text.encode(), layout="series_per_column").content
+        assert isinstance(content, SeriesContent)
+        assert content.labels == ("a", "b")
+        assert content.row_times_iso()[-1] == last
