@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -283,9 +283,10 @@ class ObjectStore:
             return 0
         removed = 0
         for path in (self._folder / INCOMING).glob("*#*"):
-            if path.stat().st_mtime < before.timestamp():
-                path.unlink(missing_ok=True)
-                removed += 1
+            with suppress(FileNotFoundError):  # its writer has just moved it
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink()
+                    removed += 1
         return removed
 
 

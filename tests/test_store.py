@@ -237,6 +237,15 @@ def test_the_sweep_takes_leftovers_of_broken_writes(store: ObjectStore, folder: 
     assert {path.name for path in files_below(folder)} == {"young", "young#1"}
 
 
+def test_the_sweep_passes_over_a_write_that_ends_meanwhile(
+    store: ObjectStore, folder: Path
+) -> None:
+    incoming = folder / "incoming"
+    incoming.mkdir()
+    (incoming / "moved#1").symlink_to(incoming / "gone")  # listed, and no longer there
+    assert store.sweep(lambda: NOTHING, DAY) == 0
+
+
 def test_an_object_stored_again_during_the_sweep_stays(store: ObjectStore, folder: Path) -> None:
     stored = store.put_bytes(b"again")
     age(file_of(folder, stored.sha256))
