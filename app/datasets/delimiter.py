@@ -113,7 +113,7 @@ def _split(sample: str, delimiter: str) -> Split:
     numbered = [
         (place, record)
         for place, record in enumerate(records_of(sample, delimiter))
-        if any(cell.strip() for cell in record) and not record[0].startswith("#")
+        if any(cell.strip() for cell in record) and not _is_comment(record, delimiter)
     ]
     records = [record for _, record in numbered]
     widths = Counter(len(record) for record in records)
@@ -131,6 +131,12 @@ def _split(sample: str, delimiter: str) -> Split:
         consistent=len(full) / rest if rest else 0.0,
         clean=1 - kinds["text"] / cells if cells else 0.0,
     )
+
+
+def _is_comment(record: Record, delimiter: str) -> bool:
+    # A cell of its own it is the name of a column that counts the rows.
+    named = record[0].strip() == "#" and len(record) > 1 and delimiter != " "
+    return record[0].startswith("#") and not named
 
 
 def _may_be_decimals(split: Split) -> bool:

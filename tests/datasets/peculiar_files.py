@@ -197,6 +197,7 @@ SAME = [
         encoding="utf-8",
     ),
     same("index_column.csv", table(lambda row: f"{row},{DAYS[row]}", header=f",{HEADER}")),
+    same("numbered_rows.csv", table(lambda row: f"{row + 1},{DAYS[row]}", header=f"#,{HEADER}")),
     same("r_row_names.csv", table(lambda row: f'"{row + 1}",{DAYS[row]}')),
     same(
         "five_empty_columns.csv",

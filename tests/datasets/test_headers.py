@@ -55,3 +55,8 @@ def test_times_in_several_columns_are_those_of_a_series_per_column(tmp_path: Pat
         assert isinstance(content, SeriesContent)
         assert content.labels == ("a", "b")
         assert content.row_times_iso()[-1] == last
+
+
+def test_a_comment_between_blanks_is_no_header(tmp_path: Path) -> None:
+    lines = "".join(f"{at}.5 {at * 2}.25\n" for at in range(30))
+    assert columns(tmp_path, f"# time level\n{lines}") == ("column 1", "column 2")
