@@ -9,6 +9,7 @@ import python_calamine
 
 from app.datasets.cell_kinds import majority
 from app.datasets.cell_table import table_of_cells
+from app.datasets.delimiter import Record
 from app.datasets.number_cells import Decimal, DecimalEvidence
 from app.datasets.read_options import ReadOptions
 from app.datasets.report import FileProblem, Report
@@ -33,7 +34,7 @@ def read_spreadsheet(path: Path, options: ReadOptions, report: Report) -> Table:
             for name in names if options.sheet is None else [options.sheet]:
                 cells = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
                 sign, reason, left_open = _decimal(cells, options.decimal)
-                records = [[_text(cell, sign) for cell in row] for row in cells]
+                records = _records(cells, sign)
                 found = table_of_cells(records, options)
                 if found is not None:
                     table, dialect = found
@@ -69,16 +70,31 @@ def _decimal(
     return evidence.decide(told, semicolons=False)
 
 
-def _text(cell: object, decimal: Decimal) -> str:
+def _records(cells: Sequence[Sequence[object]], decimal: Decimal) -> list[Record]:
+    """The rows as text; days are written with a time where one of their column has one."""
+    timed = {
+        place
+        for row in cells
+        for place, cell in enumerate(row)
+        if isinstance(cell, dt.datetime) and cell.time() != dt.time()
+    }
+    return [
+        [_text(cell, decimal, timed=place in timed) for place, cell in enumerate(row)]
+        for row in cells
+    ]
+
+
+def _text(cell: object, decimal: Decimal, *, timed: bool) -> str:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float):
         if cell.is_integer() and abs(cell) < 1e15:  # noqa: PLR2004  whole numbers a float holds exactly
             return str(int(cell))
         return repr(cell).replace(".", decimal)
-    if isinstance(cell, dt.datetime):
-        midnight = cell.time() == dt.time()
-        return cell.date().isoformat() if midnight else cell.isoformat(sep=" ")
-    if isinstance(cell, dt.date | dt.time):
+    if isinstance(cell, dt.date):
+        # Midnight comes as a date.
+        time = cell if isinstance(cell, dt.datetime) else dt.datetime.combine(cell, dt.time())
+        return time.isoformat(sep=" ") if timed else time.date().isoformat()
+    if isinstance(cell, dt.time):
         return cell.isoformat()
     return "" if cell is None else str(cell)

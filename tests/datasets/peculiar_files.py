@@ -117,6 +117,11 @@ SHUFFLED = [(row * 7) % ROWS for row in range(ROWS)]
 def sheet_cell(place: str, value: object) -> str:
     if isinstance(value, str):
         return f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>'
+    if isinstance(value, dt.datetime):
+        days = (value - dt.datetime.combine(dt.date(1899, 12, 30), dt.time())) / dt.timedelta(
+            days=1
+        )
+        return f'<c r="{place}" s="1"><v>{days}</v></c>'
     if isinstance(value, dt.date):
         return f'<c r="{place}" s="1"><v>{(value - dt.date(1899, 12, 30)).days}</v></c>'
     return f'<c r="{place}"><v>{value}</v></c>'

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.datasets.content import SeriesContent
+from tests.datasets.peculiar_files import workbook
 from tests.datasets.test_peculiar_files import read
 
 
@@ -44,3 +45,12 @@ def test_a_time_of_day_may_have_dots(tmp_path: Path) -> None:
     content = read(tmp_path, "file.csv", f"Date;Time;CO\n{lines}".encode()).content
     assert isinstance(content, SeriesContent)
     assert content.row_times_iso() == [time.isoformat() for time in times]
+
+
+def test_midnight_in_a_spreadsheet_is_no_other_format(tmp_path: Path) -> None:
+    times = [datetime.fromisoformat("2020-01-01") + timedelta(hours=at) for at in range(48)]
+    rows: list[list[object]] = [["time", "x"], *([time, at] for at, time in enumerate(times))]
+    result = read(tmp_path, "file.xlsx", workbook(rows))
+    assert isinstance(result.content, SeriesContent)
+    assert result.content.row_times_iso() == [time.isoformat() for time in times]
+    assert result.report.warnings == []
