@@ -73,7 +73,7 @@ def find_times(
         found = _read(column, columns, rows, options, european=european)
         if found is not None:
             return found
-    parts = _from_parts(columns)
+    parts = _from_parts(columns, rows)
     if parts is not None:
         _add_clock(parts, columns)
         return parts
@@ -309,7 +309,7 @@ def _add_clock(found: FoundTimes, columns: list[ReadColumn]) -> None:
         return
 
 
-def _from_parts(columns: list[ReadColumn]) -> FoundTimes | None:
+def _from_parts(columns: list[ReadColumn], rows: Ints) -> FoundTimes | None:
     """Year, month and day (or year and month, or year and quarter) in columns of their own."""
     by_name = {
         column.name.lower(): column
@@ -322,10 +322,11 @@ def _from_parts(columns: list[ReadColumn]) -> FoundTimes | None:
     day = by_name.get("day") or by_name.get("tag")
     if year is None or (month is None and quarter is None):
         return None
-    return _joined([column for column in (year, month or quarter, day) if column is not None])
+    parts = [column for column in (year, month or quarter, day) if column is not None]
+    return _joined(parts, rows)
 
 
-def _joined(parts: list[ReadColumn]) -> FoundTimes | None:
+def _joined(parts: list[ReadColumn], rows: Ints) -> FoundTimes | None:
     numbers = [part.numbers for part in parts if part.numbers is not None]
     known = np.all([np.abs(part) < _NO_YEAR for part in numbers], axis=0)
     whole = [np.where(known, part, 1).astype(np.int64) for part in numbers]
@@ -347,7 +348,13 @@ def _joined(parts: list[ReadColumn]) -> FoundTimes | None:
         report=DateReport(
             columns=names,
             form="date",
-            formats=[DateFormat(format=label, rows=int(known.sum()), first_row=1)],
+            formats=[
+                DateFormat(
+                    format=label,
+                    rows=int(known.sum()),
+                    first_row=int(rows[int(np.argmax(known))]),
+                )
+            ],
             reason="the parts of the date stand in columns of these names",
         ),
     )

@@ -1,0 +1,25 @@
+"""Numbers as people and spreadsheets write them."""
+
+from pathlib import Path
+
+from app.datasets.content import SeriesContent
+from app.datasets.reading import ReadResult
+from tests.datasets.test_peculiar_files import read
+
+
+def read_column(folder: Path, cells: list[str]) -> ReadResult:
+    lines = [f"2017-03-{day:02d},{cell}" for day, cell in enumerate(cells, 1)]
+    return read(folder, "file.csv", "\n".join(["date,x", *lines]).encode())
+
+
+def test_errors_of_excel_in_other_languages_are_missing(tmp_path: Path) -> None:
+    cells = ["#NV", "1", "#WERT!", "2", "#VALEUR!", "#N/D", "3"]
+    content = read_column(tmp_path, cells).content
+    assert isinstance(content, SeriesContent)
+    assert content.column("x").tolist() == [1, 2, 3]
+
+
+def test_different_units_in_a_column_are_pointed_out(tmp_path: Path) -> None:
+    report = read_column(tmp_path, ["1.5 kg", "900 g", "1.2 kg"]).report
+    assert report.columns[1].unit == "kg, g"
+    assert any("kg and in g" in warning for warning in report.warnings)
