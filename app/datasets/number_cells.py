@@ -28,9 +28,9 @@ _NUMBER = re.compile(
     r"(?P<open>\()?(?P<sign>[-+])?\s*"
     rf"(?P<before>[{_CURRENCY}]|(?:{_CURRENCY_WORDS})(?![a-z]))?\s*(?P<sign2>[-+])?\s*"
     rf"(?P<digits>(?:\d[\d.,'’{_BLANKS}]*|[.,]\d+))(?P<exponent>e[-+]?\d{{1,4}})?"
-    # 12,- is a price without cents; 12- is a negative number.
-    r"(?:(?<=[.,])[-\u2013\u2014]{1,2}|(?P<trailing>-))?\s*"
-    r"(?P<after>[^\d\s()][^\d()]{0,11}?)?\s*(?P<close>\))?",
+    # 12,- is a price without cents, 12- is a negative number, 12-Jan is neither.
+    r"(?:(?<=[.,])[-\u2013\u2014]{1,2}|(?P<trailing>-)(?![a-z]))?\s*"
+    r"(?P<after>[^\d\s()-][^\d()]{0,11}?)?\s*(?P<close>\))?",
     re.IGNORECASE,
 )
 # One letter counts only where it touches the number and is no unit: 5K, 7.38M, but not 5 m.

@@ -23,3 +23,10 @@ def test_different_units_in_a_column_are_pointed_out(tmp_path: Path) -> None:
     report = read_column(tmp_path, ["1.5 kg", "900 g", "1.2 kg"]).report
     assert report.columns[1].unit == "kg, g"
     assert any("kg and in g" in warning for warning in report.warnings)
+
+
+def test_days_of_a_month_are_no_negative_numbers(tmp_path: Path) -> None:
+    lines = [f"{day}-Jan,{day}.5" for day in range(1, 31)]
+    content = read(tmp_path, "file.csv", "\n".join(["Date,x", *lines]).encode()).content
+    assert isinstance(content, SeriesContent)
+    assert content.columns == ("x",)
