@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from app.datasets.cell_kinds import cell_kind
+from app.datasets.number_cells import parse_number
 
 SAMPLE_RECORDS = 200
 DELIMITERS = (",", ";", "\t", "|")
@@ -140,14 +141,14 @@ def _is_comment(record: Record, delimiter: str) -> bool:
 
 
 def _may_be_decimals(split: Split) -> bool:
-    """Whether all that a comma parts in two are whole numbers, so that it may be in a number."""
+    """Whether all that a comma parts in two are numbers if put together: 2,5 or 1.200,50 €."""
     if split.delimiter != "," or split.width != len("ab"):
         return False
     header, *rest = split.records
     pairs = [record for record in rest if len(record) == split.width]
     if len(header) == split.width:
         pairs.append(header)
-    return all(part.strip("+- ").isdigit() for record in pairs for part in record)
+    return all(parse_number(",".join(record), ",") is not None for record in pairs)
 
 
 def _are_decimals(split: Split) -> bool:

@@ -30,3 +30,11 @@ def test_days_of_a_month_are_no_negative_numbers(tmp_path: Path) -> None:
     content = read(tmp_path, "file.csv", "\n".join(["Date,x", *lines]).encode()).content
     assert isinstance(content, SeriesContent)
     assert content.columns == ("x",)
+
+
+def test_a_single_column_of_prices_is_not_split_at_its_decimal_comma(tmp_path: Path) -> None:
+    lines = [f"1.{200 + at},50 €" for at in range(30)]
+    content = read(tmp_path, "file.csv", "\n".join(["Preis", *lines]).encode()).content
+    assert isinstance(content, SeriesContent)
+    assert content.columns == ("Preis",)
+    assert content.column("Preis").tolist() == [1200.5 + at for at in range(30)]
