@@ -154,5 +154,6 @@ def _may_be_decimals(split: Split) -> bool:
 def _are_decimals(split: Split) -> bool:
     """Whether they must be: under a header of one cell, or with a 0 in front of the second part."""
     return len(split.records[0]) == 1 or any(
-        len(tail) > 1 and tail.startswith("0") for _, tail in split.records
+        len(record) == split.width and len(record[1]) > 1 and record[1].startswith("0")
+        for record in split.records
     )

@@ -60,3 +60,10 @@ def test_times_in_several_columns_are_those_of_a_series_per_column(tmp_path: Pat
 def test_a_comment_between_blanks_is_no_header(tmp_path: Path) -> None:
     lines = "".join(f"{at}.5 {at * 2}.25\n" for at in range(30))
     assert columns(tmp_path, f"# time level\n{lines}") == ("column 1", "column 2")
+
+
+def test_a_stray_line_among_pairs_of_whole_numbers_is_left_out(tmp_path: Path) -> None:
+    lines = "".join(f"{at},{at * 3 + 100}\n" for at in range(200, 230))
+    for stray in ("5,6,7\n", "Total\n"):
+        report = read(tmp_path, "file.csv", (lines + stray).encode()).report
+        assert (report.rows_used, report.rows_left_out[0].numbers) == (30, [31])
