@@ -7,7 +7,7 @@ the same with less of everything, to see that it runs; its figures mean little.
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,6 +79,15 @@ def at_least(bound: float) -> Wanted:
 def at_most(bound: float) -> Wanted:
     """The smaller the better."""
     return Wanted(bound=bound, side="at most")
+
+
+def middle(rounds: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Of rounds that measured two things in turn, both of the one with the median ratio.
+
+    A machine that is shared changes its speed within seconds; what was measured side by side
+    changes alike, and medians of either by itself may be of different moments.
+    """
+    return sorted(rounds, key=lambda pair: pair[0] / pair[1])[len(rounds) // 2]
 
 
 def number(value: float) -> str:
