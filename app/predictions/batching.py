@@ -39,7 +39,7 @@ MAX_ANSWER_SIZE = 100_000
 # Past this an inference leaves the event loop for a thread: a hop costs about 0.1 ms, and a loop
 # that stands still holds up everyone.
 INLINE_SECONDS = 0.005
-# Past this it has a thread for its like: a long text is not to hold up batches.
+# Past this it has threads for its like: a long text is not to hold up batches.
 LONG_SECONDS = 0.1
 # A row of a shared run costs about this part of a run of its own (LSTM(64), 60 steps, batch 32).
 ROW_SHARE = 0.47
@@ -86,10 +86,9 @@ class Batcher:
         self._all_answered = asyncio.Event()
         # On one core two batches at once would end together, and leave it idle while both are
         # committed: one after the other they made 1.15 times the series a second.
-        self._threads = ThreadPoolExecutor(
-            min(INFERENCE_THREADS, cores()), thread_name_prefix="inference"
-        )
-        self._long_threads = ThreadPoolExecutor(1, thread_name_prefix="long-inference")
+        threads = min(INFERENCE_THREADS, cores())
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="inference")
+        self._long_threads = ThreadPoolExecutor(threads, thread_name_prefix="long-inference")
         self.runs = 0  # shared inferences, for tests of what is shared
 
     def submit(self, version: Loaded, ticket: Ticket) -> None:
