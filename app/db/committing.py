@@ -25,8 +25,8 @@ ATTEMPTS = 2
 AGAIN = b"_again"
 # How long the event loop stays awake for the outcome of a commit that is waited for alone. To
 # sleep and be woken, twice for each request, and to find the caches cold, took a sixth of a lone
-# prediction's 0.6 ms. Not where PostgreSQL may need the only core there is.
-AWAKE_SECONDS = 0.0005 if (os.cpu_count() or 1) > 1 else 0.0
+# prediction's 0.6 ms.
+AWAKE_SECONDS = 0.0005
 
 Parameters = Sequence[bytes | None]  # in binary form
 Done = Callable[[Exception | None], None]  # called once; None says that it is committed

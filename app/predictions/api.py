@@ -309,7 +309,9 @@ async def predict_batch(
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
     """Runtime, log and what keeps them up to date, for as long as the app serves."""
     metrics: Metrics = app.state.metrics
-    prediction_log = PredictionLog(resources.database_url, metrics)
+    prediction_log = PredictionLog(
+        resources.database_url, metrics, api_processes=resources.settings.api_processes
+    )
     runtime = Runtime(resources, metrics)
     batcher = Batcher(prediction_log, metrics)
     parts = Predictions(runtime, batcher, prediction_log, resources)

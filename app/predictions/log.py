@@ -5,6 +5,7 @@ commits under way.
 """
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -111,7 +112,9 @@ class Group:
 class PredictionLog:
     """What waits to be committed, and the connections that do it."""
 
-    def __init__(self, database_url: str, metrics: Metrics) -> None:
+    def __init__(self, database_url: str, metrics: Metrics, *, api_processes: int = 1) -> None:
+        # Not where PostgreSQL, or a process like this one, may need the core.
+        self._may_stay_awake = (os.cpu_count() or 1) > api_processes
         self._conninfo = conninfo(database_url)
         self._metrics = metrics
         self._rows = {name: metrics.log_writes.labels(name) for name in ("committed", "failed")}
@@ -183,6 +186,7 @@ class PredictionLog:
         connection = self._idle.pop()
         entries = [entry for group in groups for entry in group.entries]
         done = partial(self._committed, connection, groups, len(entries))
+        is_lone = len(entries) == 1 and len(self._idle) == CONNECTIONS - 1
         parameters: Parameters
         try:
             if len(entries) == 1:
@@ -194,7 +198,7 @@ class PredictionLog:
                 parameters,
                 done,
                 timeout_seconds=COMMIT_SECONDS,
-                awake=len(entries) == 1 and len(self._idle) == CONNECTIONS - 1,
+                awake=self._may_stay_awake and is_lone,
             )
         except Exception as error:  # a fault of ours, told to all who wait
             log.exception("predictions cannot be written", rows=len(entries))

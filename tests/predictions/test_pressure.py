@@ -197,9 +197,9 @@ class SlowConnection(CommittingConnection):
 class SlowLog(PredictionLog):
     """A log over such a connection; one that is shared by all of them."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, *, api_processes: int = 1) -> None:
         self.connection = SlowConnection()
-        super().__init__("postgresql://nowhere", metrics)
+        super().__init__("postgresql://nowhere", metrics, api_processes=api_processes)
 
     def _connection(self) -> CommittingConnection:
         return self.connection
@@ -209,7 +209,19 @@ def _nobody(error: Exception | None) -> None:
     del error
 
 
-def test_only_a_lone_prediction_keeps_the_loop_awake(metrics: Metrics) -> None:
+@pytest.mark.parametrize(
+    ("cores", "api_processes", "awake"),
+    [(4, 1, True), (4, 3, True), (1, 1, False), (4, 4, False), (4, 8, False)],
+)
+def test_only_a_lone_prediction_keeps_the_loop_awake_and_only_where_a_core_is_left(
+    metrics: Metrics,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    cores: int,
+    api_processes: int,
+    awake: bool,
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
     entry = log.Entry(
         id=new_wire_id(),
         request_id="r",
@@ -221,11 +233,11 @@ def test_only_a_lone_prediction_keeps_the_loop_awake(metrics: Metrics) -> None:
         request=b"{}",
         response=b"{}",
     )
-    slow = SlowLog(metrics)
+    slow = SlowLog(metrics, api_processes=api_processes)
     slow.write([Group([entry], _nobody)])
     first_ends = slow.connection.end
     slow.write([Group([entry], _nobody)])  # beside another
     slow.connection.end(None)
     first_ends(None)
     slow.write([Group([entry, entry], _nobody)])
-    assert slow.connection.awake == [True, False, False]
+    assert slow.connection.awake == [awake, False, False]
