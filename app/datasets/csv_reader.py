@@ -5,8 +5,10 @@ parser work on all cores. A cell that is not of that type makes it fail; then ev
 read as what it is, and odd ones cell by cell (app.datasets.number_cells).
 """
 
+import csv
 import re
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from app.datasets.cell_kinds import majority
-from app.datasets.delimiter import NO_DELIMITER
+from app.datasets.delimiter import NO_DELIMITER, Record
 from app.datasets.dialect import Dialect
 from app.datasets.number_cells import MISSING, Decimal, DecimalEvidence
+from app.datasets.parted_numbers import check_rows
 from app.datasets.table import Column, Ints, SkippedRow, Table
 
 _SPARE_BYTES = 4  # by which later dates may be longer than those of the sample
@@ -55,6 +58,7 @@ def read_csv(path: Path, dialect: Dialect, *, decimal: Decimal | None) -> Table:
 
     Raises:
         BrokenTableError: the rows cannot be split into cells (an open quote, say).
+        FileProblem: thousands separators split its numbers.
     """
     semicolons = dialect.delimiter == ";"
     evidence = _sample_evidence(dialect)
@@ -206,12 +210,28 @@ def _load_careful(
     ]
     if width is None and len(found) > max(_MANY_BAD * len(frame), 1):
         widest = min(max(saw for _, _, saw in found), dialect.width * 4)
+        if dialect.delimiter == "," and not dialect.delimiter_told:
+            longer = [row for row, _, _ in found]
+            check_rows(_records(path, longer), dialect.width, others=len(frame))
         return _load_careful(path, dialect, decimal, width=widest, dates_as_text=dates_as_text)
     skipped = tuple(
         SkippedRow(row=row, reason=f"{saw} cells, where the table has {expected}")
         for row, expected, saw in found
     )
     return _Loaded(frame=frame, skipped=skipped)
+
+
+def _records(path: Path, rows: list[int]) -> list[tuple[int, Record]]:
+    """The first of these rows, with their cells as they are written."""
+    wanted = set(rows[:_EVIDENCE_CELLS])
+    found: list[tuple[int, Record]] = []
+    with path.open(encoding="utf-8", newline="") as file, suppress(csv.Error):
+        for row, record in enumerate(csv.reader(file), start=1):
+            if row in wanted:
+                found.append((row, record))
+                if len(found) == len(wanted):
+                    break
+    return found
 
 
 def _parse(

@@ -60,7 +60,7 @@ def choose_delimiter(sample: str, told: str | None, *, decimal: str | None = Non
         decimal: the decimal sign, where the user named it.
     """
     if told is not None:
-        return Choice(split=_split(sample, told), reason="as `read` says", equally_good=())
+        return Choice(split=split_sample(sample, told), reason="as `read` says", equally_good=())
     return _best_split(sample, decimal)
 
 
@@ -76,11 +76,11 @@ def records_of(sample: str, delimiter: str, limit: int = SAMPLE_RECORDS) -> list
 
 
 def _best_split(sample: str, decimal: str | None) -> Choice | None:
-    splits = [_split(sample, delimiter) for delimiter in DELIMITERS]
+    splits = [split_sample(sample, delimiter) for delimiter in DELIMITERS]
     tables = [split for split in splits if split.width > 1 and split.consistent >= _CONSISTENT]
     # Monat;Umsatz above Mai;1,5: a comma splits the rows as well, and not the header.
     tables.sort(key=lambda split: (-split.score, not split.fits_header))
-    single = _split(sample, NO_DELIMITER)
+    single = split_sample(sample, NO_DELIMITER)
     if tables:
         best = tables[0]
         doubtful = _may_be_decimals(best)
@@ -103,14 +103,15 @@ def _best_split(sample: str, decimal: str | None) -> Choice | None:
         return Choice(split=best, reason=reason, equally_good=tuple(rivals))
     if single.clean > 0.5:  # noqa: PLR2004  more numbers than anything else
         return Choice(split=single, reason="each line is one value", equally_good=())
-    blanks = _split(sample, " ")
+    blanks = split_sample(sample, " ")
     if blanks.width > 1 and blanks.consistent >= _CONSISTENT and blanks.clean > 0.6:  # noqa: PLR2004  so much of prose is never a number
         reason = f"runs of blanks split the lines into {blanks.width} cells"
         return Choice(split=blanks, reason=reason, equally_good=())
     return None
 
 
-def _split(sample: str, delimiter: str) -> Split:
+def split_sample(sample: str, delimiter: str) -> Split:
+    """Splits a sample at one delimiter."""
     numbered = [
         (place, record)
         for place, record in enumerate(records_of(sample, delimiter))

@@ -7,7 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from app.datasets.cell_kinds import CellKind, cell_kind, majority
-from app.datasets.delimiter import Record, Split, choose_delimiter
+from app.datasets.delimiter import Record, Split, choose_delimiter, split_sample
+from app.datasets.parted_numbers import check_sample
 from app.datasets.read_options import ReadOptions
 from app.datasets.report import FileProblem
 
@@ -29,6 +30,7 @@ class Dialect:
     delimiter_reason: str
     header_reason: str
     equally_good: tuple[str, ...]  # other delimiters that would do as well
+    delimiter_told: bool  # by the user
 
 
 def read_sample(path: Path) -> str:
@@ -41,8 +43,14 @@ def read_sample(path: Path) -> str:
 
 
 def find_dialect(sample: str, options: ReadOptions) -> Dialect | None:
-    """Finds the layout of a table in the first part of a file; None: it is no table."""
+    """Finds the layout of a table in the first part of a file; None: it is no table.
+
+    Raises:
+        FileProblem: thousands separators split its numbers, or it has absurdly many columns.
+    """
     choice = choose_delimiter(sample, options.delimiter, decimal=options.decimal)
+    if options.delimiter is None and (choice is None or choice.split.delimiter == ","):
+        check_sample(split_sample(sample, ","))
     if choice is None or not choice.split.records:
         return None
     return dialect_of(
@@ -50,6 +58,7 @@ def find_dialect(sample: str, options: ReadOptions) -> Dialect | None:
         told=options.header,
         reason=choice.reason,
         equally_good=choice.equally_good,
+        delimiter_told=options.delimiter is not None,
     )
 
 
@@ -59,6 +68,7 @@ def dialect_of(
     told: bool | None,
     reason: str = "",
     equally_good: tuple[str, ...] = (),
+    delimiter_told: bool = False,
 ) -> Dialect | None:
     """Finds the header of a sample that is split into cells; None: there are no rows of data.
 
@@ -67,6 +77,7 @@ def dialect_of(
         told: whether there is a header, where the user said so.
         reason: why it was split so.
         equally_good: other delimiters that would do as well.
+        delimiter_told: whether the user named the delimiter.
 
     Raises:
         FileProblem: it has absurdly many columns.
@@ -102,6 +113,7 @@ def dialect_of(
         delimiter_reason=reason,
         header_reason="the first row is like the others" if header is None else why,
         equally_good=equally_good,
+        delimiter_told=delimiter_told,
     )
 
 
