@@ -193,7 +193,8 @@ class Gateway:
             return True
         given = headers.get(b"authorization")
         if given is not None:
-            return hmac.compare_digest(given, self._bearer)
+            same = hmac.compare_digest(given, self._bearer)
+            return same or hmac.compare_digest(_spelled(given), self._bearer)
         return self._sessions.allows(headers, writes=method in WRITING_METHODS)
 
     def _limit_of(self, headers: Mapping[bytes, bytes]) -> int:
@@ -227,6 +228,12 @@ def _check_name(host: bytes) -> None:
             f"{host.decode('latin-1')!r}; to serve other names set STEPAHEAD_API_KEY, or "
             "STEPAHEAD_ALLOW_ANONYMOUS=1 if anyone who can reach it may use it"
         )
+
+
+def _spelled(credentials: bytes) -> bytes:
+    """Credentials with their scheme written as `Bearer KEY`; its case does not count (RFC 9110)."""
+    scheme, _, key = credentials.partition(b" ")
+    return scheme.capitalize() + b" " + key.lstrip(b" ")
 
 
 def _request_id(headers: Mapping[bytes, bytes]) -> str:

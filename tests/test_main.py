@@ -109,6 +109,9 @@ def test_the_log_keeps_the_request_id(service: Service) -> None:
         {},
         {"Authorization": "Bearer another"},
         {"Authorization": KEY},
+        {"Authorization": f"Basic {KEY}"},
+        {"Authorization": f"Bearer{KEY}"},
+        {"Authorization": "bearer"},
         {"Authorization": f"Bearer {KEY} "[:-2]},
     ],
 )
@@ -123,8 +126,9 @@ def test_with_a_key_set_nobody_asks_without_it(
     assert answer.json()["status"] == 401
 
 
-def test_with_the_key_one_is_answered(guarded: Service) -> None:
-    headers = {"Authorization": f"Bearer {KEY}"}
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer  "])
+def test_with_the_key_one_is_answered(guarded: Service, scheme: str) -> None:
+    headers = {"Authorization": f"{scheme} {KEY}"}
     assert guarded.client.post("/predict", json=BODY, headers=headers).status_code == 200
     assert guarded.client.get("/metrics", headers=headers).status_code == 200
 
