@@ -11,11 +11,16 @@ from uuid import UUID
 from app.errors import Unprocessable
 from app.predictions.times import ISO_TIME
 
+UTC_MARK = "Z"
+
 
 # Histories that slide repeat nearly all their times from one request to the next.
 @lru_cache(maxsize=100_000)
 def moment_of(timestamp: str) -> str:
-    """The canonical spelling of an ISO time; order of text is order of time within one form.
+    """The canonical spelling of an ISO time.
+
+    Within one form order of text is order of time, the mark of UTC left out: `00Z` comes behind
+    `00.500000Z`.
 
     Raises:
         ValueError: it is no ISO time, or in UTC it is before the year 1 or after 9999.
@@ -26,7 +31,7 @@ def moment_of(timestamp: str) -> str:
     if given.tzinfo is None:
         return given.isoformat()
     try:
-        return given.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+        return given.astimezone(UTC).replace(tzinfo=None).isoformat() + UTC_MARK
     except OverflowError as error:
         raise ValueError(f"the offset of {timestamp!r} leads out of the calendar") from error
 

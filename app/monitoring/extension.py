@@ -9,6 +9,7 @@ from itertools import starmap
 
 import numpy as np
 
+from app.actuals.moments import UTC_MARK
 from app.datasets.content import SeriesContent
 from app.datasets.frequency import next_times
 
@@ -16,7 +17,6 @@ from app.datasets.frequency import next_times
 # ones are holidays.
 LONGEST_GAP_STEPS = 5
 MIDNIGHT = "T00:00:00"
-UTC_MARK = "Z"
 
 Actuals = Sequence[tuple[str, float]]  # canonical moments and values, oldest first
 
