@@ -10,7 +10,13 @@ import pytest
 import structlog
 
 from app.config import Settings
-from app.observability import Metrics, configure_logging, empty_metrics_folder, logger
+from app.observability import (
+    MAX_VERSIONS,
+    Metrics,
+    configure_logging,
+    empty_metrics_folder,
+    logger,
+)
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -126,6 +132,17 @@ def test_one_process_keeps_its_figures_to_itself(tmp_path: Path) -> None:
     assert b'path="/livez"' in figures
     assert content_type.startswith("text/plain")
     assert not (tmp_path / "metrics").exists()
+
+
+def test_a_scrape_does_not_grow_with_every_version(tmp_path: Path) -> None:
+    metrics = Metrics(Settings(data_dir=tmp_path))
+    for version in [*range(1, MAX_VERSIONS + 11), 1, MAX_VERSIONS + 1]:
+        metrics.answered("retrained", version, 0.01, 2)
+    figures = metrics.exposition({})[0].decode()
+    counts = [line for line in figures.splitlines() if "prediction_seconds_count{" in line]
+    assert len(counts) == MAX_VERSIONS + 1
+    assert 'stepahead_prediction_seconds_count{model="retrained",version="1"} 4.0' in counts
+    assert 'stepahead_prediction_seconds_count{model="other",version="other"} 22.0' in counts
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.0005, 0.003, 60.0])
