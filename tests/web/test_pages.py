@@ -1,6 +1,7 @@
 """Every page, wide and narrow, light and dark: seen, weighed, and looked through by axe."""
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -202,6 +203,30 @@ def test_a_logged_request_is_answered_again(service: Service, open_page: OpenPag
         lines = download.value.path().read_text().splitlines()
         assert lines[0].startswith("id,created_at,model,version")
         assert "google-stock" in lines[1]
+
+
+def test_that_older_actuals_are_not_looked_through_is_told(
+    service: Service, open_page: OpenPage
+) -> None:
+    asked = {"history": [1.0, 2.0], "timestamps": ["2010-01-04", "2010-01-05"], "series": "old"}
+    assert service.predict(model="google-stock", **asked).is_success
+    first = date(2010, 1, 6)
+    items = [
+        {
+            "model": "google-stock",
+            "series": "old",
+            "timestamp": str(first + timedelta(at)),
+            "value": at,
+        }
+        for at in range(501)
+    ]
+    assert service.client.post("/actuals", json={"items": items}).is_success
+    with open_page(service.url) as page:
+        page.goto("/ui/log?model=google-stock&series=old")
+        page.get_by_role("button", name="Details").first.click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("Only the newest 500 actuals are looked through")
+        expect(dialog).to_contain_text("not among the newest")
 
 
 def test_a_filter_that_is_wrong_is_told_beside_it(service: Service, open_page: OpenPage) -> None:
