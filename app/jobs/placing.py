@@ -36,6 +36,7 @@ class Placement:
     test: Dataset | None
     kind: Kind
     target: str | None
+    target_said: bool  # by the order, and not the champion's or the report's
     recipe: SeriesRecipe | TextRecipe
     start_from: int | None
 
@@ -93,7 +94,13 @@ def put(
         start_from=placement.start_from,
         comparison_id=comparison_id,
     )
-    lines = order_lines(placement.data, recipe, target=placement.target, base=placement.start_from)
+    lines = order_lines(
+        placement.data,
+        recipe,
+        target=placement.target,
+        target_said=placement.target_said,
+        base=placement.start_from,
+    )
     log.note(session, job.id, *lines)
     return job
 
@@ -147,6 +154,7 @@ def prepare(
         test=test,
         kind=kind,
         target=target,
+        target_said=order.target is not None,
         recipe=recipe,
         start_from=order.start_from,
     )

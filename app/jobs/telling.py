@@ -10,6 +10,7 @@ from app.recipes import SeriesRecipe, TextRecipe
 from app.registry.artifacts import Scorecard
 
 LINES_PER_STAGE = 10  # of epochs
+COLUMNS_NAMED = 8
 
 # What becomes of a job whose worker or trainer is gone.
 OUTCOME = {
@@ -32,11 +33,19 @@ def order_lines(
     recipe: SeriesRecipe | TextRecipe,
     *,
     target: str | None,
+    target_said: bool,
     base: int | None,
 ) -> list[str]:
     """What a job is to learn, from what, and how."""
     start = "" if base is None else f", starting warm from version {base}"
-    return [f"queued: {_data(dataset, target)}", f"{_recipe(recipe)}{start}"]
+    report = Report.model_validate(dataset.report)
+    lines = [f"queued: {_data(dataset.filename or 'the data', report, target)}"]
+    others = [name for name in (report.target, *report.target_alternatives) if name != target]
+    if target is not None and others and not target_said:
+        more = ", …" if len(others) > COLUMNS_NAMED else ""
+        named = ", ".join(map(str, others[:COLUMNS_NAMED]))
+        lines.append(f"no target was named: it is {target}; `target` takes {named}{more} too")
+    return [*lines, f"{_recipe(recipe)}{start}"]
 
 
 def taken_line(job: Job) -> str:
@@ -92,9 +101,7 @@ def _epoch_line(progress: Progress) -> str:
     return f"{line}, validation loss {progress.validation_loss:.4g}"
 
 
-def _data(dataset: Dataset, target: str | None) -> str:
-    report = Report.model_validate(dataset.report)
-    name = dataset.filename or "the data"
+def _data(name: str, report: Report, target: str | None) -> str:
     if report.text is not None:
         return f"{name}, a text of {report.text.words:,} words"
     parts = [name, f"{report.rows_used:,} rows"]

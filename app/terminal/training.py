@@ -52,6 +52,7 @@ def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) ->
     """Upload, train, follow, show, predict."""
     # With --json, standard output carries nothing else.
     console = Console(stderr=as_json, highlight=False)
+    name = order.name
     with Service(url) as service:
         read = read_options(order.read)
         test = None if order.test is None else upload(service, order.test, read, console)
@@ -61,8 +62,9 @@ def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) ->
             dataset = upload(service, order.file, read, console)
             show_report(console, dataset["report"])
             fields = {"dataset": dataset["id"], **form_of(order, test)}
-            job = service.post_form(f"/models/{place(order.name)}/train", fields, {})
-        console.print(f"Job {job['id']} trains {order.name}.")
+            job = service.post_form(f"/models/{place(name)}/train", fields, {})
+        target = "" if job["target"] is None else f" to predict {job['target']}"
+        console.print(f"Job {job['id']} trains {name}{target}.", markup=False)
         ended = None if detach else follow(service, job, console)
         if ended is None or isinstance(ended, Left):
             result = job
@@ -121,7 +123,9 @@ def form_of(order: TrainingOrder, test: Json | None) -> dict[str, str]:
 def show_result(service: Service, job: Json, question: tuple[str, Json], console: Console) -> None:
     """The new version's figures, its next forecast, and the call that gives it."""
     version = service.get(f"/models/{job['model']}/versions/{job['version']}")
-    console.print(f"\nVersion {job['version']} of {job['model']}", style="bold")
+    target = "" if job["target"] is None else f", which predicts {job['target']}"
+    told = f"\nVersion {job['version']} of {job['model']}{target}"
+    console.print(told, style="bold", markup=False)
     show_version(console, version)
     told, fields = question
     body = {"model": f"{job['model']}@{job['version']}", **fields}

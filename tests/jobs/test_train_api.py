@@ -94,6 +94,8 @@ def test_a_dataset_may_stand_in_for_the_file_and_for_the_test(service: Service) 
     assert (answer.json()["dataset"], answer.json()["test"]) == (uploaded, test)
     assert answer.json()["recipe"]["preset"] == "default"
     assert answer.json()["target"] == "Open"
+    lines = service.client.get(f"/jobs/{answer.json()['id']}/log").json()["items"]
+    assert lines[1]["text"] == "no target was named: it is Open; `target` takes Volume too"
 
 
 def test_without_a_recipe_a_model_trains_again_with_its_champions(service: Service) -> None:
