@@ -12,6 +12,7 @@ from app.terminal.judging import compare, evaluate
 from app.terminal.options import (
     LOCAL,
     Changes,
+    File,
     Inherited,
     Json,
     Limit,
@@ -24,6 +25,7 @@ from app.terminal.options import (
     Test,
     Url,
 )
+from app.terminal.piped import file_or_pipe, whole_file
 from app.terminal.problems import Told
 
 HELP = """
@@ -119,9 +121,7 @@ def migrate() -> None:
 
 @cli.command(rich_help_panel=USE)
 def train(
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV or a text.")
-    ],
+    file: File,
     *,
     model: Name = None,
     preset: Preset = None,
@@ -156,25 +156,24 @@ def train(
     """
     from app.terminal.training import TrainingOrder, run_train
 
-    order = TrainingOrder(
-        file=file,
-        model=model,
-        preset=preset,
-        target=target,
-        test=test,
-        changes=tuple(changes or ()),
-        read=tuple(read or ()),
-        start_from=start_from,
-        extend=extend,
-    )
-    run_train(url, order, detach=detach, as_json=as_json)
+    with whole_file(file) as whole:
+        order = TrainingOrder(
+            file=whole,
+            model=model,
+            preset=preset,
+            target=target,
+            test=test,
+            changes=tuple(changes or ()),
+            read=tuple(read or ()),
+            start_from=start_from,
+            extend=extend,
+        )
+        run_train(url, order, detach=detach, as_json=as_json)
 
 
 @cli.command(rich_help_panel=USE)
 def check(
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV or a text.")
-    ],
+    file: File,
     *,
     read: Read = None,
     column: Annotated[
@@ -190,6 +189,8 @@ def check(
     Needs no running service, and stores nothing.
 
     stepahead check prices.csv --read date_order=dmy
+
+    zcat prices.csv.gz | head -n 1000 | stepahead check -
     """
     from app.terminal.checking import run_check
 
@@ -223,7 +224,11 @@ def predict(
     seed: Annotated[int | None, typer.Option(help="Repeats a temperature's dice (text).")] = None,
     file: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Predict what comes after this file."),
+        typer.Option(
+            parser=file_or_pipe,
+            metavar="FILE",
+            help="Predict what comes after this file; -: standard input.",
+        ),
     ] = None,
     series: Annotated[
         str | None, typer.Option(help="Which series of FILE; left out: each of them.")

@@ -18,6 +18,7 @@ from app.datasets.reading import ReadResult, read_file
 from app.datasets.report import UnreadableFile
 from app.terminal.client import Json
 from app.terminal.figures import number
+from app.terminal.piped import whole_file
 from app.terminal.problems import Refused, Told
 from app.terminal.reading import read_options
 from app.terminal.report import show_report
@@ -46,6 +47,8 @@ def run_check(
         show_sketch(console, result.content, column=column, series=series)
     else:
         console.print(Text("\n" + result.content.text[: HEIGHT * WIDEST].strip()))
+    if not file.is_file():
+        return  # a pipe is empty by now
     options = [part for option in read for part in ("--read", option)]
     command = shlex.join(["stepahead", "train", str(file), *options])
     console.print(f"\nTo train on it: {command}", style="dim", markup=False, soft_wrap=True)
@@ -59,7 +62,8 @@ def understood(file: Path, read: Json) -> ReadResult:
         Told: it cannot be opened.
     """
     try:
-        return read_file(file, file.name, ReadOptions.model_validate(read))
+        with whole_file(file) as whole:
+            return read_file(whole, whole.name, ReadOptions.model_validate(read))
     except UnreadableFile as error:
         raise Refused(error.status, error.problem()) from error
     except OSError as error:

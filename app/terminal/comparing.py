@@ -27,14 +27,15 @@ def run_compare(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) 
     """Upload, train each cell, follow, show."""
     # With --json, standard output carries nothing else.
     console = Console(stderr=as_json, highlight=False)
+    name = order.name
     with Service(url) as service:
         read = read_options(order.read)
         test = None if order.test is None else upload(service, order.test, read, console)
         dataset = upload(service, order.file, read, console)
         show_report(console, dataset["report"])
         fields = {"dataset": dataset["id"], **form_of(order, test)}
-        comparison = service.post_form(f"/models/{place(order.name)}/compare", fields, {})
-        console.print(f"Comparison {comparison['id']} trains three versions of {order.name}.")
+        comparison = service.post_form(f"/models/{place(name)}/compare", fields, {})
+        console.print(f"Comparison {comparison['id']} trains three versions of {name}.")
         if not detach:
             comparison = _follow(service, comparison, console)
         _tell(comparison, console, as_json=as_json, detached=detach)

@@ -5,14 +5,24 @@ from typing import Annotated
 
 import typer
 
-from app.terminal.options import LOCAL, Changes, Json, Name, Preset, Read, Target, Test, Url
+from app.terminal.options import (
+    LOCAL,
+    Changes,
+    File,
+    Json,
+    Name,
+    Preset,
+    Read,
+    Target,
+    Test,
+    Url,
+)
+from app.terminal.piped import file_or_pipe, whole_file
 
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="NAME, NAME@ALIAS or NAME@VERSION.")],
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV or a text.")
-    ],
+    file: File,
     *,
     network: Annotated[
         str | None,
@@ -41,10 +51,10 @@ def compare(
     file: Annotated[
         Path | None,
         typer.Argument(
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            help="A CSV or a text; left out: show the newest comparison of --model.",
+            parser=file_or_pipe,
+            metavar="FILE",
+            help="A CSV or a text; -: standard input; left out: show the newest comparison of "
+            "--model.",
         ),
     ] = None,
     *,
@@ -74,14 +84,15 @@ def compare(
     if file is None:
         run_newest(url, model, as_json=as_json)
         return
-    order = TrainingOrder(
-        file=file,
-        model=model,
-        preset=preset,
-        target=target,
-        test=test,
-        changes=tuple(changes or ()),
-        read=tuple(read or ()),
-        start_from=None,
-    )
-    run_compare(url, order, detach=detach, as_json=as_json)
+    with whole_file(file) as whole:
+        order = TrainingOrder(
+            file=whole,
+            model=model,
+            preset=preset,
+            target=target,
+            test=test,
+            changes=tuple(changes or ()),
+            read=tuple(read or ()),
+            start_from=None,
+        )
+        run_compare(url, order, detach=detach, as_json=as_json)

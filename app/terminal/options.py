@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from app.terminal.piped import file_or_pipe
+
 Url = Annotated[
     str,
     typer.Option(
@@ -41,8 +43,13 @@ Preset = Annotated[
 Target = Annotated[
     str | None, typer.Option(help="Column to predict; left out: the one the report suggests.")
 ]
+File = Annotated[
+    Path,
+    typer.Argument(parser=file_or_pipe, metavar="FILE", help="A CSV or a text; -: standard input."),
+]
 Test = Annotated[
-    Path | None, typer.Option(exists=True, dir_okay=False, help="A second file, to be judged on.")
+    Path | None,
+    typer.Option(parser=file_or_pipe, metavar="FILE", help="A second file, to be judged on."),
 ]
 Changes = Annotated[
     list[str] | None,

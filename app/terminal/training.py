@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from app.terminal.client import Json, Service, place
 from app.terminal.following import Left, ended_badly, follow
+from app.terminal.piped import whole_file
 from app.terminal.predicting import LEVELS, show_answer
 from app.terminal.problems import Told
 from app.terminal.reading import read_options
@@ -102,10 +103,10 @@ def extend(
 
 def send(service: Service, path: str, fields: dict[str, str], file: Path, console: Console) -> Json:
     """POST of a form with one file, with a progress bar."""
-    with Progress(console=console, transient=True) as progress:
-        description = f"sending {file.name}"
-        with progress.open(file, "rb", description=description) as opened:
-            return service.post_form(path, fields, {"file": (file.name, opened)})
+    with whole_file(file) as whole, Progress(console=console, transient=True) as progress:
+        description = f"sending {whole.name}"
+        with progress.open(whole, "rb", description=description) as opened:
+            return service.post_form(path, fields, {"file": (whole.name, opened)})
 
 
 def form_of(order: TrainingOrder, test: Json | None) -> dict[str, str]:

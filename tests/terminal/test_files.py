@@ -13,6 +13,7 @@ import pytest
 
 from app.cli import main
 from app.db.tables import Job
+from app.terminal.piped import file_or_pipe
 from tests.artifacts import FABLE, persistence_artifact, window_text_artifact
 from tests.datasets.peculiar_files import DAYS, OPEN, SAME
 from tests.service import Service, own_database, running_service
@@ -96,6 +97,40 @@ def test_check_shows_what_was_understood_and_a_sketch(stepahead: Typed) -> None:
     assert "utf-16" in run.out
     assert "newest first" in run.out
     assert any(0x2800 < ord(sign) < 0x2900 for sign in run.out)
+
+
+@pytest.fixture
+def pipe() -> Iterator[str]:
+    """What a shell makes of <(cat long.csv)."""
+    reading, writing = os.pipe()
+    os.write(writing, LONG.encode())
+    os.close(writing)
+    yield f"/dev/fd/{reading}"
+    os.close(reading)
+
+
+def test_a_pipe_is_read_as_a_file_is(stepahead: Typed, pipe: str) -> None:
+    shown = stepahead("check", pipe)
+    assert shown.code == 0, shown.err
+    assert shown.out in stepahead("check", "long.csv").out
+
+
+def test_what_comes_after_a_pipe(stepahead: Typed, pipe: str) -> None:
+    run = stepahead("predict", "prices", "--file", pipe, "--csv")
+    assert [line["series"] for line in table(run.out)] == ["north", "south"], run.err
+
+
+def test_a_pipe_is_sent_whole_once_its_model_has_a_name(stepahead: Typed, pipe: str) -> None:
+    asked = ("train", pipe, "--detach", "--json")
+    named = stepahead(*asked, "--model", "piped")
+    assert named.code == 0, named.err
+    assert json.loads(named.out)["model"] == "piped"
+    assert "trains piped to predict Open." in named.err
+    assert "--model" in stepahead(*asked).err
+
+
+def test_a_dash_is_standard_input() -> None:
+    assert file_or_pipe("-") == Path("/dev/stdin")
 
 
 def test_check_as_json_is_the_report(stepahead: Typed) -> None:
