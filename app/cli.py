@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -52,6 +53,29 @@ cli = typer.Typer(
 
 SERVICE = "Run the service"
 USE = "Use a running service"
+
+
+def show_version(*, asked: bool) -> None:
+    """Print which Stepahead this is, and end."""
+    if asked:
+        typer.echo(f"stepahead {version('stepahead')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def stepahead(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda asked: show_version(asked=asked),
+            is_eager=True,
+            help="Show which version this is and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Options before any command."""
 
 
 @cli.command(rich_help_panel=SERVICE)
@@ -287,7 +311,7 @@ def models(
 
 @cli.command(rich_help_panel=USE)
 def jobs(
-    job: Annotated[str | None, typer.Argument(metavar="[ID]", help="Show one job.")] = None,
+    job: Annotated[str | None, typer.Argument(metavar="ID", help="Show one job.")] = None,
     *,
     follow: Annotated[bool, typer.Option(help="Stay until the job has ended.")] = False,
     cancel: Annotated[bool, typer.Option(help="Cancel the job.")] = False,

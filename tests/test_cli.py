@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from typing import Any, TextIO
 from unittest.mock import patch
 
@@ -154,6 +155,11 @@ def test_help_loads_nothing_heavy() -> None:
     assert run.stderr == "set()\n"
     for command in ("serve", "api", "worker", "migrate", "train", "predict", "models", "jobs"):
         assert f"│ {command} " in run.stdout
+
+
+def test_it_says_which_version_it_is(stepahead: Typed) -> None:
+    run = stepahead("--version")
+    assert (run.returncode, run.stdout) == (0, f"stepahead {version('stepahead')}\n")
 
 
 @pytest.mark.parametrize(
