@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, cast, func, select, text
 from sqlalchemy.orm import Session
 
 from app.actuals.moments import UTC_MARK
@@ -83,6 +83,8 @@ def put_actuals(session: Session, given: Sequence[Given], source: Source) -> Kep
         given: at most one for each key.
         source: explicit: a caller said so. implied: read from the history of a later request.
     """
+    if not given:
+        return Kept(new=0, changed=0, unchanged=0)
     written = session.execute(
         PUT,
         {
@@ -166,12 +168,12 @@ class Hit:
 
 def hits_of_predictions(session: Session, predictions: Iterable[UUID]) -> list[Hit]:
     """Forecasts of these predictions whose actual is known already."""
-    return _hits(session, Forecast.prediction_id.in_(list(predictions)), limit=None)
+    return _hits(session, Forecast.prediction_id == any_(_array(predictions)), limit=None)
 
 
 def hits_of_actuals(session: Session, actuals: Iterable[UUID], *, limit: int) -> list[Hit]:
     """Forecasts that these actuals are of, and that were not measured by them yet."""
-    return _hits(session, Actual.id.in_(list(actuals)), limit=limit)
+    return _hits(session, Actual.id == any_(_array(actuals)), limit=limit)
 
 
 def lock_unsettled(session: Session, *, limit: int) -> list[UUID]:
@@ -205,6 +207,11 @@ def measure(session: Session, hits: Sequence[Hit]) -> None:
             "actuals": [hit.actual for hit in hits],
         },
     )
+
+
+def _array(ids: Iterable[UUID]) -> ColumnElement[Sequence[UUID]]:
+    """As one parameter: a statement with one for each is another for each number of them."""
+    return cast(list(ids), ARRAY(Uuid))
 
 
 def _hits(session: Session, which: ColumnElement[bool], *, limit: int | None) -> list[Hit]:

@@ -18,14 +18,16 @@ from app.actuals.settling import settle, settle_unsettled
 from app.actuals.store import Given, hits_of_predictions, put_actuals
 from app.datasets.store import stored_tail
 from app.db.ids import first_id, time_of
-from app.db.tables import Prediction
 from app.deps import Resources
 from app.errors import StepaheadError
 from app.forecasting.drift import binned
 from app.monitoring import store
 from app.monitoring.reading import (
     Facts,
+    Floats,
     History,
+    LoggedAnswer,
+    Role,
     Step,
     history_of,
     implied_actuals,
@@ -34,7 +36,7 @@ from app.monitoring.reading import (
     windows_shown,
 )
 from app.monitoring.shadow import Answers, Shadows
-from app.monitoring.store import Asked, Day, Role
+from app.monitoring.store import Asked, Day
 from app.observability import logger as logger_of
 from app.store import ObjectDamaged, ObjectMissing
 
@@ -42,6 +44,8 @@ ROWS_AT_ONCE = 500
 # A row becomes visible some time after its id was made: a commit may take 10 s and is tried twice,
 # and the clocks of several machines differ. Until then what has been read is remembered by id.
 LATE_BY = timedelta(minutes=2)
+# What became visible late is looked for this often, for that goes over all of that time again.
+LATE_EVERY = timedelta(seconds=5)
 
 logger = logger_of(__name__)
 
@@ -51,9 +55,9 @@ class Gathered:
     """What a batch of the log comes to."""
 
     asked: dict[Day, Asked] = field(default_factory=lambda: defaultdict(Asked))
-    forecasts: list[tuple[Role, str, int, str, Step]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     implied: dict[tuple[str, str, str], Given] = field(default_factory=dict)
-    shown: dict[tuple[Day, str], list[int]] = field(default_factory=dict)
+    shown: dict[tuple[Day, str], list[Floats]] = field(default_factory=lambda: defaultdict(list))
 
 
 class LogReader:
@@ -73,13 +77,28 @@ class LogReader:
             position = store.lock_position(session, wait=wait)
             if position is None:
                 return 0
-            rows = store.unread_predictions(session, position, limit=ROWS_AT_ONCE)
-            if rows:
-                self._take_in(session, rows)
-            store.move_position(session, *_next_position(position, rows))
-            return len(rows) + settle_unsettled(session)
+            return self._read(session, position) + settle_unsettled(session)
 
-    def _take_in(self, session: Session, rows: Sequence[Prediction]) -> None:
+    def _read(self, session: Session, position: UUID) -> int:
+        newest = store.newest_read(session, position)
+        is_all_known = newest == position
+        rows: list[LoggedAnswer] = []
+        if not is_all_known and datetime.now(UTC) - time_of(position) >= LATE_BY + LATE_EVERY:
+            rows = store.late_predictions(session, position, newest, limit=ROWS_AT_ONCE)
+            is_all_known = True
+        if len(rows) < ROWS_AT_ONCE:
+            rows += store.predictions_after(session, newest, limit=ROWS_AT_ONCE - len(rows))
+        if newest == position and not rows:
+            return 0
+        following = _next_position(position, rows) if is_all_known else position
+        if rows:
+            self._take_in(session, rows)
+            store.note_read(session, [row.id for row in rows if row.id > following])
+        if following > position:
+            store.move_position(session, following)
+        return len(rows)
+
+    def _take_in(self, session: Session, rows: Sequence[LoggedAnswer]) -> None:
         gathered = Gathered()
         facts = store.facts_of_versions(
             session, [(row.model, row.version) for row in rows if row.kind == "series"]
@@ -87,23 +106,23 @@ class LogReader:
         answers = self._shadows.answer(session, rows)
         for row in rows:
             day = _day_of(row, row.version, "served")
-            gathered.asked[day] += Asked(requests=1)
+            gathered.asked[day].requests += 1
             known = facts.get((row.model, row.version))
             if known is None:  # a text
                 continue
             try:
                 history = self._history(session, row, known)
-                _gather(gathered, row, known, history, answers)
+                _gather(gathered, row, day, known, history=history, answers=answers)
             except (KeyError, TypeError, ValueError) as error:
                 # Logged by another version of this service; the rest of the log goes on.
                 logger.warning("prediction not measured", prediction=str(row.id), error=repr(error))
         store.add_requests(session, gathered.asked)
-        store.add_inputs(session, gathered.shown)
-        store.add_forecasts(session, gathered.forecasts)
+        store.add_inputs(session, _binned(gathered.shown, facts))
+        store.add_forecasts(session, gathered.steps)
         put_actuals(session, list(gathered.implied.values()), "implied")
         settle(session, hits_of_predictions(session, [row.id for row in rows]))
 
-    def _history(self, session: Session, row: Prediction, facts: Facts) -> History | None:
+    def _history(self, session: Session, row: LoggedAnswer, facts: Facts) -> History | None:
         """What the request showed; None if its dataset cannot be read any more."""
         history = history_of(row.request, facts)
         if history is not None:
@@ -128,61 +147,70 @@ class LogReader:
 
 
 def _gather(
-    gathered: Gathered, row: Prediction, facts: Facts, history: History | None, answers: Answers
+    gathered: Gathered,
+    row: LoggedAnswer,
+    day: Day,
+    facts: Facts,
+    *,
+    history: History | None,
+    answers: Answers,
 ) -> None:
-    series = row.series or ""
     persistence = None if history is None else last_target(history, facts)
-    steps = steps_of(row.id, row.response["predictions"], persistence)
-    gathered.forecasts += [("served", row.model, row.version, series, step) for step in steps]
+    forecasts = row.response["predictions"]
+    gathered.steps += steps_of(row, "served", row.version, forecasts, persistence)
     if row.id in answers:
         _gather_shadow(gathered, row, persistence, *answers[row.id])
     if history is None:
         return
-    _count_shown(gathered, _day_of(row, row.version, "served"), facts, history)
+    for name, window in windows_shown(history, facts).items():
+        gathered.shown[day, name].append(window)
     # Rows come in order of time, so the newest history has the last word on a moment.
-    for given in implied_actuals(row.id, row.model, series, history, facts):
+    for given in implied_actuals(row, history, facts):
         gathered.implied[given.key] = given
 
 
 def _gather_shadow(
     gathered: Gathered,
-    row: Prediction,
+    row: LoggedAnswer,
     persistence: float | None,
     version: int,
     outcome: dict[str, Any] | StepaheadError | None,
 ) -> None:
-    day = _day_of(row, version, "shadow")
+    asked = gathered.asked[_day_of(row, version, "shadow")]
     if outcome is None:
-        gathered.asked[day] += Asked(skipped=1)
+        asked.skipped += 1
         return
+    asked.requests += 1
     if isinstance(outcome, StepaheadError):
-        gathered.asked[day] += Asked(requests=1, refused=1)
+        asked.refused += 1
         return
-    gathered.asked[day] += Asked(requests=1)
-    gathered.forecasts += [
-        ("shadow", row.model, version, row.series or "", step)
-        for step in steps_of(row.id, outcome["predictions"], persistence)
-    ]
+    gathered.steps += steps_of(row, "shadow", version, outcome["predictions"], persistence)
 
 
-def _count_shown(gathered: Gathered, day: Day, facts: Facts, history: History) -> None:
-    values = windows_shown(history, facts)
-    for feature in facts.features:
-        if feature.quantiles is None:
-            continue
-        counts = binned(values[feature.name], feature.quantiles)
-        before = gathered.shown.get((day, feature.name), np.zeros_like(counts))
-        gathered.shown[day, feature.name] = (np.asarray(before) + counts).tolist()
+def _binned(
+    shown: dict[tuple[Day, str], list[Floats]], facts: dict[tuple[str, int], Facts]
+) -> dict[tuple[Day, str], list[int]]:
+    """What was shown as histograms, of those features that have quantiles."""
+    quantiles = {
+        (model, version, feature.name): feature.quantiles
+        for (model, version), known in facts.items()
+        for feature in known.features
+        if feature.quantiles is not None
+    }
+    return {
+        (day, feature): binned(np.concatenate(windows), quantiles[of]).tolist()
+        for (day, feature), windows in shown.items()
+        if (of := (day.model, day.version, feature)) in quantiles
+    }
 
 
-def _next_position(position: UUID, rows: Sequence[Prediction]) -> tuple[UUID, list[UUID]]:
-    """How far the log has been read after these rows, and what was read behind that."""
+def _next_position(position: UUID, rows: Sequence[LoggedAnswer]) -> UUID:
+    """How far the log has been read after these rows, late ones among them."""
     settled = first_id(datetime.now(UTC) - LATE_BY)
     if len(rows) == ROWS_AT_ONCE:
         settled = min(settled, rows[-1].id)
-    following = max(position, settled)
-    return following, [row.id for row in rows if row.id > following]
+    return max(position, settled)
 
 
-def _day_of(row: Prediction, version: int, role: Role) -> Day:
+def _day_of(row: LoggedAnswer, version: int, role: Role) -> Day:
     return Day(day=time_of(row.id).date(), model=row.model, version=version, role=role)

@@ -13,6 +13,7 @@ from app.db.tables import Version
 from app.forecasting.drift import population_stability
 from app.monitoring import store
 from app.monitoring.aggregates import Coverage, ErrorSums, figures_of, total
+from app.monitoring.reading import Role
 from app.monitoring.schemas import (
     CoverageFigure,
     DayFigures,
@@ -23,7 +24,7 @@ from app.monitoring.schemas import (
     VersionFigures,
 )
 from app.monitoring.shadow import SHADOW
-from app.monitoring.store import Asked, Day, Role
+from app.monitoring.store import Asked, Day
 from app.recipes import Kind
 from app.registry.artifacts import Feature, Manifest, Scorecard
 from app.registry.schemas import names_of

@@ -5,7 +5,8 @@ No database: the request and the response as they were logged.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -21,6 +22,21 @@ MEASURED_STEPS = 100
 IMPLYING_ROWS = 1000
 
 Floats = npt.NDArray[np.float64]
+Role = Literal["served", "shadow"]
+
+
+class LoggedAnswer(NamedTuple):
+    """A row of the log, as much as is read of it."""
+
+    id: UUID
+    created_at: datetime
+    model: str
+    version: int
+    alias: str | None
+    kind: str
+    series: str | None
+    request: Any
+    response: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +56,15 @@ class History:
     timestamps: Sequence[str] | None  # as given
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One step of an answer, as it will be measured."""
+class Step(NamedTuple):
+    """One step of an answer, as it will be measured; the columns of `forecasts`."""
 
     prediction_id: UUID
+    role: Role
     step: int
+    model: str
+    version: int
+    series: str
     moment: str
     value: float
     persistence: float | None
@@ -62,20 +81,30 @@ def history_of(request: Mapping[str, Any], facts: Facts) -> History | None:
 
 
 def steps_of(
-    prediction_id: UUID, forecasts: Sequence[Mapping[str, Any]], persistence: float | None
+    row: LoggedAnswer,
+    role: Role,
+    version: int,
+    forecasts: Sequence[Mapping[str, Any]],
+    persistence: float | None,
 ) -> list[Step]:
     """The steps of an answer that are measured.
 
     Args:
-        prediction_id: of the logged answer.
-        forecasts: `predictions` of the answer.
+        row: of the log: what was asked.
+        role: whether this is what was served.
+        version: which answered.
+        forecasts: `predictions` of its answer.
         persistence: the last value of the target in the request.
     """
     return [
         Step(
-            prediction_id=prediction_id,
+            prediction_id=row.id,
+            role=role,
             step=forecast["step"],
-            moment=moment_of_step(prediction_id, forecast["step"])
+            model=row.model,
+            version=version,
+            series=row.series or "",
+            moment=moment_of_step(row.id, forecast["step"])
             if forecast["timestamp"] is None
             else moment_of(forecast["timestamp"]),
             value=forecast["value"],
@@ -102,9 +131,7 @@ def windows_shown(history: History, facts: Facts) -> dict[str, Floats]:
     }
 
 
-def implied_actuals(
-    prediction_id: UUID, model: str, series: str, history: History, facts: Facts
-) -> list[Given]:
+def implied_actuals(row: LoggedAnswer, history: History, facts: Facts) -> list[Given]:
     """What a history says of moments that were forecast before; [] without timestamps."""
     column = history.columns.get(facts.target)
     if column is None or history.timestamps is None:
@@ -112,12 +139,12 @@ def implied_actuals(
     newest = zip(history.timestamps[-IMPLYING_ROWS:], column[-IMPLYING_ROWS:], strict=True)
     return [
         Given(
-            model=model,
-            series=series,
+            model=row.model,
+            series=row.series or "",
             moment=moment_of(timestamp),
             timestamp=timestamp,
             value=float(value),
-            prediction_id=prediction_id,
+            prediction_id=row.id,
         )
         for timestamp, value in newest
     ]

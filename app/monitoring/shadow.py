@@ -13,9 +13,9 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from app.db.tables import Prediction
 from app.deps import Resources
 from app.errors import StepaheadError
+from app.monitoring.reading import LoggedAnswer
 from app.monitoring.store import pointers
 from app.observability import logger as logger_of
 from app.predictions.replay import answer_again
@@ -44,7 +44,7 @@ class Shadows:
         self._resources = resources
         self._loaded: OrderedDict[tuple[str, int], Loaded] = OrderedDict()
 
-    def answer(self, session: Session, rows: Sequence[Prediction]) -> Answers:
+    def answer(self, session: Session, rows: Sequence[LoggedAnswer]) -> Answers:
         """What the shadows say to these requests.
 
         Args:
@@ -57,7 +57,7 @@ class Shadows:
             or that the shadow answered itself are left out; and texts, whose answers are not
             measured yet.
         """
-        asked: dict[tuple[str, int], list[Prediction]] = {}
+        asked: dict[tuple[str, int], list[LoggedAnswer]] = {}
         shadows = pointers(session, SHADOW)
         for row in rows:
             version, since = shadows.get(row.model, (row.version, None))
@@ -77,7 +77,7 @@ class Shadows:
                     answers[row.id] = version, outcome
         return answers
 
-    def _ask(self, loaded: Loaded, rows: Sequence[Prediction]) -> Sequence[Outcome]:
+    def _ask(self, loaded: Loaded, rows: Sequence[LoggedAnswer]) -> Sequence[Outcome]:
         try:
             requests = [PredictRequest.model_validate(row.request) for row in rows]
         except ValidationError as error:  # logged by another version of this service

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, insert, select, text, update
+from psycopg import Cursor
+from psycopg.types.json import Jsonb
+from sqlalchemy import ColumnElement, delete, exists, func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.db.ids import first_id
@@ -21,10 +23,11 @@ from app.db.monitoring_tables import (
 )
 from app.db.tables import Alias, Prediction, Version
 from app.monitoring.aggregates import Coverage, ErrorSums
-from app.monitoring.reading import Facts, Step
+from app.monitoring.reading import Facts, LoggedAnswer, Role, Step
 from app.registry.artifacts import Manifest
 
-Role = Literal["served", "shadow"]
+LOGGED = [getattr(Prediction, name) for name in LoggedAnswer._fields]
+NOT_READ = ~exists().where(ReadPrediction.id == Prediction.id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +40,9 @@ class Day:
     role: Role
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Asked:
-    """How much a version was asked."""
+    """How much a version was asked; counted up."""
 
     requests: int = 0
     refused: int = 0
@@ -72,24 +75,35 @@ def position_of_log(session: Session) -> UUID:
     return session.scalars(select(LogPosition.position)).one()
 
 
-def unread_predictions(session: Session, position: UUID, *, limit: int) -> list[Prediction]:
-    """The oldest predictions that have not been read."""
-    was_read = exists().where(ReadPrediction.id == Prediction.id)
-    query = (
-        select(Prediction)
-        .where(Prediction.id > position, ~was_read)
-        .order_by(Prediction.id)
-        .limit(limit)
-    )
-    return list(session.scalars(query))
+def newest_read(session: Session, position: UUID) -> UUID:
+    """The newest prediction that has been read; the position where none is behind it."""
+    newest = select(ReadPrediction.id).order_by(ReadPrediction.id.desc()).limit(1)
+    return session.scalar(newest) or position
+
+
+def predictions_after(session: Session, newest: UUID, *, limit: int) -> list[LoggedAnswer]:
+    """The oldest predictions behind this one, in order: none of them has been read."""
+    return _logged(session, Prediction.id > newest, limit=limit)
+
+
+def late_predictions(
+    session: Session, position: UUID, newest: UUID, *, limit: int
+) -> list[LoggedAnswer]:
+    """Predictions that became visible after later ones had been read, in order."""
+    which = (Prediction.id > position) & (Prediction.id <= newest) & NOT_READ
+    return _logged(session, which, limit=limit)
+
+
+def _logged(session: Session, which: ColumnElement[bool], *, limit: int) -> list[LoggedAnswer]:
+    query = select(*LOGGED).where(which).order_by(Prediction.id).limit(limit)
+    return [LoggedAnswer._make(row) for row in session.execute(query)]
 
 
 def count_unread(session: Session, model: str, *, limit: int = 10_000) -> int:
     """How many of a model's predictions have not been read; not counted past the limit."""
-    was_read = exists().where(ReadPrediction.id == Prediction.id)
     unread = (
         select(Prediction.id)
-        .where(Prediction.model == model, Prediction.id > position_of_log(session), ~was_read)
+        .where(Prediction.model == model, Prediction.id > position_of_log(session), NOT_READ)
         .limit(limit)
         .subquery()
     )
@@ -107,17 +121,15 @@ def count_answered(session: Session, model: str, since: datetime, *, limit: int 
     return session.execute(select(func.count()).select_from(answered)).scalar_one()
 
 
-def move_position(session: Session, position: UUID, read_behind: Sequence[UUID]) -> None:
-    """Say how far the log has been read.
-
-    Args:
-        session: of the transaction that read it.
-        position: everything up to it has been read and nothing more will appear there.
-        read_behind: what was read this time behind it.
-    """
-    session.execute(update(LogPosition).values(position=position))
+def note_read(session: Session, read: Sequence[UUID]) -> None:
+    """Remember what was read behind the position."""
     note = text("INSERT INTO read_predictions SELECT unnest(CAST(:ids AS uuid[]))")
-    session.execute(note, {"ids": list(read_behind)})
+    session.execute(note, {"ids": read})
+
+
+def move_position(session: Session, position: UUID) -> None:
+    """Say that everything up to here has been read and nothing more will appear there."""
+    session.execute(update(LogPosition).values(position=position))
     session.execute(delete(ReadPrediction).where(ReadPrediction.id <= position))
 
 
@@ -144,30 +156,14 @@ def pointers(session: Session, alias: str) -> dict[str, tuple[int, datetime]]:
     return {model: (version, since) for model, version, since in session.execute(query)}
 
 
-def add_forecasts(session: Session, entries: Iterable[tuple[Role, str, int, str, Step]]) -> None:
-    """Keep steps of answers until their actuals come.
-
-    Args:
-        session: a transaction.
-        entries: role, model, version, series and the step.
-    """
-    rows = [
-        {
-            "prediction_id": step.prediction_id,
-            "role": role,
-            "step": step.step,
-            "model": model,
-            "version": version,
-            "series": series,
-            "moment": step.moment,
-            "value": step.value,
-            "persistence": step.persistence,
-            "intervals": step.intervals,
-        }
-        for role, model, version, series, step in entries
-    ]
-    if rows:
-        session.execute(insert(Forecast), rows)
+def add_forecasts(session: Session, steps: Iterable[Step]) -> None:
+    """Keep steps of answers until their actuals come."""
+    command = f"COPY forecasts ({', '.join(Step._fields)}) FROM STDIN"
+    cursor = cast("Cursor", session.connection().connection.cursor())
+    with cursor, cursor.copy(command) as copy:
+        for step in steps:
+            intervals = None if step.intervals is None else Jsonb(step.intervals)
+            copy.write_row((*step[:-1], intervals))
 
 
 def forget_forecasts(session: Session, before: UUID) -> None:

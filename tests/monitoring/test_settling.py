@@ -8,7 +8,7 @@ from sqlalchemy import text
 from app.db.ids import first_id, new_id
 from app.monitoring import log_reader
 from app.monitoring.log_reader import LogReader
-from app.monitoring.store import lock_position
+from app.monitoring.store import lock_position, position_of_log
 from app.predictions.partition_keeper import PartitionKeeper
 from app.predictions.partitions import maintain_partitions
 from tests.artifacts import persistence_artifact
@@ -80,19 +80,63 @@ def test_reading_again_changes_nothing(service: Service) -> None:
     assert monitor(service) == before
 
 
-def test_what_becomes_visible_late_is_read_all_the_same(service: Service) -> None:
+COPY = text("""
+    INSERT INTO predictions
+    SELECT :id, created_at, request_id, model, version, alias, kind, series, request, response
+      FROM predictions WHERE id = :original
+    """)
+
+
+def test_what_becomes_visible_late_is_read_all_the_same(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = new_id(), new_id()
     answer = ask(service, [1, 2, 3])
-    copy = text("""
-        INSERT INTO predictions
-        SELECT :id, created_at, request_id, model, version, alias, kind, series, request, response
-          FROM predictions WHERE id = :original
-        """)
     for late in (second, first):  # the earlier id is committed last
         with service.engine.begin() as connection:
-            connection.execute(copy, {"id": late, "original": answer["id"]})
+            connection.execute(COPY, {"id": late, "original": answer["id"]})
         follow(service)
-    assert monitor(service)["versions"][0]["requests"] == 3
+    found = monitor(service)
+    assert (found["versions"][0]["requests"], found["unread"]) == (2, 1)  # looked for now and then
+    monkeypatch.setattr(log_reader, "LATE_EVERY", timedelta(0))
+    follow(service)
+    found = monitor(service)
+    assert (found["versions"][0]["requests"], found["unread"]) == (3, 0)
+
+
+def test_what_is_late_beyond_measure_takes_more_than_one_batch(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_reader, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(log_reader, "LATE_EVERY", timedelta(0))
+    late = [new_id() for _ in range(10)]
+    answer = ask(service, [1, 2, 3])
+    follow(service)
+    with service.engine.begin() as connection:
+        connection.execute(COPY, [{"id": one, "original": answer["id"]} for one in late])
+    ask(service, [1, 2, 3])
+    follow(service)
+    assert monitor(service)["versions"][0]["requests"] == 12
+
+
+def test_what_was_read_is_forgotten_when_nothing_can_be_late_any_more(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = text("SELECT count(*) FROM read_predictions")
+    ask(service, [1, 2, 3])
+    follow(service)
+    with service.engine.connect() as connection:
+        assert connection.execute(count).scalar_one() == 1
+    monkeypatch.setattr(log_reader, "LATE_BY", timedelta(0))
+    monkeypatch.setattr(log_reader, "LATE_EVERY", timedelta(0))
+    follow(service)
+    with service.sessions() as session:
+        assert session.execute(count).scalar_one() == 0
+        position = position_of_log(session)
+    follow(service)
+    with service.sessions() as session:
+        assert position_of_log(session) == position  # nothing is written where nothing is new
+    assert monitor(service)["versions"][0]["requests"] == 1
 
 
 def test_two_readers_at_once_do_not_read_twice(service: Service) -> None:
