@@ -34,6 +34,7 @@ from app.jobs.workspace import workspace
 from app.monitoring.upkeep import Monitoring
 from app.observability import logger as logger_of
 from app.store import ObjectStore
+from app.urgency import GIVES_WAY, give_way
 
 TRAINING_POLL_SECONDS = 0.5  # no LISTEN: it does not survive poolers
 UPKEEP = "upkeep"
@@ -65,6 +66,7 @@ def run_worker(settings: Settings, database_url: str) -> None:
     Raises:
         TrainerUnavailable: no trainer child can be started here.
     """
+    give_way(GIVES_WAY)
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # we say the same, with job ids
     engine = make_engine(database_url)
     resources = Resources(

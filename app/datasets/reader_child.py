@@ -33,10 +33,10 @@ from app.datasets.reader_messages import (
 from app.datasets.reading import ReadResult, read_file
 from app.datasets.report import UnreadableFile
 from app.errors import Conflict, Unprocessable
+from app.urgency import GIVES_WAY, give_way
 
 # How ready the kernel is to end this process first when the machine is out of memory.
 FIRST_TO_GO = "1000"
-LESS_URGENT = 10  # than answering predictions: what is parsed with every core gives way to them
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
     arguments = parser.parse_args()
     # Ctrl-C in a terminal reaches us too; the api process decides when we end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(LESS_URGENT)
+    give_way(GIVES_WAY)
     limit_memory(arguments.memory_bytes)
     serve(Connection(arguments.fd))
 

@@ -6,7 +6,6 @@ time, whatever its size. The end of the pipe ends this process.
 
 import csv
 import io
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -22,8 +21,8 @@ from app.db.tables import Prediction
 from app.predictions.export import ExportRequest
 from app.predictions.schemas import LogFilter
 from app.predictions.store import conditions
+from app.urgency import GIVES_WAY, give_way
 
-LESS_URGENT = 10  # of niceness: a prediction does not wait for an export
 ROWS_AT_ONCE = 200  # histories may be long
 BUFFER_BYTES = 1 << 18
 # Of a Parquet file; what a reader takes at once, and what is kept here.
@@ -64,7 +63,7 @@ NAMES = LogRow._fields
 
 def main() -> None:
     """Write what standard input asks for."""
-    os.nice(LESS_URGENT)
+    give_way(GIVES_WAY)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nobody reads any more
     request = ExportRequest.model_validate_json(sys.stdin.buffer.read())
     rows = read_rows(request.database_url, request.query)

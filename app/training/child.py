@@ -30,8 +30,8 @@ from app.jobs.messages import (
 from app.training import IMPORT_STARTED
 from app.training.control import StopRequestedError
 from app.training.run import run_training
+from app.urgency import GIVES_WAY_MOST, give_way
 
-LESS_URGENT = 10  # of niceness: a prediction on the same cores does not wait for an epoch
 PROGRESS_SECONDS = 0.2  # between two reports of the same stage
 OUT_OF_MEMORY = (
     "the run does not fit into the worker's memory: fewer units, a smaller window or batch_size, "
@@ -122,7 +122,7 @@ def main() -> None:
     arguments = parser.parse_args()
     # Ctrl-C is the worker's business; it closes the pipe when it wants the child gone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(LESS_URGENT)
+    give_way(GIVES_WAY_MOST)
     try:
         serve(Connection(arguments.fd))
     except (EOFError, BrokenPipeError, ConnectionResetError):

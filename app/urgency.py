@@ -1,0 +1,64 @@
+"""What trains, parses, exports or watches gives way to predictions, as far as Linux lets it.
+
+`POST /predict` over 4 connections, the api on one core, PostgreSQL, worker, trainer and the client
+on the other: alone 3,700 answers a second with a p99 of 4.5 ms; beside a training 1,400 with 9.3 ms
+when the trainer was nice only, and 3,500 with 4.5 ms since (Linux 6.18). The training then had a
+third as many epochs in the same time.
+"""
+
+import ctypes
+import os
+import platform
+import struct
+import time
+from pathlib import Path
+
+GIVES_WAY = 10  # niceness
+GIVES_WAY_MOST = 15
+SLICE_NANOSECONDS = 100_000  # the least there is; the kernel's own is 3 ms
+AUTOGROUP_TRIES = 10
+AUTOGROUP_SECONDS = 0.1  # one change in this time is taken from all of a machine's users
+# Python has no call for it.
+SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
+SCHED_ATTR = struct.Struct("IIQiIQQQII")  # size, policy, flags, nice, priority, runtime, …
+
+
+def give_way(niceness: int) -> None:
+    """Let processes that are less nice go first. To be called before there are other threads.
+
+    Niceness counts among the processes of a session only, where the kernel shares cores out among
+    sessions (autogroup, as most distributions have it). So the session is made nice too, if this
+    process leads it; the shell's, if somebody typed the command, is left alone.
+
+    Args:
+        niceness: 1 to 19.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, max(niceness, os.getpriority(os.PRIO_PROCESS, 0)))
+    if os.getsid(0) == os.getpid():
+        _give_way_as_session(niceness)
+    _take_short_turns()
+
+
+def _give_way_as_session(niceness: int) -> None:
+    for _ in range(AUTOGROUP_TRIES):
+        try:
+            Path("/proc/self/autogroup").write_text(str(niceness))
+        except BlockingIOError:
+            time.sleep(AUTOGROUP_SECONDS)
+        except OSError:  # a kernel without it, which has no need of it either
+            return
+        else:
+            return
+
+
+def _take_short_turns() -> None:
+    """Ask for less time at once: whoever wakes up may have to wait until a turn is over."""
+    number = SCHED_SETATTR.get(platform.machine())
+    if number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:
+        return
+    niceness = os.getpriority(os.PRIO_PROCESS, 0)
+    attributes = SCHED_ATTR.pack(
+        SCHED_ATTR.size, os.SCHED_OTHER, 0, niceness, 0, SLICE_NANOSECONDS, 0, 0, 0, 0
+    )
+    # Before Linux 6.12 it changes nothing, and neither does a refusal.
+    ctypes.CDLL(None).syscall(number, 0, attributes, 0)

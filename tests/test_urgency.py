@@ -1,0 +1,57 @@
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+AUTOGROUP = Path("/proc/self/autogroup")
+TELLING = """
+import ctypes, os, pathlib, sys
+from app.urgency import SCHED_ATTR, give_way
+group = pathlib.Path("/proc/self/autogroup")
+give_way(int(sys.argv[1]))
+attributes = ctypes.create_string_buffer(SCHED_ATTR.size)
+assert ctypes.CDLL(None).syscall({"x86_64": 315, "aarch64": 275}[os.uname().machine], 0,
+                                 attributes, SCHED_ATTR.size, 0) == 0
+_, policy, _, niceness, _, slice_nanoseconds, *_ = SCHED_ATTR.unpack(attributes.raw)
+session = group.read_text().split()[-1] if group.exists() else "none"
+print(policy, niceness, os.getpriority(os.PRIO_PROCESS, 0), slice_nanoseconds, session)
+"""
+
+
+def told(niceness: int, *, leads_session: bool, before: int = 0) -> list[str]:
+    """What a process that gave way says: policy, niceness twice, its slice, its session's."""
+    command = ["nice", "-n", str(before), sys.executable, "-c", TELLING, str(niceness)]
+    return subprocess.run(
+        command, start_new_session=leads_session, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() not in {"x86_64", "aarch64"}, reason="other numbers of system calls"
+)
+
+
+def test_a_process_and_its_session_give_way() -> None:
+    policy, *niceness, _, session = told(7, leads_session=True)
+    assert (policy, niceness) == (str(os.SCHED_OTHER), ["7", "7"])
+    assert session == ("7" if AUTOGROUP.exists() else "none")
+
+
+@pytest.mark.skipif(not AUTOGROUP.exists(), reason="this kernel does not group sessions")
+def test_a_session_of_others_is_left_alone() -> None:
+    ours = AUTOGROUP.read_text().split()[-1]
+    assert told(7, leads_session=False)[-1] == ours
+
+
+def test_who_is_nicer_stays_so() -> None:
+    assert told(7, leads_session=True, before=12)[1:3] == ["12", "12"]
+
+
+def test_turns_are_short_where_the_kernel_knows_of_it() -> None:
+    major, minor = (int(part) for part in platform.release().split(".")[:2])
+    if (major, minor) < (6, 12):
+        pytest.skip("before Linux 6.12 all turns are equally long")
+    assert told(7, leads_session=True)[3] == "100000"
