@@ -44,8 +44,9 @@ ROWS_AT_ONCE = 500
 # A row becomes visible some time after its id was made: a commit may take 10 s and is tried twice,
 # and the clocks of several machines differ. Until then what has been read is remembered by id.
 LATE_BY = timedelta(minutes=2)
-# What became visible late is looked for this often, for that goes over all of that time again.
-LATE_EVERY = timedelta(seconds=5)
+# How often what became visible late is looked for: that goes over all of this time again, which
+# takes PostgreSQL 0.4 s for 300,000 rows.
+LATE_EVERY = timedelta(seconds=15)
 
 logger = logger_of(__name__)
 
