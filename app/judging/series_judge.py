@@ -61,9 +61,10 @@ def judge_series(
     told = _forecasts(judged, given, bounds, frequency=frequency, window=window, check=check)
     score = score_series(told)
     rows = f"{score.rows} {step_name(frequency)}"
+    pooled = sum(len(each.judged) > 0 and np.isfinite(each.scale) for each in told)
     measured, missing = skill_of(score, judged_on)
     return Judgement(
-        verdict=verdict_of(score, rows, judged_on),
+        verdict=verdict_of(score, rows, judged_on, series=pooled),
         skill=measured,
         skill_missing=missing,
         notes=(*notes, *notes_of(score)),

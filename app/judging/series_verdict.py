@@ -30,18 +30,19 @@ SPOKEN = {
 }
 
 
-def verdict_of(score: SeriesScore, rows: str, judged_on: JudgedOn) -> str:
+def verdict_of(score: SeriesScore, rows: str, judged_on: JudgedOn, *, series: int = 1) -> str:
     """One plain sentence.
 
     Args:
         score: the figures.
         rows: how many, as in "19 days".
         judged_on: what they were measured on.
+        series: how many are in the figures.
     """
     model, persistence = score.model.rmse, score.baselines[PERSISTENCE].rmse
     figures = f"RMSE {_figures(model, persistence)} over {rows}"
     if score.pooled:
-        figures += f" of {len(score.each)} series, in units of each one's mean change"
+        figures += f" of {series} series, in units of each one's mean change"
     if judged_on == "training":
         return f"not judged: {figures} on the rows it was trained on, nothing was held out"
     told = score.against[PERSISTENCE].verdict
@@ -85,7 +86,7 @@ def notes_of(score: SeriesScore) -> tuple[str, ...]:
     if score.pooled and left_out:
         notes.append(
             f"{len(left_out)} series, {left_out[0]!r} for one, never change before the judged "
-            "rows: without a scale they are not in the pooled figures"
+            "rows, or have none there: without a scale they are not in the pooled figures"
         )
     return tuple(notes)
 

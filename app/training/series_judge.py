@@ -6,7 +6,7 @@ from app.forecasting.windows import windows
 from app.judging.other_rows import KnownSeries, other_rows
 from app.judging.rows import JudgedSeries
 from app.judging.series_judge import Judged
-from app.training.series_data import Group, SeriesData
+from app.training.series_data import Floats, Group, SeriesData
 
 
 def held_out_rows(data: SeriesData) -> Judged:
@@ -15,8 +15,9 @@ def held_out_rows(data: SeriesData) -> Judged:
     Raises:
         Unprocessable: no row of them can be forecast.
     """
+    cuts = [(group, group.split.test_start) for group in data.groups]
     judged = Judged(
-        parts=tuple(_from_row(group, data, group.split.test_start) for group in data.groups)
+        parts=tuple(_from_row(group, data, cut, training=group.target[:cut]) for group, cut in cuts)
     )
     if len(judged):
         return judged
@@ -30,7 +31,9 @@ def held_out_rows(data: SeriesData) -> Judged:
 
 def training_rows(data: SeriesData) -> Judged:
     """All rows, where nothing is held out."""
-    return Judged(parts=tuple(_from_row(group, data, 0) for group in data.groups))
+    return Judged(
+        parts=tuple(_from_row(group, data, 0, training=group.target) for group in data.groups)
+    )
 
 
 def test_rows(data: SeriesData, test: DatasetContent) -> Judged:
@@ -52,8 +55,8 @@ def test_rows(data: SeriesData, test: DatasetContent) -> Judged:
     return other_rows(known, test, features=data.features, target=data.target, window=data.window)
 
 
-def _from_row(group: Group, data: SeriesData, start: int) -> JudgedSeries:
-    """The rows of a series from `start` on that follow a complete window; 0: all of them."""
+def _from_row(group: Group, data: SeriesData, start: int, *, training: Floats) -> JudgedSeries:
+    """The rows of a series from `start` on that follow a complete window."""
     every = windows(group.inputs, group.target, window=data.window, horizon=1)
     chosen = every.where(every.first >= start)
     return JudgedSeries(
@@ -61,6 +64,6 @@ def _from_row(group: Group, data: SeriesData, start: int) -> JudgedSeries:
         inputs=chosen.inputs,
         values=group.target,
         first=chosen.first,
-        training=group.target[:start] if start else group.target,
+        training=training,
         times=tuple(group.times(chosen.first)),
     )

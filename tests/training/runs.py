@@ -1,6 +1,6 @@
 """Small generated datasets, and what runs of them leave."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,23 @@ def series_of(
         frequency=None if times is None else "D",
         labels=("",),
         series=np.zeros(len(table), np.int32),
+    )
+
+
+def long_file(values: Sequence[np.ndarray[Any, Any]], *, to_one_end: bool = False) -> SeriesContent:
+    """Daily series s0, s1, … in one file, from the same day on or to the same day."""
+    longest = max(len(own) for own in values)
+    days = np.datetime64("2020-01-01", "D") + np.arange(longest)
+    own_days = [days[longest - len(own) if to_one_end else 0 :][: len(own)] for own in values]
+    return SeriesContent(
+        columns=("value",),
+        values=np.concatenate(values)[:, None],
+        times=np.concatenate(own_days).astype("datetime64[us]"),
+        offsets=None,
+        time_form="date",
+        frequency="D",
+        labels=tuple(f"s{number}" for number in range(len(values))),
+        series=np.repeat(np.arange(len(values), dtype=np.int32), [len(own) for own in values]),
     )
 
 

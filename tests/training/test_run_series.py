@@ -1,7 +1,5 @@
 """Whole runs on series: who is fitted on what, and what is written down."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from safetensors.numpy import load
@@ -19,7 +17,16 @@ from app.training.keras_network import initial_weights
 from app.training.program import program_of
 from app.training.series_task import SeriesTask
 from app.training.task import Phase
-from tests.training.runs import SMALL, Artifact, Recorder, Train, evaluated, series_of, wave
+from tests.training.runs import (
+    SMALL,
+    Artifact,
+    Recorder,
+    Train,
+    evaluated,
+    long_file,
+    series_of,
+    wave,
+)
 
 ROWS = 160
 FITTED_ROWS = 128  # a fifth is held out
@@ -320,19 +327,12 @@ def test_infinite_values_count_as_missing(train: Train) -> None:
 
 
 def test_several_series_train_one_network_and_no_window_spans_two(train: Train) -> None:
-    parts = [series_of(wave(ROWS)), series_of(wave(100, seed=1) * 50.0)]
-    content = replace(
-        parts[0],
-        values=np.concatenate([part.values for part in parts]),
-        times=np.concatenate([part.times for part in parts if part.times is not None]),
-        labels=("small", "large"),
-        series=np.repeat([0, 1], [ROWS, 100]).astype(np.int32),
-    )
+    content = long_file([wave(ROWS), wave(100, seed=1) * 50.0])
     artifact = train(content, {**SMALL, "epochs": 2})
     score = artifact.scorecard.series
     assert score is not None
     # One cut-off date for both: the pooled rows' last fifth, which the shorter one never reaches.
-    assert {point.series for point in score.curve} == {"small"}
+    assert {point.series for point in score.curve} == {"s0"}
     with pytest.raises(Unprocessable, match="2 series in one file differ in level"):
         train(content, {**SMALL, "scaling": "minmax"})
 

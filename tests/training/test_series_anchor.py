@@ -15,7 +15,7 @@ from app.registry.series_records import SeriesAnchor
 from app.training.series_anchor import Settled, fit_anchor, settle_anchor
 from app.training.series_data import read_series
 from tests.artifacts import COMMON
-from tests.training.runs import series_of, wave
+from tests.training.runs import long_file, series_of, wave
 
 ROWS = 300
 
@@ -135,22 +135,6 @@ def test_too_few_rows_stay_with_persistence_and_say_so() -> None:
     record = chosen(series_of(wave(12)))
     assert record.name == "persistence"
     assert "too few rows" in anchor_note(record) or "examples" in anchor_note(record)
-
-
-def long_file(values: list[np.ndarray[Any, Any]]) -> SeriesContent:
-    parts = [series_of(own) for own in values]
-    times = parts[0].times
-    assert times is not None
-    return SeriesContent(
-        columns=("value",),
-        values=np.concatenate([part.values for part in parts]),
-        times=np.concatenate([times[: len(own)] for own in values]),
-        offsets=None,
-        time_form="date",
-        frequency="D",
-        labels=tuple(f"s{number}" for number in range(len(values))),
-        series=np.repeat(np.arange(len(values), dtype=np.int32), [len(own) for own in values]),
-    )
 
 
 def test_several_series_choose_together_whatever_their_size() -> None:
