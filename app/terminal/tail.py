@@ -26,7 +26,8 @@ def question_after(dataset: Json, path: Path, read: Json) -> tuple[str, Json]:
         return repr(end), {"text": end}
     report = dataset["report"]
     if report["series_count"] > 1:
-        series = report["series"][0]
+        # A young one may be too short to be forecast.
+        series = max(report["series"], key=lambda each: each["rows"])
         told = f"{series['label']}, {series['end']}" if series["end"] else series["label"]
         return told, {"dataset": dataset["id"], "series": series["label"]}
     return dataset["end"] or "the last row", {"dataset": dataset["id"]}

@@ -15,7 +15,8 @@ export async function endsOf(version, { fillIn, now, failed }) {
   const labels = dataset?.report.series.map((each) => each.label) ?? [];
   if (!labels.length) return null;
   const many = labels.length > 1;
-  const input = select([["-1", "what stands below"], ...labels.map((label, index) => [index, many ? `the end of ${label}` : "the end of its data"])], now ? "0" : "-1");
+  const first = Math.max(0, dataset.report.series.findIndex((each) => each.rows >= manifest.min_history));
+  const input = select([["-1", "what stands below"], ...labels.map((label, index) => [index, many ? `the end of ${label}` : "the end of its data"])], now ? String(first) : "-1");
   const field = new Field({ name: "series", label: "Taken from", input });
   const take = async () => {
     if (input.value === "-1") return;
