@@ -80,7 +80,8 @@ class SeriesRecipe(Recipe):
         Field(
             ge=1,
             le=2000,
-            description="past steps seen; null: 60, fewer on short data, more for a long season",
+            description="past steps seen; null: 60, fewer where the typical series is short, "
+            "more for a long season",
         ),
     ]
     horizon: Annotated[int, Field(ge=1, le=1000, description="steps ahead, given at once")]

@@ -11,6 +11,7 @@ from app.datasets.report import LISTED, Contradiction, Outlier, Report
 from app.datasets.table import Floats, Ints
 
 SHORT_ROWS = 30
+NAMED = 5  # short series, in a warning
 _FAR = 12.0  # usual steps
 _SAMPLED_STEPS = 100_000  # from which the usual one is taken
 _SPLIT_FACTORS = (2.0, 3.0, 4.0, 5.0, 10.0, 0.5, 1 / 3, 0.25, 0.2, 0.1)
@@ -34,14 +35,19 @@ def check(content: SeriesContent, rows: Ints, report: Report) -> None:
 
 def _check_length(content: SeriesContent, report: Report) -> None:
     counts = np.bincount(content.series, minlength=len(content.labels))
-    short = [content.labels[int(place)] for place in np.flatnonzero(counts < SHORT_ROWS)]
-    report.too_short = short[:LISTED]
+    short = [int(place) for place in np.flatnonzero(counts < SHORT_ROWS)]
+    report.too_short = [content.labels[place] for place in short[:LISTED]]
     if short and len(content.labels) == 1:
         report.warnings.append(f"There are only {counts[0]} rows: little to learn from.")
     elif short:
+        named = ", ".join(
+            f"{content.labels[place]!r} has {counts[place]}" for place in short[:NAMED]
+        )
+        more = f" and {len(short) - NAMED} more" if len(short) > NAMED else ""
         report.warnings.append(
-            f"{len(short)} of {len(content.labels)} series have fewer than {SHORT_ROWS} rows: "
-            "little to learn from."
+            f"{len(short)} of {len(content.labels)} series {'has' if len(short) == 1 else 'have'} "
+            f"fewer than {SHORT_ROWS} rows: {named}{more}. There is little to learn from so few; "
+            "a model leaves out those too short for its window."
         )
 
 

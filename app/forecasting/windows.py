@@ -100,6 +100,13 @@ def _runs_of(good: ArrayLike, length: int) -> Mask:
     return clean
 
 
+def complete_runs(good: Mask) -> list[int]:
+    """Lengths of the stretches of good rows between bad ones, the empty ones too."""
+    bad = np.flatnonzero(~good)
+    edges = np.concatenate(([-1], bad, [len(good)]))
+    return [int(length) for length in np.diff(edges) - 1]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Split:
     """A division of rows by time: training, then validation, then test."""

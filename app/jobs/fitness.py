@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from app.datasets.content import DatasetContent, SeriesContent, TextContent
 from app.errors import Unprocessable
-from app.forecasting.windows import Split, split_rows
+from app.forecasting.windows import Split, complete_runs, split_rows
 from app.language.tokenizer import Tokenizer, UnknownTokens
 from app.recipes import Kind, SeriesRecipe, TextRecipe
 
@@ -244,15 +244,8 @@ def _all_of(good: npt.NDArray[np.bool_], length: int) -> npt.NDArray[np.bool_]:
 
 
 def _longest_run(good: npt.NDArray[np.bool_]) -> int:
-    return max(_runs(good), default=0)
+    return max(complete_runs(good))
 
 
 def _last_run(good: npt.NDArray[np.bool_]) -> int:
-    return _runs(good)[-1]
-
-
-def _runs(good: npt.NDArray[np.bool_]) -> list[int]:
-    """Lengths of the stretches of good rows between bad ones, the empty ones too."""
-    bad = np.flatnonzero(~good)
-    edges = np.concatenate(([-1], bad, [len(good)]))
-    return [int(length) for length in np.diff(edges) - 1]
+    return complete_runs(good)[-1]

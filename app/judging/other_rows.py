@@ -11,6 +11,7 @@ from app.errors import Unprocessable
 from app.forecasting.windows import windows
 from app.judging.rows import Floats, Ids, JudgedSeries
 from app.judging.series_judge import Judged
+from app.judging.short_series import not_judged
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,11 +87,15 @@ def other_rows(
             f"none of its {len(other)} rows can be forecast from a complete window of {window} "
             "values before it; send more rows, or use a model with a smaller window",
         )
+    counts = np.bincount(other.series, minlength=len(other.labels)).tolist()
     seen = sum(int(part.seen.sum()) for part in parts)
     notes = [_seen_note(seen, count)] if seen else []
     reached = max(part.reached for part in parts)
     if reached:
         notes.append(f"the first windows reach back into the last {reached} training rows")
+    pairs = zip(other.labels, parts, counts, strict=True)
+    if short := {label: rows for label, part, rows in pairs if not len(part.rows)}:
+        notes.append(not_judged(short, of=len(parts), window=window))
     all_seen = seen == count
     return Judged(
         parts=tuple(part.series if all_seen else part.without_seen() for part in parts),

@@ -26,6 +26,7 @@ from app.training.series_data import (
     Floats,
     SeriesData,
     gaps_leave_too_few,
+    typical_rows,
 )
 
 SEASONAL: tuple[AnchorName, ...] = ("season", "season-change")
@@ -146,9 +147,13 @@ def _named_autoregression(
 
 
 def _season(data: SeriesData) -> int | None:
-    """The season most series share, in the rows before the cut; None: fewer than half have one."""
+    """The season most series share, in the rows before the cut; None: fewer than half have one.
+
+    Those without a whole window there have no say.
+    """
     candidates = season_candidates(data.content.frequency)
-    longest = sorted(data.groups, key=lambda group: -group.split.test_start)[:MOST_SEARCHED_SERIES]
+    able = [group for group in data.groups if group.split.test_start > data.window]
+    longest = sorted(able, key=lambda group: -group.split.test_start)[:MOST_SEARCHED_SERIES]
     found = [
         detect_season(group.target[: group.split.test_start], candidates=candidates)
         for group in longest
@@ -224,9 +229,9 @@ def _too_long(data: SeriesData, recipe: SeriesRecipe, season: int) -> str | None
         return None
     if recipe.window is not None:
         return f"the season of {season} rows does not fit into the window of {recipe.window}"
-    shortest = min(group.split.validation_start for group in data.groups)
-    if needed * ROWS_PER_SEASON_STEP > shortest - recipe.horizon:
-        return f"the season of {season} rows leaves too few of {shortest} as examples"
+    rows = typical_rows(data.groups)
+    if needed * ROWS_PER_SEASON_STEP > rows - recipe.horizon:
+        return f"the season of {season} rows leaves too few of {rows} as examples"
     if needed * sum(group.split.rows for group in data.groups) > MOST_STEPS_PER_EPOCH:
         return f"a window for the season of {season} rows would take too long to train on"
     if gaps_leave_too_few(data.groups, recipe, needed):

@@ -53,11 +53,11 @@ class SeriesPhases:
         """
         if self.record is None:
             return None
-        stops = [self._known_until(group, phase) for group in self.data.groups]
+        stops = [self.known_until(group, phase) for group in self.data.groups]
         values = [group.target[:stop] for group, stop in zip(self.data.groups, stops, strict=True)]
         return 0.0 if bool(np.nanmin(np.concatenate(values)) >= 0) else None
 
-    def _known_until(self, group: Group, phase: Phase) -> int:
+    def known_until(self, group: Group, phase: Phase) -> int:
         """The rows of a series that are known to a phase's network end before this one."""
         return group.split.test_start if phase == "judging" else self.stop(group, phase)
 
@@ -175,7 +175,7 @@ class SeriesPhases:
             training = np.ones(len(self.windows), dtype=bool)
             validation = ~training
         else:
-            starts = [self._known_until(group, phase) for group in self.data.groups]
+            starts = [self.known_until(group, phase) for group in self.data.groups]
             training = np.concatenate(
                 [
                     own.first + own.horizon <= start

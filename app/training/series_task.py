@@ -10,10 +10,12 @@ from app.datasets.content import DatasetContent
 from app.errors import Unprocessable
 from app.forecasting.drift import inner_deciles
 from app.forecasting.shrinkage import kept_share
+from app.forecasting.windows import complete_runs
 from app.judging.anchor_words import anchor_note
 from app.judging.judgement import JudgedOn, Judgement
 from app.judging.onnx_session import forecasts
 from app.judging.series_judge import Judged, judge_series
+from app.judging.short_series import not_trained_on
 from app.recipes import SeriesRecipe
 from app.registry.artifacts import Feature, Manifest, Memory, SeriesInput
 from app.registry.series_records import SeriesAnchor
@@ -227,7 +229,11 @@ class SeriesTask:
         groups = self.data.groups
         stops = [self._phases.stop(group, phase) for group in groups]
         inputs = np.concatenate(
-            [group.inputs[:stop] for group, stop in zip(groups, stops, strict=True)]
+            [
+                group.inputs[:stop]
+                for group, stop in zip(groups, stops, strict=True)
+                if group.label not in self._not_trained_on
+            ]
         )
         target = np.concatenate(
             [group.target[:stop] for group, stop in zip(groups, stops, strict=True)]
@@ -268,6 +274,21 @@ class SeriesTask:
             return held_out_rows(self.data)
         return training_rows(self.data)
 
+    @cached_property
+    def _not_trained_on(self) -> dict[str, int]:
+        """The series too short to give an example to any phase: complete rows in a row, by label.
+
+        One that is too short before the cut only is trained on when the network is fitted again.
+        """
+        last: Phase = "refitting" if self.recipe.refit else "judging"
+        found = {}
+        for group, own in zip(self.data.groups, self._phases.by_group, strict=True):
+            stop = self._phases.known_until(group, last)
+            if not (own.first + own.horizon <= stop).any():
+                complete = np.isfinite(group.inputs).all(axis=1) & np.isfinite(group.target)
+                found[group.label] = max(complete_runs(complete[:stop]))
+        return found
+
     def _check_enough(self) -> None:
         rows = sum(group.split.validation_start for group in self.data.groups)
         known = np.concatenate(
@@ -299,6 +320,16 @@ class SeriesTask:
 
     def _notes(self) -> tuple[str, ...]:
         notes = [*self._judged.notes]
+        if self._not_trained_on:
+            notes.append(
+                not_trained_on(
+                    self._not_trained_on,
+                    of=len(self.data.groups),
+                    window=self.data.window,
+                    needed=self.data.window + self.recipe.horizon,
+                    before_cut=not self.recipe.refit and self.judged_on == "held-out",
+                )
+            )
         possible = sum(
             max(0, group.split.rows - self.data.window - self.recipe.horizon + 1)
             for group in self.data.groups

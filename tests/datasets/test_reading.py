@@ -153,6 +153,21 @@ def test_missing_values_in_every_spelling(tmp_path: Path) -> None:
     assert "no row and 11 cells no value" in refused(tmp_path, text, gaps="error").detail
 
 
+def test_short_series_are_named_with_their_lengths(tmp_path: Path) -> None:
+    lengths = {"old": 40, "new": 12} | {f"n{number}": 3 for number in range(6)}
+    rows = [
+        f"{date(2017, 1, 1) + timedelta(days=row)},{name},{row * 7 % 5}\n"
+        for name, count in lengths.items()
+        for row in range(count)
+    ]
+    report = read(tmp_path, "date,shop,sold\n" + "".join(rows)).report
+    (warning,) = report.warnings
+    assert warning.startswith("7 of 8 series have fewer than 30 rows: ")
+    assert "'new' has 12" in warning
+    assert " and 2 more. " in warning
+    assert len(report.too_short) == 7
+
+
 def test_rows_left_out_are_named(tmp_path: Path) -> None:
     text = daily([1, 2, "NA", 4]) + "2017-02-30,5\n# end\nTotal,12\n"
     report = read(tmp_path, text).report

@@ -9,6 +9,7 @@ LONG = "date,name,Open\n" + "".join(
     for name, factor in (("A", 1), ("B", 10))
     for day in (2, 3, 4, 5, 6)
 )
+LONG += "2017-01-05,new,5\n2017-01-06,new,6\n"
 SINGLE = "date,Open\n" + "".join(f"2017-01-{day:02d},{day}\n" for day in (2, 3, 4, 5, 6))
 
 
@@ -39,6 +40,16 @@ def test_what_follows_the_stored_tail_is_predicted_with_its_time(
 def test_series_says_which_of_several(asked: Service, uploaded: dict[str, str]) -> None:
     answer = asked.predict(model="google-stock", dataset=uploaded["long"], series="B")
     assert answer.json()["predictions"][0]["value"] == 60.0
+
+
+def test_a_young_series_among_others_is_told_how_many_values_it_takes(
+    asked: Service, uploaded: dict[str, str]
+) -> None:
+    answer = asked.predict(model="google-stock", dataset=uploaded["long"], series="new")
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["message"].startswith("has 2 values; google-stock")
+    assert error["message"].endswith("needs at least 3 (its min_history)")
 
 
 @pytest.mark.parametrize(
