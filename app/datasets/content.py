@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from app.datasets.frequency import Times, next_times
+from app.datasets.frequency import Times
 
 TimeForm = Literal["date", "local", "zoned"]
 Floats = npt.NDArray[np.float64]
@@ -113,17 +113,6 @@ class SeriesContent:
         if self.offsets is None:
             return micros
         return micros - self.offsets.astype(np.int64) * 60_000_000
-
-    def times_after(self, steps: int) -> list[str]:
-        """The ISO times of the next ``steps`` steps after the last row.
-
-        They keep form and offset of the last row. [] without times or without a frequency.
-        """
-        if self.times is None or self.frequency is None or not len(self):
-            return []
-        times = next_times(self.times[-1], self.frequency, steps)
-        offsets = None if self.offsets is None else np.repeat(self.offsets[-1:], steps)
-        return times_iso(times, self.time_form, offsets)
 
     def to_bytes(self) -> bytes:
         """The bytes to store; equal contents give equal bytes."""

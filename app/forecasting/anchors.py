@@ -57,11 +57,6 @@ class Anchor:
         """Steps ahead it forecasts."""
         return int(self.weights.shape[1])
 
-    @property
-    def is_persistence(self) -> bool:
-        """Whether it repeats the last value, whatever the others are."""
-        return not (self.weights.any() or self.intercept.any() or self.level.any())
-
     def forecasts(self, windows: Floats) -> Floats:
         """Forecasts (n, horizon) from windows (n, window) of the target's raw values."""
         values = np.clip(windows, -LARGEST_VALUE, LARGEST_VALUE)
@@ -237,8 +232,8 @@ def _linear(name: str, weights: Floats, *, season: int | None = None) -> Anchor:
 
 def _of_last_season(season: int, window: int, horizon: int) -> Floats:
     """Weights (window, horizon) that pick the value of each step's place in the last season."""
-    if season < 1 or window < season:
-        raise ValueError(f"a season of {season} takes a window of {max(season, 1)}, not {window}")
+    if window < season:
+        raise ValueError(f"a season of {season} takes a window of {season}, not {window}")
     weights = np.zeros((window, horizon))
     ahead = np.arange(1, horizon + 1)  # (horizon,)
     weights[window - 1 + ahead - season * _seasons_ahead(season, horizon), ahead - 1] = 1.0

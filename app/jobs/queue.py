@@ -132,13 +132,6 @@ def jobs_of(session: Session, job_ids: Sequence[UUID]) -> Sequence[Job]:
     return session.scalars(select(Job).where(Job.id.in_(job_ids))).all()
 
 
-def count_by_status(session: Session) -> dict[JobStatus, int]:
-    """How many jobs there are in each state, 0 included."""
-    rows = session.execute(select(Job.status, func.count()).group_by(Job.status)).all()
-    counts = {JobStatus(status): count for status, count in rows}
-    return {status: counts.get(status, 0) for status in JobStatus}
-
-
 def cancel(session: Session, job_id: UUID) -> Job:
     """Cancel a job at once; its worker, if it has one, finds its claim superseded and stops.
 

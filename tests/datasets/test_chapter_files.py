@@ -47,7 +47,7 @@ def test_the_test_file() -> None:
     assert isinstance(content, SeriesContent)
     assert len(content) == 20
     assert content.column("Open")[:3].tolist() == [778.81, 788.36, 786.08]
-    assert content.times_after(1) == ["2017-02-01"]
+    assert (content.row_times_iso()[-1], content.frequency) == ("2017-01-31", "B")
 
 
 def test_the_fable() -> None:

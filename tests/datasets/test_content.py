@@ -80,7 +80,6 @@ def test_times_are_told_in_the_form_given() -> None:
         series=np.zeros(2, dtype=np.int32),
     )
     assert zoned.row_times_iso() == ["2017-10-29T02:30:00+02:00", "2017-10-29T02:30:00-01:30"]
-    assert zoned.times_after(1) == ["2017-10-29T03:30:00-01:30"]
     assert content_from_bytes(zoned.to_bytes()) == zoned
 
 

@@ -138,7 +138,6 @@ def test_the_stored_tail_stands_in_for_a_history(session: Session, store: Object
 
     assert tail.column("Open").tolist() == [3, 4]
     assert tail.row_times_iso() == ["2017-01-04", "2017-01-05"]
-    assert tail.times_after(1) == ["2017-01-06"]
 
 
 def test_the_stored_tail_has_a_number_in_every_input(session: Session, store: ObjectStore) -> None:

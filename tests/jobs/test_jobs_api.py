@@ -132,10 +132,11 @@ def test_a_job_that_nobody_works_on_says_so(service: Service) -> None:
 def test_jobs_are_counted_by_status(service: Service) -> None:
     enqueue(service, "counted")
     with service.sessions() as session:
-        counts = queue.count_by_status(session)
-        jobs = session.query(Job).count()
+        counts = {
+            status: session.query(Job).filter_by(status=status).count() for status in JobStatus
+        }
 
-    assert counts.keys() == set(JobStatus)
-    assert sum(counts.values()) == jobs
+    assert counts[JobStatus.QUEUED] > 0
     metrics = service.client.get("/metrics").text
-    assert f'stepahead_jobs{{status="queued"}} {counts[JobStatus.QUEUED]}' in metrics
+    for status, count in counts.items():
+        assert f'stepahead_jobs{{status="{status}"}} {count}' in metrics
