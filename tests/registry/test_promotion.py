@@ -1,10 +1,12 @@
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy
 
-from app.registry.artifacts import CurvePoint, Manifest, Scorecard
+from app.registry.artifacts import CurvePoint, EachScores, Manifest, Scorecard
 from app.registry.promotion import Contender, Decision, decide, hindrances
 from tests.registry.records import series_manifest, series_scorecard, text_manifest, text_scorecard
 
@@ -33,7 +35,9 @@ def test_a_better_one_on_the_same_rows_becomes_champion() -> None:
     decision = judged(series_scorecard(rmse=1.5))
 
     assert decision.promoted
-    assert "RMSE 1.5 against 2 on the same 100 rows" in decision.reason
+    assert decision.reason.startswith(
+        "beats champion 1: RMSE 1.5 against 2 on the same 100 rows, more than noise"
+    )
     assert decision.comparison == {
         "measure": "RMSE",
         "rows": 100,
@@ -85,6 +89,84 @@ def test_errors_row_by_row_are_tested() -> None:
     assert "is within noise (p = 0.32)" in waits.reason
 
 
+def test_errors_of_several_series_are_scaled_and_added_by_moment() -> None:
+    chance = np.random.default_rng(0)
+    errors, better = chance.normal(size=(60, 2)), 0.95 + 0.1 * chance.normal(size=(60, 2))
+    champion, challenger = pooled(errors), pooled(errors * better)
+    decision = decide(
+        champion=contender(1, series_manifest(), champion),
+        challenger=contender(2, series_manifest(), challenger),
+    )
+
+    losses = [(each**2).sum(axis=1) for each in (errors * better, errors)]
+    assert decision.comparison is not None
+    assert decision.comparison["test"] == {
+        "name": "Diebold-Mariano",
+        "rows": 120,
+        "statistic": pytest.approx(scipy.stats.ttest_1samp(losses[0] - losses[1], 0).statistic),
+        "p_value": pytest.approx(scipy.stats.ttest_1samp(losses[0] - losses[1], 0).pvalue),
+        "needed": 0.05,
+    }
+
+
+def test_errors_of_several_series_without_times_count_row_by_row() -> None:
+    errors = np.random.default_rng(0).normal(size=(60, 2))
+    decision = decide(
+        champion=contender(1, series_manifest(), pooled(errors, timed=False)),
+        challenger=contender(2, series_manifest(), pooled(errors * 0.9, timed=False)),
+    )
+
+    rows = (errors**2).ravel()
+    assert decision.comparison is not None
+    assert decision.comparison["test"]["p_value"] == pytest.approx(
+        scipy.stats.ttest_1samp(-0.19 * rows, 0).pvalue
+    )
+
+
+def pooled(errors: np.ndarray[Any, Any], *, timed: bool = True) -> Scorecard:
+    """Errors (moments, 2) of two series in units of their scales, and one that never changed."""
+    scales = {"small": 1.0, "large": 1000.0, "still": None}
+    columns = zip((*errors.T, 1e9 * errors[:, 0].round()), scales.items(), strict=True)
+    curve = tuple(
+        CurvePoint(
+            series=series,
+            time=f"2017-{row:04d}" if timed else None,
+            actual=5.0,
+            forecast=5.0 + error * (scale or 1.0),
+            persistence=5.0,
+        )
+        for column, (series, scale) in columns
+        for row, error in enumerate(column.tolist())
+    )
+    rmse = float(np.sqrt(np.mean(errors**2)))
+    card = series_scorecard(rmse=rmse, rows=len(curve), curve=curve)
+    assert card.series is not None
+    each = tuple(
+        EachScores(
+            series=series,
+            scale=scale,
+            season=None,
+            rows=len(errors),
+            model=card.series.model,
+            baselines={},
+            against={},
+        )
+        for series, scale in scales.items()
+    )
+    series = card.series.model_copy(update={"pooled": True, "each": each})
+    return card.model_copy(update={"series": series})
+
+
+def test_errors_that_differ_by_a_constant_are_compared_by_their_size() -> None:
+    decision = decide(
+        champion=contender(1, series_manifest(), with_errors(np.full(40, 2.0))),
+        challenger=contender(2, series_manifest(), with_errors(np.full(40, 1.0))),
+    )
+    assert decision.promoted
+    assert decision.comparison is not None
+    assert decision.comparison["test"]["name"] == "margin"
+
+
 def test_a_lead_that_has_turned_on_the_rows_told_is_none() -> None:
     errors = np.random.default_rng(0).normal(size=100)
     # Scorecards tell the last rows only: better over all of them, and of late clearly worse.
@@ -127,6 +209,10 @@ def test_texts_are_tested_token_by_token() -> None:
             challenger=contender(2, text_manifest(), text_of(better)),
         )
         assert decision.promoted is promoted
+        assert decision.comparison is not None
+        assert decision.comparison["test"]["p_value"] == pytest.approx(
+            scipy.stats.ttest_1samp(better - bits, 0).pvalue
+        )
 
 
 def text_of(bits: np.ndarray[Any, Any]) -> Scorecard:
@@ -177,14 +263,24 @@ def test_what_cannot_be_compared_waits_with_the_reason(
     assert decision.comparison is None
 
 
-def test_fewer_than_thirty_rows_decide_nothing() -> None:
-    champion = contender(1, series_manifest(), series_scorecard(rmse=2.0, rows=29))
-    challenger = contender(2, series_manifest(), series_scorecard(rmse=1.0, rows=29))
+@pytest.mark.parametrize("card", [series_scorecard, text_scorecard])
+def test_fewer_than_thirty_rows_decide_nothing(card: Callable[..., Scorecard]) -> None:
+    manifest, size, error = (
+        (series_manifest(), "rows", "rmse")
+        if card is series_scorecard
+        else (text_manifest(), "tokens", "bits")
+    )
+    few, enough = (
+        decide(
+            champion=contender(1, manifest, card(**{error: 2.0, size: count})),
+            challenger=contender(2, manifest, card(**{error: 1.0, size: count})),
+        )
+        for count in (29, 30)
+    )
 
-    decision = decide(champion=champion, challenger=challenger)
-
-    assert not decision.promoted
-    assert "29 judged rows are too few" in decision.reason
+    assert not few.promoted
+    assert "29 judged rows are too few" in few.reason
+    assert enough.promoted
 
 
 def test_a_champion_that_was_warm_started_is_not_compared_with() -> None:
@@ -209,15 +305,37 @@ def test_the_same_test_set_after_the_same_dataset_can_be_compared() -> None:
     assert decision.promoted
 
 
+def judging(manifest: Manifest, *vocabulary: str) -> Manifest:
+    """With the words that its network had before it was fitted again on everything."""
+    assert manifest.text is not None
+    text = manifest.text.model_copy(update={"judged_vocabulary": vocabulary})
+    return manifest.model_copy(update={"text": text})
+
+
+def otherwise(given: Contender) -> Contender:
+    """Judged on another text, as the figures of its simple forecasts tell."""
+    assert given.scorecard.text is not None
+    text = given.scorecard.text.model_copy(update={"baselines": {"trigram": 3.5}})
+    return replace(given, scorecard=given.scorecard.model_copy(update={"text": text}))
+
+
 def test_texts_are_compared_by_bits_per_token_over_one_vocabulary() -> None:
     champion = contender(1, text_manifest(), text_scorecard(bits=2.0))
     better = contender(2, text_manifest(), text_scorecard(bits=1.0))
     larger = contender(2, text_manifest(vocabulary=("a", "b", "c")), text_scorecard(bits=1.0))
+    same = contender(
+        2, judging(text_manifest(vocabulary=("a", "b", "c")), "a", "b"), text_scorecard(bits=1.0)
+    )
+    longer = contender(2, text_manifest(), text_scorecard(bits=1.0, tokens=101))
     undefined = contender(2, text_manifest(), text_scorecard(bits=None))
 
     assert decide(champion=champion, challenger=better).promoted
+    assert decide(champion=champion, challenger=same).promoted
     assert "different rows" in decide(champion=champion, challenger=larger).reason
+    assert "different rows" in decide(champion=champion, challenger=longer).reason
+    assert "different rows" in decide(champion=champion, challenger=otherwise(better)).reason
     assert "undefined for it" in decide(champion=champion, challenger=undefined).reason
+    assert "undefined for the champion" in decide(champion=undefined, challenger=better).reason
     assert "undefined for both" in decide(champion=undefined, challenger=undefined).reason
 
 
@@ -245,6 +363,11 @@ def test_the_same_or_fewer_demands_hinder_nothing() -> None:
             "forecasts 1 steps, so far 7",
         ),
         (text_manifest(), text_manifest(vocabulary=("a", "c")), "does not know 'b'"),
+        (
+            text_manifest(vocabulary=tuple("abcdefgh")),
+            text_manifest(vocabulary=("h",)),
+            "does not know 'a', 'b', 'c', 'd', 'e', which",
+        ),
         (text_manifest(unknown="<unk>"), text_manifest(), "refuses unknown tokens"),
         (text_manifest(), text_manifest(tokenizer="char"), "reads by char"),
     ],
