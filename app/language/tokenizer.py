@@ -206,10 +206,7 @@ def _iterate(text: str, *, unit: Unit, unknown: str | None) -> Iterator[str]:
 def _words(lowered: str) -> Iterator[str]:
     cleaned = normalise(lowered.replace(SOFT_HYPHEN, ""))
     for token in word_pattern().findall(cleaned):
-        if TYPOGRAPHIC_APOSTROPHE in token and len(token) > 1:
-            yield token.replace(TYPOGRAPHIC_APOSTROPHE, "'")
-        else:
-            yield token
+        yield token.replace(TYPOGRAPHIC_APOSTROPHE, "'") if len(token) > 1 else token
 
 
 def _blocks(text: str) -> Iterator[str]:

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,23 @@ def test_excluded_and_impossible_tokens_are_never_taken(temperature: float) -> N
     assert drawn == {1}
 
 
+class Drawing(np.random.Generator):
+    """A source of chance that always says the same."""
+
+    def __init__(self, drawn: float) -> None:
+        super().__init__(np.random.PCG64(0))
+        self.drawn = drawn
+
+    def random(self, *_: object) -> float:  # type: ignore[override]
+        return self.drawn
+
+
+@pytest.mark.parametrize("drawn", [0.0, 1.0])  # 1.0: where rounding took it
+def test_the_ends_of_chance_take_no_impossible_token(drawn: float) -> None:
+    probabilities = [0.0, 0.5, 0.5, 0.0]
+    assert choose(probabilities, temperature=1, generator=Drawing(drawn)) == 1 + drawn
+
+
 def test_certain_of_an_excluded_token_all_others_are_alike() -> None:
     assert choose([1.0, 0.0, 0.0], exclude={0}) == 1
     generator = np.random.default_rng(0)
@@ -81,10 +100,12 @@ def test_bad_arguments_say_what_is_wrong() -> None:
         choose([0.0, 0.0])
     with pytest.raises(ValueError, match="no token is left"):
         choose(PROBABILITIES, exclude={0, 1, 2, 3})
-    with pytest.raises(ValueError, match="finite and not negative"):
-        choose([0.5, float("nan")])
-    with pytest.raises(ValueError, match=r"shape \(1, 2\)"):
-        choose([[0.5, 0.5]])
+    for wrong in (float("nan"), -0.1):
+        with pytest.raises(ValueError, match="finite and not negative"):
+            choose([0.5, wrong])
+    for shape in ((1, 2), (0,)):
+        with pytest.raises(ValueError, match=rf"shape {re.escape(str(shape))}"):
+            choose(np.ones(shape))
 
 
 def test_alternatives_fall_with_ties_by_id_up_to_the_whole_vocabulary() -> None:
@@ -95,5 +116,7 @@ def test_alternatives_fall_with_ties_by_id_up_to_the_whole_vocabulary() -> None:
     ]
     assert [entry.id for entry in alternatives(PROBABILITIES, 4)] == [1, 3, 0, 2]
     assert alternatives(PROBABILITIES, 0) == []
-    with pytest.raises(ValueError, match="5 alternatives of a vocabulary of 4"):
-        alternatives(PROBABILITIES, 5)
+    assert [entry.id for entry in alternatives(np.ones(100), 100)] == list(range(100))
+    for count in (-1, 5):
+        with pytest.raises(ValueError, match=f"{count} alternatives of a vocabulary of 4"):
+            alternatives(PROBABILITIES, count)

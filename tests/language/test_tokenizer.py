@@ -128,6 +128,8 @@ def test_a_strict_tokenizer_names_the_words_it_does_not_know() -> None:
     ]
     with pytest.raises(UnknownTokens, match="'q', 'r', 's', 't', 'u' and 2 more"):
         tokenizer.encode("q r s t u v w")
+    with pytest.raises(UnknownTokens, match=r"'t', 'u'$"):
+        tokenizer.encode("q r s t u")
 
 
 def test_a_tokenizer_is_rebuilt_from_its_vocabulary() -> None:
@@ -172,7 +174,7 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="min_count 2 folds"):
         Tokenizer.fit("a", min_count=2, unknown=False)
     with pytest.raises(ValueError, match="names 'a' twice"):
-        Tokenizer(unit="word", vocabulary=("a", "b", "a"))
+        Tokenizer(unit="word", vocabulary=("b", "a", "a"))
     with pytest.raises(ValueError, match="vocabulary is empty"):
         Tokenizer(unit="word", vocabulary=())
     with pytest.raises(ValueError, match="'<unk>' is not in the vocabulary"):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from app.errors import Unprocessable
@@ -27,6 +28,12 @@ from app.predictions.times import read_timestamps
             ["2017-01-04T00:00:00Z", "2017-01-04T01:00:00Z"],
         ),
         (
+            ["2017-01-03T22:00:00Z", "2017-01-03T23:00:00+00:00"],
+            "h",
+            ["2017-01-04T00:00:00+00:00", "2017-01-04T01:00:00+00:00"],
+        ),
+        (["2017-01-03"], "D", ["2017-01-04", "2017-01-05"]),
+        (
             ["2017-01-03T22:00:00-09:30", "2017-01-03T23:00:00-09:30"],
             "h",
             ["2017-01-04T00:00:00-09:30", "2017-01-04T01:00:00-09:30"],
@@ -36,7 +43,7 @@ from app.predictions.times import read_timestamps
 def test_times_go_on_in_the_form_they_were_given(
     texts: list[str], frequency: str, following: list[str]
 ) -> None:
-    stamps = read_timestamps(texts, rows=2)
+    stamps = read_timestamps(texts, rows=len(texts))
     assert stamps.fits(frequency)
     assert stamps.continued(frequency, 2) == following
 
@@ -78,6 +85,28 @@ def test_another_pace_is_noticed(texts: list[str], frequency: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("frequency", "shortest", "longest"),
+    [
+        ("D", 1, 1),
+        ("2W", 14, 14),
+        ("MS", 28, 31),
+        ("ME", 28, 31),
+        ("QS", 89, 92),
+        ("QE", 89, 92),
+        ("YS", 365, 366),
+        ("YE", 365, 366),
+    ],
+)
+def test_a_step_is_as_long_as_the_calendar_has_it(
+    frequency: str, shortest: int, longest: int
+) -> None:
+    for days in (shortest, longest, 0.98 * shortest, 1.02 * longest):
+        later = np.datetime64("2017-01-01T00:00:00") + np.timedelta64(int(days * 86_400), "s")
+        stamps = read_timestamps(["2017-01-01T00:00:00", str(later)], rows=2)
+        assert stamps.fits(frequency) == (shortest <= days <= longest), days
+
+
+@pytest.mark.parametrize(
     ("texts", "following"),
     [
         (["9999-12-29", "9999-12-30"], ["9999-12-31"]),
@@ -90,6 +119,8 @@ def test_no_time_is_told_past_the_years_of_four_digits(
     assert read_timestamps(texts, rows=2).continued("D", 3) == following
 
 
-def test_holidays_do_not_make_another_pace() -> None:
+def test_holidays_do_not_make_another_pace_nor_do_a_few_times_between() -> None:
     texts = ["2016-12-29", "2016-12-30", "2017-01-03", "2017-01-04", "2017-01-05"]
     assert read_timestamps(texts, rows=5).fits("B")
+    texts = ["2017-01-01T08:00", *(f"2017-01-0{day}T09:00" for day in range(1, 6))]
+    assert read_timestamps(texts, rows=6).fits("D")
