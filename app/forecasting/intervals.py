@@ -177,10 +177,7 @@ def calibrate(
     known = [intervals for intervals in found if intervals is not None]
     if not known:
         return None
-    best = known[0]
-    if len(known) > 1:
-        scored = [_interval_score(misses, intervals) for intervals in known]
-        best = known[int(np.argmin(scored))]
+    best = min(known, key=lambda intervals: _interval_score(misses, intervals))
     return replace(best, at_least=at_least)
 
 

@@ -3,7 +3,7 @@ import pytest
 import sklearn
 from numpy.typing import NDArray
 
-from app.forecasting.autoregression import PENALTIES, LinearAutoregression
+from app.forecasting.autoregression import PENALTIES, LinearAutoregression, ridge
 from app.forecasting.baselines import Persistence
 from app.forecasting.metrics import rmse
 
@@ -56,6 +56,20 @@ def test_the_penalty_of_each_step_is_the_best_of_leaving_rows_out(seed: int) -> 
     for step in range(2):
         reference = sklearn.linear_model.RidgeCV(alphas=PENALTIES * len(x)).fit(x, y[:, step])
         np.testing.assert_allclose(mine[:, step], last + reference.predict(x), rtol=1e-8)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_of_few_rows_each_is_left_out_with_what_it_moves(*, intercept: bool) -> None:
+    chance = np.random.default_rng(0)
+    x = chance.normal(1.0, 1.0, size=(9, 3))
+    y = x @ chance.normal(size=(3, 40)) + 2 * chance.normal(size=(9, 40))
+    weights, level = ridge(x, y, intercept=intercept)
+    spread = x.std(axis=0) if intercept else np.sqrt((x**2).mean(axis=0))
+    for output in range(40):
+        reference = sklearn.linear_model.RidgeCV(alphas=PENALTIES * 9, fit_intercept=intercept)
+        reference.fit(x / spread, y[:, output])
+        np.testing.assert_allclose(weights[:, output], reference.coef_ / spread, rtol=1e-8)
+        np.testing.assert_allclose(level[output], reference.intercept_, rtol=1e-8)
 
 
 def test_finds_the_structure_there_is() -> None:
@@ -114,6 +128,7 @@ def test_gaps_are_left_out_of_the_fit_and_give_nan() -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="2 examples of 4 values and the next 1"):
         LinearAutoregression(lags=4).fit(np.arange(6.0))
+    LinearAutoregression(lags=4).fit(np.arange(7.0))
     with pytest.raises(ValueError, match="0 examples"):
         LinearAutoregression(lags=4).fit(np.empty(0))
     with pytest.raises(ValueError, match="was not fitted"):
@@ -123,5 +138,7 @@ def test_what_cannot_be_is_refused() -> None:
         fitted.forecasts(np.ones(9), np.array([9]), horizon=2)
     with pytest.raises(ValueError, match="lags 0 and horizon 1; at least 1"):
         LinearAutoregression(lags=0)
+    with pytest.raises(ValueError, match="lags 1 and horizon 0"):
+        LinearAutoregression(lags=1, horizon=0)
     with pytest.raises(ValueError, match="at least 2"):
         LinearAutoregression(lags=1, level=False)

@@ -23,6 +23,12 @@ def test_the_index_is_the_sum_it_is_defined_as() -> None:
     assert population_stability(counts, range(9), highest=10.0) == pytest.approx(by_hand)
 
 
+def test_nothing_was_trained_above_a_highest_value_that_is_a_quantile() -> None:
+    # A fifth of the training values are at most 8, the largest, and above 7.
+    by_hand = -0.1 * math.log(0.1 / 0.2) + (0.1 - 1e-4) * math.log(0.1 / 1e-4)
+    assert population_stability([10] * 10, range(9), highest=8.0) == pytest.approx(by_hand)
+
+
 def test_values_beyond_the_training_data_stand_out() -> None:
     trained = np.linspace(0, 1, 1001)
     deciles = inner_deciles(trained)

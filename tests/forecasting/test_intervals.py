@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import scipy
 
-from app.forecasting.intervals import LEVELS, Intervals, Misses, Volatility, calibrate, ends_of
+from app.forecasting.intervals import (
+    LEVELS,
+    Intervals,
+    Misses,
+    Volatility,
+    _interval_score,
+    calibrate,
+    ends_of,
+)
 from app.forecasting.student import two_sided_quantile
 
 
@@ -62,7 +70,7 @@ def test_the_coverage_of_samples_that_could_be_swapped_is_the_level_or_more(n: i
     fresh = chance.gamma(2.0, size=4000) - 2
     for level in (50, 80, 95):
         held = [
-            held_at(level, calibrate(misses(chance.gamma(2.0, size=n) - 2), usual=1.0), fresh)
+            held_at(level, calibrate(misses(chance.gamma(2.0, size=n) - 2), usual=7.0), fresh)
             for _ in range(60)
         ]
         # The mean of 60: their deviation is that of a Beta(level n, (1 - level) n).
@@ -87,6 +95,34 @@ def test_a_quiet_window_has_60_percent_of_the_usual_width_and_none_has_no_width(
     assert Volatility(changes=20, usual=3.0).of(flat) == pytest.approx([1.8])
     assert Volatility(changes=20, usual=3.0, share=0.5).of(flat) == pytest.approx([5.4**0.5])
     assert Volatility(changes=39, usual=None).of(flat) == pytest.approx([7e-6])
+    # What lies further back than the recent changes does not count, but for the size of values.
+    flat[0, :19:2] = -9.0
+    assert Volatility(changes=20, usual=3.0).of(flat) == pytest.approx([1.8])
+    assert Volatility(changes=20, usual=None).of(flat) == pytest.approx([9e-6])
+
+
+@pytest.mark.parametrize(
+    ("scores", "signed", "conformal"),
+    # (n + 1) (100 - level) at least 400; ceil((n + 1) level / 100) at most n
+    [(5, None, 83), (39, 90, 97), (38, 89, 97), (99, 96, 99), (98, 95, 98)],
+)
+def test_up_to_which_level_each_rule_goes(scores: int, signed: int | None, conformal: int) -> None:
+    found = calibrate(misses(np.linspace(-5, 5, scores)), usual=1.0)
+    assert found is not None
+    assert (found.signed_to, found.conformal_to) == (signed, conformal)
+
+
+def test_the_score_of_intervals_worked_by_hand() -> None:
+    found = Intervals(
+        volatility=Volatility(changes=0, usual=2.0),
+        low=np.full((1, len(LEVELS)), -0.5),
+        high=np.ones((1, len(LEVELS))),
+        scores=3,
+        at_least=None,
+    )
+    # From -1 to 2. Levels 50, 80, 90 and 95 leave 0.2125 outside on the mean: 3 · 0.2125, and
+    # twice the distances 0, 1 and 2 of those outside.
+    assert _interval_score(misses(np.array([0.0, 3.0, -3.0])), found) == pytest.approx(2.6375)
 
 
 def test_several_series_have_widths_of_their_own_size() -> None:
@@ -95,6 +131,8 @@ def test_several_series_have_widths_of_their_own_size() -> None:
     windows = size * (50 + chance.normal(size=(400, 30)).cumsum(axis=1))
     found = calibrate(misses(size * chance.normal(size=(400, 1)), windows), usual=None)
     assert found is not None
+    assert found.volatility == Volatility(changes=29, usual=None)
+    assert calibrate(misses(chance.normal(size=400), windows[:, :1]), usual=None) is None
     bounds = found.bounds(np.zeros((400, 1)), windows, (80,))[:, 0, 0]
     width = np.diff(bounds, axis=1)[:, 0]
     assert width[200:].mean() == pytest.approx(1000 * width[:200].mean(), rel=0.2)
@@ -109,12 +147,12 @@ def test_a_series_that_is_never_negative_has_no_interval_below_zero() -> None:
 
 
 def test_steps_with_too_few_forecasts_have_no_interval() -> None:
-    errors = np.random.default_rng(4).normal(size=(9, 3))
-    errors[-3:, 1] = np.nan
+    errors = np.random.default_rng(4).normal(size=(9, 4))
+    errors[-4:, 1] = np.nan
     errors[-5:, 2] = np.nan
     found = calibrate(misses(errors), usual=1.0)
     assert found is not None
-    assert (found.steps, found.scores) == (2, 6)
+    assert (found.steps, found.scores) == (2, 5)
     assert found.bounds(np.zeros((1, 3)), np.empty((1, 0)), (50,)).shape == (1, 2, 1, 2)
     assert calibrate(misses(errors[:4]), usual=1.0) is None
     with pytest.raises(ValueError, match="whole numbers from 50 to 99"):
