@@ -58,6 +58,24 @@ def test_a_key_is_taken_without_the_line_end_that_secrets_come_with() -> None:
         Settings(api_key=SecretStr(" \n"))
 
 
+KEYED, ANONYMOUS = {"api_key": SecretStr(KEY)}, {"allow_anonymous": True}
+
+
+@pytest.mark.parametrize("beyond", ["0.0.0.0", "::", "192.168.0.7", "localhost.example"])  # noqa: S104
+def test_beyond_this_machine_it_needs_a_key_or_leave_to_do_without(beyond: str) -> None:
+    with pytest.raises(ValidationError, match="reachable from other machines: set STEPAHEAD_API"):
+        Settings(host=beyond)
+    for given in (KEYED, ANONYMOUS):
+        assert not Settings(host=beyond, **given).is_for_this_machine
+
+
+@pytest.mark.parametrize("here", ["127.0.0.1", "::1", "localhost"])
+def test_on_this_machine_it_needs_none_and_is_for_it_alone_without(here: str) -> None:
+    assert Settings(host=here).is_for_this_machine
+    for given in (KEYED, ANONYMOUS):
+        assert not Settings(host=here, **given).is_for_this_machine
+
+
 @pytest.fixture(scope="module")
 def service(
     cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory

@@ -13,11 +13,11 @@ from app.db.ids import new_wire_id
 from app.errors import StepaheadError, Unavailable
 from app.observability import Metrics
 from app.predictions import batching, log
-from app.predictions.batching import Batcher, Reply, Ticket
+from app.predictions.batching import Batcher, Reply, Ticket, groups_of
 from app.predictions.log import Group, PredictionLog, Refusal
 from app.predictions.runtime import Loaded, build
 from app.predictions.schemas import PredictRequest
-from app.predictions.series import ask
+from app.predictions.series import SeriesQuestion, ask
 from tests.artifacts import persistence_artifact
 
 KILOBYTE = 1 << 10
@@ -160,6 +160,82 @@ def test_what_takes_long_holds_up_no_batch(
         batcher.close()
 
     asyncio.run(scenario())
+
+
+def test_more_work_than_can_be_done_soon_is_refused_though_its_rows_are_few(
+    version: Loaded, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = replace(version, run_seconds=batching.MAX_PENDING_SECONDS / 3)
+    may_end = threading.Event()
+
+    def infer(version: Loaded, tickets: Sequence[Ticket]) -> Sequence[batching.Outcome]:
+        assert may_end.wait(30)
+        return infer_as_usual(version, tickets)
+
+    infer_as_usual = batching.infer
+    monkeypatch.setattr(batching, "infer", infer)
+
+    async def scenario() -> None:
+        stuck = StuckLog(metrics)
+        stuck.let_go()
+        batcher = Batcher(stuck, metrics)
+        replies: list[Reply] = []
+        for _ in range(3):
+            batcher.submit(long, ticket(long, KILOBYTE, replies))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            batcher.submit(version, ticket(version, KILOBYTE, replies))
+        may_end.set()
+        await batcher.drained()
+        batcher.submit(version, ticket(version, KILOBYTE, replies))  # there is room again
+        await batcher.drained()
+        assert [type(reply) for reply in replies] == [bytes] * 4
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("requests", "groups"),
+    [
+        ([1] * 256, [256]),
+        ([1] * 257, [256, 1]),
+        ([200, 200, 200], [400, 200]),  # what one request asks for stays together
+        ([1000, 1], [1000, 1]),
+        ([1025], [1024, 1]),
+    ],
+)
+def test_rows_of_one_turn_run_in_groups(
+    version: Loaded, requests: list[int], groups: list[int]
+) -> None:
+    row = ticket(version, KILOBYTE, [])
+    tickets = [
+        row._replace(request_id=str(number))
+        for number, rows in enumerate(requests)
+        for _ in range(rows)
+    ]
+    found = list(groups_of(tickets))
+    assert [len(group) for group in found] == groups
+    assert [each for group in found for each in group] == tickets
+
+
+@pytest.mark.parametrize(
+    ("steps", "groups"),
+    [
+        ([500, 500], [2]),
+        ([500, 501], [1, 1]),
+        ([3000, 1, 999, 1, 2000], [1, 2, 1, 1]),
+    ],
+)
+def test_answers_of_one_turn_are_put_together_in_groups(
+    version: Loaded, monkeypatch: pytest.MonkeyPatch, steps: list[int], groups: list[int]
+) -> None:
+    monkeypatch.setattr(batching, "MAX_ANSWER_SIZE", 1000)
+    row = ticket(version, KILOBYTE, [])
+    assert isinstance(row.question, SeriesQuestion)
+    tickets = [row._replace(question=row.question._replace(steps=each)) for each in steps]
+    assert [len(group) for group in groups_of(tickets)] == groups
 
 
 def test_refused_calls_in_wait_hold_no_whole_bodies(metrics: Metrics) -> None:
