@@ -33,7 +33,8 @@ _NUMBER = re.compile(
     r"(?P<after>[^\d\s()-][^\d()]{0,11}?)?\s*(?P<close>\))?",
     re.IGNORECASE,
 )
-# One letter counts only where it touches the number and is no unit: 5K, 7.38M, but not 5 m.
+# One letter counts only where it touches the number and is no unit: 5K, 7.38M, but not 5 m. Behind
+# a sum of money it is none: $5 M, £3m.
 _MAGNITUDE_LETTERS = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _MAGNITUDE_WORDS = (
     dict.fromkeys(("thousand", "tsd"), 1e3)
@@ -154,7 +155,9 @@ def parse_number(cell: str, decimal: Decimal) -> tuple[float, str, bool] | None:
     after = (match["after"] or "").strip()
     word, _, rest = after.partition(" ")
     factor = _MAGNITUDE_WORDS.get(word.rstrip(".").lower())
-    if after in _MAGNITUDE_LETTERS and cell[match.start("after") - 1].isdigit():
+    if match["before"]:
+        factor = factor or _MAGNITUDE_LETTERS.get(after.upper())
+    elif after in _MAGNITUDE_LETTERS and cell[match.start("after") - 1].isdigit():
         factor = _MAGNITUDE_LETTERS[after]
     unit = match["before"] or (rest.strip() if factor else after)
     value *= factor or 1.0

@@ -25,6 +25,17 @@ def test_different_units_in_a_column_are_pointed_out(tmp_path: Path) -> None:
     assert any("kg and in g" in warning for warning in report.warnings)
 
 
+def test_a_letter_behind_a_sum_of_money_is_its_magnitude(tmp_path: Path) -> None:
+    result = read_column(tmp_path, ["£900k", "£1.2m", "£3 M", "£0.5 bn", "£2b", "£45"])
+    assert isinstance(result.content, SeriesContent)
+    assert result.content.column("x").tolist() == [900e3, 1.2e6, 3e6, 0.5e9, 2e9, 45.0]
+    assert result.report.columns[1].unit == "£"
+    # Without a currency it may be a unit: 5 m are metres.
+    lengths = read_column(tmp_path, ["5 m", "6m", "7 M"])
+    assert isinstance(lengths.content, SeriesContent)
+    assert lengths.content.column("x").tolist() == [5.0, 6.0, 7.0]
+
+
 def test_days_of_a_month_are_no_negative_numbers(tmp_path: Path) -> None:
     lines = [f"{day}-Jan,{day}.5" for day in range(1, 31)]
     content = read(tmp_path, "file.csv", "\n".join(["Date,x", *lines]).encode()).content
