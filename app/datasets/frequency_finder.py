@@ -10,6 +10,7 @@ from app.datasets.frequency import MICROSECONDS, MONTHS, Times, month_lengths
 DAY_US = MICROSECONDS["D"]
 _REGULAR = 0.8  # share of the steps that must be of the frequency
 _SATURDAY = 5
+_LATEST_START = 10  # days into a month that a row of it may come, where they do not come alike
 
 Ints = npt.NDArray[np.int64]
 
@@ -101,7 +102,7 @@ def _monthly(times: Times, steps: Ints, within: npt.NDArray[np.bool_]) -> FoundF
     day = (times.astype("datetime64[D]") - times.astype("datetime64[M]")).astype(np.int64)
     # The last trading day of a month is not always its last day; up to 4 days short will do.
     ends = bool((day >= month_lengths(times.astype("datetime64[M]")) - 5).all())
-    if not ends and len(np.unique(day)) > 1 and bool((day > len("first week")).any()):
+    if not ends and len(np.unique(day)) > 1 and bool((day > _LATEST_START).any()):
         return None
     letter = "E" if ends else "S"
     for unit, size in (("Y", 12), ("Q", 3), ("M", 1)):
