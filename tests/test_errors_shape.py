@@ -88,13 +88,23 @@ def test_every_path_refuses_a_method_it_does_not_take(service: Service) -> None:
         assert answer.headers["Allow"]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "cursor=x", "cursor=%00", "limit=501"])
-def test_every_list_refuses_a_wrong_page_in_the_one_shape(service: Service, query: str) -> None:
-    for method, path in operations(service):
-        if method == "GET" and path in {"/models", "/datasets", "/jobs", "/predictions"}:
-            answer = service.client.get(f"{path}?{query}")
-            assert answer.status_code in {400, 422}, path
-            assert_problem(answer)
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("limit=0", 422),
+        ("limit=x", 422),
+        ("limit=501", 422),
+        ("cursor=x", 400),
+        ("cursor=%00", 400),
+    ],
+)
+def test_every_list_refuses_a_wrong_page_in_the_one_shape(
+    service: Service, query: str, status: int
+) -> None:
+    for path in ("/models", "/datasets", "/jobs", "/predictions"):
+        answer = service.client.get(f"{path}?{query}")
+        assert answer.status_code == status, path
+        assert_problem(answer)
 
 
 @pytest.mark.parametrize("query", ["model=%00", "from=yesterday", "kind=x", "version=a", "what=1"])

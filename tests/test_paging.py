@@ -11,6 +11,7 @@ def test_a_cursor_brings_its_key_back() -> None:
 
     assert key_of(cursor_of("google-stock")) == "google-stock"
     assert number_key_of(cursor_of(3)) == 3
+    assert number_key_of(cursor_of(9_999_999_999)) == 2**31 - 1  # no row has it
     assert id_key_of(cursor_of(identifier)) == identifier
     assert [key_of(None), number_key_of(None), id_key_of(None)] == [None, None, None]
 
@@ -24,7 +25,7 @@ def test_what_is_no_cursor_is_a_400(cursor: str) -> None:
         key_of(cursor)
 
 
-@pytest.mark.parametrize("key", ["", "-1", "٣", "3.5", "9" * 5000, "a"])
+@pytest.mark.parametrize("key", ["", "-1", "٣", "3.5", "9" * 11, "9" * 5000, "a"])
 def test_what_is_no_number_or_id_is_a_400(key: str) -> None:
     with pytest.raises(InvalidRequest):
         number_key_of(cursor_of(key))
