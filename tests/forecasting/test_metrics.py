@@ -68,6 +68,9 @@ def test_errors_worked_by_hand() -> None:
     assert directional_accuracy(actual, forecast, np.full(3, 1.5)) == pytest.approx(2 / 3)
     assert coverage(actual, np.array([0, 2, 5]), np.array([1, 3, 6])) == pytest.approx(2 / 3)
     assert skill(15.4, 8.6) == pytest.approx(-0.7907, abs=1e-4)
+    # Of small numbers too.
+    assert skill(0.1, 0.4) == 0.75
+    assert smape(np.array([0.1, 0.2]), np.array([0.3, 0.2])) == pytest.approx(50)
 
 
 def test_rows_without_a_value_are_left_out() -> None:
@@ -79,6 +82,7 @@ def test_rows_without_a_value_are_left_out() -> None:
     assert coverage(actual, forecast - 1, forecast + 1) == 1.0
     assert directional_accuracy(actual, forecast, np.zeros(4)) == 1.0
     assert lag_copy(actual, forecast, np.zeros(4)).error == pytest.approx(math.sqrt(0.5))
+    assert lag_copy(actual, forecast, np.array([0, 0, 0, NAN])).error == 1
 
 
 def test_errors_of_huge_values_do_not_overflow() -> None:
@@ -143,6 +147,10 @@ def test_diebold_mariano_two_steps_by_hand() -> None:
     result = diebold_mariano(np.array([2.0, 2, 4, 4, 3]), np.ones(5), horizon=2, power=1)
     assert result.statistic == pytest.approx(math.sqrt(12 / 25) * 2 / math.sqrt(6 / 5 / 5))
     assert result.p_value == pytest.approx(2 * scipy.stats.t.sf(result.statistic, 4))
+    small = diebold_mariano(
+        np.array([0.2, 0.2, 0.4, 0.4, 0.3]), np.full(5, 0.1), horizon=2, power=1
+    )
+    assert small.statistic == pytest.approx(result.statistic)
 
 
 def test_diebold_mariano_rejects_as_often_as_it_says() -> None:
@@ -166,3 +174,5 @@ def test_equal_or_too_few_errors_are_not_compared() -> None:
     assert math.isnan(diebold_mariano(np.arange(5.0), np.ones(5), horizon=5).p_value)
     with pytest.raises(ValueError, match=r"errors \(3,\) and \(4,\)"):
         diebold_mariano(np.ones(3), np.ones(4))
+    with pytest.raises(ValueError, match=r"errors \(3, 1\) and \(3, 1\)"):
+        diebold_mariano(np.ones((3, 1)), np.ones((3, 1)))

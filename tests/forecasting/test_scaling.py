@@ -52,8 +52,8 @@ def test_what_cannot_be_scaled_is_refused() -> None:
         Affine.minmax(np.array([[1.0, np.nan], [2.0, np.nan]]))
     with pytest.raises(ValueError, match="not infinite"):
         Affine.standard(np.array([[1.0], [np.inf]]))
-    with pytest.raises(ValueError, match="column 0 spreads beyond"):
-        Affine.minmax(np.array([[-1.7e308], [1.7e308]]))
+    with pytest.raises(ValueError, match="column 1 spreads beyond"):
+        Affine.minmax(np.array([[0.0, -1.7e308], [1.0, 1.7e308]]))
     with pytest.raises(ValueError, match="column 0 spreads beyond"):
         Affine.standard(np.array([[-1.7e308], [1.7e308]]))
     with pytest.raises(ValueError, match=r"\(rows, features\) needed"):
@@ -126,3 +126,5 @@ def test_flat_windows_are_told() -> None:
 def test_a_window_of_one_step_has_no_spread() -> None:
     with pytest.raises(ValueError, match="2 or more steps"):
         WindowScaling.of(np.ones((4, 1, 1)))
+    with pytest.raises(ValueError, match=r"not \(4, 3\)"):
+        WindowScaling.of(np.ones((4, 3)))

@@ -20,6 +20,24 @@ def test_with_many_rows_what_is_true_is_kept_in_any_unit(unit: float) -> None:
     assert kept_share(unit * missed, unit * added) == pytest.approx(0.6, abs=0.03)
 
 
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_the_share_is_the_formula_with_each_row_left_out_by_itself(horizon: int) -> None:
+    missed, added = (
+        each.reshape(-1, horizon) for each in drawn(20 * horizon, share=0.8, noise=0.5)
+    )
+    slope = (added * missed).sum() / (added**2).sum()
+    squares = 0.0
+    for first in range(0, 20, horizon):  # forecasts that overlap are one row
+        row = slice(first, first + horizon)
+        others = np.delete(added, row, axis=0), np.delete(missed, row, axis=0)
+        without = (others[0] * others[1]).sum() / (others[0] ** 2).sum()
+        squares += (added[row] * (missed[row] - without * added[row])).sum() ** 2
+    error = np.sqrt(squares) / (added**2).sum()
+    expected = slope * (1 - (1.75 * error / slope) ** 2)
+    assert 0.1 < expected < 0.9
+    assert kept_share(missed, added) == pytest.approx(expected)
+
+
 def test_no_more_is_kept_than_there_is() -> None:
     missed, added = drawn(5000, share=1.7)
     assert kept_share(missed, added) == 1.0
@@ -60,5 +78,7 @@ def test_forecasts_that_overlap_are_not_taken_for_many() -> None:
 @pytest.mark.parametrize("rows", [0, FEWEST_ORIGINS - 1, 50])
 def test_nothing_added_or_nothing_to_tell_from_keeps_nothing(rows: int) -> None:
     assert kept_share(np.ones((rows, 2)), np.zeros((rows, 2))) == 0.0
+    assert kept_share(np.zeros((rows, 2)), np.zeros((rows, 2))) == 0.0
+    assert kept_share(np.ones((rows, 2)), np.full((rows, 2), np.inf)) == 0.0
     if rows < FEWEST_ORIGINS:
         assert kept_share(np.ones((rows, 2)), np.ones((rows, 2))) == 0.0

@@ -68,6 +68,8 @@ def test_shapes_that_do_not_go_together_are_refused() -> None:
         windows(np.ones(4), np.ones(4), window=1, horizon=1)
     with pytest.raises(ValueError, match="window 0 and horizon 1"):
         windows(np.ones((4, 1)), np.ones(4), window=0, horizon=1)
+    with pytest.raises(ValueError, match="window 1 and horizon 0"):
+        windows(np.ones((4, 1)), np.ones(4), window=1, horizon=0)
 
 
 @pytest.mark.parametrize(
