@@ -9,7 +9,8 @@ from app.registry.references import ModelReference, check_alias_name, parse_refe
     [
         ("google-stock", "google-stock", "champion", None),
         ("google-stock@champion", "google-stock", "champion", None),
-        ("google-stock@3", "google-stock", None, 3),
+        ("google-stock@1", "google-stock", None, 1),
+        ("a" * 100 + "@" + "b" * 100, "a" * 100, "b" * 100, None),
         ("google-stock@03", "google-stock", None, 3),
         ("0a.b_c-d@2x", "0a.b_c-d", "2x", None),
         ("7@7", "7", None, 7),
@@ -43,14 +44,20 @@ def test_a_reference_is_read(text: str, name: str, alias: str | None, number: in
         "a@b@c",
         "a@B",
         "a" * 101,
+        "a@" + "b" * 101,
     ],
 )
 def test_what_is_no_reference_is_a_422_that_names_the_field(text: str) -> None:
     with pytest.raises(Unprocessable) as caught:
-        parse_reference(text)
+        parse_reference(text, field="start_from")
 
-    assert [error.field for error in caught.value.errors] == ["model"]
+    assert [error.field for error in caught.value.errors] == ["start_from"]
     assert len(caught.value.detail) < 500
+
+
+@pytest.mark.parametrize("text", ["google-stock@3", "google-stock@champion"])
+def test_a_reference_is_shown_as_it_is_written(text: str) -> None:
+    assert str(parse_reference(text)) == text
 
 
 @pytest.mark.parametrize("alias", ["champion", "a", "3a", "3.", "1-2"])
