@@ -4,6 +4,7 @@
 """
 # ruff: noqa: PLR2004  the calendar's numbers (12 months, 24 hours, 53 weeks) need no names
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -225,7 +226,7 @@ def _clock(text: Bytes, pattern: DatePattern) -> tuple[Ints, Bools]:
     )
     good = (hours <= 24) & (minutes < 60) & (seconds < 61)
     if pattern.has("AP"):
-        words = np.array(_words(text, pattern, "AP"))
+        words = np.array([re.sub("[. ]", "", word) for word in _words(text, pattern, "AP")])
         good &= (hours >= 1) & (hours <= 12) & ((words == "am") | (words == "pm"))
         hours = hours % 12 + np.where(words == "pm", 12, 0)
     micros = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000

@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+_AM_OR_PM = r"aa|a\. ?a\."  # AM, or a. m. as in Spanish
 _TIME = (
     r"(?:(?:a| {1,2}|, ?| a )(?P<H>0{1,2})"
     r"(?::(?P<M>00)(?::(?P<S>00)(?:[.,:](?P<F>0{1,9}))?)?)?"
-    r"(?: ?(?P<AP>aa)(?!a))?(?: ?(?P<zone>a{1,3}|[+-]00:?00|[+-]00))?)?"
+    rf"(?: ?(?P<AP>{_AM_OR_PM})(?!a))?(?: ?(?P<zone>a{{1,3}}|[+-]00:?00|[+-]00))?)?"
 )
 _COMPACT_TIME = r"(?:[a ]?(?P<H>00)(?P<M>00)(?P<S>00)?(?P<zone>a)?)"
 _WEEKDAY = r"(?:(?P<weekday>a{2,10})[,.]{0,2} )?"
@@ -50,7 +51,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
 _CLOCK = re.compile(
     r"(?P<H>0{1,2})(?P<sep>:|\.(?=00\.00))(?P<M>00)(?:(?P=sep)(?P<S>00)(?:[.,](?P<F>0{1,9}))?)?"
-    r"(?: ?(?P<AP>aa))?"
+    rf"(?: ?(?P<AP>{_AM_OR_PM}))?"
 )
 
 _MONTH_NAMES = {

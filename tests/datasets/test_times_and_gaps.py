@@ -47,6 +47,24 @@ def test_a_time_of_day_may_have_dots(tmp_path: Path) -> None:
     assert content.row_times_iso() == [time.isoformat() for time in times]
 
 
+@pytest.mark.parametrize("between", [" ", ","])
+def test_halves_of_the_day_may_have_dots_and_a_column_of_their_own(
+    tmp_path: Path, between: str
+) -> None:
+    start = datetime.fromisoformat("2017-01-01T09:30")
+    times = [start + timedelta(hours=12 * at) for at in range(60)]
+    half = {"AM": "a.\u00a0m.", "PM": "p.\u00a0m."}
+    lines = "".join(
+        f"{time:%d/%m/%Y}{between}{time:%I:%M:%S} {half[f'{time:%p}']},{at}\n"
+        for at, time in enumerate(times)
+    )
+    header = "Fecha,Hora,x" if between == "," else "Fecha,x"
+    content = read(tmp_path, "file.csv", f"{header}\n{lines}".encode()).content
+    assert isinstance(content, SeriesContent)
+    assert content.labels == ("",)
+    assert content.row_times_iso() == [time.isoformat() for time in times]
+
+
 def test_midnight_in_a_spreadsheet_is_no_other_format(tmp_path: Path) -> None:
     times = [datetime.fromisoformat("2020-01-01") + timedelta(hours=at) for at in range(48)]
     rows: list[list[object]] = [["time", "x"], *([time, at] for at, time in enumerate(times))]
