@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,13 @@ def test_rows_with_gaps_do_not_make_a_window() -> None:
 
 
 def test_one_long_series_among_many_is_enough() -> None:
-    check(series(*range(3), labels=4), window=2, test_fraction=0.0, scaling="window")
+    def of_lengths(*lengths: int) -> SeriesContent:
+        numbers = np.repeat(np.arange(3, dtype=np.int32), lengths)
+        return replace(counted(len(numbers)), labels=("a", "b", "c"), series=numbers)
+
+    check(of_lengths(1, 3, 2), window=2, test_fraction=0.0, scaling="window")
+    with pytest.raises(Unprocessable, match="too short: 2 rows are left"):
+        check(of_lengths(2, 2, 2), window=2, test_fraction=0.0, scaling="window")
 
 
 def test_a_test_set_may_reach_back_into_the_training_rows() -> None:
