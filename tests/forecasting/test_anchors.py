@@ -259,15 +259,15 @@ def test_of_several_that_lead_the_best_is_taken_and_of_their_forms_the_one_that_
     values = np.tile([0.0, 9.0, 3.0, -4.0, 6.0, 1.0], 20) + np.tile([0.0, 0.5], 60)
     values += np.random.default_rng(1).normal(0.0, 0.3, 120)
     half, none = seasonal(3, 8), seasonal(9, 8)
-    candidates = {"first": seasonal(6, 8), "second": none + half, "third": none}
-    for names in (("first", "second", "third"), ("third", "second", "first")):
+    candidates = {"season": seasonal(6, 8), "half": none + half, "none": none}
+    for names in (("season", "half", "none"), ("none", "half", "season")):
         chosen = choose(
             {name: candidates[name] for name in names}, [block(values, window=8, later=40)]
         )
-        assert chosen.errors["first"] < chosen.errors["second"] < chosen.errors["persistence"]
-        assert chosen.name == "first"
-        assert chosen.forms == {"first": 0, "second": 1}
-        assert chosen.missing == {"third": "a season of 9 takes a window of 9, not 8"}
+        assert chosen.errors["season"] < chosen.errors["half"] < chosen.errors["persistence"]
+        assert chosen.name == "season"
+        assert chosen.forms == {"season": 0, "half": 1}
+        assert chosen.missing == {"none": "a season of 9 takes a window of 9, not 8"}
 
 
 def test_errors_are_measured_in_the_unit_of_their_series() -> None:

@@ -122,5 +122,6 @@ def test_no_time_is_told_past_the_years_of_four_digits(
 def test_holidays_do_not_make_another_pace_nor_do_a_few_times_between() -> None:
     texts = ["2016-12-29", "2016-12-30", "2017-01-03", "2017-01-04", "2017-01-05"]
     assert read_timestamps(texts, rows=5).fits("B")
-    texts = ["2017-01-01T08:00", *(f"2017-01-0{day}T09:00" for day in range(1, 6))]
-    assert read_timestamps(texts, rows=6).fits("D")
+    between = ["2017-01-01T07:00", "2017-01-01T08:00"]
+    texts = [*between, *(f"2017-01-0{day}T09:00" for day in range(1, 6))]
+    assert read_timestamps(texts, rows=7).fits("D")

@@ -210,8 +210,8 @@ def test_texts_are_tested_token_by_token() -> None:
         )
         assert decision.promoted is promoted
         assert decision.comparison is not None
-        assert decision.comparison["test"]["p_value"] == pytest.approx(
-            scipy.stats.ttest_1samp(better - bits, 0).pvalue
+        assert decision.comparison["test"]["statistic"] == pytest.approx(
+            scipy.stats.ttest_1samp(better - bits, 0).statistic
         )
 
 
