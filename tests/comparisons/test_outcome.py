@@ -94,18 +94,27 @@ def test_what_was_trained_on_tells_nothing() -> None:
     assert outcome_of([seen]).verdict.startswith("not judged, nothing was held out")
 
 
-def test_texts_are_compared_by_their_bits() -> None:
-    given: dict[Cell, float] = {"rnn": 2.0, "lstm": 1.0}
-    cells = [
-        Trained(
-            cell=cell,
-            manifest=text_manifest(),
-            scorecard=text_scorecard(bits=bits, tokens=20_000),
-        )
-        for cell, bits in given.items()
-    ]
+def text_cell(cell: Cell, bits: float, *, tokens: int = 20_000) -> Trained:
+    return Trained(
+        cell=cell, manifest=text_manifest(), scorecard=text_scorecard(bits=bits, tokens=tokens)
+    )
 
-    found = outcome_of(cells)
+
+def test_texts_are_compared_by_their_bits() -> None:
+    found = outcome_of([text_cell("rnn", 2.0), text_cell("lstm", 1.0)])
 
     assert found.best == "lstm"
     assert found.verdict == "LSTM is best: bits per token 1 against 2 (RNN), more than noise"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "others", "beside"),
+    [(20_000, 20_000, "worse"), (100, 100, "within noise"), (20_000, 19_999, "not to be told")],
+)
+def test_a_twentieth_less_is_a_lead_over_many_tokens_that_are_the_same(
+    tokens: int, others: int, beside: str
+) -> None:
+    found = outcome_of([text_cell("gru", 1.9, tokens=tokens), text_cell("rnn", 2.0, tokens=others)])
+
+    assert found.best == "gru"
+    assert found.places["rnn"].beside == beside
