@@ -46,12 +46,7 @@ def check_names(
     for name in wanted:
         if test is not None and name is not None and name not in test.columns:
             raise Unprocessable.at("test", f"has no column {name!r}; {_there(test)}")
-    if recipe.scaling == "window":
-        if recipe.window is not None and recipe.window < SHORTEST_SCALED_WINDOW:
-            raise Unprocessable.at(
-                "recipe.window", "must be 2 or more with scaling window: one value has no spread"
-            )
-    elif data.series_count > 1:
+    if recipe.scaling != "window" and data.series_count > 1:
         raise Unprocessable.at(
             "recipe.scaling",
             f"must be window: the file holds {data.series_count} series, which differ in level",

@@ -93,6 +93,53 @@ def test_early_stopping_needs_something_to_watch() -> None:
         check(counted(40), validation_fraction=0.05, **recipe)
 
 
+PRICES = Shape(kind="series", columns=("Open", "High"), series_count=1)
+TEXT = Shape(kind="text", columns=(), series_count=1)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "given", "field", "words"),
+    [
+        ({}, {"target": "Low"}, "target", "no numeric column 'Low'; there are Open, High"),
+        ({}, {"target": None}, "target", "there are Open, High"),
+        ({"features": ["Open", "Low"]}, {}, "recipe.features", "no numeric column 'Low'"),
+        ({"features": ["High"], "anchor": "persistence"}, {}, "recipe.features", "hold the target"),
+        (
+            {"features": ["High"], "scaling": "window", "window": 2},
+            {},
+            "recipe.features",
+            "hold the target",
+        ),
+        ({}, {"test": TEXT}, "test", "is a text, and the dataset is a series"),
+        ({}, {"test": replace(PRICES, columns=("High",))}, "test", "no column 'Open'; there are H"),
+        (
+            {"features": ["Open", "High"]},
+            {"test": replace(PRICES, columns=("Open",))},
+            "test",
+            "has no column 'High'; there are Open",
+        ),
+    ],
+)
+def test_names_that_do_not_go_together_are_told_at_their_place(
+    recipe: dict[str, Any], given: dict[str, Any], field: str, words: str
+) -> None:
+    resolved = resolve_recipe("series", {"preset": "chapter", **recipe})
+    with pytest.raises(Unprocessable) as refused:
+        check_names(PRICES, resolved, **{"target": "Open", "test": None, **given})
+    (error,) = refused.value.errors
+    assert error.field == field
+    assert words in error.message
+
+
+def test_names_that_go_together_are_taken() -> None:
+    other_inputs = resolve_recipe("series", {"preset": "chapter", "features": ["High"]})
+    check_names(PRICES, other_inputs, target="Open", test=PRICES)
+    text = resolve_recipe("text", None)
+    check_names(TEXT, text, target=None, test=TEXT)
+    with pytest.raises(Unprocessable, match="target"):
+        check_names(TEXT, text, target="Open", test=None)
+
+
 def test_several_series_need_window_scaling() -> None:
     shape = Shape(kind="series", columns=("Open",), series_count=2)
     with pytest.raises(Unprocessable, match="2 series"):
