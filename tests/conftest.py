@@ -272,10 +272,18 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def whole_service() -> Iterator[Served]:
-    """`stepahead serve` with a real trainer; each test has models of its own in it."""
-    with open_place() as folder, served(folder / "data") as running:
-        wait_until(lambda: "trainer ready" in running.output, 120)
-        yield running
+    """`stepahead serve` with a real trainer; each test has models of its own in it.
+
+    Its home is that of somebody who uses Keras too, on something else than TensorFlow.
+    """
+    with open_place() as folder:
+        keras = folder / "home" / ".keras"
+        keras.mkdir(parents=True)
+        (keras / "keras.json").write_text('{"backend": "jax", "floatx": "float16"}')
+        environment = {"HOME": str(folder / "home"), "KERAS_BACKEND": "jax"}
+        with served(folder / "data", environment=environment) as running:
+            wait_until(lambda: "trainer ready" in running.output, 120)
+            yield running
 
 
 @pytest.fixture(scope="session")
