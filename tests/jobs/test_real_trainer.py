@@ -109,3 +109,19 @@ def test_the_chapters_file_is_trained_and_predicts_january(
     assert rmse == pytest.approx(scorecard["series"]["model"]["rmse"], rel=1e-4)
     persistence = scorecard["series"]["baselines"]["persistence"]["rmse"]
     assert persistence == pytest.approx(8.59, abs=0.01)
+
+
+@pytest.mark.slow
+def test_nothing_is_left_in_the_users_home(whole_service: Served) -> None:
+    """ONNX Runtime kept telemetry there that it sends to its maker, Keras its settings."""
+    succeeded(
+        whole_service,
+        train(whole_service, "homeless", {"file": waves()}, {"preset": "chapter", "epochs": 1}),
+    )
+    body = {"model": "homeless", "history": [100.0]}
+    assert httpx.post(f"{whole_service.url}/predict", json=body).status_code == 200
+
+    home = whole_service.data_dir.parent / "home"
+    left = [str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()]
+
+    assert left == [".keras/keras.json"]
