@@ -87,6 +87,16 @@ def test_settings_of_the_containers_exist(compose: dict[str, Any]) -> None:
     assert used <= known
 
 
+def test_any_password_of_the_database_is_passed_on_as_it_is(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    password = services["postgres"]["environment"]["POSTGRES_PASSWORD"]
+    connecting = [each for each in services.values() if "STEPAHEAD_DATABASE_URL" in str(each)]
+    assert len(connecting) == 4
+    for service in connecting:
+        assert "$" not in service["environment"]["STEPAHEAD_DATABASE_URL"]
+        assert service["environment"]["PGPASSWORD"] == password
+
+
 def test_compose_starts_in_order_and_behind_the_proxy(compose: dict[str, Any]) -> None:
     services = compose["services"]
     apis = [name for name, each in services.items() if each.get("image") == "stepahead-api"]
