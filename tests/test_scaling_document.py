@@ -40,7 +40,7 @@ def test_a_command_exists(line: str) -> None:
         "stepahead": is_subcommand,
         "make": is_target,
         "curl": is_operation,
-        "python": is_module,
+        ".venv/bin/python": is_module,
         "export": lambda rest: rest[0].partition("=")[0] in settings(),
     }
     assert checks[words[0]](words[1:]), line
