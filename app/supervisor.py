@@ -36,7 +36,7 @@ class Served:
 
     url: str
     data_dir: Path
-    embedded: bool  # the database is the embedded one
+    database_dir: Path | None  # of the embedded PostgreSQL; None: the database is another
 
 
 def serve(settings: Settings, *, announce: Callable[[Served], None]) -> None:
@@ -59,12 +59,12 @@ def serve(settings: Settings, *, announce: Callable[[Served], None]) -> None:
         listener = parts.enter_context(listen(settings.host, settings.port))
         tended: list[Tended] = []
 
-        database_url = settings.database_url
+        database_url, database_dir = settings.database_url, None
         if database_url is None:
             log.info("starting PostgreSQL", data_dir=str(settings.resolved_data_dir))
             postgres = KeptPostgres(settings.resolved_data_dir, address=location_of(listener))
             parts.callback(postgres.stop)
-            database_url = postgres.start()
+            database_url, database_dir = postgres.start(), postgres.home
             tended.append(postgres)
         prepare(settings, database_url)
         empty_metrics_folder(settings)
@@ -78,7 +78,7 @@ def serve(settings: Settings, *, announce: Callable[[Served], None]) -> None:
         served = Served(
             url=f"http://{location_of(listener)}",
             data_dir=settings.resolved_data_dir,
-            embedded=settings.database_url is None,
+            database_dir=database_dir,
         )
         tend_until_ready(tended, stopping, listener)
         if not stopping.requested:

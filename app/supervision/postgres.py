@@ -22,6 +22,11 @@ class KeptPostgres:
         self._start_at: float | None = None  # while waiting to be started again
 
     @property
+    def home(self) -> Path | None:
+        """Where it keeps the database; None while it is not started."""
+        return self._server.home
+
+    @property
     def pid(self) -> int | None:
         """The server's process id; None while it is down."""
         return self._server.pid

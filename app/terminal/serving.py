@@ -42,9 +42,12 @@ def announce(served: Served, *, keyed: bool) -> None:
 
 def welcome(served: Served, *, keyed: bool) -> str:
     """What there is to say: where it is, what to try, where the data is."""
-    database = (
-        "its own PostgreSQL" if served.embedded else "the PostgreSQL of STEPAHEAD_DATABASE_URL"
-    )
+    if served.database_dir is None:
+        database = "the PostgreSQL of STEPAHEAD_DATABASE_URL"
+    elif served.database_dir.is_relative_to(served.data_dir):
+        database = "its own PostgreSQL"
+    else:  # a backup needs both
+        database = f"its own PostgreSQL in {served.database_dir}"
     key = '\n    -H "Authorization: Bearer $STEPAHEAD_API_KEY" \\' if keyed else ""
     return f"""
 Stepahead is ready at {served.url} (dashboard; docs at {served.url}/docs)

@@ -81,6 +81,11 @@ class EmbeddedPostgres:
         return self._url
 
     @property
+    def home(self) -> Path | None:
+        """The folder with the database and its log; None while it is not started."""
+        return self._site.home if self._site is not None else None
+
+    @property
     def pid(self) -> int | None:
         """The server's process id; None while it does not run."""
         return self._postmaster.pid if self._postmaster is not None else None

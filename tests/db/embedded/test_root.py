@@ -81,9 +81,11 @@ def test_in_a_closed_home_the_cluster_lies_elsewhere_and_is_found_again(
     embedded = make(closed_home / "data")
     with psycopg.connect(conninfo(embedded.start())) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    home = embedded.home
     embedded.stop()
     record = json.loads((closed_home / "data" / "postgres.json").read_text())
     assert Path(record["home"]).is_relative_to(place / "slots")
+    assert home == Path(record["home"])
     assert not (closed_home / "data" / "postgres").exists()
     assert modes(closed_home) == before
 
