@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -13,7 +14,7 @@ from app.datasets.store import get_dataset
 from app.deps import SessionDep
 from app.explanations.statement import statement
 from app.openapi import problem_responses
-from app.registry.artifacts import Manifest, Scorecard, SeriesInput
+from app.registry.artifacts import CurvePoint, Manifest, Scorecard, SeriesInput
 from app.registry.references import MAX_NUMBER
 from app.registry.schemas import VersionAnswer
 from app.registry.store import get_version, list_aliases
@@ -60,19 +61,30 @@ def get_report(
     version = VersionAnswer.of(row, list_aliases(session, [name]))
     dataset = None if row.dataset_id is None else get_dataset(session, row.dataset_id)
     scorecard, manifest = version.scorecard, version.manifest
+    curves = [] if scorecard.series is None else curves_by_series(scorecard.series.curve)
     body = TEMPLATES.get_template("report.html").render(
         version=version,
         manifest=manifest,
         scorecard=scorecard,
         filename=None if dataset is None else dataset.filename,
         data=None if dataset is None else Report.model_validate(dataset.report),
-        picture=None if scorecard.series is None else picture(scorecard.series.curve),
+        picture=picture(curves[0]) if curves else None,
+        drawn=curves[0][0].series if len(curves) > 1 else None,
+        drawn_of=len(curves),
         within=within(scorecard, manifest),
         judged_on=JUDGED_ON[scorecard.judged_on],
         limits=limits(scorecard, manifest),
         style=STYLE,
     )
     return HTMLResponse(body, headers={**SAFE_HEADERS, "Content-Security-Policy": POLICY})
+
+
+def curves_by_series(curve: Sequence[CurvePoint]) -> list[list[CurvePoint]]:
+    """The held-out curve of each series; a file of one has one."""
+    curves: dict[str | None, list[CurvePoint]] = {}
+    for point in curve:
+        curves.setdefault(point.series, []).append(point)
+    return list(curves.values())
 
 
 def within(scorecard: Scorecard, manifest: Manifest) -> str | None:

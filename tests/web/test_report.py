@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from app.registry.artifacts import CurvePoint
 from app.registry.shipped import import_shipped
 from app.web.picture import picture, round_ticks
+from tests.artifacts import persistence_artifact
 from tests.service import Service, own_database, running_service
 
 
@@ -40,6 +42,24 @@ def test_it_says_the_verdict_in_the_unit_of_the_target(service: Service) -> None
     assert text.count('<polygon class="band"') == 2
     assert "80 % interval" in text
     assert "a window of 1 is too short to tell its own" in text
+
+
+def test_the_curves_of_several_series_are_not_drawn_as_one(service: Service) -> None:
+    artifact = persistence_artifact()
+    assert artifact.scorecard.series is not None
+    curve = tuple(
+        point(level).model_copy(update={"series": name, "time": f"2024-01-{day:02d}"})
+        for name, level in (("<north>", 5.0), ("south", 900.0))
+        for day in (1, 2, 3)
+    )
+    series = artifact.scorecard.series.model_copy(update={"curve": curve})
+    scorecard = artifact.scorecard.model_copy(update={"series": series})
+    service.register("shops", replace(artifact, scorecard=scorecard))
+    text = service.client.get("/models/shops/versions/1/report").text
+    assert "Series &lt;north&gt;, one of 2:" in text
+    [line] = re.findall(r'<polyline class="actual" points="([^"]{20,})"', text)
+    assert len(line.split()) == 3
+    assert ">900<" not in text
 
 
 def test_there_is_no_report_of_what_is_not_there(service: Service) -> None:
