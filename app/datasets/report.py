@@ -1,5 +1,6 @@
 """The preflight report: what a file was understood to say, and why."""
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -176,6 +177,11 @@ class UnreadableFile(Unprocessable):
     def __init__(self, detail: str, *, report: Report, errors: tuple[FieldError, ...]) -> None:
         super().__init__(detail, errors=errors, extra={"report": report.model_dump(mode="json")})
         self.report = report
+
+    def in_part(self, field: str) -> "UnreadableFile":
+        """The same, said of a part of a request that brings more than one file."""
+        errors = tuple(replace(error, field=error.field or field) for error in self.errors)
+        return UnreadableFile(f"{field}: {self.detail}", report=self.report, errors=errors)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Lets it cross from the reader process."""

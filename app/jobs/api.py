@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 
 from app.datasets.intake import understand
+from app.datasets.report import UnreadableFile
 from app.datasets.store import UnderstoodFile
 from app.datasets.upload import UploadedFile, receive_multipart
 from app.deps import Resources, ResourcesDep, SessionDep
@@ -81,15 +82,19 @@ async def train_model(
         order = read_order(name, form)
         extension = await to_thread.run_sync(_check_references, resources, order)
         uploads: dict[str, UnderstoodFile] = {}
-        for part in (order.data, order.test):
-            if isinstance(part, UploadedFile) and (extension is None or part is not order.data):
-                uploads[part.field] = await understand(request, form, part, order.read)
-            elif isinstance(part, UploadedFile) and extension is not None:
-                last = form.folder / "extended"
-                await to_thread.run_sync(resources.store.fetch, extension.content_sha256, last)
-                uploads[part.field] = await understand(
-                    request, form, part, extension.read, extends=last
-                )
+        if isinstance(order.data, UploadedFile) and extension is None:
+            uploads["file"] = await understand(request, form, order.data, order.read)
+        elif isinstance(order.data, UploadedFile) and extension is not None:
+            last = form.folder / "extended"
+            await to_thread.run_sync(resources.store.fetch, extension.content_sha256, last)
+            uploads["file"] = await understand(
+                request, form, order.data, extension.read, extends=last
+            )
+        if isinstance(order.test, UploadedFile):
+            try:
+                uploads["test"] = await understand(request, form, order.test, order.read)
+            except UnreadableFile as error:
+                raise error.in_part("test") from None
     answer = await to_thread.run_sync(_place, resources, order, uploads, extension)
     response.headers["Location"] = f"/jobs/{answer.id}"
     return answer

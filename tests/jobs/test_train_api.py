@@ -157,6 +157,12 @@ def test_a_text_is_trained_too(service: Service) -> None:
         ("m", {"files": {"file": PRICES, "test": FABLE}}, "test", "is a text"),
         ("m", {"files": {"file": PRICES, "test": "Date,Close\n2018-01-01,1\n"}}, "test", "Open"),
         ("m", {"files": {"file": PRICES, "test": "Date,Open\n2018-01-01,1\n"}}, "test", "short"),
+        (
+            "m",
+            {"files": {"file": PRICES, "test": "Date,Open\n2018-01-01,1\n2018-01-01,2\n"}},
+            "test",
+            "test: 1 rows have a time",
+        ),
         ("m", {"files": {"file": FABLE}, "target": "Open"}, "target", "text"),
         (
             "m",

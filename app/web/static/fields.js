@@ -50,7 +50,7 @@ export function showProblem(place, problem, fields = []) {
   let first = null;
   for (const error of problem.errors ?? []) {
     const field = fields.find((each) => error.field === each.name || error.field?.startsWith(`${each.name}.`));
-    if (field) {
+    if (field?.error.hidden) {
       field.showError(error.message);
       first ??= field;
     } else elsewhere.push(error);

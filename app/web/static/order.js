@@ -129,8 +129,10 @@ export class OrderForm {
     if (recipe) form.append("recipe", JSON.stringify(recipe));
     if (this.startFrom?.input.value) form.append("start_from", this.startFrom.input.value);
     const test = this.test.input.value;
-    if (test === OTHER_FILE && this.testFile.files.length) form.append("test", this.testFile.files[0]);
-    else if (test !== HELD_OUT && test !== OTHER_FILE) form.append("test", test);
+    if (test === OTHER_FILE && this.testFile.files.length) {
+      form.append("test", this.testFile.files[0]);
+      form.set("read", JSON.stringify(this.dataset.read)); // what was said of the first file counts for it
+    } else if (test !== HELD_OUT && test !== OTHER_FILE) form.append("test", test);
     return form;
   }
 }

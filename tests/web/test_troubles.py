@@ -1,0 +1,54 @@
+"""What gets in the way of a page: a service that is gone, odd names, a file that was changed."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import FilePayload, expect
+
+from tests.artifacts import persistence_artifact
+from tests.service import Service, own_database, running_service
+from tests.web.conftest import OpenPage
+
+pytestmark = pytest.mark.browser
+
+DAYS = [f"2024-{month:02d}-{day:02d}" for month in (1, 2) for day in range(1, 29)]
+
+
+def table_of(*names: str) -> str:
+    rows = [f"{day},{name},{index}" for name in names for index, day in enumerate(DAYS)]
+    return "\n".join(["Day,Shop,Sales", *rows])
+
+
+@pytest.fixture(scope="module")
+def service(
+    cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """Without a worker: what is ordered waits."""
+    folder = tmp_path_factory.mktemp("troubles")
+    with own_database(cluster) as url, running_service(url, folder) as running:
+        running.register("prices", persistence_artifact())
+        yield running
+
+
+def test_what_was_said_of_a_file_counts_for_the_one_it_is_judged_on(
+    service: Service, open_page: OpenPage
+) -> None:
+    def days_first(*months: int) -> FilePayload:
+        rows = [f"{day:02d}/{month:02d}/2024,{day}" for month in months for day in range(1, 13)]
+        text = "\n".join(["Day,Sales", *rows])
+        return {"name": "sales.csv", "mimeType": "text/csv", "buffer": text.encode()}
+
+    with open_page(service.url) as page:
+        page.goto("/ui/train")
+        page.locator("input[type=file]").first.set_input_files(days_first(1, 2, 3, 4, 5, 6))
+        page.get_by_text("How it was read").click()
+        page.get_by_label("Order in dates: read as").select_option("dmy")
+        understood = page.get_by_text("sales.csv: One series")
+        expect(understood).to_contain_text("2024-01-01 to 2024-06-12")
+        page.get_by_label("To be judged on").select_option("file")
+        page.get_by_label("The second file").set_input_files(days_first(7, 8, 9, 10, 11, 12))
+        page.get_by_role("button", name="Train", exact=True).click()
+        page.wait_for_url("**/ui/train?job=*")
+        job = service.client.get(f"/jobs/{page.url.partition('=')[2]}").json()
+    judged_on = service.client.get(f"/datasets/{job['test']}").json()["report"]
+    assert (judged_on["start"], judged_on["end"]) == ("2024-07-01", "2024-12-12")
