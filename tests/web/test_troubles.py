@@ -8,10 +8,13 @@ from playwright.sync_api import FilePayload, expect
 from tests.artifacts import persistence_artifact
 from tests.service import Service, own_database, running_service
 from tests.web.conftest import OpenPage
+from tests.web.viewing import WIDE, Viewer, overflow, settle, view_as
 
 pytestmark = pytest.mark.browser
 
+LONG = "A" * 200
 DAYS = [f"2024-{month:02d}-{day:02d}" for month in (1, 2) for day in range(1, 29)]
+HALF_WIDE = Viewer(width=768, scheme="light")
 
 
 def table_of(*names: str) -> str:
@@ -28,6 +31,45 @@ def service(
     with own_database(cluster) as url, running_service(url, folder) as running:
         running.register("prices", persistence_artifact())
         yield running
+
+
+@pytest.fixture(scope="module")
+def shops(service: Service) -> str:
+    """A dataset of two series, one of a long name, and a version `shops` that is of it."""
+    answer = service.client.post("/datasets", files={"file": table_of("North", LONG).encode()})
+    dataset: str = answer.raise_for_status().json()["id"]
+    registered = service.register("shops", persistence_artifact(features=("Sales",), frequency="D"))
+    with service.sessions.begin() as session:
+        row = session.merge(registered)
+        row.dataset_id = answer.json()["id"]
+    return dataset
+
+
+def test_the_menu_and_what_stands_beside_it_share_no_place(
+    service: Service, open_page: OpenPage
+) -> None:
+    with open_page(service.url) as page:
+        page.goto("/ui/jobs")
+        for width in (360, 640, 768, 901, 1440):
+            view_as(page, Viewer(width=width, scheme="light"))
+            upload = page.get_by_role("link", name="Upload yours").bounding_box()
+            last = page.get_by_role("link", name="API", exact=True).bounding_box()
+            assert upload is not None
+            assert last is not None
+            beside = last["x"] + last["width"] <= upload["x"]
+            assert beside or last["y"] >= upload["y"] + upload["height"], width
+
+
+def test_a_series_of_a_long_name_makes_no_page_wider(
+    service: Service, open_page: OpenPage, shops: str
+) -> None:
+    with open_page(service.url) as page:
+        page.goto(f"/ui/train?dataset={shops}")
+        expect(page.get_by_label("Series shown")).to_be_visible()
+        for viewer in (WIDE, HALF_WIDE):
+            view_as(page, viewer)
+            settle(page)
+            assert overflow(page) == 0
 
 
 def test_what_was_said_of_a_file_counts_for_the_one_it_is_judged_on(
