@@ -106,6 +106,11 @@ def test_a_session_runs_out_and_ends_with_the_key() -> None:
 def test_the_dashboard_asks_for_the_key_once(service: Service, open_page: OpenPage) -> None:
     with open_page(service.url, refusals=True) as page:
         page.goto("/")
+        expect(page.get_by_role("textbox", name="Key")).to_be_focused()
+        for _ in range(2):  # a second Escape closes a dialog whatever its page says
+            page.keyboard.press("Escape")
+        expect(page.locator(".problem")).to_contain_text("No key was given")
+        page.reload()
         page.get_by_role("textbox", name="Key").fill("not it")
         page.get_by_role("button", name="Open").click()
         expect(page.locator(".field-error:visible")).to_contain_text("STEPAHEAD_API_KEY")

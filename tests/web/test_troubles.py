@@ -1,6 +1,8 @@
 """What gets in the way of a page: a service that is gone, odd names, a file that was changed."""
 
 from collections.abc import Iterator
+from os import utime
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import FilePayload, expect
@@ -72,6 +74,22 @@ def test_a_series_of_a_long_name_makes_no_page_wider(
             assert overflow(page) == 0
 
 
+def test_a_file_that_was_changed_since_it_was_chosen_is_named(
+    service: Service, open_page: OpenPage, tmp_path: Path
+) -> None:
+    file = tmp_path / "sales.csv"
+    file.write_text(table_of("North"))
+    with open_page(service.url, refusals=True) as page:
+        page.goto("/ui/train")
+        page.locator("input[type=file]").first.set_input_files(file)
+        page.get_by_text("How it was read").click()
+        expect(page.get_by_label("Decimal sign: read as")).to_be_visible()
+        file.write_text(table_of("North", "South"))
+        utime(file, (1, 1))  # of another time, however fast this is
+        page.get_by_label("Decimal sign: read as").select_option(".")
+        expect(page.locator(".problem")).to_contain_text("sales.csv is a folder, or was changed")
+
+
 def test_what_was_said_of_a_file_counts_for_the_one_it_is_judged_on(
     service: Service, open_page: OpenPage
 ) -> None:
@@ -94,3 +112,12 @@ def test_what_was_said_of_a_file_counts_for_the_one_it_is_judged_on(
         job = service.client.get(f"/jobs/{page.url.partition('=')[2]}").json()
     judged_on = service.client.get(f"/datasets/{job['test']}").json()["report"]
     assert (judged_on["start"], judged_on["end"]) == ("2024-07-01", "2024-12-12")
+
+
+def test_a_page_without_its_service_does_not_break(service: Service, open_page: OpenPage) -> None:
+    with open_page(service.url, refusals=True) as page:
+        page.route("**/session", lambda route: route.abort())
+        page.route("**/models?*", lambda route: route.abort())
+        page.goto("/")
+        expect(page.locator(".problem")).to_contain_text("cannot be reached")
+        page.unroute_all()

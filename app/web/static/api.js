@@ -10,26 +10,41 @@ export class Problem extends Error {
   }
 }
 
+// fetch, whose failure says what is amiss.
+export async function reach(path, options = {}) {
+  try {
+    return await fetch(path, options);
+  } catch {
+    throw (await unreadable(options.body)) ?? new Problem({ status: 0, title: "Not reachable", detail: "The service cannot be reached. Is it running?" });
+  }
+}
+
+// A folder, or a file that was changed since it was chosen: a browser sends neither, and calls that a
+// failure of the network.
+async function unreadable(body) {
+  const values = body instanceof FormData ? [...body.values()] : [];
+  for (const file of values.filter((each) => each instanceof File)) {
+    const readable = await file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+    if (!readable) return new Problem({ status: 0, title: "Not readable", detail: `${file.name} is a folder, or was changed, moved or removed since it was chosen. Choose the file once more.` });
+  }
+  return null;
+}
+
 let session = null;
 
 async function sessionNow(again = false) {
-  if (session === null || again) session = await (await fetch("/session")).json();
+  if (session === null || again) session = await (await reach("/session")).json();
   return session;
 }
 
-async function send(method, path, { json, form, signal }) {
+async function send(method, path, { json, form }) {
   const headers = { accept: "application/json" };
   if (json !== undefined) headers["content-type"] = "application/json";
   if (method !== "GET") {
     const { token } = await sessionNow();
     if (token) headers["x-session-token"] = token;
   }
-  try {
-    return await fetch(path, { method, headers, signal, body: json === undefined ? form : JSON.stringify(json) });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Problem({ status: 0, title: "Not reachable", detail: "The service cannot be reached. Is it running?" });
-  }
+  return reach(path, { method, headers, body: json === undefined ? form : JSON.stringify(json) });
 }
 
 export async function call(method, path, body = {}) {
@@ -49,7 +64,7 @@ export async function call(method, path, body = {}) {
   return answer;
 }
 
-export const get = (path, options) => call("GET", path, options);
+export const get = (path) => call("GET", path);
 
 // Null where there is none, an error for all other reasons.
 export async function find(path) {

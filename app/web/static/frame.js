@@ -2,9 +2,10 @@
 
 import { h } from "./dom.js";
 
-const session = await (await fetch("/session")).json();
+// Where the service cannot be reached the page says so.
+const session = await fetch("/session").then((answer) => answer.json()).catch(() => null);
 
-if (session.key_required && session.signed_in) {
+if (session?.key_required && session.signed_in) {
   const forget = h("button", { type: "button", class: "plain" }, "Forget the key in this browser");
   forget.addEventListener("click", async () => {
     await fetch("/session", { method: "DELETE" });

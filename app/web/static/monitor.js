@@ -1,6 +1,6 @@
 // How a model does in use: live skill beside its scorecard's, coverage, drift, requests, latency.
 
-import { get, query } from "./api.js";
+import { get, query, reach } from "./api.js";
 import { fill, h, table } from "./dom.js";
 import { Field, failed, select } from "./fields.js";
 import { count, figure as number, percent, plural, signed, when } from "./format.js";
@@ -147,7 +147,7 @@ function shadow(compared) {
 
 // The service's own figures, by version: cumulated buckets of how long answers took.
 async function latency(model) {
-  const text = await (await fetch("/metrics")).text();
+  const text = await (await reach("/metrics")).text();
   const versions = new Map();
   for (const line of text.split("\n")) {
     const found = /^stepahead_prediction_seconds_bucket\{(.*)\} (\S+)$/.exec(line);

@@ -1,7 +1,7 @@
 // From a file to a version: what was understood, the recipe, the training watched. The address keeps
 // the dataset or the job, so that a reload goes on where it was.
 
-import { Problem, call, get, query } from "./api.js";
+import { Problem, call, get, query, reach } from "./api.js";
 import { fill, h, newId, say } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { Field, failed, select, showProblem } from "./fields.js";
@@ -136,7 +136,7 @@ async function changeGuess(name, value) {
 // As it was chosen here, or, after a reload, as it was uploaded.
 async function theFile(dataset) {
   if (state.file) return state.file;
-  const answer = await fetch(`/datasets/${dataset.id}/file`);
+  const answer = await reach(`/datasets/${dataset.id}/file`);
   if (!answer.ok) throw new Problem(await answer.json());
   return new File([await answer.blob()], dataset.filename ?? dataset.kind);
 }
