@@ -5,7 +5,7 @@ from os import utime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.artifacts import persistence_artifact
 from tests.service import Service, own_database, running_service
@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 LONG = "A" * 200
 DAYS = [f"2024-{month:02d}-{day:02d}" for month in (1, 2) for day in range(1, 29)]
+STOPPING = {"status": 503, "title": "Unavailable", "detail": "the service is about to stop"}
 HALF_WIDE = Viewer(width=768, scheme="light")
 
 
@@ -45,6 +46,14 @@ def shops(service: Service) -> str:
         row = session.merge(registered)
         row.dataset_id = answer.json()["id"]
     return dataset
+
+
+def order(service: Service, model: str) -> str:
+    answer = service.client.post(
+        f"/models/{model}/train", files={"file": table_of("North").encode()}
+    )
+    job: str = answer.raise_for_status().json()["id"]
+    return job
 
 
 def test_the_menu_and_what_stands_beside_it_share_no_place(
@@ -114,6 +123,16 @@ def test_what_was_said_of_a_file_counts_for_the_one_it_is_judged_on(
     assert (judged_on["start"], judged_on["end"]) == ("2024-07-01", "2024-12-12")
 
 
+def test_a_job_is_followed_on_after_a_refusal(service: Service, open_page: OpenPage) -> None:
+    job = order(service, "followed")
+    with open_page(service.url, refusals=True) as page:
+        page.route("**/events", lambda route: route.fulfill(status=503, json=STOPPING), times=1)
+        page.goto(f"/ui/train?job={job}")
+        expect(page.get_by_role("heading", name="Waiting")).to_be_visible()
+        service.client.post(f"/jobs/{job}/cancel")
+        expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
+
+
 def test_a_page_without_its_service_does_not_break(service: Service, open_page: OpenPage) -> None:
     with open_page(service.url, refusals=True) as page:
         page.route("**/session", lambda route: route.abort())
@@ -121,3 +140,29 @@ def test_a_page_without_its_service_does_not_break(service: Service, open_page: 
         page.goto("/")
         expect(page.locator(".problem")).to_contain_text("cannot be reached")
         page.unroute_all()
+
+
+def look_away(page: Page, *, away: bool) -> None:
+    """What a browser tells a page whose tab goes to the back, or comes to the front."""
+    page.evaluate(
+        """(away) => {
+            Object.defineProperty(document, "hidden", { configurable: true, value: away });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        away,
+    )
+
+
+def test_a_tab_that_nobody_sees_holds_no_connection(service: Service, open_page: OpenPage) -> None:
+    job = order(service, "in-the-back")
+    ended: list[str] = []
+    with open_page(service.url) as page:
+        page.on("requestfailed", lambda request: ended.append(request.url))
+        page.goto(f"/ui/train?job={job}")
+        expect(page.get_by_role("heading", name="Waiting")).to_be_visible()
+        look_away(page, away=True)
+        page.wait_for_timeout(500)
+        assert [url for url in ended if url.endswith("/events")]
+        service.client.post(f"/jobs/{job}/cancel")
+        look_away(page, away=False)
+        expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()

@@ -9,6 +9,8 @@ import { colour, draw, figure } from "./plot.js";
 import { scorecardSummary } from "./scorecard.js";
 
 export const FINAL = ["succeeded", "failed", "cancelled"];
+const LOOK_AGAIN = 3000;
+const CURVE_POINTS = 400; // per stage, however long the training is watched
 const STAGES = {
   loading: "Loading the data", compiling: "Compiling the network", training: "Training", calibrating: "Fitting on a part, to calibrate intervals", judging: "Judging on data it has not seen",
   refitting: "Fitting again on everything", exporting: "Writing the version",
@@ -51,6 +53,8 @@ export class JobWatch {
 
   async start() {
     const job = await get(`/jobs/${this.id}`);
+    if (this.lost) showProblem(this.trouble, null);
+    this.lost = false;
     for (const point of job.curve) this.remember(point);
     this.job = job;
     this.show(job);
@@ -58,18 +62,49 @@ export class JobWatch {
     return job;
   }
 
+  // While the page is looked at: a tab that listens holds one of the six connections that a browser
+  // opens to a service, and in six such tabs no page would load any more.
   listen() {
+    if (document.hidden) {
+      document.addEventListener("visibilitychange", () => this.lookAgain(), { once: true });
+      return;
+    }
     const source = new EventSource(`/jobs/${this.id}/events`);
+    const left = () => {
+      source.close();
+      this.listen();
+    };
+    document.addEventListener("visibilitychange", left, { once: true });
+    const end = () => {
+      source.close();
+      document.removeEventListener("visibilitychange", left);
+    };
     source.addEventListener("message", (event) => {
       const job = JSON.parse(event.data);
       if (job.progress.epoch !== null && job.progress.loss !== null) this.remember(job.progress);
       this.show({ ...this.job, ...job });
-      if (FINAL.includes(job.status)) source.close();
+      if (FINAL.includes(job.status)) end();
+    });
+    // A browser comes back by itself, but not after an answer such as 401 or 503.
+    source.addEventListener("error", () => {
+      end();
+      setTimeout(() => this.lookAgain(), LOOK_AGAIN);
     });
   }
 
-  remember({ stage, epoch, loss, validation_loss: validation }) {
-    this.points.set(`${stage} ${epoch}`, { stage, epoch, loss, validation_loss: validation });
+  async lookAgain() {
+    try {
+      await this.start();
+    } catch (error) {
+      if (!this.lost) showProblem(this.trouble, error);
+      this.lost = true;
+      setTimeout(() => this.lookAgain(), LOOK_AGAIN);
+    }
+  }
+
+  remember({ stage, epoch, epochs, loss, validation_loss: validation }) {
+    const stride = Math.ceil((epochs ?? 0) / CURVE_POINTS) || 1;
+    this.points.set(`${stage} ${Math.ceil(epoch / stride) * stride}`, { stage, epoch, loss, validation_loss: validation });
   }
 
   curvePoints() {
@@ -103,7 +138,7 @@ export class JobWatch {
     );
     this.drawCurve();
     if (before !== this.stage.textContent && this.notes.open) this.log.show();
-    if (ended) this.finish(job);
+    if (ended) this.finish(job).catch((error) => showProblem(this.trouble, error));
   }
 
   drawCurve() {
