@@ -133,6 +133,21 @@ def test_a_job_is_followed_on_after_a_refusal(service: Service, open_page: OpenP
         expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
 
 
+def test_a_service_that_is_gone_is_told_and_asked_again(
+    service: Service, open_page: OpenPage
+) -> None:
+    job = order(service, "left-alone")
+    with open_page(service.url, refusals=True) as page:
+        page.goto("/ui/jobs?model=left-alone")
+        expect(page.get_by_role("cell", name="queued")).to_be_visible()
+        page.route("**/jobs?*", lambda route: route.abort())
+        expect(page.locator(".problem")).to_contain_text("cannot be reached")
+        page.unroute("**/jobs?*")
+        expect(page.locator(".problem")).to_have_count(0)
+        service.client.post(f"/jobs/{job}/cancel")
+        expect(page.get_by_role("cell", name="cancelled", exact=True)).to_be_visible()
+
+
 def test_a_page_without_its_service_does_not_break(service: Service, open_page: OpenPage) -> None:
     with open_page(service.url, refusals=True) as page:
         page.route("**/session", lambda route: route.abort())
@@ -140,6 +155,20 @@ def test_a_page_without_its_service_does_not_break(service: Service, open_page: 
         page.goto("/")
         expect(page.locator(".problem")).to_contain_text("cannot be reached")
         page.unroute_all()
+
+
+def test_the_list_of_jobs_goes_on_under_the_keyboard(service: Service, open_page: OpenPage) -> None:
+    job = order(service, "watched")
+    with open_page(service.url) as page:
+        page.goto("/ui/jobs?model=watched")
+        log = page.get_by_role("button", name="Log of the training")
+        log.press("Enter")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(log).to_be_focused()
+        service.client.post(f"/jobs/{job}/cancel")
+        expect(page.get_by_role("cell", name="cancelled", exact=True)).to_be_visible()
+        expect(log).to_be_focused()
 
 
 def look_away(page: Page, *, away: bool) -> None:

@@ -19,46 +19,85 @@ const model = new Field({ name: "model", label: "Model", input: h("input", { val
 
 let jobs = [];
 let next = null;
+let filter = {};
+let asking = null; // the question whose answer is waited for; one that it has overtaken is not shown
+let lost = false;
+let rows = new Map(); // by job
 
 async function load(cursor = null) {
-  const filter = { status: status.input.value, model: model.input.value.trim() };
-  if (!cursor) history.replaceState(null, "", `/ui/jobs${query(filter)}`);
-  const page = await get(`/jobs${query({ ...filter, limit: 30, cursor })}`);
+  const question = get(`/jobs${query({ ...filter, limit: 30, cursor })}`);
+  asking = question;
+  let overtaken;
+  const page = await question.finally(() => {
+    overtaken = asking !== question;
+    if (!overtaken) asking = null;
+  });
+  if (overtaken) return;
+  const before = jobs;
   jobs = cursor ? [...jobs, ...page.items] : page.items;
   next = page.next;
-  show();
+  const same = jobs.length === before.length && jobs.every((job, index) => job.id === before[index].id);
+  if (same && rows.size) for (const job of jobs) rows.get(job.id).renew(job);
+  else show();
 }
 
 function show() {
+  const held = list.contains(document.activeElement) ? document.activeElement.id : null;
   place.removeAttribute("aria-busy");
+  rows = new Map(jobs.map((job) => [job.id, new Row(job)]));
   if (!jobs.length) {
     fill(list, h("p", {}, "No such job. ", h("a", { href: "/ui/train" }, "Train a model.")));
     return;
   }
-  const more = next && h("button", { onclick: () => load(next).catch((error) => showProblem(trouble, error)) }, "Older jobs");
+  const older = async () => {
+    const last = jobs.at(-1).id;
+    await load(next);
+    list.querySelector(`tr:has(#log-${last}) + tr a`)?.focus();
+  };
+  const more = next && h("button", { onclick: () => older().catch(told) }, "Older jobs");
   fill(
     list,
-    h("div", { class: "card" }, table({ caption: "Jobs", head: ["Model", "State", "What happens", "Ordered", "Took", "Act"], rows: jobs.map(row), stacked: true })),
+    h("div", { class: "card" }, table({ caption: "Jobs", head: ["Model", "State", "What happens", "Ordered", "Took", "Act"], rows: [...rows.values()].map((row) => row.cells), stacked: true })),
     more,
   );
+  if (held) document.getElementById(held)?.focus({ preventScroll: true });
 }
 
-function row(job) {
-  const act = h("button", { class: "tight danger", "aria-label": `Cancel the training of ${job.model}` }, "Cancel");
-  act.addEventListener("click", async () => {
-    act.disabled = true;
-    await call("POST", `/jobs/${job.id}/cancel`).catch((error) => showProblem(trouble, error));
-    load().catch((error) => showProblem(trouble, error));
-  });
-  const log = h("button", { class: "tight", "aria-label": `Log of the training of ${job.model}, ${when(job.created_at)}`, onclick: () => details(job).catch((error) => showProblem(trouble, error)) }, "Log");
-  return [
-    h("a", { href: `/ui/train?job=${job.id}` }, job.model),
-    badge(job.status),
-    words(job),
-    h("span", { title: when(job.created_at) }, ago(job.created_at)),
-    job.started_at ? duration((new Date(job.finished_at ?? Date.now()) - new Date(job.started_at)) / 1000) : "",
-    h("span", { class: "acts" }, log, !FINAL.includes(job.status) && act),
-  ];
+const told = (error) => showProblem(trouble, error);
+
+// Made once and renewed in place: what has the focus keeps it while the figures go on.
+class Row {
+  constructor(job) {
+    this.state = h("span");
+    this.happens = h("span");
+    this.ordered = h("span", { title: when(job.created_at) });
+    this.took = h("span");
+    this.cancel = h("button", { class: "tight danger", id: `cancel-${job.id}`, "aria-label": `Cancel the training of ${job.model}`, onclick: () => this.stop(job).catch(told) }, "Cancel");
+    this.log = h("button", { class: "tight", id: `log-${job.id}`, "aria-label": `Log of the training of ${job.model}, ${when(job.created_at)}`, onclick: () => details(job).catch(told) }, "Log");
+    this.cells = [h("a", { id: `job-${job.id}`, href: `/ui/train?job=${job.id}` }, job.model), this.state, this.happens, this.ordered, this.took, h("span", { class: "acts" }, this.log, this.cancel)];
+    this.renew(job);
+  }
+
+  renew(job) {
+    this.ordered.textContent = ago(job.created_at);
+    if (this.ended) return;
+    this.ended = FINAL.includes(job.status);
+    fill(this.state, badge(job.status));
+    fill(this.happens, words(job));
+    this.took.textContent = job.started_at ? duration((new Date(job.finished_at ?? Date.now()) - new Date(job.started_at)) / 1000) : "";
+    if (this.ended && this.cancel === document.activeElement) this.log.focus();
+    this.cancel.hidden = this.ended;
+  }
+
+  async stop(job) {
+    this.cancel.setAttribute("aria-disabled", "true");
+    try {
+      await call("POST", `/jobs/${job.id}/cancel`);
+      await load();
+    } finally {
+      this.cancel.removeAttribute("aria-disabled");
+    }
+  }
 }
 
 async function details({ id }) {
@@ -101,18 +140,37 @@ function words(job) {
 }
 
 const form = h("form", { class: "row filters" }, status.element, model.element, h("button", { type: "submit" }, "Show"));
+function showFiltered() {
+  filter = { status: status.input.value, model: model.input.value.trim() };
+  history.replaceState(null, "", `/ui/jobs${query(filter)}`);
+  return load().catch((error) => {
+    jobs = [];
+    rows.clear();
+    failed(list, error);
+  });
+}
+
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  load().catch((error) => failed(list, error));
+  showFiltered();
 });
 status.input.addEventListener("change", () => form.requestSubmit());
 fill(place, form, trouble, list);
 
-// While something waits or runs and nobody reads further back.
-setInterval(() => {
+// While something waits or runs and nobody reads further back; one question at a time.
+async function follow() {
   const busy = jobs.some((job) => !FINAL.includes(job.status));
-  const held = list.contains(document.activeElement);
-  if (busy && !held && jobs.length <= 30 && !document.hidden) load().catch(() => null);
-}, LOOK_AGAIN);
+  if (busy && jobs.length <= 30 && !document.hidden && !asking) {
+    try {
+      await load();
+      if (lost) told(null);
+      lost = false;
+    } catch (error) {
+      if (!lost) told(error);
+      lost = true;
+    }
+  }
+  setTimeout(follow, LOOK_AGAIN);
+}
 
-load().catch((error) => failed(list, error));
+showFiltered().then(follow);
