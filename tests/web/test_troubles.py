@@ -99,6 +99,33 @@ def test_a_file_that_was_changed_since_it_was_chosen_is_named(
         expect(page.locator(".problem")).to_contain_text("sales.csv is a folder, or was changed")
 
 
+def test_a_recipe_stays_as_typed_when_the_name_is_corrected(
+    service: Service, open_page: OpenPage, shops: str
+) -> None:
+    with open_page(service.url, refusals=True) as page:
+        page.goto(f"/ui/train?dataset={shops}")
+        page.get_by_text("Change the recipe").click()
+        page.get_by_label("epochs", exact=True).fill("7")
+        name = page.get_by_label("Name of the model")
+        name.fill("Not a Name")
+        page.get_by_role("button", name="Train", exact=True).click()
+        expect(page.locator(".field-error:visible")).to_contain_text("is no model name")
+        name.fill("prices")
+        expect(page.get_by_label("First weights")).to_be_visible()
+        expect(page.get_by_label("epochs", exact=True)).to_have_value("7")
+        # Pressed as by hand, from the field: what came with the name must not move the button.
+        button = page.get_by_role("button", name="Train", exact=True)
+        button.scroll_into_view_if_needed()
+        place = button.bounding_box()
+        assert place is not None
+        page.mouse.move(place["x"] + 5, place["y"] + 5)
+        with page.expect_request("**/models/prices/train"):
+            page.mouse.down()
+            page.wait_for_timeout(100)
+            page.mouse.up()
+        page.wait_for_url("**/ui/train?job=*")
+
+
 def test_what_was_said_of_a_file_counts_for_the_one_it_is_judged_on(
     service: Service, open_page: OpenPage
 ) -> None:

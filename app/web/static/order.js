@@ -37,7 +37,8 @@ export class OrderForm {
       this.trouble,
       this.go,
     );
-    this.name.input.addEventListener("change", () => this.showKnown().catch((error) => showProblem(this.trouble, error)));
+    // As it is typed: fields that came when the name is left would move the button from under its press.
+    this.name.input.addEventListener("input", () => (this.known = this.showKnown().catch((error) => showProblem(this.trouble, error))));
     this.element.addEventListener("submit", (event) => {
       event.preventDefault();
       this.order();
@@ -71,11 +72,12 @@ export class OrderForm {
   async showKnown() {
     const name = this.name.input.value.trim();
     const known = this.models.find((model) => model.name === name && model.kind === this.dataset.kind);
+    if (!known && this.recipe && !this.extend && !this.startFrom) return; // one new name for another
     const [model, version] = known
       ? await Promise.all([get(`/models/${name}`), known.champion && find(`/models/${name}/versions/${known.champion.version}`)])
       : [null, null];
     if (this.name.input.value.trim() !== name) return;
-    this.recipe = new RecipeForm({ recipes: this.recipes, kind: this.dataset.kind, champion: version?.manifest.recipe ?? null });
+    this.recipe = new RecipeForm({ recipes: this.recipes, kind: this.dataset.kind, champion: version?.manifest.recipe ?? null, before: this.recipe });
     fill(this.recipePlace, this.recipe.element);
     this.extend = this.startFrom = null;
     fill(this.onward);
@@ -103,6 +105,7 @@ export class OrderForm {
   }
 
   async order() {
+    await this.known;
     showProblem(this.trouble, null, this.fields);
     if (this.test.input.value === OTHER_FILE && !this.testFile.files.length) {
       this.test.showError("Choose the second file, or hold out the last part.");

@@ -7,17 +7,25 @@ const AS_CHAMPION = "\u0000champion";
 const SHOWN_FIRST = ["epochs", "window", "horizon", "cell", "layers"];
 
 export class RecipeForm {
-  // recipes: GET /recipes; champion: the recipe of the model that gets a version, or null.
-  constructor({ recipes, kind, champion, columns = [] }) {
+  // recipes: GET /recipes; champion: the recipe of the model that gets a version, or null; before: the
+  // form that this one replaces, whose changes it takes over.
+  constructor({ recipes, kind, champion, before = null }) {
     this.kind = kind;
     this.presets = recipes.items.filter((preset) => preset.kind === kind);
     this.described = recipes.fields[kind].filter((field) => field.name !== "preset");
     this.champion = champion?.kind === kind ? champion : null;
-    this.columns = columns;
-    this.chosen = this.champion ? AS_CHAMPION : "default";
+    this.picked = before?.picked === AS_CHAMPION && !this.champion ? null : (before?.picked ?? null);
+    this.chosen = this.picked ?? (this.champion ? AS_CHAMPION : "default");
     this.fieldset = h("div", { class: "fields" });
-    this.element = h("div", {}, this.choices(), h("details", { class: "recipe" }, h("summary", {}, "Change the recipe"), this.fieldset));
+    this.details = h("details", { class: "recipe", open: before?.details.open }, h("summary", {}, "Change the recipe"), this.fieldset);
+    this.element = h("div", {}, this.choices(), this.details);
     this.showFields();
+    for (const [name, value] of before?.typed ?? []) this.fields.find((field) => field.key === name).input.value = value;
+  }
+
+  // What was changed by hand, as it stands in the fields.
+  get typed() {
+    return this.fields.filter((field) => field.input.value !== field.offered).map((field) => [field.key, field.input.value]);
   }
 
   choices() {
@@ -33,7 +41,7 @@ export class RecipeForm {
         options.map(([name, label, summary]) => {
           const radio = h("input", { type: "radio", name: "preset", value: name, checked: name === this.chosen });
           radio.addEventListener("change", () => {
-            this.chosen = name;
+            this.picked = this.chosen = name;
             this.showFields();
           });
           return h("label", { class: "choice" }, radio, h("span", {}, h("strong", {}, label), summary));
@@ -58,6 +66,7 @@ export class RecipeForm {
     const field = new Field({ name: `recipe.${name}`, label: name.replaceAll("_", " "), hint: description.replace(/\bnull:/g, "empty:"), input });
     field.schema = schema;
     field.key = name;
+    field.offered = input.value;
     return field;
   }
 
