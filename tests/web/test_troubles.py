@@ -150,6 +150,24 @@ def test_what_was_said_of_a_file_counts_for_the_one_it_is_judged_on(
     assert (judged_on["start"], judged_on["end"]) == ("2024-07-01", "2024-12-12")
 
 
+def test_numbers_that_are_typed_are_of_no_series(
+    service: Service, open_page: OpenPage, shops: str
+) -> None:
+    assert shops
+    with open_page(service.url) as page:
+        page.goto("/ui/try?model=shops")
+        taken = page.get_by_label("Taken from")
+        taken.select_option(label="the end of North")
+        past = page.get_by_role("textbox", name="Past values of Sales")
+        expect(past).to_have_value("\n".join(f"{day} {row}" for row, day in enumerate(DAYS)))
+        past.fill("2025-01-01 5\n2025-01-02 6\n2025-01-03 7")
+        expect(taken).to_have_value("-1")
+        with page.expect_request("**/predict") as asked:
+            page.get_by_role("button", name="Forecast").click()
+        assert '"series"' not in (asked.value.post_data or "")
+        expect(page.locator(".big")).to_have_text("7")
+
+
 def test_a_job_is_followed_on_after_a_refusal(service: Service, open_page: OpenPage) -> None:
     job = order(service, "followed")
     with open_page(service.url, refusals=True) as page:

@@ -7,23 +7,26 @@ import { Field, select } from "./fields.js";
 const LEAST = 60;
 const MOST = 2000;
 
-// A choice of its series; fillIn(text, label) when one is taken. Null where there is no data here.
-export async function endsOf(version, { fillIn, now, failed }) {
+// A choice of its series; taken(label) when one stands in `into`. Null where there is no data here.
+export async function endsOf(version, { into, taken = () => null, failed }) {
   const { manifest, lineage } = version;
   if (!lineage.dataset || manifest.min_history > MOST) return null;
   const dataset = await find(`/datasets/${lineage.dataset}`);
   const labels = dataset?.report.series.map((each) => each.label) ?? [];
   if (!labels.length) return null;
   const many = labels.length > 1;
+  const now = !into.value;
   const first = Math.max(0, dataset.report.series.findIndex((each) => each.rows >= manifest.min_history));
   const input = select([["-1", "what stands below"], ...labels.map((label, index) => [index, many ? `the end of ${label}` : "the end of its data"])], now ? String(first) : "-1");
   const field = new Field({ name: "series", label: "Taken from", input });
   const take = async () => {
     if (input.value === "-1") return;
     const label = many ? labels[Number(input.value)] : null;
-    fillIn(await endOf(lineage.dataset, manifest, label), label);
+    into.value = await endOf(lineage.dataset, manifest, label);
+    taken(label);
   };
   input.addEventListener("change", () => take().catch(failed));
+  into.addEventListener("input", () => (input.value = "-1"));
   if (now) await take();
   return h("div", {}, field.element);
 }

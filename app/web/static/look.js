@@ -73,7 +73,7 @@ async function question(form, choice, models) {
 }
 
 async function offerEnds(place, field, version) {
-  const offered = await endsOf(version, { now: !field.input.value, failed: (error) => showProblem(trouble, error), fillIn: (text) => (field.input.value = text) });
+  const offered = await endsOf(version, { into: field.input, failed: (error) => showProblem(trouble, error) });
   if (offered) fill(place, offered);
 }
 

@@ -45,7 +45,10 @@ export class SeriesTrial {
       event.preventDefault();
       this.ask();
     });
-    this.history.input.addEventListener("input", () => this.look());
+    this.history.input.addEventListener("input", () => {
+      this.label = null; // what is typed is of no series that we know
+      this.look();
+    });
     this.element = h("div", { class: "side" }, form, this.answer);
     // Opening the page asks nothing: every answer goes to the log.
     this.showHistory();
@@ -54,10 +57,9 @@ export class SeriesTrial {
 
   async offerEnds() {
     const offered = await endsOf(this.version, {
-      now: !this.history.input.value,
+      into: this.history.input,
       failed: (error) => showProblem(this.trouble, error),
-      fillIn: (text, label) => {
-        this.history.input.value = text;
+      taken: (label) => {
         this.label = label;
         this.showHistory();
       },
