@@ -216,6 +216,15 @@ def test_the_list_of_jobs_goes_on_under_the_keyboard(service: Service, open_page
         expect(log).to_be_focused()
 
 
+def test_older_rows_take_the_focus(service: Service, open_page: OpenPage) -> None:
+    for _ in range(31):
+        service.predict(model="prices", series="many", history=[1.0, 2.0, 3.0])
+    with open_page(service.url) as page:
+        page.goto("/ui/log?series=many")
+        page.get_by_role("button", name="Older ones").press("Enter")
+        expect(page.get_by_role("row").nth(31).get_by_role("link")).to_be_focused()
+
+
 def look_away(page: Page, *, away: bool) -> None:
     """What a browser tells a page whose tab goes to the back, or comes to the front."""
     page.evaluate(

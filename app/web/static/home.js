@@ -19,8 +19,9 @@ async function show(cursor = null, list = h("ul", { class: "models" })) {
     if (page.next) {
       const more = h("button", {}, "More models");
       more.addEventListener("click", () => {
+        const first = list.children.length;
         more.remove();
-        show(page.next, list);
+        show(page.next, list).then(() => list.children[first]?.querySelector("a").focus());
       });
       place.append(more);
     }

@@ -60,14 +60,19 @@ function show() {
   fill(
     list,
     h("div", { class: "card" }, table({ caption: "Predictions, newest first", head: ["Answered", "Model", "Asked", "Answer", "Act"], rows: items.map(row), stacked: true })),
-    next && h("button", { onclick: () => load(next) }, "Older ones"),
+    next && h("button", { onclick: older }, "Older ones"),
   );
 }
 
 function row(item) {
-  const open = h("button", { class: "tight", "aria-label": `Details of ${item.id}`, onclick: () => details(item) }, "Details");
+  const open = h("button", { class: "tight", "aria-label": `Details of ${item.id}`, onclick: () => details(item).catch((error) => showProblem(trouble, error)) }, "Details");
   return [
     h("time", { datetime: item.created_at, title: when(item.created_at) }, ago(item.created_at)),
+async function older() {
+  const first = items.length;
+  if (await load(next)) list.querySelectorAll("tbody tr")[first]?.querySelector("a").focus();
+}
+
     [h("a", { href: `/ui/models/${item.model}?version=${item.version}` }, `${item.model} ${item.version}`), item.series ? ` · ${item.series}` : ""],
     question(item.request),
     answer(item.response),

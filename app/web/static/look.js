@@ -21,7 +21,7 @@ const STATES = { hidden: "what the layer passes on", cell: "what it remembers" }
 const SIGNED = new Set(["candidate", "hidden", "cell"]);
 
 const trouble = h("div");
-const answer = h("div", { "aria-live": "polite" });
+const answer = h("div");
 
 async function start() {
   const { items } = await get("/models?limit=500");
@@ -90,7 +90,9 @@ function opened(explained, version) {
   const steps = explained.inputs.map((each) => (text ? each.token : (each.timestamp ?? (each.step === 0 ? "newest" : String(each.step)))));
   const memory = h("section", { class: "card" });
   fill(answer, summary(explained, steps), ...explained.layers.map((layer) => layerCard(layer, steps, explained.layers.length)), memory);
-  showMemory(memory, explained.model, explained.version).then(() => (memory.hidden = !memory.children.length));
+  showMemory(memory, explained.model, explained.version)
+    .catch((error) => showProblem(memory, error))
+    .then(() => (memory.hidden = !memory.children.length));
   say(`Opened: ${text ? explained.token : number(explained.value)}`);
 }
 

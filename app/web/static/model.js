@@ -4,7 +4,7 @@ import { get, query } from "./api.js";
 import { Comparisons } from "./compared.js";
 import { facts, fill, h, put, table } from "./dom.js";
 import { evaluations } from "./evaluated.js";
-import { failed } from "./fields.js";
+import { failed, showProblem } from "./fields.js";
 import { bytes, count, duration, figure as number, frequency, recipeInWords, signed, when } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
 import { showMemory } from "./memory.js";
@@ -31,7 +31,7 @@ async function show() {
     h("div", { class: "grid2 part" }, part("Training", trainingCurve(version), memory), about(version)),
     past(),
   );
-  showMemory(memory, name, version.version);
+  showMemory(memory, name, version.version).catch((error) => showProblem(memory, error));
 }
 
 function part(title, ...children) {
@@ -97,7 +97,8 @@ function promoteButton(model, number) {
 
 function versions(model, shown) {
   const list = h("div");
-  const whole = part("Versions", list);
+  const trouble = h("div");
+  const whole = part("Versions", list, trouble);
   const rows = [];
   const add = (items, next) => {
     rows.push(...items);
@@ -112,9 +113,13 @@ function versions(model, shown) {
     );
     if (!next) return;
     const more = h("button", {}, "Older versions");
-    more.addEventListener("click", async () => {
-      const page = await get(`/models/${name}/versions${query({ cursor: next, limit: 50 })}`);
-      add(page.items, page.next);
+    more.addEventListener("click", () => {
+      const first = rows.length;
+      const older = (page) => {
+        add(page.items, page.next);
+        list.querySelectorAll("tbody tr")[first]?.querySelector("a").focus();
+      };
+      get(`/models/${name}/versions${query({ cursor: next, limit: 50 })}`).then(older).catch((error) => showProblem(trouble, error));
     });
     list.append(more);
   };
