@@ -225,6 +225,17 @@ def test_older_rows_take_the_focus(service: Service, open_page: OpenPage) -> Non
         expect(page.get_by_role("row").nth(31).get_by_role("link")).to_be_focused()
 
 
+def test_no_other_model_stands_in_for_one_that_is_not_there(
+    service: Service, open_page: OpenPage
+) -> None:
+    with open_page(service.url, refusals=True) as page:
+        for path in ("/ui/monitor", "/ui/look"):
+            page.goto(f"{path}?model=unheard-of")
+            expect(page.locator(".problem")).to_contain_text("There is no model 'unheard-of'")
+            page.get_by_label("Model").select_option("prices")
+            expect(page.locator(".problem")).to_have_count(0)
+
+
 def look_away(page: Page, *, away: bool) -> None:
     """What a browser tells a page whose tab goes to the back, or comes to the front."""
     page.evaluate(

@@ -25,6 +25,7 @@ const list = h("div");
 const trouble = h("div");
 let items = [];
 let next = null;
+let asking = null; // the question whose answer is waited for; one that it has overtaken is not shown
 
 const shown = () => Object.fromEntries(fields.map((field) => [field.name, field.input.value.trim()]));
 
@@ -40,7 +41,10 @@ async function load(cursor = null) {
   showProblem(trouble, null, fields);
   try {
     if (!cursor) history.replaceState(null, "", `/ui/log${query(shown())}`);
-    const page = await get(`/predictions${query({ ...asked(), limit: PAGE, cursor })}`);
+    const question = get(`/predictions${query({ ...asked(), limit: PAGE, cursor })}`);
+    asking = question;
+    const page = await question;
+    if (asking !== question) return false;
     items = cursor ? [...items, ...page.items] : page.items;
     next = page.next;
     show();
@@ -64,15 +68,15 @@ function show() {
   );
 }
 
-function row(item) {
-  const open = h("button", { class: "tight", "aria-label": `Details of ${item.id}`, onclick: () => details(item).catch((error) => showProblem(trouble, error)) }, "Details");
-  return [
-    h("time", { datetime: item.created_at, title: when(item.created_at) }, ago(item.created_at)),
 async function older() {
   const first = items.length;
   if (await load(next)) list.querySelectorAll("tbody tr")[first]?.querySelector("a").focus();
 }
 
+function row(item) {
+  const open = h("button", { class: "tight", "aria-label": `Details of ${item.id}`, onclick: () => details(item).catch((error) => showProblem(trouble, error)) }, "Details");
+  return [
+    h("time", { datetime: item.created_at, title: when(item.created_at) }, ago(item.created_at)),
     [h("a", { href: `/ui/models/${item.model}?version=${item.version}` }, `${item.model} ${item.version}`), item.series ? ` · ${item.series}` : ""],
     question(item.request),
     answer(item.response),

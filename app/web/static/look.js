@@ -30,11 +30,12 @@ async function start() {
   const options = items.filter((model) => model.champion).map((model) => [model.name, `${model.name} (${model.kind})`]);
   if (asked && !options.some(([name]) => name === asked)) options.unshift([asked, asked]);
   const choice = new Field({ name: "model", label: "Model", input: select(options, asked ?? options[0]?.[0]) });
-  const form = h("form", { class: "card", novalidate: true });
+  const form = h("form", { class: "card", novalidate: true }, choice.element);
   const show = () => question(form, choice, items).catch((error) => showProblem(trouble, error));
   choice.input.addEventListener("change", () => {
     history.replaceState(null, "", `/ui/look?model=${encodeURIComponent(choice.input.value)}`);
     fill(answer);
+    showProblem(trouble, null);
     show();
   });
   fill(place, form, trouble, answer, helloByHand());
@@ -42,9 +43,11 @@ async function start() {
 }
 
 async function question(form, choice, models) {
-  const [name, which] = choice.input.value.split("@");
+  const reference = choice.input.value;
+  const [name, which] = reference.split("@");
   const model = models.find((each) => each.name === name) ?? (await get(`/models/${name}`));
   const version = await get(`/models/${name}/versions/${which === undefined ? model.champion.version : (model.aliases[which] ?? which)}`);
+  if (reference !== choice.input.value) return; // another was chosen meanwhile
   const text = version.kind === "text";
   const field = new Field({
     name: text ? "text" : "history",

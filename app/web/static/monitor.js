@@ -18,10 +18,15 @@ async function start() {
   place.removeAttribute("aria-busy");
   if (!items.length) return fill(place, h("p", {}, "There is no model yet. ", h("a", { href: "/ui/train" }, "Train the first.")));
   const address = new URLSearchParams(location.search);
-  const model = new Field({ name: "model", label: "Model", input: select(items.map((each) => [each.name, `${each.name} (${each.kind})`]), address.get("model") ?? items.find((each) => each.kind === "series")?.name) });
+  const asked = address.get("model") ?? items.find((each) => each.kind === "series")?.name;
+  const options = items.map((each) => [each.name, `${each.name} (${each.kind})`]);
+  if (asked && !options.some(([name]) => name === asked)) options.unshift([asked, asked]);
+  const model = new Field({ name: "model", label: "Model", input: select(options, asked) });
   const days = new Field({ name: "days", label: "Over", input: select(DAYS, address.get("days") ?? 30) });
   const body = h("div");
   const show = async () => {
+    const asked = `${model.input.value} ${days.input.value}`;
+    const late = () => asked !== `${model.input.value} ${days.input.value}`;
     document.getElementById("as-json").href = `/models/${model.input.value}/monitor${query({ days: days.input.value })}`;
     history.replaceState(null, "", `/ui/monitor${query({ model: model.input.value, days: days.input.value })}`);
     try {
@@ -32,9 +37,9 @@ async function start() {
         latency(model.input.value),
         get(`/models/${model.input.value}/schedule`),
       ]);
-      fill(body, ...cards(monitor, decisions, latencies, schedule));
+      if (!late()) fill(body, ...cards(monitor, decisions, latencies, schedule));
     } catch (error) {
-      failed(body, error);
+      if (!late()) failed(body, error);
     }
   };
   for (const field of [model, days]) field.input.addEventListener("change", show);

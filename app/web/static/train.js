@@ -83,6 +83,7 @@ async function showEarlier(element) {
 }
 
 async function upload(file) {
+  const own = (state.upload = {}); // what is asked later counts, whichever answer comes first
   state.file = file;
   showProblem(uploadTrouble, null);
   state.busy.hidden = false;
@@ -91,11 +92,12 @@ async function upload(file) {
   form.append("file", file);
   if (Object.keys(state.read).length) form.append("read", JSON.stringify(state.read));
   try {
-    understood(await call("POST", "/datasets", { form }));
+    const dataset = await call("POST", "/datasets", { form });
+    if (own === state.upload) understood(dataset);
   } catch (error) {
-    refused(error);
+    if (own === state.upload) refused(error);
   }
-  state.busy.hidden = true;
+  if (own === state.upload) state.busy.hidden = true;
 }
 
 // A file that cannot be used as it was read: why, how far the reading came, and what to say instead.

@@ -19,7 +19,17 @@ async function start() {
   if (asked && !options.some(([name]) => name === asked)) options.unshift([asked, asked]);
   const choice = new Field({ name: "model", label: "Model", input: select(options, asked ?? served[0]?.name) });
   const trial = h("div");
-  const show = () => showTrial(trial, choice.input.value, items).catch((error) => failed(trial, error));
+  // With the arrow keys models are chosen faster than they come.
+  const show = async () => {
+    const reference = choice.input.value;
+    const late = () => reference !== choice.input.value;
+    try {
+      const { element } = await trialOf(reference, items);
+      if (!late()) fill(trial, element);
+    } catch (error) {
+      if (!late()) failed(trial, error);
+    }
+  };
   choice.input.addEventListener("change", () => {
     history.replaceState(null, "", `/ui/try?model=${encodeURIComponent(choice.input.value)}`);
     show();
@@ -28,7 +38,7 @@ async function start() {
   await show();
 }
 
-async function showTrial(element, reference, models) {
+async function trialOf(reference, models) {
   const [name, which] = reference.split("@");
   const model = models.find((each) => each.name === name) ?? (await get(`/models/${name}`));
   const number = which === undefined ? model.champion?.version : /^\d+$/.test(which) ? Number(which) : model.aliases[which];
@@ -36,7 +46,7 @@ async function showTrial(element, reference, models) {
   const version = await get(`/models/${name}/versions/${number}`);
   const last = await find(`/predictions?model=${name}&version=${number}&limit=1`);
   const Trial = version.kind === "series" ? SeriesTrial : TextTrial;
-  fill(element, new Trial(version, reference, last?.items[0]?.request).element);
+  return new Trial(version, reference, last?.items[0]?.request);
 }
 
 start().catch((error) => failed(place, error));

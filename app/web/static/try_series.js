@@ -30,6 +30,7 @@ export class SeriesTrial {
     this.ends = h("div");
     this.label = null; // of the series, where it is known
     this.trouble = h("div");
+    this.go = h("button", { class: "primary", type: "submit" }, "Forecast");
     this.answer = h("div", { class: "answer" }, h("div", { class: "card quiet" }, h("p", {}, "The forecast appears here, appended to the history.")));
     const form = h(
       "form",
@@ -39,7 +40,7 @@ export class SeriesTrial {
       this.read,
       this.horizon.element,
       this.trouble,
-      h("div", { class: "acts" }, h("button", { class: "primary", type: "submit" }, "Forecast")),
+      h("div", { class: "acts" }, this.go),
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -123,11 +124,13 @@ export class SeriesTrial {
     if (steps && steps !== String(this.version.manifest.horizon)) question.horizon = Number.isFinite(Number(steps)) ? Number(steps) : steps;
     const fields = [this.history, this.horizon];
     showProblem(this.trouble, null, fields);
+    this.go.disabled = true; // each press would be answered, and logged
     try {
       await this.show(question, await call("POST", "/predict", { json: question }));
     } catch (error) {
       showProblem(this.trouble, error, fields);
     }
+    this.go.disabled = false;
   }
 
   async show(question, answer) {
