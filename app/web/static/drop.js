@@ -16,6 +16,12 @@ export function dropZone({ title, hint, onfile }) {
     });
   }
   for (const name of ["dragleave", "drop"]) zone.addEventListener(name, () => zone.classList.remove("over"));
+  // A file that is let go beside it would be opened by the browser, in place of the page.
+  for (const name of ["dragover", "drop"]) {
+    window.addEventListener(name, (event) => {
+      if (event.dataTransfer.types.includes("Files") && event.target.type !== "file") event.preventDefault();
+    });
+  }
   zone.addEventListener("drop", (event) => {
     event.preventDefault();
     if (event.dataTransfer.files.length) onfile(event.dataTransfer.files[0]);

@@ -16,9 +16,9 @@ export function figure(value, digits = 4) {
 export const percent = (value, digits = 1) => `${new Intl.NumberFormat("en", { maximumFractionDigits: digits }).format(value * 100)} %`;
 
 export const signed = (value) => {
-  const points = value * 100;
-  const digits = Math.abs(points) < 10 ? 1 : 0;
-  return `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(digits)} %`;
+  const points = Math.abs(value * 100);
+  const figures = points.toFixed(points < 10 ? 1 : 0);
+  return `${Number(figures) === 0 ? "" : value < 0 ? "−" : "+"}${figures} %`;
 };
 
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;

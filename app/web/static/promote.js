@@ -3,7 +3,7 @@
 import { call, get } from "./api.js";
 import { dialog, fill, h, put, say, table } from "./dom.js";
 import { Field, showProblem } from "./fields.js";
-import { figure as number, recipeInWords, signed } from "./format.js";
+import { count, figure as number, recipeInWords, signed } from "./format.js";
 import { baselineName } from "./scorecard.js";
 
 export async function moveAlias({ model, number: to, alias, done }) {
@@ -55,7 +55,7 @@ function comparison(versions) {
       0,
       row("RMSE", (each) => number(each.scorecard.series?.model.rmse)),
       row(`RMSE: ${baselineName("persistence").toLowerCase()}`, (each) => number(each.scorecard.series?.baselines.persistence?.rmse)),
-      row("Judged on", (each) => each.scorecard.series && `${each.scorecard.series.rows} rows, ${each.scorecard.series.start ?? "?"} to ${each.scorecard.series.end ?? "?"}`),
+      row("Judged on", (each) => each.scorecard.series && `${count(each.scorecard.series.rows)} rows${each.scorecard.series.start ? `, ${each.scorecard.series.start} to ${each.scorecard.series.end}` : ""}`),
     );
   } else {
     rows.splice(2, 0, row("Bits per token", (each) => number(each.scorecard.text?.bits_per_token)));
