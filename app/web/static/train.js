@@ -85,6 +85,7 @@ async function showEarlier(element) {
 async function upload(file) {
   const own = (state.upload = {}); // what is asked later counts, whichever answer comes first
   state.file = file;
+  parts.order.whole.inert = true; // until it is of the file as it is read now
   showProblem(uploadTrouble, null);
   state.busy.hidden = false;
   state.busy.textContent = `Reading ${file.name} (${bytes(file.size)}) …`;
@@ -103,6 +104,7 @@ async function upload(file) {
 // A file that cannot be used as it was read: why, how far the reading came, and what to say instead.
 function refused(error) {
   const { touched } = state;
+  parts.order.whole.inert = false;
   showProblem(uploadTrouble, error);
   const report = error.body?.report;
   if (!report && touched) return besideGuess(touched, error); // what was typed means nothing
@@ -173,7 +175,10 @@ function understood(dataset) {
     ),
   );
   showLook(look, dataset).catch((error) => failed(look, error));
-  showOrder().catch((error) => failed(parts.order.body, error));
+  showOrder().catch((error) => {
+    parts.order.whole.inert = false;
+    failed(parts.order.body, error);
+  });
   say(`Understood: ${inASentence(report)}`);
   returnTo(parts.report.heading);
 }
@@ -239,6 +244,7 @@ async function showOrder() {
   });
   await form.showKnown();
   parts.order.whole.hidden = false;
+  parts.order.whole.inert = false;
   fill(parts.order.body, form.element);
 }
 
