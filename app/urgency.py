@@ -6,16 +6,19 @@ when the trainer was nice only, and 3,500 with 4.5 ms since (Linux 6.18). The tr
 third as many epochs in the same time.
 """
 
+import contextlib
 import ctypes
 import os
 import platform
 import struct
+import sys
 import time
 from pathlib import Path
 
 GIVES_WAY = 10  # niceness
 GIVES_WAY_MOST = 15
-SLICE_NANOSECONDS = 100_000  # the least there is; the kernel's own is 3 ms
+# The least there is; the kernel's own is 3 ms, for which whoever wakes up may have to wait.
+SLICE_NANOSECONDS = 100_000
 AUTOGROUP_TRIES = 10
 AUTOGROUP_SECONDS = 0.1  # one change in this time is taken from all of a machine's users
 # Python has no call for it.
@@ -24,7 +27,7 @@ SCHED_ATTR = struct.Struct("IIQiIQQQII")  # size, policy, flags, nice, priority,
 
 
 def give_way(niceness: int) -> None:
-    """Let processes that are less nice go first. To be called before there are other threads.
+    """Let processes that are less nice go first.
 
     Niceness counts among the processes of a session only, where the kernel shares cores out among
     sessions (autogroup, as most distributions have it). So the session is made nice too, if this
@@ -33,10 +36,27 @@ def give_way(niceness: int) -> None:
     Args:
         niceness: 1 to 19.
     """
-    os.setpriority(os.PRIO_PROCESS, 0, max(niceness, os.getpriority(os.PRIO_PROCESS, 0)))
+    if sys.platform != "linux":
+        os.setpriority(os.PRIO_PROCESS, 0, max(niceness, os.getpriority(os.PRIO_PROCESS, 0)))
+        return
+    for thread in Path("/proc/self/task").iterdir():  # to Linux each is a process here
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            _give_way_as_thread(int(thread.name), niceness)
     if os.getsid(0) == os.getpid():
         _give_way_as_session(niceness)
-    _take_short_turns()
+
+
+def _give_way_as_thread(thread: int, niceness: int) -> None:
+    niceness = max(niceness, os.getpriority(os.PRIO_PROCESS, thread))
+    os.setpriority(os.PRIO_PROCESS, thread, niceness)
+    number = SCHED_SETATTR.get(platform.machine())
+    if number is None or os.sched_getscheduler(thread) != os.SCHED_OTHER:
+        return
+    attributes = SCHED_ATTR.pack(
+        SCHED_ATTR.size, os.SCHED_OTHER, 0, niceness, 0, SLICE_NANOSECONDS, 0, 0, 0, 0
+    )
+    # Before Linux 6.12 it changes nothing, and neither does a refusal.
+    ctypes.CDLL(None).syscall(number, thread, attributes, 0)
 
 
 def _give_way_as_session(niceness: int) -> None:
@@ -49,16 +69,3 @@ def _give_way_as_session(niceness: int) -> None:
             return
         else:
             return
-
-
-def _take_short_turns() -> None:
-    """Ask for less time at once: whoever wakes up may have to wait until a turn is over."""
-    number = SCHED_SETATTR.get(platform.machine())
-    if number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:
-        return
-    niceness = os.getpriority(os.PRIO_PROCESS, 0)
-    attributes = SCHED_ATTR.pack(
-        SCHED_ATTR.size, os.SCHED_OTHER, 0, niceness, 0, SLICE_NANOSECONDS, 0, 0, 0, 0
-    )
-    # Before Linux 6.12 it changes nothing, and neither does a refusal.
-    ctypes.CDLL(None).syscall(number, 0, attributes, 0)

@@ -66,7 +66,6 @@ def run_worker(settings: Settings, database_url: str) -> None:
     Raises:
         TrainerUnavailable: no trainer child can be started here.
     """
-    give_way(GIVES_WAY)
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # we say the same, with job ids
     engine = make_engine(database_url)
     resources = Resources(
@@ -143,6 +142,7 @@ class Worker:
             group.create_task(self._every(SCHEDULE_SECONDS, self._monitoring.retrain))
             # Not before the trainer is warm: another worker's may be.
             await asyncio.to_thread(self._wait_for_trainer)
+            give_way(GIVES_WAY)  # not before: where all cores are busy a start would take minutes
             group.create_task(self._serve(queue.QUEUE, TRAINING_POLL_SECONDS))
 
     async def _serve(self, queue_name: str, poll_seconds: float) -> None:

@@ -20,9 +20,12 @@ export async function endsOf(version, { into, taken = () => null, failed }) {
   const input = select([["-1", "what stands below"], ...labels.map((label, index) => [index, many ? `the end of ${label}` : "the end of its data"])], now ? String(first) : "-1");
   const field = new Field({ name: "series", label: "Taken from", input });
   const take = async () => {
-    if (input.value === "-1") return;
-    const label = many ? labels[Number(input.value)] : null;
-    into.value = await endOf(lineage.dataset, manifest, label);
+    const chosen = input.value;
+    if (chosen === "-1") return;
+    const label = many ? labels[Number(chosen)] : null;
+    const end = await endOf(lineage.dataset, manifest, label);
+    if (input.value !== chosen) return; // something was typed meanwhile, or another one chosen
+    into.value = end;
     taken(label);
   };
   input.addEventListener("change", () => take().catch(failed));
