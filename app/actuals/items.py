@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.actuals.moments import checked_moment, moment_of, moment_of_step
+from app.actuals.moments import checked_moment, moment_of_step
 from app.actuals.schemas import ActualItem
 from app.actuals.store import Given
 from app.db.tables import Prediction
@@ -112,7 +112,9 @@ def _by_prediction(session: Session, item: ActualItem, prediction: UUID, place: 
     return Given(
         model=row.model,
         series=row.series or "",
-        moment=moment_of_step(row.id, step) if timestamp is None else moment_of(timestamp),
+        moment=moment_of_step(row.id, step)
+        if timestamp is None
+        else checked_moment(timestamp, f"{place}.step"),
         timestamp=timestamp,
         value=item.value,
         prediction_id=row.id,

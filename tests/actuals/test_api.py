@@ -220,6 +220,16 @@ def test_a_file_whose_series_no_prediction_can_name(service: Service) -> None:
     assert len(answer.text) < 1000
 
 
+def test_a_forecast_that_in_utc_is_past_the_last_year_has_no_actual(
+    service: Service, model: str
+) -> None:
+    days = [f"9999-12-{day}T23:30:00-05:00" for day in (28, 29, 30)]
+    answer = service.predict(model=model, history=[1, 2, 3], timestamps=days).json()
+    refused = put(service, {"prediction": answer["id"], "value": 4.0})
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["errors"][0]["field"] == "items.0.step"
+
+
 def test_the_list_comes_in_pages(service: Service, model: str) -> None:
     for day in range(1, 6):
         put(service, {"model": model, "timestamp": f"2017-02-0{day}", "value": day})
