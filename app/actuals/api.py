@@ -1,13 +1,14 @@
 """What really happened; predictions are measured by it."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import ValidationError
 
 from app.actuals import store
-from app.actuals.items import given_by
+from app.actuals.items import given_by, steps_by_moment
 from app.actuals.schemas import (
     MAX_ACTUALS,
     MAX_NAME_CHARACTERS,
@@ -26,7 +27,7 @@ from app.datasets.read_options import ReadOptions
 from app.datasets.reader_process import ReaderProcess
 from app.datasets.upload import MultipartForm, receive_multipart
 from app.deps import Resources, ResourcesDep, SessionDep
-from app.errors import Unprocessable, UnsupportedMediaType
+from app.errors import NotFound, Unprocessable, UnsupportedMediaType
 from app.openapi import problem_responses
 from app.paging import (
     DEFAULT_LIMIT,
@@ -36,6 +37,7 @@ from app.paging import (
     cut_page,
     id_key_of,
 )
+from app.predictions.store import get_prediction
 from app.problems import invalid_fields
 from app.registry.store import find_model
 
@@ -146,19 +148,41 @@ async def put_actuals(request: Request, resources: ResourcesDep) -> ActualsKept:
 def list_actuals(
     name: Annotated[str, Path(description="a model's name", examples=["google-stock"])],
     session: SessionDep,
+    *,
     series: Annotated[
         str | None, Query(max_length=MAX_NAME_CHARACTERS, pattern=r"^[^\x00]*$")
+    ] = None,
+    prediction: Annotated[
+        UUID | None, Query(description="id of a prediction of this model: the actuals of its steps")
     ] = None,
     limit: LimitParameter = DEFAULT_LIMIT,
     cursor: CursorParameter = None,
 ) -> Page[ActualAnswer]:
-    """Those that were given, and those that later histories implied for moments forecast before."""
+    """Those that were given, and those that later histories implied for moments forecast before.
+
+    With `prediction`: what that answer is measured by, however its times were spelt, each with the
+    `step` that it is the actual of; a step that is not among them has none yet.
+    """
     find_model(session, name)
+    steps: dict[str, int] | None = None
+    if prediction is not None:
+        if series is not None:
+            raise Unprocessable.at("series", "is known from the prediction: leave it out")
+        logged = get_prediction(session, prediction)
+        if logged.model != name:
+            raise NotFound(f"prediction {prediction} is of {logged.model!r}, not of {name[:100]!r}")
+        series, steps = logged.series or "", steps_by_moment(logged)
     rows = store.list_actuals(
-        session, model=name, series=series, before=id_key_of(cursor), limit=limit + 1
+        session,
+        model=name,
+        series=series,
+        moments=steps,
+        before=id_key_of(cursor),
+        limit=limit + 1,
     )
     page, following = cut_page(rows, limit=limit, key=lambda actual: actual.id)
-    return Page(items=[ActualAnswer.of(actual) for actual in page], next=following)
+    items = [ActualAnswer.of(actual, step=(steps or {}).get(actual.moment)) for actual in page]
+    return Page(items=items, next=following)
 
 
 def _said(form: MultipartForm) -> FileFields:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.actuals.moments import checked_moment, moment_of_step
+from app.actuals.moments import checked_moment, moment_of_forecast, moment_of_step
 from app.actuals.schemas import ActualItem
 from app.actuals.store import Given
 from app.db.tables import Prediction
@@ -34,6 +34,19 @@ def given_by(session: Session, items: Sequence[ActualItem]) -> list[Given]:
     if wrong:
         raise Unprocessable(_told(wrong), errors=tuple(wrong))
     return agreed(found)
+
+
+def steps_by_moment(row: Prediction) -> dict[str, int]:
+    """The moments that a logged answer is of, each with its step; {} where nothing measures it."""
+    if row.kind != "series":
+        return {}
+    try:
+        return {
+            moment_of_forecast(row.id, forecast["step"], forecast["timestamp"]): forecast["step"]
+            for forecast in row.response["predictions"]
+        }
+    except ValueError:  # in UTC beyond the calendar: of this answer no forecast is kept
+        return {}
 
 
 def agreed(found: Iterable[tuple[str, Given]]) -> list[Given]:

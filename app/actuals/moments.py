@@ -57,6 +57,11 @@ def moment_of_step(prediction: UUID, step: int) -> str:
     return f"{prediction}/{step}"
 
 
+def moment_of_forecast(prediction: UUID, step: int, timestamp: str | None) -> str:
+    """Under which a logged forecast meets its actual; `timestamp` as it was answered."""
+    return moment_of_step(prediction, step) if timestamp is None else moment_of(timestamp)
+
+
 def step_of(moment: str) -> int:
     """The step of the forecast that such a moment stands for."""
     return int(moment.rpartition("/")[2])

@@ -86,7 +86,11 @@ class ActualAnswer(BaseModel):
     series: str | None
     timestamp: Annotated[str | None, Field(description="null: given for a prediction without any")]
     step: Annotated[
-        int | None, Field(description="of that prediction; null where there is a timestamp")
+        int | None,
+        Field(
+            description="of the prediction that was asked for; where none was, of the one it was "
+            "given for, and null where there is a timestamp"
+        ),
     ]
     value: float
     source: Annotated[
@@ -99,14 +103,16 @@ class ActualAnswer(BaseModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, actual: Actual) -> Self:
-        """From a row."""
+    def of(cls, actual: Actual, *, step: int | None) -> Self:
+        """From a row; `step` of the prediction that was asked for, None: none was."""
+        if step is None and actual.timestamp is None:
+            step = step_of(actual.moment)
         return cls(
             id=actual.id,
             model=actual.model,
             series=actual.series or None,
             timestamp=actual.timestamp,
-            step=step_of(actual.moment) if actual.timestamp is None else None,
+            step=step,
             value=actual.value,
             source="explicit" if actual.source == "explicit" else "implied",
             prediction=actual.prediction_id,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, cast, func, select, text
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, cast, func, select, text
 from sqlalchemy.orm import Session
 
 from app.actuals.moments import UTC_MARK
@@ -115,12 +115,29 @@ def count_matching(session: Session, given: Sequence[Given]) -> int:
 
 
 def list_actuals(
-    session: Session, *, model: str, series: str | None, before: UUID | None, limit: int
+    session: Session,
+    *,
+    model: str,
+    series: str | None,
+    moments: Iterable[str] | None,
+    before: UUID | None,
+    limit: int,
 ) -> Sequence[Actual]:
-    """The actuals of a model, those that came last first; `before` is the last id of a page."""
+    """The actuals of a model, those that came last first.
+
+    Args:
+        session: a transaction.
+        model: whose.
+        series: of this one alone; None: of all.
+        moments: of these alone; None: of all.
+        before: the last id of the page before; None: from the newest.
+        limit: how many at most.
+    """
     query = select(Actual).where(Actual.model == model).order_by(Actual.id.desc()).limit(limit)
     if series is not None:
         query = query.where(Actual.series == series)
+    if moments is not None:
+        query = query.where(Actual.moment == any_(cast(list(moments), ARRAY(Text))))
     return session.scalars(query if before is None else query.where(Actual.id < before)).all()
 
 

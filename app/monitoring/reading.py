@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from app.actuals.moments import moment_of, moment_of_step
+from app.actuals.moments import moment_of, moment_of_forecast
 from app.actuals.store import Given
 from app.registry.artifacts import Feature
 
@@ -104,9 +104,7 @@ def steps_of(
             model=row.model,
             version=version,
             series=row.series or "",
-            moment=moment_of_step(row.id, forecast["step"])
-            if forecast["timestamp"] is None
-            else moment_of(forecast["timestamp"]),
+            moment=moment_of_forecast(row.id, forecast["step"], forecast["timestamp"]),
             value=forecast["value"],
             persistence=persistence,
             intervals=forecast["intervals"],

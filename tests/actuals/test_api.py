@@ -220,6 +220,38 @@ def test_a_file_whose_series_no_prediction_can_name(service: Service) -> None:
     assert len(answer.text) < 1000
 
 
+def actuals_of(service: Service, model: str, prediction: str) -> list[tuple[int, float]]:
+    parameters = {"prediction": prediction}
+    answer = service.client.get(f"/models/{model}/actuals", params=parameters)
+    assert answer.status_code == 200, answer.text
+    return [(each["step"], each["value"]) for each in answer.json()["items"]]
+
+
+def test_the_actuals_of_one_prediction(service: Service, model: str) -> None:
+    """They are found before its forecasts were read from the log, and however times were spelt."""
+    answer = ask(service, [1, 2, 3], model=model)  # 5 and 6 January
+    ask(service, [1, 2, 3], model=model, series="GOOG")
+    assert actuals_of(service, model, answer["id"]) == []
+    put(
+        service,
+        {"model": model, "timestamp": "2017-01-06T00:00:00", "value": 8.0},
+        {"model": model, "timestamp": "2017-01-07", "value": 9.0},
+        {"model": model, "timestamp": "2017-01-06", "series": "GOOG", "value": 10.0},
+    )
+    assert actuals_of(service, model, answer["id"]) == [(2, 8.0)]
+    follow(service)
+    ask(service, [1, 2, 3, 7], model=model)  # says what came on 5 January
+    follow(service)
+    assert actuals_of(service, model, answer["id"]) == [(1, 7.0), (2, 8.0)]
+
+
+def test_the_actuals_of_a_prediction_without_timestamps(service: Service, model: str) -> None:
+    answers = [service.predict(model=model, history=[1, 2, 3]).json() for _ in range(2)]
+    put(service, {"prediction": answers[0]["id"], "step": 2, "value": 6.0})
+    assert actuals_of(service, model, answers[0]["id"]) == [(2, 6.0)]
+    assert actuals_of(service, model, answers[1]["id"]) == []
+
+
 def test_a_forecast_that_in_utc_is_past_the_last_year_has_no_actual(
     service: Service, model: str
 ) -> None:
@@ -228,6 +260,19 @@ def test_a_forecast_that_in_utc_is_past_the_last_year_has_no_actual(
     refused = put(service, {"prediction": answer["id"], "value": 4.0})
     assert refused.status_code == 422, refused.text
     assert refused.json()["errors"][0]["field"] == "items.0.step"
+    assert actuals_of(service, model, answer["id"]) == []
+
+
+def test_the_actuals_of_a_prediction_that_the_model_has_not(service: Service, model: str) -> None:
+    def status(of: str, **parameters: str) -> int:
+        return service.client.get(f"/models/{of}/actuals", params=parameters).status_code
+
+    series = ask(service, [1, 2, 3], model=model)["id"]
+    assert status("google-stock", prediction=series) == 404
+    assert status(model, prediction=str(uuid4())) == 404
+    assert status(model, prediction=series, series="GOOG") == 422
+    text = service.predict(model="belling-the-cat", text="long ago ,").json()["id"]
+    assert actuals_of(service, "belling-the-cat", text) == []
 
 
 def test_the_list_comes_in_pages(service: Service, model: str) -> None:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import FilePayload, Page, Response, expect
+from playwright.sync_api import FilePayload, Locator, Page, Response, expect
 
 from app.registry.shipped import import_shipped
 from tests.monitoring.log import follow
@@ -205,28 +205,30 @@ def test_a_logged_request_is_answered_again(service: Service, open_page: OpenPag
         assert "google-stock" in lines[1]
 
 
-def test_that_older_actuals_are_not_looked_through_is_told(
+def test_what_came_is_found_however_late_and_however_its_time_is_spelt(
     service: Service, open_page: OpenPage
 ) -> None:
     asked = {"history": [1.0, 2.0], "timestamps": ["2010-01-04", "2010-01-05"], "series": "old"}
     assert service.predict(model="google-stock", **asked).is_success
-    first = date(2010, 1, 6)
     items = [
         {
             "model": "google-stock",
             "series": "old",
-            "timestamp": str(first + timedelta(at)),
-            "value": at,
+            "timestamp": f"{date(2010, 1, 6) + timedelta(later)}T00:00:00",
+            "value": 7.25,
         }
-        for at in range(501)
+        for later in range(501)
     ]
-    assert service.client.post("/actuals", json={"items": items}).is_success
     with open_page(service.url) as page:
-        page.goto("/ui/log?model=google-stock&series=old")
-        page.get_by_role("button", name="Details").first.click()
-        dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("Only the newest 500 actuals are looked through")
-        expect(dialog).to_contain_text("not among the newest")
+
+        def open_details() -> Locator:
+            page.goto("/ui/log?model=google-stock&series=old")
+            page.get_by_role("button", name="Details").click()
+            return page.get_by_role("region", name="What was forecast").get_by_role("row")
+
+        expect(open_details().last).to_contain_text("not known yet")
+        assert service.client.post("/actuals", json={"items": items}).is_success
+        expect(open_details().last).to_contain_text("7.25")
 
 
 def test_a_filter_that_is_wrong_is_told_beside_it(service: Service, open_page: OpenPage) -> None:

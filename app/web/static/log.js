@@ -7,7 +7,7 @@ import { ago, count, figure as number, percent, when } from "./format.js";
 
 const place = document.getElementById("log");
 const PAGE = 30;
-const NEWEST = 500; // actuals, as many as a page of them may hold
+const MOST_OF_A_PAGE = 500;
 const MOST_EXPORTED = 10_000;
 const TEXT_SHOWN = 60;
 
@@ -129,11 +129,8 @@ async function details(item) {
 // What really came: joined where it is known, else to be told here.
 async function actuals(item) {
   const place = h("div");
-  const { items: known, next: older } = await get(`/models/${item.model}/actuals${query({ series: item.series, limit: NEWEST })}`);
-  const steps = item.response.predictions.map((step) => ({
-    step,
-    actual: known.find((each) => (each.step === null ? each.timestamp === step.timestamp && each.series === item.series : each.prediction === item.id && each.step === step.step)),
-  }));
+  const known = await everyActual(item);
+  const steps = item.response.predictions.map((step) => ({ step, actual: known.find((each) => each.step === step.step) }));
   const level = steps[0]?.step.intervals?.[0]?.level;
   const band = (interval) => (interval ? `${number(interval.low, 5)} – ${number(interval.high, 5)}` : "–");
   const show = () =>
@@ -142,7 +139,7 @@ async function actuals(item) {
       table({
         caption: "What was forecast and what really came",
         head: ["Step", { label: "Forecast", class: "num" }, ...(level ? [{ label: `${level} %`, class: "num" }] : []), { label: "Really came", class: "num" }, { label: "Off by", class: "num" }],
-        rows: steps.slice(0, 20).map(({ step, actual }) => [step.timestamp ?? step.step, number(step.value, 6), ...(level ? [band(step.intervals?.find((each) => each.level === level))] : []), actual ? number(actual.value, 6) : older ? "not among the newest" : "not known yet", actual ? number(step.value - actual.value) : ""]),
+        rows: steps.slice(0, 20).map(({ step, actual }) => [step.timestamp ?? step.step, number(step.value, 6), ...(level ? [band(step.intervals?.find((each) => each.level === level))] : []), actual ? number(actual.value, 6) : "not known yet", actual ? number(step.value - actual.value) : ""]),
       }),
     );
   show();
@@ -163,8 +160,18 @@ async function actuals(item) {
       showProblem(trouble, error, [field]);
     }
   });
-  const hint = older && steps.some(({ actual }) => !actual) && h("p", { class: "hint" }, `Only the newest ${count(NEWEST)} actuals are looked through here; GET /models/${item.model}/actuals has the older ones.`);
-  return h("div", {}, place, hint, form, trouble);
+  return h("div", {}, place, form, trouble);
+}
+
+async function everyActual(item) {
+  const known = [];
+  let cursor = null;
+  do {
+    const page = await get(`/models/${item.model}/actuals${query({ prediction: item.id, limit: MOST_OF_A_PAGE, cursor })}`);
+    known.push(...page.items);
+    cursor = page.next;
+  } while (cursor);
+  return known;
 }
 
 async function replayForm(item, outcome) {
@@ -206,7 +213,7 @@ async function exported(button) {
   try {
     let cursor = null;
     do {
-      const page = await get(`/predictions${query({ ...asked(), limit: 500, cursor })}`);
+      const page = await get(`/predictions${query({ ...asked(), limit: MOST_OF_A_PAGE, cursor })}`);
       rows.push(...page.items);
       cursor = page.next;
       button.textContent = `${rows.length} …`;
