@@ -178,6 +178,36 @@ def test_a_job_is_followed_on_after_a_refusal(service: Service, open_page: OpenP
         expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
 
 
+def test_a_job_that_came_to_nothing_is_ordered_again(service: Service, open_page: OpenPage) -> None:
+    rows = [f"{day},{index},{-index}" for index, day in enumerate(DAYS)]
+    files = [("\n".join(["Day,Sales,Costs", *part])).encode() for part in (rows[:40], rows[40:])]
+    answer = service.client.post(
+        "/models/again/train",
+        files={"file": ("shop.csv", files[0]), "test": ("later.csv", files[1])},
+        data={
+            "target": "Costs",
+            "recipe": '{"preset": "chapter", "epochs": 7, "layers": [3, 2], "clip_norm": 0.5}',
+        },
+    )
+    first = answer.raise_for_status().json()
+    with open_page(service.url) as page:
+        page.goto(f"/ui/train?job={first['id']}")
+        expect(page.get_by_role("heading", name="Waiting")).to_be_visible()
+        expect(page.get_by_role("link", name="Train again")).to_have_count(0)
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("link", name="Train again").click()
+        expect(page.get_by_text("shop.csv: One series")).to_be_visible()
+        page.reload()
+        expect(page.get_by_label("Name of the model")).to_have_value("again")
+        expect(page.get_by_label("epochs", exact=True)).to_have_value("7")
+        page.get_by_role("button", name="Train", exact=True).click()
+        page.wait_for_url("**/ui/train?job=*")
+        second = service.client.get(f"/jobs/{page.url.rpartition('=')[2]}").json()
+    assert second["id"] != first["id"]
+    ordered = ("model", "dataset", "target", "test", "recipe")
+    assert {key: second[key] for key in ordered} == {key: first[key] for key in ordered}
+
+
 def test_a_service_that_is_gone_is_told_and_asked_again(
     service: Service, open_page: OpenPage
 ) -> None:

@@ -170,7 +170,10 @@ export class JobWatch {
       showProblem(this.trouble, { ...job.error, message: job.error.detail });
       this.notes.open = true;
     }
-    if (job.status !== "succeeded") return;
+    if (job.status !== "succeeded") {
+      fill(this.result, h("p", { class: "acts" }, h("a", { class: "button primary", href: `/ui/train?again=${this.id}` }, "Train again")));
+      return;
+    }
     const version = await get(`/models/${job.model}/versions/${job.version}`);
     // Progress is told a few times a second; the scorecard knows every epoch.
     for (const epoch of version.scorecard.epochs) this.remember({ stage: "training", ...epoch });

@@ -11,10 +11,12 @@ const HELD_OUT = "", OTHER_FILE = "file";
 export const describeDataset = (each) =>
   `${each.filename ?? each.kind} · ${each.rows_used === null ? bytes(each.size_bytes) : `${count(each.rows_used)} rows`} · ${ago(each.created_at)}`;
 
-// fileOf: the uploaded file again, for a training that joins it to what came before.
+// again: a job that is offered as it was ordered, or null; fileOf: the uploaded file again, for a
+// training that joins it to what came before.
 export class OrderForm {
-  constructor({ dataset, recipes, models, datasets, model, fileOf, onordered }) {
+  constructor({ dataset, recipes, models, datasets, model, again, fileOf, onordered }) {
     Object.assign(this, { dataset, recipes, models, datasets, fileOf, onordered });
+    this.again = again?.kind === dataset.kind ? again : null;
     const names = h("datalist", { id: newId("names") }, models.filter((model) => model.kind === dataset.kind).map((model) => h("option", { value: model.name })));
     this.name = new Field({
       name: "model",
@@ -47,17 +49,18 @@ export class OrderForm {
 
   targetField() {
     const { report } = this.dataset;
+    const columns = [report.target, ...report.target_alternatives];
     return new Field({
       name: "target",
       label: "Column to predict",
       hint: "The first numeric column is suggested.",
-      input: select([report.target, ...report.target_alternatives].map((each) => [each, each]), report.target),
+      input: select(columns.map((each) => [each, each]), columns.includes(this.again?.target) ? this.again.target : report.target),
     });
   }
 
   testField() {
     const before = this.datasets.filter((each) => each.kind === this.dataset.kind && each.id !== this.dataset.id);
-    const choice = select([[HELD_OUT, "its last part, held out"], [OTHER_FILE, "a second file …"], ...before.map((each) => [each.id, describeDataset(each)])], HELD_OUT);
+    const choice = select([[HELD_OUT, "its last part, held out"], [OTHER_FILE, "a second file …"], ...before.map((each) => [each.id, describeDataset(each)])], this.again?.test ?? HELD_OUT);
     const field = new Field({ name: "test", label: "To be judged on", hint: "Never trained on before it is judged.", input: choice });
     this.testFile = h("input", { type: "file", "aria-label": "The second file", hidden: true });
     choice.after(this.testFile);
@@ -77,7 +80,7 @@ export class OrderForm {
       ? await Promise.all([get(`/models/${name}`), known.champion && find(`/models/${name}/versions/${known.champion.version}`)])
       : [null, null];
     if (this.name.input.value.trim() !== name) return;
-    this.recipe = new RecipeForm({ recipes: this.recipes, kind: this.dataset.kind, champion: version?.manifest.recipe ?? null, before: this.recipe });
+    this.recipe = new RecipeForm({ recipes: this.recipes, kind: this.dataset.kind, champion: version?.manifest.recipe ?? null, before: this.recipe, again: this.again?.recipe });
     fill(this.recipePlace, this.recipe.element);
     this.extend = this.startFrom = null;
     fill(this.onward);
@@ -87,7 +90,7 @@ export class OrderForm {
       name: "start_from",
       label: "First weights",
       hint: "Warm needs a recipe of the same form: cell, layers, horizon.",
-      input: select([["", "fresh, by the seed"], ...live.map((each) => [each.version, `warm, from version ${each.version}${each.aliases.includes("champion") ? " (champion)" : ""}`])]),
+      input: select([["", "fresh, by the seed"], ...live.map((each) => [each.version, `warm, from version ${each.version}${each.aliases.includes("champion") ? " (champion)" : ""}`])], this.again?.model === name ? this.again.start_from : null),
     });
     put(this.onward, this.startFrom.element);
     if (this.dataset.kind !== "series" || this.dataset.extends || !version?.lineage.dataset) return;

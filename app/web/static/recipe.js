@@ -8,24 +8,31 @@ const SHOWN_FIRST = ["epochs", "window", "horizon", "cell", "layers"];
 
 export class RecipeForm {
   // recipes: GET /recipes; champion: the recipe of the model that gets a version, or null; before: the
-  // form that this one replaces, whose changes it takes over.
-  constructor({ recipes, kind, champion, before = null }) {
+  // form that this one replaces, whose changes it takes over; again: a recipe that the first form shows.
+  constructor({ recipes, kind, champion, before = null, again = null }) {
     this.kind = kind;
     this.presets = recipes.items.filter((preset) => preset.kind === kind);
     this.described = recipes.fields[kind].filter((field) => field.name !== "preset");
     this.champion = champion?.kind === kind ? champion : null;
-    this.picked = before?.picked === AS_CHAMPION && !this.champion ? null : (before?.picked ?? null);
+    const picked = before ? before.picked : (again?.preset ?? null);
+    this.picked = picked === AS_CHAMPION && !this.champion ? null : picked;
     this.chosen = this.picked ?? (this.champion ? AS_CHAMPION : "default");
     this.fieldset = h("div", { class: "fields" });
-    this.details = h("details", { class: "recipe", open: before?.details.open }, h("summary", {}, "Change the recipe"), this.fieldset);
+    this.details = h("details", { class: "recipe" }, h("summary", {}, "Change the recipe"), this.fieldset);
     this.element = h("div", {}, this.choices(), this.details);
     this.showFields();
-    for (const [name, value] of before?.typed ?? []) this.fields.find((field) => field.key === name).input.value = value;
+    for (const [name, value] of before?.typed ?? this.asIn(again)) this.fields.find((field) => field.key === name).input.value = value;
+    this.details.open = before ? before.details.open : this.typed.length > 0;
   }
 
   // What was changed by hand, as it stands in the fields.
   get typed() {
     return this.fields.filter((field) => field.input.value !== field.offered).map((field) => [field.key, field.input.value]);
+  }
+
+  // Every field of a recipe, as texts.
+  asIn(recipe) {
+    return recipe ? this.fields.map(({ key, schema }) => [key, inputFor(schema, recipe[key]).value]) : [];
   }
 
   choices() {

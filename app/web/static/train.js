@@ -1,5 +1,6 @@
 // From a file to a version: what was understood, the recipe, the training watched. The address keeps
-// the dataset or the job, so that a reload goes on where it was.
+// the dataset or the job, so that a reload goes on where it was; `again` is a job whose order is to be
+// given once more.
 
 import { Problem, call, get, query, reach } from "./api.js";
 import { fill, h, newId, say } from "./dom.js";
@@ -12,7 +13,7 @@ import { colour, draw, figure, plain } from "./plot.js";
 import { columnTable, guessTable, inASentence, leftOut, textFacts, warningsOf } from "./report.js";
 
 const place = document.getElementById("train");
-const state = { file: null, read: {}, dataset: null, earlier: [], model: null };
+const state = { file: null, read: {}, dataset: null, earlier: [], model: null, again: null };
 let earlier = null; // what was uploaded before, being fetched
 
 const parts = {
@@ -30,11 +31,14 @@ function section(title) {
 async function start() {
   const address = new URLSearchParams(location.search);
   if (address.get("job")) return watch(address.get("job"));
-  state.model = address.get("model");
+  const again = address.get("again");
+  state.again = again && (await get(`/jobs/${encodeURIComponent(again)}`));
+  state.model = address.get("model") ?? state.again?.model;
   fill(place, h("div", { class: "steps" }, Object.values(parts).map((part) => part.whole)));
   parts.file.whole.hidden = false;
   showFilePart();
-  if (address.get("dataset")) understood(await get(`/datasets/${address.get("dataset")}`));
+  const dataset = address.get("dataset") ?? state.again?.dataset;
+  if (dataset) understood(await get(`/datasets/${dataset}`));
 }
 
 // 1. The file
@@ -151,7 +155,7 @@ function understood(dataset) {
   state.dataset = dataset;
   state.read = { ...dataset.read };
   showProblem(uploadTrouble, null);
-  history.replaceState(null, "", `/ui/train${query({ dataset: dataset.id, model: state.model })}`);
+  history.replaceState(null, "", `/ui/train${query({ dataset: dataset.id, model: state.model, again: state.again?.id })}`);
   const { report } = dataset;
   parts.report.whole.hidden = false;
   const look = h("div");
@@ -227,15 +231,16 @@ async function showLook(element, dataset) {
 // 3. The order
 
 async function showOrder() {
-  const { dataset } = state;
-  const [recipes, models] = await Promise.all([get("/recipes"), get("/models?limit=500"), earlier]);
+  const { dataset, again } = state;
+  const [recipes, models, test] = await Promise.all([get("/recipes"), get("/models?limit=500"), again?.test && get(`/datasets/${again.test}`), earlier]);
   if (state.dataset !== dataset) return;
   const form = new OrderForm({
     dataset,
     recipes,
     models: models.items,
-    datasets: state.earlier,
+    datasets: test ? [test, ...state.earlier.filter((each) => each.id !== test.id)] : state.earlier,
     model: state.model,
+    again,
     fileOf: theFile,
     onordered: (job) => {
       history.pushState(null, "", `/ui/train?job=${job.id}`);
