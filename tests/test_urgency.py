@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 AUTOGROUP = Path("/proc/self/autogroup")
+OURS = os.getpriority(os.PRIO_PROCESS, 0)  # these tests may be run by `nice`
 TELLING = """
 import ctypes, os, pathlib, sys
 from app.urgency import SCHED_ATTR, give_way
@@ -30,13 +31,23 @@ def told(niceness: int, *, leads_session: bool, before: int = 0) -> list[str]:
 
 
 pytestmark = pytest.mark.skipif(
-    platform.machine() not in {"x86_64", "aarch64"}, reason="other numbers of system calls"
+    sys.platform != "linux" or platform.machine() not in {"x86_64", "aarch64"},
+    reason="other numbers of system calls",
 )
+
+AS_ON_MACOS = """
+import os, sys
+from app.urgency import give_way
+sys.platform = "darwin"
+del os.sched_getscheduler, os.SCHED_OTHER
+give_way(7)
+print(os.getpriority(os.PRIO_PROCESS, 0))
+"""
 
 
 def test_a_process_and_its_session_give_way() -> None:
     policy, *niceness, _, session = told(7, leads_session=True)
-    assert (policy, niceness) == (str(os.SCHED_OTHER), ["7", "7"])
+    assert (policy, niceness) == (str(os.SCHED_OTHER), [str(max(7, OURS))] * 2)
     assert session == ("7" if AUTOGROUP.exists() else "none")
 
 
@@ -47,7 +58,7 @@ def test_a_session_of_others_is_left_alone() -> None:
 
 
 def test_who_is_nicer_stays_so() -> None:
-    assert told(7, leads_session=True, before=12)[1:3] == ["12", "12"]
+    assert told(7, leads_session=True, before=12)[1:3] == [str(min(OURS + 12, 19))] * 2
 
 
 def test_turns_are_short_where_the_kernel_knows_of_it() -> None:
@@ -55,3 +66,9 @@ def test_turns_are_short_where_the_kernel_knows_of_it() -> None:
     if (major, minor) < (6, 12):
         pytest.skip("before Linux 6.12 all turns are equally long")
     assert told(7, leads_session=True)[3] == "100000"
+
+
+def test_where_python_knows_no_scheduler_a_process_is_nice_only() -> None:
+    command = [sys.executable, "-c", AS_ON_MACOS]
+    niceness = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert niceness == f"{max(7, OURS)}\n"
