@@ -81,17 +81,20 @@ class LogReader:
             return self._read(session, position) + settle_unsettled(session)
 
     def _read(self, session: Session, position: UUID) -> int:
+        settled = datetime.now(UTC) - LATE_BY
         newest = store.newest_read(session, position)
         is_all_known = newest == position
         rows: list[LoggedAnswer] = []
-        if not is_all_known and datetime.now(UTC) - time_of(position) >= LATE_BY + LATE_EVERY:
+        if not is_all_known and time_of(position) <= settled - LATE_EVERY:
             rows = store.late_predictions(session, position, newest, limit=ROWS_AT_ONCE)
             is_all_known = True
         if len(rows) < ROWS_AT_ONCE:
             rows += store.predictions_after(session, newest, limit=ROWS_AT_ONCE - len(rows))
+        else:
+            settled -= LATE_EVERY  # there may be more of them: the next batch looks at once
         if newest == position and not rows:
             return 0
-        following = _next_position(position, rows) if is_all_known else position
+        following = _next_position(position, rows, settled) if is_all_known else position
         if rows:
             self._take_in(session, rows)
             store.note_read(session, [row.id for row in rows if row.id > following])
@@ -205,12 +208,18 @@ def _binned(
     }
 
 
-def _next_position(position: UUID, rows: Sequence[LoggedAnswer]) -> UUID:
-    """How far the log has been read after these rows, late ones among them."""
-    settled = first_id(datetime.now(UTC) - LATE_BY)
+def _next_position(position: UUID, rows: Sequence[LoggedAnswer], settled: datetime) -> UUID:
+    """How far the log has been read after these rows, late ones among them.
+
+    Args:
+        position: how far it had been read.
+        rows: what was read since, in order; as many as are read at once: there may be more.
+        settled: nothing more appears that was answered before.
+    """
+    until = first_id(settled)
     if len(rows) == ROWS_AT_ONCE:
-        settled = min(settled, rows[-1].id)
-    return max(position, settled)
+        until = min(until, rows[-1].id)
+    return max(position, until)
 
 
 def _day_of(row: LoggedAnswer, version: int, role: Role) -> Day:

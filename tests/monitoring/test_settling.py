@@ -119,6 +119,22 @@ def test_what_is_late_beyond_measure_takes_more_than_one_batch(
     assert monitor(service)["versions"][0]["requests"] == 12
 
 
+def test_all_that_is_late_is_read_at_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_reader, "ROWS_AT_ONCE", 4)
+    late = [new_id() for _ in range(10)]
+    answer = ask(service, [1, 2, 3])
+    follow(service)
+    looked_for = first_id(datetime.now(UTC) - log_reader.LATE_BY - log_reader.LATE_EVERY)
+    with service.engine.begin() as connection:
+        connection.execute(COPY, [{"id": one, "original": answer["id"]} for one in late])
+        connection.execute(text("UPDATE log_position SET position = :id"), {"id": looked_for})
+    follow(service)
+    found = monitor(service)
+    assert (found["versions"][0]["requests"], found["unread"]) == (11, 0)
+
+
 def test_what_was_read_is_forgotten_when_nothing_can_be_late_any_more(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
