@@ -5,7 +5,7 @@ from os import utime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.artifacts import persistence_artifact
 from tests.service import Service, own_database, running_service
@@ -168,6 +168,38 @@ def test_numbers_that_are_typed_are_of_no_series(
         expect(page.locator(".big")).to_have_text("7")
 
 
+def test_what_was_typed_meanwhile_stays(service: Service, open_page: OpenPage, shops: str) -> None:
+    assert shops
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    with open_page(service.url) as page:
+        page.goto("/ui/try?model=shops")
+        past = page.get_by_role("textbox", name="Past values of Sales")
+        expect(past).not_to_have_value("")
+        page.route("**/values?*", hold, times=1)
+        with page.expect_request("**/values?*"):
+            page.get_by_label("Taken from").select_option(index=2)
+        past.fill("5\n6\n7")
+        with page.expect_response("**/values?*"):
+            held[0].continue_()
+        settle(page)
+        expect(past).to_have_value("5\n6\n7")
+
+
+def test_a_dataset_of_before_that_does_not_come_is_told(
+    service: Service, open_page: OpenPage, shops: str
+) -> None:
+    with open_page(service.url, refusals=True) as page:
+        page.goto("/ui/train")
+        page.get_by_text("Uploaded before", exact=True).click()
+        page.route(f"**/datasets/{shops}", lambda route: route.abort())
+        page.get_by_label("or take a dataset").select_option(shops)
+        expect(page.locator(".problem")).to_contain_text("cannot be reached")
+
+
 def test_a_job_is_followed_on_after_a_refusal(service: Service, open_page: OpenPage) -> None:
     job = order(service, "followed")
     with open_page(service.url, refusals=True) as page:
@@ -279,14 +311,11 @@ def look_away(page: Page, *, away: bool) -> None:
 
 def test_a_tab_that_nobody_sees_holds_no_connection(service: Service, open_page: OpenPage) -> None:
     job = order(service, "in-the-back")
-    ended: list[str] = []
     with open_page(service.url) as page:
-        page.on("requestfailed", lambda request: ended.append(request.url))
         page.goto(f"/ui/train?job={job}")
         expect(page.get_by_role("heading", name="Waiting")).to_be_visible()
-        look_away(page, away=True)
-        page.wait_for_timeout(500)
-        assert [url for url in ended if url.endswith("/events")]
+        with page.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
+            look_away(page, away=True)
         service.client.post(f"/jobs/{job}/cancel")
         look_away(page, away=False)
         expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()

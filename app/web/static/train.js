@@ -78,12 +78,21 @@ async function showEarlier(element) {
   };
   await add(null);
   if (!state.earlier.length) return;
-  choice.addEventListener("change", async () => {
-    if (!choice.value) return;
-    state.file = null;
-    understood(await get(`/datasets/${choice.value}`));
-  });
+  choice.addEventListener("change", () => choice.value && takeEarlier(choice.value));
   fill(element, h("details", {}, h("summary", {}, "Uploaded before"), field.element, older));
+}
+
+async function takeEarlier(id) {
+  const own = (state.upload = {});
+  state.busy.hidden = true;
+  try {
+    const dataset = await get(`/datasets/${id}`);
+    if (own !== state.upload) return;
+    state.file = null;
+    understood(dataset);
+  } catch (error) {
+    if (own === state.upload) refused(error);
+  }
 }
 
 async function upload(file) {
