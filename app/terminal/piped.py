@@ -1,5 +1,6 @@
 """A file that is a pipe: `-` for standard input, or what a shell puts in a file's place."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,11 +14,11 @@ def file_or_pipe(text: str) -> Path:
     """What was typed for a file, if there is one.
 
     Raises:
-        BadParameter: there is none.
+        BadParameter: there is none, or none that may be read.
     """
     path = Path("/dev/stdin" if text == "-" else text)
-    if not path.exists():
-        raise typer.BadParameter(f"there is no file {text!r}")
+    if not os.access(path, os.R_OK):
+        raise typer.BadParameter(f"there is no file {text!r} that may be read")
     if path.is_dir():
         raise typer.BadParameter(f"{text!r} is a directory, and not a file")
     return path

@@ -133,6 +133,15 @@ def test_a_dash_is_standard_input() -> None:
     assert file_or_pipe("-") == Path("/dev/stdin")
 
 
+def test_a_file_that_may_not_be_read_is_told(
+    stepahead: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.R_OK)  # root may read all
+    run = stepahead("train", "long.csv", "--detach")
+    assert run.code == 2
+    assert "there is no file 'long.csv' that may be read" in run.err
+
+
 def test_check_as_json_is_the_report(stepahead: Typed) -> None:
     run = stepahead("check", "long.csv", "--json", "--read", "series=shop")
 
