@@ -193,8 +193,7 @@ class Gateway:
             return True
         given = headers.get(b"authorization")
         if given is not None:
-            same = hmac.compare_digest(given, self._bearer)
-            return same or hmac.compare_digest(_spelled(given), self._bearer)
+            return hmac.compare_digest(_spelled(given), self._bearer)
         return self._sessions.allows(headers, writes=method in WRITING_METHODS)
 
     def _limit_of(self, headers: Mapping[bytes, bytes]) -> int:
