@@ -50,7 +50,7 @@ def find_dialect(sample: str, options: ReadOptions) -> Dialect | None:
     """
     choice = choose_delimiter(sample, options.delimiter, decimal=options.decimal)
     if options.delimiter is None and (choice is None or choice.split.delimiter == ","):
-        check_sample(split_sample(sample, ","))
+        check_sample(split_sample(sample, ","), may_be_text=choice is None)
     if choice is None or not choice.split.records:
         return None
     return dialect_of(

@@ -16,8 +16,12 @@ _NEARLY_ALL = 0.9
 _CONSISTENT = 0.7  # share of the rows that are as wide as the header once they are put together
 
 
-def check_sample(split: Split) -> None:
+def check_sample(split: Split, *, may_be_text: bool) -> None:
     """Refuses rows that are longer than their header for the thousands in them.
+
+    Args:
+        split: at the comma.
+        may_be_text: no delimiter was found: below one cell stand lines of a text.
 
     Raises:
         FileProblem: there are many; names the first, and what would be right.
@@ -26,6 +30,8 @@ def check_sample(split: Split) -> None:
     if not heads:
         return
     width = len(max(heads, key=lambda record: len({cell.strip() for cell in record} - {""})))
+    if width == 1 and may_be_text:
+        return
     rows = [place + 1 for place in split.places[len(heads) :]]
     check_rows(list(zip(rows, split.records[len(heads) :], strict=True)), width)
 

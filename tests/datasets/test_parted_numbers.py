@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.datasets.content import SeriesContent
+from app.datasets.content import SeriesContent, TextContent
 from app.datasets.read_options import ReadOptions
 from app.datasets.reading import read_file
 from app.datasets.report import UnreadableFile
@@ -45,6 +45,19 @@ def test_the_first_row_of_them_is_named(
     assert problem.errors[0].row == row
     assert f"row {row} has" in problem.detail
     assert f'("{number}")' in problem.detail
+
+
+def test_lines_of_a_text_may_begin_with_them(tmp_path: Path) -> None:
+    lines = [f"{at},450 men went" if at % 9 == 1 else "and sang all night" for at in range(1, 90)]
+    file = tmp_path / "story.txt"
+    file.write_text("\n".join(["The count", *lines]))
+    assert isinstance(read_file(file, file.name, ReadOptions()).content, TextContent)
+
+
+def test_of_a_single_column_too_all_rows_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "prices.csv"
+    file.write_text("\n".join(["Price", *(f"{1040 + at / 8:,.2f}" for at in range(60))]))
+    assert "row 2 has 2 cells instead of 1" in refusal(file).detail
 
 
 @pytest.mark.parametrize(("quote", "delimiter"), [('"', ","), ("", ";")])
