@@ -142,7 +142,8 @@ class Worker:
             group.create_task(self._every(SCHEDULE_SECONDS, self._monitoring.retrain))
             # Not before the trainer is warm: another worker's may be.
             await asyncio.to_thread(self._wait_for_trainer)
-            give_way(GIVES_WAY)  # not before: where all cores are busy a start would take minutes
+            # Not before: where all cores are busy a start would take minutes.
+            await asyncio.to_thread(give_way, GIVES_WAY)
             group.create_task(self._serve(queue.QUEUE, TRAINING_POLL_SECONDS))
 
     async def _serve(self, queue_name: str, poll_seconds: float) -> None:
