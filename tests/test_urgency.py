@@ -61,11 +61,11 @@ def test_who_is_nicer_stays_so() -> None:
     assert told(7, leads_session=True, before=12)[1:3] == [str(min(OURS + 12, 19))] * 2
 
 
-def test_turns_are_short_where_the_kernel_knows_of_it() -> None:
+def test_its_turn_comes_late_where_the_kernel_knows_of_it() -> None:
     major, minor = (int(part) for part in platform.release().split(".")[:2])
     if (major, minor) < (6, 12):
-        pytest.skip("before Linux 6.12 all turns are equally long")
-    assert told(7, leads_session=True)[3] == "100000"
+        pytest.skip("before Linux 6.12 all ask for as much")
+    assert told(7, leads_session=True)[3] == "100000000"
 
 
 def test_where_python_knows_no_scheduler_a_process_is_nice_only() -> None:
