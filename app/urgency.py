@@ -17,7 +17,8 @@ from pathlib import Path
 
 GIVES_WAY = 10  # niceness
 GIVES_WAY_MOST = 15
-# The most there is; the kernel's own is 3 ms. Of two that wait, who asked for less time goes first.
+# The most there is; by itself the kernel gives 1 to 3 ms. Of two that wait, who asked for less goes
+# first.
 SLICE_NANOSECONDS = 100_000_000
 AUTOGROUP_TRIES = 10
 AUTOGROUP_SECONDS = 0.1  # one change in this time is taken from all of a machine's users

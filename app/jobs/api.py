@@ -82,14 +82,12 @@ async def train_model(
         order = read_order(name, form)
         extension = await to_thread.run_sync(_check_references, resources, order)
         uploads: dict[str, UnderstoodFile] = {}
-        if isinstance(order.data, UploadedFile) and extension is None:
-            uploads["file"] = await understand(request, form, order.data, order.read)
-        elif isinstance(order.data, UploadedFile) and extension is not None:
-            last = form.folder / "extended"
-            await to_thread.run_sync(resources.store.fetch, extension.content_sha256, last)
-            uploads["file"] = await understand(
-                request, form, order.data, extension.read, extends=last
-            )
+        if isinstance(order.data, UploadedFile):
+            options, last = order.read, None
+            if extension is not None:
+                options, last = extension.read, form.folder / "extended"
+                await to_thread.run_sync(resources.store.fetch, extension.content_sha256, last)
+            uploads["file"] = await understand(request, form, order.data, options, extends=last)
         if isinstance(order.test, UploadedFile):
             try:
                 uploads["test"] = await understand(request, form, order.test, order.read)
