@@ -240,9 +240,10 @@ async function showLook(element, dataset) {
 // 3. The order
 
 async function showOrder() {
-  const { dataset, again } = state;
+  const { dataset, again, upload: own } = state;
+  const overtaken = () => state.dataset !== dataset || state.upload !== own; // or about to be
   const [recipes, models, test] = await Promise.all([get("/recipes"), get("/models?limit=500"), again?.test && get(`/datasets/${again.test}`), earlier]);
-  if (state.dataset !== dataset) return;
+  if (overtaken()) return;
   const form = new OrderForm({
     dataset,
     recipes,
@@ -257,6 +258,7 @@ async function showOrder() {
     },
   });
   await form.showKnown();
+  if (overtaken()) return;
   parts.order.whole.hidden = false;
   parts.order.whole.inert = false;
   fill(parts.order.body, form.element);
