@@ -134,6 +134,26 @@ class ObjectStore:
             self._move(temporary, digest.hexdigest())
         return StoredObject(sha256=digest.hexdigest(), size=size)
 
+    def take_file(self, path: Path, sha256: str) -> StoredObject:
+        """Stores a file that nobody writes to any more; the caller's name of it may go.
+
+        A folder on the same file system takes it as it is. Copying 93 MB and the 77 that were
+        read from them took an api process half a second, of which predictions waited for a part.
+
+        Args:
+            path: the file.
+            sha256: its own, from whoever wrote it.
+
+        Raises:
+            OSError: the file cannot be read.
+            StoreUnavailable: it could not be written; nothing was stored.
+        """
+        with self._incoming() as temporary:
+            if self._has_linked(path, temporary):
+                self._move(temporary, sha256)
+                return StoredObject(sha256=sha256, size=path.stat().st_size)
+        return self.put_file(path)
+
     def get(self, sha256: str) -> bytes:
         """The bytes of an object, verified.
 
@@ -255,6 +275,17 @@ class ObjectStore:
             except BaseException:
                 self._delete(temporary)
                 raise
+
+    def _has_linked(self, path: Path, temporary: str) -> bool:
+        if self._folder is None:
+            return False
+        target = self._folder / temporary
+        try:
+            target.parent.mkdir(exist_ok=True)
+            target.hardlink_to(path)
+        except OSError:  # mostly another file system; of all else, copying it will tell
+            return False
+        return True
 
     def _delete(self, key: str) -> None:
         with _unavailable_if_broken():

@@ -15,8 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-GIVES_WAY = 10  # niceness
-GIVES_WAY_MOST = 15
+GIVES_WAY = 15  # niceness
+GIVES_WAY_MOST = 19
 # The most there is; by itself the kernel gives 1 to 3 ms. Of two that wait, who asked for less goes
 # first.
 SLICE_NANOSECONDS = 100_000_000

@@ -1,15 +1,17 @@
+import errno
 import hashlib
 import os
 import subprocess
 import sys
 import tracemalloc
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import obstore
 import pytest
 
-from app.store import ObjectDamaged, ObjectMissing, ObjectStore, StoreUnavailable
+from app.store import ObjectDamaged, ObjectMissing, ObjectStore, StoredObject, StoreUnavailable
 
 DAY = timedelta(days=1)
 NOTHING: set[str] = set()
@@ -79,6 +81,59 @@ def test_a_large_file_streams(store: ObjectStore, tmp_path: Path) -> None:
 
     assert (tmp_path / "again").stat().st_size == 200 << 20
     assert peak_bytes < 100 << 20
+
+
+def test_a_file_is_taken_as_it_is(store: ObjectStore, folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"hello")
+    inode = source.stat().st_ino
+
+    stored = store.take_file(source, hashlib.sha256(b"hello").hexdigest())
+    source.unlink()
+
+    assert stored == StoredObject(sha256=hashlib.sha256(b"hello").hexdigest(), size=5)
+    assert store.get(stored.sha256) == b"hello"
+    assert file_of(folder, stored.sha256).stat().st_ino == inode
+    assert len(files_below(folder)) == 1
+
+
+def test_a_file_from_elsewhere_is_copied(
+    any_store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(*_: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(Path, "hardlink_to", elsewhere)
+    source = tmp_path / "source"
+    source.write_bytes(b"hello")
+
+    stored = any_store.take_file(source, hashlib.sha256(b"hello").hexdigest())
+    source.write_bytes(b"other")
+
+    assert any_store.get(stored.sha256) == b"hello"
+
+
+def test_a_file_that_is_not_there_cannot_be_taken(
+    store: ObjectStore, folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        store.take_file(tmp_path / "none", "0" * 64)
+    assert files_below(folder) == []
+
+
+def test_taking_heals_and_keeps_from_the_sweep_as_storing_does(
+    store: ObjectStore, folder: Path, tmp_path: Path
+) -> None:
+    stored = store.put_bytes(b"hello")
+    file_of(folder, stored.sha256).write_bytes(b"hellp")
+    age(file_of(folder, stored.sha256))
+    source = tmp_path / "source"
+    source.write_bytes(b"hello")
+
+    store.take_file(source, stored.sha256)
+
+    assert store.sweep(lambda: NOTHING, DAY) == 0
+    assert store.get(stored.sha256) == b"hello"
 
 
 def test_a_missing_object_is_said_to_be_missing(any_store: ObjectStore, tmp_path: Path) -> None:
@@ -166,9 +221,13 @@ def test_any_store_can_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "ObjectStore" in repr(ObjectStore.open(url))
 
 
+@pytest.mark.parametrize("way", ["put_bytes", "take_file"])
 def test_a_write_is_synced_to_the_disk_before_it_takes_its_place(
-    store: ObjectStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+    store: ObjectStore, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"hello")
+    sha256 = hashlib.sha256(b"hello").hexdigest()
     synced: list[str] = []
     sync, rename = os.fsync, obstore.rename
 
@@ -182,7 +241,10 @@ def test_a_write_is_synced_to_the_disk_before_it_takes_its_place(
 
     monkeypatch.setattr(os, "fsync", noting_sync)
     monkeypatch.setattr(obstore, "rename", noting_rename)
-    sha256 = store.put_bytes(b"hello").sha256
+    if way == "put_bytes":
+        store.put_bytes(b"hello")
+    else:
+        store.take_file(source, sha256)
 
     assert synced[0].startswith("incoming/")
     assert synced[1:] == [".", "objects", "move", f"objects/{sha256[:2]}"]
@@ -198,10 +260,10 @@ def test_a_file_that_ends_in_an_error_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", broken)
-    with pytest.raises(StoreUnavailable):
-        store.put_file(source)
-
-    assert files_below(folder) == []
+    for put in (store.put_file, partial(store.take_file, sha256="0" * 64)):
+        with pytest.raises(StoreUnavailable):
+            put(source)
+        assert files_below(folder) == []
 
 
 def test_a_store_that_cannot_be_written_says_so_without_inner_words(

@@ -72,13 +72,15 @@ async def understand(
     joined = None
     if read.joined is not None:
         joined = JoinedContent(
-            content=await to_thread.run_sync(store.put_file, read.joined.content),
+            content=await to_thread.run_sync(
+                store.take_file, read.joined.content, read.joined.content_sha256
+            ),
             report=read.joined.report,
         )
     return UnderstoodFile(
         filename=upload.filename,
-        original=await to_thread.run_sync(store.put_file, upload.path),
-        content=await to_thread.run_sync(store.put_file, read.content),
+        original=await to_thread.run_sync(store.take_file, upload.path, upload.sha256),
+        content=await to_thread.run_sync(store.take_file, read.content, read.content_sha256),
         read_options=options.canonical(),
         report=read.report,
         joined=joined,

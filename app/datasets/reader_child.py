@@ -14,8 +14,8 @@ import tempfile
 import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
+from app.datasets.hashed_file import write_hashed
 from app.datasets.joining import join
 from app.datasets.reader_messages import (
     Answer,
@@ -94,7 +94,7 @@ def _run(request: ErrandRequest) -> Answer:
 def _read(request: ReadRequest) -> Answer:
     try:
         result = read_file(request.path, request.filename, request.options)
-        request.content_path.write_bytes(result.content.to_bytes())
+        sha256 = write_hashed(request.content_path, result.content.to_bytes())
         joined = _joined(request, result)
     except UnreadableFile as error:
         return Refused(
@@ -102,16 +102,16 @@ def _read(request: ReadRequest) -> Answer:
         )
     except Conflict as error:
         return Disagrees(detail=error.detail, errors=error.errors)
-    return Understood(report=result.report.model_dump(mode="json"), joined=joined)
+    return Understood(sha256=sha256, report=result.report.model_dump(mode="json"), joined=joined)
 
 
-def _joined(request: ReadRequest, result: ReadResult) -> dict[str, Any] | None:
-    """Writes what the file is together with the dataset it extends; the report of that."""
+def _joined(request: ReadRequest, result: ReadResult) -> Understood | None:
+    """Writes what the file is together with the dataset it extends."""
     if request.extends is None or request.joined_path is None:
         return None
     whole, report = join(request.extends, result.content, result.report, request.options)
-    request.joined_path.write_bytes(whole.to_bytes())
-    return report.model_dump(mode="json")
+    sha256 = write_hashed(request.joined_path, whole.to_bytes())
+    return Understood(sha256=sha256, report=report.model_dump(mode="json"))
 
 
 class _Requests:

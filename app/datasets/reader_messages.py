@@ -64,8 +64,9 @@ class NotDone:
 class Understood:
     """The file was read; its content lies where the request said."""
 
+    sha256: str  # of the content
     report: dict[str, Any]  # app.datasets.report.Report, as JSON
-    joined: dict[str, Any] | None = None  # the same, of the file and what it extends
+    joined: "Understood | None" = None  # the same of the file and what it extends, if it does
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,16 +54,9 @@ class ReadFile:
     """A file that was read."""
 
     content: Path  # `app.datasets.content` bytes
+    content_sha256: str
     report: Report
-    joined: "JoinedFile | None"  # where it extends a dataset
-
-
-@dataclass(frozen=True, kw_only=True)
-class JoinedFile:
-    """A file together with the dataset that it extends."""
-
-    content: Path  # `app.datasets.content` bytes
-    report: Report
+    joined: "ReadFile | None"  # the file together with the dataset that it extends, if it does
 
 
 class ReaderProcess:
@@ -138,11 +131,7 @@ class ReaderProcess:
             raise Conflict(answer.detail, errors=answer.errors)
         if not isinstance(answer, Understood):
             raise self._out_of_memory("reading this file")
-        return ReadFile(
-            content=request.content_path,
-            report=Report.model_validate(answer.report),
-            joined=_joined(request, answer),
-        )
+        return _read_file(request.content_path, answer, request.joined_path)
 
     async def run(self, errand: Errand, *, folder: Path, seconds: float, what: str) -> Any:  # noqa: ANN401 - whatever the errand gives
         """Runs an errand where it holds up no prediction; the event loop goes on meanwhile.
@@ -207,10 +196,16 @@ class ReaderProcess:
         return self._child
 
 
-def _joined(request: ReadRequest, answer: Understood) -> JoinedFile | None:
-    if request.joined_path is None or answer.joined is None:
-        return None
-    return JoinedFile(content=request.joined_path, report=Report.model_validate(answer.joined))
+def _read_file(content: Path, answer: Understood, joined_path: Path | None) -> ReadFile:
+    joined = None
+    if joined_path is not None and answer.joined is not None:
+        joined = _read_file(joined_path, answer.joined, None)
+    return ReadFile(
+        content=content,
+        content_sha256=answer.sha256,
+        report=Report.model_validate(answer.report),
+        joined=joined,
+    )
 
 
 class _Child:

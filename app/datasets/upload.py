@@ -4,13 +4,11 @@ Not Starlette's `form()`: it spools to the system's temporary folder, often memo
 number of files of any size before a handler sees the first.
 """
 
-import hashlib
 import shutil
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from anyio import CancelScope, to_thread
 from python_multipart import MultipartParser
@@ -18,6 +16,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from app.datasets.hashed_file import HashedFile
 from app.datasets.upload_folder import UploadFolder
 from app.deps import get_resources
 from app.errors import InvalidRequest, TooLarge, Unprocessable, UnsupportedMediaType
@@ -25,7 +24,7 @@ from app.large_bodies import UPLOAD
 
 MAX_FIELD_BYTES = 1 << 20
 MAX_FILENAME_CHARACTERS = 255
-BATCH_BYTES = 1 << 20  # parsed, hashed and written in one go, in a thread
+BATCH_BYTES = 1 << 18  # parsed, hashed and written in one go, in a thread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +137,7 @@ class _Part:
     name: str = ""
     filename: str | None = None
     text: bytearray | None = None  # of a field
-    file: BinaryIO | None = None
-    path: Path = field(default_factory=Path)
-    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    file: HashedFile | None = None
     size: int = 0
 
 
@@ -229,8 +226,7 @@ class _Receiver:
             raise Unprocessable.at(name, f"came twice; {what}")
         if name in self._file_names:
             self._part.filename = _shown(options[b"filename"]) if b"filename" in options else None
-            self._part.path = self._folder / f"part{len(self.files)}"
-            self._part.file = self._part.path.open("xb")
+            self._part.file = HashedFile(self._folder / f"part{len(self.files)}")
         elif name in self._field_names:
             self._part.text = bytearray()
         else:
@@ -241,9 +237,7 @@ class _Receiver:
         part = self._part
         part.size += end - start
         if part.file is not None:
-            view = memoryview(data)[start:end]
-            part.digest.update(view)
-            part.file.write(view)
+            part.file.write(memoryview(data)[start:end])
         elif part.text is not None:
             if part.size > MAX_FIELD_BYTES:
                 raise Unprocessable.at(part.name, f"is longer than {MAX_FIELD_BYTES:,} bytes")
@@ -256,9 +250,9 @@ class _Receiver:
             self.files[part.name] = UploadedFile(
                 field=part.name,
                 filename=part.filename or None,
-                path=part.path,
-                size=part.size,
-                sha256=part.digest.hexdigest(),
+                path=part.file.path,
+                size=part.file.size,
+                sha256=part.file.sha256,
             )
         elif part.text is not None:
             try:

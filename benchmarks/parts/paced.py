@@ -1,8 +1,12 @@
-"""A load at a given rate: requests begin when they are due, whatever became of those before."""
+"""A load at a given rate: requests begin when they are due, whatever became of those before.
+
+Latencies are by `time.perf_counter`: uvloop's own clock counts milliseconds.
+"""
 
 import asyncio
 import statistics
 from dataclasses import dataclass
+from time import perf_counter
 
 import uvloop
 
@@ -33,7 +37,6 @@ def paced(port: int, request: bytes, *, rate: float, seconds: float, connections
 async def _paced(
     port: int, request: bytes, rate: float, seconds: float, connections: int
 ) -> list[float]:
-    loop = asyncio.get_running_loop()
     due: asyncio.Queue[float] = asyncio.Queue()
     latencies: list[float] = []
 
@@ -46,16 +49,16 @@ async def _paced(
             await reader.readexactly(
                 int(head.partition(b"content-length: ")[2].partition(b"\r")[0])
             )
-            latencies.append(loop.time() - began)
+            latencies.append(perf_counter() - began)
             due.task_done()
 
     asking = [asyncio.create_task(ask()) for _ in range(connections)]
-    start = loop.time() + 0.2
+    start = perf_counter() + 0.2
     count = int(rate * seconds)
     for number in range(count):
         moment = start + number / rate
-        if moment > loop.time():
-            await asyncio.sleep(moment - loop.time())
+        if moment > perf_counter():
+            await asyncio.sleep(moment - perf_counter())
         due.put_nowait(moment)
     await due.join()
     for task in asking:

@@ -1,6 +1,7 @@
 """A reader that does what the file says; stands in for app.datasets.reader_child."""
 
 import argparse
+import hashlib
 import os
 import signal
 import time
@@ -37,13 +38,16 @@ def answer(request: ReadRequest) -> Answer:
             errors=(FieldError(message="no number", row=3, column="Open"),),
             report=Report(warnings=["odd"]).model_dump(mode="json"),
         )
-    request.content_path.write_bytes(TextContent(text=text).to_bytes())
+    content = TextContent(text=text).to_bytes()
+    request.content_path.write_bytes(content)
     report = Report(
         kind="text",
         kind_reason=f"{request.filename} {request.options.canonical()} {os.getpid()}",
         text=TextReport(characters=len(text), lines=1, words=1),
     )
-    return Understood(report=report.model_dump(mode="json"))
+    return Understood(
+        sha256=hashlib.sha256(content).hexdigest(), report=report.model_dump(mode="json")
+    )
 
 
 def main() -> None:

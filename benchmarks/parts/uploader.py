@@ -1,0 +1,68 @@
+"""Uploads a CSV again and again, as from another machine: at the rate of a network, for little.
+
+`python -m benchmarks.parts.uploader URL FILE` prints a line for each upload that was understood.
+"""
+
+import http.client
+import os
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+BYTES_PER_SECOND = 125_000_000  # 1 Gbit/s
+PIECE_BYTES = 1 << 18
+HEAD = b'--B\r\nContent-Disposition: form-data; name="file"; filename="large.csv"\r\n\r\n'
+TAIL = b"\r\n--B--\r\n"
+
+
+def main() -> None:
+    """Until it is ended."""
+    url, name = sys.argv[1:]
+    path = Path(name)
+    sizes = shorter_and_shorter(path)
+    for number in count(1):
+        upload(url, path, next(sizes))
+        print(number, flush=True)
+
+
+def shorter_and_shorter(path: Path) -> Iterator[int]:
+    """Sizes in bytes that leave out another row each, so that no file is known already."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(-(1 << 16), os.SEEK_END)
+        for line in reversed(file.readlines()):
+            size -= len(line)
+            yield size
+
+
+def upload(url: str, path: Path, size: int) -> None:
+    """The first bytes of a file, sent from the kernel's own memory of it.
+
+    Raises:
+        RuntimeError: the upload was refused.
+    """
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=600)
+    connection.putrequest("POST", "/datasets")
+    connection.putheader("Content-Type", "multipart/form-data; boundary=B")
+    connection.putheader("Content-Length", str(len(HEAD) + size + len(TAIL)))
+    connection.endheaders(HEAD)
+    began = time.perf_counter()
+    with path.open("rb") as file:
+        sent = 0
+        while sent < size:
+            connection.sock.sendfile(file, sent, min(PIECE_BYTES, size - sent))
+            sent = min(sent + PIECE_BYTES, size)
+            time.sleep(max(0.0, began + sent / BYTES_PER_SECOND - time.perf_counter()))
+    connection.send(TAIL)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    if answer.status != http.client.CREATED:
+        raise RuntimeError(f"refused with {answer.status}: {body[:500]!r}")
+
+
+if __name__ == "__main__":
+    main()
