@@ -1,9 +1,10 @@
 """What trains, parses, exports or watches gives way to predictions, as far as Linux lets it.
 
 `POST /predict` over 4 connections, the api on one core, PostgreSQL, worker, trainer, reader and the
-client on the other: alone 3,700 answers a second with a p99 of 3.4 ms. Beside a training 1,400 with
-9 ms when the trainer was nice only, 3,700 with 5.5 ms since; beside an upload too 650 with 17 ms,
-and 1,700 with 12 ms since (Linux 6.18). The training then had a third as many epochs.
+client on the other (Linux 6.18): alone 4,500 answers a second with a p99 of 3.5 ms. Beside a
+training 1,400 with 9 ms when the trainer was nice only, 4,800 with 4.6 ms since, and the training
+had a third as many epochs; beside uploads too 2,200 with 8 ms at a niceness of 10, 4,000 with 6 ms
+at 15. From 14 on nothing was gained any more, and whoever else uses the machine has not all of it.
 """
 
 import contextlib

@@ -1,6 +1,7 @@
 """Uploads a CSV again and again, as from another machine: at the rate of a network, for little.
 
-`python -m benchmarks.parts.uploader URL FILE` prints a line for each upload that was understood.
+`python -m benchmarks.parts.uploader URL FILE ROWS` leaves out at least so many rows at the end of
+it, and prints a line for each upload that was understood.
 """
 
 import http.client
@@ -8,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from itertools import count
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,12 +21,11 @@ TAIL = b"\r\n--B--\r\n"
 
 def main() -> None:
     """Until it is ended."""
-    url, name = sys.argv[1:]
+    url, name, skipped = sys.argv[1:]
     path = Path(name)
-    sizes = shorter_and_shorter(path)
-    for number in count(1):
-        upload(url, path, next(sizes))
-        print(number, flush=True)
+    for size in islice(shorter_and_shorter(path), int(skipped), None):
+        upload(url, path, size)
+        print(size, flush=True)
 
 
 def shorter_and_shorter(path: Path) -> Iterator[int]:
