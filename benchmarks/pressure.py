@@ -283,7 +283,7 @@ def wait_for(client: httpx.Client, job: str, look: Callable[[dict[str, Any]], bo
 
 
 def write(path: Path, rows: int) -> None:
-    """A CSV with a moment and three numbers per row."""
+    """A CSV with a moment and three numbers per row, on the disk: nothing is left to be written."""
     generator = np.random.default_rng(0)
     start = np.datetime64("2015-01-01T00:00:00")
     with path.open("w") as file:
@@ -296,6 +296,8 @@ def write(path: Path, rows: int) -> None:
                 f"{moment},{first},{second},{third}\n"
                 for moment, (first, second, third) in zip(moments, values.tolist(), strict=True)
             )
+        file.flush()
+        os.fsync(file.fileno())
 
 
 if __name__ == "__main__":
