@@ -319,3 +319,61 @@ def test_a_tab_that_nobody_sees_holds_no_connection(service: Service, open_page:
         service.client.post(f"/jobs/{job}/cancel")
         look_away(page, away=False)
         expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
+
+
+@pytest.mark.parametrize("address", ["/ui/try", "/ui/look", "/ui/monitor"])
+def test_all_models_can_be_chosen_however_many(
+    service: Service, open_page: OpenPage, shops: str, address: str
+) -> None:
+    assert shops
+
+    def one_at_a_time(route: Route) -> None:
+        route.continue_(url=route.request.url.replace("limit=500", "limit=1"))
+
+    with open_page(service.url) as page:
+        page.route("**/models?*", one_at_a_time)
+        page.goto(address)
+        choice = page.get_by_label("Model", exact=True)
+        assert {"prices", "shops"} <= set(
+            choice.evaluate("field => [...field.options].map((each) => each.value)")
+        )
+        page.unroute_all()
+
+
+@pytest.mark.parametrize("address", ["/ui/jobs", "/ui/log"])
+def test_what_became_of_an_overtaken_question_is_not_told(
+    service: Service, open_page: OpenPage, address: str
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    with open_page(service.url, refusals=True) as page:
+        page.goto(address)
+        settle(page)
+        page.route("**/*?model=first&*", hold)
+        model, show = page.get_by_label("Model"), page.get_by_role("button", name="Show")
+        model.fill("first")
+        show.click()
+        model.fill("second")
+        with page.expect_response("**/*?model=second&*"):
+            show.click()
+        with page.expect_event("requestfailed"):
+            held[0].abort()
+        settle(page)
+        expect(page.locator(".problem")).to_have_count(0)
+        page.unroute_all()
+
+
+def test_an_order_offers_nothing_of_a_model_named_before(
+    service: Service, open_page: OpenPage, shops: str
+) -> None:
+    with open_page(service.url, refusals=True) as page:
+        page.goto(f"/ui/train?dataset={shops}&model=shops")
+        expect(page.get_by_label("Rows to train on")).to_be_visible()
+        page.route("**/models/prices", lambda route: route.abort())
+        page.get_by_label("Name of the model").fill("prices")
+        expect(page.locator(".problem")).to_contain_text("cannot be reached")
+        expect(page.get_by_label("Rows to train on")).to_have_count(0)
+        page.unroute_all()

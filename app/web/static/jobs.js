@@ -20,19 +20,18 @@ const model = new Field({ name: "model", label: "Model", input: h("input", { val
 let jobs = [];
 let next = null;
 let filter = {};
-let asking = null; // the question whose answer is waited for; one that it has overtaken is not shown
+// The question whose answer is waited for; one that it has overtaken shows neither answer nor error.
+let asking = null;
 let lost = false;
 let rows = new Map(); // by job
 
 async function load(cursor = null) {
   const question = get(`/jobs${query({ ...filter, limit: 30, cursor })}`);
   asking = question;
-  let overtaken;
-  const page = await question.finally(() => {
-    overtaken = asking !== question;
-    if (!overtaken) asking = null;
-  });
-  if (overtaken) return;
+  const [{ value: page, reason }] = await Promise.allSettled([question]);
+  if (asking !== question) return;
+  asking = null;
+  if (reason) throw reason;
   const before = jobs;
   jobs = cursor ? [...jobs, ...page.items] : page.items;
   next = page.next;

@@ -25,7 +25,8 @@ const list = h("div");
 const trouble = h("div");
 let items = [];
 let next = null;
-let asking = null; // the question whose answer is waited for; one that it has overtaken is not shown
+// The question whose answer is waited for; one that it has overtaken shows neither answer nor error.
+let asking = null;
 
 const shown = () => Object.fromEntries(fields.map((field) => [field.name, field.input.value.trim()]));
 
@@ -37,23 +38,21 @@ function asked() {
 }
 
 async function load(cursor = null) {
-  let problem = null;
   showProblem(trouble, null, fields);
-  try {
-    if (!cursor) history.replaceState(null, "", `/ui/log${query(shown())}`);
-    const question = get(`/predictions${query({ ...asked(), limit: PAGE, cursor })}`);
-    asking = question;
-    const page = await question;
-    if (asking !== question) return false;
-    items = cursor ? [...items, ...page.items] : page.items;
-    next = page.next;
-    show();
-  } catch (error) {
-    problem = error;
-    showProblem(trouble, error, fields);
-  }
+  if (!cursor) history.replaceState(null, "", `/ui/log${query(shown())}`);
+  const question = get(`/predictions${query({ ...asked(), limit: PAGE, cursor })}`);
+  asking = question;
+  const [{ value: page, reason }] = await Promise.allSettled([question]);
+  if (asking !== question) return false;
   place.removeAttribute("aria-busy");
-  return !problem;
+  if (reason) {
+    showProblem(trouble, reason, fields);
+    return false;
+  }
+  items = cursor ? [...items, ...page.items] : page.items;
+  next = page.next;
+  show();
+  return true;
 }
 
 function show() {

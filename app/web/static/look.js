@@ -1,6 +1,6 @@
 // A prediction opened up: what each past step did to it, and what went on in every gate.
 
-import { call, get } from "./api.js";
+import { all, call, get } from "./api.js";
 import { fill, h, put, say, table } from "./dom.js";
 import { endsOf } from "./ends.js";
 import { Field, failed, select, showProblem } from "./fields.js";
@@ -24,7 +24,7 @@ const trouble = h("div");
 const answer = h("div");
 
 async function start() {
-  const { items } = await get("/models?limit=500");
+  const items = await all("/models");
   place.removeAttribute("aria-busy");
   const asked = new URLSearchParams(location.search).get("model");
   const options = items.filter((model) => model.champion).map((model) => [model.name, `${model.name} (${model.kind})`]);

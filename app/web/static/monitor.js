@@ -1,6 +1,6 @@
 // How a model does in use: live skill beside its scorecard's, coverage, drift, requests, latency.
 
-import { get, query, reach } from "./api.js";
+import { all, get, query, reach } from "./api.js";
 import { fill, h, table } from "./dom.js";
 import { Field, failed, select } from "./fields.js";
 import { count, figure as number, percent, plural, signed, when } from "./format.js";
@@ -14,7 +14,7 @@ const PERCENTILES = [[0.5, "Half within"], [0.95, "95 % within"], [0.99, "99 % w
 const DRIFT = { worth: 0.1, another: 0.25 };
 
 async function start() {
-  const { items } = await get("/models?limit=500");
+  const items = await all("/models");
   place.removeAttribute("aria-busy");
   if (!items.length) return fill(place, h("p", {}, "There is no model yet. ", h("a", { href: "/ui/train" }, "Train the first.")));
   const address = new URLSearchParams(location.search);

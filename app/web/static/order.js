@@ -76,14 +76,11 @@ export class OrderForm {
     const name = this.name.input.value.trim();
     const known = this.models.find((model) => model.name === name && model.kind === this.dataset.kind);
     if (!known && this.recipe && !this.extend && !this.startFrom) return; // one new name for another
-    const [model, version] = known
-      ? await Promise.all([get(`/models/${name}`), known.champion && find(`/models/${name}/versions/${known.champion.version}`)])
-      : [null, null];
+    const [model, version] = known ? await this.find(known) : [null, null];
     if (this.name.input.value.trim() !== name) return;
     this.recipe = new RecipeForm({ recipes: this.recipes, kind: this.dataset.kind, champion: version?.manifest.recipe ?? null, before: this.recipe, again: this.again?.recipe });
     fill(this.recipePlace, this.recipe.element);
-    this.extend = this.startFrom = null;
-    fill(this.onward);
+    this.offerNothing();
     if (!model) return;
     const live = model.versions.filter((each) => !each.deleted_at);
     this.startFrom = new Field({
@@ -101,6 +98,21 @@ export class OrderForm {
       input: select([["", "this file alone"], ["true", "the last ones, and this file after them"]]),
     });
     put(this.onward, this.extend.element);
+  }
+
+  async find({ name, champion }) {
+    try {
+      return await Promise.all([get(`/models/${name}`), champion && find(`/models/${name}/versions/${champion.version}`)]);
+    } catch (error) {
+      if (this.name.input.value.trim() !== name) return [];
+      this.offerNothing(); // of the model that was named before
+      throw error;
+    }
+  }
+
+  offerNothing() {
+    this.extend = this.startFrom = null;
+    fill(this.onward);
   }
 
   get fields() {

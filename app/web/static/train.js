@@ -2,7 +2,7 @@
 // the dataset or the job, so that a reload goes on where it was; `again` is a job whose order is to be
 // given once more.
 
-import { Problem, call, get, query, reach } from "./api.js";
+import { Problem, all, call, get, query, reach } from "./api.js";
 import { fill, h, newId, say } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { Field, failed, select, showProblem } from "./fields.js";
@@ -242,12 +242,12 @@ async function showLook(element, dataset) {
 async function showOrder() {
   const { dataset, again, upload: own } = state;
   const overtaken = () => state.dataset !== dataset || state.upload !== own; // or about to be
-  const [recipes, models, test] = await Promise.all([get("/recipes"), get("/models?limit=500"), again?.test && get(`/datasets/${again.test}`), earlier]);
+  const [recipes, models, test] = await Promise.all([get("/recipes"), all("/models"), again?.test && get(`/datasets/${again.test}`), earlier]);
   if (overtaken()) return;
   const form = new OrderForm({
     dataset,
     recipes,
-    models: models.items,
+    models,
     datasets: test ? [test, ...state.earlier.filter((each) => each.id !== test.id)] : state.earlier,
     model: state.model,
     again,

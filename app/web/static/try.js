@@ -1,6 +1,6 @@
 // A model, asked: numbers pasted or a text typed, the answer drawn, and the call to take along.
 
-import { find, get } from "./api.js";
+import { all, find, get } from "./api.js";
 import { fill, h } from "./dom.js";
 import { Field, failed, select } from "./fields.js";
 import { signed } from "./format.js";
@@ -10,7 +10,7 @@ import { TextTrial } from "./try_text.js";
 const place = document.getElementById("try");
 
 async function start() {
-  const { items } = await get("/models?limit=500");
+  const items = await all("/models");
   place.removeAttribute("aria-busy");
   if (!items.length) return fill(place, h("p", {}, "There is no model yet. ", h("a", { href: "/ui/train" }, "Train the first.")));
   const asked = new URLSearchParams(location.search).get("model");
