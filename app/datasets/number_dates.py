@@ -16,6 +16,8 @@ _COMPACT_MONTHS = (150_001, 220_012)  # yyyymm
 _STAMPED_DAYS = (19_000_101, 21_001_231)  # of yyyymmdd with hours, minutes or seconds after it
 _STAMPS = {2: "yyyymmddHH", 4: "yyyymmddHHMM", 6: "yyyymmddHHMMSS"}  # by digits of the time
 _UNIX = (1e8, 1e20)  # seconds from 1973 on, up to nanoseconds
+_AROUND_NOW = (631_152_000_000_000, 4_102_444_800_000_000)  # 1990 to 2100, in microseconds
+_EQUAL = 0.7  # share of steps of the same length: working days have 0.8
 _STEADY = 0.95  # share of steps in one direction that makes a column look like time
 
 Form = Literal["date", "month", "stamp", "excel", "unix", "year"]
@@ -55,6 +57,25 @@ def number_dates(numbers: npt.NDArray[np.float64], *, steady: bool) -> NumberDat
     known = np.zeros(len(numbers), dtype=bool)
     full_days[there], full_clock[there], known[there] = days, clock, valid
     return NumberDates(form=form, label=label, days=full_days, clock=full_clock, known=known)
+
+
+def ticks_like_unix_time(numbers: npt.NDArray[np.float64]) -> bool:
+    """Whether a column, whatever its name, can hardly be anything but Unix times.
+
+    They are whole, of 1990 to 2100, and run in one direction in steps that are mostly equal, and
+    longer than one: that would rather be a count.
+    """
+    values = numbers[np.isfinite(numbers)]
+    if len(values) < len("abc") or not bool((values == np.floor(values)).all()):
+        return False
+    if not _UNIX[0] <= values.min() <= values.max() <= _UNIX[1]:
+        return False
+    micros = unix_micros(values)
+    if not _AROUND_NOW[0] <= micros.min() <= micros.max() <= _AROUND_NOW[1]:
+        return False
+    steps = np.abs(np.diff(values))
+    step = np.median(steps)
+    return bool(order_share(values) == 1 and step > 1 and (steps == step).mean() >= _EQUAL)
 
 
 def _form(values: npt.NDArray[np.float64], *, steady: bool) -> _Read | None:

@@ -11,7 +11,7 @@ from app.datasets.content import TimeForm
 from app.datasets.date_cells import DAY_US, DateCells, Ints, days_of, read_clocks, read_dates
 from app.datasets.date_order import OrderDecision, settle_order
 from app.datasets.frequency import Times
-from app.datasets.number_dates import NumberDates, number_dates
+from app.datasets.number_dates import NumberDates, number_dates, ticks_like_unix_time
 from app.datasets.read_options import ReadOptions
 from app.datasets.report import DateFormat, DateReport, FileProblem
 from app.datasets.shapes import Cells
@@ -21,7 +21,7 @@ _TIME_WORDS = (
     *("date", "dates", "datum", "fecha", "data", "dt", "ds", "day", "tag", "jour", "dia"),
     *("time", "times", "timestamp", "ts", "datetime", "zeit", "epoch", "unix", "utc", "when"),
     *("period", "periode", "month", "monat", "mois", "mes", "week", "woche", "semaine"),
-    *("quarter", "quartal", "year", "jahr", "annee", "ano", "observation"),
+    *("quarter", "quartal", "year", "jahr", "annee", "ano", "observation", "moment", "instant"),
 )
 _HOURS = {"hour", "hr", "hours", "stunde"}
 _NO_YEAR = 10_000
@@ -102,7 +102,7 @@ def column_named(columns: list[ReadColumn], name: str, option: str) -> ReadColum
 def sounds_like_time(name: str) -> bool:
     """Whether a column's name has a word for a time in it."""
     words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
-    return any(word in _TIME_WORDS for word in words)
+    return any(word in _TIME_WORDS for word in words) or words[1:][-1:] == ["at"]  # created_at
 
 
 def _candidates(columns: list[ReadColumn]) -> tuple[list[ReadColumn], list[ReadColumn]]:
@@ -115,7 +115,8 @@ def _candidates(columns: list[ReadColumn]) -> tuple[list[ReadColumn], list[ReadC
     first = [
         column
         for column in columns[: len("ab")]
-        if column.type == "number" and column.unnamed and not counts_rows(column)
+        if column.numbers is not None
+        and ((column.unnamed and not counts_rows(column)) or ticks_like_unix_time(column.numbers))
     ][:1]
     ordered = {column.name: column for column in [*named, *written]}
     return list(ordered.values()), [*numbers, *first]
@@ -258,9 +259,14 @@ def _from_numbers(
     )
     warnings = []
     if steady and numeric.form in {"excel", "year", "unix"}:
+        unsaid = (
+            "The first column has no name"
+            if column.unnamed
+            else f"The name of column {column.name!r} says nothing of time"
+        )
         warnings.append(
-            f"The first column has no name; its numbers were read as times ({numeric.label}), and "
-            f'could as well be values. Set "date" in `read` to "" to have them as values.'
+            f"{unsaid}; its numbers were read as times ({numeric.label}), and could as well be "
+            f'values. Set "date" in `read` to "" to have them as values.'
         )
     return FoundTimes(
         columns=(column.name,),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.datasets.date_cells import DAY_US
-from app.datasets.number_dates import NumberDates, number_dates
+from app.datasets.number_dates import NumberDates, number_dates, ticks_like_unix_time
 
 
 def read(numbers: list[float], *, steady: bool = False) -> NumberDates | None:
@@ -93,3 +93,28 @@ def test_a_column_whose_name_says_nothing_has_to_look_like_time(
     numbers: list[float], *, are_times: bool
 ) -> None:
     assert (read(numbers, steady=True) is not None) == are_times
+
+
+NEW_YEAR = 1_483_228_800  # 2017
+
+
+@pytest.mark.parametrize(
+    ("numbers", "are_times"),
+    [
+        ([NEW_YEAR, NEW_YEAR + 60, NEW_YEAR + 120], True),
+        ([NEW_YEAR * 1000, NEW_YEAR * 1000 + 250, NEW_YEAR * 1000 + 500], True),
+        ([NEW_YEAR + 120, NEW_YEAR + 60, float("nan"), NEW_YEAR], True),  # newest first
+        ([NEW_YEAR + 86_400 * day for day in range(30) if day % 7 > 1], True),  # working days
+        ([NEW_YEAR + 60 * row + row**2 for row in range(9)], False),  # no two steps are equal
+        ([NEW_YEAR, NEW_YEAR + 1, NEW_YEAR + 2], False),  # rather numbers of invoices
+        ([NEW_YEAR, NEW_YEAR + 60, NEW_YEAR + 60, NEW_YEAR + 120, NEW_YEAR + 60], False),
+        ([NEW_YEAR, NEW_YEAR + 60.5, NEW_YEAR + 121], False),
+        ([5e8, 5e8 + 60, 5e8 + 120], False),  # 1985
+        ([5e9, 5e9 + 60, 5e9 + 120], False),  # 2128
+        ([100, 160, 220], False),
+        ([NEW_YEAR, NEW_YEAR + 60], False),
+        ([], False),
+    ],
+)
+def test_unix_times_show_by_themselves(numbers: list[float], *, are_times: bool) -> None:
+    assert ticks_like_unix_time(np.array(numbers, dtype=np.float64)) is are_times

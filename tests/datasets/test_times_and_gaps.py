@@ -1,6 +1,8 @@
 """Times of day in columns of their own, and where a regular series lacks rows or does not."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -72,3 +74,31 @@ def test_midnight_in_a_spreadsheet_is_no_other_format(tmp_path: Path) -> None:
     assert isinstance(result.content, SeriesContent)
     assert result.content.row_times_iso() == [time.isoformat() for time in times]
     assert result.report.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "unsaid"),
+    [
+        ("x", lambda _: 60, True),
+        ("created_at", lambda at: 60 + at % 7, False),
+        ("Moment", lambda at: 60 + at % 7, False),
+    ],
+)
+def test_unix_times_are_times_by_their_look_or_their_name(
+    tmp_path: Path, name: str, step: Callable[[int], int], *, unsaid: bool
+) -> None:
+    instants = list(accumulate((step(at) for at in range(50)), initial=1_483_228_800))
+    lines = "".join(f"{instant},{at % 5}\n" for at, instant in enumerate(instants))
+    report = read(tmp_path, "file.csv", f"{name},price\n{lines}".encode()).report
+    assert (report.target, report.start) == ("price", "2017-01-01T00:00:00+00:00")
+    assert [
+        f"The name of column '{name}' says nothing of time" in each for each in report.warnings
+    ] == [True] * unsaid
+    values = read(tmp_path, "file.csv", f"{name},price\n{lines}".encode(), date="").report
+    assert (values.target, values.start) == (name, None)
+
+
+def test_large_numbers_that_run_unevenly_stay_values(tmp_path: Path) -> None:
+    lines = "".join(f"{1_483_228_800 + at**3},{at % 5}\n" for at in range(50))
+    report = read(tmp_path, "file.csv", f"x,price\n{lines}".encode()).report
+    assert (report.target, report.start) == ("x", None)
