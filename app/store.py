@@ -137,7 +137,7 @@ class ObjectStore:
     def take_file(self, path: Path, sha256: str) -> StoredObject:
         """Stores a file that nobody writes to any more; the caller's name of it may go.
 
-        A folder on the same file system takes it as it is. Copying 93 MB and the 77 that were
+        A folder on the same file system takes it as it is. Copying 93 MB and the 72 that were
         read from them took an api process half a second, of which predictions waited for a part.
 
         Args:

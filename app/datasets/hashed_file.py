@@ -46,11 +46,12 @@ class HashedFile:
 
 
 def write_hashed(path: Path, data: bytes) -> str:
-    """A new file with this in it; its sha256.
+    """A new file with this in it, in place of one that is there; its sha256.
 
     Raises:
-        OSError: it is there already, or it cannot be written.
+        OSError: it cannot be written.
     """
+    path.unlink(missing_ok=True)  # a reader that broke may have left it
     file = HashedFile(path)
     try:
         file.write(data)

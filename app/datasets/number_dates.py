@@ -63,7 +63,7 @@ def ticks_like_unix_time(numbers: npt.NDArray[np.float64]) -> bool:
     """Whether a column, whatever its name, can hardly be anything but Unix times.
 
     They are whole, of 1990 to 2100, and run in one direction in steps that are mostly equal, and
-    longer than one: that would rather be a count.
+    longer than one, for those would rather be counted than timed.
     """
     values = numbers[np.isfinite(numbers)]
     if len(values) < len("abc") or not bool((values == np.floor(values)).all()):

@@ -52,5 +52,13 @@ def test_a_small_file_is_left_to_the_kernel(tmp_path: Path, sizes_synced: list[i
 def test_no_file_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "old").write_bytes(b"old")
     with pytest.raises(FileExistsError):
-        write_hashed(tmp_path / "old", b"new")
+        HashedFile(tmp_path / "old")
     assert (tmp_path / "old").read_bytes() == b"old"
+
+
+def test_what_is_there_makes_room_and_is_not_changed_under_another_name(tmp_path: Path) -> None:
+    (tmp_path / "stored").write_bytes(b"old")
+    (tmp_path / "old").hardlink_to(tmp_path / "stored")
+    write_hashed(tmp_path / "old", b"new")
+    assert (tmp_path / "old").read_bytes() == b"new"
+    assert (tmp_path / "stored").read_bytes() == b"old"

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import resource
 import signal
@@ -75,6 +76,15 @@ def prices(tmp_path: Path) -> Path:
     days = (f"2017-01-{day:02d},{day}.5" for day in range(1, 32))
     path.write_text("\n".join(["Date,Open", *days]))
     return path
+
+
+def test_it_takes_the_place_of_one_that_broke(reader: Reader, prices: Path) -> None:
+    prices.with_suffix(".content").write_bytes(b"half of it")
+    answer = reader.ask(prices)
+    assert isinstance(answer, Understood)
+    content = prices.with_suffix(".content").read_bytes()
+    assert answer.sha256 == hashlib.sha256(content).hexdigest()
+    assert isinstance(content_from_bytes(content), SeriesContent)
 
 
 def test_it_reads_one_file_after_another(reader: Reader, prices: Path) -> None:
