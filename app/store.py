@@ -138,7 +138,7 @@ class ObjectStore:
         """Stores a file that nobody writes to any more; the caller's name of it may go.
 
         A folder on the same file system takes it as it is. Copying 93 MB and the 72 that were
-        read from them took an api process half a second, of which predictions waited for a part.
+        read from them took 0.3 s of an api process, for a part of which predictions waited.
 
         Args:
             path: the file.

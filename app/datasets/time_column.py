@@ -115,7 +115,8 @@ def _candidates(columns: list[ReadColumn]) -> tuple[list[ReadColumn], list[ReadC
     first = [
         column
         for column in columns[: len("ab")]
-        if column.numbers is not None
+        if column.type == "number"
+        and column.numbers is not None
         and ((column.unnamed and not counts_rows(column)) or ticks_like_unix_time(column.numbers))
     ][:1]
     ordered = {column.name: column for column in [*named, *written]}
