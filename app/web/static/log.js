@@ -1,13 +1,12 @@
 // The log: every answered request, with filters, details, replay by another version, and export.
 
-import { call, find, get, query } from "./api.js";
+import { MOST_OF_A_PAGE, all, call, find, get, query } from "./api.js";
 import { dialog, facts, fill, h, put, say, table } from "./dom.js";
 import { Field, failed, select, showProblem } from "./fields.js";
 import { ago, count, figure as number, percent, when } from "./format.js";
 
 const place = document.getElementById("log");
 const PAGE = 30;
-const MOST_OF_A_PAGE = 500;
 const MOST_EXPORTED = 10_000;
 const TEXT_SHOWN = 60;
 
@@ -128,7 +127,7 @@ async function details(item) {
 // What really came: joined where it is known, else to be told here.
 async function actuals(item) {
   const place = h("div");
-  const known = await everyActual(item);
+  const known = await all(`/models/${item.model}/actuals`, { prediction: item.id });
   const steps = item.response.predictions.map((step) => ({ step, actual: known.find((each) => each.step === step.step) }));
   const level = steps[0]?.step.intervals?.[0]?.level;
   const band = (interval) => (interval ? `${number(interval.low, 5)} – ${number(interval.high, 5)}` : "–");
@@ -160,17 +159,6 @@ async function actuals(item) {
     }
   });
   return h("div", {}, place, form, trouble);
-}
-
-async function everyActual(item) {
-  const known = [];
-  let cursor = null;
-  do {
-    const page = await get(`/models/${item.model}/actuals${query({ prediction: item.id, limit: MOST_OF_A_PAGE, cursor })}`);
-    known.push(...page.items);
-    cursor = page.next;
-  } while (cursor);
-  return known;
 }
 
 async function replayForm(item, outcome) {
