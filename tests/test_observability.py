@@ -1,9 +1,10 @@
+import asyncio
 import json
 import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,15 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 # Counts one request and one loaded version, says so, and lives until its input closes.
 API_PROCESS = """
+import asyncio
 import sys
 from pathlib import Path
 from app.config import Settings
 from app.observability import Metrics
 metrics = Metrics(Settings(data_dir=Path(sys.argv[1]), api_processes=2))
-metrics.observe("POST", "/predict", 200, 0.01)
+async def answer_one():
+    metrics.observe("POST", "/predict", 200, 0.01)
+asyncio.run(answer_one())
 metrics.loaded_models.set(1)
 print("ready", flush=True)
 sys.stdin.read()
@@ -125,9 +129,19 @@ def test_figures_of_several_processes_are_one_sum_and_the_dead_are_forgotten(
     assert after['stepahead_jobs{status="queued"}'] == 3
 
 
+def counted(metrics: Metrics, *, path: str, statuses: Iterable[int], seconds: float = 0.01) -> None:
+    """Count one request of each status, in one turn of an event loop of its own."""
+
+    async def turn() -> None:
+        for status in statuses:
+            metrics.observe("POST", path, status, seconds)
+
+    asyncio.run(turn())
+
+
 def test_one_process_keeps_its_figures_to_itself(tmp_path: Path) -> None:
     metrics = Metrics(Settings(data_dir=tmp_path))
-    metrics.observe("GET", "/livez", 200, 0.001)
+    counted(metrics, path="/livez", statuses=[200])
     figures, content_type = metrics.exposition({})
     assert b'path="/livez"' in figures
     assert content_type.startswith("text/plain")
@@ -146,21 +160,36 @@ def test_a_scrape_does_not_grow_with_every_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.0005, 0.003, 60.0])
-def test_requests_answered_together_count_as_if_observed_one_by_one(
+def test_requests_counted_together_are_as_if_observed_one_by_one(
     tmp_path: Path, seconds: float
 ) -> None:
     metrics = Metrics(Settings(data_dir=tmp_path))
     metrics.answered("together", 1, seconds, 3)
+    counted(metrics, path="/together", statuses=[200] * 3, seconds=seconds)
     for _ in range(3):
         metrics.answers.labels("apart", "1").observe(seconds)
+        metrics.latency.labels("POST", "/apart").observe(seconds)
+        metrics.requests.labels("POST", "/apart", "200").inc()
     lines = metrics.exposition({})[0].decode().splitlines()
     together, apart = (
         [
             line.replace(name, "")
             for line in lines
-            if f'model="{name}"' in line and "_created" not in line
+            if (f'model="{name}"' in line or f'path="/{name}"' in line) and "_created" not in line
         ]
         for name in ("together", "apart")
     )
     assert together == apart
-    assert len(together) > 10
+    assert len(together) > 20
+
+
+def test_requests_of_a_turn_are_counted_together_each_kind_by_itself(tmp_path: Path) -> None:
+    metrics = Metrics(Settings(data_dir=tmp_path))
+    for turn in range(1, 4):
+        counted(metrics, path="/predict", statuses=[200, 422, 200])
+        totals = {
+            sample.labels["status"]: sample.value
+            for sample in next(iter(metrics.requests.collect())).samples
+            if sample.name.endswith("_total")
+        }
+        assert totals == {"200": 2 * turn, "422": turn}
