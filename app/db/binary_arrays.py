@@ -27,6 +27,8 @@ def array(element_type: int, values: Sequence[bytes | None]) -> bytes:
 def texts(values: Sequence[str | None]) -> bytes:
     """text[]."""
     # The rows of a model differ in few of their texts: each is put into binary form once.
+    if values and values.count(values[0]) == len(values):
+        return _repeated(TEXT, _text(values[0]), len(values))
     known = {value: _text(value) for value in set(values)}
     return _array(TEXT, [known[value] for value in values])
 
@@ -38,6 +40,8 @@ def integer(value: int) -> bytes:
 
 def integers(values: Sequence[int]) -> bytes:
     """int4[]."""
+    if values and values.count(values[0]) == len(values):
+        return _repeated(INT, INTEGER_ELEMENT.pack(INTEGER.size, values[0]), len(values))
     return _array(INT, [INTEGER_ELEMENT.pack(INTEGER.size, value) for value in values])
 
 
@@ -56,6 +60,10 @@ def moments(milliseconds: Sequence[int]) -> bytes:
 
 def _array(element_type: int, elements: Sequence[bytes]) -> bytes:
     return HEAD.pack(1, 1, element_type, len(elements), 1) + b"".join(elements)
+
+
+def _repeated(element_type: int, element: bytes, times: int) -> bytes:
+    return HEAD.pack(1, 1, element_type, times, 1) + element * times
 
 
 def _text(value: str | None) -> bytes:

@@ -9,7 +9,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple, cast, get_args
@@ -20,14 +21,13 @@ from app.db.ids import new_wire_id
 from app.errors import StepaheadError, Unavailable
 from app.observability import Metrics
 from app.predictions import series, text
-from app.predictions.log import Entry, Group, PredictionLog
+from app.predictions.log import Entry, Group, PredictionLog, Rows, rows_of
 from app.predictions.runtime import Loaded
 from app.predictions.series import SeriesQuestion
 from app.predictions.text import TextQuestion
 from app.recipes import Kind
 
 Question = SeriesQuestion | TextQuestion
-Outcome = Entry | Exception
 Reply = bytes | BaseException  # an answer's JSON, or why there is none
 
 MAX_ROWS_PER_RUN = 1024
@@ -61,12 +61,55 @@ class Ticket(NamedTuple):
     answer: Callable[[Reply], None]  # called once
 
 
-class Run(NamedTuple):
-    """One shared inference."""
+class Inferred(NamedTuple):
+    """What a run found."""
 
-    version: Loaded
-    tickets: Sequence[Ticket]
-    started: float
+    replies: Sequence[Reply]  # of all its rows, in their order
+    rows: Rows | None  # those that have an answer; the log is to keep them first
+
+
+class Run(ABC):
+    """What is inferred at once, of one version."""
+
+    def __init__(self, version: Loaded, *, rows: int, size: int) -> None:
+        self.version = version
+        self.rows = rows
+        self.size = size  # bytes of the requests
+        self.started = 0.0
+
+    @abstractmethod
+    def expected_seconds(self) -> float:
+        """About what inferring takes."""
+
+    @abstractmethod
+    def infer(self) -> Inferred:
+        """What goes into the log and out to the callers."""
+
+    @abstractmethod
+    def answer(self, replies: Sequence[Reply]) -> None:
+        """Answer the callers, in the order of the rows."""
+
+
+class TicketRun(Run):
+    """Tickets that came together."""
+
+    def __init__(self, version: Loaded, tickets: Sequence[Ticket]) -> None:
+        size = sum([len(ticket.request) for ticket in tickets])
+        super().__init__(version, rows=len(tickets), size=size)
+        self._tickets = tickets
+
+    def expected_seconds(self) -> float:
+        """About what inferring takes."""
+        return expected_seconds(self.version, [ticket.question for ticket in self._tickets])
+
+    def infer(self) -> Inferred:
+        """What goes into the log and out to the callers."""
+        return infer(self.version, self._tickets)
+
+    def answer(self, replies: Sequence[Reply]) -> None:
+        """Each ticket by itself."""
+        for ticket, reply in zip(self._tickets, replies, strict=True):
+            ticket.answer(reply)
 
 
 class Batcher:
@@ -79,6 +122,7 @@ class Batcher:
         # prometheus_client takes as long to find a labelled figure as to count in it.
         self._rows_of_kind = {kind: metrics.batch_rows.labels(kind) for kind in get_args(Kind)}
         self._gathering: dict[Loaded, list[Ticket]] = {}
+        self._gathered: list[Run] = []  # made elsewhere
         self._is_starting = False
         self._pending_rows = 0
         self._pending_bytes = 0
@@ -97,21 +141,33 @@ class Batcher:
         Raises:
             Unavailable: more is under way than can be answered soon.
         """
-        size = len(ticket.request)
+        self._admit(1, len(ticket.request))
+        gathered = self._gathering.get(version)
+        if gathered is None:
+            gathered = self._gathering[version] = []
+        gathered.append(ticket)
+        if not self._is_starting:
+            self._start_soon()
+
+    def submit_run(self, run: Run) -> None:
+        """Take a run that is ready made; the same holds for it.
+
+        Raises:
+            Unavailable: more is under way than can be answered soon.
+        """
+        self._admit(run.rows, run.size)
+        self._gathered.append(run)
+        self._start_soon()
+
+    def _admit(self, rows: int, size: int) -> None:
         if (
             self._pending_rows >= MAX_PENDING_ROWS
             or self._pending_seconds >= MAX_PENDING_SECONDS
             or (self._pending_rows and self._pending_bytes + size > MAX_PENDING_BYTES)
         ):
             raise Unavailable("more predictions are asked for than can be computed; try again")
-        gathered = self._gathering.get(version)
-        if gathered is None:
-            gathered = self._gathering[version] = []
-        gathered.append(ticket)
-        self._pending_rows += 1
+        self._pending_rows += rows
         self._pending_bytes += size
-        if not self._is_starting:
-            self._start_soon()
 
     def close(self) -> None:
         """End the threads; nothing may be under way."""
@@ -130,7 +186,8 @@ class Batcher:
         To infer what could not be committed yet made smaller runs: 5 % more processor time at 64
         connections.
         """
-        if self._gathering and not self._is_starting and self._log.is_free:
+        is_wanted = (self._gathering or self._gathered) and not self._is_starting
+        if is_wanted and self._log.is_free:
             self._is_starting = True
             asyncio.get_running_loop().call_soon(self._start)
 
@@ -138,63 +195,63 @@ class Batcher:
         """Answer what was gathered: an inference for each version, a commit for all."""
         self._is_starting = False
         gathering, self._gathering = self._gathering, {}
-        inferred: list[tuple[Run, Sequence[Outcome]]] = []
-        for version, tickets in gathering.items():
-            for group in groups_of(tickets):
-                run = Run(version, group, time.perf_counter())
-                self.runs += 1
-                seconds = expected_seconds(version, [ticket.question for ticket in group])
-                if seconds > INLINE_SECONDS:
-                    self._infer_in_thread(run, seconds)
-                    continue
-                inferred.append((run, infer(version, group)))
-                if len(group) >= MANY_ROWS:
-                    self._keep(inferred)
-                    inferred = []
+        ready_made, self._gathered = self._gathered, []
+        runs = [
+            TicketRun(version, group)
+            for version, tickets in gathering.items()
+            for group in groups_of(tickets)
+        ]
+        inferred: list[tuple[Run, Inferred]] = []
+        for run in (*runs, *ready_made):
+            run.started = time.perf_counter()
+            self.runs += 1
+            seconds = run.expected_seconds()
+            if seconds > INLINE_SECONDS:
+                self._infer_in_thread(run, seconds)
+                continue
+            inferred.append((run, _inferred(run)))
+            if run.rows >= MANY_ROWS:
+                self._keep(inferred)
+                inferred = []
         self._keep(inferred)
 
     def _infer_in_thread(self, run: Run, seconds: float) -> None:
-        def keep(future: asyncio.Future[Sequence[Outcome]]) -> None:
+        def keep(future: asyncio.Future[Inferred]) -> None:
             self._pending_seconds -= seconds
             self._keep([(run, future.result())])
 
         self._pending_seconds += seconds
         loop = asyncio.get_running_loop()
         threads = self._long_threads if seconds > LONG_SECONDS else self._threads
-        future = loop.run_in_executor(threads, infer, run.version, run.tickets)
-        future.add_done_callback(keep)
+        loop.run_in_executor(threads, _inferred, run).add_done_callback(keep)
 
-    def _keep(self, inferred: Sequence[tuple[Run, Sequence[Outcome]]]) -> None:
+    def _keep(self, inferred: Sequence[tuple[Run, Inferred]]) -> None:
         """Have the log keep what was found, and answer then."""
         groups = []
-        for run, outcomes in inferred:
-            entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
-            answer = partial(self._answer, run, outcomes, len(entries))
-            if entries:
-                groups.append(Group(entries, answer))
+        for run, (replies, rows) in inferred:
+            if rows is None:
+                self._answer(run, replies, 0, None)
             else:
-                answer(None)
+                groups.append(Group(rows, partial(self._answer, run, replies, len(rows.ids))))
         if groups:
             self._log.write(groups)
 
     def _answer(
-        self, run: Run, outcomes: Sequence[Outcome], entries: int, not_kept: Exception | None
+        self, run: Run, replies: Sequence[Reply], kept: int, not_kept: Exception | None
     ) -> None:
-        """Answer all of a run; its entries are committed unless it says why not."""
-        self._pending_rows -= len(run.tickets)
-        self._pending_bytes -= sum(len(ticket.request) for ticket in run.tickets)
+        """Answer all of a run; so many of its rows are committed, unless it says why not."""
+        self._pending_rows -= run.rows
+        self._pending_bytes -= run.size
         if not self._pending_rows:
             self._all_answered.set()
         seconds = time.perf_counter() - run.started
-        for ticket, outcome in zip(run.tickets, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                ticket.answer(outcome)
-            else:
-                ticket.answer(outcome.response if not_kept is None else not_kept)
+        if not_kept is not None:
+            replies = [not_kept if isinstance(reply, bytes) else reply for reply in replies]
+        run.answer(replies)
         # Counted while the answers are on their way.
-        self._rows_of_kind[run.version.manifest.kind].observe(len(run.tickets))
-        if entries and not_kept is None:
-            self._metrics.answered(run.version.model, run.version.number, seconds, entries)
+        self._rows_of_kind[run.version.manifest.kind].observe(run.rows)
+        if kept and not_kept is None:
+            self._metrics.answered(run.version.model, run.version.number, seconds, kept)
 
 
 def cores() -> int:
@@ -229,16 +286,26 @@ def groups_of(tickets: list[Ticket]) -> Iterator[list[Ticket]]:
     yield group
 
 
-def infer(version: Loaded, tickets: Sequence[Ticket]) -> Sequence[Outcome]:
-    """What goes into the log and out to the callers, in the order of the tickets."""
+def _inferred(run: Run) -> Inferred:
     try:
-        outcomes = answer(version, [ticket.question for ticket in tickets])
-        return [
-            outcome if isinstance(outcome, Exception) else entry_of(version, ticket, outcome)
-            for ticket, outcome in zip(tickets, outcomes, strict=True)
-        ]
+        return run.infer()
     except Exception as error:  # noqa: BLE001 - a fault of ours, told to all who wait
-        return [error] * len(tickets)
+        return Inferred([error] * run.rows, None)
+
+
+def infer(version: Loaded, tickets: Sequence[Ticket]) -> Inferred:
+    """What goes into the log and out to the callers, in the order of the tickets."""
+    outcomes = answer(version, [ticket.question for ticket in tickets])
+    replies: list[Reply] = []
+    entries: list[Entry] = []
+    for ticket, outcome in zip(tickets, outcomes, strict=True):
+        if isinstance(outcome, Exception):
+            replies.append(outcome)
+        else:
+            entry = entry_of(version, ticket, outcome)
+            entries.append(entry)
+            replies.append(entry.response)
+    return Inferred(replies, rows_of(entries) if entries else None)
 
 
 def answer(
@@ -256,24 +323,39 @@ def expected_seconds(version: Loaded, questions: Sequence[Question]) -> float:
         runs = series.runs_needed(version, cast("Sequence[SeriesQuestion]", questions))
     else:
         runs = text.runs_needed(version, cast("Sequence[TextQuestion]", questions))
-    return version.run_seconds * runs * (1 + ROW_SHARE * (len(questions) - 1))
+    return runs_seconds(version, runs, rows=len(questions))
+
+
+def runs_seconds(version: Loaded, runs: int, *, rows: int) -> float:
+    """About what so many runs of the graph take."""
+    return version.run_seconds * runs * (1 + ROW_SHARE * (rows - 1))
 
 
 def entry_of(version: Loaded, ticket: Ticket, outcome: dict[str, object]) -> Entry:
     """The log's row of an answer; its `response` is the answer's bytes."""
     identifier = new_wire_id()
-    model, number, kind = version.model, version.number, version.manifest.kind
-    response = to_json(
-        {"id": str(identifier), "model": model, "version": number, "kind": kind, **outcome}
-    )
+    response = to_json(whole_answer(version, str(identifier), outcome))
     return Entry(
         identifier,
         ticket.request_id,
-        model,
-        number,
+        version.model,
+        version.number,
         ticket.alias,
-        kind,
+        version.manifest.kind,
         ticket.series,
         ticket.request,
         response,
     )
+
+
+def whole_answer(
+    version: Loaded, identifier: str, outcome: Mapping[str, object]
+) -> dict[str, object]:
+    """An answer as the caller gets it: what all have, and its own parts."""
+    return {
+        "id": identifier,
+        "model": version.model,
+        "version": version.number,
+        "kind": version.manifest.kind,
+        **outcome,
+    }

@@ -7,10 +7,11 @@ commits under way.
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import psycopg
@@ -82,6 +83,20 @@ class Entry(NamedTuple):
     response: bytes  # JSON as it leaves
 
 
+class Rows(NamedTuple):
+    """Answered requests, column by column; see `Entry`."""
+
+    ids: Sequence[WireId]
+    request_ids: Sequence[str]
+    models: Sequence[str]
+    versions: Sequence[int]
+    aliases: Sequence[str | None]
+    kinds: Sequence[str]
+    series: Sequence[str | None]
+    requests: Sequence[bytes]
+    responses: Sequence[bytes]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
     """One call that was not answered with a prediction."""
@@ -96,17 +111,21 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Entries that are committed together."""
+    """Rows that are committed together."""
 
-    entries: Sequence[Entry]
+    rows: Rows
     done: Callable[[Exception | None], None]  # called once; None says that they are committed
     apart: bool = False  # one of them may be one that PostgreSQL cannot hold
     size: int = field(init=False)  # their bytes, about
 
     def __post_init__(self) -> None:
         """Add the sizes up, once."""
-        size = sum(len(entry.request) + len(entry.response) for entry in self.entries)
+        size = sum(map(len, self.rows.requests)) + sum(map(len, self.rows.responses))
         object.__setattr__(self, "size", size)
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return len(self.rows.ids)
 
 
 class PredictionLog:
@@ -175,24 +194,25 @@ class PredictionLog:
 
     def _take(self) -> list[Group]:
         taken = [self._waiting.popleft()]
-        rows = len(taken[0].entries)
+        rows = len(taken[0])
         while not taken[0].apart and self._waiting and rows < MAX_ROWS_PER_COMMIT:
             group = self._waiting.popleft()
             taken.append(group)
-            rows += len(group.entries)
+            rows += len(group)
         return taken
 
     def _commit(self, groups: list[Group]) -> None:
         connection = self._idle.pop()
-        entries = [entry for group in groups for entry in group.entries]
-        done = partial(self._committed, connection, groups, len(entries))
-        is_lone = len(entries) == 1 and len(self._idle) == CONNECTIONS - 1
+        rows = joined([group.rows for group in groups])
+        count = len(rows.ids)
+        done = partial(self._committed, connection, groups, count)
+        is_lone = count == 1 and len(self._idle) == CONNECTIONS - 1
         parameters: Parameters
         try:
-            if len(entries) == 1:
-                statement, parameters = KEEP_ONE, row_of(entries[0])
+            if count == 1:
+                statement, parameters = KEEP_ONE, parameters_of_one(rows)
             else:
-                statement, parameters = KEEP_MANY, columns_of(entries)
+                statement, parameters = KEEP_MANY, parameters_of_many(rows)
             connection.commit_soon(
                 statement,
                 parameters,
@@ -201,7 +221,7 @@ class PredictionLog:
                 awake=self._may_stay_awake and is_lone,
             )
         except Exception as error:  # a fault of ours, told to all who wait
-            log.exception("predictions cannot be written", rows=len(entries))
+            log.exception("predictions cannot be written", rows=count)
             asyncio.get_running_loop().call_soon(done, error)
 
     def _committed(
@@ -258,8 +278,22 @@ class PredictionLog:
             raise
 
 
-def row_of(entry: Entry) -> Parameters:
+def rows_of(entries: Iterable[Entry]) -> Rows:
+    """The same, column by column; at least one."""
+    # By way of a list: of a bare zip Python keeps a tuple each time, until it has 2,000 of them.
+    return Rows._make(list(zip(*entries, strict=True)))
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """One behind the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Rows._make([list(chain.from_iterable(columns)) for columns in zip(*parts, strict=True)])
+
+
+def parameters_of_one(rows: Rows) -> Parameters:
     """The parameters of KEEP_ONE."""
+    entry = Entry._make([column[0] for column in rows])
     return [
         entry.id.bytes,
         moment(entry.id.timestamp),
@@ -274,22 +308,19 @@ def row_of(entry: Entry) -> Parameters:
     ]
 
 
-def columns_of(entries: Sequence[Entry]) -> Parameters:
+def parameters_of_many(rows: Rows) -> Parameters:
     """The parameters of KEEP_MANY."""
-    ids, request_ids, models, versions, aliases, kinds, series, requests, responses = zip(
-        *entries, strict=True
-    )
     return [
-        array(UUID_TYPE, [identifier.bytes for identifier in ids]),
-        moments([identifier.timestamp for identifier in ids]),
-        texts(request_ids),
-        texts(models),
-        integers(versions),
-        texts(aliases),
-        texts(kinds),
-        texts(series),
-        array(JSON, requests),
-        array(JSON, responses),
+        array(UUID_TYPE, [identifier.bytes for identifier in rows.ids]),
+        moments([identifier.timestamp for identifier in rows.ids]),
+        texts(rows.request_ids),
+        texts(rows.models),
+        integers(rows.versions),
+        texts(rows.aliases),
+        texts(rows.kinds),
+        texts(rows.series),
+        array(JSON, rows.requests),
+        array(JSON, rows.responses),
     ]
 
 

@@ -19,6 +19,8 @@ DEFAULT_TOP_K = 5
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Numbers = Annotated[list[Number], Field(min_length=1, max_length=MAX_HISTORY)]
+Reference = Annotated[str, Field(max_length=220)]
+SeriesName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 Columns = Annotated[dict[str, Numbers], Field(min_length=1, max_length=256)]
 
 # PostgreSQL's text holds anything but NUL.
@@ -43,7 +45,7 @@ class PredictRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     model: Annotated[
-        str, Field(max_length=220, description="`name` (its champion), `name@alias` or `name@3`")
+        Reference, Field(description="`name` (its champion), `name@alias` or `name@3`")
     ]
     history: Annotated[
         Numbers | Columns | None,
@@ -79,13 +81,8 @@ class PredictRequest(BaseModel):
         ),
     ] = None
     series: Annotated[
-        str | None,
-        Field(
-            min_length=1,
-            max_length=200,
-            pattern=r"^[^\x00]+$",
-            description="series: its name, by which actuals find the prediction later",
-        ),
+        SeriesName | None,
+        Field(description="series: its name, by which actuals find the prediction later"),
     ] = None
     timestamps: Annotated[
         list[Annotated[str, Field(max_length=40)]] | None,

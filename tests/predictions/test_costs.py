@@ -9,8 +9,8 @@ from typing import cast
 import onnxruntime as ort
 import pytest
 
-from app.predictions.batching import Outcome, Ticket, infer
-from app.predictions.log import Entry, columns_of, row_of
+from app.predictions.batching import Inferred, Ticket, infer
+from app.predictions.log import Rows, parameters_of_many, parameters_of_one
 from app.predictions.runtime import Arrays, Loaded, build
 from app.predictions.schemas import PredictRequest
 from app.predictions.series import ask
@@ -38,27 +38,27 @@ def tickets(version: Loaded, count: int) -> list[Ticket]:
     return made
 
 
-def entries_of(outcomes: Sequence[Outcome]) -> list[Entry]:
-    entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
-    assert len(entries) == len(outcomes)
-    return entries
+def rows_of(inferred: Inferred) -> Rows:
+    assert inferred.rows is not None
+    assert list(inferred.rows.responses) == list(inferred.replies)
+    return inferred.rows
 
 
 def test_a_lone_request_and_its_answer_reach_postgresql_without_being_copied(
     version: Loaded,
 ) -> None:
     (ticket,) = tickets(version, 1)
-    (entry,) = entries_of(infer(version, [ticket]))
-    parameters = row_of(entry)
+    rows = rows_of(infer(version, [ticket]))
+    parameters = parameters_of_one(rows)
     assert any(value is ticket.request for value in parameters)
-    assert any(value is entry.response for value in parameters)
+    assert any(value is rows.responses[0] for value in parameters)
 
 
 def test_many_rows_are_sent_in_little_more_than_their_json(version: Loaded) -> None:
     for count in (2, 64, 256):
-        entries = entries_of(infer(version, tickets(version, count)))
-        sent = sum(len(column or b"") for column in columns_of(entries))
-        json = sum(len(entry.request) + len(entry.response) for entry in entries)
+        rows = rows_of(infer(version, tickets(version, count)))
+        sent = sum(len(column or b"") for column in parameters_of_many(rows))
+        json = sum(map(len, (*rows.requests, *rows.responses)))
         assert sent <= json + count * BYTES_BESIDE_THE_JSON + EMPTY
 
 
@@ -81,7 +81,7 @@ def test_rows_share_as_few_runs_of_the_graph_as_stay_in_the_cache(
 ) -> None:
     counting = Counting(version.session)
     counted = replace(version, session=cast("ort.InferenceSession", counting))
-    entries_of(infer(counted, tickets(version, count)))
+    rows_of(infer(counted, tickets(version, count)))
     assert counting.rows == runs
 
 
@@ -89,7 +89,7 @@ def peak_bytes(version: Loaded, count: int) -> int:
     """What answers and their rows take beside their requests, at the most."""
     asked = tickets(version, count)
     tracemalloc.start()
-    columns_of(entries_of(infer(version, asked)))
+    parameters_of_many(rows_of(infer(version, asked)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak

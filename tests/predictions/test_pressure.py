@@ -34,7 +34,7 @@ class StuckLog(PredictionLog):
 
     def write(self, groups: Sequence[Group]) -> None:
         for group in groups:
-            self.held += sum(len(entry.request) for entry in group.entries)
+            self.held += sum(map(len, group.rows.requests))
             if self._takes:
                 asyncio.get_running_loop().call_soon(group.done, None)
             else:
@@ -131,7 +131,7 @@ def test_what_takes_long_holds_up_no_batch(
     short = replace(version, run_seconds=2 * batching.INLINE_SECONDS)
     may_end = threading.Event()
 
-    def infer(version: Loaded, tickets: Sequence[Ticket]) -> Sequence[batching.Outcome]:
+    def infer(version: Loaded, tickets: Sequence[Ticket]) -> batching.Inferred:
         if version is long:
             assert may_end.wait(30)
         return infer_as_usual(version, tickets)
@@ -168,7 +168,7 @@ def test_more_work_than_can_be_done_soon_is_refused_though_its_rows_are_few(
     long = replace(version, run_seconds=batching.MAX_PENDING_SECONDS / 3)
     may_end = threading.Event()
 
-    def infer(version: Loaded, tickets: Sequence[Ticket]) -> Sequence[batching.Outcome]:
+    def infer(version: Loaded, tickets: Sequence[Ticket]) -> batching.Inferred:
         assert may_end.wait(30)
         return infer_as_usual(version, tickets)
 
@@ -309,11 +309,12 @@ def test_only_a_lone_prediction_keeps_the_loop_awake_and_only_where_a_core_is_le
         request=b"{}",
         response=b"{}",
     )
+    lone = Group(log.rows_of([entry]), _nobody)
     slow = SlowLog(metrics, api_processes=api_processes)
-    slow.write([Group([entry], _nobody)])
+    slow.write([lone])
     first_ends = slow.connection.end
-    slow.write([Group([entry], _nobody)])  # beside another
+    slow.write([lone])  # beside another
     slow.connection.end(None)
     first_ends(None)
-    slow.write([Group([entry, entry], _nobody)])
+    slow.write([Group(log.rows_of([entry, entry]), _nobody)])
     assert slow.connection.awake == [awake, False, False]

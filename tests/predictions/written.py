@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from app.predictions.log import Entry, Group, PredictionLog
+from app.predictions.log import Entry, Group, PredictionLog, rows_of
 
 
 async def written(log: PredictionLog, entries: Sequence[Entry]) -> None:
@@ -20,5 +20,5 @@ async def written(log: PredictionLog, entries: Sequence[Entry]) -> None:
         else:
             ended.set_exception(error)
 
-    log.write([Group(entries, end)])
+    log.write([Group(rows_of(entries), end)])
     await ended
