@@ -100,10 +100,12 @@ def _database_reasons(resources: Resources) -> list[str]:
         },
     },
 )
-def metrics(request: Request, resources: ResourcesDep) -> Response:
+async def metrics(request: Request, resources: ResourcesDep) -> Response:
     """Requests, latencies, batch sizes, log writes, jobs by status, loaded versions."""
     figures: Metrics = request.app.state.metrics
-    exposition, content_type = figures.exposition(_jobs_by_status(resources))
+    figures.put()
+    jobs = await asyncio.to_thread(_jobs_by_status, resources)
+    exposition, content_type = await asyncio.to_thread(figures.exposition, jobs)
     return Response(exposition, headers={"Content-Type": content_type})
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from app import observability
 from app.config import Settings
 from app.observability import (
     MAX_VERSIONS,
@@ -32,6 +33,7 @@ metrics = Metrics(Settings(data_dir=Path(sys.argv[1]), api_processes=2))
 async def answer_one():
     metrics.observe("POST", "/predict", 200, 0.01)
 asyncio.run(answer_one())
+metrics.put()
 metrics.loaded_models.set(1)
 print("ready", flush=True)
 sys.stdin.read()
@@ -130,13 +132,14 @@ def test_figures_of_several_processes_are_one_sum_and_the_dead_are_forgotten(
 
 
 def counted(metrics: Metrics, *, path: str, statuses: Iterable[int], seconds: float = 0.01) -> None:
-    """Count one request of each status, in one turn of an event loop of its own."""
+    """Count one request of each status, on an event loop of its own."""
 
-    async def turn() -> None:
+    async def count() -> None:
         for status in statuses:
             metrics.observe("POST", path, status, seconds)
 
-    asyncio.run(turn())
+    asyncio.run(count())
+    metrics.put()
 
 
 def test_one_process_keeps_its_figures_to_itself(tmp_path: Path) -> None:
@@ -150,8 +153,13 @@ def test_one_process_keeps_its_figures_to_itself(tmp_path: Path) -> None:
 
 def test_a_scrape_does_not_grow_with_every_version(tmp_path: Path) -> None:
     metrics = Metrics(Settings(data_dir=tmp_path))
-    for version in [*range(1, MAX_VERSIONS + 11), 1, MAX_VERSIONS + 1]:
-        metrics.answered("retrained", version, 0.01, 2)
+
+    async def answer() -> None:
+        for version in [*range(1, MAX_VERSIONS + 11), 1, MAX_VERSIONS + 1]:
+            metrics.answered("retrained", version, 0.01, 2)
+
+    asyncio.run(answer())
+    metrics.put()
     figures = metrics.exposition({})[0].decode()
     counts = [line for line in figures.splitlines() if "prediction_seconds_count{" in line]
     assert len(counts) == MAX_VERSIONS + 1
@@ -159,37 +167,64 @@ def test_a_scrape_does_not_grow_with_every_version(tmp_path: Path) -> None:
     assert 'stepahead_prediction_seconds_count{model="other",version="other"} 22.0' in counts
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.0005, 0.003, 60.0])
-def test_requests_counted_together_are_as_if_observed_one_by_one(
-    tmp_path: Path, seconds: float
+@pytest.mark.parametrize("value", [0.0, 0.0005, 0.003, 1.0, 3.0, 60.0, 5000.0])
+def test_what_is_counted_together_is_as_if_observed_one_by_one(
+    tmp_path: Path, value: float
 ) -> None:
-    metrics = Metrics(Settings(data_dir=tmp_path))
-    metrics.answered("together", 1, seconds, 3)
-    counted(metrics, path="/together", statuses=[200] * 3, seconds=seconds)
+    together, apart = Metrics(Settings(data_dir=tmp_path)), Metrics(Settings(data_dir=tmp_path))
+
+    async def count() -> None:
+        together.answered("prices", 1, value, 3)
+        together.written(7, committed=False)
+        for _ in range(3):
+            together.observe("POST", "/predict", 200, value)
+            together.inferred("text", int(value))
+            together.written(int(value), committed=True)
+
+    asyncio.run(count())
+    assert "3.0" not in lines_of(together).values()  # not yet
+    together.put()
+    apart.log_writes.labels("failed").inc(7)
     for _ in range(3):
-        metrics.answers.labels("apart", "1").observe(seconds)
-        metrics.latency.labels("POST", "/apart").observe(seconds)
-        metrics.requests.labels("POST", "/apart", "200").inc()
+        apart.answers.labels("prices", "1").observe(value)
+        apart.requests.labels("POST", "/predict", "200").inc()
+        apart.latency.labels("POST", "/predict").observe(value)
+        apart.batch_rows.labels("text").observe(int(value))
+        apart.log_writes.labels("committed").inc(int(value))
+        apart.commit_rows.observe(int(value))
+    assert lines_of(together) == lines_of(apart)
+    assert list(lines_of(together).values()).count("3.0") > 5
+    together.put()
+    assert lines_of(together) == lines_of(apart)
+
+
+def lines_of(metrics: Metrics) -> dict[str, str]:
+    """The figures by their names and labels."""
     lines = metrics.exposition({})[0].decode().splitlines()
-    together, apart = (
-        [
-            line.replace(name, "")
-            for line in lines
-            if (f'model="{name}"' in line or f'path="/{name}"' in line) and "_created" not in line
-        ]
-        for name in ("together", "apart")
-    )
-    assert together == apart
-    assert len(together) > 20
+    figures = [line for line in lines if not line.startswith("#") and "_created" not in line]
+    return dict(line.rsplit(" ", 1) for line in figures)
 
 
-def test_requests_of_a_turn_are_counted_together_each_kind_by_itself(tmp_path: Path) -> None:
+def test_what_was_noted_is_put_into_the_figures_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observability, "PUT_SECONDS", 0.001)
     metrics = Metrics(Settings(data_dir=tmp_path))
-    for turn in range(1, 4):
-        counted(metrics, path="/predict", statuses=[200, 422, 200])
-        totals = {
-            sample.labels["status"]: sample.value
-            for sample in next(iter(metrics.requests.collect())).samples
-            if sample.name.endswith("_total")
-        }
-        assert totals == {"200": 2 * turn, "422": turn}
+    total = 'stepahead_http_requests_total{method="POST",path="/predict",status="%d"}'
+
+    async def count() -> None:
+        for turn in range(1, 4):
+            for status in (200, 422, 200):
+                metrics.observe("POST", "/predict", status, 0.01)
+            await asyncio.sleep(0.05)
+            lines = lines_of(metrics)
+            assert (lines[total % 200], lines[total % 422]) == (f"{2 * turn}.0", f"{turn}.0")
+
+    asyncio.run(count())
+
+
+def test_what_has_not_happened_yet_is_none_and_not_unknown(tmp_path: Path) -> None:
+    lines = lines_of(Metrics(Settings(data_dir=tmp_path)))
+    assert lines['stepahead_log_writes_total{outcome="failed"}'] == "0.0"
+    assert lines['stepahead_batch_rows_count{kind="series"}'] == "0.0"
+    assert lines["stepahead_log_commit_rows_count"] == "0.0"

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple, cast, get_args
+from typing import NamedTuple, cast
 
 from pydantic_core import to_json
 
@@ -25,7 +25,6 @@ from app.predictions.log import Entry, Group, PredictionLog, Rows, rows_of
 from app.predictions.runtime import Loaded
 from app.predictions.series import SeriesQuestion
 from app.predictions.text import TextQuestion
-from app.recipes import Kind
 
 Question = SeriesQuestion | TextQuestion
 Reply = bytes | BaseException  # an answer's JSON, or why there is none
@@ -119,8 +118,6 @@ class Batcher:
         self._log = log
         log.on_free = self._start_soon
         self._metrics = metrics
-        # prometheus_client takes as long to find a labelled figure as to count in it.
-        self._rows_of_kind = {kind: metrics.batch_rows.labels(kind) for kind in get_args(Kind)}
         self._gathering: dict[Loaded, list[Ticket]] = {}
         self._gathered: list[Run] = []  # made elsewhere
         self._is_starting = False
@@ -249,7 +246,7 @@ class Batcher:
             replies = [not_kept if isinstance(reply, bytes) else reply for reply in replies]
         run.answer(replies)
         # Counted while the answers are on their way.
-        self._rows_of_kind[run.version.manifest.kind].observe(run.rows)
+        self._metrics.inferred(run.version.manifest.kind, run.rows)
         if kept and not_kept is None:
             self._metrics.answered(run.version.model, run.version.number, seconds, kept)
 

@@ -136,7 +136,6 @@ class PredictionLog:
         self._may_stay_awake = (os.cpu_count() or 1) > api_processes
         self._conninfo = conninfo(database_url)
         self._metrics = metrics
-        self._rows = {name: metrics.log_writes.labels(name) for name in ("committed", "failed")}
         self._waiting: deque[Group] = deque()
         self._waiting_bytes = 0  # and what is being committed
         self._connections = [self._connection() for _ in range(CONNECTIONS)]
@@ -246,15 +245,10 @@ class PredictionLog:
         self._commit_waiting()  # PostgreSQL is at work while these are answered
         for group in groups:
             group.done(error)
-        self._count(rows, committed=error is None)
+        self.commits += error is None
+        self._metrics.written(rows, committed=error is None)
         if self._idle:
             self.on_free()
-
-    def _count(self, rows: int, *, committed: bool) -> None:
-        self._rows["committed" if committed else "failed"].inc(rows)
-        if committed:
-            self.commits += 1
-            self._metrics.commit_rows.observe(rows)
 
     async def _write_refusals_for_ever(self, connection: CommittingConnection) -> None:
         while True:

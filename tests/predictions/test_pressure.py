@@ -311,10 +311,14 @@ def test_only_a_lone_prediction_keeps_the_loop_awake_and_only_where_a_core_is_le
     )
     lone = Group(log.rows_of([entry]), _nobody)
     slow = SlowLog(metrics, api_processes=api_processes)
-    slow.write([lone])
-    first_ends = slow.connection.end
-    slow.write([lone])  # beside another
-    slow.connection.end(None)
-    first_ends(None)
-    slow.write([Group(log.rows_of([entry, entry]), _nobody)])
+
+    async def scenario() -> None:
+        slow.write([lone])
+        first_ends = slow.connection.end
+        slow.write([lone])  # beside another
+        slow.connection.end(None)
+        first_ends(None)
+        slow.write([Group(log.rows_of([entry, entry]), _nobody)])
+
+    asyncio.run(scenario())
     assert slow.connection.awake == [awake, False, False]
