@@ -142,8 +142,8 @@ class Metrics:
     """The figures of one api process; with several processes, its part of a shared sum.
 
     What happens all the time is noted on the event loop and put into the figures ten times a
-    second. At once, each request took 1 us and each group of them 20, and 5 and 35 with several
-    processes, whose figures are in files: one in twenty of what a logged prediction takes.
+    second. At once, each request took 1 us and each group of them 20; with several processes, whose
+    figures are in files, 3 and 35: one in twenty of what a logged prediction takes.
 
     prometheus_client decides between memory and shared files when it is first imported, so it is
     imported here, after the folder of the shared files has been named.

@@ -27,16 +27,8 @@ from app.predictions.batching import (
 from app.predictions.log import Rows
 from app.predictions.runtime import Loaded
 from app.predictions.schemas import MAX_ITEMS, Numbers, Reference, SeriesName
-from app.predictions.series import (
-    ROWS_PER_RUN,
-    TOO_LARGE,
-    Floats,
-    forecast,
-    outside,
-    packed,
-    parts_shown,
-    steps_shown,
-)
+from app.predictions.series import TOO_LARGE, parts_shown, steps_shown
+from app.predictions.windows import ROWS_PER_RUN, Floats, forecast, outside, packed
 
 MIN_ROWS = ROWS_PER_RUN  # fewer had better share a run with what others ask
 HOLE = "\0"  # stands in no answer
