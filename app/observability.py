@@ -251,11 +251,11 @@ class Metrics:
 
     def _tally_of(self, model: str, version: int) -> Tally:
         """A version's own figures while there are few, else those of all others together."""
-        own = (model, version) if len(self._answers) < MAX_VERSIONS else None
-        labels = (OTHER, OTHER) if own is None else (model, str(version))
+        own = len(self._answers) < MAX_VERSIONS
+        labels = (model, str(version)) if own else (OTHER, OTHER)
         tally = Tally(self.answers.labels(*labels), LATENCY_BUCKETS)
-        if own is not None:
-            self._answers[own] = tally
+        if own:
+            self._answers[model, version] = tally
         return tally
 
     def _add(self, tally: Tally, value: float, times: int = 1) -> None:

@@ -119,7 +119,7 @@ class Batcher:
         log.on_free = self._start_soon
         self._metrics = metrics
         self._gathering: dict[Loaded, list[Ticket]] = {}
-        self._gathered: list[Run] = []  # made elsewhere
+        self._ready_made: list[Run] = []
         self._is_starting = False
         self._pending_rows = 0
         self._pending_bytes = 0
@@ -153,7 +153,7 @@ class Batcher:
             Unavailable: more is under way than can be answered soon.
         """
         self._admit(run.rows, run.size)
-        self._gathered.append(run)
+        self._ready_made.append(run)
         self._start_soon()
 
     def _admit(self, rows: int, size: int) -> None:
@@ -183,7 +183,7 @@ class Batcher:
         To infer what could not be committed yet made smaller runs: 5 % more processor time at 64
         connections.
         """
-        is_wanted = (self._gathering or self._gathered) and not self._is_starting
+        is_wanted = (self._gathering or self._ready_made) and not self._is_starting
         if is_wanted and self._log.is_free:
             self._is_starting = True
             asyncio.get_running_loop().call_soon(self._start)
@@ -192,7 +192,7 @@ class Batcher:
         """Answer what was gathered: an inference for each version, a commit for all."""
         self._is_starting = False
         gathering, self._gathering = self._gathering, {}
-        ready_made, self._gathered = self._gathered, []
+        ready_made, self._ready_made = self._ready_made, []
         runs = [
             TicketRun(version, group)
             for version, tickets in gathering.items()

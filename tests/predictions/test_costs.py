@@ -8,8 +8,10 @@ from typing import cast
 
 import onnxruntime as ort
 import pytest
+from pydantic_core import to_json
 
 from app.predictions.batching import Inferred, Ticket, infer
+from app.predictions.blocks import Block, alike_items
 from app.predictions.log import Rows, parameters_of_many, parameters_of_one
 from app.predictions.runtime import Arrays, Loaded, build
 from app.predictions.schemas import PredictRequest
@@ -83,6 +85,20 @@ def test_rows_share_as_few_runs_of_the_graph_as_stay_in_the_cache(
     counted = replace(version, session=cast("ort.InferenceSession", counting))
     rows_of(infer(counted, tickets(version, count)))
     assert counting.rows == runs
+
+
+def test_a_block_takes_as_few_runs_and_its_json_is_not_copied(version: Loaded) -> None:
+    counting = Counting(version.session)
+    counted = replace(version, session=cast("ort.InferenceSession", counting))
+    asked = [b'{"model":"prices","history":%b}' % to_json([n + 0.5] * WINDOW) for n in range(256)]
+    found = alike_items(b'{"items":[' + b",".join(asked) + b"]}")
+    assert found is not None
+    items, requests = found
+    block = Block(counted, items, requests, request_id="r", alias=None, answer=print)
+    rows = rows_of(block.infer())
+    assert counting.rows == [32] * 8
+    assert rows.requests is requests
+    assert requests == asked
 
 
 def peak_bytes(version: Loaded, count: int) -> int:
