@@ -22,9 +22,10 @@ serve: $(VENV)/serve.stamp  ## set up and start the service with the embedded da
 test: $(VENV)/dev.stamp  ## set up and run all tests
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: $(VENV)/dev.stamp  ## style and types
+lint: $(VENV)/dev.stamp  ## style, layers and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
 format: $(VENV)/dev.stamp  ## format the code, mend what can be mended

@@ -12,15 +12,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.config import Settings
-from app.garbage import WHILE_SERVING, look_for_garbage_seldom
+from app.http.server_protocol import DirectProtocol
 from app.main import create_app
-from app.observability import empty_metrics_folder
-from app.protocol import DirectProtocol
-from app.supervision.lifeline import Lifeline, end_with
-from app.supervision.listening import listen
-from app.supervision.programs import child_environment, grace_seconds
-from app.supervision.running import running_apis, tend_until_stopped
-from app.supervision.stopping import Stopping
+from app.process.gc_tuning import WHILE_SERVING, look_for_garbage_seldom
+from app.process.lifeline import Lifeline, end_with
+from app.process.listening import listen
+from app.process.observability import empty_metrics_folder
+from app.process.programs import child_environment, grace_seconds
+from app.process.running import running_apis, tend_until_stopped
+from app.process.stopping import Stopping
 
 
 def run_api(

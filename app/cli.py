@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from app.garbage import WHILE_STARTING, look_for_garbage_seldom
-from app.terminal.judging import compare, evaluate
-from app.terminal.options import (
+from app.process.gc_tuning import WHILE_STARTING, look_for_garbage_seldom
+from app.terminal.commands.assess import compare, evaluate
+from app.terminal.commands.options import (
     LOCAL,
     Changes,
     File,
@@ -26,8 +26,8 @@ from app.terminal.options import (
     Test,
     Url,
 )
-from app.terminal.piped import file_or_pipe, whole_file
-from app.terminal.problems import Told
+from app.terminal.commands.piped import file_or_pipe, whole_file
+from app.terminal.rendering.problems import Told
 
 HELP = """
 Predict the next step: upload a CSV or a text, train in the background, see whether the model
@@ -96,7 +96,7 @@ def serve(
     Ctrl-C stops in order: the api finishes its answers, the worker hands its job back, then the
     database ends. A second Ctrl-C does not wait.
     """
-    from app.terminal.serving import run_serve
+    from app.terminal.commands.serve import run_serve
 
     run_serve({"host": host, "port": port, "data_dir": data_dir, "workers": workers})
 
@@ -114,7 +114,7 @@ def api(
     Needs STEPAHEAD_DATABASE_URL, and with more than one machine STEPAHEAD_STORE_URL. How many
     processes share the port: STEPAHEAD_API_PROCESSES.
     """
-    from app.terminal.api import run_api_command
+    from app.terminal.commands.api import run_api_command
 
     run_api_command({"host": host, "port": port}, listener=listener, lifeline=lifeline)
 
@@ -126,7 +126,7 @@ def worker(*, lifeline: Inherited = None) -> None:
     Needs STEPAHEAD_DATABASE_URL, and with more than one machine STEPAHEAD_STORE_URL. SIGTERM:
     it leaves a checkpoint, hands its job back and ends.
     """
-    from app.terminal.working import run_worker_command
+    from app.terminal.commands.worker import run_worker_command
 
     run_worker_command(lifeline=lifeline)
 
@@ -138,7 +138,7 @@ def migrate() -> None:
     Needs STEPAHEAD_DATABASE_URL. Run it before a new version's api and worker start; running it
     twice, or in two places at once, does no harm. `serve` does it by itself.
     """
-    from app.terminal.serving import run_migrate
+    from app.terminal.commands.serve import run_migrate
 
     run_migrate()
 
@@ -178,7 +178,7 @@ def train(
     Ctrl-C asks whether the job should go on without you; `stepahead jobs ID --follow` returns
     to it.
     """
-    from app.terminal.training import TrainingOrder, run_train
+    from app.terminal.commands.train import TrainingOrder, run_train
 
     with whole_file(file) as whole:
         order = TrainingOrder(
@@ -216,7 +216,7 @@ def check(
 
     zcat prices.csv.gz | head -n 1000 | stepahead check -
     """
-    from app.terminal.checking import run_check
+    from app.terminal.commands.check import run_check
 
     run_check(file, read or (), column=column, series=series, as_json=as_json)
 
@@ -272,7 +272,12 @@ def predict(
 
     stepahead predict my-prices --file prices.csv --horizon 7 --csv
     """
-    from app.terminal.predicting import LEVELS, PredictionOrder, check_without_file, run_predict
+    from app.terminal.commands.predict import (
+        LEVELS,
+        PredictionOrder,
+        check_without_file,
+        run_predict,
+    )
 
     order = PredictionOrder(
         model=model,
@@ -290,7 +295,7 @@ def predict(
         check_without_file(series=series, read=read, as_csv=as_csv)
         run_predict(url, order, as_json=as_json)
         return
-    from app.terminal.after_file import run_predict_after
+    from app.terminal.commands.predict_file import run_predict_after
 
     run_predict_after(url, order, file, as_csv=as_csv, as_json=as_json)
 
@@ -304,7 +309,7 @@ def models(
     url: Url = LOCAL,
 ) -> None:
     """List the models, or the versions of one: what is served, and how good it is."""
-    from app.terminal.listing import run_models
+    from app.terminal.commands.lists import run_models
 
     run_models(url, name, limit=limit, as_json=as_json)
 
@@ -320,7 +325,7 @@ def jobs(
     url: Url = LOCAL,
 ) -> None:
     """List the training jobs, newest first, or show one with its log, follow or cancel it."""
-    from app.terminal.listing import run_jobs
+    from app.terminal.commands.lists import run_jobs
 
     run_jobs(url, job, follow_it=follow, cancel=cancel, limit=limit, as_json=as_json)
 
@@ -351,7 +356,7 @@ def predictions(
 
     stepahead predictions --export november.parquet --from 2026-11-01T00:00Z
     """
-    from app.terminal.logged import LogOrder, run_predictions
+    from app.terminal.commands.predictions import LogOrder, run_predictions
 
     order = LogOrder(model=model, since=since, until=until)
     run_predictions(url, order, export=export, limit=limit, as_json=as_json)
@@ -368,7 +373,7 @@ def sample(
 
       stepahead sample google > google.csv
     """
-    from app.terminal.sampling import run_sample
+    from app.terminal.commands.sample import run_sample
 
     run_sample(name)
 

@@ -12,26 +12,27 @@ from fastapi import FastAPI
 from sqlalchemy.orm import sessionmaker
 from starlette.types import Receive, Scope, Send
 
-from app import health, openapi, problems
-from app.actuals import api as actuals
-from app.comparisons import api as comparisons
+from app.assessments.comparisons import api as comparisons
+from app.assessments.evaluations import api as evaluations
 from app.config import Settings, get_settings
 from app.datasets import api as datasets
-from app.db.engine import make_engine
-from app.deps import Resources
-from app.evaluations import api as evaluations
 from app.explanations import api as explanations
-from app.gateway import Gateway
-from app.health import Health
+from app.http import health, openapi, problem_responses
+from app.http.gateway import Gateway
+from app.http.health import Health
 from app.jobs import api as jobs
 from app.monitoring import api as monitoring
-from app.observability import Metrics, configure_logging
+from app.monitoring import partition_keeper
+from app.monitoring.actuals import api as actuals
 from app.predictions import api as predictions
 from app.predictions import log_api
+from app.process.observability import Metrics, configure_logging
 from app.registry import api as registry
-from app.store import ObjectStore
+from app.storage.engine import make_engine
+from app.storage.object_store import ObjectStore
+from app.storage.resources import Resources
 from app.web import api as web
-from app.web import report
+from app.web import version_report
 from app.web.assets import STATIC_URL, assets
 
 DESCRIPTION = """\
@@ -72,7 +73,7 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
             parts.callback(resources.engine.dispose)
             app.state.resources = resources
             app.state.health = Health()
-            for domain in (datasets, jobs, predictions, log_api, explanations):
+            for domain in (datasets, jobs, predictions, partition_keeper, log_api, explanations):
                 await parts.enter_async_context(domain.lifespan_of(app, resources))
             parts.enter_context(draining_at_sigterm(app.state.health))
             yield
@@ -93,7 +94,7 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
     app.gateway = Gateway(
         app.beyond_gateway, settings=settings, metrics=metrics, direct=app.state.direct
     )
-    problems.install(app)
+    problem_responses.install(app)
     openapi.describe(app)
     for router in (
         predictions.router,
@@ -109,7 +110,7 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
         health.router,
         openapi.router,
         web.router,
-        report.router,
+        version_report.router,
     ):
         app.include_router(router)
     app.mount(openapi.ASSETS_URL, openapi.assets())

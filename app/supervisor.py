@@ -8,24 +8,24 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.db.engine import make_engine
-from app.db.migrate import upgrade
-from app.observability import empty_metrics_folder, logger
 from app.predictions.partitions import maintain_partitions
-from app.registry.shipped import import_shipped
-from app.store import ObjectStore
-from app.supervision.lifeline import Lifeline
-from app.supervision.listening import listen, location_of
-from app.supervision.postgres import KeptPostgres
-from app.supervision.programs import child_environment
-from app.supervision.running import (
+from app.process.lifeline import Lifeline
+from app.process.listening import listen, location_of
+from app.process.observability import empty_metrics_folder, logger
+from app.process.programs import child_environment
+from app.process.running import (
     Tended,
     running_apis,
     running_workers,
     tend_until_ready,
     tend_until_stopped,
 )
-from app.supervision.stopping import Stopping
+from app.process.stopping import Stopping
+from app.registry.shipped import import_shipped
+from app.storage.embedded.supervised import KeptPostgres
+from app.storage.engine import make_engine
+from app.storage.migrate import upgrade
+from app.storage.object_store import ObjectStore
 
 log = logger("supervisor")
 

@@ -23,18 +23,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import sessionmaker
 
 from app.config import Settings
-from app.db.engine import conninfo, make_engine
-from app.deps import Resources
-from app.jobs import log, queue, upkeep
+from app.jobs import job_log, queue, upkeep
 from app.jobs.attempt import Attempt, Means
-from app.jobs.telling import taken_line
+from app.jobs.log_lines import taken_line
 from app.jobs.trainer import Abandoned, Trainer, TrainerUnavailable, command_of
 from app.jobs.upkeep import Rescuer
 from app.jobs.workspace import workspace
 from app.monitoring.upkeep import Monitoring
-from app.observability import logger as logger_of
-from app.store import ObjectStore
-from app.urgency import GIVES_WAY, give_way
+from app.process.cpu_priority import GIVES_WAY, give_way
+from app.process.observability import logger as logger_of
+from app.storage.engine import conninfo, make_engine
+from app.storage.object_store import ObjectStore
+from app.storage.resources import Resources
 
 TRAINING_POLL_SECONDS = 0.5  # no LISTEN: it does not survive poolers
 UPKEEP = "upkeep"
@@ -219,7 +219,7 @@ class Worker:
         with self._means.sessions.begin() as session:
             job = queue.take_up(session, job_id, queue_id=place, worker=self._means.worker)
             if job is not None:
-                log.note(session, job_id, taken_line(job))
+                job_log.note(session, job_id, taken_line(job))
         if job is None:
             logger.info("job not taken up: cancelled, or in other hands")
             return

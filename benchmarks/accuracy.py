@@ -21,7 +21,8 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from app.recipes import SeriesRecipe, presets
+from app.recipes.presets import presets
+from app.recipes.recipe import SeriesRecipe
 from benchmarks.figures import Outcome, Table, line_of
 from benchmarks.parts.demands import LEVELS, demands
 from benchmarks.parts.judged import Beside, Row, judged

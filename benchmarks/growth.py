@@ -32,12 +32,12 @@ import httpx
 import psycopg
 
 from app.config import Settings
-from app.db.embedded import EmbeddedPostgres
-from app.db.engine import conninfo, make_engine
-from app.db.ids import new_wire_id
-from app.observability import Metrics
 from app.predictions.log import Entry, PredictionLog
 from app.predictions.partitions import maintain_partitions
+from app.process.observability import Metrics
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.engine import conninfo, make_engine
+from app.storage.ids import new_wire_id
 from benchmarks.figures import Figure, Reference, at_least, at_most, run_alone
 from benchmarks.parts.filling import (
     MODELS,

@@ -30,11 +30,11 @@ from sqlalchemy.orm import sessionmaker
 
 from app.api_process import collect_garbage_seldom, server_config
 from app.config import Settings
-from app.db.embedded import EmbeddedPostgres
-from app.db.engine import conninfo, make_engine
-from app.db.migrate import upgrade
 from app.main import create_app
-from app.store import ObjectStore
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.engine import conninfo, make_engine
+from app.storage.migrate import upgrade
+from app.storage.object_store import ObjectStore
 from benchmarks.figures import Figure, Reference, at_least, at_most, middle, run_alone
 from benchmarks.parts.load import Load, load, request_bytes
 from benchmarks.parts.lstm_graph import lstm_artifact

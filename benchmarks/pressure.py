@@ -29,9 +29,9 @@ import psycopg
 from sqlalchemy.orm import sessionmaker
 
 from app.config import Settings
-from app.db.embedded import EmbeddedPostgres
-from app.db.engine import conninfo, make_engine
-from app.store import ObjectStore
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.engine import conninfo, make_engine
+from app.storage.object_store import ObjectStore
 from benchmarks.figures import Figure, Reference, at_most, run_alone
 from benchmarks.parts.filling import make_database
 from benchmarks.parts.flood import Flood, flood

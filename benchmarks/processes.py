@@ -27,11 +27,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import sessionmaker
 
 from app.config import Settings
-from app.db.embedded import EmbeddedPostgres
-from app.db.engine import make_engine
-from app.db.tables import Job, Version
-from app.jobs.states import JobStatus
-from app.store import ObjectStore
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.engine import make_engine
+from app.storage.job_status import JobStatus
+from app.storage.object_store import ObjectStore
+from app.storage.tables import Job, Version
 from benchmarks.figures import Figure, Reference, at_least, at_most, middle, run_alone
 from benchmarks.parts.filling import make_database
 from benchmarks.parts.load import load, request_bytes

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from app.datasets.read_options import ReadOptions
-from app.datasets.reading import read_file
+from app.reading.read_options import ReadOptions
+from app.reading.reader import read_file
 from benchmarks.figures import Figure, Reference, at_most, run_alone
 
 ROWS = 1_000_000

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from vega_datasets import local_data
 
-from app.datasets.content import SeriesContent
-from app.datasets.read_options import ReadOptions
-from app.datasets.reading import read_file
+from app.reading.content import SeriesContent
+from app.reading.read_options import ReadOptions
+from app.reading.reader import read_file
 from benchmarks.series import Series
 
 CHAPTER = Path(__file__).parents[2] / "shared" / "data"

@@ -23,12 +23,12 @@ import psycopg
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
-from app.db.embedded import EmbeddedPostgres
-from app.db.engine import conninfo, make_engine
 from app.predictions.runtime import load_version
 from app.predictions.store import read_catalogue
 from app.registry.store import get_live_version
-from app.store import ObjectStore
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.engine import conninfo, make_engine
+from app.storage.object_store import ObjectStore
 from benchmarks.figures import Figure, Reference, at_most, run_alone
 from benchmarks.parts.filling import make_database
 from benchmarks.parts.lstm_graph import lstm_artifact

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.datasets.content import SeriesContent
+from app.reading.content import SeriesContent
 
 Floats = NDArray[np.float64]
 Maker = Callable[[np.random.Generator], Floats]

@@ -26,14 +26,15 @@ import numpy as np
 import onnxruntime as ort
 from sqlalchemy.orm import sessionmaker
 
+from app.artifact.files import HISTORY
+from app.artifact.manifest import State
 from app.config import Settings
-from app.db.embedded import EmbeddedPostgres
-from app.db.engine import make_engine
-from app.registry.artifacts import HISTORY, State
 from app.registry.shipped import import_shipped
-from app.store import ObjectStore
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.engine import make_engine
+from app.storage.object_store import ObjectStore
 from app.training.architecture import Architecture  # noqa: TID251 (no TensorFlow in it)
-from app.training.graph import text_graph  # noqa: TID251 (the same)
+from app.training.export.graph import text_graph  # noqa: TID251 (the same)
 from benchmarks.figures import Figure, Reference, at_least, at_most, middle, run_alone
 from benchmarks.parts.filling import make_database
 from benchmarks.parts.load import load, request_bytes

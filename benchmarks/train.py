@@ -18,14 +18,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from app.datasets.content import SeriesContent
-from app.datasets.read_options import ReadOptions
-from app.datasets.reading import read_file
-from app.recipes import SeriesRecipe, presets
+from app.reading.content import SeriesContent
+from app.reading.read_options import ReadOptions
+from app.reading.reader import read_file
+from app.recipes.presets import presets
+from app.recipes.recipe import SeriesRecipe
 from app.training.fit import Fit, Plan
 from app.training.keras_network import build_network, initial_weights, with_weights
 from app.training.program import program_of
-from app.training.series_task import SeriesTask
+from app.training.series.task import SeriesTask
 from benchmarks.figures import Figure, Reference, Wanted, at_most, run_alone
 from benchmarks.parts import pytorch
 

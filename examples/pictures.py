@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from app.artifact.files import read_artifact
 from app.cells.activations import ACTIVATIONS, ActivationName
 from app.config import PROJECT_DIR, shipped_dir
-from app.registry.artifacts import read_artifact
 from examples import memory, stock
 from examples.svg import Axes, Picture
 

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from app.cells.losses import mean_squared_error
 from app.cells.network import Network
 from app.cells.optimizers import Adam
-from app.datasets.content import SeriesContent
-from app.datasets.read_options import ReadOptions
-from app.datasets.reading import read_file
+from app.datasets.samples import find_sample, rows
 from app.forecasting.metrics import rmse
 from app.forecasting.scaling import Affine
-from app.samples import find_sample, rows
+from app.reading.content import SeriesContent
+from app.reading.read_options import ReadOptions
+from app.reading.reader import read_file
 from examples.svg import Axes, Picture
 
 Floats = NDArray[np.float64]

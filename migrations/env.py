@@ -1,11 +1,11 @@
-"""Alembic's entry: through `app.db.migrate` with its connection, or from the command line."""
+"""Alembic's entry: through `app.storage.migrate` with its connection, or from the command line."""
 
 from alembic import context
 from sqlalchemy import Connection
 
 from app.config import get_settings
-from app.db.engine import make_engine
-from app.db.migrate import is_compared, metadata
+from app.storage.engine import make_engine
+from app.storage.migrate import is_compared, metadata
 
 
 def _include(_object: object, name: str | None, type_: str, *_: object) -> bool:

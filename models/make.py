@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.datasets.content import DatasetContent, TextContent
-from app.datasets.read_options import ReadOptions
-from app.datasets.reading import read_file
+from app.artifact.files import read_artifact
 from app.jobs.messages import Progress, TrainingRequest
-from app.recipes import Kind, resolve_recipe
-from app.registry.artifacts import read_artifact
+from app.reading.content import DatasetContent, TextContent
+from app.reading.read_options import ReadOptions
+from app.reading.reader import read_file
+from app.recipes.recipe import Kind
+from app.recipes.resolve import resolve_recipe
 from app.training.run import run_training
 
 MODELS = Path(__file__).resolve().parent

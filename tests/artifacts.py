@@ -9,9 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from app.forecasting.intervals import LEVELS, Intervals, Volatility
-from app.recipes import presets
-from app.registry.artifacts import (
+from app.artifact.files import (
     FORECAST,
     HISTORY,
     LENGTHS,
@@ -21,18 +19,13 @@ from app.registry.artifacts import (
     SCORECARD,
     TOKENS,
     WEIGHTS,
-    Errors,
-    Feature,
-    Manifest,
-    Scorecard,
-    SeriesInput,
-    SeriesScore,
-    State,
-    TextInput,
-    TextScore,
 )
-from app.registry.series_records import SeriesIntervals
-from app.training.interval_graph import with_intervals  # noqa: TID251 - no TensorFlow
+from app.artifact.manifest import Feature, Manifest, SeriesInput, State, TextInput
+from app.artifact.scorecard import Errors, Scorecard, SeriesScore, TextScore
+from app.artifact.series_records import SeriesIntervals
+from app.forecasting.intervals import LEVELS, Intervals, Volatility
+from app.recipes.presets import presets
+from app.training.export.interval_graph import with_intervals  # noqa: TID251 - no TensorFlow
 
 TRAINED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 FABLE = ("the", ",", "mice", "long", "ago", "cat", "bell", ".")

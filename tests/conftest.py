@@ -24,9 +24,9 @@ from sqlalchemy.orm import Session
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling, LoadScopeScheduling
 
-from app.db.embedded import EmbeddedPostgres
-from app.db.engine import conninfo, database_url, make_engine
-from app.db.migrate import upgrade
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.engine import conninfo, database_url, make_engine
+from app.storage.migrate import upgrade
 from tests.places import make_folder, open_place
 from tests.serving import Served, served, wait_until
 
@@ -40,7 +40,7 @@ HEAVY = (
     "sklearn",
     "tensorflow",
     "app.judging.mlp_baseline",  # with scikit-learn
-    "app.judging.mlp_words",
+    "app.judging.text_mlp",
 )
 ASKED_OF_PACKAGES = {"__path__", "__version__"}  # by imports of their modules, by who names them
 

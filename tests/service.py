@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.api_process import server_config
 from app.config import Settings
-from app.db.engine import make_engine
-from app.db.tables import Version
 from app.main import create_app
 from app.registry.store import register
-from app.store import ObjectStore
+from app.storage.engine import make_engine
+from app.storage.object_store import ObjectStore
+from app.storage.tables import Version
 from tests.artifacts import Artifact
 from tests.conftest import create_database, drop_database, url_of
 

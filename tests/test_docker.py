@@ -163,7 +163,7 @@ def test_what_is_copied_is_enough_to_build_and_run(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
     script = (
-        "from app.config import shipped_dir; from app.db.migrate import head_revision; "
+        "from app.config import shipped_dir; from app.storage.migrate import head_revision; "
         "print(shipped_dir('migrations'), shipped_dir('models'), head_revision())"
     )
     told = subprocess.run(

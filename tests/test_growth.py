@@ -11,11 +11,11 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.db.tables import Alias, Model, Version
 from app.predictions.partitions import maintain_partitions
 from app.predictions.schemas import LogFilter
 from app.predictions.store import list_predictions, read_catalogue
 from app.registry.store import list_aliases, list_champions, list_models
+from app.storage.tables import Alias, Model, Version
 from tests.registry.records import series_manifest, series_scorecard
 
 DAY = date(2026, 11, 20)

@@ -14,9 +14,9 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from app.config import Settings
-from app.db.migrate import upgrade
-from app.health import Health
+from app.http.health import Health
 from app.main import create_app, draining_at_sigterm
+from app.storage.migrate import upgrade
 from tests.artifacts import persistence_artifact
 from tests.conftest import create_database, drop_database, url_of
 from tests.service import Service, eventually, own_database, running_service

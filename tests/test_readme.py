@@ -16,7 +16,7 @@ import pytest
 from app.cli import cli
 from app.config import PROJECT_DIR, Settings
 from app.main import create_app
-from app.recipes import PRESETS
+from app.recipes.presets import PRESETS
 from tests.serving import Served
 
 README = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.supervision.stopping import SAME_REQUEST_SECONDS
+from app.process.stopping import SAME_REQUEST_SECONDS
 from tests.serving import (
     WITHOUT_WORKER,
     Served,

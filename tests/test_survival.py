@@ -14,8 +14,8 @@ import httpx
 import psycopg
 import pytest
 
-from app.db.embedded import EmbeddedPostgres
-from app.db.engine import conninfo
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.engine import conninfo
 from tests.places import open_place
 from tests.serving import (
     WITHOUT_WORKER,

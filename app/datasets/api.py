@@ -7,17 +7,15 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response, status
 
 from app.datasets import store
-from app.datasets.glance import MOST_POINTS, Glance
-from app.datasets.intake import lifespan_of, parse_read_options, understand
-from app.datasets.read_options import ReadOptions
+from app.datasets.ingest import lifespan_of, parse_read_options, understand
+from app.datasets.preview import MOST_POINTS, Glance
 from app.datasets.schemas import DatasetAnswer, media_type_of
 from app.datasets.upload import receive_multipart
-from app.db.tables import Dataset
-from app.deps import Resources, ResourcesDep, SessionDep, StoreDep
-from app.download import download
 from app.errors import NotFound
-from app.openapi import problem_responses
-from app.paging import (
+from app.http.dependencies import ResourcesDep, SessionDep, StoreDep
+from app.http.downloads import download
+from app.http.openapi import problem_responses
+from app.http.paging import (
     DEFAULT_LIMIT,
     CursorParameter,
     LimitParameter,
@@ -25,6 +23,9 @@ from app.paging import (
     cut_page,
     id_key_of,
 )
+from app.reading.read_options import ReadOptions
+from app.storage.resources import Resources
+from app.storage.tables import Dataset
 
 __all__ = ["lifespan_of", "router"]
 

@@ -16,7 +16,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from app.datasets.hashed_file import write_hashed
-from app.datasets.joining import join
 from app.datasets.reader_messages import (
     Answer,
     Disagrees,
@@ -30,10 +29,11 @@ from app.datasets.reader_messages import (
     Request,
     Understood,
 )
-from app.datasets.reading import ReadResult, read_file
-from app.datasets.report import UnreadableFile
 from app.errors import Conflict, Unprocessable
-from app.urgency import GIVES_WAY, give_way
+from app.process.cpu_priority import GIVES_WAY, give_way
+from app.reading.extend import join
+from app.reading.reader import ReadResult, read_file
+from app.reading.report import UnreadableFile
 
 # How ready the kernel is to end this process first when the machine is out of memory.
 FIRST_TO_GO = "1000"

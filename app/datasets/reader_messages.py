@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from app.datasets.read_options import ReadOptions
 from app.errors import FieldError
+from app.reading.read_options import ReadOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Understood:
     """The file was read; its content lies where the request said."""
 
     sha256: str  # of the content
-    report: dict[str, Any]  # app.datasets.report.Report, as JSON
+    report: dict[str, Any]  # app.reading.report.Report, as JSON
     joined: "Understood | None" = None  # the same of the file and what it extends, if it does
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 
-from app.datasets.read_options import ReadOptions
 from app.datasets.reader_messages import (
     Answer,
     Disagrees,
@@ -28,8 +27,9 @@ from app.datasets.reader_messages import (
     Request,
     Understood,
 )
-from app.datasets.report import Report, UnreadableFile
 from app.errors import Conflict, Unavailable, Unprocessable
+from app.reading.read_options import ReadOptions
+from app.reading.report import Report, UnreadableFile
 
 READER_MODULE = "app.datasets.reader_child"
 START_SECONDS = 120.0  # importing pandas takes about one, on a busy machine more
@@ -53,7 +53,7 @@ class ReaderBroke(ReaderStopped):
 class ReadFile:
     """A file that was read."""
 
-    content: Path  # `app.datasets.content` bytes
+    content: Path  # `app.reading.content` bytes
     content_sha256: str
     report: Report
     joined: "ReadFile | None"  # the file together with the dataset that it extends, if it does

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.datasets.report import Report
-from app.db.tables import Dataset
-from app.recipes import Kind
+from app.reading.report import Report
+from app.recipes.recipe import Kind
+from app.storage.tables import Dataset
 
 # By the end of a file's name; what is not among them is bytes.
 MEDIA_TYPES = {

@@ -10,14 +10,14 @@ from sqlalchemy import select, union
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.datasets.content import DatasetContent, SeriesContent, content_from_bytes
-from app.datasets.report import Report
 from app.datasets.tails import TailName, Tails
-from app.db.ids import new_id
-from app.db.tables import Dataset, Job, Version
 from app.errors import NotFound, Unprocessable
-from app.jobs.states import UNFINISHED, JobStatus
-from app.store import ObjectStore, StoredObject
+from app.reading.content import DatasetContent, SeriesContent, content_from_bytes
+from app.reading.report import Report
+from app.storage.ids import new_id
+from app.storage.job_status import UNFINISHED, JobStatus
+from app.storage.object_store import ObjectStore, StoredObject
+from app.storage.tables import Dataset, Job, Version
 
 SHOWN = 10  # labels in a message
 

@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from app.datasets.content import SeriesContent
+from app.reading.content import SeriesContent
 
 MAX_BYTES = 32 << 20
 LABEL_BYTES = 100  # about, with what Python adds

@@ -18,9 +18,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from app.datasets.hashed_file import HashedFile
 from app.datasets.upload_folder import UploadFolder
-from app.deps import get_resources
 from app.errors import InvalidRequest, TooLarge, Unprocessable, UnsupportedMediaType
-from app.large_bodies import UPLOAD
+from app.http.dependencies import get_resources
+from app.http.large_bodies import UPLOAD
 
 MAX_FIELD_BYTES = 1 << 20
 MAX_FILENAME_CHARACTERS = 255

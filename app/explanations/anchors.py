@@ -5,9 +5,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from app.artifact.manifest import Manifest, SeriesInput
 from app.forecasting.anchors import Anchor, persistence
-from app.judging.anchor_words import anchor_of
-from app.registry.artifacts import Manifest, SeriesInput
+from app.judging.notes import anchor_of
 
 
 def anchor_from(manifest: Manifest, weights: Mapping[str, NDArray[Any]]) -> Anchor | None:

@@ -10,10 +10,11 @@ from typing import Annotated
 from fastapi import APIRouter, Body, FastAPI, Path, Request, Response
 from pydantic import ValidationError
 
-from app.deps import Resources, SessionDep
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Scorecard
 from app.errors import Conflict, FieldError, Unavailable, Unprocessable
 from app.explanations import series, text
-from app.explanations.opened import OpenedVersions
+from app.explanations.network_cache import OpenedVersions
 from app.explanations.schemas import (
     SERIES_EXAMPLE,
     SERIES_ONLY,
@@ -27,15 +28,16 @@ from app.explanations.schemas import (
     TextExplanation,
 )
 from app.explanations.statement import measured_on, reached, statement
-from app.openapi import problem_responses
+from app.http.dependencies import SessionDep
+from app.http.openapi import problem_responses
+from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS, invalid_fields
 from app.predictions import series as series_predictions
 from app.predictions import text as text_predictions
 from app.predictions.runtime import Loaded
 from app.predictions.schemas import PredictRequest
-from app.problems import DATABASE_AWAY, DATABASE_ERRORS, invalid_fields
-from app.registry.artifacts import Manifest, Scorecard
 from app.registry.references import MAX_NUMBER
 from app.registry.store import get_live_version
+from app.storage.resources import Resources
 
 router = APIRouter(tags=["explanations"])
 

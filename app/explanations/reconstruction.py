@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.artifact.manifest import Manifest, SeriesInput
 from app.errors import Conflict
 from app.explanations.anchors import target_index
 from app.forecasting.anchors import LARGEST_VALUE, Anchor
 from app.forecasting.scaling import Affine, WindowScaling
-from app.recipes import SeriesRecipe
-from app.registry.artifacts import Manifest, SeriesInput
+from app.recipes.recipe import SeriesRecipe
 
 Floats = NDArray[np.float64]
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.artifact.scorecard import LayerMemory
 from app.predictions.schemas import (
     DEFAULT_TOP_K,
     MAX_HISTORY,
@@ -14,7 +15,6 @@ from app.predictions.schemas import (
     PredictRequest,
     TokenProbability,
 )
-from app.registry.artifacts import LayerMemory
 
 DEFAULT_UNITS = 16
 DEFAULT_STEPS = 60

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from app.artifact.manifest import Manifest
 from app.cells.influence import one_output
 from app.errors import StepaheadError, Unprocessable
 from app.explanations.layers import opened_layers
 from app.explanations.limits import check_size, influence_of
-from app.explanations.opened import Opened
+from app.explanations.network_cache import Opened
 from app.explanations.reconstruction import Anchored, Prepared, prepare
 from app.explanations.schemas import (
     Anchor,
@@ -22,7 +23,6 @@ from app.forecasting import anchors as forms
 from app.predictions.runtime import Loaded
 from app.predictions.schemas import Interval, PredictRequest, SeriesStep
 from app.predictions.series import SeriesQuestion, answer, warnings_of
-from app.registry.artifacts import Manifest
 
 Floats = NDArray[np.float64]
 STEPS = TypeAdapter(list[SeriesStep])

@@ -1,6 +1,7 @@
 """What a measured memory means, in a sentence."""
 
-from app.registry.artifacts import Manifest, Memory, Scorecard
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Memory, Scorecard
 
 MEASURED_ON = {
     "test": "rows of the version's test set",

@@ -11,7 +11,7 @@ from app.cells.network import Network, NetworkTrace
 from app.errors import Unprocessable
 from app.explanations.layers import opened_layers
 from app.explanations.limits import MOST_WORK, check_size, influence_of, work_per_step
-from app.explanations.opened import Opened
+from app.explanations.network_cache import Opened
 from app.explanations.schemas import ExplainRequest, TextExplanation, TextInfluence
 from app.language.sampling import alternatives, choose
 from app.language.tokenizer import Tokenizer

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from app.datasets.content import SeriesContent
 from app.forecasting.windows import Split, split_rows
+from app.reading.content import SeriesContent
 
 
 def split_series(

@@ -7,22 +7,12 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 
-from app.datasets.intake import understand
-from app.datasets.report import UnreadableFile
+from app.datasets.ingest import understand
 from app.datasets.store import UnderstoodFile
 from app.datasets.upload import UploadedFile, receive_multipart
-from app.deps import Resources, ResourcesDep, SessionDep
-from app.jobs import log, queue
-from app.jobs.events import LAST_EVENT, JobWatch, lifespan_of
-from app.jobs.explained import explain_recipes
-from app.jobs.extension import Extension, extension_of
-from app.jobs.form import order_form
-from app.jobs.order import FIELDS, FILES, Order, read_order
-from app.jobs.placing import check_references, place
-from app.jobs.schemas import JobAnswer, JobLine, JobSummary, Recipes
-from app.jobs.states import JobStatus
-from app.openapi import problem_responses
-from app.paging import (
+from app.http.dependencies import ResourcesDep, SessionDep
+from app.http.openapi import problem_responses
+from app.http.paging import (
     DEFAULT_LIMIT,
     CursorParameter,
     LimitParameter,
@@ -30,6 +20,17 @@ from app.paging import (
     cut_page,
     id_key_of,
 )
+from app.jobs import job_log, queue
+from app.jobs.events import LAST_EVENT, JobWatch, lifespan_of
+from app.jobs.extend import Extension, extension_of
+from app.jobs.order import FIELDS, FILES, Order, read_order
+from app.jobs.order_form import order_form
+from app.jobs.ordering import check_references, place
+from app.jobs.recipe_catalog import explain_recipes
+from app.jobs.schemas import JobAnswer, JobLine, JobSummary, Recipes
+from app.reading.report import UnreadableFile
+from app.storage.job_status import JobStatus
+from app.storage.resources import Resources
 
 __all__ = ["lifespan_of", "router"]
 
@@ -169,7 +170,7 @@ def get_job(job_id: JobId, session: SessionDep) -> JobAnswer:
 def cancel_job(job_id: JobId, session: SessionDep) -> JobAnswer:
     """It becomes no version any more; the worker is at its next job within two seconds."""
     job = queue.cancel(session, job_id)
-    log.note(session, job_id, "cancelled")
+    job_log.note(session, job_id, "cancelled")
     return JobAnswer.of(job, silence=None)
 
 
@@ -187,7 +188,7 @@ def get_job_log(
 ) -> Page[JobLine]:
     """One plain line per event: queued, taken up, each stage, some epochs, how and why it ended."""
     queue.get_job(session, job_id)
-    rows = log.list_notes(session, job_id, after=id_key_of(cursor), limit=limit + 1)
+    rows = job_log.list_notes(session, job_id, after=id_key_of(cursor), limit=limit + 1)
     page, following = cut_page(rows, limit=limit, key=lambda line: line.id)
     return Page(items=[JobLine.of(line) for line in page], next=following)
 

@@ -19,21 +19,21 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.db.tables import Dataset, Job
+from app.artifact.files import ARTIFACT_FILES, read_artifact
 from app.errors import Internal, StepaheadError
-from app.jobs import log, queue
+from app.jobs import job_log, queue
+from app.jobs.log_lines import OUTCOME, outcome_lines
 from app.jobs.messages import Checkpoint, Failed, Finished, Progress, Stopped, TrainingRequest
 from app.jobs.progress import JobProgress
 from app.jobs.queue import Claim, Superseded
-from app.jobs.states import JobStatus
-from app.jobs.telling import OUTCOME, outcome_lines
 from app.jobs.trainer import Trainer, TrainerDied
-from app.observability import logger as logger_of
-from app.recipes import RECIPE
+from app.process.observability import logger as logger_of
+from app.recipes.recipe import RECIPE
 from app.registry import store as registry
-from app.registry.artifacts import ARTIFACT_FILES, read_artifact
 from app.registry.references import ModelReference
-from app.store import ObjectDamaged, ObjectMissing, ObjectStore, StoreUnavailable
+from app.storage.job_status import JobStatus
+from app.storage.object_store import ObjectDamaged, ObjectMissing, ObjectStore, StoreUnavailable
+from app.storage.tables import Dataset, Job
 
 LISTEN_SECONDS = 0.1  # between looks at what the worker wants
 PULSE_SECONDS = 0.4  # between writes of progress, or looks at whether the claim still holds
@@ -208,7 +208,7 @@ class Attempt:
             with self.means.sessions.begin() as session:
                 if self.progress.unsaved:
                     queue.write_progress(session, self.claim, self.progress.as_json())
-                    log.note(session, self.job.id, *self.progress.untold)
+                    job_log.note(session, self.job.id, *self.progress.untold)
                 else:
                     queue.check_claim(session, self.claim)
         except (OperationalError, PoolTimeout):
@@ -296,7 +296,7 @@ class Attempt:
 
     def _tell(self, session: Session, *lines: str) -> None:
         """What has not been told yet, and this; in the transaction of what it tells."""
-        log.note(session, self.job.id, *self.progress.untold, *lines)
+        job_log.note(session, self.job.id, *self.progress.untold, *lines)
 
     # Patience with what is away for a moment.
 

@@ -11,11 +11,11 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.deps import Resources
-from app.health import Health
+from app.http.health import Health
 from app.jobs import queue
 from app.jobs.schemas import JobSummary
-from app.jobs.states import FINAL
+from app.storage.job_status import FINAL
+from app.storage.resources import Resources
 
 LOOK_SECONDS = 0.4
 KEEPALIVE_SECONDS = 15.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.recipes import SeriesRecipe, TextRecipe
+from app.recipes.recipe import SeriesRecipe, TextRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class TrainingRequest:
 
     model: str
     recipe: SeriesRecipe | TextRecipe
-    dataset: Path  # app.datasets.content bytes
+    dataset: Path  # app.reading.content bytes
     dataset_id: str | None  # None: of no registry, as for the shipped models
     dataset_sha256: str  # of the uploaded file
     target: str | None  # a column; None: the first

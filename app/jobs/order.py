@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 from uuid import UUID
 
-from app.datasets.intake import parse_read_options
-from app.datasets.read_options import ReadOptions
+from app.datasets.ingest import parse_read_options
 from app.datasets.upload import MultipartForm, UploadedFile
 from app.errors import Unprocessable
+from app.reading.read_options import ReadOptions
 from app.registry.references import MAX_NUMBER, check_model_name
 
 FILES = ("file", "test")

@@ -4,8 +4,8 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from app.jobs.log_lines import StageLines
 from app.jobs.messages import Progress
-from app.jobs.telling import StageLines
 
 CURVE_POINTS = 200  # per stage; the row is rewritten a few times a second, so it stays small
 

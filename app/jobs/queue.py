@@ -16,11 +16,11 @@ from procrastinate import App, SyncPsycopgConnector
 from sqlalchemy import CursorResult, func, null, select, text, update
 from sqlalchemy.orm import Session
 
-from app.db.ids import new_id
-from app.db.tables import Job
 from app.errors import Conflict, Internal, NotFound
-from app.jobs.states import FINAL, UNFINISHED, JobStatus, sources
-from app.recipes import SeriesRecipe, TextRecipe
+from app.recipes.recipe import SeriesRecipe, TextRecipe
+from app.storage.ids import new_id
+from app.storage.job_status import FINAL, UNFINISHED, JobStatus, sources
+from app.storage.tables import Job
 
 QUEUE = "training"
 TASK = "train"

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.db.tables import Job, JobNote
+from app.http.openapi import Problem
 from app.jobs.queue import STALLED_AFTER
-from app.jobs.states import JobStatus
-from app.openapi import Problem
-from app.recipes import AnyRecipe, Kind, Preset
+from app.recipes.presets import Preset
+from app.recipes.recipe import AnyRecipe, Kind
+from app.storage.job_status import JobStatus
+from app.storage.tables import Job, JobNote
 
 ABOUT_SECONDS = 10  # silence is told in steps of this, so that it is not news every second
 MINUTE, HOUR = 60, 3600

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 
 from app.config import Settings
 from app.jobs.messages import Event, Failed, Finished, Ready, Stop, Stopped, TrainingRequest
-from app.observability import logger as logger_of
+from app.process.observability import logger as logger_of
 
 COMMAND = (sys.executable, "-m", "app.training.child")
 START_TRIES = 3  # a child that cannot start is the worker's trouble, not a job's

@@ -8,11 +8,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.datasets import store as datasets
-from app.jobs import log, queue
-from app.jobs.telling import OUTCOME
-from app.observability import logger as logger_of
+from app.jobs import job_log, queue
+from app.jobs.log_lines import OUTCOME
+from app.process.observability import logger as logger_of
 from app.registry import store as registry
-from app.store import ObjectStore
+from app.storage.object_store import ObjectStore
 
 UNREFERENCED_FOR = timedelta(days=1)  # younger objects may belong to rows that are on their way
 
@@ -43,7 +43,7 @@ class Rescuer:
                 with self._sessions.begin() as session:
                     status = queue.rescue(session, job_id)
                     if status is not None:
-                        log.note(session, job_id, "its worker was lost", OUTCOME[status])
+                        job_log.note(session, job_id, "its worker was lost", OUTCOME[status])
                 if status is not None:
                     logger.warning("lost job rescued", job=str(job_id), status=status)
         except (OperationalError, PoolTimeout):

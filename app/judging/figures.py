@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.artifact.scorecard import Against, Errors
 from app.forecasting.metrics import (
     bias,
     diebold_mariano,
@@ -16,7 +17,6 @@ from app.forecasting.metrics import (
     skill,
     smape,
 )
-from app.registry.artifacts import Against, Errors
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from app.artifact.scorecard import LevelScore
 from app.forecasting.metrics import coverage, pinball
-from app.judging.rows import SCORED_LEVELS, Floats
-from app.registry.artifacts import LevelScore
+from app.judging.forecasts import SCORED_LEVELS, Floats
 
 
 def level_scores(

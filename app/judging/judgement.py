@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from app.registry.artifacts import SeriesScore, TextScore
+from app.artifact.scorecard import SeriesScore, TextScore
 
 JudgedOn = Literal["test", "held-out", "training"]
 # Why a multilayer perceptron is no baseline where only the api is installed.

@@ -9,7 +9,7 @@ from sklearn.neural_network import MLPRegressor
 
 from app.forecasting.scaling import WindowScaling
 from app.forecasting.windows import Windows, windows
-from app.judging.rows import Floats, JudgedSeries
+from app.judging.forecasts import Floats, JudgedSeries
 from app.judging.simple_forecasts import MOST_FITTED_STEPS, lags_for
 
 HIDDEN_UNITS = 32

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.datasets.content import DatasetContent, SeriesContent, times_iso
 from app.errors import Unprocessable
 from app.forecasting.windows import windows
-from app.judging.rows import Floats, Ids, JudgedSeries
+from app.judging.forecasts import Floats, Ids, JudgedSeries
+from app.judging.notes import not_judged
 from app.judging.series_judge import Judged
-from app.judging.short_series import not_judged
+from app.reading.content import DatasetContent, SeriesContent, times_iso
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from app.artifact.onnx_session import forecasts_with_intervals
+from app.judging.forecasts import SCORED_LEVELS, Floats, Forecasts, JudgedSeries
 from app.judging.judgement import WITHOUT_SCIKIT, JudgedOn, Judgement
-from app.judging.onnx_session import forecasts_with_intervals
-from app.judging.rows import SCORED_LEVELS, Floats, Forecasts, JudgedSeries
 from app.judging.series_score import score_series
 from app.judging.series_verdict import notes_of, skill_of, step_name, verdict_of
 from app.judging.simple_forecasts import MLP, simple_forecasts

@@ -6,13 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import Unprocessable
-from app.forecasting.metrics import lag_copy
-from app.judging.figures import Floats, Ids, Places, against, errors_of
-from app.judging.interval_score import level_scores
-from app.judging.rows import SCORED_LEVELS, Forecasts
-from app.judging.simple_forecasts import BASELINES, PERSISTENCE
-from app.registry.artifacts import (
+from app.artifact.scorecard import (
     Against,
     CurvePoint,
     EachScores,
@@ -21,6 +15,12 @@ from app.registry.artifacts import (
     SeriesScore,
     StepScores,
 )
+from app.errors import Unprocessable
+from app.forecasting.metrics import lag_copy
+from app.judging.figures import Floats, Ids, Places, against, errors_of
+from app.judging.forecasts import SCORED_LEVELS, Forecasts
+from app.judging.interval_score import level_scores
+from app.judging.simple_forecasts import BASELINES, PERSISTENCE
 
 CURVE_POINTS = 2000
 CURVE_LEVEL = 80

@@ -3,9 +3,9 @@
 import math
 from typing import Literal
 
-from app.datasets.frequency import split_frequency
+from app.artifact.scorecard import SeriesScore
 from app.judging.simple_forecasts import PERSISTENCE
-from app.registry.artifacts import SeriesScore
+from app.reading.series.frequency import split_frequency
 
 JudgedOn = Literal["test", "held-out", "training"]
 STEP_NAMES = {

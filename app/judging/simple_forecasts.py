@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.datasets.frequency import split_frequency
 from app.forecasting.autoregression import LinearAutoregression
 from app.forecasting.baselines import Baseline, Drift, Persistence, SeasonalNaive
 from app.forecasting.season import detect_season
-from app.judging.rows import Floats, JudgedSeries
+from app.judging.forecasts import Floats, JudgedSeries
+from app.reading.series.frequency import split_frequency
 
 PERSISTENCE = "persistence"
 DRIFT = "drift"

@@ -8,11 +8,11 @@ from importlib.util import find_spec
 import numpy as np
 import numpy.typing as npt
 
+from app.artifact.onnx_session import States, token_probabilities, zero_states
+from app.artifact.scorecard import TextScore
 from app.judging.judgement import WITHOUT_SCIKIT, JudgedOn, Judgement
-from app.judging.onnx_session import States, token_probabilities, zero_states
 from app.judging.text_score import MLP, TRIGRAM, against_bits, curve_of, ngram_bits
 from app.language.ngram import BASELINE_ORDERS
-from app.registry.artifacts import TextScore
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -142,7 +142,7 @@ def _baselines(
 def _perceptron(passage: Passage, *, unit: str, check: Callable[[], None]) -> Floats | str:
     if find_spec("sklearn") is None:
         return WITHOUT_SCIKIT
-    from app.judging.mlp_words import mlp_bits  # noqa: PLC0415 - heavy, and not everywhere
+    from app.judging.text_mlp import mlp_bits  # noqa: PLC0415 - heavy, and not everywhere
 
     return mlp_bits(
         passage.training_ids,

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from app.artifact.scorecard import Against
 from app.forecasting.metrics import diebold_mariano
 from app.judging.figures import SIGNIFICANT
 from app.language.ngram import BASELINE_ORDERS, NgramModel
-from app.registry.artifacts import Against
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

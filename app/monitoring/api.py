@@ -7,11 +7,20 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Query, Request, status
 
-from app.deps import Resources, ResourcesDep, SessionDep
 from app.errors import Conflict, StepaheadError, Unprocessable
-from app.monitoring import schedule_store
-from app.monitoring.cron import checked, next_time
+from app.http.dependencies import ResourcesDep, SessionDep
+from app.http.openapi import problem_responses
+from app.http.paging import (
+    DEFAULT_LIMIT,
+    CursorParameter,
+    LimitParameter,
+    Page,
+    cut_page,
+    id_key_of,
+)
 from app.monitoring.monitor import TEXT_HAS_NONE, monitor
+from app.monitoring.retraining import store
+from app.monitoring.retraining.cron import checked, next_time
 from app.monitoring.schemas import (
     MonitorAnswer,
     ReplayAnswer,
@@ -21,21 +30,13 @@ from app.monitoring.schemas import (
     ScheduleAnswer,
     ScheduleRequest,
 )
-from app.openapi import problem_responses
-from app.paging import (
-    DEFAULT_LIMIT,
-    CursorParameter,
-    LimitParameter,
-    Page,
-    cut_page,
-    id_key_of,
-)
 from app.predictions.api import Predictions
 from app.predictions.replay import answer_again
 from app.predictions.schemas import LoggedPrediction, PredictRequest
 from app.predictions.store import get_prediction
 from app.registry.references import ModelReference, parse_reference
 from app.registry.store import find_model, get_version
+from app.storage.resources import Resources
 
 router = APIRouter(tags=["monitoring"])
 
@@ -136,7 +137,7 @@ def put_schedule(
         raise Unprocessable.at("thresholds", f"{name!r} is a model for text; {TEXT_HAS_NONE}")
     now = datetime.now(UTC)
     cron = None if request.cron is None else checked(request.cron, now)
-    schedule = schedule_store.put_schedule(
+    schedule = store.put_schedule(
         session,
         name,
         cron=cron,
@@ -154,7 +155,7 @@ def put_schedule(
 )
 def get_schedule(name: ModelName, session: SessionDep) -> ScheduleAnswer | None:
     """Null where it is trained only when it is asked to be."""
-    schedule = schedule_store.find_schedule(session, name)
+    schedule = store.find_schedule(session, name)
     return None if schedule is None else ScheduleAnswer.of(schedule)
 
 
@@ -167,7 +168,7 @@ def get_schedule(name: ModelName, session: SessionDep) -> ScheduleAnswer | None:
 )
 def delete_schedule(name: ModelName, session: SessionDep) -> None:
     """What was decided so far stays."""
-    schedule_store.delete_schedule(session, name)
+    store.delete_schedule(session, name)
 
 
 @router.get(
@@ -187,7 +188,7 @@ def list_decisions(
     A schedule's every time is one. Thresholds are one whenever their figures have changed.
     """
     find_model(session, name)
-    rows = schedule_store.list_decisions(session, name, before=id_key_of(cursor), limit=limit + 1)
+    rows = store.list_decisions(session, name, before=id_key_of(cursor), limit=limit + 1)
     page, following = cut_page(rows, limit=limit, key=lambda decision: decision.id)
     return Page(items=[RetrainingAnswer.of(decision) for decision in page], next=following)
 

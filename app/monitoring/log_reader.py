@@ -14,15 +14,13 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.actuals.settling import settle, settle_unsettled
-from app.actuals.store import Given, hits_of_predictions, put_actuals
 from app.datasets.store import stored_tail
-from app.db.ids import first_id, time_of
-from app.deps import Resources
 from app.errors import StepaheadError
 from app.forecasting.drift import binned
 from app.monitoring import store
-from app.monitoring.reading import (
+from app.monitoring.actuals.settling import settle, settle_unsettled
+from app.monitoring.actuals.store import Given, hits_of_predictions, put_actuals
+from app.monitoring.logged_answers import (
     Facts,
     Floats,
     History,
@@ -37,8 +35,10 @@ from app.monitoring.reading import (
 )
 from app.monitoring.shadow import Answers, Shadows
 from app.monitoring.store import Asked, Day
-from app.observability import logger as logger_of
-from app.store import ObjectDamaged, ObjectMissing
+from app.process.observability import logger as logger_of
+from app.storage.ids import first_id, time_of
+from app.storage.object_store import ObjectDamaged, ObjectMissing
+from app.storage.resources import Resources
 
 ROWS_AT_ONCE = 500
 # A row becomes visible some time after its id was made: a commit may take 10 s and is tried twice,

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.db.ids import first_id
-from app.db.tables import Version
+from app.artifact.manifest import Feature, Manifest
+from app.artifact.scorecard import Scorecard
 from app.forecasting.drift import population_stability
 from app.monitoring import store
 from app.monitoring.aggregates import Coverage, ErrorSums, figures_of, total
-from app.monitoring.reading import Role
+from app.monitoring.logged_answers import Role
 from app.monitoring.schemas import (
     CoverageFigure,
     DayFigures,
@@ -25,10 +25,11 @@ from app.monitoring.schemas import (
 )
 from app.monitoring.shadow import SHADOW
 from app.monitoring.store import Asked, Day
-from app.recipes import Kind
-from app.registry.artifacts import Feature, Manifest, Scorecard
+from app.recipes.recipe import Kind
 from app.registry.schemas import names_of
 from app.registry.store import find_model, list_aliases
+from app.storage.ids import first_id
+from app.storage.tables import Version
 
 # With fewer the index is mostly chance: of N values from the training data's own distribution it
 # comes to about 9 / N in the mean.

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.db.monitoring_tables import RetrainingDecision, Schedule
 from app.predictions.schemas import LoggedPrediction, SeriesStep, TextStep
-from app.recipes import Kind
+from app.recipes.recipe import Kind
 from app.registry.references import MAX_NUMBER
+from app.storage.monitoring_tables import RetrainingDecision, Schedule
 
 # The monitor.
 

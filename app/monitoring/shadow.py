@@ -13,17 +13,17 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from app.deps import Resources
 from app.errors import StepaheadError
-from app.monitoring.reading import LoggedAnswer
+from app.monitoring.logged_answers import LoggedAnswer
 from app.monitoring.store import pointers
-from app.observability import logger as logger_of
 from app.predictions.replay import answer_again
 from app.predictions.runtime import BrokenArtifact, Loaded, load_version
 from app.predictions.schemas import PredictRequest
+from app.process.observability import logger as logger_of
 from app.registry.references import CHAMPION
 from app.registry.store import get_live_version
-from app.store import ObjectDamaged, ObjectMissing
+from app.storage.object_store import ObjectDamaged, ObjectMissing
+from app.storage.resources import Resources
 
 SHADOW = "shadow"
 KEPT_VERSIONS = 4

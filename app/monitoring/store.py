@@ -11,8 +11,11 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import ColumnElement, delete, exists, func, select, text, update
 from sqlalchemy.orm import Session
 
-from app.db.ids import first_id
-from app.db.monitoring_tables import (
+from app.artifact.manifest import Manifest
+from app.monitoring.aggregates import Coverage, ErrorSums
+from app.monitoring.logged_answers import Facts, LoggedAnswer, Role, Step
+from app.storage.ids import first_id
+from app.storage.monitoring_tables import (
     DailyCoverage,
     DailyErrors,
     DailyInputs,
@@ -21,10 +24,7 @@ from app.db.monitoring_tables import (
     LogPosition,
     ReadPrediction,
 )
-from app.db.tables import Alias, Prediction, Version
-from app.monitoring.aggregates import Coverage, ErrorSums
-from app.monitoring.reading import Facts, LoggedAnswer, Role, Step
-from app.registry.artifacts import Manifest
+from app.storage.tables import Alias, Prediction, Version
 
 LOGGED = [getattr(Prediction, name) for name in LoggedAnswer._fields]
 NOT_READ = ~exists().where(ReadPrediction.id == Prediction.id)

@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.db.ids import first_id
-from app.deps import Resources
 from app.errors import Unavailable
 from app.monitoring import store
 from app.monitoring.log_reader import ROWS_AT_ONCE, LogReader
-from app.monitoring.retraining import Retrainer
-from app.observability import logger as logger_of
+from app.monitoring.retraining.retrainer import Retrainer
+from app.process.observability import logger as logger_of
+from app.storage.ids import first_id
+from app.storage.resources import Resources
 
 SECONDS_PER_LOOK = 2.0  # a worker that is to end waits for it
 # After an error that should not be: the same batch would most likely fail again at once.

@@ -1,7 +1,7 @@
 """`POST /predict` and `POST /predict/batch`.
 
-Both are direct calls (app.direct): FastAPI's routing takes longer than a small prediction. Their
-operations are declared on the router below for the OpenAPI document.
+Both are direct calls (app.http.direct_calls): FastAPI's routing takes longer than a small
+prediction. Their operations are declared on the router below for the OpenAPI document.
 """
 
 import asyncio
@@ -14,8 +14,6 @@ from fastapi import APIRouter, Body, FastAPI
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from app.deps import Resources
-from app.direct import JSON_TYPE, Call
 from app.errors import (
     Internal,
     StepaheadError,
@@ -23,12 +21,18 @@ from app.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from app.observability import Metrics
-from app.openapi import problem_responses
-from app.predictions import blocks, series, text
+from app.http.direct_calls import JSON_TYPE, Call
+from app.http.openapi import problem_responses
+from app.http.problem_responses import (
+    DATABASE_AWAY,
+    DATABASE_ERRORS,
+    invalid_fields,
+    problem_bytes,
+    unforeseen,
+)
+from app.predictions import series, text, uniform_batches
 from app.predictions.batching import Batcher, Question, Reply, Ticket
 from app.predictions.log import PredictionLog, Refusal
-from app.predictions.partition_keeper import PartitionKeeper
 from app.predictions.runtime import Loaded, Runtime
 from app.predictions.schemas import (
     SERIES_EXAMPLE,
@@ -40,8 +44,9 @@ from app.predictions.schemas import (
     SeriesAnswer,
     TextAnswer,
 )
-from app.problems import DATABASE_AWAY, DATABASE_ERRORS, invalid_fields, problem_bytes, unforeseen
+from app.process.observability import Metrics
 from app.registry.references import ModelReference
+from app.storage.resources import Resources
 
 router = APIRouter(tags=["predictions"])
 
@@ -104,7 +109,7 @@ class Predictions:
 
     def _ask_block(self, call: Call) -> bool:
         """Have a batch of questions that are alike answered as a whole; False of any other."""
-        found = blocks.alike_items(call.request.body)
+        found = uniform_batches.alike_items(call.request.body)
         if found is None:
             return False
         items, requests = found
@@ -113,9 +118,9 @@ class Predictions:
         except Unprocessable:  # as each of them is told
             return False
         version = self.runtime.ready(reference)
-        if version is None or not blocks.fits(version, items):
+        if version is None or not uniform_batches.fits(version, items):
             return False
-        block = blocks.Block(
+        block = uniform_batches.Block(
             version,
             items,
             requests,
@@ -286,7 +291,7 @@ def _pieces(body: bytes, count: int) -> list[bytes]:
     Reading items as they are and cutting the body took 4.0 us an item of 60 values; a loose read,
     writing each item anew and reading that took 7.
     """
-    found = blocks.pieces(body, count) if body.count(b"{") == count + 1 else None
+    found = uniform_batches.pieces(body, count) if body.count(b"{") == count + 1 else None
     return found or [to_json(given) for given in read_loose_batch(body).items]
 
 
@@ -355,19 +360,15 @@ async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]
     app.state.direct["POST", "/predict"] = parts.predict
     app.state.direct["POST", "/predict/batch"] = parts.predict_batch
     app.state.health.checks.append(runtime.not_ready)
-    partitions = PartitionKeeper(resources)
-    app.state.health.checks.append(partitions.not_ready)
-    with suppress(Unavailable):  # the keepers go on trying, and /readyz says so
-        await partitions.maintain()
+    with suppress(Unavailable):  # `watch` goes on trying, and /readyz says so
         await runtime.refresh()
-    keepers = [asyncio.create_task(runtime.watch()), asyncio.create_task(partitions.keep())]
+    watch = asyncio.create_task(runtime.watch())
     try:
         async with prediction_log.running():
             yield
             await batcher.drained()
     finally:
-        for keeper in keepers:
-            keeper.cancel()
-        await asyncio.gather(*keepers, return_exceptions=True)
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
         await runtime.rest()
         batcher.close()

@@ -17,14 +17,14 @@ from typing import NamedTuple, cast
 
 from pydantic_core import to_json
 
-from app.db.ids import new_wire_id
 from app.errors import StepaheadError, Unavailable
-from app.observability import Metrics
 from app.predictions import series, text
 from app.predictions.log import Entry, Group, PredictionLog, Rows, rows_of
 from app.predictions.runtime import Loaded
 from app.predictions.series import SeriesQuestion
 from app.predictions.text import TextQuestion
+from app.process.observability import Metrics
+from app.storage.ids import new_wire_id
 
 Question = SeriesQuestion | TextQuestion
 Reply = bytes | BaseException  # an answer's JSON, or why there is none

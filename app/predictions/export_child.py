@@ -16,12 +16,12 @@ from uuid import UUID
 from sqlalchemy import Text, cast, create_engine, select
 from sqlalchemy.pool import NullPool
 
-from app.db.engine import database_url
-from app.db.tables import Prediction
 from app.predictions.export import ExportRequest
 from app.predictions.schemas import LogFilter
 from app.predictions.store import conditions
-from app.urgency import GIVES_WAY, give_way
+from app.process.cpu_priority import GIVES_WAY, give_way
+from app.storage.engine import database_url
+from app.storage.tables import Prediction
 
 ROWS_AT_ONCE = 200  # histories may be long
 BUFFER_BYTES = 1 << 18

@@ -16,12 +16,21 @@ from typing import NamedTuple
 
 import psycopg
 
-from app.db.binary_arrays import JSON, UUID_TYPE, array, integer, integers, moment, moments, texts
-from app.db.committing import CommittingConnection, Parameters, Statement
-from app.db.engine import conninfo
-from app.db.ids import WireId, new_wire_id
 from app.errors import Unavailable
-from app.observability import Metrics, logger
+from app.process.observability import Metrics, logger
+from app.storage.binary_arrays import (
+    JSON,
+    UUID_TYPE,
+    array,
+    integer,
+    integers,
+    moment,
+    moments,
+    texts,
+)
+from app.storage.committing import CommittingConnection, Parameters, Statement
+from app.storage.engine import conninfo
+from app.storage.ids import WireId, new_wire_id
 
 log = logger(__name__)
 

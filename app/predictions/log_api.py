@@ -8,12 +8,13 @@ from uuid import UUID
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import StreamingResponse
 
-from app.deps import Resources, SessionDep
-from app.openapi import problem_responses
-from app.paging import Page, cut_page, id_key_of
+from app.http.dependencies import SessionDep
+from app.http.openapi import problem_responses
+from app.http.paging import Page, cut_page, id_key_of
 from app.predictions.export import MEDIA_TYPES, ExportAnswer, Exports
 from app.predictions.schemas import ExportQuery, LoggedPrediction, LogQuery
 from app.predictions.store import get_prediction, list_predictions
+from app.storage.resources import Resources
 
 router = APIRouter(tags=["predictions"])
 

@@ -12,8 +12,8 @@ from psycopg import sql
 from sqlalchemy import Engine
 
 from app.config import Settings
-from app.db.engine import conninfo
-from app.db.ids import first_id
+from app.storage.engine import conninfo
+from app.storage.ids import first_id
 
 DAYS_AHEAD = 14
 PARTITION = re.compile(r"predictions_(\d{8})")

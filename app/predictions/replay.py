@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from app.deps import Resources
 from app.errors import StepaheadError
 from app.predictions import batching, series, text
 from app.predictions.runtime import Loaded
 from app.predictions.schemas import PredictRequest
+from app.storage.resources import Resources
 
 
 def answer_again(

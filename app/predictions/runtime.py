@@ -13,27 +13,19 @@ import numpy.typing as npt
 import onnxruntime as ort
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.db.tables import Version
-from app.deps import Resources
+from app.artifact.files import FORECAST, HISTORY, INTERVALS, LENGTHS, MODEL, PROBABILITIES, TOKENS
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Scorecard
 from app.errors import NotFound, Unavailable
+from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS
 from app.language.tokenizer import Tokenizer
-from app.observability import Metrics, logger
 from app.predictions.store import Catalogue, read_catalogue
-from app.problems import DATABASE_AWAY, DATABASE_ERRORS
-from app.registry.artifacts import (
-    FORECAST,
-    HISTORY,
-    INTERVALS,
-    LENGTHS,
-    MODEL,
-    PROBABILITIES,
-    TOKENS,
-    Manifest,
-    Scorecard,
-)
+from app.process.observability import Metrics, logger
 from app.registry.references import ModelReference, parse_reference
 from app.registry.store import get_live_version, revision
-from app.store import ObjectStore
+from app.storage.object_store import ObjectStore
+from app.storage.resources import Resources
+from app.storage.tables import Version
 
 log = logger(__name__)
 

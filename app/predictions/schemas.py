@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field
 
-from app.paging import DEFAULT_LIMIT, CursorParameter, LimitParameter
-from app.recipes import Kind
+from app.http.paging import DEFAULT_LIMIT, CursorParameter, LimitParameter
+from app.recipes.recipe import Kind
 
 MAX_STEPS = 1000
 MAX_ITEMS = 1000

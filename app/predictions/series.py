@@ -7,13 +7,10 @@ from uuid import UUID
 
 import numpy as np
 
+from app.artifact.manifest import SeriesInput
 from app.datasets.store import stored_tail
-from app.deps import Resources
 from app.errors import FieldError, StepaheadError, Unprocessable
-from app.predictions.runtime import Loaded
-from app.predictions.schemas import MAX_STEPS, TEXT_FIELDS, PredictRequest
-from app.predictions.times import Stamps, read_timestamps
-from app.predictions.windows import (
+from app.predictions.graph_runs import (
     Floats,
     fed_back,
     forecast,
@@ -21,7 +18,10 @@ from app.predictions.windows import (
     outside,
     packed,
 )
-from app.registry.artifacts import SeriesInput
+from app.predictions.runtime import Loaded
+from app.predictions.schemas import MAX_STEPS, TEXT_FIELDS, PredictRequest
+from app.predictions.times import Stamps, read_timestamps
+from app.storage.resources import Resources
 
 NO_BOUNDS: Floats = np.empty(0)
 TOO_LARGE = "its values are too large to forecast from: the result is beyond what a number holds"

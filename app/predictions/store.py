@@ -6,11 +6,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from app.db.ids import first_id
-from app.db.tables import Alias, Model, Prediction, Version
 from app.errors import NotFound
 from app.predictions.schemas import LogFilter
 from app.registry.store import revision
+from app.storage.ids import first_id
+from app.storage.tables import Alias, Model, Prediction, Version
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from app.artifact.files import LENGTHS, PROBABILITIES, TOKENS
 from app.errors import FieldError, StepaheadError, Unprocessable
 from app.language.sampling import alternatives, choose
 from app.language.tokenizer import Tokenizer, UnknownToken, UnknownTokens
@@ -16,7 +17,6 @@ from app.predictions.schemas import (
     SERIES_FIELDS,
     PredictRequest,
 )
-from app.registry.artifacts import LENGTHS, PROBABILITIES, TOKENS
 
 Ids = npt.NDArray[np.int64]
 Floats32 = npt.NDArray[np.float32]

@@ -7,9 +7,9 @@ from datetime import datetime
 
 import numpy as np
 
-from app.datasets.content import TimeForm, times_iso
-from app.datasets.frequency import next_times, split_frequency
 from app.errors import Unprocessable
+from app.reading.content import TimeForm, times_iso
+from app.reading.series.frequency import next_times, split_frequency
 
 ISO_TIME = re.compile(
     r"\d{4}-\d\d-\d\d"

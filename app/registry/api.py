@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Header, Path, Response, status
 
-from app.deps import SessionDep, StoreDep
-from app.download import download
 from app.errors import NotFound, Unprocessable
-from app.openapi import problem_responses
-from app.paging import (
+from app.http.dependencies import SessionDep, StoreDep
+from app.http.downloads import download
+from app.http.openapi import problem_responses
+from app.http.paging import (
     DEFAULT_LIMIT,
     CursorParameter,
     LimitParameter,

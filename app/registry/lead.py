@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.artifact.scorecard import Scorecard, SeriesScore
 from app.forecasting.metrics import diebold_mariano
 from app.judging.figures import SIGNIFICANT, against
-from app.registry.artifacts import Scorecard, SeriesScore
 
 Floats = NDArray[np.float64]
 

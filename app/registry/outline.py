@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from app.db.tables import Version
+from app.storage.tables import Version
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,14 +4,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.registry.artifacts import (
-    Manifest,
-    Scorecard,
-    SeriesInput,
-    SeriesScore,
-    TextInput,
-    TextScore,
-)
+from app.artifact.manifest import Manifest, SeriesInput, TextInput
+from app.artifact.scorecard import Scorecard, SeriesScore, TextScore
 from app.registry.lead import lead_of
 
 MIN_COMMON_ROWS = 30

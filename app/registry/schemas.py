@@ -7,11 +7,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.db.tables import Alias, AliasMove, Model, Version
-from app.recipes import RECIPE, AnyRecipe, Kind
-from app.registry.artifacts import Manifest, Scorecard
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Scorecard
+from app.recipes.recipe import RECIPE, AnyRecipe, Kind
 from app.registry.outline import Outline
 from app.registry.references import MAX_NUMBER
+from app.storage.tables import Alias, AliasMove, Model, Version
 
 VersionNumber = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
 

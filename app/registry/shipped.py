@@ -6,13 +6,13 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from app.artifact.files import ARTIFACT_FILES, MANIFEST, read_artifact
 from app.config import shipped_dir
-from app.db.tables import Version
 from app.errors import NotFound
-from app.observability import logger
-from app.registry.artifacts import ARTIFACT_FILES, MANIFEST, read_artifact
+from app.process.observability import logger
 from app.registry.store import find_model, has_manifest, hold_imports, register
-from app.store import ObjectStore
+from app.storage.object_store import ObjectStore
+from app.storage.tables import Version
 
 log = logger(__name__)
 

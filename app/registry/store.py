@@ -15,11 +15,11 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.db.ids import new_id
-from app.db.tables import Alias, AliasMove, Model, RegistryRevision, Version
+from app.artifact.files import ARTIFACT_FILES, REQUIRED_FILES
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Scorecard
 from app.errors import Conflict, NotFound, Unprocessable
-from app.recipes import Kind
-from app.registry.artifacts import ARTIFACT_FILES, REQUIRED_FILES, Manifest, Scorecard
+from app.recipes.recipe import Kind
 from app.registry.outline import OUTLINE, Outline
 from app.registry.promotion import Contender, decide, hindrances
 from app.registry.references import (
@@ -29,7 +29,9 @@ from app.registry.references import (
     check_model_name,
     parse_reference,
 )
-from app.store import StoredObject
+from app.storage.ids import new_id
+from app.storage.object_store import StoredObject
+from app.storage.tables import Alias, AliasMove, Model, RegistryRevision, Version
 
 MovedBy = Literal["api", "training", "import"]
 KEPT_FOR = timedelta(days=1)  # the files of a deleted version

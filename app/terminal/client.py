@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from app.config import LOOPBACK_HOSTS
-from app.terminal.problems import Refused, Told
+from app.terminal.rendering.problems import Refused, Told
 
 # Connecting is quick or fails; an upload is answered once the file has been read.
 TIMEOUT = httpx.Timeout(600.0, connect=5.0)

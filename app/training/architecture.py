@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.recipes import Activation, Cell, Recipe
+from app.recipes.recipe import Activation, Cell, Recipe
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 

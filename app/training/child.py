@@ -27,10 +27,10 @@ from app.jobs.messages import (
     Stopped,
     TrainingRequest,
 )
+from app.process.cpu_priority import GIVES_WAY_MOST, give_way
 from app.training import IMPORT_STARTED
 from app.training.control import StopRequestedError
 from app.training.run import run_training
-from app.urgency import GIVES_WAY_MOST, give_way
 
 PROGRESS_SECONDS = 0.2  # between two reports of the same stage
 OUT_OF_MEMORY = (

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from app.artifact.scorecard import Epoch
 from app.errors import Unprocessable
 from app.jobs.messages import Progress
-from app.registry.artifacts import Epoch
 from app.training.architecture import Weights, with_share
 from app.training.checkpoints import Arrays
 from app.training.optimizers import SLOTS

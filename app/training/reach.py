@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
+from app.artifact.scorecard import LayerMemory, Memory
 from app.cells.losses import cross_entropy
 from app.cells.memory import reach
 from app.cells.network import Network
-from app.recipes import Recipe
-from app.registry.artifacts import LayerMemory, Memory
+from app.recipes.recipe import Recipe
 from app.training.architecture import GATES, Weights
 
 Floats = npt.NDArray[np.float64]

@@ -18,7 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from app.training.architecture import Architecture
-from app.training.steps import Step, single_step, step_of
+from app.training.cell_steps import Step, single_step, step_of
 
 Tensor = Any  # TensorFlow ships no types
 

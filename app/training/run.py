@@ -14,23 +14,31 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from app.datasets.content import content_from_bytes
+from app.artifact.files import read_artifact
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Memory, Scorecard
 from app.errors import Internal, Unprocessable
 from app.jobs.messages import Progress, TrainingRequest
 from app.judging.judgement import JudgedOn, Judgement
-from app.judging.share_words import share_notes
-from app.recipes import SeriesRecipe
-from app.registry.artifacts import Manifest, Memory, Scorecard, read_artifact
+from app.judging.notes import share_notes
+from app.reading.content import content_from_bytes
+from app.recipes.recipe import SeriesRecipe
 from app.training.architecture import Weights, with_share
-from app.training.artifact import library_versions, now, read_weights, thinned, write_artifact
 from app.training.checkpoints import Arrays, Saved, read_checkpoint, run_key, write_checkpoint
 from app.training.control import Control, StopRequestedError
+from app.training.export.artifact import (
+    library_versions,
+    now,
+    read_weights,
+    thinned,
+    write_artifact,
+)
 from app.training.fit import Fit, Fitted, Position, steadied
 from app.training.keras_network import initial_weights
-from app.training.series_calibration import Calibrated, SeriesCalibration, Source
-from app.training.series_task import SeriesTask
+from app.training.series.calibration import Calibrated, SeriesCalibration, Source
+from app.training.series.task import SeriesTask
 from app.training.task import LARGEST_PARITY_GAP, Phase, Task
-from app.training.text_task import TextTask
+from app.training.text.task import TextTask
 
 CHECKPOINT_SECONDS = 8.0  # 10 are allowed, and a compiled call may take 2
 # Judging and exporting together, for the time left; measured on the chapter's models.

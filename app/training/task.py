@@ -7,11 +7,12 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from app.artifact.manifest import SeriesInput, TextInput
+from app.artifact.scorecard import Memory
 from app.judging.judgement import JudgedOn, Judgement
-from app.registry.artifacts import Memory, SeriesInput, TextInput
 from app.training.architecture import Architecture, Weights
 from app.training.fit import Plan
-from app.training.series_calibration import SeriesCalibration
+from app.training.series.calibration import SeriesCalibration
 
 # `training` fits on the rows before the cut, `refitting` on all rows, `calibrating` on the first of
 # those before the cut, where none were kept from the fit that intervals could be calibrated on.

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Header, Request, Response, status
 from fastapi.responses import FileResponse, HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.deps import SettingsDep
 from app.errors import NotFound, Unprocessable
+from app.http.browser_sessions import COOKIE, LIFETIME_SECONDS, Sessions
+from app.http.dependencies import SettingsDep
 from app.registry.references import MODEL_NAME
 from app.web.assets import PLOTLY_URL, SAFE_HEADERS, STATIC_URL, plotly_compressed, plotly_file
 from app.web.rendering import TEMPLATES
-from app.web.session import COOKIE, LIFETIME_SECONDS, Sessions
 
 router = APIRouter(include_in_schema=False)
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.registry.artifacts import CurvePoint
+from app.artifact.scorecard import CurvePoint
 
 WIDTH, HEIGHT = 900, 330
 LEFT, RIGHT, TOP, BOTTOM = 70, 10, 10, 30

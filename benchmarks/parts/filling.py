@@ -6,9 +6,9 @@ import psycopg
 from psycopg import sql
 
 from app.config import Settings
-from app.db.engine import conninfo, database_url, make_engine
-from app.db.migrate import upgrade
 from app.predictions.partitions import bounds, maintain_partitions, partition_name
+from app.storage.engine import conninfo, database_url, make_engine
+from app.storage.migrate import upgrade
 
 MODELS = 100  # in the log
 REQUEST = b'{"model": "model", "history": [778.81, 788.36, 786.08]}'

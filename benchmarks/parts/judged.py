@@ -7,10 +7,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from app.artifact.files import read_artifact
+from app.artifact.manifest import SeriesInput
+from app.artifact.scorecard import Scorecard, SeriesScore
+from app.artifact.series_records import SeriesAnchor
 from app.forecasting.metrics import rmse
 from app.forecasting.windows import windows
 from app.jobs.messages import Progress, TrainingRequest
-from app.judging.rows import JudgedSeries
+from app.judging.forecasts import JudgedSeries
 from app.judging.simple_forecasts import (
     AUTOREGRESSION,
     DRIFT,
@@ -18,11 +22,9 @@ from app.judging.simple_forecasts import (
     SEASONAL,
     simple_forecasts,
 )
-from app.recipes import SeriesRecipe
-from app.registry.artifacts import Scorecard, SeriesInput, SeriesScore, read_artifact
-from app.registry.series_records import SeriesAnchor
+from app.recipes.recipe import SeriesRecipe
 from app.training.run import run_training  # noqa: TID251 - measures the training itself
-from app.training.series_data import SeriesData, read_series  # noqa: TID251 - see above
+from app.training.series.data import SeriesData, read_series  # noqa: TID251 - see above
 from benchmarks.series import Series
 
 NAIVE = (PERSISTENCE, DRIFT, SEASONAL)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from app.registry.artifacts import FORECAST, HISTORY
+from app.artifact.files import FORECAST, HISTORY
 from tests.artifacts import Artifact, persistence_artifact
 
 GATES = 4

@@ -3,9 +3,9 @@
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from app.db.embedded import EmbeddedPostgres
-from app.db.embedded.cluster import SUPERUSER
-from app.db.engine import conninfo
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.embedded.cluster import SUPERUSER
+from app.storage.engine import conninfo
 
 FILES = 24  # of 16 MB: more than any benchmark writes
 

@@ -8,12 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from app.cells.losses import softmax
-from app.cells.network import Network
-from app.config import shipped_dir
-from app.forecasting.scaling import Affine, WindowScaling
-from app.recipes import SeriesRecipe
-from app.registry.artifacts import (
+from app.artifact.files import (
     FORECAST,
     HISTORY,
     LENGTHS,
@@ -21,11 +16,14 @@ from app.registry.artifacts import (
     PROBABILITIES,
     TOKENS,
     WEIGHTS,
-    Manifest,
-    SeriesInput,
-    TextInput,
     read_artifact,
 )
+from app.artifact.manifest import Manifest, SeriesInput, TextInput
+from app.cells.losses import softmax
+from app.cells.network import Network
+from app.config import shipped_dir
+from app.forecasting.scaling import Affine, WindowScaling
+from app.recipes.recipe import SeriesRecipe
 
 FOLDERS = sorted(path.parent for path in shipped_dir("models").glob("*/*/manifest.json"))
 

@@ -7,7 +7,6 @@ import signal
 import time
 from multiprocessing.connection import Connection
 
-from app.datasets.content import TextContent
 from app.datasets.reader_messages import (
     Answer,
     OutOfMemory,
@@ -16,8 +15,9 @@ from app.datasets.reader_messages import (
     Refused,
     Understood,
 )
-from app.datasets.report import Report, TextReport
 from app.errors import FieldError
+from app.reading.content import TextContent
+from app.reading.report import Report, TextReport
 
 
 def answer(request: ReadRequest) -> Answer:

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from app.datasets.content import SeriesContent, content_from_bytes
-from app.datasets.read_options import ReadOptions
 from app.datasets.reader_messages import (
     OutOfMemory,
     ReadRequest,
@@ -19,6 +17,8 @@ from app.datasets.reader_messages import (
     Refused,
     Understood,
 )
+from app.reading.content import SeriesContent, content_from_bytes
+from app.reading.read_options import ReadOptions
 
 PATIENCE_SECONDS = 60
 

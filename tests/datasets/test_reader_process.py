@@ -5,11 +5,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from app.datasets.content import TextContent, content_from_bytes
-from app.datasets.read_options import ReadOptions
 from app.datasets.reader_process import ReaderProcess, ReaderStopped, ReadFile
-from app.datasets.report import UnreadableFile
 from app.errors import Unavailable
+from app.reading.content import TextContent, content_from_bytes
+from app.reading.read_options import ReadOptions
+from app.reading.report import UnreadableFile
 
 FAKE = "tests.datasets.fake_reader"
 

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.datasets.content import DatasetContent, SeriesContent, TextContent
-from app.datasets.report import ColumnReport, Report
 from app.datasets.store import (
     UnderstoodFile,
     get_dataset,
@@ -18,11 +16,13 @@ from app.datasets.store import (
     save_dataset,
     stored_tail,
 )
-from app.db.engine import make_engine
-from app.db.ids import new_id
-from app.db.tables import Dataset
 from app.errors import NotFound, Unprocessable
-from app.store import ObjectStore
+from app.reading.content import DatasetContent, SeriesContent, TextContent
+from app.reading.report import ColumnReport, Report
+from app.storage.engine import make_engine
+from app.storage.ids import new_id
+from app.storage.object_store import ObjectStore
+from app.storage.tables import Dataset
 
 
 @pytest.fixture

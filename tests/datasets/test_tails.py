@@ -1,7 +1,7 @@
 import numpy as np
 
-from app.datasets.content import SeriesContent
 from app.datasets.tails import TailName, Tails, size_bytes
+from app.reading.content import SeriesContent
 
 
 def tail(value: float) -> SeriesContent:

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from app.datasets.content import SeriesContent, TextContent
 from app.datasets.store import get_dataset, load_content, referenced_objects
-from app.db.tables import Dataset
+from app.reading.content import SeriesContent, TextContent
+from app.storage.tables import Dataset
 from tests.datasets.conftest import MAX_UPLOAD_BYTES
 from tests.service import Service, eventually
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from app.recipes import Activation, AnchorName, Cell
+from app.recipes.recipe import Activation, AnchorName, Cell
 from tests.explanations.versions import (
     COLUMNS,
     HORIZON,

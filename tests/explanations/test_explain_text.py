@@ -7,7 +7,7 @@ import pytest
 from app.cells.network import Network
 from app.errors import Unprocessable
 from app.explanations import limits
-from app.recipes import Cell
+from app.recipes.recipe import Cell
 from tests.explanations.test_explain_series import CELLS, GATES, explained
 from tests.explanations.versions import VOCABULARY, text_version
 from tests.service import Service

@@ -1,5 +1,5 @@
+from app.artifact.scorecard import LayerMemory, Memory
 from app.explanations.statement import statement
-from app.registry.artifacts import LayerMemory, Memory
 from tests.artifacts import persistence_artifact, stream_text_artifact
 from tests.service import Service
 

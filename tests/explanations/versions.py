@@ -7,6 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from app.artifact.files import WEIGHTS
+from app.artifact.manifest import Feature, Manifest, SeriesInput, State, TextInput
+from app.artifact.scorecard import Scorecard
+from app.artifact.series_records import MeasuredScaling, SeriesAnchor
 from app.forecasting.anchors import (
     Anchor,
     autoregression,
@@ -16,19 +20,10 @@ from app.forecasting.anchors import (
 )
 from app.forecasting.scaling import Affine
 from app.forecasting.windows import windows
-from app.recipes import Activation, AnchorName, Cell, resolve_recipe
-from app.registry.artifacts import (
-    WEIGHTS,
-    Feature,
-    Manifest,
-    Scorecard,
-    SeriesInput,
-    State,
-    TextInput,
-)
-from app.registry.series_records import MeasuredScaling, SeriesAnchor
+from app.recipes.recipe import Activation, AnchorName, Cell
+from app.recipes.resolve import resolve_recipe
 from app.training.architecture import Architecture, architecture_of  # noqa: TID251 - no TensorFlow
-from app.training.graph import series_graph, text_graph  # noqa: TID251 - no TensorFlow
+from app.training.export.graph import series_graph, text_graph  # noqa: TID251 - no TensorFlow
 from tests.artifacts import COMMON, Artifact
 
 Floats = NDArray[np.float64]

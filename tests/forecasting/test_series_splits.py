@@ -1,7 +1,7 @@
 import numpy as np
 
-from app.datasets.content import SeriesContent
 from app.forecasting.series_splits import split_series
+from app.reading.content import SeriesContent
 
 HOURS = 100
 OFFSETS = {"New York": -300, "Tokyo": 540}  # minutes east of UTC

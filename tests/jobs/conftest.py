@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from app.db.engine import make_engine
+from app.storage.engine import make_engine
 from tests.artifacts import persistence_artifact, window_text_artifact
 from tests.jobs.harness import Harness
 from tests.service import Service, own_database, running_service

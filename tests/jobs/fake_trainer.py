@@ -11,6 +11,7 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from app.artifact.files import MANIFEST, MODEL, SCORECARD, WEIGHTS
 from app.errors import Unprocessable
 from app.jobs.messages import (
     Checkpoint,
@@ -22,7 +23,6 @@ from app.jobs.messages import (
     Stopped,
     TrainingRequest,
 )
-from app.registry.artifacts import MANIFEST, MODEL, SCORECARD, WEIGHTS
 from tests.registry.records import series_manifest, series_scorecard
 
 

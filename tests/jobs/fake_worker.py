@@ -4,7 +4,7 @@ import shlex
 import sys
 
 from app.config import Settings
-from app.observability import configure_logging
+from app.process.observability import configure_logging
 from app.worker import run_worker
 
 

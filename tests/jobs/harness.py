@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import PROJECT_DIR
-from app.db.ids import new_id
-from app.db.tables import Dataset, Job
 from app.jobs import queue
-from app.jobs.states import JobStatus
-from app.recipes import resolve_recipe
-from app.store import ObjectStore
+from app.recipes.resolve import resolve_recipe
+from app.storage.ids import new_id
+from app.storage.job_status import JobStatus
+from app.storage.object_store import ObjectStore
+from app.storage.tables import Dataset, Job
 
 PATIENCE_SECONDS = 60.0  # generous: the machine may be busy with other tests
 

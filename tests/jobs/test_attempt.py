@@ -4,14 +4,14 @@ from pathlib import Path
 
 from sqlalchemy.orm import sessionmaker
 
-from app.db.ids import new_id
-from app.db.tables import Job
 from app.jobs.attempt import Attempt, Means
 from app.jobs.messages import Failed, Finished, Stopped, TrainingRequest
 from app.jobs.queue import Superseded
 from app.jobs.trainer import Trainer
-from app.recipes import presets
-from app.store import ObjectStore
+from app.recipes.presets import presets
+from app.storage.ids import new_id
+from app.storage.object_store import ObjectStore
+from app.storage.tables import Job
 
 
 class WatchedTrainer(Trainer):

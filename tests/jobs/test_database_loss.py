@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from app.db.embedded import EmbeddedPostgres
-from app.db.engine import make_engine
-from app.db.migrate import upgrade
-from app.jobs.states import JobStatus
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.engine import make_engine
+from app.storage.job_status import JobStatus
+from app.storage.migrate import upgrade
 from tests.jobs.harness import Harness, eventually
 from tests.places import open_place
 

@@ -7,10 +7,10 @@ import httpx
 import pytest
 from sqlalchemy import event
 
-from app.db.tables import Job
 from app.jobs import queue
 from app.jobs.events import JobWatch
 from app.jobs.queue import Claim
+from app.storage.tables import Job
 from tests.jobs.test_jobs_api import enqueue
 from tests.service import Service, eventually, running_service
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from app.datasets import store as datasets
-from app.db.tables import Job
-from app.jobs.states import JobStatus
+from app.storage.job_status import JobStatus
+from app.storage.tables import Job
 from tests.service import Service
 
 FIRST = date(2016, 12, 20)

@@ -3,12 +3,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from app.db.ids import new_id
-from app.db.tables import Dataset, Job
 from app.jobs import queue
-from app.jobs.states import JobStatus
-from app.recipes import resolve_recipe
-from app.terminal.listing import run_jobs
+from app.recipes.resolve import resolve_recipe
+from app.storage.ids import new_id
+from app.storage.job_status import JobStatus
+from app.storage.tables import Dataset, Job
+from app.terminal.commands.lists import run_jobs
 from tests.service import Service
 
 

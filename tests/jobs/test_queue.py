@@ -5,13 +5,13 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from app.db.ids import new_id
-from app.db.tables import Dataset, Job
 from app.errors import Conflict
 from app.jobs import queue
 from app.jobs.queue import Claim, Superseded
-from app.jobs.states import FINAL, JobStatus
-from app.recipes import resolve_recipe
+from app.recipes.resolve import resolve_recipe
+from app.storage.ids import new_id
+from app.storage.job_status import FINAL, JobStatus
+from app.storage.tables import Dataset, Job
 
 PROBLEM = {"type": "t", "title": "x", "status": 500, "detail": "d", "errors": []}
 

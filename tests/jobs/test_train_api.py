@@ -5,7 +5,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select, text
 
-from app.db.tables import Dataset, Job
+from app.storage.tables import Dataset, Job
 from tests.service import Service
 
 PRICES = "Date,Open,Volume,Note\n" + "".join(

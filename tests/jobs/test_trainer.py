@@ -17,7 +17,7 @@ from app.jobs.trainer import (
     TrainerUnavailable,
     command_of,
 )
-from app.recipes import resolve_recipe
+from app.recipes.resolve import resolve_recipe
 from tests.jobs.harness import eventually
 
 

@@ -6,10 +6,10 @@ from procrastinate import App, SyncPsycopgConnector
 from sqlalchemy import text
 from sqlalchemy.orm import sessionmaker
 
-from app.db.engine import make_engine
 from app.jobs import queue
-from app.jobs.states import JobStatus
 from app.jobs.upkeep import Rescuer, sweep_store
+from app.storage.engine import make_engine
+from app.storage.job_status import JobStatus
 from tests.jobs.harness import Harness, eventually
 from tests.registry.samples import registered, stored_files
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.db.engine import make_engine
-from app.db.tables import Version
-from app.jobs import log, queue
-from app.jobs.states import JobStatus
+from app.jobs import job_log, queue
+from app.storage.engine import make_engine
+from app.storage.job_status import JobStatus
+from app.storage.tables import Version
 from tests.jobs.harness import PATIENCE_SECONDS, Harness, eventually
 from tests.service import own_database
 
@@ -45,7 +45,7 @@ def test_a_queued_job_becomes_a_version(harness: Harness) -> None:
         version = session.get_one(Version, ("prices", 1))
         assert version.job_id == job_id
         assert harness.store.get(version.files["model.onnx"]["sha256"]) == b"onnx"
-        lines = [line.text for line in log.list_notes(session, job_id, limit=100)]
+        lines = [line.text for line in job_log.list_notes(session, job_id, limit=100)]
     assert lines[0].startswith("taken up by worker ")
     assert lines[1:4] == ["training", "epoch 1 of 3: loss 1", "epoch 2 of 3: loss 0.5"]
     assert lines[-2] == "registered as prices, version 1"
@@ -109,7 +109,7 @@ def test_a_job_that_kills_its_trainer_three_times_fails_with_the_reason(working:
     assert "memory" in job.error["detail"]
     assert job.attempt == 3
     with working.sessions.begin() as session:
-        lines = [line.text for line in log.list_notes(session, deadly, limit=100)]
+        lines = [line.text for line in job_log.list_notes(session, deadly, limit=100)]
     assert len([line for line in lines if "SIGKILL" in line]) == 3
     assert lines[-1] == "failed: that has happened too often"
     working.wait_for(harmless, JobStatus.SUCCEEDED)
@@ -125,7 +125,7 @@ def test_a_job_fails_with_the_problem_that_the_trainer_names(working: Harness) -
     assert job.error["detail"] == "the loss ran away"
     assert job.finished_at is not None
     with working.sessions.begin() as session:
-        assert log.list_notes(session, job_id, limit=9)[-1].text == "failed: the loss ran away"
+        assert job_log.list_notes(session, job_id, limit=9)[-1].text == "failed: the loss ran away"
 
 
 def test_a_cancelled_job_stops_and_leaves_the_trainer_warm(working: Harness) -> None:

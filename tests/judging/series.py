@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from app.judging.rows import Forecasts, JudgedSeries
+from app.judging.forecasts import Forecasts, JudgedSeries
 from app.judging.simple_forecasts import simple_forecasts
 
 Floats = np.ndarray[Any, Any]

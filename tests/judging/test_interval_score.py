@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import sklearn
 
+from app.judging.forecasts import SCORED_LEVELS
 from app.judging.interval_score import level_scores
-from app.judging.rows import SCORED_LEVELS
 
 
 def test_figures_of_intervals_equal_an_independent_computation() -> None:

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from app.datasets.content import SeriesContent, TextContent
 from app.errors import Unprocessable
 from app.judging import series_judge
 from app.judging.judgement import WITHOUT_SCIKIT
 from app.judging.other_rows import KnownSeries, other_rows
 from app.judging.series_judge import Judged
+from app.reading.content import SeriesContent, TextContent
 
 
 def content(

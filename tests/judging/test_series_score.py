@@ -6,7 +6,7 @@ import pytest
 import scipy
 import sklearn
 
-from app.judging.rows import Forecasts
+from app.judging.forecasts import Forecasts
 from app.judging.series_score import score_series
 from app.judging.series_verdict import notes_of, verdict_of
 from app.judging.simple_forecasts import simple_forecasts

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import sessionmaker
 
-from app.deps import Resources
 from app.monitoring.log_reader import LogReader
+from app.storage.resources import Resources
 from tests.service import Service
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
-from app.db.engine import make_engine
-from app.db.tables import Version
-from app.store import ObjectStore
+from app.storage.engine import make_engine
+from app.storage.object_store import ObjectStore
+from app.storage.tables import Version
 from tests.artifacts import Artifact
 from tests.jobs.harness import Harness
 from tests.service import register_artifact

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from app.artifact.manifest import Feature
 from app.forecasting.drift import inner_deciles, population_stability
-from app.registry.artifacts import Feature
 from tests.artifacts import Artifact, persistence_artifact
 from tests.monitoring.log import ask, follow, monitor
 from tests.service import Service

@@ -10,13 +10,13 @@ import onnxruntime as ort
 import pytest
 from pydantic_core import to_json
 
+from app.artifact.files import HISTORY
 from app.predictions.batching import Inferred, Ticket, infer
-from app.predictions.blocks import Block, alike_items
 from app.predictions.log import Rows, parameters_of_many, parameters_of_one
 from app.predictions.runtime import Arrays, Loaded, build
 from app.predictions.schemas import PredictRequest
 from app.predictions.series import ask
-from app.registry.artifacts import HISTORY
+from app.predictions.uniform_batches import Block, alike_items
 from tests.artifacts import persistence_artifact
 
 WINDOW = 60

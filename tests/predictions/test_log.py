@@ -15,16 +15,16 @@ import pytest
 from sqlalchemy import select, text
 
 from app.config import Settings
-from app.db.embedded import EmbeddedPostgres
-from app.db.engine import conninfo, make_engine
-from app.db.ids import new_wire_id
-from app.db.migrate import upgrade
-from app.db.tables import Prediction, RefusedCall
 from app.errors import Unavailable
-from app.observability import Metrics
 from app.predictions import batching, log
 from app.predictions.log import Entry, PredictionLog
 from app.predictions.partitions import maintain_partitions
+from app.process.observability import Metrics
+from app.storage.embedded import EmbeddedPostgres
+from app.storage.engine import conninfo, make_engine
+from app.storage.ids import new_wire_id
+from app.storage.migrate import upgrade
+from app.storage.tables import Prediction, RefusedCall
 from tests.artifacts import persistence_artifact
 from tests.predictions.written import written
 from tests.service import Service, eventually, running_service

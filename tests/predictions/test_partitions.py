@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from app.config import Settings
-from app.db.engine import make_engine
-from app.db.ids import first_id
 from app.predictions.partitions import DAYS_AHEAD, maintain_partitions, partition_name
+from app.storage.engine import make_engine
+from app.storage.ids import first_id
 
 TODAY = date(2026, 11, 22)
 INSERT = text(

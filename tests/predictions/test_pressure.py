@@ -8,16 +8,16 @@ from dataclasses import replace
 import pytest
 
 from app.config import Settings
-from app.db.committing import CommittingConnection, Done, Parameters, Statement
-from app.db.ids import new_wire_id
 from app.errors import StepaheadError, Unavailable
-from app.observability import Metrics
 from app.predictions import batching, log
 from app.predictions.batching import Batcher, Reply, Ticket, groups_of
 from app.predictions.log import Group, PredictionLog, Refusal
 from app.predictions.runtime import Loaded, build
 from app.predictions.schemas import PredictRequest
 from app.predictions.series import SeriesQuestion, ask
+from app.process.observability import Metrics
+from app.storage.committing import CommittingConnection, Done, Parameters, Statement
+from app.storage.ids import new_wire_id
 from tests.artifacts import persistence_artifact
 
 KILOBYTE = 1 << 10

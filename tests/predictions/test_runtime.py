@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from app.db.tables import Alias, RegistryRevision
 from app.predictions import runtime as runtime_module
 from app.predictions.api import Predictions
 from app.predictions.runtime import BrokenArtifact, Loaded, build
 from app.predictions.store import Catalogue, read_catalogue
 from app.registry.store import delete_version, move_alias
+from app.storage.tables import Alias, RegistryRevision
 from tests.artifacts import Artifact, persistence_artifact, window_text_artifact
 from tests.service import Service, eventually, running_service
 

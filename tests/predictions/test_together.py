@@ -13,12 +13,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import sessionmaker
 
 from app.config import Settings
-from app.db.engine import make_engine
-from app.db.tables import Prediction, RefusedCall
 from app.main import create_app
 from app.predictions import batching
 from app.predictions.api import Predictions
-from app.store import ObjectStore
+from app.storage.engine import make_engine
+from app.storage.object_store import ObjectStore
+from app.storage.tables import Prediction, RefusedCall
 from tests.artifacts import persistence_artifact, stream_text_artifact
 from tests.service import register_artifact
 

@@ -7,17 +7,9 @@ SQLAlchemy takes half as long to import as all else they need.
 from datetime import UTC, datetime
 from typing import Any
 
-from app.recipes import presets
-from app.registry.artifacts import (
-    Errors,
-    Feature,
-    Manifest,
-    Scorecard,
-    SeriesInput,
-    SeriesScore,
-    TextInput,
-    TextScore,
-)
+from app.artifact.manifest import Feature, Manifest, SeriesInput, TextInput
+from app.artifact.scorecard import Errors, Scorecard, SeriesScore, TextScore
+from app.recipes.presets import presets
 
 
 def series_manifest(

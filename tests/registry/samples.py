@@ -4,10 +4,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.db.tables import Version
-from app.registry.artifacts import ARTIFACT_FILES, JUDGED, Manifest, Scorecard
+from app.artifact.files import ARTIFACT_FILES, JUDGED
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Scorecard
 from app.registry.store import register
-from app.store import ObjectStore, StoredObject
+from app.storage.object_store import ObjectStore, StoredObject
+from app.storage.tables import Version
 from tests.registry.records import series_manifest, series_scorecard, text_scorecard
 
 

@@ -2,9 +2,10 @@ from hashlib import sha256
 
 import pytest
 
-from app.db.tables import Version
-from app.registry.artifacts import Manifest, Scorecard
-from app.store import StoredObject
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Scorecard
+from app.storage.object_store import StoredObject
+from app.storage.tables import Version
 from tests.registry.records import series_manifest, series_scorecard, text_manifest
 from tests.registry.samples import registered, stored_files
 from tests.service import Service

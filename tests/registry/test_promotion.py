@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import scipy
 
-from app.registry.artifacts import CurvePoint, EachScores, Manifest, Scorecard
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import CurvePoint, EachScores, Scorecard
 from app.registry.promotion import Contender, Decision, decide, hindrances
 from tests.registry.records import series_manifest, series_scorecard, text_manifest, text_scorecard
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.artifact.files import MANIFEST, MODEL, SCORECARD, WEIGHTS
+from app.artifact.manifest import Manifest
 from app.config import shipped_dir
-from app.db.engine import make_engine
-from app.registry.artifacts import MANIFEST, MODEL, SCORECARD, WEIGHTS, Manifest
 from app.registry.shipped import import_shipped
 from app.registry.store import (
     alias_history,
@@ -16,7 +16,8 @@ from app.registry.store import (
     move_alias,
     resolve,
 )
-from app.store import ObjectStore
+from app.storage.engine import make_engine
+from app.storage.object_store import ObjectStore
 from tests.registry.records import series_manifest, series_scorecard, text_manifest
 from tests.registry.samples import registered
 

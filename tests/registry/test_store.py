@@ -6,8 +6,6 @@ from threading import Barrier
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.db.engine import make_engine
-from app.db.ids import new_id
 from app.errors import Conflict, NotFound, Unprocessable
 from app.registry.store import (
     alias_history,
@@ -23,6 +21,8 @@ from app.registry.store import (
     resolve,
     revision,
 )
+from app.storage.engine import make_engine
+from app.storage.ids import new_id
 from tests.registry.records import series_manifest, series_scorecard, text_manifest
 from tests.registry.samples import registered, stored_files
 

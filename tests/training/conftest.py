@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.datasets.content import DatasetContent
-from app.registry.artifacts import read_artifact
+from app.artifact.files import read_artifact
+from app.reading.content import DatasetContent
 from app.training.run import run_training
 from tests.training.runs import Artifact, Recorder, Train, request_of
 

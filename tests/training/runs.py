@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from app.datasets.content import DatasetContent, SeriesContent, TextContent
-from app.evaluations.limits import Network
-from app.evaluations.measuring import Measurement
+from app.artifact.files import JUDGED, MODEL
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Scorecard
+from app.assessments.evaluations.limits import Network
+from app.assessments.evaluations.measuring import Measurement
 from app.jobs.messages import Progress, TrainingRequest
-from app.recipes import Kind, resolve_recipe
-from app.registry.artifacts import JUDGED, MODEL, Manifest, Scorecard
+from app.reading.content import DatasetContent, SeriesContent, TextContent
+from app.recipes.recipe import Kind
+from app.recipes.resolve import resolve_recipe
 from app.training.control import StopRequestedError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.datasets.content import SeriesContent, TextContent
+from app.reading.content import SeriesContent, TextContent
 from tests.training.runs import Train
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

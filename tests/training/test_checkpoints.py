@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.datasets.content import DatasetContent, TextContent
-from app.registry.artifacts import JUDGED, MODEL, SCORECARD, WEIGHTS
+from app.artifact.files import JUDGED, MODEL, SCORECARD, WEIGHTS
+from app.reading.content import DatasetContent, TextContent
 from app.training import run as run_module
 from app.training.checkpoints import (
     Saved,

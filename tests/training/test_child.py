@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.artifact.files import read_artifact
 from app.jobs.messages import Checkpoint, Failed, Finished, Progress, Ready, Stop, Stopped
-from app.registry.artifacts import read_artifact
 from tests.training.runs import SMALL, request_of, series_of, wave
 
 pytestmark = pytest.mark.slow

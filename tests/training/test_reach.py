@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.datasets.content import TextContent
+from app.reading.content import TextContent
 from tests.training.runs import SMALL, SMALL_TEXT, Train, series_of, wave
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from app.recipes import Activation, Cell
+from app.recipes.recipe import Activation, Cell
 from app.training.architecture import Architecture
 from app.training.keras_network import build_network, initial_weights, with_weights
 from app.training.recurrence import run_network

@@ -4,18 +4,20 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
+from app.artifact.files import JUDGED, MODEL, SCORECARD, WEIGHTS
+from app.artifact.onnx_session import forecasts
+from app.artifact.scorecard import Epoch
 from app.errors import Unprocessable
 from app.forecasting.anchors import PREFIX
 from app.forecasting.metrics import rmse
-from app.judging.onnx_session import forecasts
-from app.recipes import SeriesRecipe, resolve_recipe
-from app.registry.artifacts import JUDGED, MODEL, SCORECARD, WEIGHTS, Epoch
+from app.recipes.recipe import SeriesRecipe
+from app.recipes.resolve import resolve_recipe
 from app.training.architecture import with_share
-from app.training.artifact import read_weights
+from app.training.export.artifact import read_weights
 from app.training.fit import Fitted, steadied
 from app.training.keras_network import initial_weights
 from app.training.program import program_of
-from app.training.series_task import SeriesTask
+from app.training.series.task import SeriesTask
 from app.training.task import Phase
 from tests.training.runs import (
     SMALL,

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.datasets.content import TextContent
+from app.artifact.files import JUDGED, MODEL, WEIGHTS
+from app.artifact.onnx_session import session_of
 from app.errors import Unprocessable
-from app.judging.onnx_session import session_of
 from app.language.ngram import baseline_bits
 from app.language.tokenizer import Tokenizer
-from app.registry.artifacts import JUDGED, MODEL, WEIGHTS
+from app.reading.content import TextContent
 from tests.training.runs import (
     SMALL_TEXT,
     Artifact,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from app.datasets.content import TextContent
 from app.errors import Unprocessable
-from app.training.artifact import read_weights
+from app.reading.content import TextContent
+from app.training.export.artifact import read_weights
 from app.training.warm_start import same_vocabulary
 from tests.training.runs import SMALL, SMALL_TEXT, Train, series_of, wave
 from tests.training.test_recurrence import form, random_weights

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.registry.artifacts import CurvePoint
+from app.artifact.scorecard import CurvePoint
 from app.registry.shipped import import_shipped
 from app.web.picture import picture, round_ticks
 from tests.artifacts import persistence_artifact

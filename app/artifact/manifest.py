@@ -1,0 +1,95 @@
+"""manifest.json: everything that serving needs beside the graph, and where a version comes from."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.artifact.series_records import MeasuredScaling, SeriesAnchor, SeriesIntervals
+from app.artifact.strict import Strict
+from app.recipes.recipe import AnyRecipe, Kind
+
+
+class Feature(Strict):
+    """One input column."""
+
+    name: str
+    low: Annotated[float, Field(description="smallest value in the training rows")]
+    high: Annotated[float, Field(description="largest value in the training rows")]
+    quantiles: Annotated[
+        tuple[float, ...] | None,
+        Field(description="the nine inner deciles of the training rows, for drift; null: unknown"),
+    ] = None
+
+
+class State(Strict):
+    """One recurrent state that a stream graph takes and gives."""
+
+    name: Annotated[str, Field(description="input NAME and output NAME_out, (1, batch, units)")]
+    units: int
+
+
+class SeriesInput(Strict):
+    """How a series version reads its history."""
+
+    features: tuple[Feature, ...]
+    target: str
+    frequency: str | None
+    time_form: Literal["date", "local", "zoned"] | None
+    never_negative: Annotated[bool, Field(description="no training value was below zero")]
+    at_least: Annotated[
+        float | None,
+        Field(
+            description="a lower forecast is raised to this; null: no limit, or an older version"
+        ),
+    ] = None
+    scaling: Annotated[
+        MeasuredScaling | None, Field(description="null: each window is scaled by itself")
+    ] = None
+    anchor: Annotated[
+        SeriesAnchor | None, Field(description="null: none, or as the recipe says (older versions)")
+    ] = None
+    intervals: Annotated[SeriesIntervals | None, Field(description="null: see why")] = None
+    intervals_missing: Annotated[str | None, Field(description="why there are no intervals")] = None
+
+
+class TextInput(Strict):
+    """How a text version reads its text."""
+
+    tokenizer: Literal["word", "char"]
+    vocabulary: Annotated[tuple[str, ...], Field(description="token of each id")]
+    unknown: Annotated[
+        str | None, Field(description="the symbol of unknown tokens; null: they are errors")
+    ]
+    reading: Literal["window", "stream"]
+    judged_vocabulary: Annotated[
+        tuple[str, ...] | None,
+        Field(description="of judged.onnx, which knows the words before the cut; null: the same"),
+    ] = None
+    states: tuple[State, ...] = ()
+
+
+class Manifest(Strict):
+    """manifest.json: all that serving needs beside the graph, and where the version comes from."""
+
+    format: Literal[1] = 1
+    kind: Kind
+    recipe: AnyRecipe
+    window: Annotated[int | None, Field(description="steps the graph sees; null: any (stream)")]
+    min_history: Annotated[int, Field(ge=1)]
+    horizon: Annotated[int, Field(ge=1)]
+    series: SeriesInput | None = None
+    text: TextInput | None = None
+    refitted: Annotated[bool, Field(description="served network was fitted again after judging")]
+    parity: Annotated[
+        float,
+        Field(description="largest ONNX - Keras difference on held-out windows; series: in sd"),
+    ]
+    dataset_sha256: Annotated[str | None, Field(description="of the uploaded file's bytes")] = None
+    dataset_id: str | None = None
+    test_dataset_id: str | None = None
+    start_from: Annotated[str | None, Field(description="NAME@N it was warm-started from")] = None
+    libraries: dict[str, str] = {}
+    seed: int
+    trained_at: datetime
+    training_seconds: float

@@ -1,0 +1,106 @@
+"""Running an artifact's graph, to judge what will be served and not something like it."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from app.artifact.files import FORECAST, HISTORY, INTERVALS, LENGTHS, LEVELS, TOKENS
+
+Floats = npt.NDArray[np.float64]
+States = dict[str, npt.NDArray[np.float32]]
+WINDOWS_AT_ONCE = 1024
+MOST_BOUNDS = 30_000_000  # numbers kept of intervals: of a long horizon's the first steps
+
+
+@lru_cache(maxsize=2)
+def session_of(graph: bytes) -> onnxruntime.InferenceSession:
+    """The loaded graph; one thread, so that sums are made in one order."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def forecasts(graph: bytes, history: Floats, *, check: Callable[[], None] = lambda: None) -> Floats:
+    """Forecasts of a series graph.
+
+    Args:
+        graph: the ONNX file.
+        history: (n, window, features), raw values.
+        check: called between runs; may raise to stop.
+
+    Returns:
+        (n, horizon), raw values.
+
+    Raises:
+        ValueError: no windows.
+    """
+    session = session_of(graph)
+    parts: list[Floats] = []
+    for start in range(0, len(history), WINDOWS_AT_ONCE):
+        batch = np.ascontiguousarray(history[start : start + WINDOWS_AT_ONCE])
+        parts += session.run([FORECAST], {HISTORY: batch})
+        check()
+    return np.concatenate(parts)
+
+
+def forecasts_with_intervals(
+    graph: bytes, history: Floats, levels: Sequence[int], *, check: Callable[[], None]
+) -> tuple[Floats, Floats | None]:
+    """Forecasts of a series graph, and its intervals if it has any.
+
+    Args:
+        graph: the ONNX file.
+        history: (n, window, features), raw values.
+        levels: whole numbers from 50 to 99.
+        check: called between runs; may raise to stop.
+
+    Returns:
+        Forecasts (n, horizon) and bounds (n, steps, levels, 2), low and high of the first steps.
+
+    Raises:
+        ValueError: no windows.
+    """
+    session = session_of(graph)
+    if INTERVALS not in {output.name for output in session.get_outputs()}:
+        return forecasts(graph, history, check=check), None
+    asked = np.array(levels, np.int64)
+    steps = max(1, MOST_BOUNDS // (2 * len(asked) * len(history) or 1))
+    given: list[Floats] = []
+    bounds: list[Floats] = []
+    for start in range(0, len(history), WINDOWS_AT_ONCE):
+        batch = np.ascontiguousarray(history[start : start + WINDOWS_AT_ONCE])
+        ahead, around = session.run([FORECAST, INTERVALS], {HISTORY: batch, LEVELS: asked})
+        given.append(ahead)
+        bounds.append(around[:, :steps])
+        check()
+    return np.concatenate(given), np.concatenate(bounds)
+
+
+def zero_states(states: Sequence[tuple[str, int]], batch: int) -> States:
+    """The states at the start of a stream, by name and units: each (1, batch, units)."""
+    return {name: np.zeros((1, batch, units), np.float32) for name, units in states}
+
+
+def token_probabilities(
+    graph: bytes, tokens: npt.NDArray[np.int64], states: States | None
+) -> tuple[npt.NDArray[np.float32], States]:
+    """Probabilities of a text graph, and for a stream the states after the tokens.
+
+    Args:
+        graph: the ONNX file.
+        tokens: (batch, steps) ids.
+        states: of a stream, by name; None for a graph that reads windows.
+    """
+    session = session_of(graph)
+    feed: dict[str, npt.NDArray[Any]] = {TOKENS: tokens}
+    if states is not None:
+        feed[LENGTHS] = np.full(len(tokens), tokens.shape[1], np.int32)
+        feed |= states
+    probabilities, *ends = session.run(None, feed)
+    return probabilities, dict(zip(states or {}, ends, strict=True))

@@ -1,0 +1,244 @@
+"""scorecard.json: a version's measured quality beside the baselines."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.artifact.strict import Strict
+
+
+class Errors(Strict):
+    """Errors of one forecaster over the judged rows, in the target's unit.
+
+    Where several series are pooled, rmse, mae and bias are in units of each series' own scale, the
+    mean change from row to row in its training rows. Null figures are not defined, or not measured.
+    """
+
+    rmse: float
+    mae: float
+    mase: Annotated[
+        float | None, Field(description="mae in units of the mean change in the training rows")
+    ] = None
+    smape: Annotated[float | None, Field(description="percent, 0 to 200")] = None
+    bias: Annotated[float | None, Field(description="above 0: forecasts are too high")] = None
+    directional_accuracy: Annotated[
+        float | None, Field(description="share of movements whose direction was forecast, 0 to 1")
+    ] = None
+    missing: Annotated[dict[str, str], Field(description="why a figure is null, by its name")] = {}
+
+
+class Against(Strict):
+    """A model beside one baseline, on the rows that both forecast."""
+
+    rows: int
+    skill: Annotated[float | None, Field(description="1 - error/baseline's error")]
+    statistic: Annotated[
+        float | None, Field(description="of the Diebold-Mariano test; below 0: the model is better")
+    ] = None
+    p_value: Annotated[float | None, Field(description="two-sided")] = None
+    verdict: Annotated[
+        Literal["better", "worse", "within noise", "not to be told"],
+        Field(description="of the model; within noise: a p-value of 0.05 or more"),
+    ]
+    missing: Annotated[str | None, Field(description="why a figure is null")] = None
+
+
+class LevelScore(Strict):
+    """Intervals of one level beside what came."""
+
+    level: Annotated[int, Field(description="what they promise, in %")]
+    rows: Annotated[int, Field(description="forecasts with an interval")]
+    coverage: Annotated[float, Field(description="share of the values inside, 0 to 1")]
+    width: Annotated[float, Field(description="mean width, in the unit of rmse")]
+    pinball: Annotated[float, Field(description="mean pinball loss of both ends, in that unit")]
+
+
+class Scores(Strict):
+    """A model and its baselines over some of the judged rows."""
+
+    rows: int
+    model: Errors
+    baselines: dict[str, Errors]
+    against: dict[str, Against]
+    intervals: Annotated[
+        tuple[LevelScore, ...], Field(description="by level; empty: the network has none")
+    ] = ()
+
+
+class StepScores(Scores):
+    """One step of the horizon."""
+
+    step: Annotated[int, Field(ge=1)]
+
+
+class EachScores(Scores):
+    """One series of several, in its own unit."""
+
+    series: str
+    season: Annotated[int | None, Field(description="rows in its season; null: none found")]
+    scale: Annotated[
+        float | None,
+        Field(description="mean change from row to row in the training rows; null: none"),
+    ]
+
+
+class LagCheck(Strict):
+    """Whether forecasts follow the previous value more than they foresee the next."""
+
+    error: Annotated[float, Field(description="RMSE against the values that were forecast")]
+    error_to_previous: Annotated[float, Field(description="RMSE against the values before them")]
+    copies: Annotated[bool | None, Field(description="closer to those before; null: no telling")]
+
+
+class CurvePoint(Strict):
+    """One judged row."""
+
+    series: Annotated[str | None, Field(description="its label, where there are several")] = None
+    time: str | None
+    actual: float
+    forecast: float
+    persistence: float
+    low: Annotated[float | None, Field(description="of the interval of `curve_level`")] = None
+    high: float | None = None
+
+
+class SeriesScore(Strict):
+    """Quality of a series version, one step ahead unless a field says otherwise."""
+
+    rows: int
+    start: str | None
+    end: str | None
+    model: Errors
+    baselines: dict[str, Errors]
+    against: Annotated[dict[str, Against], Field(description="the model beside each baseline")] = {}
+    missing: Annotated[
+        dict[str, str], Field(description="why a baseline could not be measured, by its name")
+    ] = {}
+    season: Annotated[
+        int | None, Field(description="rows in the season found before the judged rows; null: none")
+    ] = None
+    lag_copy: LagCheck | None = None
+    intervals: Annotated[
+        tuple[LevelScore, ...], Field(description="by level; empty: the network has none")
+    ] = ()
+    curve_level: Annotated[
+        int | None, Field(description="level of the curve's intervals; null: it has none")
+    ] = None
+    pooled: Annotated[
+        bool, Field(description="several series: errors are in units of each one's scale")
+    ] = False
+    each: Annotated[
+        tuple[EachScores, ...],
+        Field(max_length=200, description="per series, where there are several; the first 200"),
+    ] = ()
+    steps: Annotated[
+        tuple[StepScores, ...],
+        Field(max_length=48, description="per step ahead; thinned evenly where there are more"),
+    ] = ()
+    all_steps: Annotated[
+        Scores | None, Field(description="over the whole horizon; null: it is one step")
+    ] = None
+    curve: Annotated[
+        tuple[CurvePoint, ...], Field(max_length=2000, description="the last 2,000 judged rows")
+    ] = ()
+
+
+class TextScore(Strict):
+    """Quality of a text version."""
+
+    tokens: Annotated[int, Field(description="contexts judged")]
+    correct: Annotated[int, Field(description="contexts whose most probable token was right")]
+    bits_per_token: Annotated[
+        float | None, Field(description="null: a judged token has no probability, see the skill")
+    ]
+    baselines: Annotated[
+        dict[str, float | None],
+        Field(description="bits per token of unigram, bigram, trigram and an MLP"),
+    ]
+    correct_in_5: Annotated[
+        int | None, Field(description="contexts whose token was among the 5 most probable")
+    ] = None
+    accuracy: Annotated[float | None, Field(description="correct / tokens, 0 to 1")] = None
+    accuracy_in_5: Annotated[float | None, Field(description="correct_in_5 / tokens")] = None
+    perplexity: Annotated[
+        float | None, Field(description="2 to the bits per token; null as these are")
+    ] = None
+    bits_per_character: Annotated[
+        float | None, Field(description="comparable between tokenizers; null as those per token")
+    ] = None
+    against: Annotated[dict[str, Against], Field(description="the model beside each baseline")] = {}
+    missing: Annotated[
+        dict[str, str], Field(description="why a baseline could not be measured, by its name")
+    ] = {}
+    curve: Annotated[
+        tuple[float, ...],
+        Field(max_length=2000, description="bits of each judged token; more: means of equal runs"),
+    ] = ()
+
+
+class Epoch(Strict):
+    """One epoch of the training curve."""
+
+    epoch: int
+    loss: float
+    validation_loss: float | None = None
+    gradient_norm: Annotated[
+        float | None, Field(description="mean over the batches, before clipping; null: epoch 0")
+    ] = None
+    update_ratio: Annotated[
+        float | None,
+        Field(description="how far the weights moved in the epoch, by their norm; null: epoch 0"),
+    ] = None
+
+
+class LayerMemory(Strict):
+    """How the gradient changes back through a layer's time."""
+
+    norms: Annotated[
+        tuple[float, ...],
+        Field(description="of the gradient by the layer's state: last step first, then back"),
+    ]
+    half_life: Annotated[
+        int | None, Field(description="steps back from which it stays below half; null: never")
+    ]
+    reached: Annotated[
+        int, Field(description="how many of the last steps have 1 % of the last one's or more")
+    ]
+
+
+class Memory(Strict):
+    """How far back the served network's memory reaches."""
+
+    examples: Annotated[int, Field(description="windows of the judged rows it was measured on")]
+    steps: Annotated[int, Field(description="length of each")]
+    layers: tuple[LayerMemory, ...]  # from the input up
+
+
+class Scorecard(Strict):
+    """scorecard.json: measured quality beside the baselines."""
+
+    format: Literal[1] = 1
+    judged_on: Annotated[
+        Literal["test", "held-out", "training"],
+        Field(description="test: a file of its own; held-out: the last part; training: none left"),
+    ]
+    network: Annotated[
+        Literal["served", "judged"],
+        Field(description="served: the same network; judged: the one before refitting"),
+    ]
+    verdict: Annotated[str, Field(description="one plain sentence")]
+    skill: Annotated[float | None, Field(description="1 - error/baseline's error; null: see why")]
+    skill_missing: Annotated[str | None, Field(description="why skill is null")] = None
+    notes: Annotated[
+        tuple[str, ...], Field(description="what bears on the figures, in plain sentences")
+    ] = ()
+    final_loss: Annotated[
+        float, Field(description="training loss in scaled units, in the epoch that was kept")
+    ]
+    best_epoch: Annotated[int, Field(description="the epoch kept; 0: the network before training")]
+    series: SeriesScore | None = None
+    text: TextScore | None = None
+    memory: Annotated[Memory | None, Field(description="null: not measured")] = None
+    epochs: Annotated[
+        tuple[Epoch, ...], Field(max_length=2000, description="thinned evenly where there are more")
+    ] = ()

@@ -1,0 +1,50 @@
+"""From an order to the jobs of a comparison: one for each cell."""
+
+from collections.abc import Mapping
+
+from sqlalchemy.orm import Session
+
+from app.assessments.comparisons.store import add_comparison
+from app.datasets.store import UnderstoodFile
+from app.errors import Unprocessable
+from app.jobs.order import Order
+from app.jobs.ordering import prepare, put
+from app.recipes.recipe import RECIPE, Cell
+from app.storage.object_store import ObjectStore
+from app.storage.tables import Comparison
+
+CELLS: tuple[Cell, ...] = ("rnn", "gru", "lstm")
+
+
+def check_order(order: Order) -> None:
+    """Whether an order can be one of a comparison; asked before its files are read.
+
+    Raises:
+        Unprocessable: it fixes the cell.
+    """
+    if "cell" in (order.overrides or {}):
+        raise Unprocessable.at(
+            "recipe.cell", f"is what is compared: each of {', '.join(CELLS)} is trained; leave out"
+        )
+
+
+def compare(
+    session: Session, store: ObjectStore, order: Order, uploads: Mapping[str, UnderstoodFile]
+) -> Comparison:
+    """Keep the order's datasets and queue a job for each cell, in one transaction.
+
+    Args:
+        session: of that transaction.
+        store: where contents are.
+        order: what is asked for.
+        uploads: its files that were read, by the name of their part.
+
+    Raises:
+        Unprocessable: something does not go together; nothing is kept if the transaction ends so.
+    """
+    placement = prepare(session, store, order, uploads)
+    comparison = add_comparison(session, placement)
+    for cell in CELLS:
+        recipe = RECIPE.validate_python({**placement.recipe.model_dump(), "cell": cell})
+        put(session, placement, recipe=recipe, comparison_id=comparison.id)
+    return comparison

@@ -1,0 +1,200 @@
+"""Scorecards of versions on other datasets than their own."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+from anyio import CancelScope, to_thread
+from fastapi import APIRouter, Request
+from fastapi import Path as PathParameter
+from pydantic import ValidationError
+
+from app.artifact.scorecard import Scorecard
+from app.assessments.evaluations import store
+from app.assessments.evaluations.limits import SECONDS, Network
+from app.assessments.evaluations.planning import Order, Plan, check_version, fetch, plan
+from app.assessments.evaluations.schemas import (
+    BODY,
+    EvaluationAnswer,
+    EvaluationRequest,
+    EvaluationSummary,
+)
+from app.datasets.ingest import parse_read_options, understand
+from app.datasets.reader_process import ReaderProcess
+from app.datasets.upload import MultipartForm, receive_multipart
+from app.datasets.upload_folder import UploadFolder
+from app.errors import Unprocessable, UnsupportedMediaType
+from app.http.dependencies import ResourcesDep, SessionDep
+from app.http.openapi import problem_responses
+from app.http.paging import (
+    DEFAULT_LIMIT,
+    CursorParameter,
+    LimitParameter,
+    Page,
+    cut_page,
+    id_key_of,
+)
+from app.http.problem_responses import invalid_fields
+from app.registry.references import MAX_NUMBER
+from app.registry.store import get_version
+from app.storage.resources import Resources
+
+router = APIRouter(tags=["models"])
+
+FIELDS = ("dataset", "read", "network")
+ModelName = Annotated[str, PathParameter(description="a model's name", examples=["google-stock"])]
+Number = Annotated[int, PathParameter(ge=1, le=MAX_NUMBER, description="a version", examples=[1])]
+EvaluationId = Annotated[UUID, PathParameter(description="an evaluation's id")]
+
+
+@router.post(
+    "/models/{name}/versions/{n}/evaluate",
+    operation_id="evaluate_version",
+    summary="Measure a version on another dataset",
+    responses=problem_responses(400, 403, 404, 413, 415, 422),
+    openapi_extra=BODY,
+)
+async def evaluate_version(
+    name: ModelName, n: Number, request: Request, resources: ResourcesDep
+) -> EvaluationAnswer:
+    """A scorecard of the version on a dataset that was uploaded before, or on a file.
+
+    Measured beside the same baselines as its own, which are fitted on what the version was trained
+    on. Rows in the version's training range, told by their times, are left out; where there are no
+    others, the scorecard says that it is about rows that were trained on. The same dataset gives
+    the same evaluation again.
+    """
+    await to_thread.run_sync(_check, resources, name, n)
+    content_type = request.headers.get("content-type", "application/json").lower()
+    if content_type.startswith("multipart/"):
+        async with receive_multipart(request, files=["file"], fields=FIELDS) as form:
+            order = await _form_order(request, form)
+            return await _evaluate(request, resources, (name, n), order, form.folder)
+    if not content_type.startswith("application/json"):
+        raise UnsupportedMediaType(
+            f"the content type is {content_type}; this call reads application/json, or a file "
+            "as multipart/form-data"
+        )
+    try:
+        given = EvaluationRequest.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise invalid_fields(error.errors(include_url=False)) from error
+    async with _folder(request) as folder:
+        order = Order(data=given.dataset, network=given.network)
+        return await _evaluate(request, resources, (name, n), order, folder)
+
+
+@router.get(
+    "/models/{name}/versions/{n}/evaluations",
+    operation_id="list_evaluations",
+    summary="List what a version was measured on, newest first",
+    responses=problem_responses(400, 404, 422),
+)
+def list_evaluations(
+    name: ModelName,
+    n: Number,
+    session: SessionDep,
+    limit: LimitParameter = DEFAULT_LIMIT,
+    cursor: CursorParameter = None,
+) -> Page[EvaluationSummary]:
+    """Its own scorecard, on its own data, is part of the version."""
+    get_version(session, name, n)
+    rows = store.list_evaluations(
+        session, model=name, version=n, limit=limit + 1, before=id_key_of(cursor)
+    )
+    page, following = cut_page(rows, limit=limit, key=lambda evaluation: evaluation.id)
+    return Page(items=[EvaluationSummary.of(row) for row in page], next=following)
+
+
+@router.get(
+    "/models/{name}/versions/{n}/evaluations/{evaluation_id}",
+    operation_id="get_evaluation",
+    summary="Show an evaluation with its scorecard",
+    responses=problem_responses(404, 422),
+)
+def get_evaluation(
+    name: ModelName, n: Number, evaluation_id: EvaluationId, session: SessionDep
+) -> EvaluationAnswer:
+    """The figures, the baselines, and the curve."""
+    get_version(session, name, n)
+    found = store.get_evaluation(session, model=name, version=n, evaluation_id=evaluation_id)
+    return EvaluationAnswer.of(found)
+
+
+async def _form_order(request: Request, form: MultipartForm) -> Order:
+    """What a form asks for; its file is read."""
+    network = form.fields.get("network", "").strip() or None
+    if network not in {None, "judged", "served"}:
+        raise Unprocessable.at("network", "must be judged or served")
+    chosen: Network | None = (
+        None if network is None else "judged" if network == "judged" else "served"
+    )
+    dataset = form.fields.get("dataset", "").strip()
+    options = parse_read_options(form.fields.get("read"))
+    if not dataset:
+        file = await understand(request, form, form.file("file"), options)
+        return Order(data=file, network=chosen)
+    if form.files:
+        raise Unprocessable.at("dataset", "cannot be given beside file; send one of them")
+    try:
+        return Order(data=UUID(dataset), network=chosen)
+    except ValueError as error:
+        raise Unprocessable.at("dataset", "is no dataset id; GET /datasets lists them") from error
+
+
+async def _evaluate(
+    request: Request,
+    resources: Resources,
+    version: tuple[str, int],
+    order: Order,
+    folder: Path,
+) -> EvaluationAnswer:
+    planned = await to_thread.run_sync(_plan, resources, version, order)
+    if isinstance(planned, EvaluationAnswer):
+        return planned
+    measurement = await to_thread.run_sync(fetch, planned, resources.store, folder)
+    reader: ReaderProcess = request.app.state.reader
+    scorecard: Scorecard = await reader.run(
+        measurement, folder=folder, seconds=SECONDS, what="measuring on this dataset"
+    )
+    return await to_thread.run_sync(_keep, resources, planned, scorecard)
+
+
+def _check(resources: Resources, name: str, number: int) -> None:
+    with resources.sessions.begin() as session:
+        check_version(session, name, number)
+
+
+def _plan(resources: Resources, version: tuple[str, int], order: Order) -> Plan | EvaluationAnswer:
+    with resources.sessions.begin() as session:
+        planned = plan(session, *version, order)
+        return planned if isinstance(planned, Plan) else EvaluationAnswer.of(planned)
+
+
+def _keep(resources: Resources, planned: Plan, scorecard: Scorecard) -> EvaluationAnswer:
+    with resources.sessions.begin() as session:
+        check_version(session, planned.model, planned.version)  # it may be deleted by now
+        kept = store.keep_evaluation(
+            session,
+            model=planned.model,
+            version=planned.version,
+            dataset_id=planned.dataset_id,
+            network=planned.network,
+            scorecard=scorecard,
+        )
+        return EvaluationAnswer.of(kept)
+
+
+@asynccontextmanager
+async def _folder(request: Request) -> AsyncIterator[Path]:
+    """A folder for one request, gone after it."""
+    uploads: UploadFolder = request.app.state.uploads
+    folder = await to_thread.run_sync(uploads.new_folder)
+    try:
+        yield folder
+    finally:
+        with CancelScope(shield=True):
+            await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -1,0 +1,136 @@
+"""Measuring a version on a dataset that is not its own; in the reader, away from predictions."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.artifact.manifest import Manifest, SeriesInput
+from app.artifact.scorecard import Scorecard
+from app.assessments.evaluations.limits import TRAINING_ABSENT, Network
+from app.assessments.evaluations.texts import judge_other_text
+from app.errors import Unprocessable
+from app.forecasting.series_splits import split_series
+from app.judging.judgement import JudgedOn, Judgement
+from app.judging.other_rows import KnownSeries, other_rows
+from app.judging.series_judge import judge_series
+from app.reading.content import DatasetContent, SeriesContent, TextContent, content_from_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What is to be measured; its files lie in the request's folder."""
+
+    manifest: Manifest
+    scorecard: Scorecard  # of the version, on its own data
+    network: Network
+    graph: Path  # of that network
+    dataset: Path
+    training: Path | None  # what the version was trained on; None: it is not here
+    field: str  # what the dataset came as, for errors
+
+    def run(self) -> Scorecard:
+        """The version's scorecard on the dataset.
+
+        Raises:
+            Unprocessable: the dataset does not fit the version; names the place.
+        """
+        other = content_from_bytes(self.dataset.read_bytes())
+        training = self._training()
+        if self.manifest.series is not None:
+            judged_on, judgement = self._series(self.manifest.series, other, training)
+        else:
+            judged_on, judgement = judge_other_text(
+                self.graph.read_bytes(),
+                other,
+                training if isinstance(training, TextContent) else None,
+                manifest=self.manifest,
+                judged=self.network == "judged",
+                test_fraction=self._test_fraction,
+                field=self.field,
+            )
+        if judgement.series is not None and not math.isfinite(judgement.series.model.rmse):
+            raise Unprocessable.at(self.field, "holds values too large to be measured")
+        absent = () if training is not None else (TRAINING_ABSENT,)
+        return Scorecard(
+            judged_on=judged_on,
+            network=self.network,
+            verdict=judgement.verdict,
+            skill=judgement.skill,
+            skill_missing=judgement.skill_missing,
+            notes=(*absent, *judgement.notes),
+            final_loss=self.scorecard.final_loss,
+            best_epoch=self.scorecard.best_epoch,
+            series=judgement.series,
+            text=judgement.text,
+        )
+
+    @property
+    def _test_fraction(self) -> float:
+        """The share of its own dataset that this network was not fitted on."""
+        held_out = self.scorecard.judged_on == "held-out"
+        fitted_again = self.manifest.refitted and self.network == "served"
+        return self.manifest.recipe.test_fraction if held_out and not fitted_again else 0.0
+
+    def _training(self) -> DatasetContent | None:
+        """What it was trained on, if that has what the version reads."""
+        if self.training is None:
+            return None
+        content = content_from_bytes(self.training.read_bytes())
+        series = self.manifest.series
+        if series is None:
+            return content if isinstance(content, TextContent) else None
+        if not isinstance(content, SeriesContent):
+            return None
+        needed = {series.target, *(feature.name for feature in series.features)}
+        return content if needed <= set(content.columns) else None
+
+    def _series(
+        self, described: SeriesInput, other: DatasetContent, training: DatasetContent | None
+    ) -> tuple[JudgedOn, Judgement]:
+        known: list[KnownSeries] = []
+        features = tuple(feature.name for feature in described.features)
+        if isinstance(training, SeriesContent):
+            known = _known(training, features, described.target, self._test_fraction)
+        window = self.manifest.window or self.manifest.min_history
+        judged = other_rows(
+            known,
+            other,
+            features=features,
+            target=described.target,
+            window=window,
+            field=self.field,
+        )
+        judged_on: JudgedOn = (
+            "training" if judged.seen else "held-out" if other == training else "test"
+        )
+        return judged_on, judge_series(
+            self.graph.read_bytes(),
+            judged,
+            frequency=described.frequency,
+            window=window,
+            judged_on=judged_on,
+            check=lambda: None,
+            notes=judged.notes,
+        )
+
+
+def _known(
+    training: SeriesContent, features: tuple[str, ...], target: str, test_fraction: float
+) -> list[KnownSeries]:
+    splits = split_series(training, test_fraction=test_fraction, validation_fraction=0.0)
+    known = []
+    for label, split in zip(training.labels, splits, strict=True):
+        own = training.of_series(label)
+        inputs = np.stack([own.column(name) for name in features], axis=1)
+        known.append(
+            KnownSeries(
+                label=label,
+                inputs=np.where(np.isfinite(inputs), inputs, np.nan),
+                target=np.where(np.isfinite(own.column(target)), own.column(target), np.nan),
+                content=own,
+                training=split.test_start,
+            )
+        )
+    return known

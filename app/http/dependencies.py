@@ -1,0 +1,40 @@
+"""What handlers ask for; made once per process by `app.main` and kept in `app.state.resources`."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.storage.object_store import ObjectStore
+from app.storage.resources import Resources
+
+
+def get_resources(request: Request) -> Resources:
+    """The resources of this process."""
+    resources: Resources = request.app.state.resources
+    return resources
+
+
+def get_settings(resources: Annotated[Resources, Depends(get_resources)]) -> Settings:
+    """The settings this process started with."""
+    return resources.settings
+
+
+def get_store(resources: Annotated[Resources, Depends(get_resources)]) -> ObjectStore:
+    """The object store."""
+    return resources.store
+
+
+def get_session(resources: Annotated[Resources, Depends(get_resources)]) -> Iterator[Session]:
+    """One transaction, committed when the handler has returned and before the answer leaves."""
+    with resources.sessions.begin() as session:
+        yield session
+
+
+ResourcesDep = Annotated[Resources, Depends(get_resources)]
+SettingsDep = Annotated[Settings, Depends(get_settings)]
+StoreDep = Annotated[ObjectStore, Depends(get_store)]
+# scope="function": else FastAPI would commit after the answer has been sent.
+SessionDep = Annotated[Session, Depends(get_session, scope="function")]

@@ -1,0 +1,79 @@
+"""Calls that are answered without ASGI: a request read whole, one function, one answer.
+
+ASGI and Starlette around a small prediction cost as much as the prediction. A server that knows
+direct calls (app.http.server_protocol) hands their requests to the gateway as they are; from any
+other server they come through ASGI, and the gateway makes the same calls of them.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from app.errors import StepaheadError
+from app.http.problem_responses import MEDIA_TYPE, problem_bytes, problem_headers, unforeseen
+from app.process.observability import Metrics
+
+JSON_TYPE = b"application/json"
+
+Headers = list[tuple[bytes, bytes]]
+Answer = tuple[int, Headers, bytes]  # status, headers, body
+
+
+class Whole(NamedTuple):
+    """A request read to its end, and the way back to who made it."""
+
+    method: str
+    path: str
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    respond: Callable[[int, Headers, bytes], None]  # does nothing if the caller is gone
+
+
+class Call:
+    """A request on its way to its answer; it must be answered once."""
+
+    __slots__ = ("_metrics", "_started", "request", "request_id")
+
+    def __init__(self, request: Whole, request_id: str, metrics: Metrics) -> None:
+        self.request = request
+        self.request_id = request_id
+        self._metrics = metrics
+        self._started = time.perf_counter()
+
+    def run(self, handler: "DirectHandler") -> None:
+        """Have the handler answer, now or later."""
+        try:
+            handler(self)
+        except StepaheadError as error:
+            self.refuse(error)
+        except Exception as error:  # noqa: BLE001 - nothing of Starlette's is around us
+            self.fail(error)
+
+    def answer(self, body: bytes) -> None:
+        """Answer with JSON."""
+        self._send(200, [(b"content-type", JSON_TYPE)], body)
+
+    def refuse(self, error: StepaheadError) -> None:
+        """Answer with a problem."""
+        headers = [(b"content-type", MEDIA_TYPE.encode())]
+        for name, value in problem_headers(error).items():
+            headers.append((name.lower().encode(), value.encode()))
+        self._send(error.status, headers, problem_bytes(error))
+
+    def fail(self, error: BaseException) -> None:
+        """Answer for a fault of ours."""
+        self.refuse(unforeseen(error, self.request_id))
+
+    def _send(self, status: int, headers: Headers, body: bytes) -> None:
+        headers += (
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", self.request_id.encode()),
+        )
+        request = self.request
+        request.respond(status, headers, body)
+        seconds = time.perf_counter() - self._started
+        self._metrics.observe(request.method, request.path, status, seconds)
+
+
+DirectHandler = Callable[[Call], None]
+DirectHandlers = dict[tuple[str, str], DirectHandler]  # by method and path

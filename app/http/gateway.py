@@ -1,0 +1,265 @@
+"""The door that every request passes: request id, key, origin, size, and what is counted.
+
+It stands around the whole of FastAPI. Calls named in `direct` go to their handlers without FastAPI
+and, from a server that knows how, without ASGI; their operations are declared on the router all the
+same, for the OpenAPI document.
+"""
+
+import asyncio
+import hmac
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+from app.config import Settings
+from app.errors import Forbidden, StepaheadError, TooLarge, Unauthorized
+from app.http.browser_sessions import Sessions
+from app.http.direct_calls import Answer, Call, DirectHandler, DirectHandlers, Headers, Whole
+from app.http.large_bodies import UPLOAD, LargeBodies, too_large
+from app.http.problem_responses import problem_response
+from app.process.observability import Metrics, logger
+
+log = logger(__name__)
+
+# `Host` of a call from this machine, its port left out.
+LOOPBACK_NAME = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
+WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+WRITING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+# Probes ask before anyone has a key. /metrics is not among them: it names models and tells how
+# much they are used, and Prometheus can send a key.
+WITHOUT_KEY = frozenset({"/livez", "/readyz", "/", "/session"})
+# The dashboard's frames and scripts hold no data; the API calls they make need the key.
+PAGES_WITHOUT_KEY = "/ui/"
+
+
+class Gateway:
+    """ASGI around the whole app."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        settings: Settings,
+        metrics: Metrics,
+        direct: DirectHandlers,
+    ) -> None:
+        self._app = app
+        self.direct = direct
+        self._metrics = metrics
+        key = settings.api_key
+        self._bearer = None if key is None else b"Bearer " + key.get_secret_value().encode()
+        self._sessions = None if key is None else Sessions(key.get_secret_value())
+        self._is_for_this_machine = settings.is_for_this_machine
+        self._max_body_bytes = settings.max_body_bytes
+        self._large_bodies = LargeBodies()
+        self._max_upload_bytes = settings.max_upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admit, answer or pass on, count."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        request_id = scope["request_id"] = _request_id(headers)
+        method, path = scope["method"], scope["path"]
+        try:
+            self._admit(method, path, headers)
+        except StepaheadError as error:
+            await problem_response(error, {"X-Request-Id": request_id})(scope, receive, send)
+            self._count(scope, "refused", error.status, started)
+            return
+        handler = self.direct.get((method, path))
+        if handler is None:
+            await self._through_the_app(scope, receive, send, started)
+        else:
+            await self._through_asgi(handler, scope, receive, send)
+
+    def take(self, handler: DirectHandler, request: Whole) -> None:
+        """Admit a request for one of `direct` and have it answered."""
+        call = Call(request, _request_id(request.headers), self._metrics)
+        try:
+            self._admit(request.method, request.path, request.headers)
+        except StepaheadError as error:
+            call.refuse(error)
+        else:
+            call.run(handler)
+
+    async def _through_asgi(
+        self, handler: DirectHandler, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Have an admitted request answered that came from a server without direct calls."""
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def respond(status: int, headers: Headers, body: bytes) -> None:
+            if not answered.done():  # the caller may be gone
+                answered.set_result((status, headers, body))
+
+        body: bytes | StepaheadError | None
+        try:
+            body = await self._body(receive)
+        except StepaheadError as error:
+            body = error
+        if body is None:
+            return
+        given = body if isinstance(body, bytes) else b""
+        request = Whole(scope["method"], scope["path"], dict(scope["headers"]), given, respond)
+        call = Call(request, scope["request_id"], self._metrics)
+        if isinstance(body, StepaheadError):
+            call.refuse(body)
+        else:
+            call.run(handler)
+        status, headers, answer = await answered
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _body(self, receive: Receive) -> bytes | None:
+        """A body; None if the caller went away.
+
+        Raises:
+            TooLarge: over the limit.
+            Unavailable: too many large ones are being read.
+        """
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+        return await self._large_bodies.read(body, receive, limit_bytes=self._max_body_bytes)
+
+    async def _through_the_app(
+        self, scope: Scope, receive: Receive, send: Send, started: float
+    ) -> None:
+        request_id = scope["request_id"]
+        status = 500
+
+        async def identified(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        limited = _limited(receive, scope, self._max_body_bytes)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, limited, identified)
+            finally:
+                self._count(scope, _template_of(scope), status, started)
+
+    def _admit(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> None:
+        """Let the request in.
+
+        Raises:
+            Unauthorized: the key is missing or wrong.
+            Forbidden: a browser sends a write from another site's page, or asks this machine under
+                a foreign name.
+            TooLarge: the announced body is over the limit.
+        """
+        needs_key = path not in WITHOUT_KEY and not path.startswith(PAGES_WITHOUT_KEY)
+        if needs_key and not self._is_known(method, headers):
+            raise Unauthorized(
+                "this service asks for its key, as in `Authorization: Bearer KEY`; the one "
+                "given is not it"
+                if b"authorization" in headers
+                else "this service asks for its key: send `Authorization: Bearer KEY`"
+            )
+        if self._is_for_this_machine:
+            _check_name(headers.get(b"host", b""))
+        if method in WRITING_METHODS and b"origin" in headers:
+            origin, host = headers[b"origin"], headers.get(b"host", b"")
+            if origin.partition(b"://")[2] != host:
+                raise Forbidden(
+                    f"a page of {origin.decode('latin-1')} may not write here; only pages that "
+                    "this service serves itself may"
+                )
+        length = headers.get(b"content-length")
+        if length is not None and (not length.isdigit() or int(length) > self._limit_of(headers)):
+            raise TooLarge(too_large(self._limit_of(headers)))
+
+    def _is_known(self, method: str, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether the caller has the key, or is a browser that has shown it."""
+        if self._bearer is None or self._sessions is None:
+            return True
+        given = headers.get(b"authorization")
+        if given is not None:
+            return hmac.compare_digest(_spelled(given), self._bearer)
+        return self._sessions.allows(headers, writes=method in WRITING_METHODS)
+
+    def _limit_of(self, headers: Mapping[bytes, bytes]) -> int:
+        is_upload = headers.get(b"content-type", b"").lower().startswith(b"multipart/")
+        return self._max_upload_bytes if is_upload else self._max_body_bytes
+
+    def _count(self, scope: Scope, template: str, status: int, started: float) -> None:
+        seconds = time.perf_counter() - started
+        self._metrics.observe(scope["method"], template, status, seconds)
+        log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            seconds=round(seconds, 4),
+            request_id=scope["request_id"],
+        )
+
+
+def _check_name(host: bytes) -> None:
+    """Refuse a page whose own name was pointed at this machine (DNS rebinding).
+
+    To its browser such a page has the same origin as this service, so `Origin` does not tell.
+
+    Raises:
+        Forbidden: the call names another host than this machine.
+    """
+    if host and not LOOPBACK_NAME.fullmatch(host):
+        raise Forbidden(
+            f"this service is for its own machine and answers to localhost or 127.0.0.1, not to "
+            f"{host.decode('latin-1')!r}; to serve other names set STEPAHEAD_API_KEY, or "
+            "STEPAHEAD_ALLOW_ANONYMOUS=1 if anyone who can reach it may use it"
+        )
+
+
+def _spelled(credentials: bytes) -> bytes:
+    """Credentials with their scheme written as `Bearer KEY`; its case does not count (RFC 9110)."""
+    scheme, _, key = credentials.partition(b" ")
+    return scheme.capitalize() + b" " + key.lstrip(b" ")
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> str:
+    """The caller's own id if it is well-formed, else a fresh one."""
+    given = headers.get(b"x-request-id")
+    if given is not None and WELL_FORMED_REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return str(uuid7())
+
+
+def _template_of(scope: Scope) -> str:
+    """The path as its route spells it, so that there are as many labels as routes."""
+    route: Any = scope.get("route")
+    return getattr(route, "path", None) or "unmatched"
+
+
+def _limited(receive: Receive, scope: Scope, limit: int) -> Receive:
+    """A body counted as it comes; an upload is counted by who takes it."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit and UPLOAD not in scope:
+            # FastAPI turns anything but this into a 400 while it reads a body.
+            raise HTTPException(TooLarge.status, too_large(limit))
+        return message
+
+    return counted

@@ -1,0 +1,121 @@
+"""Whether this process lives, whether it should get requests, and its figures."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.errors import FieldError, Unavailable
+from app.http.dependencies import ResourcesDep
+from app.http.openapi import problem_responses
+from app.process.observability import Metrics
+from app.storage.job_status import JobStatus
+from app.storage.resources import Resources
+from app.storage.tables import Job
+
+router = APIRouter(tags=["health"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """What speaks against sending requests here; kept in `app.state.health`."""
+
+    # Set on the way out; open event streams end when they see it.
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    # Each answers with a reason or None: for what is not there from the first second.
+    checks: list[Callable[[], str | None]] = field(default_factory=list)
+
+    def reasons(self) -> list[str]:
+        """Why this process is not ready, the database aside; empty if it is."""
+        draining = ["this process is ending"] if self.draining.is_set() else []
+        return draining + [reason for check in self.checks if (reason := check()) is not None]
+
+
+class Alive(BaseModel):
+    """The answer of a living process."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    """The answer of a process that wants requests."""
+
+    status: Literal["ready"] = "ready"
+
+
+@router.get(
+    "/livez",
+    summary="Is the process alive?",
+    operation_id="livez",
+    responses=problem_responses(),
+)
+async def livez() -> Alive:
+    """Answers as long as the process turns; says nothing about what it depends on."""
+    return Alive()
+
+
+@router.get(
+    "/readyz",
+    summary="Should this process get requests?",
+    operation_id="readyz",
+    responses=problem_responses(),
+)
+def readyz(request: Request, resources: ResourcesDep) -> Ready:
+    """Ready, or a 503 with every reason: ending, database away, registry not read yet."""
+    health: Health = request.app.state.health
+    reasons = health.reasons() + _database_reasons(resources)
+    if reasons:
+        not_ready = Unavailable("not ready: " + "; ".join(reasons))
+        not_ready.errors = tuple(FieldError(message=reason) for reason in reasons)
+        raise not_ready
+    return Ready()
+
+
+def _database_reasons(resources: Resources) -> list[str]:
+    try:
+        with resources.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except (OperationalError, PoolTimeout):
+        return ["the database cannot be reached"]
+    return []
+
+
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    operation_id="metrics",
+    response_class=Response,
+    responses={
+        **problem_responses(),
+        200: {
+            "description": "the figures of all api processes of this machine",
+            "content": {"text/plain": {"example": 'stepahead_jobs{status="running"} 1.0'}},
+        },
+    },
+)
+async def metrics(request: Request, resources: ResourcesDep) -> Response:
+    """Requests, latencies, batch sizes, log writes, jobs by status, loaded versions."""
+    figures: Metrics = request.app.state.metrics
+    figures.put()
+    jobs = await asyncio.to_thread(_jobs_by_status, resources)
+    exposition, content_type = await asyncio.to_thread(figures.exposition, jobs)
+    return Response(exposition, headers={"Content-Type": content_type})
+
+
+def _jobs_by_status(resources: Resources) -> dict[str, int]:
+    """How many jobs are in each state; empty while the database is away."""
+    try:
+        with resources.sessions.begin() as session:
+            rows = session.execute(select(Job.status, func.count()).group_by(Job.status))
+            counts = dict(rows.all())
+    except (OperationalError, PoolTimeout):
+        return {}
+    return {status.value: 0 for status in JobStatus} | counts

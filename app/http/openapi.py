@@ -1,0 +1,138 @@
+"""The OpenAPI document, and the page that shows it without a network."""
+
+from pathlib import Path
+from typing import Any
+
+import fastapi_offline
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from app.errors import BY_STATUS, StepaheadError
+from app.http.problem_responses import MEDIA_TYPE
+
+ASSETS = Path(fastapi_offline.__file__).parent / "static"
+ASSETS_URL = "/docs/assets"
+ALWAYS_POSSIBLE = (401, 500, 503)
+
+
+class ProblemPlace(BaseModel):
+    """One wrong place in a request or a file."""
+
+    field: str | None = Field(description="dotted path in the request")
+    row: int | None = Field(description="line of a file; the first is 1")
+    column: str | None = Field(description="column of a file")
+    message: str = Field(description="what was wrong, and what would be right")
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 draws it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = Field(description="for a person: what was wrong, where, what would be right")
+    errors: list[ProblemPlace]
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of an operation that may end with these errors.
+
+    401, 500 and 503 are added: every operation may end with them.
+    """
+    return {
+        status: {
+            "description": _summary(BY_STATUS[status]),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": BY_STATUS[status]("…").problem(),
+                }
+            },
+        }
+        for status in sorted({*statuses, *ALWAYS_POSSIBLE})
+    }
+
+
+def _summary(kind: type[StepaheadError]) -> str:
+    return (kind.__doc__ or kind.title).strip().splitlines()[0]
+
+
+def describe(app: FastAPI) -> None:
+    """Give the app its OpenAPI document: the Problem schema and the key are part of it."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    schema = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+    )
+    components = schema.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    template = "#/components/schemas/{model}"
+    for model in (Problem, ProblemPlace):
+        definition = model.model_json_schema(ref_template=template)
+        definition.pop("$defs", None)
+        schemas[model.__name__] = definition
+    for item in schema["paths"].values():
+        for operation in item.values():
+            _draw_validation_errors_as_problems(operation["responses"])
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    components["securitySchemes"] = {
+        "key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "the value of STEPAHEAD_API_KEY, where the service was given one",
+        }
+    }
+    schema["security"] = [{"key": []}, {}]
+    return schema
+
+
+def _draw_validation_errors_as_problems(responses: dict[str, Any]) -> None:
+    """FastAPI documents a 422 of its own where an operation names none; ours looks otherwise."""
+    if "application/json" in responses.get("422", {}).get("content", {}):
+        responses["422"] = problem_responses(422)[422]
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+async def docs(request: Request) -> HTMLResponse:
+    """The API, to read and to try."""
+    root = request.scope.get("root_path", "").rstrip("/")
+    page = get_swagger_ui_html(
+        openapi_url=f"{root}/openapi.json",
+        title="Stepahead API",
+        swagger_js_url=f"{root}{ASSETS_URL}/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}{ASSETS_URL}/swagger-ui.css",
+        swagger_favicon_url=f"{root}{ASSETS_URL}/favicon.png",
+        # Swagger UI would otherwise fetch a badge from a validator on the internet.
+        swagger_ui_parameters={"validatorUrl": None, "tryItOutEnabled": True},
+    )
+    # Its calls are those of our own pages: within a frame of another site a click could be led to
+    # one of them.
+    page.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+    return page
+
+
+def assets() -> StaticFiles:
+    """Scripts and styles of the page, from the installed package."""
+    return StaticFiles(directory=ASSETS)

@@ -1,0 +1,233 @@
+"""How errors leave: the one renderer of `application/problem+json`, and plain words for pydantic's.
+
+Nothing of the inside is ever shown: an unforeseen error answers with its request id alone, and the
+log has the rest.
+"""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import psycopg
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.errors import (
+    BY_STATUS,
+    FieldError,
+    Internal,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    StepaheadError,
+    Unauthorized,
+    Unavailable,
+    Unprocessable,
+    UnsupportedMediaType,
+)
+from app.process.observability import logger
+
+log = logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+A_TIME = "must be a time in ISO form with its zone, as in 2026-11-01T00:00:00Z"
+# What pydantic calls an error, in words that name what would be right.
+WORDS = {
+    "missing": "is required",
+    "extra_forbidden": "is not a known field",
+    "finite_number": "must be a finite number; NaN, infinity and numbers beyond 1.8e308 are not",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "string_type": "must be a string",
+    "string_unicode": "must be a string of Unicode characters; half a surrogate pair is none",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "uuid_parsing": "must be a UUID",
+    "uuid_type": "must be a UUID",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be above {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be below {lt}",
+    "too_short": "must have at least {min_length} entries; it has {actual_length}",
+    "too_long": "must have at most {max_length} entries",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "literal_error": "must be one of {expected}",
+    "enum": "must be one of {expected}",
+    "datetime_parsing": A_TIME,
+    "datetime_from_date_parsing": A_TIME,
+    "timezone_aware": A_TIME,
+}
+PARTS_OF_A_REQUEST = frozenset({"body", "query", "path", "header"})
+DATABASE_AWAY = "the database cannot be reached at the moment; try again"
+
+# How SQLAlchemy and psycopg say that the database is away.
+DATABASE_ERRORS = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError)
+
+
+def problem_bytes(error: StepaheadError) -> bytes:
+    """The body of an error's answer."""
+    return to_json(error.problem())
+
+
+def problem_headers(error: StepaheadError) -> dict[str, str]:
+    """The headers that belong to an error."""
+    if isinstance(error, Unavailable):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    if isinstance(error, Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
+    return {}
+
+
+def problem_response(error: StepaheadError, headers: Mapping[str, str] | None = None) -> Response:
+    """An error as an HTTP answer."""
+    return Response(
+        problem_bytes(error),
+        status_code=error.status,
+        media_type=MEDIA_TYPE,
+        headers={**problem_headers(error), **(headers or {})},
+    )
+
+
+def unforeseen(error: BaseException, request_id: str) -> Internal:
+    """Log a fault of ours; gives what the caller is to see."""
+    log.error("unforeseen error", request_id=request_id, exc_info=error)
+    return internal_error(request_id)
+
+
+def internal_error(request_id: str) -> Internal:
+    """What a caller learns about a fault of ours."""
+    return Internal(
+        f"something went wrong on our side; the log has it under request id {request_id}"
+    )
+
+
+def broken_json(entry: Mapping[str, Any]) -> InvalidRequest:
+    """The error for a body that is no JSON, from pydantic's or FastAPI's entry about it."""
+    reason = entry.get("ctx", {}).get("error", "it could not be parsed")
+    return InvalidRequest(f"the body is not valid JSON: {reason}")
+
+
+def invalid_fields(entries: Iterable[Mapping[str, Any]]) -> StepaheadError:
+    """Pydantic's error entries as one error that names every wrong field in plain words."""
+    entries = list(entries)
+    for entry in entries:
+        if entry["type"] == "json_invalid":
+            return broken_json(entry)
+    places = _places(entries)
+    detail = "; ".join(f"{place.field}: {place.message}" for place in places[:5])
+    if len(places) > 5:  # noqa: PLR2004 - as many as one reads in a sentence
+        detail += f"; and {len(places) - 5} more"
+    return Unprocessable(detail, errors=places)
+
+
+def _places(entries: list[Mapping[str, Any]]) -> tuple[FieldError, ...]:
+    """One place per wrong field.
+
+    A field that may be a list or an object gives an entry for each; where one of them was read
+    further than its type, that one is what the caller meant.
+    """
+    located = [(_path(entry["loc"]), entry) for entry in entries]
+    found: dict[tuple[str, ...], list[str]] = {}
+    for path, entry in located:
+        about_type = entry["type"].endswith("_type")
+        meant_otherwise = any(
+            other[: len(path)] == path
+            and (len(other) > len(path) or not another["type"].endswith("_type"))
+            for other, another in located
+            if another is not entry
+        )
+        if not (about_type and meant_otherwise):
+            found.setdefault(path, []).append(_words(entry))
+    return tuple(
+        FieldError(field=".".join(path) or "body", message=" or ".join(dict.fromkeys(words))[:500])
+        for path, words in found.items()
+    )
+
+
+def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
+    """A dotted path's parts, without the part of the request and pydantic's names of unions."""
+    parts = [str(part) for part in location]
+    if parts and parts[0] in PARTS_OF_A_REQUEST:
+        parts = parts[1:]
+    return tuple(part for part in parts if "[" not in part)
+
+
+def _words(entry: Mapping[str, Any]) -> str:
+    context = entry.get("ctx", {})
+    if entry["type"] == "value_error":
+        return str(context["error"])
+    template = WORDS.get(entry["type"])
+    return template.format(**context) if template else str(entry["msg"])
+
+
+def from_http_exception(error: HTTPException, method: str, path: str) -> StepaheadError:
+    """Starlette's own refusals (no such path, no such method) in our shape."""
+    if error.status_code == HTTPStatus.NOT_FOUND and error.detail == "Not Found":
+        return NotFound(f"there is nothing at {path}")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return MethodNotAllowed(f"{path} does not take {method}; it takes {allowed}")
+    return BY_STATUS.get(error.status_code, InvalidRequest)(str(error.detail))
+
+
+async def _on_stepahead_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, StepaheadError):
+        raise error
+    return problem_response(error)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    content_type = request.headers.get("content-type", "none")
+    unread_body = isinstance(error.body, bytes) and "json" not in content_type
+    if unread_body and any(entry["loc"] == ("body",) for entry in error.errors()):
+        return problem_response(
+            UnsupportedMediaType(
+                f"the content type is {content_type}; this call reads application/json"
+            )
+        )
+    return problem_response(invalid_fields(error.errors()))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    ours = from_http_exception(error, request.method, request.url.path)
+    allow = (error.headers or {}).get("Allow")
+    return problem_response(ours, {"Allow": allow} if allow else None)
+
+
+async def _on_database_away(_request: Request, _error: Exception) -> Response:
+    return problem_response(Unavailable(DATABASE_AWAY))
+
+
+async def _on_unforeseen(request: Request, error: Exception) -> Response:
+    problem = unforeseen(error, request.scope.get("request_id", "unknown"))
+    # Starlette raises the error on, and uvicorn then closes the connection: the caller should know.
+    return problem_response(problem, {"Connection": "close"})
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of this app leave through the one renderer."""
+    app.add_exception_handler(StepaheadError, _on_stepahead_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    for away in DATABASE_ERRORS:
+        app.add_exception_handler(away, _on_database_away)
+    app.add_exception_handler(Exception, _on_unforeseen)

@@ -1,0 +1,246 @@
+"""Whether a dataset, a recipe and a test set go together: asked before anything is queued.
+
+The trainer looks again, and closer; what it would refuse for certain is refused here at once.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.errors import Unprocessable
+from app.forecasting.windows import Split, complete_runs, split_rows
+from app.language.tokenizer import Tokenizer, UnknownTokens
+from app.reading.content import DatasetContent, SeriesContent, TextContent
+from app.recipes.recipe import Kind, SeriesRecipe, TextRecipe
+
+SHORTEST_SCALED_WINDOW = 2  # one value has no spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What a dataset's report says of its form; enough to check names without its content."""
+
+    kind: Kind
+    columns: tuple[str, ...]  # numeric ones
+    series_count: int
+
+
+def check_names(
+    data: Shape, recipe: SeriesRecipe | TextRecipe, *, target: str | None, test: Shape | None
+) -> None:
+    """Check kinds and columns.
+
+    Raises:
+        Unprocessable: they do not go together; names the place.
+    """
+    if test is not None and test.kind != data.kind:
+        raise Unprocessable.at("test", f"is a {test.kind}, and the dataset is a {data.kind}")
+    if not isinstance(recipe, SeriesRecipe):
+        if target is not None:
+            raise Unprocessable.at("target", "is for series; the dataset is a text")
+        return
+    _check_columns(data, recipe, target)
+    wanted = dict.fromkeys((*(recipe.features or ()), target))
+    for name in wanted:
+        if test is not None and name is not None and name not in test.columns:
+            raise Unprocessable.at("test", f"has no column {name!r}; {_there(test)}")
+    if recipe.scaling != "window" and data.series_count > 1:
+        raise Unprocessable.at(
+            "recipe.scaling",
+            f"must be window: the file holds {data.series_count} series, which differ in level",
+        )
+
+
+def check_content(
+    content: DatasetContent,
+    recipe: SeriesRecipe | TextRecipe,
+    *,
+    target: str | None,
+    test: DatasetContent | None,
+    field: str,
+) -> None:
+    """Check that there is enough to train on and to judge on; names have been checked.
+
+    Args:
+        content: of the dataset.
+        recipe: to train it with.
+        target: column to predict.
+        test: to be judged on.
+        field: what the dataset came as, for errors: file or dataset.
+
+    Raises:
+        Unprocessable: there is not; says how much there is and how much it takes.
+    """
+    if isinstance(content, SeriesContent) and isinstance(recipe, SeriesRecipe):
+        _check_rows(content, recipe, target, has_test=test is not None, field=field)
+        if isinstance(test, SeriesContent):
+            _check_test_rows(content, test, recipe, target)
+    elif isinstance(content, TextContent) and isinstance(recipe, TextRecipe):
+        _check_text(content, recipe, test if isinstance(test, TextContent) else None, field)
+
+
+def _check_columns(data: Shape, recipe: SeriesRecipe, target: str | None) -> None:
+    if target is None or target not in data.columns:
+        raise Unprocessable.at("target", f"no numeric column {target!r}; {_there(data)}")
+    features = recipe.features or (target,)
+    for name in features:
+        if name not in data.columns:
+            raise Unprocessable.at("recipe.features", f"no numeric column {name!r}; {_there(data)}")
+    if len(set(features)) < len(features):
+        raise Unprocessable.at("recipe.features", "names a column twice")
+    if target not in features and (recipe.anchor != "none" or recipe.scaling == "window"):
+        raise Unprocessable.at(
+            "recipe.features", f"must hold the target {target!r}, whose last values are read"
+        )
+
+
+def _there(shape: Shape) -> str:
+    return f"there are {', '.join(shape.columns)}" if shape.columns else "there is none"
+
+
+def _check_rows(
+    content: SeriesContent,
+    recipe: SeriesRecipe,
+    target: str | None,
+    *,
+    has_test: bool,
+    field: str,
+) -> None:
+    """At least one series must have a complete window with its targets before the cut."""
+    window = _shortest_window(recipe)
+    needed = window + recipe.horizon
+    trained = validated = False
+    left = 0
+    for inputs, known in _known_rows(content, recipe, target):
+        cut = _cut(content, len(inputs), recipe, has_test=has_test)
+        left = max(left, cut.validation_start)
+        first = _first_targets(inputs, known, window=window, horizon=recipe.horizon)
+        trained |= bool((first + recipe.horizon <= cut.validation_start).any())
+        inside = (first >= cut.validation_start) & (first + recipe.horizon <= cut.test_start)
+        validated |= bool(inside.any())
+    if not trained:
+        raise Unprocessable.at(
+            field,
+            f"too short: {left} rows are left to train on, and none of them follows a complete "
+            f"window of {window} with {recipe.horizon} ahead, which takes {needed} rows in a row, "
+            "all of them numbers; send more rows, or set a smaller recipe.window",
+        )
+    if recipe.early_stopping is not None and not validated and not _cut_by_time(content):
+        raise Unprocessable.at(
+            "recipe.validation_fraction",
+            "leaves no complete window to watch; send more rows, raise it, or set early_stopping "
+            "to null",
+        )
+    values = content.column(target) if target is not None else content.values
+    values = values[np.isfinite(values)]
+    if np.ptp(values) == 0:
+        raise Unprocessable.at(
+            "target", f"{target!r} is {values[0]:g} in every row: there is nothing to learn"
+        )
+
+
+def _check_test_rows(
+    content: SeriesContent, test: SeriesContent, recipe: SeriesRecipe, target: str | None
+) -> None:
+    """Each test row but the last is an origin; the training rows may come before the first."""
+    before = max(_last_run(inputs) for inputs, _ in _known_rows(content, recipe, target))
+    rows = _known_rows(test, recipe, target)
+    pairs = any(bool((inputs[:-1] & known[1:]).any()) for inputs, known in rows)
+    longest = max((_longest_run(inputs) for inputs, _ in rows), default=0)
+    if not pairs or before + longest < _shortest_window(recipe):
+        raise Unprocessable.at(
+            "test",
+            f"too short: at most {longest} complete rows in a row; to judge on them it takes a row "
+            f"and the next one, and {_shortest_window(recipe)} together with the rows before them",
+        )
+
+
+def _check_text(
+    content: TextContent, recipe: TextRecipe, test: TextContent | None, field: str
+) -> None:
+    first = (recipe.window or 1) if recipe.reading == "window" else 1
+    reader = Tokenizer(unit=recipe.tokenizer, vocabulary=("",))
+    tokens = len(reader.tokens(content.text))
+    if tokens <= first:
+        raise Unprocessable.at(
+            field, f"too short: {tokens} tokens; a context of {first} and its next take {first + 1}"
+        )
+    if test is None:
+        return
+    test_tokens = len(reader.tokens(test.text))
+    if test_tokens <= first:
+        raise Unprocessable.at("test", f"has {test_tokens} tokens; at least {first + 1} are needed")
+    if recipe.unknown == "error":
+        _check_words(content, recipe, test)
+
+
+def _check_words(content: TextContent, recipe: TextRecipe, test: TextContent) -> None:
+    strict = Tokenizer.fit(content.text, unit=recipe.tokenizer, min_count=1, unknown=False)
+    try:
+        strict.encode(test.text)
+    except UnknownTokens as error:
+        raise Unprocessable.at(
+            "test", f"{error} of the training text; use other words, or set recipe.unknown to warn"
+        ) from error
+
+
+def _shortest_window(recipe: SeriesRecipe) -> int:
+    """The window, or the smallest that the trainer would choose."""
+    return recipe.window or (SHORTEST_SCALED_WINDOW if recipe.scaling == "window" else 1)
+
+
+def _known_rows(
+    content: SeriesContent, recipe: SeriesRecipe, target: str | None
+) -> list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+    """For each series which of its rows, (rows,), have all inputs, and which have the target."""
+    inputs = np.ones(len(content), dtype=bool)
+    known = np.ones(len(content), dtype=bool)
+    for name in recipe.features or (target,):
+        if name is not None:
+            inputs &= np.isfinite(content.column(name))
+    if target is not None:
+        known &= np.isfinite(content.column(target))
+    starts = np.searchsorted(content.series, np.arange(len(content.labels) + 1))
+    return [(inputs[start:stop], known[start:stop]) for start, stop in itertools.pairwise(starts)]
+
+
+def _cut_by_time(content: SeriesContent) -> bool:
+    """Whether series are cut at one moment for all: then any of them may lie before it whole."""
+    return len(content.labels) > 1 and content.times is not None
+
+
+def _cut(content: SeriesContent, rows: int, recipe: SeriesRecipe, *, has_test: bool) -> Split:
+    if _cut_by_time(content):
+        return Split(rows=rows, validation_start=rows, test_start=rows)
+    return split_rows(
+        rows,
+        test_fraction=0.0 if has_test else recipe.test_fraction,
+        validation_fraction=recipe.validation_fraction,
+    )
+
+
+def _first_targets(
+    inputs: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_], *, window: int, horizon: int
+) -> npt.NDArray[np.intp]:
+    """Rows (n,) that follow a complete window and begin a complete stretch of targets."""
+    if len(inputs) < window + horizon:
+        return np.empty(0, dtype=np.intp)
+    whole = _all_of(inputs, window)[:-horizon] & _all_of(known, horizon)[window:]
+    return np.flatnonzero(whole) + window
+
+
+def _all_of(good: npt.NDArray[np.bool_], length: int) -> npt.NDArray[np.bool_]:
+    """Which stretches of `length` rows are good throughout, (rows - length + 1,)."""
+    bad = np.concatenate(([0], np.cumsum(~good)))  # (rows + 1,), bad rows before each
+    clean: npt.NDArray[np.bool_] = bad[length:] == bad[:-length]
+    return clean
+
+
+def _longest_run(good: npt.NDArray[np.bool_]) -> int:
+    return max(complete_runs(good))
+
+
+def _last_run(good: npt.NDArray[np.bool_]) -> int:
+    return complete_runs(good)[-1]

@@ -1,0 +1,124 @@
+"""The lines of a job's log, in plain words. No database."""
+
+import math
+
+from app.artifact.scorecard import Scorecard
+from app.jobs.messages import Progress
+from app.reading.report import Report
+from app.recipes.recipe import SeriesRecipe, TextRecipe
+from app.storage.job_status import JobStatus
+from app.storage.tables import Dataset, Job, Version
+
+LINES_PER_STAGE = 10  # of epochs
+COLUMNS_NAMED = 8
+
+# What becomes of a job whose worker or trainer is gone.
+OUTCOME = {
+    JobStatus.QUEUED: "queued again, to go on from its last checkpoint",
+    JobStatus.FAILED: "failed: that has happened too often",
+}
+STAGES = {
+    "loading": "loading the data",
+    "compiling": "compiling the network",
+    "training": "training",
+    "calibrating": "fitting on a part of the rows, to calibrate intervals",
+    "judging": "judging on data it has not seen",
+    "refitting": "fitting again on everything",
+    "exporting": "writing the version",
+}
+
+
+def order_lines(
+    dataset: Dataset,
+    recipe: SeriesRecipe | TextRecipe,
+    *,
+    target: str | None,
+    target_said: bool,
+    base: int | None,
+) -> list[str]:
+    """What a job is to learn, from what, and how."""
+    start = "" if base is None else f", starting warm from version {base}"
+    report = Report.model_validate(dataset.report)
+    lines = [f"queued: {_data(dataset.filename or 'the data', report, target)}"]
+    others = [name for name in (report.target, *report.target_alternatives) if name != target]
+    if target is not None and others and not target_said:
+        more = ", …" if len(others) > COLUMNS_NAMED else ""
+        named = ", ".join(map(str, others[:COLUMNS_NAMED]))
+        lines.append(f"no target was named: it is {target}; `target` takes {named}{more} too")
+    return [*lines, f"{_recipe(recipe)}{start}"]
+
+
+def taken_line(job: Job) -> str:
+    """Who is at it."""
+    further = "" if job.checkpoint is None else ", going on from its last checkpoint"
+    return f"taken up by worker {job.worker}, attempt {job.attempt}{further}"
+
+
+def outcome_lines(version: Version, scorecard: Scorecard) -> list[str]:
+    """How good it turned out, and what became of it."""
+    promoted = "champion" if version.decision["promoted"] else "not champion"
+    return [
+        f"judged the network of epoch {scorecard.best_epoch}: {scorecard.verdict}",
+        f"registered as {version.model}, version {version.number}",
+        f"{promoted}: {version.decision['reason']}",
+    ]
+
+
+class StageLines:
+    """Progress as lines: one for each stage, and about ten for the epochs of a stage."""
+
+    def __init__(self) -> None:
+        self._stage: str | None = None
+        self._epoch = 0
+
+    def of(self, progress: Progress) -> list[str]:
+        """What is worth a line in this report; mostly nothing."""
+        lines = []
+        if progress.stage != self._stage:
+            self._stage, self._epoch = progress.stage, 0
+            lines.append(_stage_line(progress))
+        if progress.epoch is None or not progress.epochs or progress.loss is None:
+            return lines
+        apart = max(1, math.ceil(progress.epochs / LINES_PER_STAGE))
+        is_last = progress.epoch == progress.epochs != self._epoch
+        if progress.epoch - self._epoch >= apart or is_last:
+            self._epoch = progress.epoch
+            lines.append(_epoch_line(progress))
+        return lines
+
+
+def _stage_line(progress: Progress) -> str:
+    told = STAGES.get(progress.stage, progress.stage)
+    if (progress.epoch or 0) > 1:
+        return f"{told}, from epoch {progress.epoch:,} of {progress.epochs:,} on"
+    return told
+
+
+def _epoch_line(progress: Progress) -> str:
+    line = f"epoch {progress.epoch:,} of {progress.epochs:,}: loss {progress.loss:.4g}"
+    if progress.validation_loss is None:
+        return line
+    return f"{line}, validation loss {progress.validation_loss:.4g}"
+
+
+def _data(name: str, report: Report, target: str | None) -> str:
+    if report.text is not None:
+        return f"{name}, a text of {report.text.words:,} words"
+    parts = [name, f"{report.rows_used:,} rows"]
+    if report.series_count > 1:
+        parts.append(f"{report.series_count:,} series")
+    if report.start is not None:
+        parts.append(f"{report.start} to {report.end}")
+    if target is not None:
+        parts.append(f"to predict {target}")
+    return ", ".join(parts)
+
+
+def _recipe(recipe: SeriesRecipe | TextRecipe) -> str:
+    layers = ", ".join(map(str, recipe.layers))
+    parts = [f"recipe {recipe.preset}: {recipe.cell.upper()}({layers})"]
+    if recipe.window is not None:
+        parts.append(f"window {recipe.window}")
+    if isinstance(recipe, SeriesRecipe):
+        parts.append(f"horizon {recipe.horizon}")
+    return ", ".join([*parts, f"at most {recipe.epochs:,} epochs"])

@@ -1,0 +1,148 @@
+"""Sentences of a scorecard: which anchor and why, what the network adds, series left out."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from app.artifact.manifest import Manifest
+from app.artifact.series_records import SeriesAnchor
+from app.errors import Unprocessable
+from app.recipes.recipe import AnchorName, SeriesRecipe
+
+IN_WORDS: dict[AnchorName, str] = {
+    "persistence": "the last value",
+    "season": "the value one season before",
+    "season-change": "the last value and the change of one season before",
+    "autoregression": "the linear autoregression",
+}
+
+
+def anchor_of(manifest: Manifest) -> SeriesAnchor | None:
+    """The anchor of a version; older ones say it in their recipe alone. None: it has none."""
+    recipe = manifest.recipe
+    if manifest.series is not None and manifest.series.anchor is not None:
+        return manifest.series.anchor
+    if isinstance(recipe, SeriesRecipe) and recipe.anchor == "persistence":
+        return SeriesAnchor(name="persistence", chosen=False)
+    return None
+
+
+def anchor_to_keep(
+    recipe: SeriesRecipe, start_from: Manifest
+) -> AnchorName | Literal["none", "auto"]:
+    """The recipe's anchor for a warm start: that of the version it starts from.
+
+    Its network has learnt what comes on top of that anchor.
+
+    Raises:
+        Unprocessable: the recipe names another.
+    """
+    record = anchor_of(start_from)
+    name: AnchorName | Literal["none"] = "none" if record is None else record.name
+    if recipe.anchor == "auto":
+        return name
+    # A window that is scaled by itself is centred on its last value: the same, with and without.
+    same = recipe.scaling == "window" and {name, recipe.anchor} == {"none", "persistence"}
+    if recipe.anchor != name and not same:
+        raise Unprocessable.at(
+            "recipe.anchor",
+            f"is {recipe.anchor}, and the network of start_from was trained with {name}: "
+            "set it to that, or to auto",
+        )
+    return recipe.anchor
+
+
+def anchor_note(anchor: SeriesAnchor) -> str:
+    """What the scorecard says of an anchor."""
+    told = f"added to {IN_WORDS[anchor.name]}"
+    if anchor.season is not None:
+        told += f" ({anchor.season} rows)"
+    if not anchor.chosen:
+        return told
+    if not anchor.origins:
+        return f"{told}: there are too few rows to choose another on"
+    told += f", chosen on {anchor.origins} validation rows: {_beside_the_best_other(anchor)}"
+    if anchor.pooled:
+        told += ", in units of each series' mean change"
+    missing: dict[str, list[str]] = {}
+    for each in anchor.candidates:
+        if each.missing is not None:
+            missing.setdefault(each.missing, []).append(each.name)
+    return told + "".join(
+        f"; {' and '.join(names)} left out: {reason}" for reason, names in missing.items()
+    )
+
+
+def _beside_the_best_other(anchor: SeriesAnchor) -> str:
+    """Its RMSE, and that of persistence, or where it is persistence that of the best other one."""
+    errors: dict[str, float] = {
+        each.name: each.error for each in anchor.candidates if each.error is not None
+    }
+    own = errors.pop(anchor.name)
+    other = min(errors, key=lambda name: errors[name], default=None)
+    if anchor.name != "persistence":
+        other = "persistence"
+    if other is None:
+        return f"RMSE {own:.3g}"
+    told = f"RMSE {own:.3g} against {other} {errors[other]:.3g}"
+    return f"{told}, a lead within noise" if errors[other] < own else told
+
+
+NOTHING = (
+    "the network adds nothing: on the validation rows no gain stood out from noise, so it "
+    "forecasts what it is added to"
+)
+REASON = "is kept: so much stood out from noise on the validation rows"
+
+
+def share_notes(share: float) -> tuple[str, ...]:
+    """What the scorecard says of a share, 0 to 1; nothing where all of it was kept."""
+    if share == 0:
+        return (NOTHING,)
+    return (f"of what the network adds, {100 * share:.3g} % {REASON}",) if share < 1 else ()
+
+
+NAMED = 10
+
+
+def not_trained_on(
+    lengths: Mapping[str, int], *, of: int, window: int, needed: int, before_cut: bool
+) -> str:
+    """What the scorecard says of series that no example to train on lies in.
+
+    Args:
+        lengths: complete rows in a row that each of them has, by label.
+        of: how many series there are.
+        window: past steps in an example.
+        needed: rows in an example.
+        before_cut: only the rows before the cut are trained on.
+    """
+    count = len(lengths)
+    told = "is too short for the window" if count == 1 else "are too short for the window"
+    where = " before the cut" if before_cut else ""
+    return (
+        f"{count} of {of} series {told} of {window} and {'was' if count == 1 else 'were'} not "
+        f"trained on, which takes {needed} complete rows in a row{where}: {_named(lengths)}; a "
+        "smaller recipe.window takes less"
+    )
+
+
+def not_judged(lengths: Mapping[str, int], *, of: int, window: int) -> str:
+    """What a scorecard says of series of another dataset in which no row can be forecast.
+
+    Args:
+        lengths: rows that each of them has, by label.
+        of: how many series there are.
+        window: past steps that a forecast takes.
+    """
+    count = len(lengths)
+    return (
+        f"{count} of {of} series {'has' if count == 1 else 'have'} no row to forecast from a "
+        f"complete window of {window} before it: {_named(lengths)}"
+    )
+
+
+def _named(lengths: Mapping[str, int]) -> str:
+    first = list(lengths.items())[:NAMED]
+    told = ", ".join(f"{label!r} has {rows}" for label, rows in first)
+    more = len(lengths) - len(first)
+    return f"{told} and {more} more" if more else told

@@ -1,0 +1,149 @@
+"""From what a caller sends to the keys that actuals are kept under."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.errors import FieldError, NotFound, Unprocessable
+from app.monitoring.actuals.moments import checked_moment, moment_of_forecast, moment_of_step
+from app.monitoring.actuals.schemas import ActualItem
+from app.monitoring.actuals.store import Given
+from app.predictions.store import get_prediction
+from app.registry.store import find_model
+from app.storage.tables import Prediction
+
+SHOWN = 5
+
+
+def given_by(session: Session, items: Sequence[ActualItem]) -> list[Given]:
+    """The actuals of a request, one for each key.
+
+    Raises:
+        Unprocessable: an item names nothing to be the actual of, or two disagree; each is named.
+    """
+    found: list[tuple[str, Given]] = []
+    wrong: list[FieldError] = []
+    known: dict[str, str | None] = {}
+    for number, item in enumerate(items):
+        place = f"items.{number}"
+        try:
+            found.append((place, _given(session, item, place, known)))
+        except Unprocessable as error:
+            wrong += error.errors
+    if wrong:
+        raise Unprocessable(_told(wrong), errors=tuple(wrong))
+    return agreed(found)
+
+
+def steps_by_moment(row: Prediction) -> dict[str, int]:
+    """The moments that a logged answer is of, each with its step; {} where nothing measures it."""
+    if row.kind != "series":
+        return {}
+    try:
+        return {
+            moment_of_forecast(row.id, forecast["step"], forecast["timestamp"]): forecast["step"]
+            for forecast in row.response["predictions"]
+        }
+    except ValueError:  # in UTC beyond the calendar: of this answer no forecast is kept
+        return {}
+
+
+def agreed(found: Iterable[tuple[str, Given]]) -> list[Given]:
+    """One actual for each key.
+
+    Args:
+        found: each with its place in the request.
+
+    Raises:
+        Unprocessable: the same moment was given two values.
+    """
+    kept: dict[tuple[str, str, str], tuple[str, Given]] = {}
+    wrong = []
+    for place, given in found:
+        there = kept.setdefault(given.key, (place, given))
+        if there[1].value != given.value:
+            message = (
+                f"{given.value:g} is for the same model, series and time as {there[1].value:g} "
+                f"at {there[0]}; a moment has one value"
+            )
+            wrong.append(FieldError(field=place, message=message))
+    if wrong:
+        raise Unprocessable(_told(wrong), errors=tuple(wrong))
+    return [given for _, given in kept.values()]
+
+
+def _given(session: Session, item: ActualItem, place: str, known: dict[str, str | None]) -> Given:
+    if item.prediction is not None:
+        return _by_prediction(session, item, item.prediction, place)
+    missing = [name for name in ("model", "timestamp") if getattr(item, name) is None]
+    if item.model is None or item.timestamp is None:
+        raise Unprocessable.at(
+            f"{place}.{missing[0]}",
+            "is required: an actual is of a prediction, or of a model (and series) at a timestamp",
+        )
+    if item.step is not None:
+        raise Unprocessable.at(f"{place}.step", "belongs to a prediction")
+    _check_model(session, item.model, place, known)
+    return Given(
+        model=item.model,
+        series=item.series or "",
+        moment=checked_moment(item.timestamp, f"{place}.timestamp"),
+        timestamp=item.timestamp,
+        value=item.value,
+        prediction_id=None,
+    )
+
+
+def _check_model(session: Session, name: str, place: str, known: dict[str, str | None]) -> None:
+    """Whether it is a series model; each name is looked up once."""
+    if name not in known:
+        try:
+            kind = find_model(session, name).kind
+            known[name] = None if kind == "series" else f"{name!r} is a model for text"
+        except NotFound as error:
+            known[name] = error.detail
+    reason = known[name]
+    if reason is not None:
+        raise Unprocessable.at(f"{place}.model", reason)
+
+
+def _by_prediction(session: Session, item: ActualItem, prediction: UUID, place: str) -> Given:
+    beside = [name for name in ("model", "series", "timestamp") if getattr(item, name) is not None]
+    if beside:
+        raise Unprocessable.at(f"{place}.{beside[0]}", "is known from the prediction: leave it out")
+    try:
+        row = get_prediction(session, prediction)
+    except NotFound as error:
+        raise Unprocessable.at(f"{place}.prediction", error.detail) from error
+    if row.kind != "series":
+        raise Unprocessable.at(
+            f"{place}.prediction", "continued a text; actuals are values of a series"
+        )
+    step = item.step or 1
+    timestamp = _timestamp_of(row, step, place)
+    return Given(
+        model=row.model,
+        series=row.series or "",
+        moment=moment_of_step(row.id, step)
+        if timestamp is None
+        else checked_moment(timestamp, f"{place}.step"),
+        timestamp=timestamp,
+        value=item.value,
+        prediction_id=row.id,
+    )
+
+
+def _timestamp_of(row: Prediction, step: int, place: str) -> str | None:
+    forecasts = row.response["predictions"]
+    if step > len(forecasts):
+        raise Unprocessable.at(
+            f"{place}.step", f"is {step}; the prediction has {len(forecasts)} steps"
+        )
+    timestamp: str | None = forecasts[step - 1]["timestamp"]
+    return timestamp
+
+
+def _told(wrong: Sequence[FieldError]) -> str:
+    told = "; ".join(f"{error.field}: {error.message}" for error in wrong[:SHOWN])
+    return told if len(wrong) <= SHOWN else f"{told}; and {len(wrong) - SHOWN} more"

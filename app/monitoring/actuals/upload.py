@@ -1,0 +1,108 @@
+"""Actuals from a file: read as a dataset is, and taken row by row."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.artifact.manifest import Manifest
+from app.errors import NotFound, Unprocessable
+from app.monitoring.actuals.items import agreed
+from app.monitoring.actuals.moments import moment_of
+from app.monitoring.actuals.schemas import MAX_NAME_CHARACTERS
+from app.monitoring.actuals.store import Given
+from app.reading.content import DatasetContent, SeriesContent
+from app.registry.store import find_model, resolve
+
+SHOWN_CHARACTERS = 40  # of a name that is too long
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFields:
+    """What was said of the file."""
+
+    model: str
+    series: str | None
+    target: str | None
+
+
+def given_by_file(session: Session, content: DatasetContent, said: FileFields) -> list[Given]:
+    """The actuals in a file: a row each, of the series that it names, at its time.
+
+    Raises:
+        Unprocessable: it is a text, has no times, or it is not clear which column is meant.
+    """
+    try:
+        kind = find_model(session, said.model).kind
+    except NotFound as error:
+        raise Unprocessable.at("model", error.detail) from error
+    if kind != "series":
+        raise Unprocessable.at("model", f"{said.model!r} is a model for text")
+    if not isinstance(content, SeriesContent):
+        raise Unprocessable.at("file", "is a text; actuals are numbers over time")
+    if content.times is None:
+        raise Unprocessable.at(
+            "file",
+            "has no times to find predictions by; actuals of predictions without timestamps are "
+            "given by prediction id, as JSON",
+        )
+    column = _column(session, content, said)
+    labels = _labels(content, said)
+    values = content.column(column)
+    times = content.row_times_iso()
+    return agreed(
+        (
+            f"file, {times[row]}",
+            Given(
+                model=said.model,
+                series=labels[int(content.series[row])],
+                moment=moment_of(times[row]),
+                timestamp=times[row],
+                value=float(values[row]),
+                prediction_id=None,
+            ),
+        )
+        for row in np.flatnonzero(np.isfinite(values))
+    )
+
+
+def _labels(content: SeriesContent, said: FileFields) -> list[str]:
+    if said.series is None:
+        longest = max(content.labels, key=len)
+        if len(longest) > MAX_NAME_CHARACTERS:
+            raise Unprocessable.at(
+                "file",
+                f"the series {longest[:SHOWN_CHARACTERS]!r}… has a name of {len(longest):,} "
+                f"characters; predictions name theirs with at most {MAX_NAME_CHARACTERS}",
+            )
+        return list(content.labels)
+    if len(content.labels) > 1:
+        raise Unprocessable.at(
+            "series", f"the file itself names {len(content.labels)} series: leave it out"
+        )
+    return [said.series]
+
+
+def _column(session: Session, content: SeriesContent, said: FileFields) -> str:
+    """The column of the target: as asked, else as the champion calls it, else the only one."""
+    there = ", ".join(content.columns)
+    if said.target is not None:
+        if said.target not in content.columns:
+            raise Unprocessable.at("target", f"no column {said.target!r}; there are {there}")
+        return said.target
+    target = _target_of_champion(session, said.model)
+    if target in content.columns:
+        return target
+    if len(content.columns) == 1:
+        return content.columns[0]
+    raise Unprocessable.at(
+        "target", f"none of the file's columns is called {target!r}: name one of {there}"
+    )
+
+
+def _target_of_champion(session: Session, model: str) -> str:
+    try:
+        manifest = Manifest.model_validate(resolve(session, model).manifest)
+    except NotFound:  # no champion now
+        return ""
+    return "" if manifest.series is None else manifest.series.target

@@ -1,0 +1,74 @@
+"""Keep the log's partitions in order in a process that serves; days are counted before they go."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+from fastapi import FastAPI
+
+from app.errors import Unavailable
+from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS
+from app.monitoring.upkeep import finish_days_before
+from app.predictions.partitions import maintain_partitions
+from app.process.observability import logger
+from app.storage.resources import Resources
+
+log = logger(__name__)
+
+EVERY_SECONDS = 3600.0
+RETRY_SECONDS = 1.0
+
+
+class PartitionKeeper:
+    """Maintains them at the start and every hour."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._maintained = False
+
+    def not_ready(self) -> str | None:
+        """Why nothing can be logged yet, if so."""
+        return None if self._maintained else "the log's partitions could not be made yet"
+
+    async def maintain(self) -> None:
+        """Do it once, now.
+
+        Raises:
+            Unavailable: the database is away or not migrated.
+        """
+        try:
+            await asyncio.to_thread(self._maintain)
+        except (psycopg.Error, *DATABASE_ERRORS) as error:
+            log.warning("partitions not maintained", error=str(error))
+            raise Unavailable(DATABASE_AWAY) from error
+        self._maintained = True
+
+    def _maintain(self) -> None:
+        settings, today = self._resources.settings, datetime.now(UTC).date()
+        if settings.log_retention_days:
+            finish_days_before(self._resources, today - timedelta(days=settings.log_retention_days))
+        maintain_partitions(self._resources.engine, settings, today=today)
+
+    async def keep(self) -> None:
+        """Do it for as long as this process serves."""
+        while True:
+            await asyncio.sleep(EVERY_SECONDS if self._maintained else RETRY_SECONDS)
+            with suppress(Unavailable):  # logged; what there is lasts for days
+                await self.maintain()
+
+
+@asynccontextmanager
+async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
+    """Make the partitions, then maintain them for as long as the app serves."""
+    keeper = PartitionKeeper(resources)
+    app.state.health.checks.append(keeper.not_ready)
+    with suppress(Unavailable):  # `keep` goes on trying, and /readyz says so
+        await keeper.maintain()
+    keeping = asyncio.create_task(keeper.keep())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)

@@ -1,0 +1,135 @@
+"""A dataset and the actuals that came after it, as one dataset."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import starmap
+
+import numpy as np
+
+from app.monitoring.actuals.moments import UTC_MARK
+from app.reading.content import SeriesContent
+from app.reading.series.frequency import next_times
+
+# A gap of more steps than this ends it: what lies behind could not be told from a jump. Shorter
+# ones are holidays.
+LONGEST_GAP_STEPS = 5
+MIDNIGHT = "T00:00:00"
+
+Actuals = Sequence[tuple[str, float]]  # canonical moments and values, oldest first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extended:
+    """What came of it."""
+
+    content: SeriesContent
+    rows: int  # added
+
+
+def extend(content: SeriesContent, target: str, actuals: Mapping[str, Actuals]) -> Extended:
+    """Add actuals behind the last row of each series; nothing is added without times.
+
+    Args:
+        content: a dataset whose target can be trained on by itself.
+        target: the column the actuals are of; other columns have no value in the new rows.
+        actuals: by label of the dataset.
+    """
+    if content.times is None:
+        return Extended(content=content, rows=0)
+    pieces = []
+    added = 0
+    for label in content.labels:
+        own = content.of_series(label) if len(content.labels) > 1 else content
+        longer = _extended(own, target, actuals.get(label, ()))
+        added += len(longer) - len(own)
+        pieces.append(longer)
+    if not added:
+        return Extended(content=content, rows=0)
+    numbers = np.repeat(np.arange(len(pieces), dtype=np.int32), [len(each) for each in pieces])
+    joined = replace(
+        content,
+        values=np.concatenate([each.values for each in pieces]),
+        times=np.concatenate([each.times for each in pieces if each.times is not None]),
+        offsets=None
+        if content.offsets is None
+        else np.concatenate([each.offsets for each in pieces if each.offsets is not None]),
+        series=numbers,
+    )
+    return Extended(content=joined, rows=added)
+
+
+def as_csv(content: SeriesContent) -> bytes:
+    """The content as the file it could have been."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    is_named = content.labels != ("",)
+    writer.writerow(["time", *(["series"] if is_named else []), *content.columns])
+    for time, number, row in zip(
+        content.row_times_iso(), content.series.tolist(), content.values.tolist(), strict=True
+    ):
+        shown = ["" if value != value else repr(value) for value in row]  # noqa: PLR0124 - NaN
+        writer.writerow([time, *([content.labels[number]] if is_named else []), *shown])
+    return buffer.getvalue().encode()
+
+
+def last_moment(content: SeriesContent, label: str) -> str:
+    """The canonical moment of a series' last row."""
+    own = content.of_series(label)
+    last = own.instants()[-1]
+    text = str(np.datetime64(int(last), "us").item().isoformat())
+    return text + UTC_MARK if content.offsets is not None else text
+
+
+def _extended(own: SeriesContent, target: str, actuals: Actuals) -> SeriesContent:
+    if own.times is None or not len(own):
+        return own
+    offset = 0 if own.offsets is None else int(own.offsets[-1])
+    fitting = [
+        (time, value)
+        for time, value in starmap(
+            lambda moment, value: (_time(own, moment, offset), value), actuals
+        )
+        if time is not None and time > own.times[-1]
+    ]
+    new = _without_gap(own, fitting)
+    if not new:
+        return own
+    values = np.full((len(new), len(own.columns)), np.nan)  # (rows, columns)
+    values[:, own.columns.index(target)] = [value for _, value in new]
+    times = np.array([time for time, _ in new], dtype="datetime64[us]")
+    return replace(
+        own,
+        values=np.concatenate([own.values, values]),
+        times=np.concatenate([own.times, times]),
+        offsets=None
+        if own.offsets is None
+        else np.concatenate([own.offsets, np.full(len(new), offset, dtype=np.int16)]),
+        series=np.zeros(len(own) + len(new), dtype=np.int32),
+    )
+
+
+def _time(own: SeriesContent, moment: str, offset_minutes: int) -> np.datetime64 | None:
+    """A moment as a civil time of the series; None: it is of another form."""
+    if moment.endswith(UTC_MARK) != (own.offsets is not None):
+        return None
+    if own.time_form == "date" and not moment.endswith(MIDNIGHT):
+        return None
+    utc = np.datetime64(datetime.fromisoformat(moment.removesuffix(UTC_MARK)), "us")
+    time: np.datetime64 = utc + np.timedelta64(offset_minutes, "m")
+    return time
+
+
+def _without_gap(
+    own: SeriesContent, new: list[tuple[np.datetime64, float]]
+) -> list[tuple[np.datetime64, float]]:
+    if own.times is None or own.frequency is None:
+        return new
+    last = own.times[-1]
+    for number, (time, _) in enumerate(new):
+        if time > next_times(last, own.frequency, LONGEST_GAP_STEPS + 1)[-1]:
+            return new[:number]
+        last = time
+    return new

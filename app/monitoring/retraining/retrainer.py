@@ -1,0 +1,249 @@
+"""Models trained again by themselves: on a schedule, or when live figures pass a threshold."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from app.artifact.manifest import Manifest, SeriesInput
+from app.datasets.store import UnderstoodFile, load_content, save_dataset
+from app.errors import NotFound, StepaheadError
+from app.jobs.order import Order
+from app.jobs.ordering import place
+from app.monitoring.actuals.store import actuals_after, series_of_actuals
+from app.monitoring.aggregates import Coverage, ErrorSums, figures_of
+from app.monitoring.monitor import coverage_of_version, errors_of_version, read_daily
+from app.monitoring.retraining import store
+from app.monitoring.retraining.append_actuals import Actuals, as_csv, extend, last_moment
+from app.monitoring.retraining.cron import next_time
+from app.monitoring.schemas import Thresholds
+from app.process.observability import logger as logger_of
+from app.reading.content import SeriesContent
+from app.reading.read_options import ReadOptions
+from app.reading.report import Report
+from app.registry.store import resolve
+from app.storage.monitoring_tables import Schedule
+from app.storage.object_store import ObjectDamaged, ObjectMissing
+from app.storage.resources import Resources
+from app.storage.tables import Dataset, Job
+
+JUDGE_EVERY = timedelta(hours=1)
+MOST_ACTUALS = 100_000
+Cause = Literal["cron", "thresholds"]
+
+logger = logger_of(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What live figures say against thresholds."""
+
+    passed: bool
+    reason: str
+    figures: dict[str, Any]
+
+
+def judge(errors: ErrorSums, coverage: dict[int, Coverage], thresholds: Thresholds) -> Judgement:
+    """Whether a threshold is passed.
+
+    Args:
+        errors: of the champion over the thresholds' days.
+        coverage: the same forecasts' intervals, by level.
+        thresholds: what was asked for.
+    """
+    live = figures_of(errors)
+    figures: dict[str, Any] = {
+        "forecasts": live.forecasts,
+        "skill": live.skill,
+        "coverage": {
+            str(level): 100 * one.covered / one.forecasts for level, one in coverage.items()
+        },
+        "days": thresholds.days,
+    }
+    reasons = []
+    enough = thresholds.forecasts
+    lowest, most_off = thresholds.skill_below, thresholds.coverage_off_by
+    skill = live.skill if errors.compared >= enough else None
+    if lowest is not None and skill is not None and skill < lowest:
+        reasons.append(f"live skill {skill:.3g} is below {lowest:g}")
+    for level, one in coverage.items():
+        observed = 100 * one.covered / one.forecasts
+        is_off = most_off is not None and abs(observed - level) > most_off
+        if one.forecasts >= enough and is_off:
+            reasons.append(f"intervals of {level} % covered {observed:.3g} %")
+    if reasons:
+        told = f"{'; '.join(reasons)} (over {live.forecasts} forecasts)"
+        return Judgement(passed=True, reason=told, figures=figures)
+    most = max([live.forecasts, *(one.forecasts for one in coverage.values())])
+    if most < enough:
+        told = f"{most} settled forecasts decide nothing; it takes {enough}"
+    else:
+        told = f"no threshold is passed (over {live.forecasts} forecasts)"
+    return Judgement(passed=False, reason=told, figures=figures)
+
+
+class Retrainer:
+    """Looks at the schedules, for a worker to call every now and then."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+
+    def look(self, *, now: datetime | None = None) -> int:
+        """Carry out what is due; gives how many schedules were.
+
+        Args:
+            now: in UTC; given by tests.
+        """
+        now = now or datetime.now(UTC)
+        done = 0
+        while True:
+            with self._resources.sessions.begin() as session:
+                schedule = store.lock_due(session, now=now, judge_every=JUDGE_EVERY)
+                if schedule is None:
+                    return done
+                self._carry_out(session, schedule, now)
+                done += 1
+
+    def _carry_out(self, session: Session, schedule: Schedule, now: datetime) -> None:
+        if schedule.next_at is not None and schedule.cron is not None and schedule.next_at <= now:
+            # However many times were missed, it is one training.
+            due, schedule.next_at = schedule.next_at, next_time(schedule.cron, now)
+            reason = f"{schedule.cron} was due at {due:%Y-%m-%d %H:%M} UTC"
+            self._decide(session, schedule.model, "cron", reason, {})
+        if schedule.thresholds is not None:
+            schedule.judged_at = now
+            self._judge(
+                session, schedule.model, Thresholds.model_validate(schedule.thresholds), now
+            )
+
+    def _judge(self, session: Session, model: str, thresholds: Thresholds, now: datetime) -> None:
+        try:
+            champion = resolve(session, model).number
+        except NotFound as error:
+            self._note(session, model, error.detail, {})
+            return
+        daily = read_daily(session, model, (now - timedelta(days=thresholds.days - 1)).date())
+        judgement = judge(
+            errors_of_version(daily, champion, "served"),
+            coverage_of_version(daily, champion, "served"),
+            thresholds,
+        )
+        figures = {"version": champion, **judgement.figures}
+        if not judgement.passed:
+            self._note(session, model, judgement.reason, figures)
+            return
+        before = store.last_decision(session, model, trained=True)
+        pause = timedelta(hours=thresholds.hours_between)
+        if before is not None and before.decided_at > now - pause:
+            told = (
+                f"{judgement.reason}, but it was trained again at "
+                f"{before.decided_at:%Y-%m-%d %H:%M} UTC, and not more than once in "
+                f"{thresholds.hours_between} hours"
+            )
+            self._note(session, model, told, figures)
+            return
+        self._decide(session, model, "thresholds", judgement.reason, figures)
+
+    def _note(self, session: Session, model: str, reason: str, figures: dict[str, Any]) -> None:
+        """Keep a decision not to train, unless it is the last one over again."""
+        last = store.last_decision(session, model, cause="thresholds")
+        if last is not None and not last.trained and last.figures == figures:
+            return
+        store.add_decision(
+            session, model, cause="thresholds", reason=reason, figures=figures, job_id=None
+        )
+
+    def _decide(
+        self, session: Session, model: str, cause: Cause, reason: str, figures: dict[str, Any]
+    ) -> None:
+        """Train, or say why not."""
+        job = None
+        try:
+            with session.begin_nested():
+                job, what = self._train(session, model)
+        except (StepaheadError, ObjectMissing, ObjectDamaged) as error:
+            what = f"not trained: {error}"
+        store.add_decision(
+            session,
+            model,
+            cause=cause,
+            reason=f"{reason}; {what}",
+            figures=figures,
+            job_id=None if job is None else job.id,
+        )
+        logger.info("retraining decided", model=model, cause=cause, trained=job is not None)
+
+    def _train(self, session: Session, model: str) -> tuple[Job | None, str]:
+        under_way = store.unfinished_job(session, model)
+        if under_way is not None:
+            return None, f"not trained: job {under_way.id} is under way"
+        dataset = store.newest_dataset(session, model)
+        if dataset is None:
+            return None, "not trained: no version of it has a dataset here; upload one and train"
+        described = Manifest.model_validate(resolve(session, model).manifest).series
+        rows = 0
+        if described is not None:
+            dataset, rows = self._with_actuals(session, model, dataset, described)
+        order = Order(
+            model=model,
+            data=dataset.id,
+            test=None,
+            read=ReadOptions(),
+            target=None if described is None else described.target,
+            overrides=None,
+            start_from=None,
+        )
+        job = place(session, self._resources.store, order, {})
+        return job, f"trains on {dataset.filename or dataset.id}, {rows} actuals newly added"
+
+    def _with_actuals(
+        self, session: Session, model: str, dataset: Dataset, described: SeriesInput
+    ) -> tuple[Dataset, int]:
+        """The dataset, with the actuals that came after it if they can be trained on."""
+        content = load_content(dataset, self._resources.store)
+        inputs = [feature.name for feature in described.features]
+        if not isinstance(content, SeriesContent) or content.times is None:
+            return dataset, 0
+        if inputs != [described.target] or described.target not in content.columns:
+            return dataset, 0  # actuals are of the target alone
+        extended = extend(content, described.target, _actuals_by_label(session, model, content))
+        if not extended.rows:
+            return dataset, 0
+        file = UnderstoodFile(
+            filename=dataset.filename,
+            original=self._resources.store.put_bytes(as_csv(extended.content)),
+            content=self._resources.store.put_bytes(extended.content.to_bytes()),
+            read_options=dataset.read_options,
+            report=_report(dataset, extended.content, extended.rows),
+        )
+        saved, is_new = save_dataset(session, file)
+        if is_new:
+            saved.extends_id = dataset.id
+        return saved, extended.rows
+
+
+def _actuals_by_label(session: Session, model: str, content: SeriesContent) -> dict[str, Actuals]:
+    """What came after the last row of each series, by its label in the dataset."""
+    named = series_of_actuals(session, model)
+    found: dict[str, Actuals] = {}
+    for label in content.labels:
+        # An unnamed series goes by any name, as long as there is but one.
+        name = named[0] if content.labels == ("",) and len(named) == 1 else label
+        found[label] = actuals_after(
+            session, model, name, last_moment(content, label), limit=MOST_ACTUALS
+        )
+    return found
+
+
+def _report(dataset: Dataset, content: SeriesContent, rows: int) -> Report:
+    report = Report.model_validate(dataset.report)
+    note = f"{rows} rows are actuals that came in after the file's last row; made by a retraining"
+    times = content.row_times_iso()
+    return report.model_copy(
+        update={
+            "warnings": [note, *report.warnings],
+            "rows_used": len(content),
+            "end": max(times) if len(content.labels) == 1 else report.end,
+        }
+    )

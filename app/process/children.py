@@ -1,0 +1,164 @@
+"""Child processes that are kept alive while they are wanted, and ended in order."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.process.observability import logger
+from app.process.restarts import DEATHS, WITHIN_SECONDS, GivenUp, Restarts
+
+LAST_WORDS = 20  # lines of a child's output kept for the message when it is given up
+POLL_SECONDS = 0.05
+
+log = logger("supervisor")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What a child runs."""
+
+    name: str  # "api", "worker 2": for people
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)  # carries the database's URL
+    inherited: tuple[int, ...] = ()  # file descriptors it keeps
+    grace_seconds: float  # for an orderly end
+
+
+class Child:
+    """One process in a session of its own, so that Ctrl-C reaches the supervisor alone."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._restarts = Restarts()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._start_at: float | None = None  # while waiting to be started again
+        self.last_words: deque[str] = deque(maxlen=LAST_WORDS)  # the end of its output
+        self._reader: threading.Thread | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id; None while it is down."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start the process."""
+        self.last_words.clear()
+        self._process = subprocess.Popen(
+            self.program.command,
+            env=dict(self.program.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=self.program.inherited,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._pass_on, args=(self._process,), daemon=True)
+        self._reader.start()
+        log.debug("started", child=self.program.name, pid=self._process.pid)
+
+    def tend(self) -> None:
+        """Notice a death and start the process again when its time has come; call it often.
+
+        Raises:
+            GivenUp: it keeps dying.
+        """
+        now = time.monotonic()
+        if self._start_at is not None and now >= self._start_at:
+            self._start_at = None
+            self.start()
+        elif self._process is not None and self._process.poll() is not None:
+            self._bury(now)
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM."""
+        self._start_at = None
+        if self._process is not None:
+            self._process.terminate()
+
+    def ended(self) -> bool:
+        """Whether it is gone; what it left in its session goes with it."""
+        if self._process is None:
+            return True
+        if self._process.poll() is None:
+            return False
+        self._clear_away(self._process)
+        self._process = None
+        return True
+
+    def kill(self) -> None:
+        """End the process and all it started, at once."""
+        if self._process is not None:
+            _kill_session(self._process.pid)
+            self._process.wait()
+
+    def _bury(self, now: float) -> None:
+        process = self._process
+        if process is None:
+            return
+        self._process = None
+        self._clear_away(process)
+        how = _how_it_ended(process.returncode)
+        delay = self._restarts.delay_after(now)
+        if delay is None:
+            words = "\n".join(f"  {line}" for line in self.last_words) or "  (nothing)"
+            raise GivenUp(
+                f"{self.program.name} ended {DEATHS} times within {WITHIN_SECONDS:.0f} seconds, "
+                f"at last {how}. Its last output:\n{words}"
+            )
+        log.warning("ended, starts again", child=self.program.name, how=how, delay_seconds=delay)
+        self._start_at = now + delay
+
+    def _clear_away(self, process: subprocess.Popen[bytes]) -> None:
+        _kill_session(process.pid)
+        if self._reader is not None:
+            self._reader.join(timeout=1)
+
+    def _pass_on(self, process: subprocess.Popen[bytes]) -> None:
+        """Show the child's output as ours, and keep its end."""
+        if process.stdout is None:
+            return
+        with process.stdout:
+            for line in process.stdout:
+                self.last_words.append(line.decode(errors="replace").rstrip())
+                # Read on whatever becomes of our own output: a full pipe would stop the child.
+                with contextlib.suppress(OSError):
+                    sys.stderr.buffer.write(line)
+                    sys.stderr.buffer.flush()
+
+
+def end_in_order(children: Sequence[Child], *, hastened: Callable[[], bool]) -> None:
+    """Ask all to end at once and wait; kill what outstays its grace, or all when hastened."""
+    for child in children:
+        child.ask_to_end()
+    started = time.monotonic()
+    for child in children:
+        while not child.ended():
+            waited = time.monotonic() - started
+            if hastened() or waited > child.program.grace_seconds:
+                log.warning("killed", child=child.program.name, waited_seconds=round(waited, 1))
+                child.kill()
+            time.sleep(POLL_SECONDS)
+
+
+def _kill_session(leader: int) -> None:
+    """Kill what is left of a process group; its id stays taken while it has members."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _how_it_ended(returncode: int) -> str:
+    if returncode >= 0:
+        return f"with exit code {returncode}"
+    try:
+        return f"by signal {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"by signal {-returncode}"

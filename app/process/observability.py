@@ -1,0 +1,324 @@
+"""What an operator sees: structured logs with the request id, and Prometheus metrics."""
+
+import asyncio
+import importlib
+import logging
+import os
+import sys
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import structlog
+from structlog.types import Processor
+
+from app.config import Settings
+from app.recipes.recipe import Kind
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Counter, Histogram
+
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+LATENCY_BUCKETS = (
+    *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+# With figures of their own. Each takes 18 lines of every scrape: ten thousand were 15 MB, and took
+# 1.6 s to write.
+MAX_VERSIONS = 1000
+OTHER = "other"  # no version's number
+PUT_SECONDS = 0.1
+COUNT_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+def configure_logging(settings: Settings) -> None:
+    """One line per event on standard error, JSON or for a terminal; also for the libraries'."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    as_json = settings.log_format == "json" or (
+        settings.log_format == "auto" and not sys.stderr.isatty()
+    )
+    last: list[Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if as_json
+        else [structlog.dev.ConsoleRenderer()]
+    )
+    handler = logging.StreamHandler()
+    handler.set_name("stepahead")
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [
+        *(known for known in root.handlers if known.get_name() != "stepahead"),
+        handler,
+    ]
+    root.setLevel(settings.log_level.upper())
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request of a test or the CLI
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # app.storage.migrate logs one line
+
+
+def logger(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a module."""
+    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return bound
+
+
+def metrics_folder(settings: Settings) -> Path:
+    """Where several api processes keep their figures for each other."""
+    return settings.resolved_data_dir / "metrics"
+
+
+def empty_metrics_folder(settings: Settings) -> None:
+    """Forget the figures of an earlier run; for who starts the api processes, before they start."""
+    folder = metrics_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.glob("*.db"):
+        file.unlink()
+
+
+class Tally:
+    """Observations that are not in their histogram yet."""
+
+    __slots__ = ("_bounds", "_buckets", "_counter", "_histogram", "_total")
+
+    def __init__(
+        self,
+        histogram: "Histogram",
+        bounds: Sequence[float],
+        counter: "Counter | None" = None,
+    ) -> None:
+        """Begin with none.
+
+        Args:
+            histogram: where they will be put.
+            bounds: its upper bounds, in rising order, the infinite one left out.
+            counter: counts them as well.
+        """
+        self._histogram = histogram
+        self._bounds = bounds
+        self._counter = counter
+        self._buckets: dict[int, int] = {}  # how many in which
+        self._total = 0.0
+
+    def add(self, value: float, times: int) -> bool:
+        """Take along the same value so many times; whether it is the first."""
+        is_first = not self._buckets
+        bucket = bisect_left(self._bounds, value)
+        self._buckets[bucket] = self._buckets.get(bucket, 0) + times
+        self._total += value * times
+        return is_first
+
+    def put(self) -> None:
+        """Put them into the histogram, as its `observe` would one by one."""
+        self._histogram._sum.inc(self._total)  # noqa: SLF001
+        for bucket, times in self._buckets.items():
+            self._histogram._buckets[bucket].inc(times)  # noqa: SLF001
+        if self._counter is not None:
+            self._counter.inc(sum(self._buckets.values()))
+        self._buckets.clear()
+        self._total = 0.0
+
+
+class Metrics:
+    """The figures of one api process; with several processes, its part of a shared sum.
+
+    What happens all the time is noted on the event loop and put into the figures ten times a
+    second. At once, each request took 1 us and each group of them 20; with several processes, whose
+    figures are in files, 3 and 35: one in twenty of what a logged prediction takes.
+
+    prometheus_client decides between memory and shared files when it is first imported, so it is
+    imported here, after the folder of the shared files has been named.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.api_processes > 1:
+            os.environ.setdefault(MULTIPROCESS_VARIABLE, str(metrics_folder(settings)))
+        self.folder = os.environ.get(MULTIPROCESS_VARIABLE)
+        if self.folder is not None:
+            Path(self.folder).mkdir(parents=True, exist_ok=True)
+        self._client = importlib.import_module("prometheus_client")
+        self._multiprocess = importlib.import_module("prometheus_client.multiprocess")
+        client, registry = self._client, self._client.CollectorRegistry()
+        self.registry: CollectorRegistry = registry
+        self.requests = client.Counter(
+            "stepahead_http_requests",
+            "Answered requests",
+            ["method", "path", "status"],
+            registry=registry,
+        )
+        self.latency = client.Histogram(
+            "stepahead_http_request_seconds",
+            "Time from the request's head to the end of its answer",
+            ["method", "path"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.batch_rows = client.Histogram(
+            "stepahead_batch_rows",
+            "Requests that shared one inference",
+            ["kind"],
+            buckets=COUNT_BUCKETS,
+            registry=registry,
+        )
+        self.commit_rows = client.Histogram(
+            "stepahead_log_commit_rows",
+            "Predictions that shared one commit",
+            buckets=COUNT_BUCKETS,
+            registry=registry,
+        )
+        self.log_writes = client.Counter(
+            "stepahead_log_writes", "Rows of the prediction log", ["outcome"], registry=registry
+        )
+        self.loaded_models = client.Gauge(
+            "stepahead_loaded_models",
+            "Versions in memory",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.loaded_bytes = client.Gauge(
+            "stepahead_loaded_model_bytes",
+            "Memory that loaded versions are counted with",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.answers = client.Histogram(
+            "stepahead_prediction_seconds",
+            "Time from a turn of requests to their committed answers, by version; those "
+            f"beyond the first {MAX_VERSIONS} of a process together, as {OTHER}",
+            ["model", "version"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self._requests: dict[tuple[str, str, int], Tally] = {}
+        self._answers: dict[tuple[str, int], Tally] = {}
+        self._runs = {
+            kind: Tally(self.batch_rows.labels(kind), COUNT_BUCKETS) for kind in get_args(Kind)
+        }
+        self._commits = Tally(self.commit_rows, COUNT_BUCKETS)
+        self._rows = {"committed": 0, "failed": 0}  # of the log
+        self._waiting: list[Tally] = []
+        self._is_put_soon = False
+        self.put()  # what has not happened yet is 0, and not unknown
+        self._forget_dead_processes()
+
+    def observe(self, method: str, path: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        tally = self._requests.get((method, path, status))
+        if tally is None:
+            tally = self._requests[method, path, status] = Tally(
+                self.latency.labels(method, path),
+                LATENCY_BUCKETS,
+                self.requests.labels(method, path, str(status)),
+            )
+        self._add(tally, seconds)
+
+    def inferred(self, kind: str, rows: int) -> None:
+        """Count one shared inference."""
+        self._add(self._runs[kind], rows)
+
+    def written(self, rows: int, *, committed: bool) -> None:
+        """Count one commit of the log, or one that failed."""
+        if committed:
+            self._add(self._commits, rows)
+        self._rows["committed" if committed else "failed"] += rows
+        self._put_soon()
+
+    def answered(self, model: str, version: int, seconds: float, requests: int) -> None:
+        """Count requests that were answered together."""
+        tally = self._answers.get((model, version))
+        if tally is None:
+            tally = self._tally_of(model, version)
+        self._add(tally, seconds, requests)
+
+    def _tally_of(self, model: str, version: int) -> Tally:
+        """A version's own figures while there are few, else those of all others together."""
+        own = len(self._answers) < MAX_VERSIONS
+        labels = (model, str(version)) if own else (OTHER, OTHER)
+        tally = Tally(self.answers.labels(*labels), LATENCY_BUCKETS)
+        if own:
+            self._answers[model, version] = tally
+        return tally
+
+    def _add(self, tally: Tally, value: float, times: int = 1) -> None:
+        if tally.add(value, times):
+            self._waiting.append(tally)
+            self._put_soon()
+
+    def _put_soon(self) -> None:
+        if not self._is_put_soon:
+            self._is_put_soon = True
+            asyncio.get_running_loop().call_later(PUT_SECONDS, self.put)
+
+    def put(self) -> None:
+        """Put what was noted into the figures, on the event loop."""
+        self._is_put_soon = False
+        for tally in self._waiting:
+            tally.put()
+        self._waiting.clear()
+        for outcome, rows in self._rows.items():
+            self.log_writes.labels(outcome).inc(rows)
+            self._rows[outcome] = 0
+
+    def exposition(self, jobs: Mapping[str, int]) -> tuple[bytes, str]:
+        """All processes' figures and the queue's, with their content type.
+
+        Those of this process are as they were at its last `put`.
+
+        Args:
+            jobs: how many jobs are in each state; the same for all processes.
+        """
+        registry = self.registry
+        if self.folder is not None:
+            registry = self._client.CollectorRegistry()
+            self._multiprocess.MultiProcessCollector(registry)
+        figures: bytes = self._client.generate_latest(registry)
+        lines = [
+            "# HELP stepahead_jobs Training jobs by status",
+            "# TYPE stepahead_jobs gauge",
+            *(f'stepahead_jobs{{status="{status}"}} {count}' for status, count in jobs.items()),
+        ]
+        return figures + ("\n".join(lines) + "\n").encode(), self._client.CONTENT_TYPE_LATEST
+
+    def close(self) -> None:
+        """Put what is left into the figures, and take this process's gauges out of the sum."""
+        self.put()
+        if self.folder is not None:
+            self._multiprocess.mark_process_dead(os.getpid())
+
+    def _forget_dead_processes(self) -> None:
+        """Take the gauges of processes that were killed out of the sum."""
+        if self.folder is None:
+            return
+        for file in Path(self.folder).glob("gauge_live*_*.db"):
+            pid = file.stem.rsplit("_", 1)[1]
+            if pid.isdigit() and not _alive(int(pid)):
+                self._multiprocess.mark_process_dead(int(pid))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

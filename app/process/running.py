@@ -1,0 +1,88 @@
+"""Children that run while a block runs, and are tended until a stop is asked for."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from socket import socket
+from typing import Protocol
+
+from app.config import Settings
+from app.process.children import Child, end_in_order
+from app.process.lifeline import Lifeline
+from app.process.listening import address_of
+from app.process.programs import api_program, worker_program
+from app.process.readiness import is_ready
+from app.process.stopping import Stopping
+
+TEND_SECONDS = 0.1
+
+
+class Tended(Protocol):
+    """Something that is kept alive."""
+
+    def tend(self) -> None:
+        """Notice a death and mend it; raises GivenUp where that does not help."""
+
+
+@contextmanager
+def running(children: Sequence[Child], stopping: Stopping) -> Iterator[Sequence[Child]]:
+    """Start children; end them in order afterwards."""
+    try:
+        for child in children:
+            child.start()
+        yield children
+    finally:
+        end_in_order(children, hastened=lambda: stopping.hastened)
+
+
+@contextmanager
+def running_workers(
+    settings: Settings, stopping: Stopping, lifeline: Lifeline, environment: Mapping[str, str]
+) -> Iterator[Sequence[Child]]:
+    """`workers` workers."""
+    programs = [
+        worker_program(settings, number, lifeline=lifeline, environment=environment)
+        for number in range(1, settings.workers + 1)
+    ]
+    with running([Child(program) for program in programs], stopping) as children:
+        yield children
+
+
+@contextmanager
+def running_apis(
+    settings: Settings,
+    stopping: Stopping,
+    lifeline: Lifeline,
+    environment: Mapping[str, str],
+    *,
+    listener: socket,
+) -> Iterator[Sequence[Child]]:
+    """`api_processes` api processes on one socket, which is closed before they drain."""
+    programs = [
+        api_program(settings, number, listener=listener, lifeline=lifeline, environment=environment)
+        for number in range(1, settings.api_processes + 1)
+    ]
+    with running([Child(program) for program in programs], stopping) as children:
+        try:
+            yield children
+        finally:
+            # A connection left in the queue would wait for an answer in vain.
+            listener.close()
+
+
+def tend_until_ready(tended: Sequence[Tended], stopping: Stopping, listener: socket) -> None:
+    """Keep all alive until the api answers, or a stop is asked for."""
+    while not stopping.requested and not is_ready(*address_of(listener)):
+        _tend(tended)
+
+
+def tend_until_stopped(tended: Sequence[Tended], stopping: Stopping) -> None:
+    """Keep all alive until a stop is asked for."""
+    while not stopping.requested:
+        _tend(tended)
+
+
+def _tend(tended: Sequence[Tended]) -> None:
+    for part in tended:
+        part.tend()
+    time.sleep(TEND_SECONDS)

@@ -1,0 +1,237 @@
+"""What was read from an uploaded file, as every later step uses it. NumPy only.
+
+A dataset is stored as the bytes of ``to_bytes``: an uncompressed ``.npz`` without pickle.
+"""
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from app.reading.series.frequency import Times
+
+TimeForm = Literal["date", "local", "zoned"]
+Floats = npt.NDArray[np.float64]
+
+FORMAT_VERSION = 1
+
+
+class BrokenContentError(ValueError):
+    """The stored bytes of a dataset are not what ``to_bytes`` writes."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SeriesContent:
+    """One series or several, of the same columns.
+
+    Rows stand in the order of (series, time), oldest first; zoned times are ordered as instants.
+    """
+
+    columns: tuple[str, ...]  # the numeric columns, in the order of the file
+    values: Floats  # (rows, columns), NaN where the file has no value
+    times: Times | None  # (rows,) civil time as given, never shifted; None: the file has none
+    offsets: npt.NDArray[np.int16] | None  # (rows,) minutes east of UTC; only for zoned times
+    time_form: TimeForm | None
+    frequency: str | None  # see app.reading.series.frequency; None: irregular or no times
+    labels: tuple[str, ...]  # the names of the series; ("",) where there is but one, unnamed
+    series: npt.NDArray[np.int32]  # (rows,) index into labels
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SeriesContent) and self.to_bytes() == other.to_bytes()
+
+    def __hash__(self) -> int:
+        return hash((self.columns, self.labels, self.values.shape))
+
+    def column(self, name: str) -> Floats:
+        """The values of one column, shape (rows,).
+
+        Raises:
+            KeyError: no such column.
+        """
+        if name not in self.columns:
+            raise KeyError(f"no column {name!r}; there are {', '.join(self.columns)}")
+        return self.values[:, self.columns.index(name)]
+
+    def of_series(self, label: str) -> "SeriesContent":
+        """The rows of one series alone.
+
+        Raises:
+            KeyError: no such series.
+        """
+        if label not in self.labels:
+            raise KeyError(f"no series {label!r}")
+        start, stop = np.searchsorted(
+            self.series, [self.labels.index(label), self.labels.index(label) + 1]
+        )
+        part = self._rows(np.arange(start, stop))
+        return replace(part, labels=(label,), series=np.zeros(len(part), dtype=np.int32))
+
+    def tail(self, count: int) -> "SeriesContent":
+        """The last ``count`` rows of each series, or all it has."""
+        ends = np.searchsorted(self.series, np.arange(len(self.labels)), side="right")
+        from_end = ends[self.series] - np.arange(len(self))
+        return self._rows(np.flatnonzero(from_end <= count))
+
+    def complete(self, names: tuple[str, ...]) -> "SeriesContent":
+        """The rows that have a number in each of these columns.
+
+        Raises:
+            KeyError: no such column.
+        """
+        there = np.ones(len(self), dtype=bool)
+        for name in names:
+            there &= np.isfinite(self.column(name))
+        return self._rows(np.flatnonzero(there))
+
+    def row_times_iso(self) -> list[str]:
+        """The time of each row in ISO 8601, in the form the file has it; [] without times."""
+        if self.times is None:
+            return []
+        return times_iso(self.times, self.time_form, self.offsets)
+
+    def time_iso(self, row: int) -> str | None:
+        """The time of one row in ISO 8601; None without times."""
+        one = self._rows(np.array([row]))
+        return one.row_times_iso()[0] if self.times is not None else None
+
+    def instants(self) -> npt.NDArray[np.int64]:
+        """Microseconds since 1970 of each row's time, in UTC where the times are zoned.
+
+        Raises:
+            ValueError: the series has no times.
+        """
+        if self.times is None:
+            raise ValueError("the series has no times")
+        micros = self.times.astype(np.int64)
+        if self.offsets is None:
+            return micros
+        return micros - self.offsets.astype(np.int64) * 60_000_000
+
+    def to_bytes(self) -> bytes:
+        """The bytes to store; equal contents give equal bytes."""
+        header = {
+            "format": FORMAT_VERSION,
+            "kind": "series",
+            "columns": self.columns,
+            "time_form": self.time_form,
+            "frequency": self.frequency,
+            "labels": self.labels,
+        }
+        values = np.where(np.isnan(self.values), np.nan, self.values)  # one NaN of the many
+        arrays: dict[str, npt.NDArray[np.generic]] = {
+            "values": np.ascontiguousarray(values, dtype="<f8"),
+            "series": np.ascontiguousarray(self.series, dtype="<i4"),
+        }
+        if self.times is not None:
+            arrays["times"] = np.ascontiguousarray(self.times, dtype="<M8[us]")
+        if self.offsets is not None:
+            arrays["offsets"] = np.ascontiguousarray(self.offsets, dtype="<i2")
+        return _npz(header, arrays)
+
+    def _rows(self, rows: npt.NDArray[np.intp]) -> "SeriesContent":
+        return replace(
+            self,
+            values=self.values[rows],
+            times=None if self.times is None else self.times[rows],
+            offsets=None if self.offsets is None else self.offsets[rows],
+            series=self.series[rows],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextContent:
+    """A text, decoded; every line ends with a single line feed."""
+
+    text: str
+
+    @property
+    def lines(self) -> int:
+        """How many there are; the last need not be ended by a line feed."""
+        return self.text.count("\n") + (not self.text.endswith("\n") and bool(self.text))
+
+    def to_bytes(self) -> bytes:
+        """The bytes to store; equal texts give equal bytes."""
+        data = np.frombuffer(self.text.encode(), dtype=np.uint8)
+        return _npz({"format": FORMAT_VERSION, "kind": "text"}, {"text": data})
+
+
+DatasetContent = SeriesContent | TextContent
+
+
+def times_iso(
+    times: Times, form: TimeForm | None, offsets: npt.NDArray[np.int16] | None
+) -> list[str]:
+    """Times in ISO 8601: ``2017-01-03``, ``2017-01-03T09:30:00`` or that with ``+01:00``."""
+    if form == "date":
+        return [str(time) for time in np.datetime_as_string(times, unit="D")]
+    whole = bool(np.all(times.astype(np.int64) % 1_000_000 == 0))
+    texts = [str(time) for time in np.datetime_as_string(times, unit="s" if whole else "us")]
+    if offsets is None:
+        return texts
+    names = {int(offset): offset_iso(int(offset)) for offset in np.unique(offsets)}
+    return [text + names[int(offset)] for text, offset in zip(texts, offsets, strict=True)]
+
+
+def content_from_bytes(data: bytes) -> DatasetContent:
+    """Reads what ``to_bytes`` wrote.
+
+    Raises:
+        BrokenContentError: these bytes are something else.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        header = json.loads(arrays["header"].tobytes())
+        return _content(header, arrays)
+    except (
+        ValueError,
+        KeyError,
+        OSError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise BrokenContentError(f"these bytes are not a stored dataset: {error}") from error
+
+
+def _content(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> DatasetContent:
+    if header["format"] != FORMAT_VERSION:
+        raise BrokenContentError(f"its format is {header['format']}, not {FORMAT_VERSION}")
+    if header["kind"] == "text":
+        return TextContent(text=arrays["text"].tobytes().decode())
+    return SeriesContent(
+        columns=tuple(header["columns"]),
+        values=arrays["values"],
+        times=arrays.get("times"),
+        offsets=arrays.get("offsets"),
+        time_form=header["time_form"],
+        frequency=header["frequency"],
+        labels=tuple(header["labels"]),
+        series=arrays["series"],
+    )
+
+
+def offset_iso(minutes: int) -> str:
+    """Minutes east of UTC as ISO 8601 has them: ``+01:00``."""
+    sign = "-" if minutes < 0 else "+"
+    return f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+def _npz(header: dict[str, object], arrays: dict[str, npt.NDArray[np.generic]]) -> bytes:
+    text = json.dumps(header, ensure_ascii=True, separators=(",", ":"))
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        allow_pickle=False,
+        header=np.frombuffer(text.encode(), dtype=np.uint8),
+        **arrays,
+    )
+    return buffer.getvalue()

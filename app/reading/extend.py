@@ -1,0 +1,203 @@
+"""Extend a dataset by a later file: rows are joined by series and time. NumPy only.
+
+The reader process runs it, as it runs everything that goes through all rows.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from app.errors import Conflict, FieldError
+from app.reading.content import DatasetContent, SeriesContent, content_from_bytes
+from app.reading.read_options import ReadOptions
+from app.reading.report import ColumnReport, Report
+from app.reading.series import anomalies
+from app.reading.series.frequency_finder import find_frequency
+from app.reading.series.rows import SeriesRows, find_gaps, gap_reports
+from app.reading.series.series_report import report_series
+
+_LISTED = 20  # disagreeing rows that are named
+_SAME = 1e-9  # relative difference that two ways of writing a number may make
+
+
+def join(
+    last: Path, more: DatasetContent, upload: Report, options: ReadOptions
+) -> tuple[SeriesContent, Report]:
+    """The dataset and the upload as one, with the report of the whole.
+
+    Args:
+        last: a file with the dataset's content.
+        more: what the upload holds.
+        upload: its report.
+        options: it was read by.
+
+    Raises:
+        Conflict: they cannot be joined; the rows that disagree are named.
+    """
+    before = content_from_bytes(last.read_bytes())
+    if not isinstance(before, SeriesContent) or not isinstance(more, SeriesContent):
+        raise Conflict("`extend` joins series by their times, and this is a text")
+    whole = extended(before, more)
+    if whole.times is None:  # for the types: `extended` has refused it
+        raise Conflict("`extend` joins rows by their times, and there are none")
+    found = find_frequency(whole.times, whole.series)
+    frequency = options.frequency or found.frequency or whole.frequency
+    whole = replace(whole, frequency=frequency)
+    report = Report(
+        kind="series",
+        kind_reason=f"a dataset of {len(before)} rows, extended by {len(whole) - len(before)}",
+        layout="table",
+        frequency=frequency,
+        frequency_reason="as `read` says" if options.frequency else found.reason,
+        order="oldest first",
+        date=upload.date,
+        target=whole.columns[0],
+        target_alternatives=list(whole.columns[1:]),
+        series_columns=upload.series_columns,
+        columns=_columns(whole),
+        rows_in_file=len(whole),
+        rows_used=len(whole),
+    )
+    _report_gaps(whole, report)
+    report_series(whole, report)
+    anomalies.check(whole, np.arange(1, len(whole) + 1), report)
+    return whole, report
+
+
+def extended(last: SeriesContent, more: SeriesContent) -> SeriesContent:
+    """All rows of both, each series and time once.
+
+    Args:
+        last: the dataset that the model was trained on.
+        more: the upload; columns that `last` does not have are left out.
+
+    Raises:
+        Conflict: one has no times, their times are of different forms, a column is missing, or
+            rows of the same series and time say different things.
+    """
+    _check_alike(last, more)
+    labels = tuple(dict.fromkeys((*last.labels, *more.labels)))
+    codes = np.array([labels.index(label) for label in more.labels], dtype=np.int32)
+    series = np.concatenate([last.series, codes[more.series]])
+    names = [more.columns.index(name) for name in last.columns]
+    values = np.concatenate([last.values, more.values[:, names]])  # (rows of both, columns)
+    instants = np.concatenate([last.instants(), more.instants()])
+    order = np.lexsort((instants, series))
+    again = (np.diff(series[order]) == 0) & (np.diff(instants[order]) == 0)
+    first, second = order[:-1][again], order[1:][again]
+    _check_agreement(last, more, values, first, second)
+    missing = np.isnan(values[first])
+    values[first] = np.where(missing, values[second], values[first])
+    kept = order[np.concatenate([[True], ~again])]
+    offsets = None
+    if last.offsets is not None and more.offsets is not None:
+        offsets = np.concatenate([last.offsets, more.offsets])[kept]
+    times = None
+    if last.times is not None and more.times is not None:
+        times = np.concatenate([last.times, more.times])[kept]
+    return SeriesContent(
+        columns=last.columns,
+        values=values[kept],
+        times=times,
+        offsets=offsets,
+        time_form=last.time_form,
+        frequency=last.frequency or more.frequency,
+        labels=labels,
+        series=series[kept],
+    )
+
+
+def _check_alike(last: SeriesContent, more: SeriesContent) -> None:
+    if last.times is None or more.times is None:
+        raise Conflict("a dataset without times cannot be extended: rows are joined by their time")
+    if last.time_form != more.time_form:
+        raise Conflict(
+            f"the model's dataset has times of the form {last.time_form}, the upload of the form "
+            f"{more.time_form}; write both alike"
+        )
+    if (last.labels == ("",)) != (more.labels == ("",)):
+        raise Conflict(
+            "one of the model's dataset and the upload names its series and the other does not; "
+            'say which column names them with "series" in `read`'
+        )
+    missing = [name for name in last.columns if name not in more.columns]
+    if missing:
+        raise Conflict(
+            f"the upload lacks columns of the model's dataset: {', '.join(missing)}",
+            errors=tuple(
+                FieldError(field="file", column=name, message=f"column {name} is missing")
+                for name in missing
+            ),
+        )
+
+
+def _check_agreement(
+    last: SeriesContent,
+    more: SeriesContent,
+    values: npt.NDArray[np.float64],
+    first: npt.NDArray[np.intp],
+    second: npt.NDArray[np.intp],
+) -> None:
+    old, new = values[first], values[second]  # (overlapping rows, columns)
+    both = np.isfinite(old) & np.isfinite(new)
+    apart = both & (np.abs(old - new) > _SAME * np.maximum(np.abs(old), np.abs(new)))
+    if not apart.any():
+        return
+    errors = []
+    for row, place in np.argwhere(apart)[:_LISTED]:
+        where = int(second[row]) - len(last)
+        label = more.labels[int(more.series[where])]
+        time = more.time_iso(where)
+        name = last.columns[int(place)]
+        message = (
+            f"{name} on {time} is {new[row, place]:g} in the upload and {old[row, place]:g} in the "
+            "model's dataset"
+        )
+        errors.append(
+            FieldError(
+                field="file", column=name, message=message + (f" ({label})" if label else "")
+            )
+        )
+    raise Conflict(
+        f"{int(apart.any(axis=1).sum())} rows of the upload have a time of the model's dataset and "
+        "other values; correct them, or upload a whole file without `extend`",
+        errors=tuple(errors),
+    )
+
+
+def _columns(content: SeriesContent) -> list[ColumnReport]:
+    entries = []
+    for name in content.columns:
+        values = content.column(name)
+        known = values[np.isfinite(values)]
+        entries.append(
+            ColumnReport(
+                name=name,
+                type="number",
+                used=True,
+                minimum=float(known.min()) if len(known) else None,
+                maximum=float(known.max()) if len(known) else None,
+                missing=len(values) - len(known),
+            )
+        )
+    return entries
+
+
+def _report_gaps(content: SeriesContent, report: Report) -> None:
+    if content.frequency is None:
+        return
+    rows = SeriesRows(
+        values=content.values,
+        times=content.times,
+        instants=content.instants(),
+        offsets=content.offsets,
+        series=content.series,
+        numbers=np.arange(1, len(content) + 1),
+    )
+    gaps = find_gaps(rows, content.frequency)
+    report.gap_count = sum(missing for _, missing in gaps)
+    if gaps:
+        report.gaps = gap_reports(rows, gaps, content.labels, content.time_form)
+        report.gaps_handled = "left as they are: the next row follows the last"

@@ -1,0 +1,138 @@
+"""The file as uploaded, unpacked and in UTF-8: what every reader starts from."""
+
+import gzip
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+from app.reading.file.encoding import CHUNK_BYTES, Encoding, find_encoding, transcode
+
+FileFormat = Literal["text", "spreadsheet", "parquet"]
+MAX_UNPACKED_BYTES = 1 << 30  # like the limit on uploads: what unpacks to more is refused
+
+
+class UnpackingError(ValueError):
+    """The file is packed, and cannot be unpacked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A file made ready for reading; its paths exist inside `opened` alone."""
+
+    path: Path  # UTF-8 text, or the bytes of a spreadsheet or Parquet file
+    file_format: FileFormat
+    compression: Literal["gzip", "zip"] | None
+    encoding: Encoding | None  # of text
+    size_bytes: int
+
+
+@contextmanager
+def opened(
+    path: Path, *, encoding: str | None, max_unpacked_bytes: int | None = None
+) -> Iterator[Source]:
+    """Unpacks and transcodes a file into a temporary folder where that is needed.
+
+    Raises:
+        UnpackingError: it is broken, unpacks to too much, or is an archive of several files.
+        UndecodableError: it is no text.
+    """
+    with tempfile.TemporaryDirectory(prefix="stepahead-read-") as folder:
+        compression = _compression(path)
+        plain = path
+        if compression is not None:
+            plain = Path(folder) / "unpacked"
+            limit = MAX_UNPACKED_BYTES if max_unpacked_bytes is None else max_unpacked_bytes
+            _unpack(path, plain, compression, limit)
+        file_format = _file_format(plain)
+        found = find_encoding(plain, encoding) if file_format == "text" else None
+        if found is not None and (found.codec != "utf-8" or found.lone_returns):
+            transcode(plain, found, Path(folder) / "text")
+            plain = Path(folder) / "text"
+        yield Source(
+            path=plain,
+            file_format=file_format,
+            compression=compression,
+            encoding=found,
+            size_bytes=plain.stat().st_size,
+        )
+
+
+def _compression(path: Path) -> Literal["gzip", "zip"] | None:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith(b"\x1f\x8b"):
+        return "gzip"
+    if start == b"PK\x03\x04" and not _is_spreadsheet(path):
+        return "zip"
+    return None
+
+
+def _file_format(path: Path) -> FileFormat:
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
+        return "spreadsheet"
+    return "text"
+
+
+def _is_spreadsheet(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if any(name.startswith("xl/") for name in names):
+                return True
+            return "content.xml" in names and "mimetype" in names
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
+        return True  # whoever reads it says what is broken
+
+
+def _unpack(path: Path, target: Path, compression: str, limit: int) -> None:
+    try:
+        if compression == "gzip":
+            with gzip.open(path, "rb") as packed:
+                _copy(packed, target, limit)
+            return
+        with zipfile.ZipFile(path) as archive, archive.open(_only_member(archive)) as packed:
+            _copy(packed, target, limit)
+    except UnpackingError:
+        raise
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        zipfile.BadZipFile,
+        RuntimeError,
+        NotImplementedError,
+        ValueError,
+    ) as error:
+        raise UnpackingError(f"the {compression} file is broken: {error}") from error
+
+
+def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [
+        member
+        for member in archive.infolist()
+        if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+    ]
+    if len(members) != 1:
+        raise UnpackingError(
+            f"the archive holds {len(members)} files; upload the one that is to be read"
+        )
+    return members[0]
+
+
+def _copy(packed: IO[bytes] | gzip.GzipFile, target: Path, limit: int) -> None:
+    written = 0
+    with target.open("wb") as file:
+        while data := packed.read(CHUNK_BYTES):
+            written += len(data)
+            if written > limit:
+                raise UnpackingError(f"it unpacks to more than {limit:,} bytes, the limit")
+            file.write(data)

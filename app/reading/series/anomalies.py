@@ -1,0 +1,207 @@
+"""What is odd about a series that could be read: outliers, constants, columns at odds."""
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from app.reading.content import SeriesContent
+from app.reading.report import LISTED, Contradiction, Outlier, Report
+from app.reading.table.table import Floats, Ints
+
+SHORT_ROWS = 30
+NAMED = 5  # short series, in a warning
+_FAR = 12.0  # usual steps
+_SAMPLED_STEPS = 100_000  # from which the usual one is taken
+_SPLIT_FACTORS = (2.0, 3.0, 4.0, 5.0, 10.0, 0.5, 1 / 3, 0.25, 0.2, 0.1)
+_SPLIT_TOLERANCE = 0.05
+
+
+def check(content: SeriesContent, rows: Ints, report: Report) -> None:
+    """Adds what is odd to the report.
+
+    Args:
+        content: the series as read.
+        rows: (rows,) where in the file each row stands.
+        report: added to in place.
+    """
+    _check_length(content, report)
+    _check_constant(content, report)
+    _check_outliers(content, rows, report)
+    report.contradictions = contradictions(content, rows)
+    report.warnings.extend(entry.message for entry in report.contradictions)
+
+
+def _check_length(content: SeriesContent, report: Report) -> None:
+    counts = np.bincount(content.series, minlength=len(content.labels))
+    short = [int(place) for place in np.flatnonzero(counts < SHORT_ROWS)]
+    report.too_short = [content.labels[place] for place in short[:LISTED]]
+    if short and len(content.labels) == 1:
+        report.warnings.append(f"There are only {counts[0]} rows: little to learn from.")
+    elif short:
+        named = ", ".join(
+            f"{content.labels[place]!r} has {counts[place]}" for place in short[:NAMED]
+        )
+        more = f" and {len(short) - NAMED} more" if len(short) > NAMED else ""
+        report.warnings.append(
+            f"{len(short)} of {len(content.labels)} series {'has' if len(short) == 1 else 'have'} "
+            f"fewer than {SHORT_ROWS} rows: {named}{more}. There is little to learn from so few; "
+            "a model leaves out those too short for its window."
+        )
+
+
+def _check_constant(content: SeriesContent, report: Report) -> None:
+    for place, name in enumerate(content.columns):
+        values = content.values[:, place]
+        first = values[: len("ab")]
+        if len(first) > 1 and not np.isnan(first).any() and first[0] != first[1]:
+            continue
+        values = values[np.isfinite(values)]
+        if len(values) > 1 and bool((values == values[0]).all()):
+            report.constant.append(name)
+    if report.constant:
+        names = ", ".join(report.constant)
+        report.warnings.append(f"These columns never change: {names}.")
+
+
+def _check_outliers(content: SeriesContent, rows: Ints, report: Report) -> None:
+    found: list[tuple[float, int, int]] = []  # how far, row, column
+    total = 0
+    for place in range(len(content.columns)):
+        far = outlier_scores(content.values[:, place], content.series)
+        odd = np.flatnonzero(far > _FAR)
+        total += len(odd)
+        farthest = odd[np.argsort(-far[odd], kind="stable")][:LISTED]
+        found += [(float(far[row]), int(row), place) for row in farthest]
+    report.outlier_count = total
+    for _, row, place in sorted(found, key=lambda item: -item[0])[:LISTED]:
+        values = content.values[:, place]
+        report.outliers.append(
+            Outlier(
+                series=content.labels[int(content.series[row])],
+                column=content.columns[place],
+                row=int(rows[row]),
+                time=content.time_iso(row),
+                value=float(values[row]),
+                expected=float(values[row - 1] + values[row + 1]) / 2,
+            )
+        )
+    if total:
+        first = report.outliers[0]
+        report.warnings.append(
+            f"{total} values lie far from their neighbours, first of all {first.column} "
+            f"{first.value:g} in row {first.row}, where about {first.expected:g} was expected."
+        )
+
+
+def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
+    """How far each value sticks out from both of its neighbours, in usual steps; shape (rows,).
+
+    0 where that is less than one usual step.
+
+    A spike stands out on both sides; a step to another level does not, as its neighbours on one
+    side are like it. The usual step is the one that 9 of 10 steps stay below.
+    """
+    scores = np.zeros(len(values))
+    if len(values) < len("abcde"):
+        return scores
+    with np.errstate(over="ignore"):  # from one end of what a float holds to the other
+        steps = np.diff(values)
+    if series[0] != series[-1]:
+        steps[np.diff(series) != 0] = np.nan
+    sizes = np.abs(steps)
+    sample = sizes[:: max(len(sizes) // _SAMPLED_STEPS, 1)]
+    sample = sample[sample > 0]
+    if not len(sample):
+        return scores
+    usual = float(np.quantile(sample, 0.9))
+    large = sizes > usual  # the others need no closer look
+    places = np.flatnonzero(large[:-1] & large[1:])
+    back = np.sign(steps[places]) != np.sign(steps[places + 1])  # away and back again
+    places = places[back]
+    scores[places + 1] = np.minimum(sizes[places], sizes[places + 1]) / usual
+    return scores
+
+
+def contradictions(content: SeriesContent, rows: Ints) -> list[Contradiction]:
+    """Rows in which a column lies outside the two that bound it, such as Low and High."""
+    found: list[Contradiction] = []
+
+    def where(place: int) -> str:
+        return content.time_iso(place) or f"row {rows[place]}"
+
+    for low_name, high_name, between in _bounds(content.columns):
+        low, high = content.column(low_name), content.column(high_name)
+        crossed = np.flatnonzero(low > high)
+        if len(crossed):
+            message = f"{low_name} is above {high_name} in {_some(crossed, content)}"
+            found.append(_entry(content, crossed, [low_name, high_name], where, message))
+        for name in between:
+            values = content.column(name)
+            outside = np.flatnonzero(((values < low) | (values > high)) & (low <= high))
+            if len(outside):
+                message = f"{name} lies outside {low_name}–{high_name} in {_some(outside, content)}"
+                columns = [name, low_name, high_name]
+                until = "" if content.times is None else f", until {where(int(outside[-1]))}"
+                message += until + _unadjusted(values[outside], (low + high)[outside] / 2, name)
+                found.append(_entry(content, outside, columns, where, message))
+    return found
+
+
+def _bounds(columns: Sequence[str]) -> list[tuple[str, str, list[str]]]:
+    """Pairs of a least and a most, with the columns that should lie between them."""
+    plain = {re.sub(r"[^a-z]+", " ", name.lower()).strip(): name for name in columns}
+    pairs = []
+    for low_word, high_word in (("low", "high"), ("min", "max"), ("minimum", "maximum")):
+        for low, name in plain.items():
+            words = low.split()
+            if low_word not in words:
+                continue
+            high = " ".join(high_word if word == low_word else word for word in words)
+            if high in plain:
+                rest = [word for word in words if word != low_word]
+                middles = ["open", "close", "last"] if low_word == "low" else ["mean", "avg"]
+                inner = [" ".join([*rest, word]) for word in middles]
+                inner += [" ".join([word, *rest]) for word in middles if rest]
+                between = [plain[word] for word in dict.fromkeys(inner) if word in plain]
+                pairs.append((name, plain[high], between))
+    return pairs
+
+
+def _some(places: npt.NDArray[np.intp], content: SeriesContent) -> str:
+    return f"{len(places)} of {len(content)} rows"
+
+
+def _unadjusted(values: Floats, middles: Floats, name: str) -> str:
+    """What explains the contradiction, if a whole stretch is off by a split's factor."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = values / middles
+    factor = float(np.median(ratios))
+    near = [split for split in _SPLIT_FACTORS if abs(factor / split - 1) < _SPLIT_TOLERANCE]
+    if not near or len(values) < len("abcde"):
+        return ""
+    steady = float(np.mean(np.abs(ratios / factor - 1) < _SPLIT_TOLERANCE))
+    if steady < 0.9:  # noqa: PLR2004  nearly all of them
+        return ""
+    return (
+        f": there it is about {factor:.2g} times the others, as if {name} alone had not been "
+        "adjusted for a split."
+    )
+
+
+def _entry(
+    content: SeriesContent,
+    places: npt.NDArray[np.intp],
+    columns: list[str],
+    where: Callable[[int], str],
+    message: str,
+) -> Contradiction:
+    return Contradiction(
+        columns=columns,
+        rows=len(places),
+        of=len(content),
+        first=where(int(places[0])),
+        last=where(int(places[-1])),
+        message=message if message.endswith(".") else message + ".",
+    )

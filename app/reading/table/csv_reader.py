@@ -1,0 +1,310 @@
+"""A delimited text file as a table: fast where its cells are plain, careful where they are odd.
+
+The fast way hands pandas the type of every column, as the sample shows it, which lets its C
+parser work on all cores. A cell that is not of that type makes it fail; then every column is
+read as what it is, and odd ones cell by cell (app.reading.columns.numbers).
+"""
+
+import csv
+import re
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from app.reading.columns.cell_types import majority
+from app.reading.columns.numbers import MISSING, Decimal, DecimalEvidence
+from app.reading.table.delimiter import NO_DELIMITER, Record
+from app.reading.table.dialect import Dialect
+from app.reading.table.split_numbers import check_rows
+from app.reading.table.table import Column, Ints, SkippedRow, Table
+
+_SPARE_BYTES = 4  # by which later dates may be longer than those of the sample
+_EVIDENCE_CELLS = 2_000  # of a column, spread over its rows
+_PLAIN = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*", re.ASCII)
+_SKIPPED = re.compile(r"Skipping line (\d+): expected (\d+) fields, saw (\d+)")
+_MANY_BAD = 0.01  # above this share, longer rows are not strays but how the file is
+
+_MISSING_SPELLINGS = sorted(
+    spelling
+    for word in MISSING
+    if "inf" not in word
+    for spelling in {word, word.upper(), word.title(), "NaN", "#N/A"}
+)
+
+
+class BrokenTableError(ValueError):
+    """The rows cannot be split into cells."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Loaded:
+    frame: pd.DataFrame
+    skipped: tuple[SkippedRow, ...]
+
+
+def read_csv(path: Path, dialect: Dialect, *, decimal: Decimal | None) -> Table:
+    """Reads the table of a UTF-8 text file.
+
+    Args:
+        path: the file.
+        dialect: its layout.
+        decimal: the decimal sign, where the user named it.
+
+    Raises:
+        BrokenTableError: the rows cannot be split into cells (an open quote, say).
+        FileProblem: thousands separators split its numbers.
+    """
+    semicolons = dialect.delimiter == ";"
+    evidence = _sample_evidence(dialect)
+    sign, reason, left_open = evidence.decide(decimal, semicolons=semicolons)
+    loaded = _load_fast(path, dialect, sign)
+    if loaded is None:
+        loaded = _load_careful(path, dialect, sign)
+        if decimal is None:
+            other, reason, left_open = _more_evidence(evidence, loaded).decide(
+                None, semicolons=semicolons
+            )
+            if other != sign:
+                sign = other
+                loaded = _load_careful(path, dialect, sign)
+    if decimal is None and evidence == DecimalEvidence():
+        _, reason, left_open = _late_evidence(path, dialect, loaded).decide(
+            None, semicolons=semicolons
+        )
+    return Table(
+        columns=_columns(loaded.frame, dialect),
+        rows=_row_numbers(dialect, len(loaded.frame), loaded.skipped),
+        skipped=loaded.skipped,
+        decimal=sign,
+        decimal_reason=reason,
+        decimal_open=left_open,
+    )
+
+
+def _sample_evidence(dialect: Dialect) -> DecimalEvidence:
+    evidence = DecimalEvidence()
+    for place in range(dialect.width):
+        cells = [record[place] for record in dialect.body if len(record) > place]
+        if majority(cells) == "number":
+            for cell in cells:
+                evidence.add(cell)
+    return evidence
+
+
+def _more_evidence(evidence: DecimalEvidence, loaded: _Loaded) -> DecimalEvidence:
+    """The sample's, and that of cells from the whole file that are no plain numbers."""
+    for name in loaded.frame.columns:
+        column = loaded.frame[name]
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            continue
+        step = max(len(column) // _EVIDENCE_CELLS, 1)
+        cells = [cell for cell in column.iloc[::step].to_numpy() if isinstance(cell, str)]
+        if majority(cells) == "number":
+            for cell in cells:
+                evidence.add(cell)
+    return evidence
+
+
+def _late_evidence(path: Path, dialect: Dialect, loaded: _Loaded) -> DecimalEvidence:
+    """That of points which come only after the sample, where they were read as decimal ones."""
+    evidence = DecimalEvidence()
+    frame = loaded.frame
+    places = [
+        place
+        for place in frame.columns
+        if pd.api.types.is_float_dtype(frame[place].dtype)
+        and bool((np.floor(frame[place]) < frame[place]).any())
+    ]
+    if places:
+        width = frame.shape[1]
+        found = _parse(path, dialect, width, ".", dtype=str, usecols=places, on_bad_lines="skip")
+        for place in places:
+            cells = found[place][found[place].str.contains(".", regex=False, na=False)]
+            for cell in cells.iloc[:: max(len(cells) // _EVIDENCE_CELLS, 1)]:
+                evidence.add(cell)
+    return evidence
+
+
+def _load_fast(path: Path, dialect: Dialect, decimal: Decimal) -> _Loaded | None:
+    """Reads with every column's type given; None where a cell does not comply."""
+    dates = _date_types(dialect)
+    types: dict[int, object] = {}
+    missing: dict[int, list[str]] = {}
+    for place in range(dialect.width):
+        cells = [record[place] for record in dialect.body if len(record) > place]
+        kind = majority(cells)
+        if kind == "number":
+            if not all(_is_plain(cell, decimal) for cell in cells):
+                return None
+            types[place] = np.float64
+            missing[place] = _MISSING_SPELLINGS
+        else:
+            types[place] = dates.get(place, str)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = _parse(path, dialect, dialect.width, decimal, dtype=types, na_values=missing)
+    except (ValueError, OverflowError, pd.errors.ParserWarning):  # a ParserError is a ValueError
+        return None
+    if any(_is_cut_off(frame[place]) for place, kind in types.items() if isinstance(kind, str)):
+        return None
+    return _Loaded(frame=frame, skipped=())
+
+
+def _date_types(dialect: Dialect) -> dict[int, str]:
+    """The columns of dates in ASCII, to be read as bytes: a third of the memory that str takes."""
+    types: dict[int, str] = {}
+    for place in range(dialect.width):
+        cells = [record[place] for record in dialect.body if len(record) > place]
+        if majority(cells) == "date" and all(cell.isascii() for cell in cells):
+            types[place] = f"S{max(map(len, cells)) + _SPARE_BYTES}"
+    return types
+
+
+def _load_careful(
+    path: Path,
+    dialect: Dialect,
+    decimal: Decimal,
+    *,
+    width: int | None = None,
+    dates_as_text: bool = False,
+) -> _Loaded:
+    """Reads every column as what all of its cells allow: plain numbers, dates, or text."""
+    columns = width or dialect.width
+    types = {} if dates_as_text else _date_types(dialect)
+    # Only among numbers does NA mean nothing; as a label it may be Namibia.
+    missing = {
+        place: _MISSING_SPELLINGS
+        for place in range(dialect.width)
+        if majority([record[place] for record in dialect.body if len(record) > place])
+        in {"number", "missing"}
+    }
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", pd.errors.ParserWarning)
+        try:
+            frame = _parse(
+                path,
+                dialect,
+                columns,
+                decimal,
+                dtype=types,
+                na_values=missing,
+                low_memory=False,
+                on_bad_lines="warn",
+            )
+        except (ValueError, OverflowError) as error:
+            message = str(error).removeprefix("Error tokenizing data. C error: ")
+            raise BrokenTableError(f"the rows cannot be split into cells: {message}") from error
+    if any(_is_cut_off(frame[place]) for place in types):
+        return _load_careful(path, dialect, decimal, width=width, dates_as_text=True)
+    found = [
+        (int(match[1]), int(match[2]), int(match[3]))
+        for warning in caught
+        for match in _SKIPPED.finditer(str(warning.message))
+    ]
+    if width is None and len(found) > max(_MANY_BAD * len(frame), 1):
+        widest = min(max(saw for _, _, saw in found), dialect.width * 4)
+        if dialect.delimiter == "," and not dialect.delimiter_told:
+            longer = [row for row, _, _ in found]
+            check_rows(_records(path, longer), dialect.width, others=len(frame))
+        return _load_careful(path, dialect, decimal, width=widest, dates_as_text=dates_as_text)
+    skipped = tuple(
+        SkippedRow(row=row, reason=f"{saw} cells, where the table has {expected}")
+        for row, expected, saw in found
+    )
+    return _Loaded(frame=frame, skipped=skipped)
+
+
+def _records(path: Path, rows: list[int]) -> list[tuple[int, Record]]:
+    """The first of these rows, with their cells as they are written."""
+    wanted = set(rows[:_EVIDENCE_CELLS])
+    found: list[tuple[int, Record]] = []
+    with path.open(encoding="utf-8", newline="") as file, suppress(csv.Error):
+        for row, record in enumerate(csv.reader(file), start=1):
+            if row in wanted:
+                found.append((row, record))
+                if len(found) == len(wanted):
+                    break
+    return found
+
+
+def _parse(
+    path: Path, dialect: Dialect, width: int, decimal: Decimal, **more: object
+) -> pd.DataFrame:
+    arguments: dict[str, Any] = {
+        "sep": _separator(dialect),
+        "header": None,
+        "names": range(width),
+        "skiprows": dialect.skip,
+        "keep_default_na": False,
+        "skip_blank_lines": False,  # else rows could not be told by number
+        "decimal": decimal,
+        "compression": None,
+        "encoding": "utf-8",
+        "engine": "c",
+        **more,
+    }
+    frame: pd.DataFrame = pd.read_csv(path, **arguments)
+    return frame
+
+
+def _is_cut_off(column: "pd.Series[Any]") -> bool:
+    """Whether a cell is longer than the type given to its column."""
+    packed = np.ascontiguousarray(column.to_numpy())
+    return bool(packed.view(np.uint8).reshape(len(packed), -1)[:, -1].any())
+
+
+def _is_plain(cell: str, decimal: Decimal) -> bool:
+    text = cell if decimal == "." else cell.replace(".", "x").replace(",", ".")
+    return text in _MISSING_SPELLINGS or _PLAIN.fullmatch(text) is not None
+
+
+def _separator(dialect: Dialect) -> str:
+    return r"\s+" if dialect.delimiter == " " else dialect.delimiter or NO_DELIMITER
+
+
+def _columns(frame: pd.DataFrame, dialect: Dialect) -> tuple[Column, ...]:
+    names = list(dialect.names)
+    names += [f"column {place + 1}" for place in range(len(names), frame.shape[1])]
+    return tuple(_column(name, frame[place]) for place, name in enumerate(names))
+
+
+def _column(name: str, column: "pd.Series[Any]") -> Column:
+    kind = column.dtype
+    if isinstance(kind, np.dtypes.BytesDType):
+        packed: npt.NDArray[np.bytes_] = column.to_numpy()
+        if _has_high_bytes(packed):
+            texts = [cell.decode("utf-8", "replace") for cell in packed.tolist()]
+            return Column(name=name, cells=np.array(texts, dtype=object))
+        return Column(name=name, cells=packed)
+    if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_numeric_dtype(kind):
+        numbers = column.to_numpy(dtype=np.float64)
+        if not np.isfinite(numbers).all():
+            numbers = np.where(np.isfinite(numbers), numbers, np.nan)
+        return Column(name=name, numbers=numbers)
+    cells = np.array(column.to_numpy(dtype=object))
+    cells[column.isna().to_numpy()] = None
+    if column.dtype == object:  # whole numbers too long for any integer type
+        cells = np.array([None if cell is None else str(cell) for cell in cells], dtype=object)
+    return Column(name=name, cells=cells)
+
+
+def _has_high_bytes(packed: npt.NDArray[np.bytes_]) -> bool:
+    return int(np.ascontiguousarray(packed).view(np.uint8).max(initial=0)) > 127  # noqa: PLR2004  ASCII ends there
+
+
+def _row_numbers(dialect: Dialect, count: int, skipped: tuple[SkippedRow, ...]) -> Ints:
+    """Where each row stands in the file, from 1."""
+    first = dialect.skip + 1
+    if not skipped:
+        return np.arange(first, first + count, dtype=np.int64)
+    left_out = np.array([entry.row for entry in skipped], dtype=np.int64)
+    everything = np.arange(first, first + count + len(skipped), dtype=np.int64)
+    kept: Ints = everything[~np.isin(everything, left_out)]
+    return kept[:count]

@@ -1,0 +1,160 @@
+"""The sign between the cells of a table: found by trying each on a sample."""
+
+import csv
+import io
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+
+from app.reading.columns.cell_types import cell_kind
+from app.reading.columns.numbers import parse_number
+
+SAMPLE_RECORDS = 200
+DELIMITERS = (",", ";", "\t", "|")
+NO_DELIMITER = "\x1f"  # the unit separator, which no text file holds: the line is one cell
+
+_CONSISTENT = 0.7  # share of lines of one width from which a table is believed
+_CLEAR_LEAD = 0.05  # scores closer than this are equally good
+
+Record = list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """A sample as one delimiter splits it."""
+
+    delimiter: str  # NO_DELIMITER for a single column, " " for runs of blanks
+    records: list[Record]  # without blank and comment lines
+    places: list[int]  # where in the file each stands, from 0
+    width: int  # cells in most of them
+    consistent: float  # share of the records that have this width
+    clean: float  # share of the cells that are numbers, dates or missing
+
+    @property
+    def score(self) -> float:
+        """How much this looks like a table of numbers, from 0 to 1."""
+        return self.consistent * (0.4 + 0.6 * self.clean)
+
+    @property
+    def fits_header(self) -> bool:
+        """Whether the first line has as many cells as the others."""
+        return len(self.records[0]) == self.width
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The delimiter taken."""
+
+    split: Split
+    reason: str
+    equally_good: tuple[str, ...]  # other delimiters that would do as well
+
+
+def choose_delimiter(sample: str, told: str | None, *, decimal: str | None = None) -> Choice | None:
+    """Chooses the delimiter of a sample; None: nothing splits it into a table.
+
+    Args:
+        sample: the first lines of a file.
+        told: the delimiter, where the user named it.
+        decimal: the decimal sign, where the user named it.
+    """
+    if told is not None:
+        return Choice(split=split_sample(sample, told), reason="as `read` says", equally_good=())
+    return _best_split(sample, decimal)
+
+
+def records_of(sample: str, delimiter: str, limit: int = SAMPLE_RECORDS) -> list[Record]:
+    """Splits text into rows of cells, quotes respected; blank lines are rows without cells."""
+    if delimiter == " ":
+        return [line.split() for line in islice(io.StringIO(sample), limit)]
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+    records: list[Record] = []
+    with suppress(csv.Error):  # a cell over the module's limit: what came before has to do
+        records.extend(islice(reader, limit))
+    return records
+
+
+def _best_split(sample: str, decimal: str | None) -> Choice | None:
+    splits = [split_sample(sample, delimiter) for delimiter in DELIMITERS]
+    tables = [split for split in splits if split.width > 1 and split.consistent >= _CONSISTENT]
+    # Monat;Umsatz above Mai;1,5: a comma splits the rows as well, and not the header.
+    tables.sort(key=lambda split: (-split.score, not split.fits_header))
+    single = split_sample(sample, NO_DELIMITER)
+    if tables:
+        best = tables[0]
+        doubtful = _may_be_decimals(best)
+        if doubtful and (decimal == "," or (decimal is None and _are_decimals(best))):
+            reason = "each line is one number with a decimal comma"
+            return Choice(split=single, reason=reason, equally_good=())
+        rivals = [
+            split.delimiter
+            for split in tables[1:]
+            if best.score - split.score < _CLEAR_LEAD
+            and split.width == best.width
+            and split.fits_header >= best.fits_header
+        ]
+        if doubtful and decimal is None:
+            rivals.append(NO_DELIMITER)
+        reason = (
+            f"it splits {best.consistent:.0%} of the lines looked at into {best.width} cells, "
+            f"{best.clean:.0%} of them numbers or dates"
+        )
+        return Choice(split=best, reason=reason, equally_good=tuple(rivals))
+    if single.clean > 0.5:  # noqa: PLR2004  more numbers than anything else
+        return Choice(split=single, reason="each line is one value", equally_good=())
+    blanks = split_sample(sample, " ")
+    if blanks.width > 1 and blanks.consistent >= _CONSISTENT and blanks.clean > 0.6:  # noqa: PLR2004  so much of prose is never a number
+        reason = f"runs of blanks split the lines into {blanks.width} cells"
+        return Choice(split=blanks, reason=reason, equally_good=())
+    return None
+
+
+def split_sample(sample: str, delimiter: str) -> Split:
+    """Splits a sample at one delimiter."""
+    numbered = [
+        (place, record)
+        for place, record in enumerate(records_of(sample, delimiter))
+        if any(cell.strip() for cell in record) and not _is_comment(record, delimiter)
+    ]
+    records = [record for _, record in numbered]
+    widths = Counter(len(record) for record in records)
+    width = max(widths, key=lambda size: (widths[size], size)) if widths else 0
+    full = [record for record in records if len(record) == width]
+    # A header may be shorter than the rows: empty columns after the last are common.
+    rest = len(records) - (len(records) > 1 and len(records[0]) < width)
+    kinds = Counter(cell_kind(cell) for record in full[1:] for cell in record)
+    cells = kinds.total()
+    return Split(
+        delimiter=delimiter,
+        records=records,
+        places=[place for place, _ in numbered],
+        width=width,
+        consistent=len(full) / rest if rest else 0.0,
+        clean=1 - kinds["text"] / cells if cells else 0.0,
+    )
+
+
+def _is_comment(record: Record, delimiter: str) -> bool:
+    # A cell of its own it is the name of a column that counts the rows.
+    named = record[0].strip() == "#" and len(record) > 1 and delimiter != " "
+    return record[0].startswith("#") and not named
+
+
+def _may_be_decimals(split: Split) -> bool:
+    """Whether all that a comma parts in two are numbers if put together: 2,5 or 1.200,50 €."""
+    if split.delimiter != "," or split.width != len("ab"):
+        return False
+    header, *rest = split.records
+    pairs = [record for record in rest if len(record) == split.width]
+    if len(header) == split.width:
+        pairs.append(header)
+    return all(parse_number(",".join(record), ",") is not None for record in pairs)
+
+
+def _are_decimals(split: Split) -> bool:
+    """Whether they must be: under a header of one cell, or with a 0 in front of the second part."""
+    return len(split.records[0]) == 1 or any(
+        len(record) == split.width and len(record[1]) > 1 and record[1].startswith("0")
+        for record in split.records
+    )

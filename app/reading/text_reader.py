@@ -1,0 +1,73 @@
+"""Texts: a plain file as it stands, or one column of a table."""
+
+from pathlib import Path
+
+import numpy as np
+
+from app.reading.columns.column_types import ReadColumn
+from app.reading.content import TextContent
+from app.reading.read_options import ReadOptions
+from app.reading.report import ColumnReport, FileProblem, Report, TextReport
+from app.reading.series.time_column import column_named
+from app.reading.table.table import Objects, Table
+
+_LABEL_LENGTH = 24  # characters; cells that are longer on average are text
+
+
+def read_text(path: Path, report: Report) -> TextContent:
+    """Reads a UTF-8 file as one text.
+
+    Raises:
+        FileProblem: there is nothing in it.
+    """
+    with path.open(encoding="utf-8") as file:  # universal newlines: every line end becomes \\n
+        text = file.read()
+    return _content(text.removesuffix("\x1a"), None, report)
+
+
+def read_text_column(
+    table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report
+) -> TextContent:
+    """Reads one column of a table as text, a row a line.
+
+    Raises:
+        FileProblem: the column named is not there, or nothing is in it.
+    """
+    if options.text is not None:
+        column = column_named(columns, options.text, "text")
+    else:
+        column = max(columns, key=lambda entry: _mean_length(entry.source.texts()))
+    report.columns = [
+        ColumnReport(
+            name=entry.name,
+            type="text" if entry is column else entry.type,
+            used=entry is column,
+            missing=entry.missing,
+        )
+        for entry in columns
+    ]
+    cells = [cell for cell in column.source.texts() if isinstance(cell, str) and cell.strip()]
+    report.rows_in_file = len(table.rows) + len(table.skipped)
+    report.rows_used = len(cells)
+    lines = "\n".join(cell.replace("\r\n", "\n").replace("\r", "\n") for cell in cells)
+    return _content(lines, column.name, report)
+
+
+def has_sentences(columns: list[ReadColumn]) -> bool:
+    """Whether a column of the table holds sentences rather than labels."""
+    texts = [column for column in columns if column.type in {"text", "label"}]
+    return any(_mean_length(entry.source.texts()) > _LABEL_LENGTH for entry in texts)
+
+
+def _mean_length(cells: Objects) -> float:
+    lengths = [len(cell) for cell in cells if isinstance(cell, str) and cell.strip()]
+    return float(np.mean(lengths)) if lengths else 0.0
+
+
+def _content(text: str, column: str | None, report: Report) -> TextContent:
+    words = len(text.split())
+    content = TextContent(text=text)
+    report.text = TextReport(characters=len(text), lines=content.lines, words=words, column=column)
+    if not words:
+        raise FileProblem("there is no text in it")
+    return content

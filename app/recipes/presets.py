@@ -1,0 +1,148 @@
+"""Presets: the recipes that a training starts from."""
+
+from pydantic import BaseModel, ConfigDict
+
+from app.recipes.recipe import AnyRecipe, Kind, SeriesRecipe, TextRecipe
+
+
+class Preset(BaseModel):
+    """A recipe with a name and a reason."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: Kind
+    summary: str
+    recipe: AnyRecipe
+
+
+PRESETS: tuple[Preset, ...] = (
+    Preset(
+        name="chapter",
+        kind="series",
+        summary=(
+            "The chapter's stock model: one past price in, LSTM(4) with sigmoid, min-max scaling. "
+            "Here to be compared with; expect it to do worse than repeating the last value."
+        ),
+        recipe=SeriesRecipe(
+            preset="chapter",
+            cell="lstm",
+            layers=(4,),
+            activation="sigmoid",
+            window=1,
+            horizon=1,
+            features=None,
+            scaling="minmax",
+            anchor="none",
+            loss="mse",
+            optimizer="adam",
+            learning_rate=0.001,
+            batch_size=32,
+            epochs=200,
+            early_stopping=None,
+            clip_norm=None,
+            validation_fraction=0.0,
+            test_fraction=0.2,
+            refit=True,
+            seed=0,
+        ),
+    ),
+    Preset(
+        name="default",
+        kind="series",
+        summary=(
+            "What we would stake money on: starts as the simple forecast that validation data "
+            "choose (last value, last season, its change, linear autoregression), scaled per "
+            "window, and leaves it only where validation data say so."
+        ),
+        recipe=SeriesRecipe(
+            preset="default",
+            cell="lstm",
+            layers=(32,),
+            activation="tanh",
+            window=None,
+            horizon=1,
+            features=None,
+            scaling="window",
+            anchor="auto",
+            loss="huber",
+            optimizer="adam",
+            learning_rate=0.001,
+            batch_size=32,
+            epochs=60,
+            early_stopping=10,
+            clip_norm=1.0,
+            validation_fraction=0.15,
+            test_fraction=0.2,
+            refit=True,
+            seed=0,
+        ),
+    ),
+    Preset(
+        name="chapter",
+        kind="text",
+        summary=(
+            "The chapter's fable model: three words in, the next one out, one symbol per input "
+            "unit. Strict: a word it was not trained on is an error."
+        ),
+        recipe=TextRecipe(
+            preset="chapter",
+            cell="lstm",
+            layers=(128,),
+            activation="tanh",
+            tokenizer="word",
+            reading="window",
+            window=3,
+            truncate=None,
+            embedding="one-hot",
+            min_count=1,
+            unknown="error",
+            optimizer="adam",
+            learning_rate=0.01,
+            batch_size=32,
+            epochs=100,
+            early_stopping=None,
+            clip_norm=None,
+            validation_fraction=0.0,
+            test_fraction=0.0,
+            refit=False,
+            seed=0,
+        ),
+    ),
+    Preset(
+        name="default",
+        kind="text",
+        summary=(
+            "Reads a text as a stream with carried state, so that each further token costs one "
+            "step; stops when a held-out part says so. Unknown words are a warning."
+        ),
+        recipe=TextRecipe(
+            preset="default",
+            cell="lstm",
+            layers=(128,),
+            activation="tanh",
+            tokenizer="word",
+            reading="stream",
+            window=None,
+            truncate=32,
+            embedding=64,
+            min_count=2,
+            unknown="warn",
+            optimizer="adam",
+            learning_rate=0.003,
+            batch_size=16,
+            epochs=60,
+            early_stopping=5,
+            clip_norm=1.0,
+            validation_fraction=0.1,
+            test_fraction=0.2,
+            refit=True,
+            seed=0,
+        ),
+    ),
+)
+
+
+def presets(kind: Kind) -> dict[str, SeriesRecipe | TextRecipe]:
+    """The presets of a kind by name."""
+    return {preset.name: preset.recipe for preset in PRESETS if preset.kind == kind}

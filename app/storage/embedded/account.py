@@ -1,0 +1,194 @@
+"""Which operating-system user PostgreSQL runs as, and what that user can reach."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+import structlog
+
+from app.storage.embedded.errors import AccountMissing, EmbeddedPostgresError
+
+SERVICE_USER = "stepahead"
+# What every passwd file has. Used only where no user can be made, that is in a minimal container,
+# where nothing else runs as nobody. `postgres` would be wrong: on a machine with a PostgreSQL of
+# its own, each of the two superusers could read and overwrite the other's files.
+FALLBACK_USER = "nobody"
+ADMIN_DIRECTORIES = "/usr/sbin:/sbin:/usr/bin:/bin"  # root's PATH after a plain `su` lacks them
+USERADD_TRIES = 20
+
+log = structlog.get_logger(__name__)
+
+
+class Identity(TypedDict, total=False):
+    """Arguments of subprocess.Popen that make a child run as an account."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """An operating-system user."""
+
+    uid: int
+    gid: int
+    name: str | None  # None: no entry in the passwd file, as in a container started with `-u 1234`
+
+    def identity(self) -> Identity:
+        """How a child process becomes this user; empty when this process is it already."""
+        if self.uid == os.geteuid():
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def can_pass(self, directory: Path) -> bool:
+        """Whether this user may go through `directory` and each directory above it.
+
+        By mode bits; access control lists that take rights away from others are not seen.
+        """
+        return all(self._may_search(path) for path in (directory, *directory.parents))
+
+    def _may_search(self, directory: Path) -> bool:
+        status = directory.stat()
+        if self.uid == status.st_uid:
+            return bool(status.st_mode & 0o100)
+        if self.gid == status.st_gid:
+            return bool(status.st_mode & 0o010)
+        return bool(status.st_mode & 0o001)
+
+    def __str__(self) -> str:
+        return f"user {self.name!r}" if self.name else f"user id {self.uid}"
+
+
+def account_of(uid: int) -> Account:
+    """The user with this id, with or without a name."""
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return Account(uid=uid, gid=os.getegid() if uid == os.geteuid() else uid, name=None)
+    gid = os.getegid() if uid == os.geteuid() else entry.pw_gid
+    return Account(uid=uid, gid=gid, name=entry.pw_name)
+
+
+def current_account() -> Account:
+    """The user that this process runs as."""
+    return account_of(os.geteuid())
+
+
+def service_account(name: str = SERVICE_USER, *, tools: str | None = None) -> Account:
+    """The system user that PostgreSQL runs as when root starts it; made if it is missing.
+
+    Args:
+        name: the user.
+        tools: where useradd and adduser are looked for, as in PATH; None: the usual places.
+
+    Raises:
+        AccountMissing: it does not exist, cannot be made, and there is no `nobody` either.
+    """
+    found = _named(name) or _made(name, tools or _search_path())
+    if found is not None:
+        return found
+    fallback = _named(FALLBACK_USER)
+    if fallback is None:
+        raise AccountMissing(
+            f"PostgreSQL refuses to run as root, and the system user {name!r} can neither be found "
+            f"nor made (no useradd or adduser that works, and no user {FALLBACK_USER!r}). Make it "
+            f"(`useradd --system {name}`), start Stepahead as an ordinary user, or set "
+            "STEPAHEAD_DATABASE_URL to a PostgreSQL of your own."
+        )
+    log.warning("system user cannot be made", user=name, using=FALLBACK_USER)
+    return fallback
+
+
+def _named(name: str) -> Account | None:
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    if entry.pw_uid == 0:
+        raise AccountMissing(
+            f"the user {name!r} is root under another name, and PostgreSQL refuses to run as root. "
+            "Give that user an id of its own, or start Stepahead as an ordinary user."
+        )
+    return Account(uid=entry.pw_uid, gid=entry.pw_gid, name=name)
+
+
+def _made(name: str, tools: str) -> Account | None:
+    """The new user; None if there is no tool for it or the tool could not do it."""
+    home = f"/var/lib/{SERVICE_USER}"
+    useradd, adduser = shutil.which("useradd", path=tools), shutil.which("adduser", path=tools)
+    if useradd is not None:
+        shell = shutil.which("nologin", path=tools) or "/bin/false"
+        command = [useradd, "--system", "--user-group", "--no-create-home"]
+        command += ["--home-dir", home, "--shell", shell, name]
+    elif adduser is not None:  # BusyBox; where Debian's adduser is, useradd is too
+        command = [adduser, "-S", "-D", "-H", "-h", home, "-s", "/bin/false", name]
+    else:
+        return None
+    for _ in range(USERADD_TRIES):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        account = _named(name)  # also when another start made it at the same moment
+        if account is not None:
+            log.info("made a system user", user=name, uid=account.uid)
+            return account
+        said = done.stderr.decode(errors="replace").strip()
+        if "lock" not in said:  # else another useradd is at work on the passwd file
+            break
+        time.sleep(0.1)
+    log.warning("could not make the system user", user=name, reason=said)
+    return None
+
+
+def _search_path() -> str:
+    return f"{os.environ.get('PATH', '')}:{ADMIN_DIRECTORIES}"
+
+
+def run_as(
+    account: Account, command: list[str], *, action: str, given: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a PostgreSQL program as `account`, in a plain environment, and wait for it.
+
+    In a session of its own: Ctrl-C reaches this process alone, which ends the child.
+
+    Args:
+        account: the user.
+        command: the program and its arguments.
+        action: what is being done, for the message.
+        given: its standard input.
+
+    Raises:
+        EmbeddedPostgresError: this process may not become that user.
+        OSError: the program cannot be started.
+    """
+    try:
+        return subprocess.run(
+            command,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            cwd="/",
+            env=PLAIN_ENVIRONMENT,
+            start_new_session=True,
+            umask=0o077,
+            **account.identity(),
+        )
+    except OSError as error:
+        if error.filename == command[0]:  # else it is the change of user that failed
+            raise
+        raise EmbeddedPostgresError(
+            f"cannot {action} as {account}, since PostgreSQL refuses to run as root and this "
+            f"process may not become another user: {error.strerror}. Start Stepahead as an "
+            "ordinary user, or set STEPAHEAD_DATABASE_URL to a PostgreSQL of your own."
+        ) from error
+
+
+# Nothing of the caller's: PG* variables and LD_LIBRARY_PATH of a shell must not reach a server.
+PLAIN_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}

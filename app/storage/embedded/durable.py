@@ -1,0 +1,89 @@
+"""Files and directories that are there whole after a power cut, or not at all."""
+
+import os
+import secrets
+from pathlib import Path
+
+from app.storage.embedded.account import Account
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def write_file(path: Path, text: str, *, mode: int = 0o644, owner: Account | None = None) -> None:
+    """Replace `path` in one step.
+
+    Works inside a directory of another user (root writes PostgreSQL's files): the directory is
+    opened once and links are not followed, so that its owner cannot turn the write elsewhere.
+
+    Args:
+        path: the file.
+        text: its whole new content.
+        mode: its permission bits, whatever the umask.
+        owner: who is to own it; None: this process' user.
+
+    Raises:
+        OSError: as the system says.
+    """
+    folder = os.open(path.parent, DIRECTORY | os.O_NOFOLLOW)
+    partial = f".{path.name}.{secrets.token_hex(4)}"
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(partial, flags, 0o600, dir_fd=folder), "w") as file:
+            file.write(text)
+            file.flush()
+            if owner is not None and owner.uid != os.geteuid():
+                os.fchown(file.fileno(), owner.uid, owner.gid)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+    except OSError:
+        _forget(partial, folder)
+        raise
+    finally:
+        os.close(folder)
+
+
+def _forget(name: str, folder: int) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        return
+
+
+def make_directory(path: Path, *, mode: int, owner: Account | None = None) -> None:
+    """Make `path` for `owner` with `mode`; one that is there already is left as it is.
+
+    The exception is one of ours, cut short: still root's, and empty. It is handed over.
+
+    Raises:
+        OSError: as the system says.
+    """
+    try:
+        path.mkdir(mode=0o700)
+        ours = True
+    except FileExistsError:
+        foreign = owner is not None and owner.uid != os.geteuid() == path.lstat().st_uid
+        ours = foreign and not any(path.iterdir())
+    if not ours:
+        return
+    folder = os.open(path, DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchmod(folder, mode)
+        if owner is not None and owner.uid != os.geteuid():
+            os.fchown(folder, owner.uid, owner.gid)
+    finally:
+        os.close(folder)
+
+
+def sync_directory(path: Path) -> None:
+    """Have the names in `path` on the disk.
+
+    Raises:
+        OSError: as the system says.
+    """
+    folder = os.open(path, DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

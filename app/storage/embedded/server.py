@@ -1,0 +1,228 @@
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import URL
+
+from app.storage.embedded.account import current_account
+from app.storage.embedded.binaries import Binaries, find_binaries, reachable_copy
+from app.storage.embedded.cluster import (
+    DATABASE,
+    ROLE,
+    check_major,
+    create_cluster,
+    remove_partial,
+    write_access_rules,
+)
+from app.storage.embedded.durable import make_directory
+from app.storage.embedded.errors import BinariesMissing, EmbeddedPostgresError, explained
+from app.storage.embedded.format import check_format, write_format
+from app.storage.embedded.leftovers import end_leftovers, forget_foreign_pid
+from app.storage.embedded.lock import DirectoryLock
+from app.storage.embedded.postmaster import Postmaster
+from app.storage.embedded.site import (
+    Site,
+    choose_site,
+    claim_home,
+    find_site,
+    open_slot,
+    slot_of,
+    write_record,
+)
+from app.storage.embedded.socket_directory import (
+    PORT,
+    close_socket_directory,
+    open_socket_directory,
+)
+
+SLOTS = Path("/var/lib/stepahead")
+
+
+class EmbeddedPostgres:
+    """The PostgreSQL that `stepahead serve` brings along, on a data directory of its own.
+
+    The first `start` makes a cluster with an empty database; later ones find it again. One
+    service at a time: the first start takes the data directory's lock and `stop` lets go of it.
+    In between `start` may be called again whenever the server has died.
+
+    Args:
+        data_dir: the data directory; made if it is missing.
+        bin_dir: a folder with PostgreSQL's programs (15 or later) instead of the packaged ones.
+        address: where this service will answer, "host:port", told to a second one that is refused.
+        slots: where a cluster goes that its user could not reach in the data directory.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        bin_dir: Path | None = None,
+        address: str | None = None,
+        slots: Path = SLOTS,
+    ) -> None:
+        self._data_dir = data_dir.expanduser().absolute()
+        self._bin_dir = bin_dir
+        self._address = address
+        self._slots = slots.resolve()
+        self._locks: list[DirectoryLock] = []
+        self._site: Site | None = None
+        self._postmaster: Postmaster | None = None
+        self._url: str | None = None
+
+    @property
+    def url(self) -> str:
+        """The database's URL for SQLAlchemy; the same after a restart.
+
+        Raises:
+            EmbeddedPostgresError: it was not started.
+        """
+        if self._url is None:
+            raise EmbeddedPostgresError("the embedded PostgreSQL was not started: call start()")
+        return self._url
+
+    @property
+    def home(self) -> Path | None:
+        """The folder with the database and its log; None while it is not started."""
+        return self._site.home if self._site is not None else None
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id; None while it does not run."""
+        return self._postmaster.pid if self._postmaster is not None else None
+
+    def alive(self) -> bool:
+        """Whether the server process runs."""
+        return self._postmaster is not None and self._postmaster.alive()
+
+    def start(self) -> str:
+        """Start the server and return its URL; one that runs already is left alone.
+
+        Raises:
+            EmbeddedPostgresError: it cannot; the message says what, where and what to do.
+        """
+        if self.alive():
+            return self.url
+        first = not self._locks
+        try:
+            self._start()
+        except BaseException:
+            if first:
+                self._release()
+            raise
+        return self.url
+
+    def stop(self) -> None:
+        """Stop the server, wait for its end, and let go of the data directory."""
+        try:
+            if self._postmaster is not None:
+                self._postmaster.stop()
+                self._postmaster = None
+            if self._site is not None:
+                close_socket_directory(self._site)
+                self._site = None
+        finally:
+            self._release()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _start(self) -> None:
+        """Each step can be repeated: killed between two of them, the next start goes on."""
+        data_dir = _resolved(self._data_dir)
+        found = find_binaries(self._bin_dir, current_account())
+        _look_before_touching(data_dir, found)
+        _make_data_dir(data_dir)
+        self._lock(data_dir)
+        existing = _look_before_touching(data_dir, found)
+        site = existing or choose_site(data_dir, self._slots)
+        if not check_format(data_dir):
+            write_format(data_dir)
+        if site.relocated:
+            self._lock(site.home)
+            if existing is None:
+                claim_home(data_dir, site)
+        binaries = self._reachable(found, site, data_dir)
+        if not site.cluster.exists():
+            create_cluster(site, binaries)
+        if site.relocated:
+            write_record(data_dir, site.home, complete=True)
+        self._run(site, binaries)
+        self._site = site
+
+    def _run(self, site: Site, binaries: Binaries) -> None:
+        end_leftovers(site.cluster)
+        remove_partial(site.home)
+        with explained("prepare the database", site.cluster):
+            forget_foreign_pid(site.cluster)
+            write_access_rules(site.cluster, site.account)
+        directory = open_socket_directory(site)
+        postmaster = Postmaster(site=site, binaries=binaries, socket_directory=directory)
+        postmaster.start()
+        self._postmaster = postmaster
+        self._url = URL.create(
+            "postgresql+psycopg",
+            username=ROLE,
+            database=DATABASE,
+            query={"host": str(directory), "port": str(PORT)},
+        ).render_as_string(hide_password=False)
+
+    def _reachable(self, found: Binaries, site: Site, data_dir: Path) -> Binaries:
+        """`found`, or a copy of it where the site's user can run it."""
+        root = current_account().uid == 0
+        slot = slot_of(data_dir, self._slots, site)
+        if root and site.relocated:
+            open_slot(slot, data_dir, site.account)
+        if found.usable_by(site.account):
+            return found
+        if not root:
+            raise BinariesMissing(
+                f"the PostgreSQL programs in {found.bin_dir} do not all run for {site.account}. "
+                "Reinstall the package, or set STEPAHEAD_DATABASE_URL to one of your own."
+            )
+        open_slot(slot, data_dir, site.account)
+        return reachable_copy(found, site.account, slot)
+
+    def _lock(self, directory: Path) -> None:
+        if any(lock.directory == directory for lock in self._locks):
+            return
+        lock = DirectoryLock(directory, address=self._address)
+        lock.acquire()
+        self._locks.append(lock)
+
+    def _release(self) -> None:
+        while self._locks:
+            self._locks.pop().release()
+
+
+def _look_before_touching(data_dir: Path, binaries: Binaries) -> Site | None:
+    """What is there, refused if this Stepahead cannot use it; reads only."""
+    check_format(data_dir)
+    site = find_site(data_dir)
+    if site is not None:
+        check_major(site.cluster, binaries)
+    return site
+
+
+def _resolved(data_dir: Path) -> Path:
+    with explained("find the data directory", data_dir):
+        try:
+            return data_dir.resolve()
+        except RuntimeError as error:  # Python 3.11 and 3.12 for a loop of links
+            raise EmbeddedPostgresError(f"{data_dir} is a loop of links") from error
+
+
+def _make_data_dir(data_dir: Path) -> None:
+    """Private, but PostgreSQL's user may pass where that is another than ours."""
+    with explained("make the data directory", data_dir):
+        if not data_dir.is_dir():
+            data_dir.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(data_dir, mode=0o711 if current_account().uid == 0 else 0o700)

@@ -1,0 +1,242 @@
+"""Where the cluster of a data directory lies, and which user it belongs to.
+
+Usually in `<data_dir>/postgres`. Where root starts Stepahead below a directory that PostgreSQL's
+user cannot pass (a home of mode 700), in a directory of its own below /var/lib/stepahead instead:
+
+    /var/lib/stepahead/<hash of the data directory's path>/      root's, mode 711: the "slot"
+        data-directory.json     whose slot it is
+        binaries-<hash>/        root's; where the virtual environment cannot be reached
+        postgres/               the user's, mode 700: the "home"
+            cluster/  log/  socket/  lock
+
+`postgres.json` in the data directory records the home, so that it is found again, also when the
+data directory is moved.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from app.storage.embedded.account import Account, account_of, current_account, service_account
+from app.storage.embedded.durable import make_directory, write_file
+from app.storage.embedded.errors import (
+    DataDirectoryDamaged,
+    DataDirectoryForbidden,
+    PathTooLong,
+    explained,
+)
+
+RECORD = "postgres.json"
+SLOT_OWNER = "data-directory.json"
+HOME = "postgres"
+CLUSTER = "cluster"
+# PostgreSQL keeps paths in buffers of 1,024 bytes (MAXPGPATH) and appends file names to them.
+MAX_HOME_BYTES = 900
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A home for the cluster and the user that runs it."""
+
+    home: Path
+    account: Account
+    relocated: bool  # below the slots' root instead of in the data directory
+
+    @property
+    def cluster(self) -> Path:
+        """PostgreSQL's own data directory."""
+        return self.home / CLUSTER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What `postgres.json` says of a cluster that lies elsewhere."""
+
+    home: Path
+    complete: bool  # the cluster was made: if it is gone, something is wrong
+
+
+def find_site(data_dir: Path) -> Site | None:
+    """The site of an existing cluster; reads only. None: there is no cluster yet.
+
+    Raises:
+        DataDirectoryDamaged: the recorded cluster is gone, or belongs to another data directory.
+        DataDirectoryForbidden: it belongs to a user that this process is not.
+    """
+    record = _read_record(data_dir)
+    home = record.home if record is not None else data_dir / HOME
+    cluster = home / CLUSTER
+    with explained("look for the database", cluster):
+        try:
+            owner = cluster.stat().st_uid
+        except FileNotFoundError:
+            owner = None
+        except PermissionError:
+            owner = home.stat().st_uid  # a home is open to its user alone, whose cluster it holds
+    if owner is None:
+        if record is not None and record.complete:
+            raise DataDirectoryDamaged(
+                f"{data_dir / RECORD} says that the database lies in {home}, and there is none. "
+                "Put it back there, or delete that file to begin with an empty database."
+            )
+        return None
+    if record is not None:
+        _refuse_copy(data_dir, home)
+    return Site(home=home, account=_may_run(owner, cluster), relocated=record is not None)
+
+
+def choose_site(data_dir: Path, slots: Path) -> Site:
+    """A home for a new cluster, made if it is missing.
+
+    Args:
+        data_dir: the data directory, which exists.
+        slots: where clusters go that cannot lie in their data directory.
+
+    Raises:
+        AccountMissing: root, and no user to run PostgreSQL.
+        DataDirectoryForbidden: that user can reach neither place.
+        EmbeddedPostgresError: a directory cannot be made.
+    """
+    here = current_account()
+    account = service_account() if here.uid == 0 else here
+    relocated = here.uid == 0 and not account.can_pass(data_dir)
+    parent = slots / _slot_name(data_dir) if relocated else data_dir
+    home = parent / HOME
+    if len(os.fsencode(home)) > MAX_HOME_BYTES:
+        raise PathTooLong(
+            f"the path of {home} has {len(os.fsencode(home))} bytes, and PostgreSQL takes "
+            f"{MAX_HOME_BYTES}. Choose a shorter one with STEPAHEAD_DATA_DIR."
+        )
+    if relocated:
+        open_slot(parent, data_dir, account)
+    with explained("make a place for the database", home):
+        make_directory(home, mode=0o700, owner=account)
+        if not relocated:
+            (data_dir / RECORD).unlink(missing_ok=True)  # of a start that was cut short
+    return Site(home=home, account=account, relocated=relocated)
+
+
+def claim_home(data_dir: Path, site: Site) -> None:
+    """Record a relocated home for a cluster about to be made. The caller holds the home's lock.
+
+    A cluster that is there already is of a data directory that was deleted and made anew: it is
+    kept under another name and never used here.
+
+    Raises:
+        EmbeddedPostgresError: it cannot be written.
+    """
+    with explained("set an old database aside", site.cluster):
+        if site.cluster.exists():
+            kept = site.home / f"{CLUSTER}-until-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+            site.cluster.rename(kept)
+            log.warning("kept the database of a deleted data directory", kept=str(kept))
+    write_record(data_dir, site.home, complete=False)
+
+
+def slot_of(data_dir: Path, slots: Path, site: Site) -> Path:
+    """The slot of this data directory, whether its cluster lies there or not."""
+    return site.home.parent if site.relocated else slots / _slot_name(data_dir)
+
+
+def open_slot(slot: Path, data_dir: Path, account: Account) -> None:
+    """Have a slot that `account` can pass, marked as this data directory's.
+
+    Raises:
+        DataDirectoryForbidden: the slots' root is not ours alone, or closed to `account`.
+        EmbeddedPostgresError: it cannot be made.
+    """
+    with explained("make a place for PostgreSQL", slot):
+        slot.parent.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(slot.parent, mode=0o711)
+        status = slot.parent.lstat()
+        if status.st_uid not in {os.geteuid(), account.uid} or status.st_mode & 0o022:
+            raise DataDirectoryForbidden(
+                f"{slot.parent} must belong to root and be writable by nobody else, since programs "
+                "are run from there. Change that, or remove it if it is not in use."
+            )
+        make_directory(slot, mode=0o711)
+        if not account.can_pass(slot):
+            raise DataDirectoryForbidden(
+                f"{account}, who has to run PostgreSQL, can reach neither {data_dir} nor {slot}. "
+                f"Let it pass {slot.parent} (mode 711), or start Stepahead as an ordinary user."
+            )
+        write_file(slot / SLOT_OWNER, json.dumps({"data_dir": str(data_dir)}) + "\n")
+
+
+def write_record(data_dir: Path, home: Path, *, complete: bool) -> None:
+    """Record in the data directory where its cluster lies.
+
+    Raises:
+        EmbeddedPostgresError: it cannot be written.
+    """
+    with explained("record where the database lies", data_dir):
+        record = {"home": str(home), "complete": complete}
+        write_file(data_dir / RECORD, json.dumps(record) + "\n")
+
+
+def _read_record(data_dir: Path) -> Record | None:
+    path = data_dir / RECORD
+    with explained("read where the database lies", path):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return None
+    try:
+        record = json.loads(text)
+        return Record(home=Path(record["home"]), complete=bool(record["complete"]))
+    except (ValueError, TypeError, KeyError):
+        raise DataDirectoryDamaged(
+            f"{path} should say where the database lies and cannot be understood. Restore it from "
+            "a backup; if there was no database yet, delete it."
+        ) from None
+
+
+def _refuse_copy(data_dir: Path, home: Path) -> None:
+    """Two data directories with one cluster would be served twice; a moved one is fine."""
+    path = home.parent / SLOT_OWNER
+    try:
+        other = Path(json.loads(path.read_text(encoding="utf-8"))["data_dir"])
+        if other == data_dir or not other.is_dir():
+            return
+        theirs = _read_record(other)
+    except (OSError, ValueError, TypeError, KeyError):
+        return
+    if theirs is not None and theirs.home == home:
+        raise DataDirectoryDamaged(
+            f"{data_dir} is a copy of {other}, and the database of both lies in {home}. Serve from "
+            f"{other}, or delete {data_dir / RECORD} to begin here with an empty database."
+        )
+
+
+def _may_run(owner: int, cluster: Path) -> Account:
+    """Who runs an existing cluster: its owner, if this process is that user or root."""
+    here = os.geteuid()
+    if owner == 0:
+        raise DataDirectoryForbidden(
+            f"{cluster} belongs to root, and PostgreSQL refuses to run as root. Give it to the "
+            f"user that is to run it: chown -R USER {cluster.parent}"
+        )
+    account = account_of(owner)
+    if here not in {0, owner}:
+        raise DataDirectoryForbidden(
+            f"{cluster} belongs to {account}: Stepahead was started here as root or by that user "
+            "before. Start it that way again, have root give you the data directory (chown -R), "
+            "or choose another one with STEPAHEAD_DATA_DIR."
+        )
+    if here == 0 and not account.can_pass(cluster):
+        raise DataDirectoryForbidden(
+            f"{account}, to whom the database in {cluster} belongs, can no longer reach it: a "
+            "directory above it was closed to others. Open it again for passing (chmod o+x)."
+        )
+    return account
+
+
+def _slot_name(data_dir: Path) -> str:
+    return hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]

@@ -1,0 +1,27 @@
+"""`stepahead api`: alone, as a supervisor of several, or as one of those."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.api_process import inherited_socket, run_api, run_apis
+from app.process.listening import listen
+from app.process.observability import empty_metrics_folder
+from app.terminal.commands.settings import read_settings, required_database_url, told_plainly
+
+
+def run_api_command(
+    overrides: Mapping[str, Any], *, listener: int | None, lifeline: int | None
+) -> None:
+    """Serve HTTP until asked to stop."""
+    settings = read_settings(overrides)
+    url = required_database_url(settings, "api")
+    with told_plainly(settings):
+        if listener is not None:
+            socket = inherited_socket(listener)
+            run_api(settings, database_url=url, listener=socket, lifeline=lifeline)
+        elif settings.api_processes > 1:
+            run_apis(settings, database_url=url)
+        else:
+            socket = listen(settings.host, settings.port)
+            empty_metrics_folder(settings)
+            run_api(settings, database_url=url, listener=socket)

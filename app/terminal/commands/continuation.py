@@ -1,0 +1,41 @@
+"""What a new version is asked first: how the file that it was trained on goes on."""
+
+from pathlib import Path
+
+from app.reading.content import TextContent
+from app.reading.read_options import ReadOptions
+from app.reading.reader import read_file
+from app.terminal.client import Json
+
+CHARACTERS = 200  # of a text's end; what the version does not see is trimmed by the service
+
+
+def question_after(dataset: Json, path: Path, read: Json) -> tuple[str, Json]:
+    """What to predict after the end of a dataset.
+
+    Args:
+        dataset: as it was understood.
+        path: the file that it was made of.
+        read: the file's `read` options.
+
+    Returns:
+        The end of "What comes after …", and the fields of `POST /predict` beside the model.
+    """
+    if dataset["kind"] == "text":
+        end = _end_of_text(path, read)
+        return repr(end), {"text": end}
+    report = dataset["report"]
+    if report["series_count"] > 1:
+        # A young one may be too short to be forecast.
+        series = max(report["series"], key=lambda each: each["rows"])
+        told = f"{series['label']}, {series['end']}" if series["end"] else series["label"]
+        return told, {"dataset": dataset["id"], "series": series["label"]}
+    return dataset["end"] or "the last row", {"dataset": dataset["id"]}
+
+
+def _end_of_text(path: Path, read: Json) -> str:
+    """The last words, read as the service reads them: a table's column of texts is one too."""
+    content = read_file(path, path.name, ReadOptions.model_validate(read)).content
+    text = content.text if isinstance(content, TextContent) else ""
+    words = text[-CHARACTERS:].split(" ")
+    return " ".join(words[1:] or words).rstrip("\n")

@@ -1,0 +1,143 @@
+"""A job, followed by its events until it ends, or until Ctrl-C."""
+
+import time
+from collections.abc import Iterator
+from enum import Enum
+from http import HTTPStatus
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.prompt import Prompt
+
+from app.terminal.client import Json, NotThere, Service
+from app.terminal.rendering.figures import duration
+from app.terminal.rendering.problems import Refused, Told, told
+
+FINAL = frozenset({"succeeded", "failed", "cancelled"})
+RECONNECT_SECONDS = 1.0
+PATIENCE_SECONDS = 30.0  # a service that is restarted is back by then
+
+
+class Left(Enum):
+    """How the user went away from a job."""
+
+    RUNNING = "it goes on without you"
+    CANCELLED = "it is cancelled"
+
+
+def follow(service: Service, job: Json, console: Console) -> Json | Left:
+    """Show a job's progress until it ends; Ctrl-C asks what to do.
+
+    Returns:
+        The job as it ended, or how the user left it.
+
+    Raises:
+        Told: the service has gone for good.
+    """
+    while True:
+        try:
+            return _shown(service, job, console)
+        except KeyboardInterrupt:
+            left = _ask(service, job, console)
+            if left is not None:
+                return left
+
+
+def ended_badly(job: Json) -> Told | None:
+    """The reason why a job did not succeed."""
+    if job["status"] == "succeeded":
+        return None
+    if job["status"] == "cancelled":
+        return Told(f"job {job['id']} was cancelled")
+    problem = job.get("error") or {}
+    return Told(told(problem.get("status", 500), problem))
+
+
+def states_of(service: Service, job_id: str) -> Iterator[Json]:
+    """The job, at each change until it has ended, over broken connections and restarts."""
+    last_heard = time.monotonic()
+    while True:
+        try:
+            for job in service.events(f"/jobs/{job_id}/events"):
+                last_heard = time.monotonic()
+                yield job
+                if job["status"] in FINAL:
+                    return
+        except Told as error:
+            if not _may_come_back(error) or time.monotonic() - last_heard > PATIENCE_SECONDS:
+                raise
+        time.sleep(RECONNECT_SECONDS)
+
+
+def _may_come_back(error: Told) -> bool:
+    """Whether the service may only be starting again."""
+    if isinstance(error, Refused):
+        return error.status == HTTPStatus.SERVICE_UNAVAILABLE
+    return isinstance(error, NotThere)
+
+
+def _shown(service: Service, job: Json, console: Console) -> Json:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[figures]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(_stage(job), total=None, figures="")
+        for state in states_of(service, job["id"]):
+            job = state
+            done = job.get("progress") or {}
+            progress.update(
+                task,
+                description=_stage(job),
+                completed=done.get("epoch") or 0,
+                total=done.get("epochs"),
+                figures=_figures(done),
+            )
+    return job
+
+
+def _stage(job: Json) -> str:
+    if job["status"] == "queued":
+        return str(job.get("note") or "waiting for a worker")
+    return str((job.get("progress") or {}).get("stage") or job["status"])
+
+
+def progress_told(job: Json) -> str:
+    """How far a job is, in a line; empty where there is nothing to say."""
+    if job["status"] not in {"queued", "running"}:
+        return ""
+    return ", ".join(part for part in (_stage(job), _figures(job.get("progress") or {})) if part)
+
+
+def _figures(done: Json) -> str:
+    parts = []
+    if done.get("epochs"):
+        parts.append(f"epoch {done.get('epoch') or 0} of {done['epochs']}")
+    if done.get("loss") is not None:
+        parts.append(f"loss {done['loss']:.4g}")
+    if done.get("validation_loss") is not None:
+        parts.append(f"validation {done['validation_loss']:.4g}")
+    if done.get("eta_seconds") is not None:
+        parts.append(f"{duration(done['eta_seconds'])} left")
+    return ", ".join(parts)
+
+
+def _ask(service: Service, job: Json, console: Console) -> Left | None:
+    """What to do about the job; None: stay."""
+    if not console.is_terminal:
+        return Left.RUNNING
+    try:
+        answer = Prompt.ask(
+            f"\nJob {job['id']}: [bold]l[/]eave it running, [bold]c[/]ancel it, or [bold]s[/]tay",
+            choices=["l", "c", "s"],
+            default="l",
+            console=console,
+        )
+    except (KeyboardInterrupt, EOFError):
+        return Left.RUNNING
+    if answer == "c":
+        service.post(f"/jobs/{job['id']}/cancel")
+        return Left.CANCELLED
+    return Left.RUNNING if answer == "l" else None

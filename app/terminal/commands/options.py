@@ -1,0 +1,58 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.terminal.commands.piped import file_or_pipe
+
+Url = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        envvar="STEPAHEAD_URL",
+        help="Where the service answers. A key, where it wants one, is read from "
+        "STEPAHEAD_API_KEY.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the service's own JSON.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
+Inherited = Annotated[int | None, typer.Option(hidden=True, help="an inherited file descriptor")]
+Listen = Annotated[str | None, typer.Option(help="Address to listen on [STEPAHEAD_HOST].")]
+Port = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="Port to listen on, 0 for any free one [STEPAHEAD_PORT]."),
+]
+Read = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--read",
+        metavar="OPTION=VALUE",
+        help="Overrule how the file is read, as in --read decimal=, --read date=Day. Options: "
+        "kind, date, date_order, decimal, delimiter, encoding, header, layout, series, sheet, "
+        "frequency, duplicates, gaps, text.",
+    ),
+]
+Name = Annotated[
+    str | None, typer.Option("--model", "-m", help="Its name; left out: after the file.")
+]
+Preset = Annotated[
+    str | None, typer.Option(help="Recipe to start from: default, or chapter. See GET /recipes.")
+]
+Target = Annotated[
+    str | None, typer.Option(help="Column to predict; left out: the one the report suggests.")
+]
+File = Annotated[
+    Path,
+    typer.Argument(parser=file_or_pipe, metavar="FILE", help="A CSV or a text; -: standard input."),
+]
+Test = Annotated[
+    Path | None,
+    typer.Option(parser=file_or_pipe, metavar="FILE", help="A second file, to be judged on."),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the recipe."),
+]
+LOCAL = "http://127.0.0.1:8000"

@@ -1,0 +1,212 @@
+"""`stepahead predict`: what came before, from arguments or standard input, and what comes next."""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.terminal.client import Json, Service, place
+from app.terminal.rendering.figures import number, percent, skill_told
+from app.terminal.rendering.problems import Told
+
+STANDARD_INPUT = "-"
+LEVELS = (80, 95)
+BETWEEN_NUMBERS = re.compile(r"[\s,;]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionOrder:
+    """What the user asked for."""
+
+    model: str
+    past: Sequence[str]  # arguments; empty or "-": standard input
+    horizon: int | None
+    steps: int
+    top_k: int | None
+    temperature: float
+    seed: int | None
+    levels: Sequence[int] = LEVELS  # of the intervals; none: none are asked for
+    series: str | None = None  # of a file
+    read: Sequence[str] = ()  # OPTION=VALUE, how a file is read
+
+
+def run_predict(url: str, order: PredictionOrder, *, as_json: bool) -> None:
+    """Ask and show."""
+    given = read_past(order.past)
+    with Service(url) as service:
+        kind = service.get(f"/models/{place(order.model.partition('@')[0])}")["kind"]
+        check_options(kind, order)
+        answer = service.post("/predict", request_of(kind, order, given))
+    if as_json:
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        show_answer(Console(highlight=False), answer)
+
+
+def check_without_file(*, series: str | None, read: Sequence[str] | None, as_csv: bool) -> None:
+    """Whether nothing was said of a file that is not given.
+
+    Raises:
+        Told: it was.
+    """
+    said = {"--series": series is not None, "--read": bool(read), "--csv": as_csv}
+    for option, given in said.items():
+        if given:
+            raise Told(f"{option} belongs to --file: say which file")
+
+
+def check_options(kind: str, order: PredictionOrder) -> None:
+    """Whether the options belong to a model of this kind.
+
+    Raises:
+        Told: one would be left aside, or is no number.
+    """
+    foreign = {
+        "--steps": kind == "series" and order.steps != 1,
+        "--top-k": kind == "series" and order.top_k is not None,
+        "--temperature": kind == "series" and order.temperature != 0,
+        "--seed": kind == "series" and order.seed is not None,
+        "--horizon": kind == "text" and order.horizon is not None,
+        "--level": kind == "text" and tuple(order.levels) != LEVELS,
+        "--series": kind == "text" and order.series is not None,
+    }
+    for option, given in foreign.items():
+        if given:
+            told = "--horizon says how many steps" if kind == "series" else "--steps says how many"
+            raise Told(f"{option} does not go with {order.model}, a model for {kind}; {told}")
+    if not math.isfinite(order.temperature):
+        raise Told(f"--temperature {order.temperature} is no finite number; 0 to 2 are usual")
+
+
+def read_past(past: Sequence[str]) -> str:
+    """The arguments as one text, or all of standard input.
+
+    Raises:
+        Told: there is nothing, and nobody would type it in; or it is no UTF-8.
+    """
+    try:
+        given = _past(past)
+        given.encode()  # what is no UTF-8 may have been let through as lone surrogates
+    except UnicodeError as error:
+        raise Told(
+            "what came before is not UTF-8; `iconv -f WINDOWS-1252 -t UTF-8` makes it so, and with "
+            "--file the encoding is found out"
+        ) from error
+    return given
+
+
+def _past(past: Sequence[str]) -> str:
+    if past and list(past) != [STANDARD_INPUT]:
+        return " ".join(past)
+    if not past and sys.stdin.isatty():
+        raise Told(
+            "what came before? Give numbers or a text after the model's name, or pipe them in: "
+            "stepahead predict google-stock 778.81 788.36 786.08"
+        )
+    return sys.stdin.read()
+
+
+def request_of(kind: str, order: PredictionOrder, given: str) -> Json:
+    """The body of `POST /predict`."""
+    fields: Json
+    if kind == "series":
+        fields = {
+            "history": numbers_of(given),
+            "horizon": order.horizon,
+            "levels": list(order.levels) or None,
+        }
+    else:
+        fields = {
+            "text": given.removesuffix("\n"),
+            "steps": order.steps,
+            "top_k": order.top_k,
+            "temperature": order.temperature,
+            "seed": order.seed,
+        }
+    set_ones = {name: value for name, value in fields.items() if value is not None}
+    return {"model": order.model, **set_ones}
+
+
+def numbers_of(text: str) -> list[float]:
+    """Numbers between spaces, commas, semicolons or line ends.
+
+    Raises:
+        Told: something among them is none.
+    """
+    words = [word for word in BETWEEN_NUMBERS.split(text) if word]
+    for word in words:
+        if not _is_number(word):
+            raise Told(
+                f"this model takes numbers, and {word!r} is none (the decimal sign is a point). "
+                "Of a CSV file take one column: cut -d, -f2 prices.csv | tail -n 60"
+            )
+    return [float(word) for word in words]
+
+
+def show_answer(console: Console, answer: Json) -> None:
+    """An answer as a table, and what weakens it."""
+    if answer["kind"] == "series":
+        console.print(_series_table(answer))
+    else:
+        console.print(Text(answer["text"], style="bold"))
+        console.print(_text_table(answer))
+    console.print(
+        f"{answer['model']} version {answer['version']}, "
+        f"{skill_told(answer['kind'], answer['skill'])}; logged as {answer['id']}",
+        style="dim",
+    )
+    for warning in answer["warnings"]:
+        console.print(Text.assemble(("Note: ", "yellow"), warning))
+
+
+def _series_table(answer: Json) -> Table:
+    steps: list[dict[str, Any]] = answer["predictions"]
+    timed = any(step.get("timestamp") for step in steps)
+    levels = [interval["level"] for interval in steps[0].get("intervals") or []]
+    table = Table("step", *(["time"] if timed else []))
+    table.add_column("forecast", justify="right", style="bold")
+    for level in levels:
+        table.add_column(f"{level} % of cases within", justify="right")
+    for step in steps:
+        bands = [
+            f"{number(band['low'])} – {number(band['high'])}" for band in step["intervals"] or []
+        ]
+        time = [step["timestamp"] or ""] if timed else []
+        table.add_row(str(step["step"]), *time, number(step["value"]), *bands)
+    return table
+
+
+def _text_table(answer: Json) -> Table:
+    table = Table("step", "token", "probability", "other candidates")
+    for step in answer["predictions"]:
+        others = [
+            f"{_visible(top['token'])} {percent(top['probability'])}"
+            for top in step["top"]
+            if top["token"] != step["token"]
+        ]
+        table.add_row(
+            str(step["step"]),
+            Text(_visible(step["token"]), style="bold"),
+            percent(step["probability"]),
+            Text(", ".join(others)),
+        )
+    return table
+
+
+def _visible(token: str) -> str:
+    """A blank or a line end is a token too."""
+    return token if token.strip() else repr(token)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False

@@ -1,0 +1,87 @@
+"""`stepahead predictions`: the log, listed or written into a file."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from app.terminal.client import Json, Service
+from app.terminal.rendering.figures import local_time
+from app.terminal.rendering.problems import Told
+
+FORMATS = {".csv": "csv", ".parquet": "parquet"}
+LONGEST_ANSWER = 40  # characters shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogOrder:
+    """Which predictions are asked for."""
+
+    model: str | None
+    since: str | None
+    until: str | None
+
+    def parameters(self) -> dict[str, str]:
+        """As the API takes them."""
+        given = {"model": self.model, "from": self.since, "to": self.until}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def run_predictions(
+    url: str, order: LogOrder, *, export: Path | None, limit: int, as_json: bool
+) -> None:
+    """List them, or export them."""
+    console = Console(highlight=False)
+    with Service(url) as service:
+        if export is not None:
+            _export(service, order, export)
+            console.print(f"{export}: {export.stat().st_size:,} bytes")
+            return
+        found = service.items("/predictions", limit=limit, **order.parameters())
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    elif found:
+        console.print(_table(found))
+    else:
+        console.print("Nothing was answered yet.")
+
+
+def _export(service: Service, order: LogOrder, to: Path) -> None:
+    """Written beside its place first: what broke off is never taken for whole."""
+    file_format = FORMATS.get(to.suffix.lower())
+    if file_format is None:
+        raise Told(f"{to}: its name has to end with {' or '.join(FORMATS)}")
+    partial = to.with_name(f"{to.name}.part")
+    try:
+        with partial.open("wb") as file:
+            service.download("/predictions/export", file, format=file_format, **order.parameters())
+        partial.replace(to)
+    except OSError as error:
+        raise Told(f"{to} cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _table(found: list[Json]) -> Table:
+    table = Table(Column("when", no_wrap=True), "model", "version", "answer", "id")
+    for item in found:
+        table.add_row(
+            local_time(item["created_at"]),
+            Text(item["model"]),
+            str(item["version"]),
+            Text(_answer(item["response"])),
+            item["id"],
+        )
+    return table
+
+
+def _answer(response: Json) -> str:
+    """The answer in few words."""
+    if response.get("kind") == "text":
+        told = str(response["text"])
+        return told if len(told) <= LONGEST_ANSWER else f"…{told[1 - LONGEST_ANSWER :]}"
+    values = [f"{step['value']:g}" for step in response["predictions"]]
+    return ", ".join(values[:3]) + (", …" if len(values) > 3 else "")  # noqa: PLR2004 - shown

@@ -1,0 +1,60 @@
+"""`--read OPTION=VALUE`: how a file is to be read, in the words of the service's `read`."""
+
+import json
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from app.reading.read_options import ReadOptions
+from app.terminal.client import Json
+from app.terminal.rendering.problems import Told
+
+SPELLED = {"tab": "\t", "\\t": "\t", "space": " ", "blank": " "}
+TRUTH = {"true": True, "yes": True, "false": False, "no": False}
+
+
+def read_options(texts: Sequence[str]) -> Json:
+    """The `read` object that the options make.
+
+    Values stand as they are, without quotes: `decimal=,` and `date=2017` (a column of that name).
+    An empty one says that there is none: `series=`.
+
+    Raises:
+        Told: one has no `=`, or is not what it should be.
+    """
+    said: Json = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise Told(f"--read takes OPTION=VALUE, as in --read decimal=, and got {text!r}")
+        said[name] = _value(name, value)
+    try:
+        ReadOptions.model_validate(said)
+    except ValidationError as error:
+        raise Told("\n".join(_lines(error))) from error
+    return said
+
+
+def _value(name: str, value: str) -> object:
+    if name == "header":
+        return TRUTH.get(value.strip().lower(), value)
+    if name == "delimiter":
+        return SPELLED.get(value, value)
+    if value.startswith('"'):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _lines(error: ValidationError) -> list[str]:
+    lines = []
+    for entry in error.errors(include_url=False):
+        name = ".".join(map(str, entry["loc"]))
+        message = entry["msg"]
+        if entry["type"] == "extra_forbidden":
+            message = f"is no option; there are {', '.join(ReadOptions.model_fields)}"
+        lines.append(f"--read {name}: {message}")
+    return lines

@@ -1,0 +1,60 @@
+"""`stepahead serve` and `stepahead migrate`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.storage.embedded import EmbeddedPostgresError
+from app.storage.migrate import NewerDatabase
+from app.supervisor import Served, prepare, serve
+from app.terminal.commands.settings import read_settings, required_database_url, told_plainly
+from app.terminal.rendering.problems import Told
+
+
+def run_serve(overrides: Mapping[str, Any]) -> None:
+    """`stepahead serve`."""
+    settings = read_settings(overrides)
+    with told_plainly(settings):
+        try:
+            serve(
+                settings,
+                announce=lambda served: announce(served, keyed=settings.api_key is not None),
+            )
+        except (EmbeddedPostgresError, NewerDatabase) as error:
+            raise Told(str(error)) from error
+
+
+def run_migrate() -> None:
+    """`stepahead migrate`."""
+    settings = read_settings({})
+    url = required_database_url(settings, "migrate")
+    with told_plainly(settings):
+        try:
+            prepare(settings, url)
+        except NewerDatabase as error:
+            raise Told(str(error)) from error
+    print("The database and the store are up to date.")
+
+
+def announce(served: Served, *, keyed: bool) -> None:
+    """Say that the service answers; flushed, for who reads it through a pipe."""
+    print(welcome(served, keyed=keyed), flush=True)
+
+
+def welcome(served: Served, *, keyed: bool) -> str:
+    """What there is to say: where it is, what to try, where the data is."""
+    if served.database_dir is None:
+        database = "the PostgreSQL of STEPAHEAD_DATABASE_URL"
+    elif served.database_dir.is_relative_to(served.data_dir):
+        database = "its own PostgreSQL"
+    else:  # a backup needs both
+        database = f"its own PostgreSQL in {served.database_dir}"
+    key = '\n    -H "Authorization: Bearer $STEPAHEAD_API_KEY" \\' if keyed else ""
+    return f"""
+Stepahead is ready at {served.url} (dashboard; docs at {served.url}/docs)
+
+Try, in a second terminal:
+  curl -s {served.url}/predict -H 'content-type: application/json' \\{key}
+    -d '{{"model": "google-stock", "history": [778.81, 788.36, 786.08]}}'
+
+Data is kept in {served.data_dir}, with {database}. Ctrl-C stops in order.
+"""

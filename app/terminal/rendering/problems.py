@@ -1,0 +1,73 @@
+"""What went wrong, told to the person at the terminal."""
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from app.terminal.rendering.preflight import show_report
+
+
+class Told(Exception):
+    """Ends the command with a message instead of a traceback.
+
+    Args:
+        message: what was wrong and what would be right.
+        exit_code: of the process.
+    """
+
+    def __init__(self, message: str, *, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.exit_code = exit_code
+
+    def show(self) -> None:
+        """Print it to standard error."""
+        # soft_wrap: what may be copied from a message keeps its line.
+        Console(file=sys.stderr, soft_wrap=True).print(
+            Text.assemble(("Error: ", "bold red"), self.message)
+        )
+
+
+class Refused(Told):
+    """The service answered with a problem (RFC 9457).
+
+    Args:
+        status: the HTTP status.
+        problem: the decoded `application/problem+json`.
+    """
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(told(status, problem))
+        self.status = status
+        self.problem = problem
+
+    def show(self) -> None:
+        """Print it, and where a file was refused what was understood of it before that."""
+        super().show()
+        report = self.problem.get("report")
+        if isinstance(report, dict):
+            console = Console(file=sys.stderr, highlight=False)
+            console.print("As far as the file was understood:", style="dim")
+            show_report(console, report)
+
+
+def told(status: int, problem: dict[str, Any]) -> str:
+    """A problem as lines: title and status, detail, then each place that the detail leaves out."""
+    detail = str(problem.get("detail") or "")
+    lines = [f"{problem.get('title') or 'The service refused'} ({status})"]
+    if detail:
+        lines.append(detail)
+    for error in problem.get("errors") or []:
+        place = _place(error)
+        message = str(error.get("message") or "")
+        if message in detail and all(part in detail for part in place):
+            continue
+        lines.append(f"  {', '.join(place) or 'request'}: {message}")
+    return "\n".join(lines)
+
+
+def _place(error: dict[str, Any]) -> list[str]:
+    named = {"field": "{}", "row": "row {}", "column": "column {}"}
+    return [form.format(error[key]) for key, form in named.items() if error.get(key) is not None]

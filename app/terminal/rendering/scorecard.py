@@ -1,0 +1,107 @@
+"""A version's measured quality beside the simple forecasts."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.terminal.client import Json
+from app.terminal.rendering.figures import number, percent
+
+JUDGED_ON = {
+    "test": "the test file",
+    "held-out": "the last part of the file, which it was not trained on",
+    "training": "the very rows it was trained on",
+}
+SPOKEN = {
+    "seasonal_naive": "seasonal naive",
+    "linear_autoregression": "linear autoregression",
+    "mlp": "multilayer perceptron",
+}
+SHOWN_LEVELS = (80, 95)
+LEAST_P = 0.001  # a smaller p-value is not told apart
+
+
+def show_version(console: Console, version: Json) -> None:
+    """Verdict and figures."""
+    scorecard: Json = version["scorecard"]
+    console.print(Text(scorecard["verdict"]))
+    series, text = scorecard.get("series"), scorecard.get("text")
+    if series:
+        console.print(_series_table(series))
+    elif text:
+        console.print(_text_table(text))
+    console.print(f"Judged on {_judged_on(scorecard)}.", style="dim")
+    for note in scorecard["notes"]:
+        console.print(Text(f"Note: {note}", style="dim"))
+    if series and series.get("intervals"):
+        console.print(_coverage(series["intervals"]), style="dim")
+    decision = version.get("decision")
+    if decision and scorecard["verdict"] not in decision["reason"]:
+        console.print(Text(decision["reason"], style="dim"))
+
+
+def _series_table(series: Json) -> Table:
+    table = Table("one step ahead")
+    table.add_column("RMSE", justify="right")
+    table.add_column("MAE", justify="right")
+    table.add_column("this model beside it")
+    forecasters = {"this model": series["model"], **series["baselines"]}
+    for name, errors in forecasters.items():
+        style = "bold" if name == "this model" else ""
+        beside = _beside(series["against"].get(name))
+        table.add_row(
+            SPOKEN.get(name, name),
+            number(errors["rmse"]),
+            number(errors["mae"]),
+            beside,
+            style=style,
+        )
+    return table
+
+
+def _coverage(intervals: list[Json]) -> str:
+    """How many of the judged rows the intervals held."""
+    told = [
+        f"{percent(each['coverage'])} at {each['level']} %"
+        for each in intervals
+        if each["level"] in SHOWN_LEVELS
+    ]
+    return f"Its intervals held {' and '.join(told)} of these rows."
+
+
+def _text_table(text: Json) -> Table:
+    table = Table("next token")
+    table.add_column("bits per token", justify="right")
+    table.add_column("right", justify="right")
+    table.add_column("this model beside it")
+    tokens, correct = text["tokens"], text["correct"]
+    right = f"{correct:,} of {tokens:,} ({percent(correct / tokens)})" if tokens else "–"
+    table.add_row("this model", number(text["bits_per_token"]), right, "", style="bold")
+    for name, bits in text["baselines"].items():
+        beside = _beside(text["against"].get(name))
+        table.add_row(SPOKEN.get(name, name), number(bits), "", beside)
+    return table
+
+
+def _beside(against: Json | None) -> str:
+    """How the model compares with a baseline, and whether noise could do the same."""
+    if against is None or against["skill"] is None:
+        return "" if against is None else against["verdict"]
+    skill = f"{percent(abs(against['skill']))} {'better' if against['skill'] > 0 else 'worse'}"
+    if against["verdict"] == "within noise":
+        return f"{skill}, within noise"
+    p = against["p_value"]
+    return f"{skill}, not to be tested" if p is None else f"{skill}, p {_p(p)}"
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < LEAST_P else f"= {value:.2g}"
+
+
+def _judged_on(scorecard: Json) -> str:
+    series = scorecard.get("series")
+    told = JUDGED_ON.get(scorecard["judged_on"], scorecard["judged_on"])
+    rows = f", {series['rows']:,} rows" if series else ""
+    between = f", {series['start']} to {series['end']}" if series and series.get("start") else ""
+    before = "" if scorecard["network"] == "served" else " (before it was fitted again on all rows)"
+    return f"{told}{rows}{between}{before}"

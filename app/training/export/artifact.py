@@ -1,0 +1,73 @@
+"""Writing an artifact: the files of a version, complete or not at all."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from pydantic import BaseModel
+from safetensors.numpy import load_file, save_file
+
+from app.artifact.files import JUDGED, MANIFEST, MODEL, SCORECARD, WEIGHTS
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Epoch, Scorecard
+from app.forecasting.anchors import PREFIX
+from app.training.architecture import Weights
+
+EPOCHS_KEPT = 2000
+LIBRARIES = ("keras", "numpy", "onnx", "onnxruntime")
+
+
+def write_artifact(
+    folder: Path,
+    *,
+    manifest: Manifest,
+    scorecard: Scorecard,
+    weights: Mapping[str, npt.NDArray[Any]],
+    graph: bytes,
+    judged_graph: bytes | None,
+) -> None:
+    """Writes every file of the format; the manifest last, so that a folder with one is complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MODEL).write_bytes(graph)
+    if judged_graph is not None:
+        (folder / JUDGED).write_bytes(judged_graph)
+    contiguous = {name: np.ascontiguousarray(array) for name, array in weights.items()}
+    save_file(contiguous, folder / WEIGHTS)
+    _write_json(folder / SCORECARD, scorecard)
+    _write_json(folder / MANIFEST, manifest)
+
+
+def read_weights(folder: Path) -> Weights:
+    """The weights of an artifact's network, by name; not what stands beside them."""
+    stored: Weights = load_file(folder / WEIGHTS)
+    return {name: array for name, array in stored.items() if not name.startswith(PREFIX)}
+
+
+def thinned(epochs: tuple[Epoch, ...]) -> tuple[Epoch, ...]:
+    """Evenly spaced epochs, the first and last among them, if there are too many to keep."""
+    if len(epochs) <= EPOCHS_KEPT:
+        return epochs
+    chosen = np.linspace(0, len(epochs) - 1, EPOCHS_KEPT).round().astype(int)
+    return tuple(epochs[index] for index in chosen)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what the weights depend on."""
+    # TensorFlow goes by several distribution names; the module knows its version.
+    return {name: version(name) for name in LIBRARIES} | {"tensorflow": str(tf.__version__)}
+
+
+def now() -> datetime:
+    """The present, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _write_json(path: Path, value: BaseModel) -> None:
+    text = json.dumps(value.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")

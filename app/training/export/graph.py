@@ -1,0 +1,329 @@
+"""The artifact's ONNX file: the whole model, raw values in and out, or ids in, probabilities out.
+
+Built with `onnx.helper` from the weights, one ONNX `LSTM`, `GRU` or `RNN` node per layer. Values
+are scaled in double: in float, 1,000,000.01 - 1,000,000.00 was 0. The recurrent nodes are float.
+Equal weights give equal bytes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from app.artifact.files import FORECAST, HISTORY, LENGTHS, PROBABILITIES, TOKENS
+from app.forecasting.anchors import Anchor
+from app.forecasting.scaling import FLOOR, TINY, Affine
+from app.training.architecture import GATES, STATES, Architecture, Weights
+
+Shape = list[str | int | None]
+Attribute = Any  # what onnx.helper takes: a number, a string, a list of either
+
+OPSET = 17
+IR_VERSION = 8
+# Where Keras' gates go. ONNX: LSTM input, output, forget, candidate; GRU as Keras.
+GATE_ORDER = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
+OPERATORS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
+ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu"}
+# Finite inputs stay finite: beyond these a double or the float after it would overflow.
+LARGEST_VALUE = 1e300
+LARGEST_SCALED = 1e9
+
+
+@dataclass
+class Graph:
+    """A graph under construction: nodes in order, constants by name."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+
+    def constant(self, name: str, value: npt.NDArray[np.generic]) -> str:
+        """Adds a constant and gives its name."""
+        self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
+        return name
+
+    def ids(self, name: str, *values: int) -> str:
+        """An int64 vector, for axes and shapes."""
+        return self.constant(name, np.array(values, np.int64))
+
+    def add(
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        outputs: str | Sequence[str],
+        **attributes: Attribute,
+    ) -> str:
+        """Adds a node and gives its first named output."""
+        names = [outputs] if isinstance(outputs, str) else list(outputs)
+        self.nodes.append(helper.make_node(operator, list(inputs), names, **attributes))
+        return next(name for name in names if name)
+
+    def to_bytes(
+        self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]
+    ) -> bytes:
+        """The finished file.
+
+        Raises:
+            onnx.checker.ValidationError: the graph is not valid ONNX.
+        """
+        graph = helper.make_graph(self.nodes, "stepahead", inputs, outputs, self.constants)
+        model = helper.make_model(
+            graph, producer_name="stepahead", opset_imports=[helper.make_opsetid("", OPSET)]
+        )
+        model.ir_version = IR_VERSION
+        onnx.checker.check_model(model)
+        return bytes(model.SerializeToString(deterministic=True))
+
+
+def series_graph(
+    architecture: Architecture,
+    weights: Weights,
+    *,
+    window: int,
+    scaling: Affine | None,
+    target: int,
+    target_scaling: Affine | None,
+    anchor: Anchor | None,
+    at_least: float | None = None,
+) -> bytes:
+    """A forecaster: `history` double (batch, window, features) to `forecast` (batch, horizon).
+
+    Args:
+        architecture: the network's form.
+        weights: by name.
+        window: steps the graph sees.
+        scaling: of the features; None: measured on each window, as `WindowScaling`.
+        target: which feature the target is; needed where the window scales or anchors it.
+        target_scaling: of the target; None with window scaling.
+        anchor: the network's output is added to its forecast, a function of the target's window;
+            None: to the scaling's center, which is the last value where windows scale.
+        at_least: what comes out lower is raised to this; None: no limit.
+    """
+    graph = Graph()
+    if scaling is None:
+        scaled, center, scale = _scale_by_window(graph, target)
+    else:
+        scaled = _scale_by_training(graph, scaling)
+        if target_scaling is None:
+            raise ValueError("a target scaling goes with the features' scaling")
+        scale = graph.constant("target_scale", target_scaling.scale.astype(np.float64))
+        center = graph.constant("target_center", target_scaling.center.astype(np.float64))
+    if anchor is not None:
+        center = _anchor(graph, anchor, target)
+    graph.add("Cast", [scaled], "scaled_float", to=TensorProto.FLOAT)
+    # ONNX Runtime reads (window, batch, features)
+    graph.add("Transpose", ["scaled_float"], "steps", perm=[1, 0, 2])
+    top, _ = _layers(graph, architecture, weights, "steps", lengths="", states=False)
+    graph.add("Gemm", [top, *_output_layer(graph, weights)], "output")
+    graph.add("Cast", ["output"], "output_double", to=TensorProto.DOUBLE)
+    graph.add("Mul", ["output_double", scale], "change")
+    if at_least is None:
+        graph.add("Add", ["change", center], FORECAST)
+    else:
+        graph.constant("at_least", np.array(at_least))
+        graph.add("Add", ["change", center], "sum")
+        graph.add("Max", ["sum", "at_least"], FORECAST)
+    shape: Shape = ["batch", window, architecture.inputs]
+    return graph.to_bytes(
+        [helper.make_tensor_value_info(HISTORY, TensorProto.DOUBLE, shape)],
+        [
+            helper.make_tensor_value_info(
+                FORECAST, TensorProto.DOUBLE, ["batch", architecture.outputs]
+            )
+        ],
+    )
+
+
+def text_graph(
+    architecture: Architecture,
+    weights: Weights,
+    *,
+    window: int | None,
+    every_step: bool = False,
+) -> bytes:
+    """A next-token model: `tokens` int64 (batch, steps) to `probabilities` (batch, vocabulary).
+
+    Args:
+        architecture: the network's form.
+        weights: by name.
+        window: the number of steps; None: any, with `lengths` and carried states in and out.
+        every_step: give (batch, steps, vocabulary), after each step. For judging a stretch in one
+            run; not the artifact's form.
+    """
+    graph = Graph()
+    stream = window is None
+    graph.add("Transpose", [TOKENS], "ids", perm=[1, 0])  # (steps, batch)
+    if architecture.embedding is None:
+        graph.constant("depth", np.array(architecture.inputs, np.int64))
+        graph.constant("off_on", np.array([0.0, 1.0], np.float32))
+        graph.add("OneHot", ["ids", "depth", "off_on"], "steps", axis=-1)
+    else:
+        graph.constant("embedding", weights["embedding"])
+        graph.add("Gather", ["embedding", "ids"], "steps")
+    lengths = LENGTHS if stream else ""
+    last, every = _layers(graph, architecture, weights, "steps", lengths=lengths, states=stream)
+    if every_step:
+        graph.add("Transpose", [every], "hidden", perm=[1, 0, 2])  # (batch, steps, units)
+        kernel, bias = _output_layer(graph, weights)
+        graph.add("MatMul", ["hidden", kernel], "product")
+        graph.add("Add", ["product", bias], "logits")
+    else:
+        graph.add("Gemm", [last, *_output_layer(graph, weights)], "logits")
+    graph.add("Softmax", ["logits"], PROBABILITIES, axis=-1)
+
+    steps: str | int = "steps_count" if window is None else window
+    inputs = [helper.make_tensor_value_info(TOKENS, TensorProto.INT64, ["batch", steps])]
+    shape: Shape = (
+        ["batch", steps, architecture.outputs] if every_step else ["batch", architecture.outputs]
+    )
+    outputs = [helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, shape)]
+    if stream:
+        inputs.append(helper.make_tensor_value_info(LENGTHS, TensorProto.INT32, ["batch"]))
+        for name, units in architecture.states():
+            state: Shape = [1, "batch", units]
+            inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, state))
+            outputs.append(helper.make_tensor_value_info(f"{name}_out", TensorProto.FLOAT, state))
+    return graph.to_bytes(inputs, outputs)
+
+
+def _scale_by_training(graph: Graph, scaling: Affine) -> str:
+    """(history - center) / scale with the training rows' figures, kept within float's reach."""
+    graph.constant("center", scaling.center.astype(np.float64))
+    graph.constant("scale", scaling.scale.astype(np.float64))
+    graph.constant("lowest", np.array(-LARGEST_SCALED))
+    graph.constant("highest", np.array(LARGEST_SCALED))
+    graph.add("Sub", [HISTORY, "center"], "centered")
+    graph.add("Div", ["centered", "scale"], "divided")
+    return graph.add("Clip", ["divided", "lowest", "highest"], "scaled")
+
+
+def _scale_by_window(graph: Graph, target: int) -> tuple[str, str, str]:
+    """`WindowScaling` as nodes: scaled history, and center and scale of the target, (batch, 1)."""
+    graph.constant("lowest", np.array(-LARGEST_VALUE))
+    graph.constant("highest", np.array(LARGEST_VALUE))
+    graph.constant("floor_share", np.array(FLOOR))
+    graph.constant("tiny", np.array(TINY))
+    graph.ids("last", -1)
+    graph.add("Clip", [HISTORY, "lowest", "highest"], "values")
+    graph.add("Gather", ["values", "last"], "center", axis=1)  # (batch, 1, features)
+    graph.add("Sub", ["values", "center"], "difference")
+    graph.add("Abs", ["difference"], "size")
+    graph.add("ReduceMean", ["size"], "mean_size", axes=[1], keepdims=1)
+    graph.add("Abs", ["values"], "magnitude")
+    graph.add("ReduceMax", ["magnitude"], "largest", axes=[1], keepdims=1)
+    graph.add("Mul", ["largest", "floor_share"], "share")
+    # Not added: ONNX Runtime takes 1e-300 for a 0 and leaves an Add of it out, and a window of
+    # zeros would be divided by 0.
+    graph.add("Max", ["mean_size", "share", "tiny"], "scale")
+    graph.add("Div", ["difference", "scale"], "scaled")
+    graph.constant("target_index", np.array(target, np.int64))
+    graph.add("Gather", ["center", "target_index"], "target_center", axis=2)  # (batch, 1)
+    graph.add("Gather", ["scale", "target_index"], "target_scale", axis=2)
+    return "scaled", "target_center", "target_scale"
+
+
+def _anchor(graph: Graph, anchor: Anchor, target: int) -> str:
+    """`Anchor.forecasts` as nodes: (batch, horizon), or (batch, 1) where all steps are one."""
+    graph.constant("anchor_lowest", np.array(-LARGEST_VALUE))
+    graph.constant("anchor_highest", np.array(LARGEST_VALUE))
+    graph.constant("anchor_target", np.array(target, np.int64))
+    graph.ids("anchor_last_step", -1)
+    graph.add("Gather", [HISTORY, "anchor_target"], "anchor_given", axis=2)  # (batch, window)
+    graph.add("Clip", ["anchor_given", "anchor_lowest", "anchor_highest"], "anchor_values")
+    anchored = graph.add("Gather", ["anchor_values", "anchor_last_step"], "anchor_last", axis=1)
+    if anchor.weights.any():
+        graph.constant("anchor.weights", anchor.weights)
+        graph.add("Sub", ["anchor_values", "anchor_last"], "anchor_differences")
+        graph.add("MatMul", ["anchor_differences", "anchor.weights"], "anchor_change")
+        anchored = graph.add("Add", [anchored, "anchor_change"], "anchor_changed")
+    if anchor.level.any():
+        graph.constant("anchor.level", anchor.level)
+        graph.constant("anchor.center", np.array([anchor.center]))
+        graph.add("Sub", ["anchor_last", "anchor.center"], "anchor_distance")
+        graph.add("Mul", ["anchor_distance", "anchor.level"], "anchor_return")
+        anchored = graph.add("Add", [anchored, "anchor_return"], "anchor_returned")
+    if anchor.intercept.any():
+        graph.constant("anchor.intercept", anchor.intercept)
+        anchored = graph.add("Add", [anchored, "anchor.intercept"], "anchor_forecast")
+    return anchored
+
+
+def _layers(
+    graph: Graph,
+    architecture: Architecture,
+    weights: Weights,
+    steps: str,
+    *,
+    lengths: str,
+    states: bool,
+) -> tuple[str, str]:
+    """One recurrent node per layer; gives the top layer's last output and its output per step."""
+    hidden, last = steps, ""
+    graph.ids("directions_axis", 1)
+    graph.ids("state_axis", 0)
+    for index in range(len(architecture.layers)):
+        names = [f"layer{index}.{state}" for state in STATES[architecture.cell]]
+        every = f"layer{index}.every"
+        ends = [f"{name}_out" for name in names]
+        graph.add(
+            OPERATORS[architecture.cell],
+            [
+                hidden,
+                *_recurrent_weights(graph, architecture, weights, index),
+                lengths,
+                *(names if states else []),
+            ],
+            [f"{every}.directions", *(ends if states else ends[:1])],
+            **_attributes(architecture, index),
+        )
+        # (steps, directions, batch, units): there is but one direction
+        hidden = graph.add("Squeeze", [f"{every}.directions", "directions_axis"], every)
+        last = graph.add("Squeeze", [ends[0], "state_axis"], f"layer{index}.last")
+    return last, hidden
+
+
+def _attributes(architecture: Architecture, index: int) -> dict[str, Any]:
+    squash = ACTIVATIONS[architecture.activation]
+    activations = {
+        "lstm": ["Sigmoid", squash, squash],
+        "gru": ["Sigmoid", squash],
+        "rnn": [squash],
+    }
+    attributes: dict[str, Any] = {
+        "hidden_size": architecture.layers[index],
+        "activations": activations[architecture.cell],
+    }
+    if architecture.cell == "gru":
+        attributes["linear_before_reset"] = 1  # Keras: reset_after
+    return attributes
+
+
+def _recurrent_weights(
+    graph: Graph, architecture: Architecture, weights: Weights, index: int
+) -> list[str]:
+    """W, R, B of a layer: one direction, gates by rows in ONNX' order, both biases in a row."""
+    kernel, recurrent, bias = (
+        weights[f"layer{index}.{part}"] for part in ("kernel", "recurrent", "bias")
+    )
+    biases = bias if architecture.cell == "gru" else np.stack([bias, np.zeros_like(bias)])
+    order, gates = GATE_ORDER[architecture.cell], GATES[architecture.cell]
+
+    def reordered(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        parts = np.split(columns, gates, axis=-1)
+        return np.concatenate([parts[gate] for gate in order], axis=-1)
+
+    return [
+        graph.constant(f"layer{index}.W", reordered(kernel).T[None]),  # (1, gates * units, inputs)
+        graph.constant(f"layer{index}.R", reordered(recurrent).T[None]),
+        graph.constant(f"layer{index}.B", reordered(biases).reshape(1, -1)),
+    ]
+
+
+def _output_layer(graph: Graph, weights: Weights) -> list[str]:
+    return [
+        graph.constant("output.kernel", weights["output.kernel"]),
+        graph.constant("output.bias", weights["output.bias"]),
+    ]

@@ -1,0 +1,343 @@
+"""A series made ready: windows, scaling, and what the network is to learn from them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from app.artifact.manifest import Feature, Manifest, SeriesInput
+from app.artifact.onnx_session import forecasts
+from app.artifact.scorecard import Memory
+from app.artifact.series_records import SeriesAnchor
+from app.errors import Unprocessable
+from app.forecasting.drift import inner_deciles
+from app.forecasting.shrinkage import kept_share
+from app.forecasting.windows import complete_runs
+from app.judging.judgement import JudgedOn, Judgement
+from app.judging.notes import anchor_note, not_trained_on
+from app.judging.series_judge import Judged, judge_series
+from app.reading.content import DatasetContent
+from app.recipes.recipe import SeriesRecipe
+from app.training.architecture import Architecture, Weights, architecture_of, with_share
+from app.training.export.graph import series_graph
+from app.training.fit import Part, Plan
+from app.training.keras_network import build_network, with_weights
+from app.training.program import Form, capacity_of
+from app.training.reach import MOST_EXAMPLES, forecast_memory
+from app.training.series.anchor import settle_anchor
+from app.training.series.anchor_blocks import units
+from app.training.series.calibration import SeriesCalibration
+from app.training.series.data import Floats, SeriesData, read_series
+from app.training.series.judged_rows import held_out_rows, test_rows, training_rows
+from app.training.series.phases import SeriesPhases
+from app.training.task import Description, Phase
+from app.training.warm_start import same_form
+
+PARITY_WINDOWS = 256
+MOST_SHARE_WINDOWS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SeriesTask:
+    """A series and its recipe; implements `task.Task`."""
+
+    recipe: SeriesRecipe
+    data: SeriesData
+    test: DatasetContent | None
+    anchor: SeriesAnchor | None  # what the network's output is added to
+
+    @classmethod
+    def prepare(
+        cls,
+        content: DatasetContent,
+        recipe: SeriesRecipe,
+        *,
+        target: str | None,
+        test: DatasetContent | None,
+        start_from: Manifest | None = None,
+    ) -> "SeriesTask":
+        """Reads the dataset for the recipe and settles the anchor.
+
+        Args:
+            content: the dataset.
+            recipe: what to train.
+            target: column to forecast; None: the first.
+            test: what to judge on, if not on the last part.
+            start_from: of the version whose weights are the start, if one is.
+
+        Raises:
+            Unprocessable: it cannot be trained on so; says why and what would be right.
+        """
+        data = read_series(content, recipe, target=target, has_test=test is not None)
+        settled = settle_anchor(data, recipe, start_from=start_from)
+        if settled is not None:
+            data = replace(data, window=settled.window)
+        task = cls(
+            recipe=recipe, data=data, test=test, anchor=None if settled is None else settled.record
+        )
+        task._check_enough()
+        _ = task._judged  # a test set that cannot be judged on is told before training
+        return task
+
+    @property
+    def judged_on(self) -> JudgedOn:
+        """What the scorecard's figures are measured on."""
+        if self.test is not None:
+            return "training" if self._judged.seen else "test"
+        return "held-out" if self.recipe.test_fraction > 0 else "training"
+
+    @property
+    def rows_left_for_refit(self) -> bool:
+        """Whether phase `training` leaves rows out that `refitting` takes in."""
+        return any(group.split.validation_start < group.split.rows for group in self.data.groups)
+
+    def architecture(self, phase: Phase) -> Architecture:
+        """The form of the network."""
+        del phase  # the same in all
+        return architecture_of(
+            self.recipe,
+            inputs=len(self.data.features),
+            outputs=self.recipe.horizon,
+            anchored=self.anchor is not None,
+        )
+
+    def plan(self, phase: Phase, *, epochs: int | None = None) -> Plan:
+        """The fit of a phase; `epochs` fixes their number and switches validation off."""
+        inputs, targets = self._phases.scaled(phase)
+        training, validation = self._phases.parts(phase)
+        validating = phase == "training" and len(validation) > 0 and epochs is None
+        return Plan(
+            form=Form(
+                architecture=self.architecture(phase),
+                reading="series",
+                steps=self.data.window,
+                batch_size=self.recipe.batch_size,
+                loss=self.recipe.loss,
+                optimizer=self.recipe.optimizer,
+                clip_norm=self.recipe.clip_norm,
+                capacity=capacity_of(len(self._phases.windows)),
+            ),
+            inputs=inputs,
+            targets=targets,
+            training=Part(rows=training, count=len(training)),
+            validation=Part(rows=validation, count=len(validation)) if validating else None,
+            epochs=self.recipe.epochs if epochs is None else epochs,
+            patience=self.recipe.early_stopping if validating else None,
+            keep_best=validating and self.recipe.early_stopping is not None,
+            keep_initial=self.anchor is not None,
+            learning_rate=self.recipe.learning_rate,
+            seed=self.recipe.seed,
+        )
+
+    def warm_start(
+        self, phase: Phase, fresh: Weights, weights: Weights, vocabulary: tuple[str, ...]
+    ) -> Weights:
+        """Another version's weights, of the same form, as they are."""
+        del fresh, vocabulary  # only text has a use for them
+        return same_form(self.architecture(phase), weights)
+
+    def share(self, weights: Weights) -> float:
+        """How much of the trained network's output to keep on top of its anchor.
+
+        Judged on validation windows, thinned where there are many, in the target's unit, of several
+        series in units of each one's mean change: there the scorecard measures. All of it without
+        an anchor or without validation rows.
+        """
+        _, validation = self._phases.parts("training")
+        if self.anchor is None or self.recipe.early_stopping is None or not len(validation):
+            return 1.0
+        chosen = validation[:: -(-len(validation) // MOST_SHARE_WINDOWS)]
+        inputs, targets = self._phases.windows.inputs[chosen], self._phases.windows.targets[chosen]
+        with_network = forecasts(self.graph("training", weights), inputs)  # (n, horizon)
+        without = forecasts(self.graph("training", with_share(weights, 0.0)), inputs)
+        unit = self._units[chosen]  # (n, 1)
+        return kept_share((targets - without) / unit, (with_network - without) / unit)
+
+    @property
+    def _units(self) -> Floats:
+        """What errors of each window are measured in, (n, 1): its series' mean change."""
+        own = units(self.data) if len(self.data.groups) > 1 else np.ones(1)
+        own = np.where(np.isfinite(own), own, np.inf)
+        return np.repeat(own, [len(part) for part in self._phases.by_group])[:, None]
+
+    def graph(self, phase: Phase, weights: Weights) -> bytes:
+        """The ONNX file of a phase's network."""
+        scaling = self._phases.scaling(phase)
+        return series_graph(
+            self.architecture(phase),
+            weights,
+            window=self.data.window,
+            scaling=scaling[0] if scaling else None,
+            target=self.data.target_index or 0,
+            target_scaling=scaling[1] if scaling else None,
+            anchor=self._phases.anchor(phase),
+            at_least=self._phases.at_least(phase),
+        )
+
+    def constants(self, phase: Phase) -> dict[str, Floats]:
+        """The arrays of the anchor, which stand beside the network's weights."""
+        anchor = self._phases.anchor(phase)
+        return {} if anchor is None else anchor.arrays()
+
+    def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:
+        """On held-out windows, or the training's last where nothing is held out."""
+        inputs = self._judged.inputs[-PARITY_WINDOWS:]  # (n, window, features)
+        network = with_weights(
+            build_network(self.architecture(phase), steps=self.data.window, every_step=False),
+            weights,
+        )
+        scaled, _ = self._phases.scale(inputs, np.zeros((len(inputs), 1)), phase)
+        outputs = network(scaled).numpy().astype(np.float64)  # (n, horizon)
+        expected = self._phases.unscale(outputs, inputs, phase)
+        if (least := self._phases.at_least(phase)) is not None:
+            expected = np.maximum(expected, least)
+        values = np.concatenate([group.target for group in self.data.groups])
+        largest = float(np.nanmax(np.abs(values))) or 1.0  # squares of 1e200 are infinite
+        deviation = float(np.nanstd(values / largest)) * largest or 1.0
+        return float(np.abs(forecasts(graph, inputs) - expected).max() / deviation)
+
+    def judge(
+        self, phase: Phase, weights: Weights, graph: bytes, check: Callable[[], None]
+    ) -> Judgement:
+        """Measures the network beside persistence; `check` may raise to stop."""
+        del phase, weights  # the graph is the whole network
+        return judge_series(
+            graph,
+            self._judged,
+            frequency=self.data.content.frequency,
+            window=self.data.window,
+            judged_on=self.judged_on,
+            check=check,
+            notes=self._notes(),
+        )
+
+    def memory(self, phase: Phase, weights: Weights) -> Memory | None:
+        """How far back a phase's network remembers, on what is judged; None: no finite number."""
+        inputs = self._judged.inputs[-MOST_EXAMPLES:]  # (n, window, features)
+        scaled, _ = self._phases.scale(inputs, np.zeros((len(inputs), 1)), phase)
+        return forecast_memory(self.recipe, weights, scaled.astype(np.float64))
+
+    def calibration(self) -> SeriesCalibration:
+        """How a network of this series gets its intervals."""
+        return SeriesCalibration(
+            data=self.data, horizon=self.recipe.horizon, held_out=self.judged_on == "held-out"
+        )
+
+    def describe(self, phase: Phase) -> Description:
+        """What serving needs to know of a phase's network."""
+        groups = self.data.groups
+        stops = [self._phases.stop(group, phase) for group in groups]
+        inputs = np.concatenate(
+            [
+                group.inputs[:stop]
+                for group, stop in zip(groups, stops, strict=True)
+                if group.label not in self._not_trained_on
+            ]
+        )
+        target = np.concatenate(
+            [group.target[:stop] for group, stop in zip(groups, stops, strict=True)]
+        )
+        return Description(
+            window=self.data.window,
+            min_history=self.data.window,
+            horizon=self.recipe.horizon,
+            series=SeriesInput(
+                features=tuple(
+                    Feature(
+                        name=name,
+                        low=float(np.nanmin(column)),
+                        high=float(np.nanmax(column)),
+                        quantiles=inner_deciles(column),
+                    )
+                    for name, column in zip(self.data.features, inputs.T, strict=True)
+                ),
+                target=self.data.target,
+                frequency=self.data.content.frequency,
+                time_form=self.data.content.time_form,
+                never_negative=bool(np.nanmin(target) >= 0),
+                at_least=self._phases.at_least(phase),
+                scaling=self._phases.told_scaling(phase),
+                anchor=self.anchor,
+            ),
+        )
+
+    @cached_property
+    def _phases(self) -> SeriesPhases:
+        return SeriesPhases(recipe=self.recipe, data=self.data, record=self.anchor)
+
+    @cached_property
+    def _judged(self) -> Judged:
+        if self.test is not None:
+            return test_rows(self.data, self.test)
+        if self.recipe.test_fraction > 0:
+            return held_out_rows(self.data)
+        return training_rows(self.data)
+
+    @cached_property
+    def _not_trained_on(self) -> dict[str, int]:
+        """The series too short to give an example to any phase: complete rows in a row, by label.
+
+        One that is too short before the cut only is trained on when the network is fitted again.
+        """
+        last: Phase = "refitting" if self.recipe.refit else "judging"
+        found = {}
+        for group, own in zip(self.data.groups, self._phases.by_group, strict=True):
+            stop = self._phases.known_until(group, last)
+            if not (own.first + own.horizon <= stop).any():
+                complete = np.isfinite(group.inputs).all(axis=1) & np.isfinite(group.target)
+                found[group.label] = max(complete_runs(complete[:stop]))
+        return found
+
+    def _check_enough(self) -> None:
+        rows = sum(group.split.validation_start for group in self.data.groups)
+        known = np.concatenate(
+            [group.target[: group.split.validation_start] for group in self.data.groups]
+        )
+        known = known[np.isfinite(known)]
+        needed = self.data.window + self.recipe.horizon
+        of_all = sum(group.split.rows for group in self.data.groups)
+        if len(known) > 1 and known.min() == known.max():
+            raise Unprocessable(
+                f"column {self.data.target!r} is {known[0]:g} in every training row: there is "
+                "nothing to learn; choose another target or send rows in which it changes"
+            )
+        training, validation = self._phases.parts("training")
+        if not len(training):
+            raise Unprocessable(
+                f"too short: the {rows} training rows (of {of_all}) hold no complete window of "
+                f"{self.data.window} values followed by {self.recipe.horizon}, all of them "
+                f"numbers and not all equal; at least {needed} such rows in a row are needed, or "
+                "a smaller recipe.window"
+            )
+        if self.recipe.early_stopping is not None and not len(validation):
+            raise Unprocessable.at(
+                "recipe.validation_fraction",
+                f"the validation part of the {of_all} rows holds no complete window to watch in "
+                "which anything changes; send more rows, raise it, set a smaller recipe.window, or "
+                "early_stopping to null",
+            )
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = [*self._judged.notes]
+        if self._not_trained_on:
+            notes.append(
+                not_trained_on(
+                    self._not_trained_on,
+                    of=len(self.data.groups),
+                    window=self.data.window,
+                    needed=self.data.window + self.recipe.horizon,
+                    before_cut=not self.recipe.refit and self.judged_on == "held-out",
+                )
+            )
+        possible = sum(
+            max(0, group.split.rows - self.data.window - self.recipe.horizon + 1)
+            for group in self.data.groups
+        )
+        if missing := possible - len(self._phases.windows):
+            notes.append(f"{missing} of {possible} windows hold a missing value and were left out")
+        if flat := int((~self._phases.usable).sum()):
+            notes.append(f"{flat} windows in which nothing changes were left out of training")
+        if self.anchor is not None:
+            notes.append(f"the network is {anchor_note(self.anchor)}")
+        return tuple(notes)

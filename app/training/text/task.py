@@ -1,0 +1,326 @@
+"""A text made ready: vocabulary, the cut by time, and what the network is to learn from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from app.artifact.manifest import State, TextInput
+from app.artifact.onnx_session import token_probabilities, zero_states
+from app.artifact.scorecard import Memory
+from app.errors import Unprocessable
+from app.forecasting.windows import Split, split_rows
+from app.judging.judgement import JudgedOn, Judgement
+from app.judging.text_judge import Passage, contains, judge_text, judged_from
+from app.language.tokenizer import Tokenizer
+from app.reading.content import DatasetContent, TextContent
+from app.recipes.recipe import TextRecipe
+from app.training.architecture import Architecture, Weights, architecture_of
+from app.training.export.graph import text_graph
+from app.training.fit import Part, Plan
+from app.training.keras_network import build_network, with_weights
+from app.training.program import Form, capacity_of
+from app.training.reach import STREAM_STEPS, text_memory
+from app.training.task import Description, Phase
+from app.training.warm_start import same_vocabulary
+
+Ids = npt.NDArray[np.int64]
+PARITY_CONTEXTS = 128
+PARITY_STEPS = 32  # of each context of a stream
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TextTask:
+    """A text and its recipe; implements `task.Task`."""
+
+    recipe: TextRecipe
+    tokens: tuple[str, ...]
+    split: Split
+    test_tokens: tuple[str, ...] | None
+
+    @classmethod
+    def prepare(
+        cls, content: DatasetContent, recipe: TextRecipe, *, test: DatasetContent | None
+    ) -> "TextTask":
+        """Cuts the text into tokens, and the tokens by time.
+
+        Raises:
+            Unprocessable: it cannot be trained on so; says why and what would be right.
+        """
+        if not isinstance(content, TextContent):
+            raise Unprocessable.at("recipe", "is for a text, and the dataset is a series")
+        if test is not None and not isinstance(test, TextContent):
+            raise Unprocessable.at("test", "is a series, and the model is for a text")
+        whole = _fitted(content.text, recipe, min_count=1)
+        tokens = whole.tokens(content.text)
+        task = cls(
+            recipe=recipe,
+            tokens=tuple(tokens),
+            split=split_rows(
+                len(tokens),
+                test_fraction=0.0 if test is not None else recipe.test_fraction,
+                validation_fraction=recipe.validation_fraction,
+            ),
+            test_tokens=None if test is None else tuple(whole.tokens(test.text)),
+        )
+        task._check_enough()
+        return task
+
+    @cached_property
+    def judged_on(self) -> JudgedOn:
+        """What the scorecard's figures are measured on."""
+        if self.test_tokens is not None:
+            return "training" if contains(self.tokens, self.test_tokens) else "test"
+        return "held-out" if self.split.test_start < self.split.rows else "training"
+
+    @property
+    def rows_left_for_refit(self) -> bool:
+        """Whether phase `training` leaves tokens out that `refitting` takes in."""
+        return self.split.validation_start < self.split.rows
+
+    def architecture(self, phase: Phase) -> Architecture:
+        """The form of a phase's network: the words before the cut, or all of them."""
+        size, embedding = len(self._tokenizer(phase)), self.recipe.embedding
+        return architecture_of(
+            self.recipe,
+            inputs=size,
+            outputs=size,
+            embedding=None if embedding == "one-hot" else embedding,
+            anchored=False,
+        )
+
+    def plan(self, phase: Phase, *, epochs: int | None = None) -> Plan:
+        """The fit of a phase; `epochs` fixes their number and switches validation off."""
+        training, validation = self._parts(phase)
+        validating = phase == "training" and validation.count > 0 and epochs is None
+        return Plan(
+            form=Form(
+                architecture=self.architecture(phase),
+                reading=self.recipe.reading,
+                steps=self._steps,
+                batch_size=self.recipe.batch_size,
+                loss="cross-entropy",
+                optimizer=self.recipe.optimizer,
+                clip_norm=self.recipe.clip_norm,
+                capacity=capacity_of(len(self.tokens)),
+            ),
+            # Tokens that a strict vocabulary lacks lie behind the cut, where nothing is fitted.
+            inputs=np.maximum(self._ids(phase, self.tokens), 0).astype(np.int32),
+            targets=None,
+            training=training,
+            validation=validation if validating else None,
+            epochs=self.recipe.epochs if epochs is None else epochs,
+            patience=self.recipe.early_stopping if validating else None,
+            keep_best=validating and self.recipe.early_stopping is not None,
+            keep_initial=False,
+            learning_rate=self.recipe.learning_rate,
+            seed=self.recipe.seed,
+        )
+
+    def warm_start(
+        self, phase: Phase, fresh: Weights, weights: Weights, vocabulary: tuple[str, ...]
+    ) -> Weights:
+        """Another version's weights; tokens that it does not know start fresh."""
+        return same_vocabulary(
+            self.architecture(phase),
+            fresh,
+            weights,
+            there=vocabulary,
+            here=self._tokenizer(phase).vocabulary,
+        )
+
+    def share(self, weights: Weights) -> float:
+        """All of it: there is no simple forecast below."""
+        del weights
+        return 1.0
+
+    def graph(self, phase: Phase, weights: Weights) -> bytes:
+        """The ONNX file of a phase's network."""
+        return text_graph(self.architecture(phase), weights, window=self._window)
+
+    def constants(self, phase: Phase) -> dict[str, npt.NDArray[np.float64]]:
+        """None: the weights are all there is."""
+        del phase
+        return {}
+
+    def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:
+        """Largest difference in probability, on the contexts at the end of what is judged."""
+        architecture = self.architecture(phase)
+        steps = self._window or min(PARITY_STEPS, len(self.tokens))
+        passage = self._passage(phase)
+        ids = passage.ids[passage.ids >= 0] if len(passage.ids) >= steps else passage.training_ids
+        every = np.lib.stride_tricks.sliding_window_view(ids, min(steps, len(ids)))
+        contexts = np.ascontiguousarray(every[-PARITY_CONTEXTS:])  # (n, steps)
+        network = build_network(architecture, steps=contexts.shape[1], every_step=False)
+        expected = with_weights(network, weights)(contexts.astype(np.int32)).numpy()
+        states = None if self._window else zero_states(architecture.states(), len(contexts))
+        given, _ = token_probabilities(graph, contexts, states)
+        return float(np.abs(given - expected).max())
+
+    def judge(
+        self, phase: Phase, weights: Weights, graph: bytes, check: Callable[[], None]
+    ) -> Judgement:
+        """Measures a phase's network beside n-grams; `check` may raise to stop."""
+        architecture = self.architecture(phase)
+        if self._window is None:  # the same weights, giving the probabilities after every token
+            graph = text_graph(architecture, weights, window=None, every_step=True)
+        return judge_text(
+            graph,
+            self._passage(phase),
+            states=architecture.states(),
+            window=self._window,
+            judged_on=self.judged_on,
+            unit="words" if self.recipe.tokenizer == "word" else "characters",
+            check=check,
+        )
+
+    def memory(self, phase: Phase, weights: Weights) -> Memory | None:
+        """How far back a phase's network remembers, on what is judged; None: no finite number."""
+        passage = self._passage(phase)
+        ids = passage.ids[passage.ids >= 0]
+        if len(ids) < 2:  # noqa: PLR2004 - a token and the one that follows it
+            ids = passage.training_ids
+        steps = min(self._window or STREAM_STEPS, len(ids) - 1)
+        every = np.lib.stride_tricks.sliding_window_view(ids, steps + 1)  # (n, steps + 1)
+        return text_memory(self.recipe, weights, every[:, :-1], every[:, -1])
+
+    def calibration(self) -> None:
+        """None: a text's answer is probabilities already."""
+
+    def describe(self, phase: Phase) -> Description:
+        """What serving needs to know of a phase's network."""
+        tokenizer, judged = self._tokenizer(phase), self._tokenizer("training")
+        stream = self._window is None
+        return Description(
+            window=self._window,
+            min_history=self._window or 1,
+            horizon=1,
+            text=TextInput(
+                tokenizer=self.recipe.tokenizer,
+                vocabulary=tokenizer.vocabulary,
+                unknown=tokenizer.unknown,
+                reading=self.recipe.reading,
+                judged_vocabulary=(
+                    None if judged.vocabulary == tokenizer.vocabulary else judged.vocabulary
+                ),
+                states=tuple(
+                    State(name=name, units=units)
+                    for name, units in self.architecture(phase).states()
+                )
+                if stream
+                else (),
+            ),
+        )
+
+    @property
+    def _window(self) -> int | None:
+        """Tokens in a window; None for a stream."""
+        return self.recipe.window if self.recipe.reading == "window" else None
+
+    @property
+    def _steps(self) -> int:
+        steps = self.recipe.window if self.recipe.reading == "window" else self.recipe.truncate
+        if steps is None:
+            raise Unprocessable.at(
+                "recipe.window" if self.recipe.reading == "window" else "recipe.truncate",
+                f"reading {self.recipe.reading} needs it",
+            )
+        return steps
+
+    @cached_property
+    def _tokenizers(self) -> dict[Phase, Tokenizer]:
+        whole = _fitted(self._joined(self.split.rows), self.recipe)
+        if self.split.test_start == self.split.rows:
+            return {"training": whole, "refitting": whole}
+        # What comes after the cut is not known before it, its words included.
+        before = _fitted(self._joined(self.split.test_start), self.recipe)
+        return {"training": before, "refitting": whole}
+
+    def _tokenizer(self, phase: Phase) -> Tokenizer:
+        return self._tokenizers["refitting" if phase == "refitting" else "training"]
+
+    def _joined(self, count: int) -> str:
+        """A text of the first tokens that is cut into the same tokens again."""
+        return self._written(self.tokens[:count])
+
+    def _written(self, tokens: tuple[str, ...]) -> str:
+        return Tokenizer(unit=self.recipe.tokenizer, vocabulary=("",)).decode(tokens)
+
+    def _ids(self, phase: Phase, tokens: tuple[str, ...]) -> Ids:
+        """Ids (tokens,); -1 for a token that a strict vocabulary lacks."""
+        tokenizer = self._tokenizer(phase)
+        missing = -1 if tokenizer.unknown_id is None else tokenizer.unknown_id
+        id_of = tokenizer.id_of
+        return np.array([id_of.get(token, missing) for token in tokens], np.int64)
+
+    def _parts(self, phase: Phase) -> tuple[Part, Part]:
+        """What is trained and what validated on."""
+        stop = self.split.rows if phase == "refitting" else self.split.validation_start
+        validated = self.split.test_start - stop if phase == "training" else 0
+        if self._window is None:
+            return (
+                Part(begin=0, count=max(0, stop - 1)),
+                Part(begin=max(0, stop - 1), count=validated),
+            )
+        # A row is a window's first position; its target lies `window` further on.
+        training = np.arange(max(0, stop - self._window), dtype=np.int32)
+        validation = np.arange(
+            max(0, stop - self._window), max(0, stop + validated - self._window), dtype=np.int32
+        )
+        return (
+            Part(rows=training, count=len(training)),
+            Part(rows=validation, count=len(validation)),
+        )
+
+    def _passage(self, phase: Phase) -> Passage:
+        """What is judged, and what comes before it."""
+        own, cut, first = self._ids(phase, self.tokens), self.split.test_start, self._window or 1
+        tokens = self.tokens if self.test_tokens is None else self.test_tokens
+        ids = own if self.test_tokens is None else self._ids(phase, tokens)
+        held_out = self.test_tokens is None and cut < self.split.rows
+        start = judged_from(ids, start=cut if held_out else 0, context=first)
+        return Passage(
+            training_ids=own[:cut],
+            ids=ids,
+            start=start,
+            vocabulary_size=len(self._tokenizer(phase)),
+            unknown_id=self._tokenizer(phase).unknown_id,
+            characters=len(self._written(tokens[start:])),
+        )
+
+    def _check_enough(self) -> None:
+        training, validation = self._parts("training")
+        first, total = self._window or 1, len(self.tokens)
+        if training.count < 1:
+            raise Unprocessable(
+                f"too short: of {total} tokens {self.split.validation_start} are left to train on, "
+                f"and {first + 1} are the fewest that make a context of {first} and its next token"
+            )
+        if self.recipe.early_stopping is not None and validation.count < 1:
+            raise Unprocessable.at(
+                "recipe.validation_fraction",
+                f"leaves none of {total} tokens to watch; raise it, or set early_stopping to null",
+            )
+        if self.test_tokens is None:
+            return
+        known = int((self._ids("refitting", self.test_tokens) >= 0).sum())
+        if known <= first:
+            raise Unprocessable.at(
+                "test",
+                f"has {len(self.test_tokens)} tokens, {known} of which the text has; at least "
+                f"{first + 1} are needed",
+            )
+
+
+def _fitted(text: str, recipe: TextRecipe, *, min_count: int | None = None) -> Tokenizer:
+    try:
+        return Tokenizer.fit(
+            text,
+            unit=recipe.tokenizer,
+            min_count=recipe.min_count if min_count is None else min_count,
+            unknown=recipe.unknown == "warn",
+        )
+    except ValueError as error:
+        raise Unprocessable(f"the text cannot be used: {error}") from error

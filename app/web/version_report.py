@@ -1,0 +1,155 @@
+"""A version's report: one page to print and to defend, which needs nothing beside itself."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Path
+from fastapi.responses import HTMLResponse
+
+from app.artifact.manifest import Manifest, SeriesInput
+from app.artifact.scorecard import CurvePoint, Scorecard
+from app.datasets.store import get_dataset
+from app.explanations.statement import statement
+from app.http.dependencies import SessionDep
+from app.http.openapi import problem_responses
+from app.reading.report import Report
+from app.registry.references import MAX_NUMBER
+from app.registry.schemas import VersionAnswer
+from app.registry.store import get_version, list_aliases
+from app.web.assets import SAFE_HEADERS
+from app.web.picture import picture
+from app.web.rendering import TEMPLATES
+
+router = APIRouter(tags=["models"])
+
+OFTEN = 0.8  # "on 4 of 5 days"
+STEP_NAMES = {"D": "days", "B": "days", "W": "weeks", "MS": "months", "ME": "months", "h": "hours"}
+JUDGED_ON = {
+    "test": "a test set of its own",
+    "held-out": "the last part of the data, which it was not trained on",
+    "training": "the very data it was trained on, for nothing was held out",
+}
+
+STYLE = TEMPLATES.get_template("report.css").render()
+# The one style of the page stands in it, so that it can be kept as a file; the policy names it.
+STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+POLICY = (
+    f"default-src 'none'; img-src data:; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@router.get(
+    "/models/{name}/versions/{n}/report",
+    operation_id="get_report",
+    summary="A version's report, as a page to print",
+    response_class=HTMLResponse,
+    responses={
+        200: {"description": "The page", "content": {"text/html": {}}},
+        **problem_responses(404, 422),
+    },
+)
+def get_report(
+    name: Annotated[str, Path(description="a model's name", examples=["google-stock"])],
+    n: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="a version", examples=[1])],
+    session: SessionDep,
+) -> HTMLResponse:
+    """Data and rows left out, the picture, the verdict in the target's unit, baselines, limits."""
+    row = get_version(session, name, n)
+    version = VersionAnswer.of(row, list_aliases(session, [name]))
+    dataset = None if row.dataset_id is None else get_dataset(session, row.dataset_id)
+    scorecard, manifest = version.scorecard, version.manifest
+    curves = [] if scorecard.series is None else curves_by_series(scorecard.series.curve)
+    body = TEMPLATES.get_template("report.html").render(
+        version=version,
+        manifest=manifest,
+        scorecard=scorecard,
+        filename=None if dataset is None else dataset.filename,
+        data=None if dataset is None else Report.model_validate(dataset.report),
+        picture=picture(curves[0]) if curves else None,
+        drawn=curves[0][0].series if len(curves) > 1 else None,
+        drawn_of=len(curves),
+        within=within(scorecard, manifest),
+        judged_on=JUDGED_ON[scorecard.judged_on],
+        limits=limits(scorecard, manifest),
+        style=STYLE,
+    )
+    return HTMLResponse(body, headers={**SAFE_HEADERS, "Content-Security-Policy": POLICY})
+
+
+def curves_by_series(curve: Sequence[CurvePoint]) -> list[list[CurvePoint]]:
+    """The held-out curve of each series; a file of one has one."""
+    curves: dict[str | None, list[CurvePoint]] = {}
+    for point in curve:
+        curves.setdefault(point.series, []).append(point)
+    return list(curves.values())
+
+
+def within(scorecard: Scorecard, manifest: Manifest) -> str | None:
+    """How far off it mostly was, in the target's unit; None: there is no curve to tell from."""
+    if scorecard.series is None or not scorecard.series.curve or manifest.series is None:
+        return None
+    curve = scorecard.series.curve
+    off = np.array([abs(point.forecast - point.actual) for point in curve])
+    last = np.array([abs(point.persistence - point.actual) for point in curve])
+    steps = STEP_NAMES.get(manifest.series.frequency or "", "steps")
+    return (
+        f"Within ±{np.quantile(off, OFTEN):,.4g} of {manifest.series.target} on 4 of 5 {steps}; "
+        f"repeating the last value was within ±{np.quantile(last, OFTEN):,.4g} as often."
+    )
+
+
+def interval_limits(series: SeriesInput) -> list[str]:
+    """What its intervals rest on, or why it has none."""
+    calibrated = series.intervals
+    if calibrated is None:
+        return (
+            [f"It has no intervals: {series.intervals_missing}."]
+            if series.intervals_missing
+            else []
+        )
+    rests = (
+        f"Its intervals rest on {calibrated.forecasts:,} forecasts of {calibrated.forecasts_of}, "
+        f"for rows that it had not been fitted on ({calibrated.calibrated_on}); "
+        f"their width follows {calibrated.volatility}."
+    )
+    return [rests, *(f"{note[0].upper()}{note[1:]}." for note in calibrated.notes)]
+
+
+def limits(scorecard: Scorecard, manifest: Manifest) -> list[str]:
+    """What the figures do not say, in plain sentences."""
+    told = list(scorecard.notes)
+    if scorecard.skill is None and scorecard.skill_missing:
+        told.append(f"No skill could be measured: {scorecard.skill_missing}.")
+    if scorecard.network == "judged":
+        told.append(
+            "The network that is served was fitted again on all rows after the judging; the "
+            "figures are those of the network before that."
+        )
+    if manifest.series is not None:
+        told.extend(
+            f"It has seen {feature.name} between {feature.low:,.6g} and {feature.high:,.6g}; what "
+            "it says of values beyond that is a guess."
+            for feature in manifest.series.features
+        )
+        told.append(
+            f"It needs {manifest.min_history} past values and was trained to look "
+            f"{manifest.horizon} steps ahead; further forecasts are fed back and carry no interval."
+            if manifest.horizon > 1
+            else f"It needs {manifest.min_history} past values and was trained to look one step "
+            "ahead; further forecasts are fed back and carry no interval."
+        )
+        told.extend(interval_limits(manifest.series))
+    if manifest.text is not None:
+        unknown = "an error" if manifest.text.unknown is None else "a warning"
+        told.append(
+            f"It knows {len(manifest.text.vocabulary):,} tokens; one it was not trained on is "
+            f"{unknown}."
+        )
+    if scorecard.memory is not None:
+        told.append(f"How far back it remembers: {statement(scorecard.memory, manifest)}.")
+    told.append("What held in the judged rows need not hold in others: the world may change.")
+    return told

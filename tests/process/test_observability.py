@@ -1,0 +1,230 @@
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from app.config import Settings
+from app.process import observability
+from app.process.observability import (
+    MAX_VERSIONS,
+    Metrics,
+    configure_logging,
+    empty_metrics_folder,
+    logger,
+)
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+# Counts one request and one loaded version, says so, and lives until its input closes.
+API_PROCESS = """
+import asyncio
+import sys
+from pathlib import Path
+from app.config import Settings
+from app.process.observability import Metrics
+metrics = Metrics(Settings(data_dir=Path(sys.argv[1]), api_processes=2))
+async def answer_one():
+    metrics.observe("POST", "/predict", 200, 0.01)
+asyncio.run(answer_one())
+metrics.put()
+metrics.loaded_models.set(1)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+SCRAPE = """
+import sys
+from pathlib import Path
+from app.config import Settings
+from app.process.observability import Metrics
+metrics = Metrics(Settings(data_dir=Path(sys.argv[1]), api_processes=2))
+print(metrics.exposition({"queued": 3})[0].decode())
+"""
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_every_line_is_json_with_the_request_id(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_format="json"))
+    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+        logger("test.lines").info("uploaded", rows=5)
+        logging.getLogger("a.library").warning("careful: %s", "hot")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["event"], line["level"], line["request_id"]) for line in lines] == [
+        ("uploaded", "info", "r-1"),
+        ("careful: hot", "warning", "r-1"),
+    ]
+    assert lines[0]["rows"] == 5
+    assert all(line["timestamp"].endswith("Z") for line in lines)
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_an_exception_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_format="json"))
+    logger("test.failure").error("failed", exc_info=ValueError("why"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "ValueError: why" in json.loads(line)["exception"]
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_lines_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_format="console", log_level="error"))
+    logger("test.level").info("quiet")
+    logger("test.level").error("loud")
+    shown = capsys.readouterr().err
+    assert "loud" in shown
+    assert "quiet" not in shown
+
+
+def child(code: str, data_dir: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(data_dir)],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={key: value for key, value in os.environ.items() if "PROMETHEUS" not in key},
+    )
+
+
+def scraped(data_dir: Path) -> dict[str, float]:
+    figures, _ = child(SCRAPE, data_dir).communicate()
+    lines = [line for line in figures.splitlines() if line and not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def test_figures_of_several_processes_are_one_sum_and_the_dead_are_forgotten(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "counter_1.db").write_bytes(b"of an earlier run")
+    empty_metrics_folder(Settings(data_dir=tmp_path))
+    processes = [child(API_PROCESS, tmp_path) for _ in range(2)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    answered = 'stepahead_http_requests_total{method="POST",path="/predict",status="200"}'
+    together = scraped(tmp_path)
+    processes[0].kill()
+    processes[0].wait()
+    after = scraped(tmp_path)
+    for process in processes:
+        process.communicate()
+    assert together[answered] == after[answered] == 2
+    assert together["stepahead_loaded_models"] == 2
+    assert after["stepahead_loaded_models"] == 1
+    assert after['stepahead_jobs{status="queued"}'] == 3
+
+
+def counted(metrics: Metrics, *, path: str, statuses: Iterable[int], seconds: float = 0.01) -> None:
+    """Count one request of each status, on an event loop of its own."""
+
+    async def count() -> None:
+        for status in statuses:
+            metrics.observe("POST", path, status, seconds)
+
+    asyncio.run(count())
+    metrics.put()
+
+
+def test_one_process_keeps_its_figures_to_itself(tmp_path: Path) -> None:
+    metrics = Metrics(Settings(data_dir=tmp_path))
+    counted(metrics, path="/livez", statuses=[200])
+    figures, content_type = metrics.exposition({})
+    assert b'path="/livez"' in figures
+    assert content_type.startswith("text/plain")
+    assert not (tmp_path / "metrics").exists()
+
+
+def test_a_scrape_does_not_grow_with_every_version(tmp_path: Path) -> None:
+    metrics = Metrics(Settings(data_dir=tmp_path))
+
+    async def answer() -> None:
+        for version in [*range(1, MAX_VERSIONS + 11), 1, MAX_VERSIONS + 1]:
+            metrics.answered("retrained", version, 0.01, 2)
+
+    asyncio.run(answer())
+    metrics.put()
+    figures = metrics.exposition({})[0].decode()
+    counts = [line for line in figures.splitlines() if "prediction_seconds_count{" in line]
+    assert len(counts) == MAX_VERSIONS + 1
+    assert 'stepahead_prediction_seconds_count{model="retrained",version="1"} 4.0' in counts
+    assert 'stepahead_prediction_seconds_count{model="other",version="other"} 22.0' in counts
+
+
+@pytest.mark.parametrize("value", [0.0, 0.0005, 0.003, 1.0, 3.0, 60.0, 5000.0])
+def test_what_is_counted_together_is_as_if_observed_one_by_one(
+    tmp_path: Path, value: float
+) -> None:
+    together, apart = Metrics(Settings(data_dir=tmp_path)), Metrics(Settings(data_dir=tmp_path))
+
+    async def count() -> None:
+        together.answered("prices", 1, value, 3)
+        together.written(7, committed=False)
+        for _ in range(3):
+            together.observe("POST", "/predict", 200, value)
+            together.inferred("text", int(value))
+            together.written(int(value), committed=True)
+
+    asyncio.run(count())
+    assert "3.0" not in lines_of(together).values()  # not yet
+    together.put()
+    apart.log_writes.labels("failed").inc(7)
+    for _ in range(3):
+        apart.answers.labels("prices", "1").observe(value)
+        apart.requests.labels("POST", "/predict", "200").inc()
+        apart.latency.labels("POST", "/predict").observe(value)
+        apart.batch_rows.labels("text").observe(int(value))
+        apart.log_writes.labels("committed").inc(int(value))
+        apart.commit_rows.observe(int(value))
+    assert lines_of(together) == lines_of(apart)
+    assert list(lines_of(together).values()).count("3.0") > 5
+    together.put()
+    assert lines_of(together) == lines_of(apart)
+
+
+def lines_of(metrics: Metrics) -> dict[str, str]:
+    """The figures by their names and labels."""
+    lines = metrics.exposition({})[0].decode().splitlines()
+    figures = [line for line in lines if not line.startswith("#") and "_created" not in line]
+    return dict(line.rsplit(" ", 1) for line in figures)
+
+
+def test_what_was_noted_is_put_into_the_figures_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observability, "PUT_SECONDS", 0.001)
+    metrics = Metrics(Settings(data_dir=tmp_path))
+    total = 'stepahead_http_requests_total{method="POST",path="/predict",status="%d"}'
+
+    async def count() -> None:
+        for turn in range(1, 4):
+            for status in (200, 422, 200):
+                metrics.observe("POST", "/predict", status, 0.01)
+            await asyncio.sleep(0.05)
+            lines = lines_of(metrics)
+            assert (lines[total % 200], lines[total % 422]) == (f"{2 * turn}.0", f"{turn}.0")
+
+    asyncio.run(count())
+
+
+def test_what_has_not_happened_yet_is_none_and_not_unknown(tmp_path: Path) -> None:
+    lines = lines_of(Metrics(Settings(data_dir=tmp_path)))
+    assert lines['stepahead_log_writes_total{outcome="failed"}'] == "0.0"
+    assert lines['stepahead_batch_rows_count{kind="series"}'] == "0.0"
+    assert lines["stepahead_log_commit_rows_count"] == "0.0"

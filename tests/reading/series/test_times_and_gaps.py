@@ -1,0 +1,104 @@
+"""Times of day in columns of their own, and where a regular series lacks rows or does not."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.reading.content import SeriesContent
+from tests.reading.peculiar_files import workbook
+from tests.reading.test_peculiar_files import read
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "frequency"),
+    [("2020-01-01T12:00", 24, "D"), ("2020-01-01T00:30", 1, "h"), ("2020-01-05T12:00", 168, "W")],
+)
+def test_steps_halfway_between_two_are_no_gaps(
+    tmp_path: Path, first: str, step: int, frequency: str
+) -> None:
+    start = datetime.fromisoformat(first)
+    times = [start + timedelta(hours=step * at) for at in range(40) if at != 20]
+    lines = "".join(f"{time.isoformat()},{at}\n" for at, time in enumerate(times))
+    report = read(tmp_path, "file.csv", f"time,x\n{lines}".encode()).report
+    assert (report.frequency, report.gap_count) == (frequency, 1)
+    assert [gap.after for gap in report.gaps] == [times[19].isoformat()]
+
+
+@pytest.mark.parametrize("day", ["2020-03-28", "2020-10-24"])
+def test_a_change_of_clocks_is_no_gap(tmp_path: Path, day: str) -> None:
+    start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    hours = [start + timedelta(hours=at) for at in range(72)]
+    times = [hour.astimezone(ZoneInfo("Europe/Berlin")).isoformat() for hour in hours]
+    lines = "".join(f"{time},{at}\n" for at, time in enumerate(times))
+    result = read(tmp_path, "file.csv", f"time,x\n{lines}".encode(), gaps="fill")
+    assert (result.report.frequency, result.report.gap_count) == ("h", 0)
+    assert isinstance(result.content, SeriesContent)
+    assert result.content.row_times_iso() == times
+
+
+def test_a_time_of_day_may_have_dots(tmp_path: Path) -> None:
+    start = datetime.fromisoformat("2004-03-10T18:00")
+    times = [start + timedelta(minutes=20 * at) for at in range(200)]
+    lines = "".join(f"{time:%d/%m/%Y};{time:%H.%M.%S};2,{at}\n" for at, time in enumerate(times))
+    content = read(tmp_path, "file.csv", f"Date;Time;CO\n{lines}".encode()).content
+    assert isinstance(content, SeriesContent)
+    assert content.row_times_iso() == [time.isoformat() for time in times]
+
+
+@pytest.mark.parametrize("between", [" ", ","])
+def test_halves_of_the_day_may_have_dots_and_a_column_of_their_own(
+    tmp_path: Path, between: str
+) -> None:
+    start = datetime.fromisoformat("2017-01-01T09:30")
+    times = [start + timedelta(hours=12 * at) for at in range(60)]
+    half = {"AM": "a.\u00a0m.", "PM": "p.\u00a0m."}
+    lines = "".join(
+        f"{time:%d/%m/%Y}{between}{time:%I:%M:%S} {half[f'{time:%p}']},{at}\n"
+        for at, time in enumerate(times)
+    )
+    header = "Fecha,Hora,x" if between == "," else "Fecha,x"
+    content = read(tmp_path, "file.csv", f"{header}\n{lines}".encode()).content
+    assert isinstance(content, SeriesContent)
+    assert content.labels == ("",)
+    assert content.row_times_iso() == [time.isoformat() for time in times]
+
+
+def test_midnight_in_a_spreadsheet_is_no_other_format(tmp_path: Path) -> None:
+    times = [datetime.fromisoformat("2020-01-01") + timedelta(hours=at) for at in range(48)]
+    rows: list[list[object]] = [["time", "x"], *([time, at] for at, time in enumerate(times))]
+    result = read(tmp_path, "file.xlsx", workbook(rows))
+    assert isinstance(result.content, SeriesContent)
+    assert result.content.row_times_iso() == [time.isoformat() for time in times]
+    assert result.report.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "unsaid"),
+    [
+        ("x", lambda _: 60, True),
+        ("created_at", lambda at: 60 + at % 7, False),
+        ("Moment", lambda at: 60 + at % 7, False),
+    ],
+)
+def test_unix_times_are_times_by_their_look_or_their_name(
+    tmp_path: Path, name: str, step: Callable[[int], int], *, unsaid: bool
+) -> None:
+    instants = list(accumulate((step(at) for at in range(50)), initial=1_483_228_800))
+    lines = "".join(f"{instant},{at % 5}\n" for at, instant in enumerate(instants))
+    report = read(tmp_path, "file.csv", f"{name},price\n{lines}".encode()).report
+    assert (report.target, report.start) == ("price", "2017-01-01T00:00:00+00:00")
+    assert [
+        f"The name of column '{name}' says nothing of time" in each for each in report.warnings
+    ] == [True] * unsaid
+    values = read(tmp_path, "file.csv", f"{name},price\n{lines}".encode(), date="").report
+    assert (values.target, values.start) == (name, None)
+
+
+def test_large_numbers_that_run_unevenly_stay_values(tmp_path: Path) -> None:
+    lines = "".join(f"{1_483_228_800 + at**3},{at % 5}\n" for at in range(50))
+    report = read(tmp_path, "file.csv", f"x,price\n{lines}".encode()).report
+    assert (report.target, report.start) == ("x", None)

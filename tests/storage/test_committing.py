@@ -1,0 +1,241 @@
+"""A connection that commits, while its server goes away and comes back."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import psycopg
+import pytest
+
+from app.storage import committing
+from app.storage.binary_arrays import JSON, array, integers, moments, texts
+from app.storage.committing import Asked, CommittingConnection, Parameters, Statement
+from app.storage.engine import conninfo
+
+Commit = Callable[[CommittingConnection, Parameters, float], Coroutine[None, None, None]]
+Keep = Callable[..., Coroutine[None, None, None]]  # by numbers
+
+LARGE = 8_000_000
+ROWS = b"""
+SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[], $4::json[]) AS row (a, b, c, d)
+"""
+KEEP = Statement(
+    name=b"keep",
+    text=b"INSERT INTO kept " + ROWS,
+    again=b"INSERT INTO kept "
+    + ROWS
+    + b" WHERE NOT EXISTS (SELECT FROM kept WHERE kept.b = row.b)",
+)
+BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted"
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'committing'"
+
+
+def parameters(*numbers: int) -> list[bytes]:
+    return [
+        texts([None if number == 0 else f"é{number}" for number in numbers]),
+        integers(numbers),
+        moments([1_000 * number for number in numbers]),
+        array(JSON, [b'{"a": "\\u0000"}' for _ in numbers]),
+    ]
+
+
+@pytest.fixture
+def place(fresh_database: str) -> str:
+    where = conninfo(fresh_database)
+    with psycopg.connect(where) as connection:
+        connection.execute("CREATE TABLE kept (a text, b int, c timestamptz, d json)")
+    return where
+
+
+async def at_length(
+    connection: CommittingConnection, values: Parameters, timeout_seconds: float
+) -> None:
+    await connection.commit(KEEP, values, timeout_seconds=timeout_seconds)
+
+
+async def soon(
+    connection: CommittingConnection, values: Parameters, timeout_seconds: float
+) -> None:
+    ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+    connection.commit_soon(KEEP, values, ended.set_result, timeout_seconds=timeout_seconds)
+    error = await ended
+    if error is not None:
+        raise error
+
+
+async def awake(
+    connection: CommittingConnection, values: Parameters, timeout_seconds: float
+) -> None:
+    ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+    connection.commit_soon(
+        KEEP, values, ended.set_result, timeout_seconds=timeout_seconds, awake=True
+    )
+    error = await ended
+    if error is not None:
+        raise error
+
+
+@pytest.fixture(params=[at_length, soon, awake])
+def commit(request: pytest.FixtureRequest) -> Commit:
+    way: Commit = request.param
+    return way
+
+
+@pytest.fixture
+def keep(commit: Commit) -> Keep:
+    async def keep_numbers(connection: CommittingConnection, *numbers: int) -> None:
+        await commit(connection, parameters(*numbers), 30)
+
+    return keep_numbers
+
+
+def test_values_arrive_as_they_are(place: str, keep: Keep) -> None:
+    async def scenario() -> None:
+        connection = CommittingConnection(place, "committing")
+        await keep(connection, 0, 1, -2)
+        await connection.aclose()
+
+    asyncio.run(scenario())
+    with psycopg.connect(place) as connection:
+        rows = connection.execute(
+            "SELECT a, b, extract(epoch FROM c)::int, d::text FROM kept ORDER BY b"
+        ).fetchall()
+    assert rows == [
+        ("é-2", -2, -2, '{"a": "\\u0000"}'),
+        (None, 0, 0, '{"a": "\\u0000"}'),
+        ("é1", 1, 1, '{"a": "\\u0000"}'),
+    ]
+
+
+def test_a_connection_cut_while_idle_is_replaced_again_and_again(place: str, keep: Keep) -> None:
+    async def scenario() -> None:
+        connection = CommittingConnection(place, "committing")
+        for number in range(5):
+            await keep(connection, number)
+            async with await psycopg.AsyncConnection.connect(place) as other:
+                await other.execute(CUT)
+            await asyncio.sleep(0)
+        await connection.aclose()
+
+    asyncio.run(scenario())
+    with psycopg.connect(place) as connection:
+        kept = connection.execute("SELECT b FROM kept ORDER BY b").fetchall()
+    assert kept == [(number,) for number in range(5)]
+
+
+def test_a_connection_cut_while_it_waits_is_replaced(place: str, keep: Keep) -> None:
+    async def scenario() -> None:
+        connection = CommittingConnection(place, "committing")
+        await keep(connection, 1)
+        async with await psycopg.AsyncConnection.connect(place) as other:
+            await other.execute("LOCK TABLE kept IN EXCLUSIVE MODE")
+            waiting = asyncio.create_task(keep(connection, 2))
+            while not (await (await other.execute(BLOCKED)).fetchall()):  # noqa: ASYNC110 - there
+                await asyncio.sleep(0.01)
+            await other.execute(CUT)
+        await waiting
+        await connection.aclose()
+
+    asyncio.run(scenario())
+    with psycopg.connect(place) as connection:
+        kept = connection.execute("SELECT b FROM kept ORDER BY b").fetchall()
+    assert kept == [(1,), (2,)]
+
+
+def test_more_than_the_socket_takes_at_once_arrives(place: str, keep: Keep, commit: Commit) -> None:
+    async def scenario() -> None:
+        connection = CommittingConnection(place, "committing")
+        await keep(connection, 1)
+        large = array(JSON, [b'"' + b"x" * LARGE + b'"'])
+        await commit(connection, [*parameters(2)[:3], large], 30)
+        await connection.aclose()
+
+    asyncio.run(scenario())
+    with psycopg.connect(place) as connection:
+        found = connection.execute("SELECT length(d::text) FROM kept WHERE b = 2").fetchall()
+    assert found == [(LARGE + 2,)]
+
+
+def test_a_value_that_cannot_be_stored_is_an_error_and_no_end(
+    place: str, keep: Keep, commit: Commit
+) -> None:
+    async def scenario() -> None:
+        connection = CommittingConnection(place, "committing")
+        for number in (1, 2):
+            with pytest.raises(psycopg.DataError):
+                await commit(connection, [texts(["\x00"]), *parameters(number)[1:]], 30)
+            await keep(connection, number)
+        await connection.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_what_takes_too_long_is_an_error_and_the_next_connects_anew(
+    place: str, keep: Keep, commit: Commit
+) -> None:
+    async def scenario() -> None:
+        connection = CommittingConnection(place, "committing")
+        await keep(connection, 1)
+        async with await psycopg.AsyncConnection.connect(place) as other:
+            await other.execute("LOCK TABLE kept IN EXCLUSIVE MODE")
+            for number in (2, 3):
+                with pytest.raises(TimeoutError):
+                    await commit(connection, parameters(number), 0.2)
+        await keep(connection, 4)
+        await connection.aclose()
+
+    asyncio.run(scenario())
+    with psycopg.connect(place) as connection:
+        kept = connection.execute("SELECT b FROM kept WHERE b IN (1, 4) ORDER BY b").fetchall()
+    assert kept == [(1,), (4,)]
+
+
+def test_the_alarm_of_an_earlier_one_ends_no_later_one(place: str) -> None:
+    async def scenario() -> None:
+        connection = CommittingConnection(place, "committing")
+        for number in (1, 2):  # the first connects, the second sets the alarm
+            await soon(connection, parameters(number), 2)
+        async with await psycopg.AsyncConnection.connect(place) as other:
+            await other.execute("LOCK TABLE kept IN EXCLUSIVE MODE")
+            waiting = asyncio.create_task(soon(connection, parameters(3), 60))
+            await asyncio.sleep(2.5)
+            assert not waiting.done()
+        await waiting
+        await connection.aclose()
+
+    asyncio.run(scenario())
+    with psycopg.connect(place) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (3,)
+
+
+class Counting(CommittingConnection):
+    """Counts how often it keeps the loop awake."""
+
+    turns = 0
+
+    def _stay_awake(self, asked: Asked, until: float) -> None:
+        self.turns += 1
+        super()._stay_awake(asked, until)
+
+
+def test_the_loop_stays_awake_for_one_that_is_waited_for_alone_and_not_for_ever(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committing, "AWAKE_SECONDS", 0.02)
+
+    async def scenario() -> None:
+        connection = Counting(place, "committing")
+        for number in (1, 2):
+            await soon(connection, parameters(number), 30)
+        assert connection.turns == 0
+        async with await psycopg.AsyncConnection.connect(place) as other:
+            await other.execute("LOCK TABLE kept IN EXCLUSIVE MODE")
+            waiting = asyncio.create_task(awake(connection, parameters(3), 30))
+            await asyncio.sleep(0.2)
+            turns = connection.turns
+            assert turns > 1
+            await asyncio.sleep(0.1)
+            assert connection.turns == turns
+        await waiting
+        await connection.aclose()
+
+    asyncio.run(scenario())

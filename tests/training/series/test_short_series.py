@@ -1,0 +1,118 @@
+"""Files in which some series are much shorter than the others."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.reading.content import SeriesContent
+from app.recipes.recipe import SeriesRecipe
+from app.recipes.resolve import resolve_recipe
+from app.training.series.data import typical_rows
+from app.training.series.judged_rows import held_out_rows
+from app.training.series.task import SeriesTask
+from tests.training.runs import SMALL, Train, evaluated, long_file, wave
+
+ROWS = 160
+GROWN = [wave(ROWS, seed=seed) * 10.0**seed for seed in range(3)]
+LEFT_OUT = (
+    "1 of 4 series is too short for the window of {window} and was not trained on, which takes "
+    "{needed} complete rows in a row: 's3' has {rows}; a smaller recipe.window takes less"
+)
+
+
+def prepared(content: SeriesContent, **given: Any) -> SeriesTask:  # noqa: ANN401
+    recipe = resolve_recipe("series", {"preset": "default", **given})
+    assert isinstance(recipe, SeriesRecipe)
+    return SeriesTask.prepare(content, recipe, target=None, test=None)
+
+
+def with_young(rows: int) -> SeriesContent:
+    return long_file([*GROWN, wave(rows, seed=9)], to_one_end=True)
+
+
+@pytest.mark.parametrize("young", [12, 25])
+def test_a_young_series_shortens_no_window_and_is_named(train: Train, young: int) -> None:
+    alone = train(long_file(GROWN), {**SMALL, "window": None, "epochs": 1})
+    artifact = train(with_young(young), {**SMALL, "window": None, "epochs": 1})
+
+    window = artifact.manifest.window
+    assert window is not None
+    assert window == artifact.manifest.min_history == alone.manifest.window == 26
+    told = LEFT_OUT.format(window=window, needed=window + 1, rows=young)
+    assert told in artifact.scorecard.notes
+    assert artifact.scorecard.skill == pytest.approx(alone.scorecard.skill, abs=0.05)
+    assert " of 3 series, in units" in artifact.scorecard.verdict
+
+
+def test_a_series_that_was_not_trained_on_widens_no_range(train: Train) -> None:
+    content = long_file([*GROWN, wave(12) * 1e9], to_one_end=True)
+    described = train(content, {**SMALL, "window": 20, "epochs": 1}).manifest.series
+    assert described is not None
+    assert described.features[0].high < 1e5
+
+
+def test_an_explicit_window_names_those_too_short_for_it(train: Train) -> None:
+    artifact = train(with_young(40), {**SMALL, "window": 50, "epochs": 1})
+    assert LEFT_OUT.format(window=50, needed=51, rows=40) in artifact.scorecard.notes
+
+
+def test_a_young_series_with_a_window_is_trained_on_when_the_network_is_fitted_again() -> None:
+    assert not prepared(with_young(27))._notes()[0].startswith("1 of 4")
+    (first, *_) = prepared(with_young(27), refit=False)._notes()
+    assert first == LEFT_OUT.format(window=26, needed=27, rows=1).replace(
+        "row:", "row before the cut:"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "typical"),
+    [
+        ([100, 100, 100], 68),  # 80 before the cut, of them 12 to validate on
+        ([100, 100, 100, 10], 68),
+        ([10, 10, 10, 100], 6),
+        ([20, 100], 40),
+    ],
+)
+def test_the_window_follows_the_series_of_median_length(rows: Sequence[int], typical: int) -> None:
+    content = long_file([wave(each) for each in rows], to_one_end=True)
+    assert typical_rows(prepared(content).data.groups) == pytest.approx(typical, abs=1)
+
+
+def test_a_young_series_does_not_forbid_a_season() -> None:
+    months = [wave(90, seed=seed) for seed in range(3)]
+    task = prepared(long_file([*months, wave(8)], to_one_end=True))
+    assert task.anchor is not None
+    missing = {each.name: each.missing for each in task.anchor.candidates}
+    assert missing["season"] is None
+
+
+def test_where_all_are_short_so_is_the_window() -> None:
+    task = prepared(long_file([wave(rows) for rows in (20, 22, 24)]))
+    assert task.data.window == 3
+    assert not any("not trained on" in note for note in task._notes())
+
+
+def test_what_is_judged_of_a_young_series_teaches_no_baseline() -> None:
+    task = prepared(with_young(20), window=5)
+    parts = {part.label: part for part in held_out_rows(task.data).parts}
+    assert len(parts["s3"]) == 15
+    assert len(parts["s3"].training) == 0
+    assert len(parts["s0"].training) == task.data.groups[0].split.test_start
+
+
+def test_another_dataset_names_the_series_that_it_cannot_be_measured_on(train: Train) -> None:
+    content = with_young(12)
+    artifact = train(content, {**SMALL, "window": 20, "epochs": 1})
+    card = evaluated(artifact, content, content, "judged")
+    assert (
+        "1 of 4 series has no row to forecast from a complete window of 20 before it: 's3' has 12"
+    ) in card.notes
+
+
+def test_gaps_count_as_an_end_of_the_rows_in_a_row() -> None:
+    values = wave(ROWS, seed=9)
+    values[::15] = np.nan
+    (first, *_) = prepared(long_file([*GROWN, values]), window=20)._notes()
+    assert first == LEFT_OUT.format(window=20, needed=21, rows=14)
