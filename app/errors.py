@@ -11,7 +11,8 @@ StepaheadError
 ├── UnsupportedMediaType    415
 ├── Unprocessable           422  understood, and wrong in a named place
 ├── Internal                500  ours; says nothing of the inside
-└── Unavailable             503  try again after `retry_after_seconds`
+├── Unavailable             503  try again after `retry_after_seconds`
+└── InsufficientStorage     507  no room on the disk; works again once there is
 """
 
 from dataclasses import dataclass
@@ -152,6 +153,12 @@ class Unavailable(StepaheadError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class InsufficientStorage(StepaheadError):
+    """There is no room to store this; nothing was kept."""
+
+    status, title, slug = 507, "Insufficient storage", "insufficient-storage"
+
+
 BY_STATUS: dict[int, type[StepaheadError]] = {
     kind.status: kind
     for kind in (
@@ -166,5 +173,6 @@ BY_STATUS: dict[int, type[StepaheadError]] = {
         Unprocessable,
         Internal,
         Unavailable,
+        InsufficientStorage,
     )
 }
