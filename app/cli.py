@@ -12,7 +12,9 @@ from app.process.gc_tuning import WHILE_STARTING, look_for_garbage_seldom
 from app.terminal.commands.assess import compare, evaluate
 from app.terminal.commands.options import (
     LOCAL,
+    Backup,
     Changes,
+    DataDir,
     File,
     Inherited,
     Json,
@@ -53,6 +55,7 @@ cli = typer.Typer(
 
 SERVICE = "Run the service"
 USE = "Use a running service"
+KEEP = "Back up and move"
 
 
 def show_version(*, asked: bool) -> None:
@@ -83,9 +86,7 @@ def serve(
     *,
     host: Listen = None,
     port: Port = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder for everything that is kept [STEPAHEAD_DATA_DIR].")
-    ] = None,
+    data_dir: DataDir = None,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Training processes [STEPAHEAD_WORKERS].")
     ] = None,
@@ -141,6 +142,51 @@ def migrate() -> None:
     from app.terminal.commands.serve import run_migrate
 
     run_migrate()
+
+
+@cli.command(rich_help_panel=KEEP)
+def backup(place: Backup, *, data_dir: DataDir = None) -> None:
+    """Save the whole installation, database and store, in one archive.
+
+    The service may go on meanwhile: everything is from one moment. Backs up what
+    STEPAHEAD_DATABASE_URL and STEPAHEAD_STORE_URL name, else the data directory.
+    """
+    from app.terminal.commands.backup import run_backup
+
+    run_backup(place, data_dir=data_dir)
+
+
+@cli.command(rich_help_panel=KEEP)
+def restore(place: Backup, *, data_dir: DataDir = None) -> None:
+    """Put a backup into an empty installation, on this database or another.
+
+    A backup of the embedded database can be restored into a PostgreSQL of one's own, and back.
+    """
+    from app.terminal.commands.backup import run_restore
+
+    run_restore(place, data_dir=data_dir)
+
+
+@cli.command(rich_help_panel=KEEP, name="upgrade-database")
+def upgrade_database(
+    programs: Annotated[
+        Path, typer.Option(help="Folder with the programs of the PostgreSQL that made it.")
+    ],
+    *,
+    data_dir: DataDir = None,
+) -> None:
+    """Move the embedded database to the major PostgreSQL that this release brings."""
+    from app.terminal.commands.backup import run_upgrade_database
+
+    run_upgrade_database(programs, data_dir=data_dir)
+
+
+@cli.command(rich_help_panel=KEEP, name="check-backup")
+def check_backup(place: Backup) -> None:
+    """Read a backup from end to end, verify every part of it, and say what it holds."""
+    from app.terminal.commands.backup import run_check_backup
+
+    run_check_backup(place)
 
 
 @cli.command(rich_help_panel=USE)

@@ -53,16 +53,21 @@ class Rescuer:
             self._is_cut_off = True
 
 
+def referenced_objects(session: Session) -> set[str]:
+    """Return the sha256 of every object in the store that some row needs."""
+    return (
+        queue.referenced_objects(session)
+        | registry.referenced_objects(session)
+        | datasets.referenced_objects(session)
+    )
+
+
 def sweep_store(sessions: sessionmaker[Session], store: ObjectStore) -> None:
     """Remove objects that nothing has referred to for a day."""
 
     def referenced() -> set[str]:
         with sessions.begin() as session:
-            return (
-                queue.referenced_objects(session)
-                | registry.referenced_objects(session)
-                | datasets.referenced_objects(session)
-            )
+            return referenced_objects(session)
 
     removed = store.sweep(referenced, UNREFERENCED_FOR)
     logger.info("store swept", removed=removed)

@@ -5,6 +5,7 @@ log against writing while it waits for a long reader.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
@@ -61,6 +62,21 @@ def maintain_partitions(engine: Engine, settings: Settings, *, today: date | Non
             for name, (attached, leaving) in sorted(tables.items()):
                 if name < partition_name(keep_from):
                     _drop(connection, name, attached=attached, leaving=leaving)
+
+
+def make_partitions(engine: Engine, days: Iterable[date]) -> None:
+    """Make the partitions of these days, for rows that a restore brings.
+
+    Raises:
+        psycopg.OperationalError: the database is away.
+    """
+    where = conninfo(engine.url.render_as_string(hide_password=False))
+    with psycopg.connect(where, autocommit=True, connect_timeout=5) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [MAINTENANCE_LOCK])
+        there = {name for name, attached, _ in connection.execute(LIST_TABLES) if attached}
+        for day in sorted(days):
+            if partition_name(day) not in there:
+                _attach(connection, day, is_there=False)
 
 
 def partition_name(day: date) -> str:

@@ -33,8 +33,12 @@ def migration_config(connection: Connection | None = None) -> Config:
     return config
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, to: str = "head") -> None:
     """Bring the database to this version's schema; safe when several processes do it at once.
+
+    Args:
+        engine: of the database.
+        to: the migration to stop at; only a restore stops before the newest.
 
     Raises:
         NewerDatabase: the database has migrations that this version does not know.
@@ -45,10 +49,11 @@ def upgrade(engine: Engine) -> None:
         try:
             before = current_revision(connection)
             _refuse_newer(before)
-            command.upgrade(migration_config(connection), "head")
+            command.upgrade(migration_config(connection), to)
             connection.commit()
-            if before != head_revision():
-                log.info("database migrated", before=before, after=head_revision())
+            after = current_revision(connection)
+            if before != after:
+                log.info("database migrated", before=before, after=after)
         finally:
             connection.rollback()
             connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
@@ -65,10 +70,14 @@ def head_revision() -> str | None:
     return ScriptDirectory.from_config(migration_config()).get_current_head()
 
 
-def _refuse_newer(current: str | None) -> None:
+def is_known(revision: str) -> bool:
+    """Return whether this version has that migration."""
     scripts = ScriptDirectory.from_config(migration_config())
-    known = {script.revision for script in scripts.walk_revisions()}
-    if current is not None and current not in known:
+    return revision in {script.revision for script in scripts.walk_revisions()}
+
+
+def _refuse_newer(current: str | None) -> None:
+    if current is not None and not is_known(current):
         raise NewerDatabase(
             f"the database stands at migration {current}, which this version of Stepahead does not "
             "know: a newer one has used it. Run that version or a newer one; nothing was changed"

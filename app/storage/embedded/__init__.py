@@ -13,6 +13,7 @@ from app.storage.embedded.errors import (
     StartFailed,
     WrongMajorVersion,
 )
+from app.storage.embedded.reaching import reached
 from app.storage.embedded.server import EmbeddedPostgres
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "PathTooLong",
     "StartFailed",
     "WrongMajorVersion",
+    "reached",
 ]

@@ -74,9 +74,9 @@ def check_major(cluster: Path, binaries: Binaries) -> None:
     if major != str(binaries.major):
         raise WrongMajorVersion(
             f"the database in {cluster} was made by PostgreSQL {major}, and this Stepahead runs "
-            f"PostgreSQL {binaries.major}. Nothing was changed. Dump it with the Stepahead (or any "
-            f"PostgreSQL {major}) that ran it, and restore the dump into a fresh data directory; "
-            "or choose another directory with STEPAHEAD_DATA_DIR."
+            f"PostgreSQL {binaries.major}. Nothing was changed. Move it with `stepahead "
+            "upgrade-database --programs DIR`, where DIR holds the programs of PostgreSQL "
+            f"{major}; or go back to the release that ran it."
         )
 
 

@@ -26,6 +26,7 @@ from app.storage.embedded.site import (
     claim_home,
     find_site,
     open_slot,
+    set_aside,
     slot_of,
     write_record,
 )
@@ -111,6 +112,19 @@ class EmbeddedPostgres:
             raise
         return self.url
 
+    def stop_and_set_aside(self) -> Path:
+        """Stop the server and keep its cluster under another name, which is returned.
+
+        Raises:
+            EmbeddedPostgresError: it was not started, or its cluster cannot be moved.
+        """
+        if self._postmaster is None or self._site is None:
+            raise EmbeddedPostgresError("the embedded PostgreSQL was not started: call start()")
+        self._postmaster.stop()
+        kept = set_aside(_resolved(self._data_dir), self._site)
+        self.stop()
+        return kept
+
     def stop(self) -> None:
         """Stop the server, wait for its end, and let go of the data directory."""
         try:
@@ -168,12 +182,7 @@ class EmbeddedPostgres:
         postmaster = Postmaster(site=site, binaries=binaries, socket_directory=directory)
         postmaster.start()
         self._postmaster = postmaster
-        self._url = URL.create(
-            "postgresql+psycopg",
-            username=ROLE,
-            database=DATABASE,
-            query={"host": str(directory), "port": str(PORT)},
-        ).render_as_string(hide_password=False)
+        self._url = database_url(directory)
 
     def _reachable(self, found: Binaries, site: Site, data_dir: Path) -> Binaries:
         """`found`, or a copy of it where the site's user can run it."""
@@ -201,6 +210,16 @@ class EmbeddedPostgres:
     def _release(self) -> None:
         while self._locks:
             self._locks.pop().release()
+
+
+def database_url(socket_directory: Path) -> str:
+    """Return the URL, for SQLAlchemy, of the database behind a socket directory."""
+    return URL.create(
+        "postgresql+psycopg",
+        username=ROLE,
+        database=DATABASE,
+        query={"host": str(socket_directory), "port": str(PORT)},
+    ).render_as_string(hide_password=False)
 
 
 def _look_before_touching(data_dir: Path, binaries: Binaries) -> Site | None:

@@ -132,12 +132,29 @@ def claim_home(data_dir: Path, site: Site) -> None:
     Raises:
         EmbeddedPostgresError: it cannot be written.
     """
-    with explained("set an old database aside", site.cluster):
-        if site.cluster.exists():
-            kept = site.home / f"{CLUSTER}-until-{datetime.now(UTC):%Y%m%dT%H%M%S}"
-            site.cluster.rename(kept)
-            log.warning("kept the database of a deleted data directory", kept=str(kept))
+    if site.cluster.exists():
+        kept = set_aside(data_dir, site)
+        log.warning("kept the database of a deleted data directory", kept=str(kept))
     write_record(data_dir, site.home, complete=False)
+
+
+def set_aside(data_dir: Path, site: Site) -> Path:
+    """Keep a cluster under another name, so that the next start makes a new one in its place.
+
+    The caller holds the data directory's lock.
+
+    Returns:
+        Where the cluster lies now.
+
+    Raises:
+        EmbeddedPostgresError: it cannot be moved.
+    """
+    with explained("set the old database aside", site.cluster):
+        kept = site.home / f"{CLUSTER}-until-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        if site.relocated:
+            write_record(data_dir, site.home, complete=False)
+        site.cluster.rename(kept)
+    return kept
 
 
 def slot_of(data_dir: Path, slots: Path, site: Site) -> Path:

@@ -55,4 +55,10 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the recipe."),
 ]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder for everything that is kept [STEPAHEAD_DATA_DIR].")
+]
+Backup = Annotated[
+    str, typer.Argument(metavar="FILE|URL", help="A file, or s3://bucket/name (gs://, az://).")
+]
 LOCAL = "http://127.0.0.1:8000"

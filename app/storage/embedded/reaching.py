@@ -1,0 +1,35 @@
+"""The embedded database for a command beside the service: the running server, or one of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.storage.embedded.errors import DataDirectoryInUse
+from app.storage.embedded.server import EmbeddedPostgres, database_url
+from app.storage.embedded.site import find_site
+from app.storage.embedded.socket_directory import open_socket_directory
+
+
+@contextmanager
+def reached(data_dir: Path) -> Iterator[str]:
+    """Yield the URL of a data directory's database while it can be used.
+
+    Where a service runs on the directory, its server is used; else one is started and stopped at
+    the end.
+
+    Raises:
+        EmbeddedPostgresError: neither is possible; the message says why.
+    """
+    server = EmbeddedPostgres(data_dir)
+    try:
+        url = server.start()
+    except DataDirectoryInUse:
+        site = find_site(data_dir.expanduser().resolve())
+        if site is None:  # a service is just making it
+            raise
+        yield database_url(open_socket_directory(site))
+        return
+    try:
+        yield url
+    finally:
+        server.stop()
