@@ -6,6 +6,7 @@ time, whatever its size. The end of the pipe ends this process.
 
 import csv
 import io
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -59,6 +60,9 @@ COLUMNS = (
     cast(Prediction.response, Text),
 )
 NAMES = LogRow._fields
+# A spreadsheet takes a cell that begins like this for a formula and may run it (OWASP, "CSV
+# Injection"); the last four are the full-width forms of the first four.
+FORMULA_START = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def main() -> None:
@@ -83,14 +87,22 @@ def read_rows(url: str, which: LogFilter) -> Iterator[LogRow]:
 
 
 def write_csv(rows: Iterator[LogRow], to: IO[bytes]) -> None:
-    """A line per row below the names; times in ISO form, requests and responses as JSON."""
+    """Write a line per row below the names; times in ISO form, requests and responses as JSON."""
     text = io.TextIOWrapper(to, encoding="utf-8", newline="", write_through=False)
     writer = csv.writer(text)
     writer.writerow(NAMES)
     for identifier, created_at, *rest in rows:
-        writer.writerow((identifier, created_at.astimezone(UTC).isoformat(), *rest))
+        cells = map(spreadsheet_cell, rest)
+        writer.writerow((identifier, created_at.astimezone(UTC).isoformat(), *cells))
     text.flush()
     text.detach()
+
+
+def spreadsheet_cell(value: object) -> object:
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
+    if isinstance(value, str) and FORMULA_START.match(value):
+        return f"'{value}"
+    return value
 
 
 def write_parquet(rows: Iterator[LogRow], to: IO[bytes]) -> None:

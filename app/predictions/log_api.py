@@ -53,11 +53,12 @@ def predictions(
     },
 )
 async def export(request: Request, query: Annotated[ExportQuery, Query()]) -> ExportAnswer:
-    """Every prediction of a filter, as the log is at this moment; as large as that may be.
+    """Return every prediction that fits the filter, as the log is now, however many there are.
 
-    Columns: id, created_at, request_id, model, version, alias, kind, series, request and response,
-    these two as JSON. The file comes while it is made; an answer that breaks off is not whole.
-    503: other exports are under way.
+    Columns: id, created_at, request_id, model, version, alias, kind, series, request and response.
+    The last two are JSON. In a CSV, text that a spreadsheet would run as a formula (`=…`) begins
+    with an apostrophe; Parquet keeps it as it is. The file is streamed: an answer that breaks off
+    is incomplete. 503: other exports are running.
     """
     exports: Exports = request.app.state.exports
     return ExportAnswer(await exports.start(query), query.format)

@@ -14,7 +14,7 @@ import pytest
 from app.errors import Unavailable
 from app.predictions import export_child
 from app.predictions.export import MAX_AT_ONCE, ExportBroke, Exports
-from app.predictions.export_child import LogRow, groups, write_parquet
+from app.predictions.export_child import LogRow, groups, spreadsheet_cell, write_parquet
 from app.predictions.schemas import ExportQuery
 from tests.service import Service
 
@@ -42,6 +42,27 @@ def test_a_csv_holds_the_rows_of_a_filter_oldest_first(logged: Service) -> None:
     assert json.loads(rows[-1]["response"]) == listed[-1]["response"]
     assert rows[-1]["series"] == 'a "quoted", name'
     assert datetime.fromisoformat(rows[0]["created_at"]).tzinfo is not None
+
+
+FORMULA = "=cmd|'/C calc'!A0"
+
+
+def test_a_formula_in_a_series_name_leaves_the_csv_as_text(service: Service) -> None:
+    service.predict(model="google-stock", history=[1, 2, 3], series=FORMULA)
+    answer = service.client.get("/predictions/export", params={"format": "csv"})
+    (row,) = csv.DictReader(io.StringIO(answer.text))
+    assert row["series"] == f"'{FORMULA}"
+    assert json.loads(row["request"])["series"] == FORMULA
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_text_that_begins_like_a_formula_gets_an_apostrophe(start: str) -> None:
+    assert spreadsheet_cell(f"{start}1+1") == f"'{start}1+1"
+
+
+@pytest.mark.parametrize("value", ["GOOG", "a=b", "", "'=1", None, -5, '{"a": 1}'])
+def test_other_cells_of_a_csv_stay_as_they_are(value: object) -> None:
+    assert spreadsheet_cell(value) == value
 
 
 def test_a_parquet_file_holds_the_same(logged: Service) -> None:

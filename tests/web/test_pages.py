@@ -1,6 +1,7 @@
 """Every page, wide and narrow, light and dark: seen, weighed, and looked through by axe."""
 
 from collections.abc import Iterator
+from csv import DictReader
 from datetime import date, timedelta
 
 import pytest
@@ -203,6 +204,21 @@ def test_a_logged_request_is_answered_again(service: Service, open_page: OpenPag
         lines = download.value.path().read_text().splitlines()
         assert lines[0].startswith("id,created_at,model,version")
         assert "google-stock" in lines[1]
+
+
+def test_a_formula_in_a_series_name_leaves_the_exported_steps_as_text(
+    service: Service, open_page: OpenPage
+) -> None:
+    formula = "=cmd|'/C calc'!A0"
+    assert service.predict(model="google-stock", history=[9.0, 8.0], series=formula).is_success
+    with open_page(service.url) as page:
+        page.goto("/ui/log?model=google-stock")
+        page.get_by_label("Series").fill(formula)
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Export as CSV").click()
+        (row,) = DictReader(download.value.path().read_text().splitlines())
+        assert row["series"] == f"'{formula}"
+        assert float(row["value"]) > 0
 
 
 def test_what_came_is_found_however_late_and_however_its_time_is_spelt(

@@ -216,10 +216,15 @@ async function exported(button) {
   button.disabled = false;
 }
 
+// A spreadsheet takes text that begins like this for a formula and may run it; as in the service's
+// own export.
+const FORMULA_START = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
+
 function csv(rows) {
   const head = ["id", "created_at", "model", "version", "series", "step", "timestamp", "value", "token", "probability"];
+  const harmless = (cell) => (typeof cell === "string" && FORMULA_START.test(cell) ? `'${cell}` : cell);
   const quoted = (cell) => (cell === null || cell === undefined ? "" : /[",\n\r]/.test(String(cell)) ? `"${String(cell).replaceAll('"', '""')}"` : cell);
-  const lines = rows.flatMap((row) => row.response.predictions.map((step) => head.map((name) => quoted(step[name] ?? row[name])).join(",")));
+  const lines = rows.flatMap((row) => row.response.predictions.map((step) => head.map((name) => quoted(harmless(step[name] ?? row[name]))).join(",")));
   return `${[head.join(","), ...lines].join("\n")}\n`;
 }
 
