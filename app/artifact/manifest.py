@@ -35,6 +35,10 @@ class SeriesInput(Strict):
     features: tuple[Feature, ...]
     target: str
     frequency: str | None
+    calendar: Annotated[
+        str | None,
+        Field(description="weekdays, hours or days of the month with rows; null: all of them"),
+    ] = None
     time_form: Literal["date", "local", "zoned"] | None
     never_negative: Annotated[bool, Field(description="no training value was below zero")]
     at_least: Annotated[

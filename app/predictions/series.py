@@ -249,10 +249,10 @@ def parts_shown(
 
 def _timestamps(version: Loaded, stamps: Stamps, steps: int) -> list[str]:
     """Of the steps ahead; none where the history has another frequency than the training data."""
-    frequency = None if version.manifest.series is None else version.manifest.series.frequency
-    if frequency is None or not stamps.fits(frequency):
+    described = version.manifest.series
+    if described is None or described.frequency is None or not stamps.fits(described.frequency):
         return []
-    return stamps.continued(frequency, steps)
+    return stamps.continued(described.frequency, steps, described.calendar)
 
 
 def _foreign_fields(version: Loaded, request: PredictRequest) -> Unprocessable:

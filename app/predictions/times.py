@@ -24,7 +24,10 @@ STEP_SECONDS = {
     "h": (3600.0, 3600.0),
     "D": (DAY_SECONDS, DAY_SECONDS),
     "B": (DAY_SECONDS, DAY_SECONDS),
+    "C": (DAY_SECONDS, 3 * DAY_SECONDS),
     "W": (7 * DAY_SECONDS, 7 * DAY_SECONDS),
+    "SMS": (13 * DAY_SECONDS, 17 * DAY_SECONDS),
+    "SME": (13 * DAY_SECONDS, 17 * DAY_SECONDS),
     "MS": (28 * DAY_SECONDS, 31 * DAY_SECONDS),
     "ME": (28 * DAY_SECONDS, 31 * DAY_SECONDS),
     "QS": (89 * DAY_SECONDS, 92 * DAY_SECONDS),
@@ -35,6 +38,7 @@ STEP_SECONDS = {
 # Steps looked at to tell how far apart the times are.
 OBSERVED_STEPS = 60
 SATURDAY = 5
+MOST_EXCEPTIONS = 0.05  # share of weekend days in a history of business days
 END_OF_CALENDAR = np.datetime64("10000-01-01", "us")  # ISO 8601 writes years in four digits
 
 
@@ -59,14 +63,15 @@ class Stamps:
         shortest, longest = STEP_SECONDS[unit]
         if not count * shortest * 0.99 <= median <= count * longest * 1.01:
             return False
-        return unit != "B" or all(moment.weekday() < SATURDAY for moment in self.moments)
+        weekend = sum(moment.weekday() >= SATURDAY for moment in self.moments)
+        return unit != "B" or weekend <= MOST_EXCEPTIONS * len(self.moments)
 
-    def continued(self, frequency: str, steps: int) -> list[str]:
+    def continued(self, frequency: str, steps: int, calendar: str | None = None) -> list[str]:
         """The ISO times of the steps that follow, in the form of the last one; none past 9999."""
         last = self.moments[-1]
         offset = last.utcoffset()
         civil = np.datetime64(last.replace(tzinfo=None), "us")
-        times = next_times(civil, frequency, steps)
+        times = next_times(civil, frequency, steps, calendar)
         times = times[times < END_OF_CALENDAR]
         offsets = None
         if offset is not None:

@@ -37,6 +37,7 @@ class SeriesContent:
     offsets: npt.NDArray[np.int16] | None  # (rows,) minutes east of UTC; only for zoned times
     time_form: TimeForm | None
     frequency: str | None  # see app.reading.series.frequency; None: irregular or no times
+    calendar: str | None = None  # see app.reading.series.calendar; None: as the frequency says
     labels: tuple[str, ...]  # the names of the series; ("",) where there is but one, unnamed
     series: npt.NDArray[np.int32]  # (rows,) index into labels
 
@@ -116,7 +117,7 @@ class SeriesContent:
 
     def to_bytes(self) -> bytes:
         """The bytes to store; equal contents give equal bytes."""
-        header = {
+        header: dict[str, object] = {
             "format": FORMAT_VERSION,
             "kind": "series",
             "columns": self.columns,
@@ -124,6 +125,8 @@ class SeriesContent:
             "frequency": self.frequency,
             "labels": self.labels,
         }
+        if self.calendar is not None:  # left out, so that other contents keep their bytes
+            header["calendar"] = self.calendar
         values = np.where(np.isnan(self.values), np.nan, self.values)  # one NaN of the many
         arrays: dict[str, npt.NDArray[np.generic]] = {
             "values": np.ascontiguousarray(values, dtype="<f8"),
@@ -214,6 +217,7 @@ def _content(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Dat
         offsets=arrays.get("offsets"),
         time_form=header["time_form"],
         frequency=header["frequency"],
+        calendar=header.get("calendar"),
         labels=tuple(header["labels"]),
         series=arrays["series"],
     )

@@ -44,12 +44,14 @@ def join(
         raise Conflict("`extend` joins rows by their times, and there are none")
     found = find_frequency(whole.times, whole.series)
     frequency = options.frequency or found.frequency or whole.frequency
-    whole = replace(whole, frequency=frequency)
+    calendar = options.calendar or (found.calendar if frequency == found.frequency else None)
+    whole = replace(whole, frequency=frequency, calendar=calendar)
     report = Report(
         kind="series",
         kind_reason=f"a dataset of {len(before)} rows, extended by {len(whole) - len(before)}",
         layout="table",
         frequency=frequency,
+        calendar=calendar,
         frequency_reason="as `read` says" if options.frequency else found.reason,
         order="oldest first",
         date=upload.date,
@@ -104,6 +106,7 @@ def extended(last: SeriesContent, more: SeriesContent) -> SeriesContent:
         offsets=offsets,
         time_form=last.time_form,
         frequency=last.frequency or more.frequency,
+        calendar=last.calendar or more.calendar,
         labels=labels,
         series=series[kept],
     )
@@ -196,7 +199,7 @@ def _report_gaps(content: SeriesContent, report: Report) -> None:
         series=content.series,
         numbers=np.arange(1, len(content) + 1),
     )
-    gaps = find_gaps(rows, content.frequency)
+    gaps = find_gaps(rows, content.frequency, content.calendar)
     report.gap_count = sum(missing for _, missing in gaps)
     if gaps:
         report.gaps = gap_reports(rows, gaps, content.labels, content.time_form)

@@ -3,11 +3,16 @@
 import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from app.reading.series.calendar import parse_calendar
 from app.reading.series.frequency import FREQUENCY_PATTERN
 
 ColumnName = Annotated[str, Field(max_length=200)]
+
+
+def _calendar(text: str) -> str:
+    return str(parse_calendar(text))
 
 
 class ReadOptions(BaseModel):
@@ -53,8 +58,14 @@ class ReadOptions(BaseModel):
     )
     frequency: Annotated[str, Field(pattern=FREQUENCY_PATTERN)] | None = Field(
         default=None,
-        description="The step between rows: ms, s, min, h, D, B (business days), W, MS, ME, QS, "
-        "QE, YS, YE (months, quarters and years by start or end), with a count where it is not 1.",
+        description="The step between rows: ms, s, min, h, D, B (business days), C (the weekdays "
+        "of `calendar`), W, SMS, SME (half-months), MS, ME, QS, QE, YS, YE (months, quarters and "
+        "years by start or end), with a count where it is not 1.",
+    )
+    calendar: Annotated[str, Field(max_length=200), AfterValidator(_calendar)] | None = Field(
+        default=None,
+        description="When there are rows, where not always: weekdays and sessions, as in Mon-Sat "
+        "or Mon-Fri 09:30-16:00, or days of the month, as in 1, 16.",
     )
     duplicates: Literal["error", "last", "sum", "mean"] | None = Field(
         default=None,

@@ -136,6 +136,9 @@ class Report(_Part):
     date: DateReport | None = None
     frequency: str | None = None
     frequency_reason: str | None = None
+    calendar: str | None = Field(
+        default=None, description="Weekdays, hours or days of the month that have rows."
+    )
     order: Literal["oldest first", "newest first", "shuffled"] | None = None
     start: str | None = None
     end: str | None = None

@@ -26,7 +26,15 @@ from app.web.rendering import TEMPLATES
 router = APIRouter(tags=["models"])
 
 OFTEN = 0.8  # "on 4 of 5 days"
-STEP_NAMES = {"D": "days", "B": "days", "W": "weeks", "MS": "months", "ME": "months", "h": "hours"}
+STEP_NAMES = {
+    "D": "days",
+    "B": "days",
+    "C": "days",
+    "W": "weeks",
+    "MS": "months",
+    "ME": "months",
+    "h": "hours",
+}
 JUDGED_ON = {
     "test": "a test set of its own",
     "held-out": "the last part of the data, which it was not trained on",

@@ -129,7 +129,7 @@ def _without_gap(
         return new
     last = own.times[-1]
     for number, (time, _) in enumerate(new):
-        if time > next_times(last, own.frequency, LONGEST_GAP_STEPS + 1)[-1]:
+        if time > next_times(last, own.frequency, LONGEST_GAP_STEPS + 1, own.calendar)[-1]:
             return new[:number]
         last = time
     return new

@@ -1,4 +1,4 @@
-"""How far apart the steps of a series are, and which times come next. NumPy only.
+"""The step between the rows of a series, and the times that come next. NumPy only.
 
 A frequency is an optional count and a unit, in pandas' spelling: ``15min``, ``h``, ``2W``.
 
@@ -9,7 +9,10 @@ A frequency is an optional count and a unit, in pandas' spelling: ``15min``, ``h
 ``h``     hours
 ``D``     days, weekends included
 ``B``     business days, Monday to Friday; holidays are not known
+``C``     the weekdays that the calendar names
 ``W``     weeks, on the weekday of the last time
+``SMS``   half-months, on the two days that the calendar names (usually ``1, 16``)
+``SME``   half-months, on the two days that the calendar names (usually ``15, last``)
 ``MS``    months, on the day of the month of the last time (usually the first)
 ``ME``    months, on the last day of each
 ``QS``    quarters, on the day of the month of the last time
@@ -18,7 +21,8 @@ A frequency is an optional count and a unit, in pandas' spelling: ``15min``, ``h
 ``YE``    years, on the last day of the month of the last time
 ========  ==========================================================================
 
-None stands for times without a regular step, and for series without times.
+None stands for times without a regular step, and for series without times. A calendar (see
+`app.reading.series.calendar`) says which weekdays and hours have rows where not all have.
 """
 
 import re
@@ -26,70 +30,117 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-FREQUENCY_PATTERN = r"^([1-9]\d{0,3})?(ms|s|min|h|D|B|W|MS|ME|QS|QE|YS|YE)$"
+from app.reading.series.calendar import (
+    BUSINESS_WEEK,
+    DAY_US,
+    LAST_DAY,
+    Calendar,
+    parse_calendar,
+    slot_numbers,
+    slot_times,
+)
+
+FREQUENCY_PATTERN = r"^([1-9]\d{0,3})?(ms|s|min|h|D|B|C|W|SMS|SME|MS|ME|QS|QE|YS|YE)$"
 
 Times = npt.NDArray[np.datetime64]  # datetime64[us]
+Ints = npt.NDArray[np.int64]
 
 MICROSECONDS = {
     "ms": 1_000,
     "s": 1_000_000,
     "min": 60_000_000,
     "h": 3_600_000_000,
-    "D": 86_400_000_000,
-    "W": 7 * 86_400_000_000,
+    "D": DAY_US,
+    "W": 7 * DAY_US,
 }
 MONTHS = {"MS": 1, "ME": 1, "QS": 3, "QE": 3, "YS": 12, "YE": 12}
-
+_HALF_MONTHS = {
+    "SMS": Calendar(month_days=(1, 16)),
+    "SME": Calendar(month_days=(15, LAST_DAY)),
+}
 _DAY = np.timedelta64(1, "D")
 
 
 def split_frequency(frequency: str) -> tuple[int, str]:
-    """Returns count and unit of a frequency: ``15min`` is (15, "min").
+    """Return count and unit of a frequency: ``15min`` is (15, "min").
 
     Raises:
         ValueError: it is not of the vocabulary above.
     """
     if not re.match(FREQUENCY_PATTERN, frequency):
         raise ValueError(
-            f"{frequency!r} is not a frequency; write a unit (ms, s, min, h, D, B, W, MS, ME, QS, "
-            "QE, YS, YE), with a count before it where it is not 1, as in 15min"
+            f"{frequency!r} is not a frequency; write a unit (ms, s, min, h, D, B, C, W, SMS, SME, "
+            "MS, ME, QS, QE, YS, YE), with a count before it where it is not 1, as in 15min"
         )
     digits = re.match(r"\d*", frequency)
     count = digits.group() if digits else ""
     return int(count or 1), frequency[len(count) :]
 
 
-def next_times(last: np.datetime64, frequency: str, steps: int) -> Times:
-    """The ``steps`` times that follow ``last``, civil as it is.
+def next_times(
+    last: np.datetime64, frequency: str, steps: int, calendar: str | None = None
+) -> Times:
+    """Return the ``steps`` times that follow ``last``, civil as it is.
 
     Args:
         last: the last known time of a series.
         frequency: of the vocabulary above.
         steps: how many, at least 0.
+        calendar: when the series has rows, as `app.reading.series.calendar` writes it.
 
     Returns:
         datetime64[us] array, shape (steps,).
 
     Raises:
-        ValueError: the frequency is not of the vocabulary.
+        ValueError: the frequency or the calendar is not of its vocabulary.
     """
     count, unit = split_frequency(frequency)
     numbers = np.arange(1, steps + 1, dtype=np.int64) * count
     start = last.astype("datetime64[us]")
-    if unit == "B":
-        day = start.astype("datetime64[D]")
-        # From a weekend the first step is the Monday: "preceding" rolls back before it counts.
-        days = np.busday_offset(day, numbers, roll="preceding")
-        business: Times = days.astype("datetime64[us]") + (start - day.astype("datetime64[us]"))
-        return business
+    slots = _slots(unit, calendar)
+    if slots is not None and is_within_day(frequency):
+        step = MICROSECONDS[unit] * count
+        return slot_times(slot_numbers(start, slots, step) + numbers // count, slots, step)
+    if slots is not None:
+        days = slot_times(slot_numbers(start, slots, DAY_US) + numbers, slots, DAY_US)
+        dated: Times = days + (start - start.astype("datetime64[D]").astype("datetime64[us]"))
+        return dated
     if unit in MONTHS:
         return add_months(start, numbers * MONTHS[unit], to_end=unit.endswith("E"))
     evenly: Times = start + (numbers * MICROSECONDS[unit]).astype("timedelta64[us]")
     return evenly
 
 
+def steps_between(times: Times, frequency: str, calendar: str | None = None) -> Ints:
+    """Return the steps between each time and the next, shape (rows - 1,); more than 1 is a gap."""
+    count, unit = split_frequency(frequency)
+    slots = _slots(unit, calendar)
+    if slots is not None and is_within_day(frequency):
+        return np.diff(slot_numbers(times, slots, MICROSECONDS[unit] * count))
+    if slots is not None:
+        return np.diff(slot_numbers(times, slots, DAY_US) // count)
+    if unit in MONTHS:
+        return np.diff(times.astype("datetime64[M]").astype(np.int64) // (MONTHS[unit] * count))
+    # Steps and not times are rounded: days at noon lie halfway, and half of them went either way.
+    return np.rint(np.diff(times.astype(np.int64)) / (MICROSECONDS[unit] * count)).astype(np.int64)
+
+
+def is_within_day(frequency: str) -> bool:
+    """Tell whether the steps are of hours or less, which a change of clocks does not lengthen."""
+    return split_frequency(frequency)[1] in {"ms", "s", "min", "h"}
+
+
+def _slots(unit: str, calendar: str | None) -> Calendar | None:
+    """The calendar that a frequency is counted by; None: its steps are of fixed length."""
+    if calendar is not None and unit not in MONTHS and unit not in {"W", "B"}:
+        return parse_calendar(calendar)
+    if unit in {"B", "C"}:
+        return BUSINESS_WEEK
+    return _HALF_MONTHS.get(unit)
+
+
 def add_months(start: np.datetime64, months: npt.NDArray[np.int64], *, to_end: bool) -> Times:
-    """Moves by calendar months: on the same day where the month has it, or on the month's last."""
+    """Move by calendar months: to the same day where the month has it, or to the month's last."""
     month = start.astype("datetime64[M]")
     day_in_month = (start.astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
     moved = month + months.astype("timedelta64[M]")
@@ -102,7 +153,7 @@ def add_months(start: np.datetime64, months: npt.NDArray[np.int64], *, to_end: b
 
 
 def month_lengths(months: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
-    """Days in each of these months (datetime64[M])."""
+    """Return the days in each of these months (datetime64[M])."""
     following = (months + np.timedelta64(1, "M")).astype("datetime64[D]")
     lengths: npt.NDArray[np.int64] = ((following - months.astype("datetime64[D]")) / _DAY).astype(
         np.int64

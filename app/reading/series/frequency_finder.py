@@ -1,30 +1,57 @@
-"""The step of a series, found from its times."""
+"""The step and the calendar of a series, learnt from its times.
 
+Every way in which times may repeat is a candidate with a score: the share of its slots that have a
+row, times the share of the rows that lie on its slots. The best one is taken.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from app.reading.series.frequency import MICROSECONDS, MONTHS, Times, month_lengths
+from app.reading.series.calendar import (
+    BUSINESS_DAYS,
+    DAY_US,
+    LAST_DAY,
+    MINUTE_US,
+    WEEK_DAYS,
+    Calendar,
+    Rule,
+    Session,
+    weekly_calendar,
+)
+from app.reading.series.frequency import MICROSECONDS, Times, month_lengths
 
-DAY_US = MICROSECONDS["D"]
-_REGULAR = 0.8  # share of the steps that must be of the frequency
-_SATURDAY = 5
+_COMMON = 0.48  # share of the steps that the commonest must make up
+_MONTHLY = 0.8  # share of the steps that must be of the same number of months
 _LATEST_START = 10  # days into a month that a row of it may come, where they do not come alike
+_OPEN = 0.2  # a weekday with fewer rows than this share of the fullest one is closed
+_EXCEPTIONS = 0.02  # share of the rows that may lie off the calendar
+_LEAD = 0.05  # by how much a narrower calendar must fill its slots better than a wider one
+_RECENT_DAYS = 42  # trading hours are learnt from the end: those in UTC move with summer time
+_MOST_SESSIONS = 4  # in a day; more are gaps
+_LONGEST_SCORED = 1_000_000  # times of a long file that are looked at, from its end
+_HALF_MONTH_US = 15.2 * DAY_US
+_MOST_COUNT = 9_999  # that a frequency may have before its unit
 
 Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundFrequency:
-    """The step and how sure it is."""
+    """The step, with how well it fits."""
 
     frequency: str | None
     reason: str
+    calendar: str | None = None
+    score: float = 0.0  # 1: every slot has a row, and every row lies on a slot
+    exceptions: int = 0  # rows off the calendar
 
 
-def find_frequency(times: Times, series: npt.NDArray[np.int32]) -> FoundFrequency:
-    """Finds the step of sorted times, over all series of a file.
+def find_frequency(times: Times, series: Codes) -> FoundFrequency:
+    """Find the step of sorted times, over all series of a file.
 
     Args:
         times: (rows,) civil, sorted within each series, none twice in one series.
@@ -33,54 +60,22 @@ def find_frequency(times: Times, series: npt.NDArray[np.int32]) -> FoundFrequenc
     within = np.diff(series) == 0
     steps = np.diff(times).astype(np.int64)[within]
     if not len(steps):
-        return FoundFrequency(frequency=None, reason="one row has no step")
-    by_month = _monthly(times, steps, within)
-    if by_month is not None:
-        return by_month
+        return FoundFrequency(frequency=None, reason="a single row has no step")
     usual, share = _commonest(steps)
-    weekend_free = _weekend_free(times)
-    if usual == DAY_US and weekend_free and _spans_weeks(times):
-        return FoundFrequency(frequency="B", reason="a row a day, none on a weekend")
-    name = _name(usual)
-    if name is None or share < _REGULAR * 0.6:
-        reason = f"the commonest step makes up {share:.0%} of the steps"
+    even = _fixed_step(steps, usual, share)
+    if share == 1 and usual % DAY_US and even is not None:
+        return even  # day and night, without a gap
+    found = [*_monthly(times, steps, within), *_half_monthly(times, steps)]
+    found += [*_daily(times, series, steps), *_sessions(times, series, usual)]
+    found += [even] if even is not None else []
+    if not found:
+        reason = f"the most common step makes up only {share:.0%} of the steps"
         return FoundFrequency(frequency=None, reason=reason)
-    return FoundFrequency(frequency=name, reason=f"{share:.0%} of the steps are of this length")
-
-
-def evenly_spaced(times: Times, frequency: str) -> bool:
-    """Whether all steps are of exactly this length; False for calendar frequencies."""
-    count, unit = _split(frequency)
-    if unit not in MICROSECONDS:
-        return False
-    return bool((np.diff(times.astype(np.int64)) == MICROSECONDS[unit] * count).all())
-
-
-def within_day(frequency: str) -> bool:
-    """Whether its steps are of hours or less, which a change of clocks does not lengthen."""
-    _, unit = _split(frequency)
-    return unit in {"ms", "s", "min", "h"}
-
-
-def steps_between(times: Times, frequency: str) -> Ints:
-    """How many steps lie between each time and the next, shape (rows - 1,); more than 1: a gap."""
-    count, unit = _split(frequency)
-    if unit == "B":
-        days = times.astype("datetime64[D]")
-        return np.diff(np.busday_count(np.datetime64("1900-01-01"), days) // count)
-    if unit in MONTHS:
-        return np.diff(times.astype("datetime64[M]").astype(np.int64) // (MONTHS[unit] * count))
-    # Steps and not times are rounded: days at noon lie halfway, and half of them went either way.
-    return np.rint(np.diff(times.astype(np.int64)) / (MICROSECONDS[unit] * count)).astype(np.int64)
-
-
-def _split(frequency: str) -> tuple[int, str]:
-    unit = frequency.lstrip("0123456789")
-    return int(frequency[: len(frequency) - len(unit)] or 1), unit
+    return max(found, key=lambda entry: entry.score)
 
 
 def _commonest(numbers: Ints) -> tuple[int, float]:
-    """The number that comes most often, and its share."""
+    """The most frequent number and its share."""
     low, high = int(numbers.min()), int(numbers.max())
     if low == high:
         return low, 1.0
@@ -91,43 +86,211 @@ def _commonest(numbers: Ints) -> tuple[int, float]:
     return int(ordered[starts[best]]), float(counts[best] / len(ordered))
 
 
-def _monthly(times: Times, steps: Ints, within: npt.NDArray[np.bool_]) -> FoundFrequency | None:
+def _fixed_step(steps: Ints, usual: int, share: float) -> FoundFrequency | None:
+    name = _name(usual)
+    if name is None or share < _COMMON:
+        return None
+    filled = min(usual * len(steps) / int(steps.sum()), 1.0)
+    reason = f"{share:.0%} of the steps are of this length"
+    return FoundFrequency(frequency=name, reason=reason, score=filled * share)
+
+
+def _monthly(times: Times, steps: Ints, within: npt.NDArray[np.bool_]) -> Iterator[FoundFrequency]:
     """Months, quarters and years: steps of equal months and unequal days."""
     if np.median(steps) < 27 * DAY_US:
-        return None
+        return
     months: Ints = times.astype("datetime64[M]").astype(np.int64)
-    usual, share = _commonest(np.diff(months)[within])
-    if usual < 1 or share < _REGULAR:
-        return None
+    month_steps = np.diff(months)[within]
+    usual, share = _commonest(month_steps)
+    if usual < 1 or share < _MONTHLY:
+        return
     day = (times.astype("datetime64[D]") - times.astype("datetime64[M]")).astype(np.int64)
     # The last trading day of a month is not always its last day; up to 4 days short will do.
     ends = bool((day >= month_lengths(times.astype("datetime64[M]")) - 5).all())
     if not ends and len(np.unique(day)) > 1 and bool((day > _LATEST_START).any()):
-        return None
-    letter = "E" if ends else "S"
+        return
+    filled = min(usual * len(steps) / int(month_steps.sum()), 1.0)
     for unit, size in (("Y", 12), ("Q", 3), ("M", 1)):
         if usual % size == 0:
             count = "" if usual == size else str(usual // size)
             reason = f"{share:.0%} of the steps are of {usual} month{'s' if usual > 1 else ''}"
-            return FoundFrequency(frequency=f"{count}{unit}{letter}", reason=reason)
-    return None
+            name = f"{count}{unit}{'E' if ends else 'S'}"
+            yield FoundFrequency(frequency=name, reason=reason, score=filled * share)
+            return
 
 
-def _weekend_free(times: Times) -> bool:
-    weekday = (times.astype("datetime64[D]").astype(np.int64) + 3) % 7  # Monday is 0
-    return not bool((weekday >= _SATURDAY).any())
+def _half_monthly(times: Times, steps: Ints) -> Iterator[FoundFrequency]:
+    """Two rows a month, on the same two days."""
+    if not 13 * DAY_US <= np.median(steps) <= 18 * DAY_US:
+        return
+    months = times.astype("datetime64[M]")
+    day = (times.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64) + 1
+    day = np.where(day == month_lengths(months), LAST_DAY, day)
+    days, counts = np.unique(day, return_counts=True)
+    pair = sorted(int(each) for each in days[np.argsort(-counts, kind="stable")[:2]])
+    on_slots = float(np.isin(day, pair).mean())
+    if len(pair) == 2 and on_slots >= 1 - _EXCEPTIONS:  # noqa: PLR2004  two days
+        name = "SME" if pair[1] == LAST_DAY else "SMS"
+        calendar = str(Calendar(month_days=tuple(pair)))
+        filled = min(_HALF_MONTH_US * len(steps) / int(steps.sum()), 1.0)
+        yield FoundFrequency(
+            frequency=name,
+            calendar=calendar,
+            reason=f"{on_slots:.0%} of the rows fall on these days of the month: {calendar}",
+            score=on_slots * filled,
+            exceptions=int((~np.isin(day, pair)).sum()),
+        )
 
 
-def _spans_weeks(times: Times) -> bool:
-    """Whether a weekend lies between the first and the last time."""
-    first, last = times.min().astype("datetime64[D]"), times.max().astype("datetime64[D]")
-    days = int((last - first).astype(np.int64)) + 1
-    return days > int(np.busday_count(first, last + np.timedelta64(1, "D")))
+def _daily(times: Times, series: Codes, steps: Ints) -> Iterator[FoundFrequency]:
+    """A row a day, on every day or on some days of the week."""
+    if steps.min() < DAY_US or bool((steps % DAY_US).any()):
+        return
+    days: Ints = times.astype("datetime64[D]").astype(np.int64)
+    counts = np.bincount(_weekday(days), minlength=WEEK_DAYS)
+    starts, ends = _bounds(series)
+    spans = [(int(days[start]), int(days[end])) for start, end in zip(starts, ends, strict=True)]
+    for closed_below in (_OPEN, 0.0):
+        open_days = np.flatnonzero(counts > closed_below * counts.max())
+        slots = sum(_days_within(low, high, open_days) for low, high in spans)
+        exceptions = len(days) - int(counts[open_days].sum())
+        score = (len(days) - exceptions) / slots * (1 - exceptions / len(days))
+        if exceptions > _EXCEPTIONS * len(days) or not _was_closed(spans, open_days):
+            continue
+        yield _weekdays(tuple(int(day) for day in open_days), score, exceptions)
+    every = sum(high - low + 1 for low, high in spans)
+    if len(days) / every >= _COMMON:
+        reason = f"{len(days) / every:.0%} of the days have a row"
+        yield FoundFrequency(frequency="D", reason=reason, score=len(days) / every + _LEAD)
+
+
+def _weekdays(open_days: tuple[int, ...], score: float, exceptions: int) -> FoundFrequency:
+    calendar = str(Calendar(rules=(Rule(days=open_days),)))
+    beside = f", apart from {exceptions} rows" if exceptions else ""
+    if open_days == BUSINESS_DAYS:
+        reason = f"a row a day, none on a weekend{beside}"
+        return FoundFrequency(frequency="B", reason=reason, score=score, exceptions=exceptions)
+    reason = f"the rows fall on {calendar}{beside}"
+    return FoundFrequency(
+        frequency="C", calendar=calendar, reason=reason, score=score, exceptions=exceptions
+    )
+
+
+def _was_closed(spans: list[tuple[int, int]], open_days: Ints) -> bool:
+    """Whether days without rows came by often enough: one weekend, or any other day twice."""
+    closed = [day for day in range(WEEK_DAYS) if day not in open_days]
+    if not closed or len(open_days) < 2:  # noqa: PLR2004  one day a week is a week
+        return False
+    chances = [
+        max(_days_within(low, high, np.array([day])) for low, high in spans) for day in closed
+    ]
+    weekend = tuple(open_days) == BUSINESS_DAYS
+    return sum(chances) >= 1 if weekend else min(chances) > 1
+
+
+def _days_within(low: int, high: int, weekdays: Ints) -> int:
+    """How many days from `low` to `high` are of these weekdays."""
+    weeks, rest = divmod(high - low + 1, WEEK_DAYS)
+    tail = _weekday(np.arange(low, low + rest))
+    return weeks * len(weekdays) + int(np.isin(tail, weekdays).sum())
+
+
+def _sessions(times: Times, series: Codes, step: int) -> Iterator[FoundFrequency]:
+    """Rows within the day that keep to weekdays and hours."""
+    if not 0 < step < DAY_US or DAY_US % step or step % MINUTE_US or _name(step) is None:
+        return
+    micros = times.astype(np.int64)[-_LONGEST_SCORED:]
+    phase, _ = _commonest(micros % step)
+    if phase % MINUTE_US:
+        return
+    slot = micros // step  # counted from 1970, a Thursday
+    per_day = DAY_US // step
+    recent = slot > slot.max() - _RECENT_DAYS * per_day
+    of_series = series[-_LONGEST_SCORED:].astype(np.int64) * 2**32
+    present = np.unique((of_series + slot // per_day)[recent]) % 2**32
+    day_counts = np.bincount(_weekday(present), minlength=WEEK_DAYS)
+    counts = _week_counts(slot[recent], per_day)
+    chances = _week_counts(np.arange(slot[recent].min(), slot.max() + 1), per_day)
+    open_slots = _open_slots(counts, chances, day_counts)
+    if open_slots is None or open_slots.all():
+        return
+    calendar = _calendar_of(open_slots, step, phase)
+    on_slots = open_slots[_weekday(slot // per_day), slot % per_day]
+    exceptions = int((~on_slots).sum())
+    if calendar is None or exceptions > _EXCEPTIONS * len(slot):
+        return
+    all_days = np.unique(of_series + slot // per_day) % 2**32
+    slots = int(open_slots.sum(axis=1)[_weekday(all_days)].sum())
+    filled, share = min(float(on_slots.sum()) / slots, 1.0), float(on_slots.mean())
+    yield FoundFrequency(
+        frequency=_name(step),
+        calendar=calendar,
+        reason=f"{share:.0%} of the rows keep to {calendar}, and fill {filled:.0%} of it",
+        score=filled * share - _LEAD,
+        exceptions=exceptions,
+    )
+
+
+def _weekday(days: Ints) -> Ints:
+    return (days + 3) % WEEK_DAYS  # Monday is 0
+
+
+def _week_counts(slots: Ints, per_day: int) -> Ints:
+    """How many of these slots fall on each weekday and time of day, (weekdays, slots of a day)."""
+    of_week = _weekday(slots // per_day) * per_day + slots % per_day
+    return np.bincount(of_week, minlength=WEEK_DAYS * per_day).reshape(WEEK_DAYS, per_day)
+
+
+def _open_slots(counts: Ints, chances: Ints, day_counts: Ints) -> npt.NDArray[np.bool_] | None:
+    """Which weekdays and times of day are open; None: closed hours did not come by twice.
+
+    Args:
+        counts: the rows on each weekday and time of day, (weekdays, slots of a day).
+        chances: how often each came by between the first and the last row, of the same shape.
+        day_counts: the days with rows by weekday, over all series.
+    """
+    is_open = day_counts > _OPEN * day_counts.max()
+    wanted = np.minimum(chances, day_counts[:, None])
+    hours = counts[is_open].sum(axis=0) * 2 >= np.maximum(wanted[is_open].sum(axis=0), 1)
+    if bool((chances.sum(axis=0)[~hours] < 2).any()):  # noqa: PLR2004  once is a gap
+        return None
+    came_by = chances.max(axis=1)
+    business = np.isin(np.arange(WEEK_DAYS), BUSINESS_DAYS)
+    working = not hours.all() and not is_open[~business].any()
+    # A day that did not come by is like the others, and a weekend like those of a market.
+    unseen = (came_by < np.where(business, 2, 1)) & ~is_open & (business | ~np.array(working))
+    open_slots = np.where(chances >= 2, (counts > 0) & (counts * 2 >= wanted), hours)  # noqa: PLR2004
+    open_slots[~is_open] = False
+    open_slots[unseen] = hours
+    return open_slots
+
+
+def _calendar_of(open_slots: npt.NDArray[np.bool_], step: int, phase: int) -> str | None:
+    """The calendar of open slots, (weekdays, slots of a day); None: too broken to be one."""
+    by_day: list[tuple[Session, ...] | None] = []
+    for row in open_slots:
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], row, [0]])))
+        runs = edges.reshape(-1, 2)  # (sessions, first slot and the one behind the last)
+        if len(runs) > _MOST_SESSIONS:
+            return None
+        sessions = [
+            (int(first) * step + phase, int(stop - 1) * step + phase) for first, stop in runs
+        ]
+        whole = row.all() and phase == 0
+        by_day.append(None if not len(runs) else () if whole else tuple(sessions))
+    calendar = weekly_calendar(by_day)
+    return str(calendar) if calendar.rules else None
+
+
+def _bounds(series: Codes) -> tuple[Ints, Ints]:
+    """The first and the last row of each series."""
+    edges = np.flatnonzero(np.diff(series)) + 1
+    return np.concatenate([[0], edges]), np.concatenate([edges, [len(series)]]) - 1
 
 
 def _name(step: int) -> str | None:
     for unit in ("W", "D", "h", "min", "s", "ms"):
         if step >= MICROSECONDS[unit] and step % MICROSECONDS[unit] == 0:
             count = step // MICROSECONDS[unit]
-            return unit if count == 1 else f"{count}{unit}" if count < 10_000 else None  # noqa: PLR2004  the vocabulary's limit
+            return unit if count == 1 else f"{count}{unit}" if count <= _MOST_COUNT else None
     return None

@@ -10,8 +10,7 @@ from app.errors import FieldError
 from app.reading.content import TimeForm, times_iso
 from app.reading.read_options import ReadOptions
 from app.reading.report import LISTED, Duplicates, FileProblem, Gap
-from app.reading.series.frequency import Times, next_times
-from app.reading.series.frequency_finder import evenly_spaced, steps_between, within_day
+from app.reading.series.frequency import Times, is_within_day, next_times, steps_between
 from app.reading.table.table import Floats, Ints
 
 MAX_FILLED = 10_000_000  # values that filling gaps may add; more means a wrong time somewhere
@@ -93,16 +92,16 @@ def without_duplicates(
     return joined, report
 
 
-def find_gaps(rows: SeriesRows, frequency: str) -> list[tuple[int, int]]:
-    """Where steps lack their row: (the row before, how many are missing)."""
+def find_gaps(
+    rows: SeriesRows, frequency: str, calendar: str | None = None
+) -> list[tuple[int, int]]:
+    """Find the steps that lack their row: (the row before, how many are missing)."""
     if rows.times is None:
         return []
     times = rows.times
-    if rows.offsets is not None and within_day(frequency):
+    if rows.offsets is not None and calendar is None and is_within_day(frequency):
         times = rows.instants.astype("datetime64[us]")  # clocks are put forward; time goes on
-    if rows.series[0] == rows.series[-1] and evenly_spaced(times, frequency):
-        return []
-    steps = steps_between(times, frequency)
+    steps = steps_between(times, frequency, calendar)
     missing = np.where(np.diff(rows.series) == 0, steps - 1, 0)
     places = np.flatnonzero(missing > 0)
     return [(int(place), int(missing[place])) for place in places]
@@ -129,8 +128,14 @@ def gap_reports(
     ]
 
 
-def filled(rows: SeriesRows, frequency: str, gaps: list[tuple[int, int]], how: str) -> SeriesRows:
-    """Adds the missing rows, and values where they lack, with the last value or with 0.
+def filled(
+    rows: SeriesRows,
+    frequency: str,
+    gaps: list[tuple[int, int]],
+    how: str,
+    calendar: str | None = None,
+) -> SeriesRows:
+    """Add the missing rows, and values where they lack, with the last value or with 0.
 
     Raises:
         FileProblem: it would add absurdly many.
@@ -142,7 +147,7 @@ def filled(rows: SeriesRows, frequency: str, gaps: list[tuple[int, int]], how: s
             f"frequency {frequency} not that of the file?"
         )
     if gaps and rows.times is not None:
-        rows = _with_rows(rows, rows.times, frequency, gaps)
+        rows = _with_rows(rows, rows.times, frequency, gaps, calendar)
     values = rows.values.copy()
     if how == "zero":
         values[np.isnan(values)] = 0.0
@@ -152,7 +157,11 @@ def filled(rows: SeriesRows, frequency: str, gaps: list[tuple[int, int]], how: s
 
 
 def _with_rows(
-    rows: SeriesRows, times: Times, frequency: str, gaps: list[tuple[int, int]]
+    rows: SeriesRows,
+    times: Times,
+    frequency: str,
+    gaps: list[tuple[int, int]],
+    calendar: str | None,
 ) -> SeriesRows:
     source = np.arange(len(rows))
     repeats = np.ones(len(rows), dtype=np.int64)
@@ -165,7 +174,7 @@ def _with_rows(
     starts = np.cumsum(repeats) - repeats
     for place, missing in gaps:
         at = starts[place] + 1
-        new_times[at : at + missing] = next_times(times[place], frequency, missing)
+        new_times[at : at + missing] = next_times(times[place], frequency, missing, calendar)
     values = out.values.copy()
     values[added] = np.nan
     shift = rows.instants[source] - times[source].astype(np.int64)

@@ -89,13 +89,14 @@ def _finished(  # noqa: PLR0917  private, and each of its arguments has a type o
     rows = sorted_rows(rows)
     names = [column.name for column in used]
     rows, report.duplicates = without_duplicates(rows, options, names)
-    frequency = options.frequency
+    report.frequency, report.calendar = options.frequency, options.calendar
     if rows.times is not None:
         found = find_frequency(rows.times, rows.series)
-        frequency = options.frequency or found.frequency
+        report.frequency = options.frequency or found.frequency
         report.frequency_reason = "as `read` says" if options.frequency else found.reason
-        rows = _gaps(rows, frequency, form, labels, options, report)
-    report.frequency = frequency
+        if options.frequency in {None, found.frequency, "C", "SMS", "SME"}:
+            report.calendar = options.calendar or found.calendar
+        rows = _gaps(rows, form, labels, options, report)
     present = np.flatnonzero(np.bincount(rows.series))
     content = SeriesContent(
         columns=tuple(names),
@@ -103,7 +104,8 @@ def _finished(  # noqa: PLR0917  private, and each of its arguments has a type o
         times=rows.times,
         offsets=rows.offsets,
         time_form=form,
-        frequency=frequency,
+        frequency=report.frequency,
+        calendar=report.calendar,
         labels=tuple(labels.labels[place] for place in present),
         series=rows.series if len(present) == len(labels.labels) else _renumbered(rows, present),
     )
@@ -119,19 +121,19 @@ def _renumbered(rows: SeriesRows, present: npt.NDArray[np.intp]) -> npt.NDArray[
     return np.searchsorted(present, rows.series).astype(np.int32)
 
 
-def _gaps(  # noqa: PLR0917  private, and each of its arguments has a type of its own
+def _gaps(
     rows: SeriesRows,
-    frequency: str | None,
     form: TimeForm | None,
     labels: FoundLabels,
     options: ReadOptions,
     report: Report,
 ) -> SeriesRows:
+    frequency, calendar = report.frequency, report.calendar
     missing_values = int(np.isnan(rows.values).sum())
     if frequency is None or rows.times is None:
         gaps: list[tuple[int, int]] = []
     else:
-        gaps = find_gaps(rows, frequency)
+        gaps = find_gaps(rows, frequency, calendar)
     report.gap_count = sum(missing for _, missing in gaps)
     if gaps and rows.times is not None:
         report.gaps = gap_reports(rows, gaps, labels.labels, form)
@@ -151,4 +153,4 @@ def _gaps(  # noqa: PLR0917  private, and each of its arguments has a type of it
         )
     if how == "leave":
         return rows
-    return filled(rows, frequency or "D", gaps, how)
+    return filled(rows, frequency or "D", gaps, how, calendar)

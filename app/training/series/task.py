@@ -254,6 +254,7 @@ class SeriesTask:
                 ),
                 target=self.data.target,
                 frequency=self.data.content.frequency,
+                calendar=self.data.content.calendar,
                 time_form=self.data.content.time_form,
                 never_negative=bool(np.nanmin(target) >= 0),
                 at_least=self._phases.at_least(phase),

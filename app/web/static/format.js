@@ -52,7 +52,7 @@ export function bytes(size) {
 }
 
 const FREQUENCIES = {
-  ms: "millisecond", s: "second", min: "minute", h: "hour", D: "day", B: "business day", W: "week",
+  ms: "millisecond", s: "second", min: "minute", h: "hour", D: "day", B: "business day", C: "open day", W: "week", SMS: "half-month", SME: "half-month",
   MS: "month", ME: "month", QS: "quarter", QE: "quarter", YS: "year", YE: "year",
 };
 

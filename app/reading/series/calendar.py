@@ -1,0 +1,200 @@
+"""When a series has rows, as far as its frequency does not say: weekdays, trading hours, dates.
+
+A calendar is written as text, in one of two forms:
+
+- weekdays, with the times of the first and the last row of each session where there are any:
+  ``Mon-Sat``, ``Sun-Thu``, ``Mon-Fri 09:30-16:00``, ``Mon-Fri 09:00-11:30,12:30-15:00`` or
+  ``Sun 22:00-23:00; Mon-Thu 00:00-23:00; Fri 00:00-21:00``;
+- days of the month: ``1, 16`` or ``15, last``.
+
+NumPy only.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+WEEK_DAYS = 7
+BUSINESS_DAYS = (0, 1, 2, 3, 4)
+LAST_DAY = 31  # of any month, however long
+
+DAY_US = 86_400_000_000
+MINUTE_US = 60_000_000
+_WEEK_US = WEEK_DAYS * DAY_US
+_MONDAY_US = 4 * DAY_US  # 5 January 1970
+
+_RULE = re.compile(r"(?P<days>[A-Z][A-Za-z, -]*)(?: (?P<sessions>\d[\d:, -]*))?")
+_SESSION = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
+_MONTH_DAYS = re.compile(r"(\d{1,2}|last)(, ?(\d{1,2}|last))*")
+
+Ints = npt.NDArray[np.int64]
+Session = tuple[int, int]  # first and last row of a session, in microseconds since midnight
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """Days of the week (Monday is 0) and their sessions; without any the whole day is open."""
+
+    days: tuple[int, ...]
+    sessions: tuple[Session, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calendar:
+    """The parsed form: either rules for weekdays or days of the month."""
+
+    rules: tuple[Rule, ...] = ()
+    month_days: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        if self.month_days:
+            return ", ".join("last" if day == LAST_DAY else str(day) for day in self.month_days)
+        return "; ".join(_written(rule) for rule in self.rules)
+
+
+BUSINESS_WEEK = Calendar(rules=(Rule(days=BUSINESS_DAYS),))
+
+
+@lru_cache(maxsize=256)
+def parse_calendar(text: str) -> Calendar:
+    """Parse a calendar.
+
+    Raises:
+        ValueError: the text has neither of the two forms.
+    """
+    if _MONTH_DAYS.fullmatch(text):
+        days = [LAST_DAY if day == "last" else int(day) for day in re.split(", ?", text)]
+        if days == sorted(set(days)) and days[0] >= 1 and days[-1] <= LAST_DAY:
+            return Calendar(month_days=tuple(days))
+    elif matches := [_RULE.fullmatch(part.strip()) for part in text.split(";")]:
+        rules = [_rule(match) for match in matches if match is not None]
+        days = [day for rule in rules for day in rule.days]
+        if len(rules) == len(matches) and days and len(set(days)) == len(days):
+            return Calendar(rules=tuple(rules))
+    raise ValueError(
+        f"{text!r} is not a calendar; write weekdays with or without sessions, as in Mon-Sat or "
+        "Mon-Fri 09:30-16:00, or days of the month, as in 1, 16"
+    )
+
+
+def slot_numbers(times: npt.NDArray[np.datetime64], calendar: Calendar, step: int) -> Ints:
+    """Return how many slots of the calendar lie at or before each time, from a fixed origin.
+
+    Args:
+        times: civil times, shape (rows,).
+        calendar: when there are rows.
+        step: microseconds between the rows of a session.
+    """
+    if calendar.month_days:
+        months = times.astype("datetime64[M]")
+        day = (times.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64) + 1
+        passed = [_month_day(months, each) <= day for each in calendar.month_days]
+        numbers: Ints = months.astype(np.int64) * len(passed) + np.sum(passed, axis=0)
+        return numbers
+    slots = _week_slots(calendar, step)
+    since_monday = times.astype("datetime64[us]").astype(np.int64) - _MONDAY_US
+    week, within = np.divmod(since_monday, _WEEK_US)
+    return week * len(slots) + np.searchsorted(slots, within, side="right")
+
+
+def slot_times(numbers: Ints, calendar: Calendar, step: int) -> npt.NDArray[np.datetime64]:
+    """Return the times of slots, the inverse of `slot_numbers`; midnight where days have no times.
+
+    Args:
+        numbers: shape (slots,).
+        calendar: when there are rows.
+        step: microseconds between the rows of a session.
+    """
+    if calendar.month_days:
+        count = len(calendar.month_days)
+        months = ((numbers - 1) // count).astype("datetime64[M]")
+        days = np.select(
+            [(numbers - 1) % count == place for place in range(count)],
+            [_month_day(months, each) for each in calendar.month_days],
+        )
+        dates = months.astype("datetime64[D]") + (days - 1).astype("timedelta64[D]")
+        return dates.astype("datetime64[us]")
+    slots = _week_slots(calendar, step)
+    week, place = np.divmod(numbers - 1, len(slots))
+    times: npt.NDArray[np.datetime64] = (week * _WEEK_US + slots[place] + _MONDAY_US).astype(
+        "datetime64[us]"
+    )
+    return times
+
+
+def weekly_calendar(sessions_by_day: Sequence[tuple[Session, ...] | None]) -> Calendar:
+    """Build a calendar from the sessions of Monday to Sunday; None: a day without rows."""
+    open_days = [day for day in range(WEEK_DAYS) if sessions_by_day[day] is not None]
+    by_sessions: dict[tuple[Session, ...], list[int]] = {}
+    for day in open_days:
+        by_sessions.setdefault(sessions_by_day[day] or (), []).append(day)
+    rules = (Rule(days=tuple(days), sessions=own) for own, days in by_sessions.items())
+    return Calendar(rules=tuple(rules))
+
+
+@lru_cache(maxsize=256)
+def _week_slots(calendar: Calendar, step: int) -> Ints:
+    """The slots of a week in microseconds since Monday, shape (slots,)."""
+    slots = [
+        day * DAY_US + time
+        for rule in calendar.rules
+        for day in rule.days
+        for first, last in rule.sessions or ((0, DAY_US - 1),)
+        for time in range(first, last + 1, step)
+    ]
+    return np.array(sorted(set(slots)), dtype=np.int64)
+
+
+def _month_day(months: npt.NDArray[np.datetime64], day: int) -> Ints:
+    """The day in each of these months, or its last where it is shorter."""
+    following = (months + np.timedelta64(1, "M")).astype("datetime64[D]")
+    lengths = (following - months.astype("datetime64[D]")).astype(np.int64)
+    days: Ints = np.minimum(lengths, day)
+    return days
+
+
+def _rule(match: re.Match[str]) -> Rule:
+    days: list[int] = []
+    for part in match["days"].split(","):
+        first, _, last = (word.strip().title() for word in part.partition("-"))
+        if first not in WEEKDAYS or (last or first) not in WEEKDAYS:
+            return Rule(days=())
+        start, stop = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
+        days += [(start + at) % WEEK_DAYS for at in range((stop - start) % WEEK_DAYS + 1)]
+    sessions = []
+    for part in filter(None, (match["sessions"] or "").split(",")):
+        found = _SESSION.fullmatch(part.strip())
+        if found is None:
+            return Rule(days=())
+        hour, minute, last_hour, last_minute = map(int, found.groups())
+        start, stop = hour * 60 + minute, last_hour * 60 + last_minute
+        if not start <= stop < DAY_US // MINUTE_US:
+            return Rule(days=())
+        sessions.append((start * MINUTE_US, stop * MINUTE_US))
+    return Rule(days=tuple(days), sessions=tuple(sessions))
+
+
+def _written(rule: Rule) -> str:
+    spans = []
+    ordered = sorted(rule.days)
+    if ordered[0] == 0 and ordered[-1] == WEEK_DAYS - 1 and len(ordered) < WEEK_DAYS:
+        # A working week from Sunday to Thursday starts behind the gap.
+        gap = next(day for day in range(WEEK_DAYS) if day not in ordered)
+        ordered.sort(key=lambda day: (day < gap, day))
+    keyed = enumerate(day if day >= ordered[0] else day + WEEK_DAYS for day in ordered)
+    for _, run in groupby(keyed, key=lambda item: item[1] - item[0]):
+        names = [WEEKDAYS[day % WEEK_DAYS] for _, day in run]
+        spans.append(names[0] if len(names) == 1 else f"{names[0]}-{names[-1]}")
+    times = [f"{_clock(first)}-{_clock(last)}" for first, last in rule.sessions]
+    return " ".join([",".join(spans), *([",".join(times)] if times else [])])
+
+
+def _clock(micros: int) -> str:
+    minutes = micros // MINUTE_US
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
