@@ -167,6 +167,40 @@ def restore(place: Backup, *, data_dir: DataDir = None) -> None:
     run_restore(place, data_dir=data_dir)
 
 
+@cli.command(rich_help_panel=KEEP)
+def export(
+    version: Annotated[str, typer.Argument(metavar="MODEL@N", help="As in prices@3.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to write it; left out: MODEL-N.tar.")
+    ] = None,
+    *,
+    url: Url = LOCAL,
+) -> None:
+    """Save one version as a file that another installation can import."""
+    from app.terminal.commands.versions import run_export
+
+    run_export(version, file, url=url)
+
+
+@cli.command(rich_help_panel=KEEP, name="import")
+def import_version(
+    file: Annotated[Path, typer.Argument(help="What `stepahead export` wrote.")],
+    *,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Its name here; left out: as it was.")
+    ] = None,
+    url: Url = LOCAL,
+) -> None:
+    """Take in a version that another installation exported.
+
+    It is proven to be plain data first. The first version of a model is served; a later one waits
+    until it is promoted.
+    """
+    from app.terminal.commands.versions import run_import
+
+    run_import(file, model, url=url)
+
+
 @cli.command(rich_help_panel=KEEP, name="upgrade-database")
 def upgrade_database(
     programs: Annotated[

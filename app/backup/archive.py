@@ -22,6 +22,8 @@ from typing import IO, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from app.storage.hashing import sha256_of
+
 FORMAT = 1
 HEADER = "backup.json"
 CONTENTS = "contents.json"
@@ -219,12 +221,6 @@ class ArchiveReader:
 def copied_text(path: Path) -> gzip.GzipFile:
     """Open a table's compressed COPY text for writing."""
     return gzip.open(path, "wb", compresslevel=COMPRESSION)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, in lower-case hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_of(member: Member, copy: IO[bytes] | None = None) -> str:

@@ -1,12 +1,16 @@
 """Models, their versions, and the aliases that say which of them is served."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Path, Response, status
+from anyio import to_thread
+from fastapi import APIRouter, Body, Header, Path, Request, Response, status
+from fastapi.responses import StreamingResponse
 
+from app.artifact.files import read_artifact
+from app.datasets.upload import receive_multipart
 from app.errors import NotFound, Unprocessable
-from app.http.dependencies import SessionDep, StoreDep
-from app.http.downloads import download
+from app.http.dependencies import ResourcesDep, SessionDep, StoreDep
+from app.http.downloads import disposition, download
 from app.http.openapi import problem_responses
 from app.http.paging import (
     DEFAULT_LIMIT,
@@ -19,6 +23,7 @@ from app.http.paging import (
     number_key_of,
 )
 from app.registry import store
+from app.registry.archives import Unpacked, archive_of, check, unpack
 from app.registry.references import MAX_NUMBER
 from app.registry.schemas import (
     AliasAnswer,
@@ -29,6 +34,7 @@ from app.registry.schemas import (
     VersionAnswer,
     VersionSummary,
 )
+from app.storage.resources import Resources
 
 router = APIRouter(tags=["models"])
 
@@ -38,6 +44,26 @@ Number = Annotated[int, Path(ge=1, le=MAX_NUMBER, description="a version", examp
 AliasName = Annotated[
     str, Path(description="an alias; champion is what is served", examples=["champion"])
 ]
+IMPORT_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "contentMediaType": "application/octet-stream",
+                            "description": "the archive, as `GET …/archive` gave it",
+                        }
+                    },
+                }
+            }
+        },
+    }
+}
 FileName = Annotated[str, Path(description="a file of the artifact", examples=["scorecard.json"])]
 
 
@@ -129,6 +155,74 @@ def get_version(name: ModelName, n: Number, session: SessionDep) -> VersionAnswe
     """One version; a deleted one as a tombstone, without files."""
     version = store.get_version(session, name, n)
     return VersionAnswer.of(version, store.list_aliases(session, [name]))
+
+
+@router.get(
+    "/models/{name}/versions/{n}/archive",
+    operation_id="export_version",
+    summary="Download a version as one file, for another installation",
+    response_class=Response,
+    responses={
+        200: {"description": "The archive", "content": {"application/x-tar": {}}},
+        **problem_responses(404, 422),
+    },
+)
+def export_version(name: ModelName, n: Number, session: SessionDep, objects: StoreDep) -> Response:
+    """Return the artifact's files with their digests; `POST /models/{name}/versions` takes it."""
+    version = store.get_live_version(session, name, n)
+    size, pieces = archive_of(version, objects)
+    return StreamingResponse(
+        pieces,
+        media_type="application/x-tar",
+        headers={
+            "Content-Length": str(size),
+            "Content-Disposition": disposition(f"{name}-{n}.tar"),
+        },
+    )
+
+
+@router.post(
+    "/models/{name}/versions",
+    operation_id="import_version",
+    summary="Import a version that another installation exported",
+    status_code=status.HTTP_201_CREATED,
+    responses=problem_responses(400, 403, 409, 413, 415, 422),
+    openapi_extra=IMPORT_BODY,
+)
+async def import_version(
+    name: ModelName, request: Request, response: Response, resources: ResourcesDep
+) -> VersionAnswer:
+    """Take a version under the model's next number once its files are proven to be plain data.
+
+    Paths, digests, sizes, the manifest, the weights and every operator of the graph are checked in
+    a process of its own, which also runs the graph once. Nothing is ever unpickled. The first
+    version of a model is served; a later one waits until somebody promotes it.
+    """
+    async with receive_multipart(request, files=["file"]) as form:
+        folder = form.folder / "version"
+        unpacked = await to_thread.run_sync(unpack, form.file("file").path, folder)
+        await check(unpacked)
+        answer = await to_thread.run_sync(_register, resources, name, unpacked)
+    response.headers["Location"] = f"/models/{name}/versions/{answer.version}"
+    return answer
+
+
+def _register(resources: Resources, name: str, unpacked: Unpacked) -> VersionAnswer:
+    manifest, scorecard = read_artifact(unpacked.folder)
+    files = {file: resources.store.put_file(unpacked.folder / file) for file in unpacked.files}
+    with resources.sessions.begin() as session:
+        version = store.register(
+            session,
+            model=name,
+            kind=manifest.kind,
+            manifest=manifest,
+            scorecard=scorecard,
+            files=files,
+            dataset_id=None,
+            job_id=None,
+            moved_by="upload",
+        )
+        return VersionAnswer.of(version, store.list_aliases(session, [name]))
 
 
 @router.put(

@@ -21,7 +21,7 @@ from app.artifact.scorecard import Scorecard
 from app.errors import Conflict, NotFound, Unprocessable
 from app.recipes.recipe import Kind
 from app.registry.outline import OUTLINE, Outline
-from app.registry.promotion import Contender, decide, hindrances
+from app.registry.promotion import Contender, Decision, decide, hindrances
 from app.registry.references import (
     CHAMPION,
     MODEL_NAME,
@@ -33,8 +33,11 @@ from app.storage.ids import new_id
 from app.storage.object_store import StoredObject
 from app.storage.tables import Alias, AliasMove, Model, RegistryRevision, Version
 
-MovedBy = Literal["api", "training", "import"]
+# import: a version that comes with the code; upload: one from another installation
+MovedBy = Literal["api", "training", "import", "upload"]
 KEPT_FOR = timedelta(days=1)  # the files of a deleted version
+# A scorecard from elsewhere proves nothing here: it must not promote its version by itself.
+IMPORTED = "it was imported; whoever trusts its scorecard promotes it"
 IMPORTS = 0x5354_4550  # the advisory lock of those who import; any number of ours
 
 
@@ -67,10 +70,13 @@ def register(
         return registered
     champion = _pointed_at(session, model, CHAMPION)
     number = owner.last_version + 1
-    decision = decide(
-        champion=None if champion is None else contender(champion),
-        challenger=Contender(number=number, manifest=manifest, scorecard=scorecard),
-    )
+    if champion is not None and moved_by == "upload":
+        decision = Decision(promoted=False, reason=IMPORTED)
+    else:
+        decision = decide(
+            champion=None if champion is None else contender(champion),
+            challenger=Contender(number=number, manifest=manifest, scorecard=scorecard),
+        )
     owner.last_version = number
     version = Version(
         model=model,
