@@ -109,7 +109,7 @@ async def replay_prediction(
     "/models/{name}/schedule",
     operation_id="put_schedule",
     summary="Have a model trained again by itself",
-    responses=problem_responses(400, 403, 404, 415, 422),
+    responses=problem_responses(400, 403, 404, 409, 415, 422),
 )
 def put_schedule(
     name: ModelName,
@@ -132,11 +132,14 @@ def put_schedule(
     It is trained with the champion's recipe on the dataset of its newest version, extended by the
     actuals that came after it where the target is its only input. What comes of it is promoted, or
     not, like any other version. Thresholds are looked at every hour; a text has none.
+
+    409: no version of the model was trained on a dataset that is stored here.
     """
     if request.thresholds is not None and find_model(session, name).kind == "text":
         raise Unprocessable.at("thresholds", f"{name!r} is a model for text; {TEXT_HAS_NONE}")
     now = datetime.now(UTC)
     cron = None if request.cron is None else checked(request.cron, now)
+    store.check_can_retrain(session, name)
     schedule = store.put_schedule(
         session,
         name,

@@ -1,14 +1,18 @@
-"""Models trained again by themselves: on a schedule, or when live figures pass a threshold."""
+"""Retrain models on a schedule, or when their live figures pass a threshold."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.artifact.manifest import Manifest, SeriesInput
 from app.datasets.store import UnderstoodFile, load_content, save_dataset
-from app.errors import NotFound, StepaheadError
+from app.errors import NotFound, StepaheadError, Unavailable
 from app.jobs.order import Order
 from app.jobs.ordering import place
 from app.monitoring.actuals.store import actuals_after, series_of_actuals
@@ -90,38 +94,81 @@ class Retrainer:
         self._resources = resources
 
     def look(self, *, now: datetime | None = None) -> int:
-        """Carry out what is due; gives how many schedules were.
+        """Carry out every due schedule and return how many there were.
+
+        A model that cannot be retrained never holds up the others. If its files cannot be read at
+        the moment, its schedule stays due. Any other error is recorded as a decision.
 
         Args:
             now: in UTC; given by tests.
         """
         now = now or datetime.now(UTC)
         done = 0
+        postponed: set[str] = set()  # models whose files cannot be read now; the next look retries
         while True:
-            with self._resources.sessions.begin() as session:
-                schedule = store.lock_due(session, now=now, judge_every=JUDGE_EVERY)
-                if schedule is None:
-                    return done
-                self._carry_out(session, schedule, now)
+            model: str | None = None
+            try:
+                with self._resources.sessions.begin() as session:
+                    schedule = store.lock_due(
+                        session, now=now, judge_every=JUDGE_EVERY, except_models=postponed
+                    )
+                    if schedule is None:
+                        return done
+                    model = schedule.model
+                    self._carry_out(session, schedule, now)
+            except Unavailable as error:
+                if model is None:
+                    raise
+                logger.warning("retraining postponed", model=model, reason=str(error))
+                postponed.add(model)
+            else:
                 done += 1
 
     def _carry_out(self, session: Session, schedule: Schedule, now: datetime) -> None:
+        model = schedule.model
         if schedule.next_at is not None and schedule.cron is not None and schedule.next_at <= now:
             # However many times were missed, it is one training.
             due, schedule.next_at = schedule.next_at, next_time(schedule.cron, now)
             reason = f"{schedule.cron} was due at {due:%Y-%m-%d %H:%M} UTC"
-            self._decide(session, schedule.model, "cron", reason, {})
+            self._attempt(session, model, "cron", partial(self._decide, reason=reason, figures={}))
         if schedule.thresholds is not None:
             schedule.judged_at = now
-            self._judge(
-                session, schedule.model, Thresholds.model_validate(schedule.thresholds), now
-            )
+            judge_now = partial(self._judge, given=schedule.thresholds, now=now)
+            self._attempt(session, model, "thresholds", judge_now)
 
-    def _judge(self, session: Session, model: str, thresholds: Thresholds, now: datetime) -> None:
+    def _attempt(
+        self,
+        session: Session,
+        model: str,
+        cause: Cause,
+        decide: Callable[[Session, str, Cause], None],
+    ) -> None:
+        """Run one decision; record an unexpected error as the decision not to train.
+
+        Without this boundary a model that cannot be decided about stays due and is picked first
+        at every look, so that no other model is ever retrained.
+        """
+        try:
+            with session.begin_nested():
+                decide(session, model, cause)
+        except (OperationalError, PoolTimeout, Unavailable):
+            raise
+        except Exception as error:
+            logger.exception("retraining failed", model=model, cause=cause)
+            reason = (
+                f"not trained: an unexpected {type(error).__name__} occurred; the worker's log has "
+                "the details"
+            )
+            self._note(session, model, cause, reason, {})
+
+    def _judge(
+        self, session: Session, model: str, cause: Cause, *, given: dict[str, Any], now: datetime
+    ) -> None:
+        thresholds = Thresholds.model_validate(given)
         try:
             champion = resolve(session, model).number
         except NotFound as error:
-            self._note(session, model, error.detail, {})
+            self._note(session, model, cause, error.detail, {})
             return
         daily = read_daily(session, model, (now - timedelta(days=thresholds.days - 1)).date())
         judgement = judge(
@@ -131,7 +178,7 @@ class Retrainer:
         )
         figures = {"version": champion, **judgement.figures}
         if not judgement.passed:
-            self._note(session, model, judgement.reason, figures)
+            self._note(session, model, cause, judgement.reason, figures)
             return
         before = store.last_decision(session, model, trained=True)
         pause = timedelta(hours=thresholds.hours_between)
@@ -141,27 +188,30 @@ class Retrainer:
                 f"{before.decided_at:%Y-%m-%d %H:%M} UTC, and not more than once in "
                 f"{thresholds.hours_between} hours"
             )
-            self._note(session, model, told, figures)
+            self._note(session, model, cause, told, figures)
             return
-        self._decide(session, model, "thresholds", judgement.reason, figures)
+        self._decide(session, model, cause, reason=judgement.reason, figures=figures)
 
-    def _note(self, session: Session, model: str, reason: str, figures: dict[str, Any]) -> None:
-        """Keep a decision not to train, unless it is the last one over again."""
-        last = store.last_decision(session, model, cause="thresholds")
-        if last is not None and not last.trained and last.figures == figures:
-            return
-        store.add_decision(
-            session, model, cause="thresholds", reason=reason, figures=figures, job_id=None
-        )
-
-    def _decide(
+    def _note(
         self, session: Session, model: str, cause: Cause, reason: str, figures: dict[str, Any]
     ) -> None:
-        """Train, or say why not."""
+        """Record a decision not to train; thresholds repeat one only when its figures change."""
+        last = store.last_decision(session, model, cause="thresholds")
+        is_repeated = last is not None and not last.trained and last.figures == figures
+        if cause == "thresholds" and is_repeated:
+            return
+        store.add_decision(session, model, cause=cause, reason=reason, figures=figures, job_id=None)
+
+    def _decide(
+        self, session: Session, model: str, cause: Cause, *, reason: str, figures: dict[str, Any]
+    ) -> None:
+        """Queue a training job, or record why not."""
         job = None
         try:
             with session.begin_nested():
                 job, what = self._train(session, model)
+        except Unavailable:
+            raise  # the store may be back at the next look; the schedule stays due
         except (StepaheadError, ObjectMissing, ObjectDamaged) as error:
             what = f"not trained: {error}"
         store.add_decision(

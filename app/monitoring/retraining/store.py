@@ -1,6 +1,6 @@
 """The queries of schedules and of what was decided by them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
 from app.registry.store import find_model
 from app.storage.ids import new_id
 from app.storage.job_status import UNFINISHED
@@ -51,6 +51,21 @@ def put_schedule(
     return session.scalars(statement, execution_options={"populate_existing": True}).one()
 
 
+def check_can_retrain(session: Session, model: str) -> None:
+    """Check that there is a dataset to retrain a model on.
+
+    Raises:
+        NotFound: no such model.
+        Conflict: no version of it has a dataset here.
+    """
+    find_model(session, model)
+    if newest_dataset(session, model) is None:
+        raise Conflict(
+            f"{model!r} cannot be retrained on a schedule: no version of it was trained on a "
+            f"dataset that is stored here. Train it once first, with POST /models/{model}/train"
+        )
+
+
 def delete_schedule(session: Session, model: str) -> None:
     """Take a model's schedule away; what was decided by it stays.
 
@@ -64,14 +79,25 @@ def delete_schedule(session: Session, model: str) -> None:
     session.flush()
 
 
-def lock_due(session: Session, *, now: datetime, judge_every: timedelta) -> Schedule | None:
-    """A schedule that is due, ours until the transaction ends."""
+def lock_due(
+    session: Session,
+    *,
+    now: datetime,
+    judge_every: timedelta,
+    except_models: Collection[str] = (),
+) -> Schedule | None:
+    """Lock a due schedule until the transaction ends; None if no other process left one."""
     due = or_(
         Schedule.next_at <= now,
         Schedule.thresholds.is_not(None)
         & or_(Schedule.judged_at.is_(None), Schedule.judged_at <= now - judge_every),
     )
-    query = select(Schedule).where(due).order_by(Schedule.model).limit(1)
+    query = (
+        select(Schedule)
+        .where(due, Schedule.model.not_in(except_models))
+        .order_by(Schedule.model)
+        .limit(1)
+    )
     return session.scalar(query.with_for_update(skip_locked=True))
 
 

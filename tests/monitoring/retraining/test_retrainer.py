@@ -1,10 +1,12 @@
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from app.datasets.store import get_dataset
 from app.errors import Unprocessable
@@ -15,7 +17,9 @@ from app.monitoring.retraining.cron import checked, next_time
 from app.monitoring.retraining.retrainer import Retrainer, judge
 from app.monitoring.schemas import Thresholds
 from app.reading.content import SeriesContent, content_from_bytes
-from app.storage.tables import Dataset, Job
+from app.storage.monitoring_tables import Schedule
+from app.storage.object_store import ObjectStore, StoreUnavailable
+from app.storage.tables import Dataset, Job, Version
 from tests.artifacts import persistence_artifact
 from tests.monitoring.log import ask, days, follow, resources_of
 from tests.service import Service, eventually
@@ -23,12 +27,26 @@ from tests.service import Service, eventually
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def train_on(service: Service, rows: int) -> str:
-    """Give google-stock a version that says it was trained on an upload; gives its dataset."""
+class PartlyAway(ObjectStore):
+    """A store in which one object cannot be read at the moment."""
+
+    def __init__(self, url: str, away: str) -> None:
+        opened = ObjectStore.open(url)
+        super().__init__(opened._backend, opened._folder)
+        object.__setattr__(self, "away", away)
+
+    def stream(self, sha256: str) -> Iterator[bytes]:
+        if sha256 == vars(self)["away"]:
+            raise StoreUnavailable("The object store cannot be used at the moment.")
+        return super().stream(sha256)
+
+
+def train_on(service: Service, rows: int, *, model: str = "google-stock") -> str:
+    """Give a model a version that was trained on an upload; return the dataset's id."""
     lines = ["Date,Open", *(f"{day},{100 + row % 7}" for row, day in enumerate(days(rows)))]
     uploaded = service.client.post("/datasets", files={"file": ("p.csv", "\n".join(lines))})
-    assert uploaded.status_code == 201, uploaded.text
-    version = service.register("google-stock", persistence_artifact(step=0.5))
+    assert uploaded.is_success, uploaded.text
+    version = service.register(model, persistence_artifact(step=0.5))
     with service.sessions.begin() as session:
         row = session.merge(version)
         row.dataset_id = uploaded.json()["id"]
@@ -43,8 +61,8 @@ def schedule(service: Service, **body: Any) -> dict[str, Any]:  # noqa: ANN401
     return found
 
 
-def decisions(service: Service) -> list[dict[str, Any]]:
-    answer = service.client.get("/models/google-stock/decisions")
+def decisions(service: Service, model: str = "google-stock") -> list[dict[str, Any]]:
+    answer = service.client.get(f"/models/{model}/decisions")
     assert answer.status_code == 200, answer.text
     items: list[dict[str, Any]] = answer.json()["items"]
     return items
@@ -52,7 +70,7 @@ def decisions(service: Service) -> list[dict[str, Any]]:
 
 def jobs(service: Service) -> list[Job]:
     with service.sessions.begin() as session:
-        return list(queue.list_jobs(session, model="google-stock", limit=100))
+        return list(queue.list_jobs(session, limit=100))
 
 
 def later(**by: float) -> datetime:
@@ -119,8 +137,11 @@ def test_settled_actuals_extend_the_newest_dataset(service: Service) -> None:
     assert str(dataset.extends_id) == base
 
 
-def test_a_model_without_a_dataset_says_so(service: Service) -> None:
+def test_a_model_whose_dataset_was_taken_away_says_so(service: Service) -> None:
+    train_on(service, 300)
     schedule(service, cron="0 3 * * *")
+    with service.sessions.begin() as session:
+        session.execute(update(Version).values(dataset_id=None))
     Retrainer(resources_of(service)).look(now=later(days=1))
     (decision,) = decisions(service)
     assert decision["trained"] is False
@@ -138,6 +159,59 @@ def test_a_dataset_that_is_gone_is_no_reason_to_stop(service: Service) -> None:
     (decision,) = decisions(service)
     assert decision["trained"] is False
     assert jobs(service) == []
+
+
+def test_a_broken_model_does_not_stop_the_retraining_of_others(service: Service) -> None:
+    train_on(service, 300, model="a-broken-one")
+    train_on(service, 300)
+    for model in ("a-broken-one", "google-stock"):
+        put = service.client.put(
+            f"/models/{model}/schedule",
+            json={"cron": "0 3 * * *", "thresholds": {"skill_below": 0.0}},
+        )
+        assert put.is_success, put.text
+    with service.sessions.begin() as session:
+        session.execute(
+            update(Version).where(Version.model == "a-broken-one").values(manifest={"no": "sense"})
+        )
+        broken = session.get_one(Schedule, "a-broken-one")
+        broken.thresholds = {"of": "another release"}
+    retrainer = Retrainer(resources_of(service))
+    assert retrainer.look(now=later(days=1)) == 2
+    assert [job.model for job in jobs(service)] == ["google-stock"]
+    told = {one["cause"]: one for one in decisions(service, "a-broken-one")}
+    assert set(told) == {"cron", "thresholds"}
+    for decision in told.values():
+        assert decision["trained"] is False
+        assert "an unexpected ValidationError occurred" in decision["reason"]
+    assert retrainer.look(now=later(days=1)) == 0  # not due again before its next time
+
+
+def test_a_model_whose_files_cannot_be_read_now_stays_due(service: Service) -> None:
+    unreadable = train_on(service, 300, model="a-model")
+    train_on(service, 290)
+    for model in ("a-model", "google-stock"):
+        put = service.client.put(f"/models/{model}/schedule", json={"cron": "0 3 * * *"})
+        assert put.is_success, put.text
+    with service.sessions.begin() as session:
+        away = session.get_one(Dataset, unreadable).content_sha256
+    resources = resources_of(service)
+    hampered = replace(resources, store=PartlyAway(resources.settings.resolved_store_url, away))
+    assert Retrainer(hampered).look(now=later(days=1)) == 1
+    assert [job.model for job in jobs(service)] == ["google-stock"]
+    assert decisions(service, "a-model") == []
+    assert Retrainer(resources).look(now=later(days=1)) == 1
+    assert decisions(service, "a-model")[0]["trained"] is True
+
+
+def test_a_schedule_of_a_model_without_a_dataset_is_refused(service: Service) -> None:
+    path = "/models/google-stock/schedule"
+    answer = service.client.put(path, json={"cron": "0 3 * * *"})
+    assert answer.status_code == 409, answer.text
+    assert "POST /models/google-stock/train" in answer.json()["detail"]
+    assert service.client.get(path).json() is None
+    missing = service.client.put("/models/nobody/schedule", json={"cron": "0 3 * * *"})
+    assert missing.status_code == 404
 
 
 def test_live_skill_below_the_threshold_trains_once_and_then_waits(service: Service) -> None:
@@ -166,6 +240,7 @@ def test_live_skill_below_the_threshold_trains_once_and_then_waits(service: Serv
 
 
 def test_two_workers_decide_once(service: Service) -> None:
+    train_on(service, 300)
     schedule(service, cron="0 3 * * *")
     with service.sessions.begin() as session:
         held = store.lock_due(session, now=later(days=1), judge_every=timedelta(hours=1))
@@ -174,6 +249,7 @@ def test_two_workers_decide_once(service: Service) -> None:
 
 
 def test_a_schedule_is_put_shown_and_taken_away(service: Service) -> None:
+    train_on(service, 300)
     path = "/models/google-stock/schedule"
     assert service.client.get(path).json() is None
     assert service.client.get("/models/nobody/schedule").status_code == 404
@@ -186,6 +262,7 @@ def test_a_schedule_is_put_shown_and_taken_away(service: Service) -> None:
 
 
 def test_two_who_give_a_model_its_first_schedule_at_once(service: Service) -> None:
+    train_on(service, 300)
     waiting = text("""
         SELECT count(*) FROM pg_stat_activity
          WHERE datname = current_database() AND wait_event_type = 'Lock'
@@ -230,6 +307,11 @@ def test_a_text_has_no_live_figures_that_could_pass_a_threshold(service: Service
     assert answer.status_code == 422, answer.text
     assert [error["field"] for error in answer.json()["errors"]] == ["thresholds"]
     assert service.client.get(path).json() is None
+    with service.sessions.begin() as session:
+        dataset = session.get_one(Dataset, train_on(service, 300))
+        session.execute(
+            update(Version).where(Version.model == "belling-the-cat").values(dataset_id=dataset.id)
+        )
     assert service.client.put(path, json={"cron": "0 3 * * *"}).status_code == 200
 
 
