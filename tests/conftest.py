@@ -10,6 +10,7 @@ import importlib.util
 import os
 import secrets
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Generator, Iterator
@@ -268,6 +269,13 @@ def place() -> Iterator[Path]:
     """A folder of the test's own that PostgreSQL's user can reach."""
     with open_place() as folder:
         yield folder
+
+
+@pytest.fixture
+def free_port() -> str:
+    """A port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return str(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

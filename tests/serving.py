@@ -17,6 +17,7 @@ START_SECONDS = 120.0
 STOP_SECONDS = 90.0
 Environment = Mapping[str, str]
 NOTHING_SET: Environment = {}
+PROGRAM = (sys.executable, "-m", "app.cli")
 READY = "Stepahead is ready at "
 WITHOUT_WORKER: Environment = {"STEPAHEAD_WORKERS": "0"}
 
@@ -26,22 +27,27 @@ class Served:
 
     Args:
         data_dir: its data directory.
+        program: how `stepahead` is run.
         arguments: of `stepahead`.
         environment: set for it; other STEPAHEAD_ variables of the test run are not passed on.
+        folder: where it is started; left out: here.
     """
 
     def __init__(
         self,
         data_dir: Path,
         *,
+        program: tuple[str, ...] = PROGRAM,
         arguments: tuple[str, ...] = ("serve",),
         environment: Environment = NOTHING_SET,
+        folder: Path | None = None,
     ) -> None:
         self.data_dir = data_dir
         self._lines: list[str] = []
         clean = {name: value for name, value in os.environ.items() if "STEPAHEAD" not in name}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", *arguments],
+            [*program, *arguments],
+            cwd=folder,
             env={
                 "STEPAHEAD_PORT": "0",
                 "STEPAHEAD_WARM_READER": "0",

@@ -152,10 +152,10 @@ def test_it_works_on_a_database_of_another_server_with_several_processes(
         assert service.end() == 0
 
 
-def test_the_api_alone_runs_on_a_prepared_database(place: Path, fresh_database: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
-    environment = {"STEPAHEAD_DATABASE_URL": fresh_database, "STEPAHEAD_PORT": port}
+def test_the_api_alone_runs_on_a_prepared_database(
+    place: Path, fresh_database: str, free_port: str
+) -> None:
+    environment = {"STEPAHEAD_DATABASE_URL": fresh_database, "STEPAHEAD_PORT": free_port}
     clean = {name: value for name, value in os.environ.items() if "STEPAHEAD" not in name}
     migrated = subprocess.run(
         [sys.executable, "-m", "app.cli", "migrate"],
@@ -172,7 +172,7 @@ def test_the_api_alone_runs_on_a_prepared_database(place: Path, fresh_database: 
             environment={**environment, "STEPAHEAD_API_PROCESSES": processes},
         )
         try:
-            wait_until(lambda: is_ready(f"http://127.0.0.1:{port}"))
+            wait_until(lambda: is_ready(f"http://127.0.0.1:{free_port}"))
             assert api.end(signal.SIGTERM) == 0
         finally:
             api.kill()

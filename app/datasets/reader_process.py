@@ -6,7 +6,6 @@ A file that brings the reader down, or keeps it too long, is an error of that up
 import os
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -28,6 +27,7 @@ from app.datasets.reader_messages import (
     Understood,
 )
 from app.errors import Conflict, Unavailable, Unprocessable
+from app.process.programs import python_module
 from app.reading.read_options import ReadOptions
 from app.reading.report import Report, UnreadableFile
 
@@ -219,7 +219,7 @@ class _Child:
     @classmethod
     def start(cls, module: str, memory_bytes: int) -> "_Child":
         ours, theirs = Pipe()
-        command = [sys.executable, "-m", module, "--fd", str(theirs.fileno())]
+        command = python_module(module, "--fd", str(theirs.fileno()))
         with theirs:
             process = subprocess.Popen(
                 [*command, "--memory-bytes", str(memory_bytes)],

@@ -6,7 +6,6 @@ One child is kept warm between jobs; see `app.jobs.messages` for what is said ov
 import shlex
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,8 +15,9 @@ from multiprocessing.connection import Connection
 from app.config import Settings
 from app.jobs.messages import Event, Failed, Finished, Ready, Stop, Stopped, TrainingRequest
 from app.process.observability import logger as logger_of
+from app.process.programs import python_module
 
-COMMAND = (sys.executable, "-m", "app.training.child")
+COMMAND = python_module("app.training.child")
 START_TRIES = 3  # a child that cannot start is the worker's trouble, not a job's
 STOP_SECONDS = 1.5  # what a child has to answer a Stop in, before it is replaced
 EXIT_SECONDS = 2.0

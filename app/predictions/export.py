@@ -5,7 +5,6 @@ would stay in its memory; here only blocks of bytes pass, as fast as the caller 
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -15,12 +14,13 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import Unavailable
 from app.predictions.schemas import ExportFormat, ExportQuery
+from app.process.programs import python_module
 
 MEDIA_TYPES: Mapping[ExportFormat, str] = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
 }
-CHILD = (sys.executable, "-m", "app.predictions.export_child")
+CHILD = python_module("app.predictions.export_child")
 BLOCK_BYTES = 1 << 16
 # Each keeps a transaction open for as long as its caller takes.
 MAX_AT_ONCE = 2

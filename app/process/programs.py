@@ -14,6 +14,15 @@ from app.process.lifeline import Lifeline
 CLOSING_SECONDS = 10.0
 
 
+def python_module(name: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command that runs one of our modules, whatever the working directory holds.
+
+    Without `-P`, Python would look for the module in the working directory first, and a folder with
+    an `app.py` of its own would be run instead.
+    """
+    return (sys.executable, "-P", "-m", name, *arguments)
+
+
 def child_environment(settings: Settings, database_url: str) -> dict[str, str]:
     """Our environment with what was decided here, the database's URL above all."""
     decided = {
@@ -24,8 +33,6 @@ def child_environment(settings: Settings, database_url: str) -> dict[str, str]:
         "STEPAHEAD_LOG_FORMAT": settings.log_format
         if settings.log_format != "auto"
         else ("console" if sys.stderr.isatty() else "json"),
-        # A folder named `app` where the service was started must not take the place of ours.
-        "PYTHONSAFEPATH": "1",
         "PYTHONUNBUFFERED": "1",
     }
     return {**os.environ, **decided}
@@ -69,4 +76,4 @@ def worker_program(
 
 
 def _ourselves(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "app.cli", *arguments)
+    return python_module("app.cli", *arguments)
