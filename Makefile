@@ -1,6 +1,6 @@
 # Everything a developer does. `make serve` and `make test` need nothing but make and a Python.
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint format bench lock clean
+.PHONY: help serve test test-light lint format bench lock clean
 
 # BLAS threads that spin for each other made small matrix products 12 times slower on 2 busy cores.
 export OPENBLAS_NUM_THREADS := 1
@@ -14,13 +14,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 serve: $(VENV)/serve.stamp  ## set up and start the service with the embedded database
 	@exec $(BIN)/stepahead serve
 
 test: $(VENV)/dev.stamp  ## set up and run all tests
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-light: $(VENV)/light.stamp  ## set up without TensorFlow, run all tests that need none
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not tensorflow" $(ARGS)
 
 lint: $(VENV)/dev.stamp  ## style, layers and types
 	$(BIN)/ruff check .
@@ -42,7 +45,7 @@ clean:  ## remove the virtual environment (never the data)
 	rm -rf $(VENV)
 
 # A set of requirements is installed once, and again when it or the project's own metadata changed.
-# dev contains serve, so a `make serve` after a `make test` finds all it needs.
+# dev contains light and serve, so a `make serve` after a `make test` finds all it needs.
 $(VENV)/%.stamp: requirements/%.txt pyproject.toml requirements/python
 	@sh requirements/python $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt

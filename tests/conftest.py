@@ -1,171 +1,58 @@
-"""One PostgreSQL per run, one migrated template in it, a database of its own for who asks.
+"""Fixtures that all tests share, and the order in which files are given to processes.
 
-The embedded PostgreSQL is used unless STEPAHEAD_DATABASE_URL names a server; there the tests make
-databases of their own and never touch the one that is named.
+What starts PostgreSQL, a service or TensorFlow is imported by the fixture that needs it, so that a
+test of arithmetic runs at once.
 """
 
 import gc
-import importlib
-import importlib.util
-import os
-import secrets
-import shutil
 import socket
-import sys
-import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
-from psycopg import sql
-from sqlalchemy import Engine
-from sqlalchemy.orm import Session
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling, LoadScopeScheduling
 
-from app.storage.embedded import EmbeddedPostgres
-from app.storage.engine import conninfo, database_url, make_engine
-from app.storage.migrate import upgrade
-from tests.places import make_folder, open_place
-from tests.serving import Served, served, wait_until
+from tests.late_imports import HAS_TENSORFLOW, HEAVY, MARKER, during, import_when_used
+from tests.places import open_place
+from tests.scheduling import sort_by_place
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
+
+    from tests.database import Cluster
+    from tests.serving import Served
 
 TESTS = Path(__file__).resolve().parent
 SHARED_DATA = TESTS.parent.parent / "shared" / "data"
-TEMPLATE = "stepahead_test_template"
-# Tests write `import NAME` of these, as nothing comes of it before something in NAME is used.
-HEAVY = (
-    "keras",
-    "scipy",
-    "sklearn",
-    "tensorflow",
-    "app.judging.mlp_baseline",  # with scikit-learn
-    "app.judging.text_mlp",
-)
-ASKED_OF_PACKAGES = {"__path__", "__version__"}  # by imports of their modules, by who names them
-
-# What the tests of several files share, and which files those are.
-SHARED = {
-    "one whole service": (
-        "jobs/test_real_trainer.py",
-        "terminal/test_served_files.py",
-        "test_readme.py",
-        "web/test_training.py",
-    ),
-    "one import of TensorFlow and scikit-learn": (
-        "training/",
-        "cells/test_keras.py",
-        "cells/test_network.py",
-        "forecasting/",
-        "judging/",
-        "registry/test_promotion.py",
-    ),
-}
-# What takes longest, so that nothing of it is begun last.
-FIRST = (
-    *(start for starts in SHARED.values() for start in starts),
-    "test_supervisor.py",
-    "jobs/test_worker.py",
-    "test_survival.py",
-    "examples/test_chapter_document.py",
-    "jobs/test_database_loss.py",
-    "web/",
-)
-
-
-def import_when_used(name: str) -> None:
-    """Let `import name` cost nothing until something in the module is asked for.
-
-    Every process of a parallel run collects all tests, and one of them runs those that need
-    TensorFlow, whose import takes 5 seconds, or scikit-learn, which takes more than one.
-    """
-    spec = importlib.util.find_spec(name)
-    if name in sys.modules or spec is None:
-        return
-    stand_in = ModuleType(name)
-
-    def ask(attribute: str) -> object:
-        if sys.modules.get(name) is stand_in:
-            if attribute.startswith("_") and attribute not in ASKED_OF_PACKAGES:
-                raise AttributeError(attribute)  # pytest and `inspect` look at all there is
-            del sys.modules[name]
-        return getattr(importlib.import_module(name), attribute)
-
-    stand_in.__spec__, stand_in.__file__ = spec, spec.origin
-    stand_in.__dict__["__getattr__"] = ask
-    sys.modules[name] = stand_in
-
+TRAINING = TESTS / "training"
+WITH_TRAINER = {"whole_service"}
+CLUSTER = pytest.StashKey["Cluster"]()
 
 for heavy in HEAVY:
     import_when_used(heavy)
 
 
-class Cluster:
-    """The PostgreSQL of this test run, owned by the process that pytest was started in."""
+def running_cluster(config: pytest.Config) -> "Cluster":
+    """Return the run's PostgreSQL, which need not have been started yet."""
+    from tests.database import Cluster
 
-    def __init__(self) -> None:
-        self.folder = make_folder()
-        self.embedded: EmbeddedPostgres | None = None
-        given = os.environ.get("STEPAHEAD_DATABASE_URL")
-        if given is None:
-            self.embedded = EmbeddedPostgres(self.folder / "data")
-            given = self.embedded.start()
-        self.server_url = given
-        self.template = f"{TEMPLATE}_{secrets.token_hex(4)}"
-        create_database(self.server_url, self.template)
-        engine = make_engine(url_of(self.server_url, self.template))
-        upgrade(engine)
-        engine.dispose()
-
-    def stop(self) -> None:
-        """Leave nothing behind."""
-        drop_database(self.server_url, self.template)
-        if self.embedded is not None:
-            self.embedded.stop()
-        shutil.rmtree(self.folder)
-
-
-def url_of(server_url: str, name: str) -> str:
-    """The URL of another database on the same server."""
-    return database_url(server_url).set(database=name).render_as_string(hide_password=False)
-
-
-def create_database(server_url: str, name: str, *, template: str = "template1") -> None:
-    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-        sql.Identifier(name), sql.Identifier(template)
-    )
-    with psycopg.connect(conninfo(server_url), autocommit=True) as connection:
-        connection.execute(statement)
-
-
-def drop_database(server_url: str, name: str) -> None:
-    statement = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-    with psycopg.connect(conninfo(server_url), autocommit=True) as connection:
-        for last_try in (*[False] * 40, True):
-            try:
-                connection.execute(statement)
-            except psycopg.errors.InsufficientPrivilege:
-                # Autovacuum is at work there, which only a superuser may end; it ends soon.
-                if last_try:
-                    raise
-                time.sleep(0.25)
-            else:
-                return
-
-
-CLUSTER = pytest.StashKey[Cluster]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Start PostgreSQL once, in the process that also ends it (with xdist: the controller)."""
-    if not hasattr(config, "workerinput") and not config.option.collectonly:
+    if CLUSTER not in config.stash:
         config.stash[CLUSTER] = Cluster()
+    return config.stash[CLUSTER]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if CLUSTER in config.stash:
         config.stash[CLUSTER].stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with during(item):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -183,80 +70,72 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the database, to be run again on another PostgreSQL; long files first.
-
-    Else a file of slow tests might be begun when all others are done.
-    """
+    """Set markers by what a test uses, and order the files."""
     for item in items:
-        if "cluster" in getattr(item, "fixturenames", ()):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "cluster" in fixtures:
             item.add_marker("database")
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (_place(item), item.path not in slow))  # files stay in one piece
-
-
-def _place(item: pytest.Item) -> int:
-    name = item.path.relative_to(TESTS).as_posix()
-    return next((i for i, start in enumerate(FIRST) if name.startswith(start)), len(FIRST))
+        if fixtures & WITH_TRAINER or item.path.is_relative_to(TRAINING):
+            item.add_marker(MARKER)
+        if not HAS_TENSORFLOW and item.get_closest_marker(MARKER) is not None:
+            item.add_marker(pytest.mark.skip("needs TensorFlow, which `make test` installs"))
+    sort_by_place(items)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: "Producer"
+) -> "LoadScopeScheduling | None":
     """With `--dist loadfile`: what is dear and can be shared is shared by one process's tests."""
+    from tests.scheduling import Together
+
     return Together(config, log) if config.option.dist == "loadfile" else None
-
-
-class Together(LoadFileScheduling):  # type: ignore[misc]
-    """Files as pieces of work, in the order of collection; some of them are one piece."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = super()._split_scope(nodeid)
-        name = file.removeprefix("tests/")
-        return next((what for what, starts in SHARED.items() if name.startswith(starts)), file)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
-    """Tell each xdist worker where the one PostgreSQL is."""
-    cluster = node.config.stash[CLUSTER]  # type: ignore[attr-defined]
-    node.workerinput["cluster"] = (cluster.server_url, cluster.template)  # type: ignore[attr-defined]
+    """Tell each process of a parallel run where to ask for the one PostgreSQL."""
+    address = running_cluster(node.config).listen()  # type: ignore[attr-defined]
+    node.workerinput["cluster"] = address  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
 def cluster(pytestconfig: pytest.Config) -> tuple[str, str]:
-    """The server's URL and the migrated template's name."""
+    """The server's URL and the migrated template's name; starts the server if nobody has yet."""
+    from tests.database import start_elsewhere
+
     workerinput = getattr(pytestconfig, "workerinput", None)
     if workerinput is not None:
-        server_url, template = workerinput["cluster"]
-        return server_url, template
-    running = pytestconfig.stash[CLUSTER]
-    return running.server_url, running.template
+        return start_elsewhere(*workerinput["cluster"])
+    return running_cluster(pytestconfig).start()
 
 
 @pytest.fixture
 def fresh_database(cluster: tuple[str, str]) -> Iterator[str]:
     """URL of a migrated, empty database of the test's own, for real commits."""
-    server_url, template = cluster
-    name = f"stepahead_test_{secrets.token_hex(6)}"
-    create_database(server_url, name, template=template)
-    yield url_of(server_url, name)
-    drop_database(server_url, name)
+    from tests.database import own_database
+
+    with own_database(cluster) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
-def shared_engine(cluster: tuple[str, str]) -> Iterator[Engine]:
+def shared_engine(cluster: tuple[str, str]) -> "Iterator[Engine]":
     """An engine on a migrated database of this test process, for tests that roll back."""
-    server_url, template = cluster
-    name = f"stepahead_test_{secrets.token_hex(6)}"
-    create_database(server_url, name, template=template)
-    engine = make_engine(url_of(server_url, name))
-    yield engine
-    engine.dispose()
-    drop_database(server_url, name)
+    from app.storage.engine import make_engine
+    from tests.database import own_database
+
+    with own_database(cluster) as url:
+        engine = make_engine(url)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture
-def session(shared_engine: Engine) -> Iterator[Session]:
+def session(shared_engine: "Engine") -> "Iterator[Session]":
     """A session whose work, flushes and commits alike, is rolled back after the test."""
+    from sqlalchemy.orm import Session
+
     with shared_engine.connect() as connection:
         transaction = connection.begin()
         with Session(connection, join_transaction_mode="create_savepoint") as session:
@@ -279,11 +158,13 @@ def free_port() -> str:
 
 
 @pytest.fixture(scope="session")
-def whole_service() -> Iterator[Served]:
+def whole_service() -> "Iterator[Served]":
     """`stepahead serve` with a real trainer; each test has models of its own in it.
 
     Its home is that of somebody who uses Keras too, on something else than TensorFlow.
     """
+    from tests.serving import served, wait_until
+
     with open_place() as folder:
         keras = folder / "home" / ".keras"
         keras.mkdir(parents=True)

@@ -1,6 +1,5 @@
 """The real app behind a real server on a free port of loopback, in a thread of the test."""
 
-import secrets
 import socket
 import threading
 import time
@@ -21,7 +20,6 @@ from app.storage.engine import make_engine
 from app.storage.object_store import ObjectStore
 from app.storage.tables import Version
 from tests.artifacts import Artifact
-from tests.conftest import create_database, drop_database, url_of
 
 PATIENCE_SECONDS = 60.0
 
@@ -67,18 +65,6 @@ def register_artifact(
             dataset_id=None,
             job_id=None,
         )
-
-
-@contextmanager
-def own_database(cluster: tuple[str, str]) -> Iterator[str]:
-    """A migrated database for as long as the block lasts, for fixtures wider than one test."""
-    server_url, template = cluster
-    name = f"stepahead_test_{secrets.token_hex(6)}"
-    create_database(server_url, name, template=template)
-    try:
-        yield url_of(server_url, name)
-    finally:
-        drop_database(server_url, name)
 
 
 @contextmanager

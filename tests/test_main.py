@@ -18,8 +18,8 @@ from app.http.health import Health
 from app.main import create_app, draining_at_sigterm
 from app.storage.migrate import upgrade
 from tests.artifacts import persistence_artifact
-from tests.conftest import create_database, drop_database, url_of
-from tests.service import Service, eventually, own_database, running_service
+from tests.database import create_database, drop_database, own_database, url_of
+from tests.service import Service, eventually, running_service
 
 PROJECT = Path(__file__).resolve().parent.parent
 KEY = "a key of the test"

@@ -12,7 +12,7 @@ from app.cells.layer import Layer
 from app.cells.losses import cross_entropy, softmax
 from app.cells.network import Network
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 
 @pytest.fixture(scope="module")

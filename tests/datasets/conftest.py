@@ -2,7 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.service import Service, own_database, running_service
+from tests.database import own_database
+from tests.service import Service, running_service
 
 MAX_UPLOAD_BYTES = 3 << 20
 

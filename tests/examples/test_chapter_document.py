@@ -16,7 +16,8 @@ import pytest
 from app.config import PROJECT_DIR
 from app.registry.shipped import import_shipped
 from examples.pictures import DRAWN
-from tests.service import Service, own_database, running_service
+from tests.database import own_database
+from tests.service import Service, running_service
 
 DOCUMENT = (PROJECT_DIR / "docs" / "chapter.md").read_text(encoding="utf-8")
 PICTURES = PROJECT_DIR / "docs" / "pictures"

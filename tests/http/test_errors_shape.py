@@ -8,7 +8,8 @@ import pytest
 
 from app.errors import StepaheadError
 from tests.artifacts import persistence_artifact
-from tests.service import Service, own_database, running_service
+from tests.database import own_database
+from tests.service import Service, running_service
 
 PLACE = {"field", "row", "column", "message"}
 NOBODY = "00000000-0000-7000-8000-000000000000"

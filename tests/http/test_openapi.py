@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.artifacts import FABLE, persistence_artifact, window_text_artifact
+from tests.database import own_database
 from tests.refresh_openapi import KEPT, document
-from tests.service import Service, own_database, running_service
+from tests.service import Service, running_service
 
 
 @pytest.fixture(scope="module")

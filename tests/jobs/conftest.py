@@ -5,8 +5,9 @@ import pytest
 
 from app.storage.engine import make_engine
 from tests.artifacts import persistence_artifact, window_text_artifact
+from tests.database import own_database
 from tests.jobs.harness import Harness
-from tests.service import Service, own_database, running_service
+from tests.service import Service, running_service
 
 
 @pytest.fixture

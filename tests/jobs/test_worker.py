@@ -11,8 +11,8 @@ from app.jobs import job_log, queue
 from app.storage.engine import make_engine
 from app.storage.job_status import JobStatus
 from app.storage.tables import Version
+from tests.database import own_database
 from tests.jobs.harness import PATIENCE_SECONDS, Harness, eventually
-from tests.service import own_database
 
 pytestmark = pytest.mark.slow
 

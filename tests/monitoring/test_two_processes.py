@@ -4,9 +4,9 @@ from functools import partial
 import pytest
 
 from tests.artifacts import persistence_artifact
+from tests.database import own_database
 from tests.monitoring.log import days
 from tests.monitoring.processes import Pair, running_pair
-from tests.service import own_database
 from tests.serving import wait_until
 
 

@@ -9,7 +9,8 @@ from tests.artifacts import (
     tenths_of_level,
     window_text_artifact,
 )
-from tests.service import Service, own_database, running_service
+from tests.database import own_database
+from tests.service import Service, running_service
 
 
 def fill(running: Service) -> Service:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from app.registry.shipped import import_shipped
-from tests.service import Service, own_database, running_service
+from tests.database import own_database
+from tests.service import Service, running_service
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,11 @@ KEEP = Statement(
     + b" WHERE NOT EXISTS (SELECT FROM kept WHERE kept.b = row.b)",
 )
 BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted"
-CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'committing'"
+# Returns once the session has ended: on a loaded machine that takes longer than the signal.
+CUT = """
+SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
+WHERE application_name = 'committing' AND datname = current_database()
+"""
 
 
 def parameters(*numbers: int) -> list[bytes]:

@@ -12,7 +12,7 @@ from app.storage.migrate import (
     migration_config,
     upgrade,
 )
-from tests.conftest import create_database, drop_database, url_of
+from tests.database import create_database, drop_database, url_of
 
 
 def test_models_and_migrations_agree(fresh_database: str) -> None:

@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 
 from app.http.browser_sessions import COOKIE, LIFETIME_SECONDS, Sessions
 from tests.artifacts import persistence_artifact
-from tests.service import Service, own_database, running_service
+from tests.database import own_database
+from tests.service import Service, running_service
 from tests.web.conftest import OpenPage
 
 KEY = "a key of the test"

@@ -9,8 +9,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Locator, Page, Response, expect
 
 from app.registry.shipped import import_shipped
+from tests.database import own_database
 from tests.monitoring.log import follow
-from tests.service import PATIENCE_SECONDS, Service, own_database, running_service
+from tests.service import PATIENCE_SECONDS, Service, running_service
 from tests.web.conftest import OpenPage
 from tests.web.viewing import (
     NARROW_DARK,

@@ -10,7 +10,8 @@ from app.artifact.scorecard import CurvePoint
 from app.registry.shipped import import_shipped
 from app.web.picture import picture, round_ticks
 from tests.artifacts import persistence_artifact
-from tests.service import Service, own_database, running_service
+from tests.database import own_database
+from tests.service import Service, running_service
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.artifacts import persistence_artifact
-from tests.service import Service, own_database, running_service
+from tests.database import own_database
+from tests.service import Service, running_service
 from tests.web.conftest import OpenPage
 from tests.web.viewing import WIDE, Viewer, overflow, settle, view_as
 

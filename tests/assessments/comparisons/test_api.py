@@ -11,9 +11,10 @@ from app.registry.store import register
 from app.storage.tables import Job
 from tests.artifacts import persistence_artifact, window_text_artifact
 from tests.assessments.comparisons.cells import noise, scorecard
+from tests.database import own_database
 from tests.jobs.test_train_api import FABLE, PRICES, rows
 from tests.registry.samples import stored_files
-from tests.service import Service, own_database, running_service
+from tests.service import Service, running_service
 
 
 @pytest.fixture(scope="module")

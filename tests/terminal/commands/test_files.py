@@ -15,8 +15,9 @@ from app.cli import main
 from app.storage.tables import Job
 from app.terminal.commands.piped import file_or_pipe
 from tests.artifacts import FABLE, persistence_artifact, window_text_artifact
+from tests.database import own_database
 from tests.reading.peculiar_files import DAYS, OPEN, SAME
-from tests.service import Service, own_database, running_service
+from tests.service import Service, running_service
 
 LONG = "day,shop,Open\n" + "".join(
     f"2017-01-{day:02d},{shop},{day * factor}\n"

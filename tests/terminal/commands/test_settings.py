@@ -11,7 +11,7 @@ from app.storage.engine import make_engine
 from app.terminal.commands.serve import run_migrate
 from app.terminal.commands.settings import WRONG_SETTINGS, told_plainly
 from app.terminal.rendering.problems import Told
-from tests.conftest import create_database, drop_database, url_of
+from tests.database import create_database, drop_database, url_of
 
 
 @pytest.fixture
