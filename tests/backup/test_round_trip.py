@@ -23,7 +23,8 @@ from app.storage.job_status import JobStatus
 from app.storage.object_store import ObjectStore
 from app.storage.tables import Alias, Dataset, Job, Prediction, Version
 from tests.artifacts import persistence_artifact
-from tests.service import own_database, register_artifact
+from tests.database import own_database
+from tests.service import register_artifact
 
 LONG_AGO = datetime(2025, 3, 1, 12, tzinfo=UTC)
 TRICKY = {"text": "tab\t, line\nfeed, back\\slash, quote ', null \\N, Grüße, 日本"}

@@ -19,7 +19,8 @@ from tests.artifacts import (
     stream_text_artifact,
     window_text_artifact,
 )
-from tests.service import Service, own_database, running_service
+from tests.database import own_database
+from tests.service import Service, running_service
 
 Files = dict[str, bytes]
 

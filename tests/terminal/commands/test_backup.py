@@ -11,7 +11,8 @@ from app.storage.engine import make_engine
 from app.storage.object_store import ObjectStore
 from app.storage.tables import Alias
 from tests.artifacts import persistence_artifact
-from tests.service import own_database, register_artifact
+from tests.database import own_database
+from tests.service import register_artifact
 
 
 def run(*arguments: str) -> int:
