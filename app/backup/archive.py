@@ -23,6 +23,7 @@ from typing import IO, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.storage.hashing import sha256_of
+from app.validation_messages import message_of
 
 FORMAT = 1
 HEADER = "backup.json"
@@ -255,7 +256,8 @@ def _validated(kind: type[D], raw: object, name: str) -> D:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise DamagedArchive(f"{name} is not of the format: {place}: {first['msg']}") from error
+        message = f"{name} is not of the format: {place}: {message_of(first)}"
+        raise DamagedArchive(message) from error
 
 
 def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:

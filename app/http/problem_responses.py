@@ -1,4 +1,4 @@
-"""How errors leave: the one renderer of `application/problem+json`, and plain words for pydantic's.
+"""How errors leave: the one renderer of `application/problem+json`.
 
 Nothing of the inside is ever shown: an unforeseen error answers with its request id alone, and the
 log has the rest.
@@ -32,47 +32,13 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.process.observability import logger
+from app.validation_messages import wrong_fields
 
 log = logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
-A_TIME = "must be a time in ISO form with its zone, as in 2026-11-01T00:00:00Z"
-# What pydantic calls an error, in words that name what would be right.
-WORDS = {
-    "missing": "is required",
-    "extra_forbidden": "is not a known field",
-    "finite_number": "must be a finite number; NaN, infinity and numbers beyond 1.8e308 are not",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "bool_type": "must be true or false",
-    "string_type": "must be a string",
-    "string_unicode": "must be a string of Unicode characters; half a surrogate pair is none",
-    "list_type": "must be a list",
-    "dict_type": "must be an object",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "uuid_parsing": "must be a UUID",
-    "uuid_type": "must be a UUID",
-    "greater_than_equal": "must be at least {ge}",
-    "greater_than": "must be above {gt}",
-    "less_than_equal": "must be at most {le}",
-    "less_than": "must be below {lt}",
-    "too_short": "must have at least {min_length} entries; it has {actual_length}",
-    "too_long": "must have at most {max_length} entries",
-    "string_too_short": "must have at least {min_length} characters",
-    "string_too_long": "must have at most {max_length} characters",
-    "string_pattern_mismatch": "must match {pattern}",
-    "literal_error": "must be one of {expected}",
-    "enum": "must be one of {expected}",
-    "datetime_parsing": A_TIME,
-    "datetime_from_date_parsing": A_TIME,
-    "timezone_aware": A_TIME,
-}
-PARTS_OF_A_REQUEST = frozenset({"body", "query", "path", "header"})
+NAMED_PLACES = 5  # in the detail: as many as one reads in a sentence
 DATABASE_AWAY = "the database cannot be reached at the moment; try again"
 
 # How SQLAlchemy and psycopg say that the database is away.
@@ -123,56 +89,20 @@ def broken_json(entry: Mapping[str, Any]) -> InvalidRequest:
 
 
 def invalid_fields(entries: Iterable[Mapping[str, Any]]) -> StepaheadError:
-    """Pydantic's error entries as one error that names every wrong field in plain words."""
+    """Turn pydantic's error entries into one error that names every wrong field."""
     entries = list(entries)
     for entry in entries:
         if entry["type"] == "json_invalid":
             return broken_json(entry)
-    places = _places(entries)
-    detail = "; ".join(f"{place.field}: {place.message}" for place in places[:5])
-    if len(places) > 5:  # noqa: PLR2004 - as many as one reads in a sentence
-        detail += f"; and {len(places) - 5} more"
+    return wrong_places(wrong_fields(entries))
+
+
+def wrong_places(places: tuple[FieldError, ...]) -> Unprocessable:
+    """Return a 422 that names the first few places in its detail and all of them in `errors`."""
+    detail = "; ".join(f"{place.field}: {place.message}" for place in places[:NAMED_PLACES])
+    if len(places) > NAMED_PLACES:
+        detail += f"; and {len(places) - NAMED_PLACES} more"
     return Unprocessable(detail, errors=places)
-
-
-def _places(entries: list[Mapping[str, Any]]) -> tuple[FieldError, ...]:
-    """One place per wrong field.
-
-    A field that may be a list or an object gives an entry for each; where one of them was read
-    further than its type, that one is what the caller meant.
-    """
-    located = [(_path(entry["loc"]), entry) for entry in entries]
-    found: dict[tuple[str, ...], list[str]] = {}
-    for path, entry in located:
-        about_type = entry["type"].endswith("_type")
-        meant_otherwise = any(
-            other[: len(path)] == path
-            and (len(other) > len(path) or not another["type"].endswith("_type"))
-            for other, another in located
-            if another is not entry
-        )
-        if not (about_type and meant_otherwise):
-            found.setdefault(path, []).append(_words(entry))
-    return tuple(
-        FieldError(field=".".join(path) or "body", message=" or ".join(dict.fromkeys(words))[:500])
-        for path, words in found.items()
-    )
-
-
-def _path(location: tuple[int | str, ...]) -> tuple[str, ...]:
-    """A dotted path's parts, without the part of the request and pydantic's names of unions."""
-    parts = [str(part) for part in location]
-    if parts and parts[0] in PARTS_OF_A_REQUEST:
-        parts = parts[1:]
-    return tuple(part for part in parts if "[" not in part)
-
-
-def _words(entry: Mapping[str, Any]) -> str:
-    context = entry.get("ctx", {})
-    if entry["type"] == "value_error":
-        return str(context["error"])
-    template = WORDS.get(entry["type"])
-    return template.format(**context) if template else str(entry["msg"])
 
 
 def from_http_exception(error: HTTPException, method: str, path: str) -> StepaheadError:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from app.errors import FieldError, Unprocessable
 from app.recipes.presets import presets
 from app.recipes.recipe import RECIPE, Kind, SeriesRecipe, TextRecipe
+from app.validation_messages import wrong_fields
 
 
 def resolve_recipe(
@@ -42,16 +43,17 @@ def resolve_recipe(
     try:
         recipe = RECIPE.validate_python({**base.model_dump(), **given, "kind": kind})
     except ValidationError as error:
-        places = tuple(_place(entry["loc"], entry["msg"]) for entry in error.errors())
+        places = tuple(_place(wrong) for wrong in wrong_fields(error.errors()))
         detail = "; ".join(f"{place.field}: {place.message}" for place in places)
         raise Unprocessable(detail, errors=places) from error
     _check_together(recipe)
     return recipe
 
 
-def _place(location: tuple[int | str, ...], message: str) -> FieldError:
-    path = [str(part) for part in location if part not in {"series", "text"}]
-    return FieldError(field=".".join(["recipe", *path]), message=message)
+def _place(wrong: FieldError) -> FieldError:
+    """Name a wrong field as it stands in a request, without the kind that pydantic puts first."""
+    _, _, path = (wrong.field or "").partition(".")
+    return FieldError(field=f"recipe.{path}" if path else "recipe", message=wrong.message)
 
 
 def _check_together(recipe: SeriesRecipe | TextRecipe) -> None:

@@ -178,7 +178,7 @@ def test_a_version_of_before_the_scaling_was_told(service: Service) -> None:
         ({"units": 0}, 422, "units", "must be at least 1"),
         ({"steps": 2001}, 422, "steps", "must be at most 2000"),
         ({"token": "cat"}, 422, "token", "does not go with a series"),
-        ({"dataset": "x"}, 422, "dataset", "must match"),
+        ({"dataset": "x"}, 422, "dataset", "must be a UUID"),
         ({"history": None, "text": "the"}, 422, "text", "belongs to text"),
         ({"model": "nothing"}, 404, None, "no model"),
         ({"horizon": 2}, 422, "horizon", "not a known field"),

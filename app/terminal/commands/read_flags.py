@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from app.reading.read_options import ReadOptions
 from app.terminal.client import Json
 from app.terminal.rendering.problems import Told
+from app.validation_messages import message_of
 
 SPELLED = {"tab": "\t", "\\t": "\t", "space": " ", "blank": " "}
 TRUTH = {"true": True, "yes": True, "false": False, "no": False}
@@ -53,7 +54,7 @@ def _lines(error: ValidationError) -> list[str]:
     lines = []
     for entry in error.errors(include_url=False):
         name = ".".join(map(str, entry["loc"]))
-        message = entry["msg"]
+        message = message_of(entry)
         if entry["type"] == "extra_forbidden":
             message = f"is no option; there are {', '.join(ReadOptions.model_fields)}"
         lines.append(f"--read {name}: {message}")

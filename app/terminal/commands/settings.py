@@ -18,6 +18,7 @@ from app.process.restarts import GivenUp
 from app.storage.engine import conninfo
 from app.storage.object_store import ObjectStore
 from app.terminal.rendering.problems import Told
+from app.validation_messages import message_of
 
 WRONG_SETTINGS = 2  # exit code
 
@@ -41,7 +42,7 @@ def read_settings(overrides: Mapping[str, Any]) -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [_setting_told(entry["loc"], entry["msg"]) for entry in error.errors()]
+        lines = [_setting_told(entry["loc"], message_of(entry)) for entry in error.errors()]
         message = "\n  ".join(["these settings cannot be used:", *lines])
         raise Told(message, exit_code=WRONG_SETTINGS) from error
 
@@ -106,7 +107,7 @@ def check_store_url(settings: Settings) -> None:
 
 def _setting_told(location: tuple[int | str, ...], message: str) -> str:
     if not location:  # a rule over several settings names them itself
-        return message.removeprefix("Value error, ")
+        return message
     name = f"STEPAHEAD_{str(location[0]).upper()}"
     return f"{name}={os.environ.get(name, '')}: {message}"
 

@@ -22,7 +22,7 @@ def test_values_stand_as_they_are() -> None:
     ("text", "words"),
     [
         ("decimal", "OPTION=VALUE"),
-        ("decimal=x", "decimal: Input should be"),
+        ("decimal=x", "decimal: must be"),
         ("colour=red", "there are kind, date"),
         ("header=maybe", "header"),
     ],
