@@ -11,7 +11,7 @@ from app.config import Settings
 from app.predictions.partitions import maintain_partitions
 from app.process.lifeline import Lifeline
 from app.process.listening import listen, location_of
-from app.process.observability import empty_metrics_folder, logger
+from app.process.observability import empty_metrics_folder, get_logger
 from app.process.programs import child_environment
 from app.process.running import (
     Tended,
@@ -27,7 +27,7 @@ from app.storage.engine import make_engine
 from app.storage.migrate import upgrade
 from app.storage.object_store import ObjectStore
 
-log = logger("supervisor")
+logger = get_logger("supervisor")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ def serve(settings: Settings, *, announce: Callable[[Served], None]) -> None:
 
         database_url, database_dir = settings.database_url, None
         if database_url is None:
-            log.info("starting PostgreSQL", data_dir=str(settings.resolved_data_dir))
+            logger.info("starting PostgreSQL", data_dir=str(settings.resolved_data_dir))
             postgres = KeptPostgres(settings.resolved_data_dir, address=location_of(listener))
             parts.callback(postgres.stop)
             database_url, database_dir = postgres.start(), postgres.home
@@ -84,7 +84,7 @@ def serve(settings: Settings, *, announce: Callable[[Served], None]) -> None:
         if not stopping.requested:
             announce(served)
         tend_until_stopped(tended, stopping)
-        log.info("stopping: the api answers what it has begun, then the worker and the rest end")
+        logger.info("stopping: the api answers what it has begun, then the worker and the rest end")
 
 
 def prepare(settings: Settings, database_url: str) -> None:

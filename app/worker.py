@@ -31,7 +31,7 @@ from app.jobs.upkeep import Rescuer
 from app.jobs.workspace import workspace
 from app.monitoring.upkeep import Monitoring
 from app.process.cpu_priority import GIVES_WAY, give_way
-from app.process.observability import logger as logger_of
+from app.process.observability import get_logger
 from app.storage.engine import conninfo, make_engine
 from app.storage.object_store import ObjectStore
 from app.storage.resources import Resources
@@ -52,7 +52,7 @@ OVERTIME_SECONDS = 5.0
 # How Procrastinate, its pool and SQLAlchemy say it.
 DATABASE_LOST = (ConnectorException, psycopg.OperationalError, OperationalError, PoolTimeout)
 
-logger = logger_of(__name__)
+logger = get_logger(__name__)
 
 
 def run_worker(settings: Settings, database_url: str) -> None:

@@ -23,9 +23,9 @@ from app.http.browser_sessions import Sessions
 from app.http.direct_calls import Answer, Call, DirectHandler, DirectHandlers, Headers, Whole
 from app.http.large_bodies import UPLOAD, LargeBodies, too_large
 from app.http.problem_responses import problem_response
-from app.process.observability import Metrics, logger
+from app.process.observability import Metrics, get_logger
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 # `Host` of a call from this machine, its port left out.
 LOOPBACK_NAME = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
@@ -203,7 +203,7 @@ class Gateway:
     def _count(self, scope: Scope, template: str, status: int, started: float) -> None:
         seconds = time.perf_counter() - started
         self._metrics.observe(scope["method"], template, status, seconds)
-        log.info(
+        logger.info(
             "request",
             method=scope["method"],
             path=scope["path"],

@@ -31,10 +31,10 @@ from app.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from app.process.observability import logger
+from app.process.observability import get_logger
 from app.validation_messages import wrong_fields
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -71,7 +71,7 @@ def problem_response(error: StepaheadError, headers: Mapping[str, str] | None = 
 
 def unforeseen(error: BaseException, request_id: str) -> Internal:
     """Log a fault of ours; gives what the caller is to see."""
-    log.error("unforeseen error", request_id=request_id, exc_info=error)
+    logger.error("unforeseen error", request_id=request_id, exc_info=error)
     return internal_error(request_id)
 
 

@@ -27,7 +27,7 @@ from app.jobs.messages import Checkpoint, Failed, Finished, Progress, Stopped, T
 from app.jobs.progress import JobProgress
 from app.jobs.queue import Claim, Superseded
 from app.jobs.trainer import Trainer, TrainerDied
-from app.process.observability import logger as logger_of
+from app.process.observability import get_logger
 from app.recipes.recipe import RECIPE
 from app.registry import store as registry
 from app.registry.references import ModelReference
@@ -42,7 +42,7 @@ STORE_PATIENCE_SECONDS = 600.0
 RETRY_SECONDS = 1.0
 
 Value = TypeVar("Value")
-logger = logger_of(__name__)
+logger = get_logger(__name__)
 
 
 class HandBack(Exception):

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 
 from app.config import Settings
 from app.jobs.messages import Event, Failed, Finished, Ready, Stop, Stopped, TrainingRequest
-from app.process.observability import logger as logger_of
+from app.process.observability import get_logger
 from app.process.programs import python_module
 
 COMMAND = python_module("app.training.child")
@@ -22,7 +22,7 @@ START_TRIES = 3  # a child that cannot start is the worker's trouble, not a job'
 STOP_SECONDS = 1.5  # what a child has to answer a Stop in, before it is replaced
 EXIT_SECONDS = 2.0
 
-logger = logger_of(__name__)
+logger = get_logger(__name__)
 
 
 def command_of(settings: Settings) -> tuple[str, ...]:

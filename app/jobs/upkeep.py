@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.datasets import store as datasets
 from app.jobs import job_log, queue
 from app.jobs.log_lines import OUTCOME
-from app.process.observability import logger as logger_of
+from app.process.observability import get_logger
 from app.registry import store as registry
 from app.storage.object_store import ObjectStore
 
 UNREFERENCED_FOR = timedelta(days=1)  # younger objects may belong to rows that are on their way
 
-logger = logger_of(__name__)
+logger = get_logger(__name__)
 
 
 class Rescuer:

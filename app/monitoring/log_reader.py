@@ -35,7 +35,7 @@ from app.monitoring.logged_answers import (
 )
 from app.monitoring.shadow import Answers, Shadows
 from app.monitoring.store import Asked, Day
-from app.process.observability import logger as logger_of
+from app.process.observability import get_logger
 from app.storage.ids import first_id, time_of
 from app.storage.object_store import ObjectDamaged, ObjectMissing
 from app.storage.resources import Resources
@@ -48,7 +48,7 @@ LATE_BY = timedelta(minutes=2)
 # takes PostgreSQL 0.4 s for 300,000 rows.
 LATE_EVERY = timedelta(seconds=15)
 
-logger = logger_of(__name__)
+logger = get_logger(__name__)
 
 
 @dataclass(kw_only=True)

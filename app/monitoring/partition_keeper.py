@@ -12,10 +12,10 @@ from app.errors import Unavailable
 from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS
 from app.monitoring.upkeep import finish_days_before
 from app.predictions.partitions import maintain_partitions
-from app.process.observability import logger
+from app.process.observability import get_logger
 from app.storage.resources import Resources
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 EVERY_SECONDS = 3600.0
 RETRY_SECONDS = 1.0
@@ -41,7 +41,7 @@ class PartitionKeeper:
         try:
             await asyncio.to_thread(self._maintain)
         except (psycopg.Error, *DATABASE_ERRORS) as error:
-            log.warning("partitions not maintained", error=str(error))
+            logger.warning("partitions not maintained", error=str(error))
             raise Unavailable(DATABASE_AWAY) from error
         self._maintained = True
 

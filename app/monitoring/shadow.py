@@ -19,7 +19,7 @@ from app.monitoring.store import pointers
 from app.predictions.replay import answer_again
 from app.predictions.runtime import BrokenArtifact, Loaded, load_version
 from app.predictions.schemas import PredictRequest
-from app.process.observability import logger as logger_of
+from app.process.observability import get_logger
 from app.registry.references import CHAMPION
 from app.registry.store import get_live_version
 from app.storage.object_store import ObjectDamaged, ObjectMissing
@@ -34,7 +34,7 @@ SECONDS_PER_BATCH = 2.0
 Outcome = dict[str, Any] | StepaheadError | None  # None: skipped
 Answers = dict[UUID, tuple[int, Outcome]]
 
-logger = logger_of(__name__)
+logger = get_logger(__name__)
 
 
 class Shadows:

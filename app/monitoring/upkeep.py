@@ -11,7 +11,7 @@ from app.errors import Unavailable
 from app.monitoring import store
 from app.monitoring.log_reader import ROWS_AT_ONCE, LogReader
 from app.monitoring.retraining.retrainer import Retrainer
-from app.process.observability import logger as logger_of
+from app.process.observability import get_logger
 from app.storage.ids import first_id
 from app.storage.resources import Resources
 
@@ -19,7 +19,7 @@ SECONDS_PER_LOOK = 2.0  # a worker that is to end waits for it
 # After an error that should not be: the same batch would most likely fail again at once.
 PAUSE_SECONDS = 60.0
 
-logger = logger_of(__name__)
+logger = get_logger(__name__)
 
 
 class Monitoring:

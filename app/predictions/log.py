@@ -17,7 +17,7 @@ from typing import NamedTuple
 import psycopg
 
 from app.errors import Unavailable
-from app.process.observability import Metrics, logger
+from app.process.observability import Metrics, get_logger
 from app.storage.binary_arrays import (
     JSON,
     UUID_TYPE,
@@ -32,7 +32,7 @@ from app.storage.committing import CommittingConnection, Parameters, Statement
 from app.storage.engine import conninfo
 from app.storage.ids import WireId, new_wire_id
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 # A retry after a connection broke during the commit finds the rows there or not; either way they
 # are there once afterwards. At first they cannot be there, and not looking for them saves an eighth
@@ -229,7 +229,7 @@ class PredictionLog:
                 awake=self._may_stay_awake and is_lone,
             )
         except Exception as error:  # a fault of ours, told to all who wait
-            log.exception("predictions cannot be written", rows=count)
+            logger.exception("predictions cannot be written", rows=count)
             asyncio.get_running_loop().call_soon(done, error)
 
     def _committed(
@@ -242,13 +242,13 @@ class PredictionLog:
         """Whatever happened, nobody waits for ever, and only what is committed is answered."""
         self._idle.append(connection)
         if isinstance(error, psycopg.DataError):
-            log.warning("a prediction cannot be stored", rows=rows, error=str(error))
+            logger.warning("a prediction cannot be stored", rows=rows, error=str(error))
             if len(groups) > 1:  # it fails its own request and no neighbour's
                 self._waiting.extendleft(replace(group, apart=True) for group in reversed(groups))
                 self._commit_waiting()
                 return
         elif error is not None:
-            log.warning("predictions not logged", rows=rows, error=str(error))
+            logger.warning("predictions not logged", rows=rows, error=str(error))
             error = Unavailable(NOT_LOGGED)
         self._waiting_bytes -= sum(group.size for group in groups)
         self._commit_waiting()  # PostgreSQL is at work while these are answered
@@ -274,7 +274,7 @@ class PredictionLog:
                 KEEP_REFUSED, columns_of_refusals(rows), timeout_seconds=COMMIT_SECONDS
             )
         except (psycopg.Error, TimeoutError) as error:
-            log.warning("refused calls not logged", rows=len(rows), error=str(error))
+            logger.warning("refused calls not logged", rows=len(rows), error=str(error))
         except asyncio.CancelledError:  # at the end: they are written once more, under their ids
             self._refused.extendleft(reversed(rows))
             await connection.aclose()

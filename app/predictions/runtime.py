@@ -20,14 +20,14 @@ from app.errors import NotFound, Unavailable
 from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS
 from app.language.tokenizer import Tokenizer
 from app.predictions.store import Catalogue, read_catalogue
-from app.process.observability import Metrics, logger
+from app.process.observability import Metrics, get_logger
 from app.registry.references import ModelReference, parse_reference
 from app.registry.store import get_live_version, revision
 from app.storage.object_store import ObjectStore
 from app.storage.resources import Resources
 from app.storage.tables import Version
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 POLL_SECONDS = 0.3
 # A session holds the graph, its weights, packed copies of them and an arena. Seen with ONNX Runtime
@@ -210,7 +210,7 @@ class Runtime:
             raise Unavailable(DATABASE_AWAY) from error
         self._loaded[key], self._last = loaded, None
         self._keep_within_budget()
-        log.info("version loaded", version=str(loaded), bytes=loaded.memory_bytes)
+        logger.info("version loaded", version=str(loaded), bytes=loaded.memory_bytes)
         return loaded
 
     def _read_and_build(self, model: str, number: int) -> Loaded:

@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.process.observability import logger
+from app.process.observability import get_logger
 from app.process.restarts import DEATHS, WITHIN_SECONDS, GivenUp, Restarts
 
 LAST_WORDS = 20  # lines of a child's output kept for the message when it is given up
 POLL_SECONDS = 0.05
 
-log = logger("supervisor")
+logger = get_logger("supervisor")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class Child:
         )
         self._reader = threading.Thread(target=self._pass_on, args=(self._process,), daemon=True)
         self._reader.start()
-        log.debug("started", child=self.program.name, pid=self._process.pid)
+        logger.debug("started", child=self.program.name, pid=self._process.pid)
 
     def tend(self) -> None:
         """Notice a death and start the process again when its time has come; call it often.
@@ -112,7 +112,7 @@ class Child:
                 f"{self.program.name} ended {DEATHS} times within {WITHIN_SECONDS:.0f} seconds, "
                 f"at last {how}. Its last output:\n{words}"
             )
-        log.warning("ended, starts again", child=self.program.name, how=how, delay_seconds=delay)
+        logger.warning("ended, starts again", child=self.program.name, how=how, delay_seconds=delay)
         self._start_at = now + delay
 
     def _clear_away(self, process: subprocess.Popen[bytes]) -> None:
@@ -142,7 +142,7 @@ def end_in_order(children: Sequence[Child], *, hastened: Callable[[], bool]) -> 
         while not child.ended():
             waited = time.monotonic() - started
             if hastened() or waited > child.program.grace_seconds:
-                log.warning("killed", child=child.program.name, waited_seconds=round(waited, 1))
+                logger.warning("killed", child=child.program.name, waited_seconds=round(waited, 1))
                 child.kill()
             time.sleep(POLL_SECONDS)
 

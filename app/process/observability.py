@@ -76,8 +76,8 @@ def configure_logging(settings: Settings) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # app.storage.migrate logs one line
 
 
-def logger(name: str) -> structlog.stdlib.BoundLogger:
-    """The logger of a module."""
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the logger of a module."""
     bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return bound
 

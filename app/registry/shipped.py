@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 from app.artifact.files import ARTIFACT_FILES, MANIFEST, read_artifact
 from app.config import shipped_dir
 from app.errors import NotFound
-from app.process.observability import logger
+from app.process.observability import get_logger
 from app.registry.store import find_model, has_manifest, hold_imports, register
 from app.storage.object_store import ObjectStore
 from app.storage.tables import Version
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 
 def import_shipped(
@@ -57,7 +57,7 @@ def _import(session: Session, store: ObjectStore, name: str, artifact: Path) -> 
     if has_manifest(session, name, sha256):
         return None
     if _is_taken(session, name, manifest.kind):
-        log.warning("shipped model not imported: its name stands for another", model=name)
+        logger.warning("shipped model not imported: its name stands for another", model=name)
         return None
     files = {
         file: store.put_file(artifact / file)
@@ -75,7 +75,7 @@ def _import(session: Session, store: ObjectStore, name: str, artifact: Path) -> 
         job_id=None,
         moved_by="import",
     )
-    log.info("shipped model imported", model=name, version=version.number)
+    logger.info("shipped model imported", model=name, version=version.number)
     return version
 
 

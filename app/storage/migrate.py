@@ -9,10 +9,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from app.config import shipped_dir
-from app.process.observability import logger
+from app.process.observability import get_logger
 from app.storage import monitoring_tables
 
-log = logger(__name__)
+logger = get_logger(__name__)
 
 # One number for all of Stepahead, so that processes starting together migrate one after another.
 MIGRATION_LOCK = 0x57E9_AEAD
@@ -53,7 +53,7 @@ def upgrade(engine: Engine, to: str = "head") -> None:
             connection.commit()
             after = current_revision(connection)
             if before != after:
-                log.info("database migrated", before=before, after=after)
+                logger.info("database migrated", before=before, after=after)
         finally:
             connection.rollback()
             connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})

@@ -17,7 +17,7 @@ from app.process.observability import (
     Metrics,
     configure_logging,
     empty_metrics_folder,
-    logger,
+    get_logger,
 )
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -62,7 +62,7 @@ def restored_logging() -> Iterator[None]:
 def test_every_line_is_json_with_the_request_id(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(Settings(log_format="json"))
     with structlog.contextvars.bound_contextvars(request_id="r-1"):
-        logger("test.lines").info("uploaded", rows=5)
+        get_logger("test.lines").info("uploaded", rows=5)
         logging.getLogger("a.library").warning("careful: %s", "hot")
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["event"], line["level"], line["request_id"]) for line in lines] == [
@@ -76,7 +76,7 @@ def test_every_line_is_json_with_the_request_id(capsys: pytest.CaptureFixture[st
 @pytest.mark.usefixtures("restored_logging")
 def test_an_exception_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(Settings(log_format="json"))
-    logger("test.failure").error("failed", exc_info=ValueError("why"))
+    get_logger("test.failure").error("failed", exc_info=ValueError("why"))
     (line,) = capsys.readouterr().err.splitlines()
     assert "ValueError: why" in json.loads(line)["exception"]
 
@@ -84,8 +84,8 @@ def test_an_exception_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.usefixtures("restored_logging")
 def test_lines_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(Settings(log_format="console", log_level="error"))
-    logger("test.level").info("quiet")
-    logger("test.level").error("loud")
+    get_logger("test.level").info("quiet")
+    get_logger("test.level").error("loud")
     shown = capsys.readouterr().err
     assert "loud" in shown
     assert "quiet" not in shown

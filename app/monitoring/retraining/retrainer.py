@@ -22,7 +22,7 @@ from app.monitoring.retraining import store
 from app.monitoring.retraining.append_actuals import Actuals, as_csv, extend, last_moment
 from app.monitoring.retraining.cron import next_time
 from app.monitoring.schemas import Thresholds
-from app.process.observability import logger as logger_of
+from app.process.observability import get_logger
 from app.reading.content import SeriesContent
 from app.reading.read_options import ReadOptions
 from app.reading.report import Report
@@ -36,7 +36,7 @@ JUDGE_EVERY = timedelta(hours=1)
 MOST_ACTUALS = 100_000
 Cause = Literal["cron", "thresholds"]
 
-logger = logger_of(__name__)
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ FALLBACK_USER = "nobody"
 ADMIN_DIRECTORIES = "/usr/sbin:/sbin:/usr/bin:/bin"  # root's PATH after a plain `su` lacks them
 USERADD_TRIES = 20
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 class Identity(TypedDict, total=False):
@@ -101,7 +101,7 @@ def service_account(name: str = SERVICE_USER, *, tools: str | None = None) -> Ac
             f"(`useradd --system {name}`), start Stepahead as an ordinary user, or set "
             "STEPAHEAD_DATABASE_URL to a PostgreSQL of your own."
         )
-    log.warning("system user cannot be made", user=name, using=FALLBACK_USER)
+    logger.warning("system user cannot be made", user=name, using=FALLBACK_USER)
     return fallback
 
 
@@ -134,13 +134,13 @@ def _made(name: str, tools: str) -> Account | None:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         account = _named(name)  # also when another start made it at the same moment
         if account is not None:
-            log.info("made a system user", user=name, uid=account.uid)
+            logger.info("made a system user", user=name, uid=account.uid)
             return account
         said = done.stderr.decode(errors="replace").strip()
         if "lock" not in said:  # else another useradd is at work on the passwd file
             break
         time.sleep(0.1)
-    log.warning("could not make the system user", user=name, reason=said)
+    logger.warning("could not make the system user", user=name, reason=said)
     return None
 
 

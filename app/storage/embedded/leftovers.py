@@ -22,7 +22,7 @@ FAST_SECONDS, IMMEDIATE_SECONDS, KILL_SECONDS = 30.0, 10.0, 10.0
 ORPHANED_BACKEND_SECONDS = 2.0  # they notice by themselves, usually within milliseconds
 POLL_SECONDS = 0.02
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 def cluster_name(cluster: Path) -> str:
@@ -55,7 +55,7 @@ def end_leftovers(cluster: Path) -> None:
     if not pids:
         return
     postmaster = read_postmaster_pid(cluster)
-    log.warning(
+    logger.warning(
         "ending PostgreSQL processes that were left behind", pids=pids, cluster=str(cluster)
     )
     if postmaster in pids:
@@ -101,7 +101,7 @@ def forget_foreign_pid(cluster: Path) -> None:
     """
     pid = read_postmaster_pid(cluster)
     if pid is not None and Path(f"/proc/{pid}").exists():
-        log.warning("removed a stale postmaster.pid", cluster=str(cluster), pid=pid)
+        logger.warning("removed a stale postmaster.pid", cluster=str(cluster), pid=pid)
         (cluster / "postmaster.pid").unlink()
 
 

@@ -22,7 +22,7 @@ STOP_SECONDS = 60.0  # the last checkpoint included
 QUIT_SECONDS = 10.0
 LOG_BYTES = 1 << 16  # of a failed start's log: more than it ever writes
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 class Postmaster:
@@ -92,7 +92,7 @@ class Postmaster:
                 process.wait(seconds)
                 break
             except subprocess.TimeoutExpired:
-                log.warning("PostgreSQL does not stop", pid=process.pid, signal=number.name)
+                logger.warning("PostgreSQL does not stop", pid=process.pid, signal=number.name)
         else:
             process.kill()
             process.wait()
@@ -127,7 +127,7 @@ class Postmaster:
                     f"seconds. Its log in {self._site.home / 'log'} says why."
                 )
             if time.monotonic() > look:
-                log.info("PostgreSQL is still starting", cluster=str(self._site.cluster))
+                logger.info("PostgreSQL is still starting", cluster=str(self._site.cluster))
                 look += LOOK_SECONDS
             time.sleep(POLL_SECONDS)
         self._connect_once()

@@ -38,7 +38,7 @@ CLUSTER = "cluster"
 # PostgreSQL keeps paths in buffers of 1,024 bytes (MAXPGPATH) and appends file names to them.
 MAX_HOME_BYTES = 900
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +134,7 @@ def claim_home(data_dir: Path, site: Site) -> None:
     """
     if site.cluster.exists():
         kept = set_aside(data_dir, site)
-        log.warning("kept the database of a deleted data directory", kept=str(kept))
+        logger.warning("kept the database of a deleted data directory", kept=str(kept))
     write_record(data_dir, site.home, complete=False)
 
 

@@ -1,11 +1,11 @@
 import time
 from pathlib import Path
 
-from app.process.observability import logger
+from app.process.observability import get_logger
 from app.process.restarts import DEATHS, WITHIN_SECONDS, GivenUp, Restarts
 from app.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
-log = logger("supervisor")
+logger = get_logger("supervisor")
 
 
 class KeptPostgres:
@@ -67,5 +67,5 @@ class KeptPostgres:
                 f"PostgreSQL ended {DEATHS} times within {WITHIN_SECONDS:.0f} seconds, at last: "
                 f"{how}"
             )
-        log.warning("ended, starts again", child="PostgreSQL", how=how, delay_seconds=delay)
+        logger.warning("ended, starts again", child="PostgreSQL", how=how, delay_seconds=delay)
         self._start_at = now + delay
