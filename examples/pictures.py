@@ -46,7 +46,7 @@ def unrolled() -> Picture:
     for number in range(4):
         x = 260 + 125 * number
         _step(picture, x, (f"x{number + 1}", f"h{number + 1}", f"y{number + 1}"), loop=False)
-        if number < 3:  # noqa: PLR2004 - the last has no one to hand its state to
+        if number < 3:  # the last has no one to hand its state to
             picture.arrow((x + 70, 150), (x + 125, 150))
             picture.text(x + 98, 142, "W_hh", anchor="middle", kind="soft")
     return picture

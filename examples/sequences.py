@@ -89,8 +89,8 @@ def subjects(steps: int = 30) -> Task:
     def draw(generator: np.random.Generator, count: int) -> Examples:
         ids = generator.integers(first_deed, first_deed + len(DEEDS), (count, steps))
         kind = generator.random((count, steps))
-        ids[kind < 0.15] = ask  # noqa: PLR2004 - a question about every seventh word
-        new = kind > 0.88  # noqa: PLR2004 - and a new subject about every eighth
+        ids[kind < 0.15] = ask  # a question about every seventh word
+        new = kind > 0.88  # and a new subject about every eighth
         new[:, 0] = True
         ids[new] = generator.integers(0, people, int(new.sum()))
         # The place of the last subject so far, (n, steps).

@@ -187,7 +187,7 @@ class Network:
             d_outputs: gradient of the loss by the outputs, in their shape.
         """
         top = trace.layers[-1].outputs  # (batch, steps, units)
-        if d_outputs.ndim == 2:  # noqa: PLR2004 - (batch, outputs): the last step alone
+        if d_outputs.ndim == 2:  # (batch, outputs): the last step alone
             spread = np.zeros((*top.shape[:2], d_outputs.shape[-1]))  # (batch, steps, outputs)
             spread[:, -1] = d_outputs
             d_outputs = spread

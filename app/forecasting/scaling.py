@@ -106,7 +106,7 @@ class WindowScaling:
         Raises:
             ValueError: a window of one step, which has no spread to measure.
         """
-        if inputs.ndim != 3 or inputs.shape[1] < SHORTEST_SCALED_WINDOW:  # noqa: PLR2004
+        if inputs.ndim != 3 or inputs.shape[1] < SHORTEST_SCALED_WINDOW:
             raise ValueError(
                 f"window scaling needs windows (n, 2 or more steps, features), not {inputs.shape}"
             )
@@ -132,7 +132,7 @@ class WindowScaling:
 
 
 def _check_columns(values: Floats) -> None:
-    if values.ndim != 2:  # noqa: PLR2004
+    if values.ndim != 2:
         raise ValueError(f"values have shape {values.shape}; (rows, features) needed")
     if np.isinf(values).any():
         raise ValueError("values must be finite or missing (NaN), not infinite")

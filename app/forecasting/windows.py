@@ -68,7 +68,7 @@ def windows(values: Floats, target: Floats, *, window: int, horizon: int) -> Win
     Raises:
         ValueError: shapes that do not go together; a window or horizon below 1.
     """
-    if values.ndim != 2 or target.shape != values.shape[:1]:  # noqa: PLR2004
+    if values.ndim != 2 or target.shape != values.shape[:1]:
         raise ValueError(
             f"values {values.shape} and target {target.shape}; (rows, features) and (rows,) needed"
         )

@@ -55,7 +55,7 @@ def mlp_bits(
     most = min(MOST_EXAMPLES, MOST_PROBABILITIES // vocabulary_size)
     train = training_ids[-(most + width) :]
     count = len(train) - width
-    if count < FEWEST_EXAMPLES or len(np.unique(train[width:])) < 2:  # noqa: PLR2004 - two classes
+    if count < FEWEST_EXAMPLES or len(np.unique(train[width:])) < 2:  # two classes
         return f"{max(count, 0)} examples to fit on, and {vocabulary_size} {unit} to tell apart"
     check()
     network = MLPClassifier(

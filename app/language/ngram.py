@@ -200,7 +200,7 @@ def _grams_by_order(padded: Ids, *, order: int, base: int) -> tuple[list[Ids], l
 
 def _level(keys: Ids, counts: Floats, *, base: int) -> _Grams:
     parents = keys // base  # (grams,)
-    ones, twos = float((counts == 1).sum()), float((counts == 2).sum())  # noqa: PLR2004
+    ones, twos = float((counts == 1).sum()), float((counts == 2).sum())
     return _Grams(
         keys=keys,
         counts=counts,

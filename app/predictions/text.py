@@ -283,5 +283,5 @@ def _warnings(unknown: tuple[UnknownToken, ...]) -> list[str]:
         return []
     distinct = list(dict.fromkeys(entry.token for entry in unknown))
     named = ", ".join(repr(token[:100]) for token in distinct[:5])
-    more = f" and {len(distinct) - 5} more" if len(distinct) > 5 else ""  # noqa: PLR2004 - named
+    more = f" and {len(distinct) - 5} more" if len(distinct) > 5 else ""
     return [f"unknown tokens: {named}{more}"]

@@ -52,7 +52,7 @@ class Stamps:
 
     def fits(self, frequency: str) -> bool:
         """Whether the times are about as far apart as this frequency has them."""
-        if len(self.moments) < 2:  # noqa: PLR2004 - one time has no distance
+        if len(self.moments) < 2:  # one time has no distance
             return True
         seconds = [
             (later - earlier).total_seconds()

@@ -12,6 +12,7 @@ from app.errors import Unprocessable
 from app.predictions.times import ISO_TIME
 
 UTC_MARK = "Z"
+SECOND_LENGTH = len("2017-01-03T09:30:00")  # a moment up to its second
 
 
 # Histories that slide repeat nearly all their times from one request to the next.

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, cast, func, select, text
 from sqlalchemy.orm import Session
 
-from app.monitoring.actuals.moments import UTC_MARK
+from app.monitoring.actuals.moments import SECOND_LENGTH, UTC_MARK
 from app.storage.ids import new_id
 from app.storage.monitoring_tables import Actual, Forecast
 
@@ -156,7 +156,7 @@ def actuals_after(
         select(Actual.moment, Actual.value)
         .where(Actual.model == model, Actual.series == series)
         # By its second, which begins both spellings, the index finds what the last line sorts out.
-        .where(Actual.moment >= moment[: len("2017-01-03T09:30:00")])
+        .where(Actual.moment >= moment[:SECOND_LENGTH])
         .where(in_order > moment.removesuffix(UTC_MARK), Actual.timestamp.is_not(None))
         .order_by(in_order)
         .limit(limit)

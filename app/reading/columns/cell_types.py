@@ -69,6 +69,6 @@ def _is_date(text: str, shape: str) -> bool:
 def _is_calendar(first: int, second: int, third: int) -> bool:
     """Whether 18.30.00 is a date in any order; else it is a time of day."""
     return any(
-        1 <= month <= 12 and 1 <= day <= 31  # noqa: PLR2004  the calendar's
+        1 <= month <= 12 and 1 <= day <= 31  # the calendar's
         for month, day in ((first, second), (second, first), (second, third))
     )

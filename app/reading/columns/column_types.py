@@ -66,7 +66,7 @@ def index_columns(columns: list[ReadColumn]) -> list[ReadColumn]:
 def counts_rows(column: ReadColumn) -> bool:
     """Whether a column only counts the rows, one by one, up or down."""
     numbers = column.numbers
-    if numbers is None or len(numbers) < len("ab"):
+    if numbers is None or len(numbers) < 2:
         return False
     if not (column.unnamed or _INDEX_NAMES.fullmatch(column.name)):
         return False

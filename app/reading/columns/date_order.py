@@ -88,7 +88,7 @@ def order_share(days: Ints | npt.NDArray[np.float64]) -> float:
 
 
 def _candidates(numbers: Ints, digits: int, told: DateOrder | None) -> list[_Candidate]:
-    orders: tuple[DateOrder, ...] = ("mdy", "dmy") if digits > len("00") else ("mdy", "dmy", "ymd")
+    orders: tuple[DateOrder, ...] = ("mdy", "dmy") if digits > 2 else ("mdy", "dmy", "ymd")
     found = []
     for order in orders:
         year, month, day = _PLACES[order]

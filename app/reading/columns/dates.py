@@ -2,7 +2,6 @@
 
 `app.reading.columns.date_order` settles that over the whole column.
 """
-# ruff: noqa: PLR2004  the calendar's numbers (12 months, 24 hours, 53 weeks) need no names
 
 import re
 from dataclasses import dataclass, field

@@ -68,7 +68,8 @@ class DecimalEvidence:
         elif commas or points:
             sign = "," if commas else "."
             head, tail = digits.split(sign)
-            if len(tail) == 3 and 1 <= len(head) <= 3 and not head.startswith("0"):  # noqa: PLR2004  thousands come in threes
+            grouped = len(tail) == 3 and 1 <= len(head) <= 3  # thousands come in threes
+            if grouped and not head.startswith("0"):
                 self.either += 1
                 self.example = self.example or cell.strip()
             else:
@@ -212,7 +213,7 @@ def _ungrouped(digits: str, decimal: Decimal) -> str | None:
     if len(groups) > 1:
         signs = {sign for sign in whole if not sign.isdigit()}
         indian = all(len(group) in {2, 3} for group in groups[1:-1])
-        if len(signs) > 1 or len(groups[-1]) != 3 or not indian:  # noqa: PLR2004  thousands come in threes
+        if len(signs) > 1 or len(groups[-1]) != 3 or not indian:  # thousands come in threes
             return None
     joined = "".join(groups)
     if not joined.isascii() or not (joined or part):

@@ -66,7 +66,7 @@ def ticks_like_unix_time(numbers: npt.NDArray[np.float64]) -> bool:
     longer than one, for those would rather be counted than timed.
     """
     values = numbers[np.isfinite(numbers)]
-    if len(values) < len("abc") or not bool((values == np.floor(values)).all()):
+    if len(values) < 3 or not bool((values == np.floor(values)).all()):
         return False
     if not _UNIX[0] <= values.min() <= values.max() <= _UNIX[1]:
         return False
@@ -121,7 +121,7 @@ def _stamps(values: npt.NDArray[np.float64]) -> _Read | None:
         days, valid = days_of(day // 10_000, day // 100 % 100, day % 100)
         hours, minutes, seconds = time // 10_000, time // 100 % 100, time % 100
         clock = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
-        valid &= (clock <= DAY_US) & (np.maximum(minutes, seconds) < 60)  # noqa: PLR2004  in an hour
+        valid &= (clock <= DAY_US) & (np.maximum(minutes, seconds) < 60)  # in an hour
         if valid.mean() > _STEADY:
             return "stamp", label, days, clock, valid
     return None
@@ -135,7 +135,7 @@ def _like_time(values: npt.NDArray[np.float64]) -> bool:
         return False
     if order_share(values) >= _STEADY or _COMPACT[0] <= ordered[0] <= ordered[-1] <= _COMPACT[1]:
         return True
-    return bool((steps == 1).mean() > 0.5) if len(steps) else False  # noqa: PLR2004  most of them
+    return bool((steps == 1).mean() > 0.5) if len(steps) else False  # most of them
 
 
 def _median_step(values: npt.NDArray[np.float64]) -> float:

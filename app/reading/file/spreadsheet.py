@@ -88,7 +88,7 @@ def _text(cell: object, decimal: Decimal, *, timed: bool) -> str:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float):
-        if cell.is_integer() and abs(cell) < 1e15:  # noqa: PLR2004  whole numbers a float holds exactly
+        if cell.is_integer() and abs(cell) < 1e15:  # whole numbers a float holds exactly
             return str(int(cell))
         return repr(cell).replace(".", decimal)
     if isinstance(cell, dt.date):

@@ -12,6 +12,7 @@ from app.reading.table.table import Floats, Ints
 
 SHORT_ROWS = 30
 NAMED = 5  # short series, in a warning
+_FEWEST_VALUES = 5  # for a usual step, or a steady factor, to mean anything
 _FAR = 12.0  # usual steps
 _SAMPLED_STEPS = 100_000  # from which the usual one is taken
 _SPLIT_FACTORS = (2.0, 3.0, 4.0, 5.0, 10.0, 0.5, 1 / 3, 0.25, 0.2, 0.1)
@@ -54,7 +55,7 @@ def _check_length(content: SeriesContent, report: Report) -> None:
 def _check_constant(content: SeriesContent, report: Report) -> None:
     for place, name in enumerate(content.columns):
         values = content.values[:, place]
-        first = values[: len("ab")]
+        first = values[:2]
         if len(first) > 1 and not np.isnan(first).any() and first[0] != first[1]:
             continue
         values = values[np.isfinite(values)]
@@ -104,7 +105,7 @@ def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
     side are like it. The usual step is the one that 9 of 10 steps stay below.
     """
     scores = np.zeros(len(values))
-    if len(values) < len("abcde"):
+    if len(values) < _FEWEST_VALUES:
         return scores
     with np.errstate(over="ignore"):  # from one end of what a float holds to the other
         steps = np.diff(values)
@@ -179,10 +180,10 @@ def _unadjusted(values: Floats, middles: Floats, name: str) -> str:
         ratios = values / middles
     factor = float(np.median(ratios))
     near = [split for split in _SPLIT_FACTORS if abs(factor / split - 1) < _SPLIT_TOLERANCE]
-    if not near or len(values) < len("abcde"):
+    if not near or len(values) < _FEWEST_VALUES:
         return ""
     steady = float(np.mean(np.abs(ratios / factor - 1) < _SPLIT_TOLERANCE))
-    if steady < 0.9:  # noqa: PLR2004  nearly all of them
+    if steady < 0.9:  # nearly all of them
         return ""
     return (
         f": there it is about {factor:.2g} times the others, as if {name} alone had not been "

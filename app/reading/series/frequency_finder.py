@@ -129,7 +129,7 @@ def _half_monthly(times: Times, steps: Ints) -> Iterator[FoundFrequency]:
     days, counts = np.unique(day, return_counts=True)
     pair = sorted(int(each) for each in days[np.argsort(-counts, kind="stable")[:2]])
     on_slots = float(np.isin(day, pair).mean())
-    if len(pair) == 2 and on_slots >= 1 - _EXCEPTIONS:  # noqa: PLR2004  two days
+    if len(pair) == 2 and on_slots >= 1 - _EXCEPTIONS:  # two days
         name = "SME" if pair[1] == LAST_DAY else "SMS"
         calendar = str(Calendar(month_days=tuple(pair)))
         filled = min(_HALF_MONTH_US * len(steps) / int(steps.sum()), 1.0)
@@ -179,7 +179,7 @@ def _weekdays(open_days: tuple[int, ...], score: float, exceptions: int) -> Foun
 def _was_closed(spans: list[tuple[int, int]], open_days: Ints) -> bool:
     """Whether days without rows came by often enough: one weekend, or any other day twice."""
     closed = [day for day in range(WEEK_DAYS) if day not in open_days]
-    if not closed or len(open_days) < 2:  # noqa: PLR2004  one day a week is a week
+    if not closed or len(open_days) < 2:  # one day a week is a week
         return False
     chances = [
         max(_days_within(low, high, np.array([day])) for low, high in spans) for day in closed
@@ -252,14 +252,14 @@ def _open_slots(counts: Ints, chances: Ints, day_counts: Ints) -> npt.NDArray[np
     is_open = day_counts > _OPEN * day_counts.max()
     wanted = np.minimum(chances, day_counts[:, None])
     hours = counts[is_open].sum(axis=0) * 2 >= np.maximum(wanted[is_open].sum(axis=0), 1)
-    if bool((chances.sum(axis=0)[~hours] < 2).any()):  # noqa: PLR2004  once is a gap
+    if bool((chances.sum(axis=0)[~hours] < 2).any()):  # once is a gap
         return None
     came_by = chances.max(axis=1)
     business = np.isin(np.arange(WEEK_DAYS), BUSINESS_DAYS)
     working = not hours.all() and not is_open[~business].any()
     # A day that did not come by is like the others, and a weekend like those of a market.
     unseen = (came_by < np.where(business, 2, 1)) & ~is_open & (business | ~np.array(working))
-    open_slots = np.where(chances >= 2, (counts > 0) & (counts * 2 >= wanted), hours)  # noqa: PLR2004
+    open_slots = np.where(chances >= 2, (counts > 0) & (counts * 2 >= wanted), hours)
     open_slots[~is_open] = False
     open_slots[unseen] = hours
     return open_slots

@@ -114,7 +114,7 @@ def _candidates(columns: list[ReadColumn]) -> tuple[list[ReadColumn], list[ReadC
     ]
     first = [
         column
-        for column in columns[: len("ab")]
+        for column in columns[:2]
         if column.type == "number"
         and column.numbers is not None
         and ((column.unnamed and not counts_rows(column)) or ticks_like_unix_time(column.numbers))
@@ -303,7 +303,7 @@ def _add_clock(found: FoundTimes, columns: list[ReadColumn]) -> None:
             clock, known = read_clocks(column.source.texts())
         elif column.numbers is not None and column.name.lower() in _HOURS:
             hours = column.numbers
-            known = np.isfinite(hours) & (hours >= 0) & (hours <= len("x" * 24))
+            known = np.isfinite(hours) & (hours >= 0) & (hours <= 24)
             clock = np.where(known, hours, 0).astype(np.int64) * (DAY_US // 24)
         if clock is None or not known.any():
             continue
@@ -338,7 +338,7 @@ def _joined(parts: list[ReadColumn], rows: Ints) -> FoundTimes | None:
     known = np.all([np.abs(part) < _NO_YEAR for part in numbers], axis=0)
     whole = [np.where(known, part, 1).astype(np.int64) for part in numbers]
     months = whole[1] * 3 - 2 if parts[1].name.lower() == "quarter" else whole[1]
-    days, valid = days_of(whole[0], months, whole[2] if len(whole) > len("ym") else months * 0 + 1)
+    days, valid = days_of(whole[0], months, whole[2] if len(whole) > 2 else months * 0 + 1)
     known &= valid
     if known.mean() < _FROM_SHARE:
         return None

@@ -296,7 +296,7 @@ def _column(name: str, column: "pd.Series[Any]") -> Column:
 
 
 def _has_high_bytes(packed: npt.NDArray[np.bytes_]) -> bool:
-    return int(np.ascontiguousarray(packed).view(np.uint8).max(initial=0)) > 127  # noqa: PLR2004  ASCII ends there
+    return int(np.ascontiguousarray(packed).view(np.uint8).max(initial=0)) > 127  # ASCII ends there
 
 
 def _row_numbers(dialect: Dialect, count: int, skipped: tuple[SkippedRow, ...]) -> Ints:

@@ -101,10 +101,11 @@ def _best_split(sample: str, decimal: str | None) -> Choice | None:
             f"{best.clean:.0%} of them numbers or dates"
         )
         return Choice(split=best, reason=reason, equally_good=tuple(rivals))
-    if single.clean > 0.5:  # noqa: PLR2004  more numbers than anything else
+    if single.clean > 0.5:  # more numbers than anything else
         return Choice(split=single, reason="each line is one value", equally_good=())
     blanks = split_sample(sample, " ")
-    if blanks.width > 1 and blanks.consistent >= _CONSISTENT and blanks.clean > 0.6:  # noqa: PLR2004  so much of prose is never a number
+    aligned = blanks.width > 1 and blanks.consistent >= _CONSISTENT
+    if aligned and blanks.clean > 0.6:  # so much of prose is never a number
         reason = f"runs of blanks split the lines into {blanks.width} cells"
         return Choice(split=blanks, reason=reason, equally_good=())
     return None
@@ -143,7 +144,7 @@ def _is_comment(record: Record, delimiter: str) -> bool:
 
 def _may_be_decimals(split: Split) -> bool:
     """Whether all that a comma parts in two are numbers if put together: 2,5 or 1.200,50 €."""
-    if split.delimiter != "," or split.width != len("ab"):
+    if split.delimiter != "," or split.width != 2:
         return False
     header, *rest = split.records
     pairs = [record for record in rest if len(record) == split.width]

@@ -127,7 +127,7 @@ def _column_kinds(records: list[Record], width: int) -> list[CellKind]:
 
 def _fits(record: Record, kinds: list[CellKind], split: Split) -> bool:
     """Whether a row has dates where the column has dates, and numbers where it has numbers."""
-    if len(record) < split.width - 1 and split.width > len("ab"):
+    if len(record) < split.width - 1 and split.width > 2:
         return False
     firm = [
         (cell_kind(cell), kind)
@@ -143,17 +143,18 @@ def _fits(record: Record, kinds: list[CellKind], split: Split) -> bool:
 
 def _counts_up(records: list[Record], kinds: list[CellKind]) -> bool:
     """Whether the first row counts on from cell to cell, as no row of data does."""
-    if len(records) < len("ab"):
+    if len(records) < 2:
         return False
 
     def counting(record: Record) -> bool:
         cells = [
             cell.strip() for cell, kind in zip(record, kinds, strict=False) if kind == "number"
         ]
-        numbers = [int(cell) for cell in cells if cell.isdigit() and len(cell) < len("12345")]
+        numbers = [int(cell) for cell in cells if cell.isdigit() and len(cell) <= 4]
         steps = {after - before for before, after in pairwise(numbers)}
         named = sum(cell_kind(cell) == "text" for cell in cells)
-        return len(numbers) + named == len(cells) and len(numbers) > 2 and steps == {1}  # noqa: PLR2004  two count up by chance
+        enough = len(numbers) > 2  # two count up by chance
+        return enough and len(numbers) + named == len(cells) and steps == {1}
 
     return counting(records[0]) and not counting(records[1])
 
@@ -165,7 +166,7 @@ def _header_among(records: list[Record], width: int) -> int | None:
         return None
     best = max(wide, key=lambda place: _names_in(records[place]))
     names = _names_in(records[best])
-    return best if names > 1 or (names and width <= len("ab")) else None
+    return best if names > 1 or (names and width <= 2) else None
 
 
 def _names_in(record: Record) -> int:

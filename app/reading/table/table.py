@@ -57,4 +57,5 @@ class Table:
 def _written(number: float) -> str | None:
     if number != number:  # noqa: PLR0124  only NaN is not itself
         return None
-    return str(int(number)) if number == int(number) and abs(number) < 1e15 else repr(number)  # noqa: PLR2004  whole numbers a float holds exactly
+    exact = abs(number) < 1e15  # a float holds all whole numbers up to there
+    return str(int(number)) if exact and number == int(number) else repr(number)

@@ -120,7 +120,7 @@ def _initialise(cluster: Path, binaries: Binaries, account: Account) -> None:
     command = [binaries.program("initdb"), "-D", str(cluster), "-U", SUPERUSER]
     command += ["--data-checksums", "--encoding=UTF8", "--locale=C", "--no-instructions"]
     command += ["--auth-local=peer", "--auth-host=reject"]
-    if binaries.major >= 17:  # noqa: PLR2004 (PostgreSQL 17 brought the builtin provider)
+    if binaries.major >= 17:  # PostgreSQL 17 brought the builtin provider
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     done = run_as(account, command, action="make the database")
     if done.returncode != 0:

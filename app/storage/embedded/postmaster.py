@@ -140,7 +140,7 @@ class Postmaster:
             return False
         lines = text.split("\n")
         ours = self._process is not None and lines[0] == str(self._process.pid)
-        return ours and len(lines) > 7 and lines[7].strip() == "ready"  # noqa: PLR2004
+        return ours and len(lines) > 7 and lines[7].strip() == "ready"
 
     def _connect_once(self) -> None:
         try:

@@ -84,4 +84,4 @@ def _answer(response: Json) -> str:
         told = str(response["text"])
         return told if len(told) <= LONGEST_ANSWER else f"…{told[1 - LONGEST_ANSWER :]}"
     values = [f"{step['value']:g}" for step in response["predictions"]]
-    return ", ".join(values[:3]) + (", …" if len(values) > 3 else "")  # noqa: PLR2004 - shown
+    return ", ".join(values[:3]) + (", …" if len(values) > 3 else "")

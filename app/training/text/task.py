@@ -180,7 +180,7 @@ class TextTask:
         """How far back a phase's network remembers, on what is judged; None: no finite number."""
         passage = self._passage(phase)
         ids = passage.ids[passage.ids >= 0]
-        if len(ids) < 2:  # noqa: PLR2004 - a token and the one that follows it
+        if len(ids) < 2:  # a token and the one that follows it
             ids = passage.training_ids
         steps = min(self._window or STREAM_STEPS, len(ids) - 1)
         every = np.lib.stride_tricks.sliding_window_view(ids, steps + 1)  # (n, steps + 1)
