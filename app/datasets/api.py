@@ -15,14 +15,7 @@ from app.errors import NotFound
 from app.http.dependencies import ResourcesDep, SessionDep, StoreDep
 from app.http.downloads import download
 from app.http.openapi import problem_responses
-from app.http.paging import (
-    DEFAULT_LIMIT,
-    CursorParameter,
-    LimitParameter,
-    Page,
-    cut_page,
-    id_key_of,
-)
+from app.http.paging import Page, PagingById
 from app.reading.read_options import ReadOptions
 from app.storage.resources import Resources
 from app.storage.tables import Dataset
@@ -102,13 +95,10 @@ def _save(resources: Resources, understood: store.UnderstoodFile) -> tuple[Datas
     summary="List datasets, newest first",
     responses=problem_responses(400, 422),
 )
-def list_datasets(
-    session: SessionDep, limit: LimitParameter = DEFAULT_LIMIT, cursor: CursorParameter = None
-) -> Page[DatasetAnswer]:
+def list_datasets(session: SessionDep, paging: PagingById) -> Page[DatasetAnswer]:
     """What was uploaded, and how it was understood."""
-    rows = store.list_datasets(session, limit=limit + 1, before=id_key_of(cursor))
-    page, following = cut_page(rows, limit=limit, key=lambda dataset: dataset.id)
-    return Page(items=[DatasetAnswer.of(dataset) for dataset in page], next=following)
+    rows = store.list_datasets(session, limit=paging.rows, before=paging.start)
+    return paging.page(rows, lambda datasets: [DatasetAnswer.of(dataset) for dataset in datasets])
 
 
 @router.get(

@@ -1,47 +1,85 @@
-"""Pages of a list: `{"items": […], "next": cursor or null}`, by the key of the last item shown."""
+"""Pages of a list: `{"items": […], "next": cursor or null}`.
+
+A cursor is the key of the last item shown, so a page begins where the one before ended, whatever
+has been added or deleted in between.
+"""
 
 import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
 from app.errors import InvalidRequest
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
+Key = TypeVar("Key", str, int, UUID)
 
-LimitParameter = Annotated[int, Query(ge=1, le=500, description="items on a page")]
 CursorParameter = Annotated[
-    str | None, Query(max_length=500, description="`next` of the page before; left out: the first")
+    str | None, Query(max_length=500, description="`next` of the previous page; omit for the first")
 ]
 DEFAULT_LIMIT = 50
+MOST_ITEMS = 500
+LimitParameter = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="items per page")]
+LARGEST_NUMBER = 2**31 - 1  # of a PostgreSQL integer
 
 
 class Page(BaseModel, Generic[Item]):
     """A part of a list."""
 
     items: list[Item]
-    next: Annotated[str | None, Field(description="cursor of the next page; null: the last one")]
+    next: Annotated[str | None, Field(description="cursor of the next page; null on the last page")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paging(Generic[Key]):
+    """The part of a list that a caller asks for."""
+
+    limit: int  # items on the page
+    start: Key | None  # key of the last item of the previous page
+
+    @property
+    def rows(self) -> int:
+        """How many rows to read: one more than the page holds tells whether another follows."""
+        return self.limit + 1
+
+    def page(
+        self,
+        rows: Sequence[Row],
+        answers: Callable[[Sequence[Row]], list[Item]],
+        *,
+        key: Callable[[Row], Key] = attrgetter("id"),
+    ) -> Page[Item]:
+        """Return the page of these rows.
+
+        Args:
+            rows: up to `self.rows` of them, from after `start`.
+            answers: turns those that are shown into items.
+            key: what the list is ordered by.
+        """
+        shown = rows[: self.limit]
+        following = cursor_of(key(shown[-1])) if len(rows) > self.limit else None
+        return Page(items=answers(shown), next=following)
 
 
 def cursor_of(key: str | int | UUID) -> str:
-    """The cursor that stands behind the item with this key."""
+    """Return the cursor that stands for the position behind the item with this key."""
     return base64.urlsafe_b64encode(json.dumps([str(key)]).encode()).decode().rstrip("=")
 
 
-def key_of(cursor: str | None) -> str | None:
-    """The key that a cursor was made of.
+def text_key(cursor: str) -> str:
+    """Return the key that a cursor was made of.
 
     Raises:
         InvalidRequest: it was not made by `cursor_of`.
     """
-    if cursor is None:
-        return None
     try:
         (key,) = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, binascii.Error, RecursionError) as error:
@@ -51,42 +89,63 @@ def key_of(cursor: str | None) -> str | None:
     return key
 
 
-def number_key_of(cursor: str | None) -> int | None:
-    """The same for keys that are numbers.
+def number_key(cursor: str) -> int:
+    """Return the number that a cursor was made of, at most the largest that a column holds.
 
     Raises:
-        InvalidRequest: it was not made by `cursor_of` of a number that a database integer holds.
+        InvalidRequest: it was not made by `cursor_of` from a number.
     """
-    key = key_of(cursor)
-    if key is None:
-        return None
-    if not (key.isascii() and key.isdigit() and len(key) <= len(str(2**31))):
+    key = text_key(cursor)
+    if not (key.isascii() and key.isdigit() and len(key) <= len(str(LARGEST_NUMBER))):
         raise _bad_cursor()
-    return min(int(key), 2**31 - 1)
+    return min(int(key), LARGEST_NUMBER)
 
 
-def id_key_of(cursor: str | None) -> UUID | None:
-    """The same for keys that are ids.
+def id_key(cursor: str) -> UUID:
+    """Return the id that a cursor was made of.
 
     Raises:
-        InvalidRequest: it was not made by `cursor_of` of an id.
+        InvalidRequest: it was not made by `cursor_of` from an id.
     """
-    key = key_of(cursor)
-    if key is None:
-        return None
     try:
-        return UUID(key)
+        return UUID(text_key(cursor))
     except ValueError as error:
         raise _bad_cursor() from error
 
 
-def cut_page(
-    rows: Sequence[Row], *, limit: int, key: Callable[[Row], str | int | UUID]
-) -> tuple[Sequence[Row], str | None]:
-    """The page and the next cursor, from one row more than the page holds."""
-    page = rows[:limit]
-    return page, cursor_of(key(page[-1])) if len(rows) > limit else None
+def paging_by(
+    read: Callable[[str], Key], *, usual: int = DEFAULT_LIMIT, most: int = MOST_ITEMS
+) -> Callable[..., Paging[Key]]:
+    """Return the dependency that reads `limit` and `cursor` of a request.
+
+    Args:
+        read: turns a cursor into the key that the list is ordered by.
+        usual: items on a page unless the caller says otherwise.
+        most: the largest `limit` allowed.
+    """
+
+    def paging(
+        limit: Annotated[int, Query(ge=1, le=most, description="items per page")] = usual,
+        cursor: CursorParameter = None,
+    ) -> Paging[Key]:
+        return read_paging(read, limit, cursor)
+
+    return paging
+
+
+def read_paging(read: Callable[[str], Key], limit: int, cursor: str | None) -> Paging[Key]:
+    """Return what a request's `limit` and `cursor` ask for.
+
+    Raises:
+        InvalidRequest: the cursor is not one of this list's.
+    """
+    return Paging(limit=limit, start=None if cursor is None else read(cursor))
+
+
+PagingById = Annotated[Paging[UUID], Depends(paging_by(id_key))]
+PagingByName = Annotated[Paging[str], Depends(paging_by(text_key))]
+PagingByNumber = Annotated[Paging[int], Depends(paging_by(number_key))]
 
 
 def _bad_cursor() -> InvalidRequest:
-    return InvalidRequest("cursor: not one of ours; take it from `next` of the page before")
+    return InvalidRequest("cursor: not one of ours; take it from `next` of the previous page")

@@ -12,14 +12,7 @@ from app.datasets.store import UnderstoodFile
 from app.datasets.upload import UploadedFile, receive_multipart
 from app.http.dependencies import ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
-from app.http.paging import (
-    DEFAULT_LIMIT,
-    CursorParameter,
-    LimitParameter,
-    Page,
-    cut_page,
-    id_key_of,
-)
+from app.http.paging import Page, PagingById
 from app.jobs import job_log, queue
 from app.jobs.events import LAST_EVENT, JobWatch, lifespan_of
 from app.jobs.extend import Extension, extension_of
@@ -135,18 +128,16 @@ def list_recipes() -> Recipes:
 )
 def list_jobs(
     session: SessionDep,
+    paging: PagingById,
     model: Annotated[str | None, Query(max_length=100, description="of this model")] = None,
     status: Annotated[JobStatus | None, Query(description="in this state")] = None,
-    limit: LimitParameter = DEFAULT_LIMIT,
-    cursor: CursorParameter = None,
 ) -> Page[JobSummary]:
     """Trainings that wait, run, or have ended."""
     rows = queue.list_jobs(
-        session, model=model, status=status, before=id_key_of(cursor), limit=limit + 1
+        session, model=model, status=status, before=paging.start, limit=paging.rows
     )
-    page, following = cut_page(rows, limit=limit, key=lambda job: job.id)
     silence = queue.silence_of_workers(session)
-    return Page(items=[JobSummary.of(job, silence=silence) for job in page], next=following)
+    return paging.page(rows, lambda jobs: [JobSummary.of(job, silence=silence) for job in jobs])
 
 
 @router.get(
@@ -180,17 +171,11 @@ def cancel_job(job_id: JobId, session: SessionDep) -> JobAnswer:
     summary="Read what happened to a job, oldest first",
     responses=problem_responses(400, 404, 422),
 )
-def get_job_log(
-    job_id: JobId,
-    session: SessionDep,
-    limit: LimitParameter = DEFAULT_LIMIT,
-    cursor: CursorParameter = None,
-) -> Page[JobLine]:
+def get_job_log(job_id: JobId, session: SessionDep, paging: PagingById) -> Page[JobLine]:
     """One plain line per event: queued, taken up, each stage, some epochs, how and why it ended."""
     queue.get_job(session, job_id)
-    rows = job_log.list_notes(session, job_id, after=id_key_of(cursor), limit=limit + 1)
-    page, following = cut_page(rows, limit=limit, key=lambda line: line.id)
-    return Page(items=[JobLine.of(line) for line in page], next=following)
+    rows = job_log.list_notes(session, job_id, after=paging.start, limit=paging.rows)
+    return paging.page(rows, lambda lines: [JobLine.of(line) for line in lines])
 
 
 @router.get(

@@ -10,14 +10,7 @@ from fastapi import APIRouter, Body, Path, Query, Request, status
 from app.errors import Conflict, StepaheadError, Unprocessable
 from app.http.dependencies import ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
-from app.http.paging import (
-    DEFAULT_LIMIT,
-    CursorParameter,
-    LimitParameter,
-    Page,
-    cut_page,
-    id_key_of,
-)
+from app.http.paging import Page, PagingById
 from app.monitoring.monitor import TEXT_HAS_NONE, monitor
 from app.monitoring.retraining import store
 from app.monitoring.retraining.cron import checked, next_time
@@ -181,19 +174,17 @@ def delete_schedule(name: ModelName, session: SessionDep) -> None:
     responses=problem_responses(400, 404, 422),
 )
 def list_decisions(
-    name: ModelName,
-    session: SessionDep,
-    limit: LimitParameter = DEFAULT_LIMIT,
-    cursor: CursorParameter = None,
+    name: ModelName, session: SessionDep, paging: PagingById
 ) -> Page[RetrainingAnswer]:
     """Each with its reason and the figures it was taken on.
 
     A schedule's every time is one. Thresholds are one whenever their figures have changed.
     """
     find_model(session, name)
-    rows = store.list_decisions(session, name, before=id_key_of(cursor), limit=limit + 1)
-    page, following = cut_page(rows, limit=limit, key=lambda decision: decision.id)
-    return Page(items=[RetrainingAnswer.of(decision) for decision in page], next=following)
+    rows = store.list_decisions(session, name, before=paging.start, limit=paging.rows)
+    return paging.page(
+        rows, lambda decisions: [RetrainingAnswer.of(decision) for decision in decisions]
+    )
 
 
 def _look_up(

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from app.http.dependencies import SessionDep
 from app.http.openapi import problem_responses
-from app.http.paging import Page, cut_page, id_key_of
+from app.http.paging import Page, id_key, read_paging
 from app.predictions.export import MEDIA_TYPES, ExportAnswer, Exports
 from app.predictions.schemas import ExportQuery, LoggedPrediction, LogQuery
 from app.predictions.store import get_prediction, list_predictions
@@ -30,10 +30,9 @@ def predictions(
     which: Annotated[LogQuery, Query()],
 ) -> Page[LoggedPrediction]:
     """Newest first, in pages; `next` goes into `cursor` for the page after this one."""
-    rows = list_predictions(session, which, limit=which.limit + 1, before=id_key_of(which.cursor))
-    page, following = cut_page(rows, limit=which.limit, key=lambda row: row.id)
-    items = [LoggedPrediction.model_validate(row) for row in page]
-    return Page[LoggedPrediction](items=items, next=following)
+    paging = read_paging(id_key, which.limit, which.cursor)
+    rows = list_predictions(session, which, limit=paging.rows, before=paging.start)
+    return paging.page(rows, lambda shown: [LoggedPrediction.model_validate(row) for row in shown])
 
 
 @router.get(

@@ -12,16 +12,7 @@ from app.errors import NotFound, Unprocessable
 from app.http.dependencies import ResourcesDep, SessionDep, StoreDep
 from app.http.downloads import disposition, download
 from app.http.openapi import problem_responses
-from app.http.paging import (
-    DEFAULT_LIMIT,
-    CursorParameter,
-    LimitParameter,
-    Page,
-    cut_page,
-    id_key_of,
-    key_of,
-    number_key_of,
-)
+from app.http.paging import Page, PagingById, PagingByName, PagingByNumber
 from app.registry import store
 from app.registry.archives import Unpacked, archive_of, check, unpack
 from app.registry.references import MAX_NUMBER
@@ -73,17 +64,16 @@ FileName = Annotated[str, Path(description="a file of the artifact", examples=["
     summary="List models by name, each with its champion",
     responses=problem_responses(400, 422),
 )
-def list_models(
-    session: SessionDep, limit: LimitParameter = DEFAULT_LIMIT, cursor: CursorParameter = None
-) -> Page[ModelSummary]:
+def list_models(session: SessionDep, paging: PagingByName) -> Page[ModelSummary]:
     """What can be asked for predictions, and how good it was measured to be."""
-    rows = store.list_models(session, limit=limit + 1, after=key_of(cursor))
-    page, following = cut_page(rows, limit=limit, key=lambda model: model.name)
-    names = [model.name for model in page]
+    rows = store.list_models(session, limit=paging.rows, after=paging.start)
+    names = [model.name for model in rows]
     champions = store.list_champions(session, names)
     aliases = store.list_aliases(session, names)
-    return Page(
-        items=[ModelSummary.of(model, champions, aliases) for model in page], next=following
+    return paging.page(
+        rows,
+        lambda models: [ModelSummary.of(model, champions, aliases) for model in models],
+        key=lambda model: model.name,
     )
 
 
@@ -114,16 +104,16 @@ def get_model(name: ModelName, session: SessionDep) -> ModelAnswer:
     responses=problem_responses(400, 404, 422),
 )
 def list_versions(
-    name: ModelName,
-    session: SessionDep,
-    limit: LimitParameter = DEFAULT_LIMIT,
-    cursor: CursorParameter = None,
+    name: ModelName, session: SessionDep, paging: PagingByNumber
 ) -> Page[VersionSummary]:
     """Deleted ones too, as tombstones."""
-    rows = store.list_versions(session, name, limit=limit + 1, before=number_key_of(cursor))
-    page, following = cut_page(rows, limit=limit, key=lambda version: version.number)
+    rows = store.list_versions(session, name, limit=paging.rows, before=paging.start)
     aliases = store.list_aliases(session, [name])
-    return Page(items=[VersionSummary.of(version, aliases) for version in page], next=following)
+    return paging.page(
+        rows,
+        lambda versions: [VersionSummary.of(version, aliases) for version in versions],
+        key=lambda version: version.number,
+    )
 
 
 @router.get(
@@ -132,17 +122,11 @@ def list_versions(
     summary="List how a model's aliases moved, newest first",
     responses=problem_responses(400, 404, 422),
 )
-def list_moves(
-    name: ModelName,
-    session: SessionDep,
-    limit: LimitParameter = DEFAULT_LIMIT,
-    cursor: CursorParameter = None,
-) -> Page[AliasMoveAnswer]:
+def list_moves(name: ModelName, session: SessionDep, paging: PagingById) -> Page[AliasMoveAnswer]:
     """Who moved which alias, when and why."""
     store.find_model(session, name)
-    rows = store.alias_history(session, name, before=id_key_of(cursor), limit=limit + 1)
-    page, following = cut_page(rows, limit=limit, key=lambda move: move.id)
-    return Page(items=[AliasMoveAnswer.of(move) for move in page], next=following)
+    rows = store.alias_history(session, name, before=paging.start, limit=paging.rows)
+    return paging.page(rows, lambda moves: [AliasMoveAnswer.of(move) for move in moves])
 
 
 @router.get(

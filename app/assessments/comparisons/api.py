@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from anyio import to_thread
-from fastapi import APIRouter, Path, Query, Request, Response, status
+from fastapi import APIRouter, Depends, Path, Request, Response, status
 from sqlalchemy.orm import Session
 
 from app.assessments.comparisons import store
@@ -16,7 +16,7 @@ from app.datasets.store import UnderstoodFile
 from app.datasets.upload import UploadedFile, receive_multipart
 from app.http.dependencies import ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
-from app.http.paging import CursorParameter, Page, cut_page, id_key_of
+from app.http.paging import Page, Paging, id_key, paging_by
 from app.jobs.order import FILES, Order, read_order
 from app.jobs.ordering import check_references
 from app.jobs.queue import silence_of_workers
@@ -74,17 +74,15 @@ async def compare_cells(
 def list_comparisons(
     name: ModelName,
     session: SessionDep,
-    limit: Annotated[
-        int, Query(ge=1, le=MOST_SHOWN, description="items on a page")
-    ] = DEFAULT_SHOWN,
-    cursor: CursorParameter = None,
+    paging: Annotated[
+        Paging[UUID], Depends(paging_by(id_key, usual=DEFAULT_SHOWN, most=MOST_SHOWN))
+    ],
 ) -> Page[ComparisonAnswer]:
     """Also of a name whose first version is still being trained."""
     if not MODEL_NAME.fullmatch(name) or not store.has_comparison(session, name):
         find_model(session, name)
-    rows = store.list_comparisons(session, name, limit=limit + 1, before=id_key_of(cursor))
-    page, following = cut_page(rows, limit=limit, key=lambda comparison: comparison.id)
-    return Page(items=_answers(session, page), next=following)
+    rows = store.list_comparisons(session, name, limit=paging.rows, before=paging.start)
+    return paging.page(rows, lambda comparisons: _answers(session, comparisons))
 
 
 @router.get(

@@ -29,14 +29,7 @@ from app.datasets.upload_folder import UploadFolder
 from app.errors import Unprocessable, UnsupportedMediaType
 from app.http.dependencies import ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
-from app.http.paging import (
-    DEFAULT_LIMIT,
-    CursorParameter,
-    LimitParameter,
-    Page,
-    cut_page,
-    id_key_of,
-)
+from app.http.paging import Page, PagingById
 from app.http.problem_responses import invalid_fields
 from app.registry.references import MAX_NUMBER
 from app.registry.store import get_version
@@ -94,19 +87,14 @@ async def evaluate_version(
     responses=problem_responses(400, 404, 422),
 )
 def list_evaluations(
-    name: ModelName,
-    n: Number,
-    session: SessionDep,
-    limit: LimitParameter = DEFAULT_LIMIT,
-    cursor: CursorParameter = None,
+    name: ModelName, n: Number, session: SessionDep, paging: PagingById
 ) -> Page[EvaluationSummary]:
     """Its own scorecard, on its own data, is part of the version."""
     get_version(session, name, n)
     rows = store.list_evaluations(
-        session, model=name, version=n, limit=limit + 1, before=id_key_of(cursor)
+        session, model=name, version=n, limit=paging.rows, before=paging.start
     )
-    page, following = cut_page(rows, limit=limit, key=lambda evaluation: evaluation.id)
-    return Page(items=[EvaluationSummary.of(row) for row in page], next=following)
+    return paging.page(rows, lambda shown: [EvaluationSummary.of(row) for row in shown])
 
 
 @router.get(

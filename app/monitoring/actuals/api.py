@@ -13,14 +13,7 @@ from app.datasets.upload import MultipartForm, receive_multipart
 from app.errors import NotFound, Unprocessable, UnsupportedMediaType
 from app.http.dependencies import ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
-from app.http.paging import (
-    DEFAULT_LIMIT,
-    CursorParameter,
-    LimitParameter,
-    Page,
-    cut_page,
-    id_key_of,
-)
+from app.http.paging import Page, PagingById
 from app.http.problem_responses import invalid_fields
 from app.monitoring.actuals import store
 from app.monitoring.actuals.items import given_by, steps_by_moment
@@ -149,6 +142,7 @@ async def put_actuals(request: Request, resources: ResourcesDep) -> ActualsKept:
 def list_actuals(
     name: Annotated[str, Path(description="a model's name", examples=["google-stock"])],
     session: SessionDep,
+    paging: PagingById,
     *,
     series: Annotated[
         str | None, Query(max_length=MAX_NAME_CHARACTERS, pattern=r"^[^\x00]*$")
@@ -156,8 +150,6 @@ def list_actuals(
     prediction: Annotated[
         UUID | None, Query(description="id of a prediction of this model: the actuals of its steps")
     ] = None,
-    limit: LimitParameter = DEFAULT_LIMIT,
-    cursor: CursorParameter = None,
 ) -> Page[ActualAnswer]:
     """Those that were given, and those that later histories implied for moments forecast before.
 
@@ -178,12 +170,16 @@ def list_actuals(
         model=name,
         series=series,
         moments=steps,
-        before=id_key_of(cursor),
-        limit=limit + 1,
+        before=paging.start,
+        limit=paging.rows,
     )
-    page, following = cut_page(rows, limit=limit, key=lambda actual: actual.id)
-    items = [ActualAnswer.of(actual, step=(steps or {}).get(actual.moment)) for actual in page]
-    return Page(items=items, next=following)
+    place = steps or {}
+    return paging.page(
+        rows,
+        lambda actuals: [
+            ActualAnswer.of(actual, step=place.get(actual.moment)) for actual in actuals
+        ],
+    )
 
 
 def _said(form: MultipartForm) -> FileFields:
