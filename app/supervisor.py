@@ -93,7 +93,7 @@ def prepare(settings: Settings, database_url: str) -> None:
     Raises:
         NewerDatabase: a newer Stepahead has used the database.
     """
-    engine = make_engine(database_url)
+    engine = make_engine(database_url, statement_seconds=None)
     try:
         upgrade(engine)
         store = ObjectStore.open(settings.resolved_store_url)

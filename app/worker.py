@@ -32,6 +32,7 @@ from app.jobs.workspace import workspace
 from app.monitoring.upkeep import Monitoring
 from app.process.cpu_priority import GIVES_WAY, give_way
 from app.process.observability import get_logger
+from app.storage.connecting import AsyncConnection
 from app.storage.engine import conninfo, make_engine
 from app.storage.object_store import ObjectStore
 from app.storage.resources import Resources
@@ -184,8 +185,8 @@ class Worker:
 
     def _make_queue_app(self, database_url: str) -> App:
         connector = PsycopgConnector(
-            conninfo=conninfo(database_url),
-            kwargs={"connect_timeout": 5, "application_name": "stepahead worker"},
+            conninfo=conninfo(database_url, application_name="stepahead worker"),
+            connection_class=AsyncConnection,
             min_size=1,
             max_size=4,
         )

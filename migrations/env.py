@@ -28,7 +28,7 @@ def _from_command_line() -> None:
     url = get_settings().database_url
     if url is None:
         raise SystemExit("set STEPAHEAD_DATABASE_URL to the database that alembic shall work on")
-    with make_engine(url).connect() as connection:
+    with make_engine(url, statement_seconds=None).connect() as connection:
         _run(connection)
 
 

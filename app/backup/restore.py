@@ -67,7 +67,7 @@ def restore_backup(
             f"the backup was written by Stepahead {archive.header.stepahead}, whose migration "
             f"{archive.header.revision} this release does not know: use that release or a newer one"
         )
-    engine = make_engine(database_url)
+    engine = make_engine(database_url, statement_seconds=None)
     try:
         with tempfile.TemporaryDirectory(prefix="stepahead-restore-") as saved:
             with engine.connect() as connection:

@@ -45,7 +45,7 @@ def upgrade_database(
     old = EmbeddedPostgres(data_dir, bin_dir=programs)
     try:
         url = old.start()
-        engine = make_engine(url)
+        engine = make_engine(url, statement_seconds=None)
         try:
             upgrade(engine)
         finally:

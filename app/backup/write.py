@@ -43,7 +43,7 @@ def write_backup(
         StoreUnavailable: the store cannot be read.
         OSError: the archive cannot be written; no file is left.
     """
-    engine = make_engine(database_url)
+    engine = make_engine(database_url, statement_seconds=None)
     try:
         with (
             engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection,

@@ -14,14 +14,13 @@ from datetime import UTC, datetime
 from typing import IO, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Text, cast, create_engine, select
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Text, cast, select
 
 from app.predictions.export import ExportRequest
 from app.predictions.schemas import LogFilter
 from app.predictions.store import conditions
 from app.process.cpu_priority import GIVES_WAY, give_way
-from app.storage.engine import database_url
+from app.storage.engine import make_engine
 from app.storage.tables import Prediction
 
 ROWS_AT_ONCE = 200  # histories may be long
@@ -79,7 +78,7 @@ def main() -> None:
 
 def read_rows(url: str, which: LogFilter) -> Iterator[LogRow]:
     """The rows of a filter, oldest first."""
-    engine = create_engine(database_url(url), poolclass=NullPool)
+    engine = make_engine(url, pool_size=1)
     query = select(*COLUMNS).where(*conditions(which)).order_by(Prediction.id)
     with engine.connect() as connection:
         found = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)

@@ -143,7 +143,7 @@ class PredictionLog:
     def __init__(self, database_url: str, metrics: Metrics, *, api_processes: int = 1) -> None:
         # Not where PostgreSQL, or a process like this one, may need the core.
         self._may_stay_awake = (os.cpu_count() or 1) > api_processes
-        self._conninfo = conninfo(database_url)
+        self._conninfo = conninfo(database_url, application_name="stepahead log")
         self._metrics = metrics
         self._waiting: deque[Group] = deque()
         self._waiting_bytes = 0  # and what is being committed
@@ -194,7 +194,7 @@ class PredictionLog:
         self._refused.append(replace(refusal, body=refusal.body[:MAX_REFUSED_BODY]))
 
     def _connection(self) -> CommittingConnection:
-        return CommittingConnection(self._conninfo, "stepahead log")
+        return CommittingConnection(self._conninfo)
 
     def _commit_waiting(self) -> None:
         while self._waiting and self._idle:

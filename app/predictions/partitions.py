@@ -5,7 +5,8 @@ log against writing while it waits for a long reader.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
@@ -13,13 +14,14 @@ from psycopg import sql
 from sqlalchemy import Engine
 
 from app.config import Settings
-from app.storage.engine import conninfo
+from app.storage.engine import connect
 from app.storage.ids import first_id
 
 DAYS_AHEAD = 14
 PARTITION = re.compile(r"predictions_(\d{8})")
 # Several processes at once wait for each other; another number than the migrations'.
 MAINTENANCE_LOCK = 0x57E9_106
+MAINTENANCE_SECONDS = 600.0  # a partition leaves only after the last reader of the log
 
 LIST_TABLES = """
 SELECT class.relname, class.relispartition, coalesce(link.inhdetachpending, false)
@@ -44,9 +46,7 @@ def maintain_partitions(engine: Engine, settings: Settings, *, today: date | Non
         psycopg.OperationalError: the database is away.
     """
     today = today or datetime.now(UTC).date()
-    where = conninfo(engine.url.render_as_string(hide_password=False))
-    with psycopg.connect(where, autocommit=True, connect_timeout=5) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [MAINTENANCE_LOCK])
+    with _alone_on(engine) as connection:
         tables = {
             name: (attached, leaving)
             for name, attached, leaving in connection.execute(LIST_TABLES).fetchall()
@@ -70,13 +70,28 @@ def make_partitions(engine: Engine, days: Iterable[date]) -> None:
     Raises:
         psycopg.OperationalError: the database is away.
     """
-    where = conninfo(engine.url.render_as_string(hide_password=False))
-    with psycopg.connect(where, autocommit=True, connect_timeout=5) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [MAINTENANCE_LOCK])
+    with _alone_on(engine) as connection:
         there = {name for name, attached, _ in connection.execute(LIST_TABLES) if attached}
         for day in sorted(days):
             if partition_name(day) not in there:
                 _attach(connection, day, is_there=False)
+
+
+@contextmanager
+def _alone_on(engine: Engine) -> Iterator[psycopg.Connection]:
+    """Give a connection to one process at a time.
+
+    The lock belongs to a transaction of a second connection: a pooler may give each statement of
+    the first one another session, and a partition is detached outside of any transaction.
+    """
+    url = engine.url.render_as_string(hide_password=False)
+    with (
+        connect(url, statement_seconds=MAINTENANCE_SECONDS) as guard,
+        connect(url, statement_seconds=MAINTENANCE_SECONDS) as connection,
+        guard.transaction(),
+    ):
+        guard.execute("SELECT pg_advisory_xact_lock(%s)", [MAINTENANCE_LOCK])
+        yield connection
 
 
 def partition_name(day: date) -> str:

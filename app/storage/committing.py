@@ -20,7 +20,8 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGconn
 
-CONNECT_SECONDS = 3
+from app.storage.connecting import AsyncConnection
+
 ATTEMPTS = 2
 AGAIN = b"_again"
 # How long the event loop stays awake for the outcome of a commit that is waited for alone. To
@@ -57,10 +58,10 @@ class CommittingConnection:
     It takes one statement at a time.
     """
 
-    def __init__(self, where: str, application_name: str) -> None:
+    def __init__(self, where: str) -> None:
+        """Take a connection string for libpq; connect when there is something to commit."""
         self._where = where
-        self._application_name = application_name
-        self._open: psycopg.AsyncConnection | None = None
+        self._open: AsyncConnection | None = None
         # A second number of its socket: libpq closes the first whenever it finds the server gone,
         # and an event loop that watches a closed number is deaf to whatever gets it next.
         self._watched = -1
@@ -184,22 +185,22 @@ class CommittingConnection:
             asked.done(None)
 
     async def _run(self, statement: Statement, parameters: Parameters, *, again: bool) -> None:
-        pgconn = (self._open or await self._connect()).pgconn
+        connection = self._open or await self._connect()
+        pgconn = connection.pgconn
         name = statement.name + AGAIN if again else statement.name
-        if name not in self._prepared:
-            pgconn.send_prepare(name, statement.again if again else statement.text)
-            await self._outcome(pgconn)
-            self._prepared.add(name)
-        _send(pgconn, name, parameters)
+        text = statement.again if again else statement.text
+        if connection.prepare_threshold is None:  # behind a pooler
+            pgconn.send_query_params(text, parameters, param_formats=_formats(parameters))
+        else:
+            if name not in self._prepared:
+                pgconn.send_prepare(name, text)
+                await self._outcome(pgconn)
+                self._prepared.add(name)
+            _send(pgconn, name, parameters)
         await self._outcome(pgconn)
 
-    async def _connect(self) -> psycopg.AsyncConnection:
-        connection = await psycopg.AsyncConnection.connect(
-            self._where,
-            autocommit=True,
-            connect_timeout=CONNECT_SECONDS,
-            application_name=self._application_name,
-        )
+    async def _connect(self) -> AsyncConnection:
+        connection = await AsyncConnection.connect(self._where, autocommit=True)
         self._watched = os.dup(connection.pgconn.socket)
         asyncio.get_running_loop().add_reader(self._watched, self._on_readable)
         self._open = connection
@@ -278,8 +279,11 @@ class CommittingConnection:
 
 
 def _send(pgconn: PGconn, name: bytes, parameters: Parameters) -> None:
-    formats = [Format.BINARY] * len(parameters)
-    pgconn.send_query_prepared(name, parameters, param_formats=formats)
+    pgconn.send_query_prepared(name, parameters, param_formats=_formats(parameters))
+
+
+def _formats(parameters: Parameters) -> list[Format]:
+    return [Format.BINARY] * len(parameters)
 
 
 async def _sent(pgconn: PGconn, socket: int) -> None:

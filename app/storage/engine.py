@@ -1,8 +1,13 @@
 """How this process reaches PostgreSQL."""
 
+from typing import Any
+
 from psycopg.conninfo import make_conninfo
 from pydantic_core import from_json
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session
+
+from app.storage.connecting import PARAMETERS, PROBE_SECONDS, STATEMENT_SECONDS, Connection
 
 DRIVER = "postgresql+psycopg"
 SPELLINGS = frozenset({"postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"})
@@ -23,9 +28,9 @@ def database_url(text: str) -> URL:
     return url.set(drivername=DRIVER)
 
 
-def conninfo(text: str) -> str:
-    """The same place as a libpq connection string, for psycopg and Procrastinate."""
-    url = database_url(text)
+def conninfo(text: str, *, application_name: str = "stepahead") -> str:
+    """Return the connection string for libpq, with our parameters where the URL has none."""
+    url = _completed(database_url(text), application_name)
     options = {
         key: value if isinstance(value, str) else ",".join(value)
         for key, value in url.query.items()
@@ -42,14 +47,65 @@ def conninfo(text: str) -> str:
     )
 
 
-def make_engine(text: str, *, pool_size: int = 5) -> Engine:
-    """A pooled engine; connections are tried before use, so that a database restart heals."""
-    return create_engine(
-        database_url(text),
+def connect(text: str, *, statement_seconds: float | None = STATEMENT_SECONDS) -> Connection:
+    """Open one connection in autocommit mode; the caller closes it.
+
+    Raises:
+        psycopg.OperationalError: the database is away.
+    """
+    return Connection.open(conninfo(text), autocommit=True, statement_seconds=statement_seconds)
+
+
+def make_engine(
+    text: str, *, pool_size: int = 5, statement_seconds: float | None = STATEMENT_SECONDS
+) -> Engine:
+    """Make a pooled engine whose connections are tried before use, so that a restart heals.
+
+    Args:
+        text: the database's URL.
+        pool_size: connections that are kept; as many more are opened when all are busy.
+        statement_seconds: how long a statement may take; None: as long as it likes, and its
+            transaction too.
+    """
+    engine = create_engine(
+        _completed(database_url(text), "stepahead"),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
         pool_timeout=10,
         json_deserializer=from_json,  # six times as quick as the standard library
-        connect_args={"connect_timeout": 5, "application_name": "stepahead"},
+    )
+    _limit_statements(engine, statement_seconds)
+    return engine
+
+
+def expect_answer_soon(session: Session) -> None:
+    """Give the statements of this transaction a few seconds, for those that are quick or lost."""
+    session.connection().connection.driver_connection.statement_seconds = PROBE_SECONDS  # type: ignore[union-attr]
+
+
+def _limit_statements(engine: Engine, statement_seconds: float | None) -> None:
+    """Open connections of our class; give statements their time, and the try before use less."""
+
+    @event.listens_for(engine, "do_connect")
+    def open_connection(
+        _dialect: object, _record: object, arguments: tuple[Any, ...], options: dict[str, Any]
+    ) -> Connection:
+        return Connection.open(*arguments, **options, statement_seconds=statement_seconds)
+
+    @event.listens_for(engine, "checkout")
+    def give_time(connection: Connection, _record: object, _proxy: object) -> None:
+        connection.statement_seconds = statement_seconds
+
+    @event.listens_for(engine, "checkin")
+    def take_time(connection: Connection | None, _record: object) -> None:
+        if connection is not None:
+            connection.statement_seconds = PROBE_SECONDS
+
+
+def _completed(url: URL, application_name: str) -> URL:
+    """Add our connection parameters; those of the URL win."""
+    ours = {**PARAMETERS, "application_name": application_name}
+    return url.update_query_dict(
+        {name: value for name, value in ours.items() if name not in url.query}
     )

@@ -43,21 +43,17 @@ def upgrade(engine: Engine, to: str = "head") -> None:
     Raises:
         NewerDatabase: the database has migrations that this version does not know.
     """
-    with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
+    # The lock is held by a transaction of a second connection, not by a session: a pooler may give
+    # each transaction of a session another one.
+    with engine.begin() as guard, engine.connect() as connection:
+        guard.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        before = current_revision(connection)
+        _refuse_newer(before)
+        command.upgrade(migration_config(connection), to)
         connection.commit()
-        try:
-            before = current_revision(connection)
-            _refuse_newer(before)
-            command.upgrade(migration_config(connection), to)
-            connection.commit()
-            after = current_revision(connection)
-            if before != after:
-                logger.info("database migrated", before=before, after=after)
-        finally:
-            connection.rollback()
-            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
-            connection.commit()
+        after = current_revision(connection)
+        if before != after:
+            logger.info("database migrated", before=before, after=after)
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -252,7 +252,7 @@ class SlowConnection(CommittingConnection):
     """Tells how it was asked, and commits when it is told to."""
 
     def __init__(self) -> None:
-        super().__init__("postgresql://nowhere", "slow")
+        super().__init__("postgresql://nowhere")
         self.awake: list[bool] = []
         self.end: Done = _nobody
 

@@ -30,6 +30,7 @@ BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted"
 CUT = """
 SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
 WHERE application_name = 'committing' AND datname = current_database()
+  AND pid <> pg_backend_pid()
 """
 
 
@@ -44,7 +45,7 @@ def parameters(*numbers: int) -> list[bytes]:
 
 @pytest.fixture
 def place(fresh_database: str) -> str:
-    where = conninfo(fresh_database)
+    where = conninfo(fresh_database, application_name="committing")
     with psycopg.connect(where) as connection:
         connection.execute("CREATE TABLE kept (a text, b int, c timestamptz, d json)")
     return where
@@ -94,7 +95,7 @@ def keep(commit: Commit) -> Keep:
 
 def test_values_arrive_as_they_are(place: str, keep: Keep) -> None:
     async def scenario() -> None:
-        connection = CommittingConnection(place, "committing")
+        connection = CommittingConnection(place)
         await keep(connection, 0, 1, -2)
         await connection.aclose()
 
@@ -112,7 +113,7 @@ def test_values_arrive_as_they_are(place: str, keep: Keep) -> None:
 
 def test_a_connection_cut_while_idle_is_replaced_again_and_again(place: str, keep: Keep) -> None:
     async def scenario() -> None:
-        connection = CommittingConnection(place, "committing")
+        connection = CommittingConnection(place)
         for number in range(5):
             await keep(connection, number)
             async with await psycopg.AsyncConnection.connect(place) as other:
@@ -128,7 +129,7 @@ def test_a_connection_cut_while_idle_is_replaced_again_and_again(place: str, kee
 
 def test_a_connection_cut_while_it_waits_is_replaced(place: str, keep: Keep) -> None:
     async def scenario() -> None:
-        connection = CommittingConnection(place, "committing")
+        connection = CommittingConnection(place)
         await keep(connection, 1)
         async with await psycopg.AsyncConnection.connect(place) as other:
             await other.execute("LOCK TABLE kept IN EXCLUSIVE MODE")
@@ -147,7 +148,7 @@ def test_a_connection_cut_while_it_waits_is_replaced(place: str, keep: Keep) -> 
 
 def test_more_than_the_socket_takes_at_once_arrives(place: str, keep: Keep, commit: Commit) -> None:
     async def scenario() -> None:
-        connection = CommittingConnection(place, "committing")
+        connection = CommittingConnection(place)
         await keep(connection, 1)
         large = array(JSON, [b'"' + b"x" * LARGE + b'"'])
         await commit(connection, [*parameters(2)[:3], large], 30)
@@ -163,7 +164,7 @@ def test_a_value_that_cannot_be_stored_is_an_error_and_no_end(
     place: str, keep: Keep, commit: Commit
 ) -> None:
     async def scenario() -> None:
-        connection = CommittingConnection(place, "committing")
+        connection = CommittingConnection(place)
         for number in (1, 2):
             with pytest.raises(psycopg.DataError):
                 await commit(connection, [texts(["\x00"]), *parameters(number)[1:]], 30)
@@ -177,7 +178,7 @@ def test_what_takes_too_long_is_an_error_and_the_next_connects_anew(
     place: str, keep: Keep, commit: Commit
 ) -> None:
     async def scenario() -> None:
-        connection = CommittingConnection(place, "committing")
+        connection = CommittingConnection(place)
         await keep(connection, 1)
         async with await psycopg.AsyncConnection.connect(place) as other:
             await other.execute("LOCK TABLE kept IN EXCLUSIVE MODE")
@@ -195,7 +196,7 @@ def test_what_takes_too_long_is_an_error_and_the_next_connects_anew(
 
 def test_the_alarm_of_an_earlier_one_ends_no_later_one(place: str) -> None:
     async def scenario() -> None:
-        connection = CommittingConnection(place, "committing")
+        connection = CommittingConnection(place)
         for number in (1, 2):  # the first connects, the second sets the alarm
             await soon(connection, parameters(number), 2)
         async with await psycopg.AsyncConnection.connect(place) as other:
@@ -227,7 +228,7 @@ def test_the_loop_stays_awake_for_one_that_is_waited_for_alone_and_not_for_ever(
     monkeypatch.setattr(committing, "AWAKE_SECONDS", 0.02)
 
     async def scenario() -> None:
-        connection = Counting(place, "committing")
+        connection = Counting(place)
         for number in (1, 2):
             await soon(connection, parameters(number), 30)
         assert connection.turns == 0

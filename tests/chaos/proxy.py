@@ -1,0 +1,124 @@
+"""A TCP proxy that can stop forwarding without closing, as a hung load balancer or a cut cable."""
+
+import selectors
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+BLOCK_BYTES = 1 << 16
+
+
+class Proxy:
+    """Listens on a free port of loopback and forwards to where `connect` leads.
+
+    The kernel goes on acknowledging what is sent to a frozen connection, so that no TCP timeout
+    notices: only a limit of the client's own does.
+    """
+
+    def __init__(self, connect: Callable[[], socket.socket]) -> None:
+        self._connect = connect
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._pairs: list[Pair] = []
+        self._lock = threading.Lock()
+        self._freezes_new = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def freeze(self, *, new_too: bool = False) -> int:
+        """Stop forwarding on all connections there are; gives how many.
+
+        Args:
+            new_too: later connections are frozen from the start as well.
+        """
+        if new_too:
+            self._freezes_new.set()
+        with self._lock:
+            open_pairs = [pair for pair in self._pairs if pair.freeze()]
+        return len(open_pairs)
+
+    def thaw(self) -> None:
+        """Forward again what was held back."""
+        self._freezes_new.clear()
+        with self._lock:
+            for pair in self._pairs:
+                pair.thaw()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._listener.close()
+        with self._lock:
+            for pair in self._pairs:
+                pair.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            try:
+                server = self._connect()
+            except OSError:
+                client.close()
+                continue
+            with self._lock:
+                self._pairs.append(Pair(client, server, frozen=self._freezes_new.is_set()))
+
+
+class Pair:
+    """A client's connection and the one to the server."""
+
+    def __init__(self, client: socket.socket, server: socket.socket, *, frozen: bool) -> None:
+        self._sockets = (client, server)
+        self._flows = threading.Event()
+        if not frozen:
+            self._flows.set()
+        self._is_closed = False
+        threading.Thread(target=self._forward, daemon=True).start()
+
+    def freeze(self) -> bool:
+        """Stop forwarding; whether the connection was open."""
+        self._flows.clear()
+        return not self._is_closed
+
+    def thaw(self) -> None:
+        self._flows.set()
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._flows.set()
+        for one in self._sockets:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:  # closed by the other side already
+                continue
+
+    def _forward(self) -> None:
+        client, server = self._sockets
+        other = {client: server, server: client}
+        with selectors.DefaultSelector() as ready, client, server:
+            for one in self._sockets:
+                ready.register(one, selectors.EVENT_READ)
+            try:
+                while not self._is_closed:
+                    for key, _ in ready.select(0.5):
+                        self._flows.wait()
+                        source = key.fileobj
+                        assert isinstance(source, socket.socket)
+                        block = source.recv(BLOCK_BYTES)
+                        if not block:
+                            return
+                        other[source].sendall(block)
+            except OSError:
+                return
+            finally:
+                self._is_closed = True
