@@ -28,6 +28,7 @@ from app.predictions import api as predictions
 from app.predictions import log_api
 from app.process.observability import Metrics, configure_logging
 from app.registry import api as registry
+from app.registry import watch
 from app.storage.engine import make_engine
 from app.storage.object_store import ObjectStore
 from app.storage.resources import Resources
@@ -42,6 +43,8 @@ trained in the background, judged against simple forecasts, kept as a version, a
 Errors are `application/problem+json`; every answer carries `X-Request-Id`. Lists answer
 `{"items": [...], "next": cursor or null}`.
 """
+# In the order in which they start; they end the other way round.
+WITH_LIFESPAN = (watch, datasets, jobs, predictions, partition_keeper, log_api, explanations)
 # Connections for `def` handlers; the prediction log has its own.
 DATABASE_CONNECTIONS = 5
 
@@ -73,7 +76,7 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
             parts.callback(resources.engine.dispose)
             app.state.resources = resources
             app.state.health = Health()
-            for domain in (datasets, jobs, predictions, partition_keeper, log_api, explanations):
+            for domain in WITH_LIFESPAN:
                 await parts.enter_async_context(domain.lifespan_of(app, resources))
             parts.enter_context(draining_at_sigterm(app.state.health))
             yield

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
 from app.predictions.runtime import load_version
-from app.predictions.store import read_catalogue
+from app.registry.catalogue import read_catalogue
 from app.registry.store import get_live_version
 from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import conninfo, make_engine

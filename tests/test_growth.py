@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.predictions.partitions import maintain_partitions
 from app.predictions.schemas import LogFilter
-from app.predictions.store import list_predictions, read_catalogue
+from app.predictions.store import list_predictions
+from app.registry.catalogue import read_catalogue
 from app.registry.store import list_aliases, list_champions, list_models
 from app.storage.tables import Alias, Model, Version
 from tests.registry.records import series_manifest, series_scorecard

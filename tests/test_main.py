@@ -294,8 +294,8 @@ def test_without_its_database_it_lives_and_says_that_it_is_not_ready(tmp_path: P
         assert ready.status_code == 503
         assert [error["message"] for error in ready.json()["errors"]] == [
             "the registry has not been read yet",
-            "the log's partitions could not be made yet",
             "the database cannot be reached",
+            "the log's partitions could not be made yet",
         ]
         for answer in (service.predict(**BODY), service.client.get("/models")):
             assert answer.status_code == 503

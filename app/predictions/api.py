@@ -6,7 +6,7 @@ prediction. Their operations are declared on the router below for the OpenAPI do
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Annotated
 
@@ -353,22 +353,16 @@ async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]
     prediction_log = PredictionLog(
         resources.database_url, metrics, api_processes=resources.settings.api_processes
     )
-    runtime = Runtime(resources, metrics)
+    runtime = Runtime(resources, metrics, app.state.registry_watch)
     batcher = Batcher(prediction_log, metrics)
     parts = Predictions(runtime, batcher, prediction_log, resources)
     app.state.predictions = parts
     app.state.direct["POST", "/predict"] = parts.predict
     app.state.direct["POST", "/predict/batch"] = parts.predict_batch
-    app.state.health.checks.append(runtime.not_ready)
-    with suppress(Unavailable):  # `watch` goes on trying, and /readyz says so
-        await runtime.refresh()
-    watch = asyncio.create_task(runtime.watch())
     try:
         async with prediction_log.running():
             yield
             await batcher.drained()
     finally:
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
         await runtime.rest()
         batcher.close()

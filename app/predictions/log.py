@@ -165,7 +165,7 @@ class PredictionLog:
             await asyncio.gather(refusals, return_exceptions=True)
             await self._write_refusals(refused)
             for connection in (*self._connections, refused):
-                await connection.aclose()
+                connection.close()
 
     @property
     def is_free(self) -> bool:
@@ -249,6 +249,9 @@ class PredictionLog:
                 return
         elif error is not None:
             logger.warning("predictions not logged", rows=rows, error=str(error))
+            if isinstance(error, TimeoutError):  # the others may have fallen silent as well
+                for idle in self._idle:
+                    idle.close()
             error = Unavailable(NOT_LOGGED)
         self._waiting_bytes -= sum(group.size for group in groups)
         self._commit_waiting()  # PostgreSQL is at work while these are answered
@@ -277,7 +280,7 @@ class PredictionLog:
             logger.warning("refused calls not logged", rows=len(rows), error=str(error))
         except asyncio.CancelledError:  # at the end: they are written once more, under their ids
             self._refused.extendleft(reversed(rows))
-            await connection.aclose()
+            connection.close()
             raise
 
 

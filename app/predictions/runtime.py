@@ -4,14 +4,12 @@ import asyncio
 import json
 import time
 from collections import OrderedDict
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.artifact.files import FORECAST, HISTORY, INTERVALS, LENGTHS, MODEL, PROBABILITIES, TOKENS
 from app.artifact.manifest import Manifest
@@ -19,17 +17,17 @@ from app.artifact.scorecard import Scorecard
 from app.errors import NotFound, Unavailable
 from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS
 from app.language.tokenizer import Tokenizer
-from app.predictions.store import Catalogue, read_catalogue
 from app.process.observability import Metrics, get_logger
+from app.registry.catalogue import Catalogue
 from app.registry.references import ModelReference, parse_reference
-from app.registry.store import get_live_version, revision
+from app.registry.store import get_live_version
+from app.registry.watch import RegistryWatch
 from app.storage.object_store import ObjectStore
 from app.storage.resources import Resources
 from app.storage.tables import Version
 
 logger = get_logger(__name__)
 
-POLL_SECONDS = 0.3
 # A session holds the graph, its weights, packed copies of them and an arena. Seen with ONNX Runtime
 # 1.32: 0.5 MB for the smallest graph, and about three times the file for LSTM(512).
 SESSION_BYTES = 1 << 20
@@ -74,15 +72,15 @@ class Runtime:
     All state is touched on the event loop alone; threads only read the database and build sessions.
     """
 
-    def __init__(self, resources: Resources, metrics: Metrics) -> None:
+    def __init__(self, resources: Resources, metrics: Metrics, registry: RegistryWatch) -> None:
         self._resources = resources
         self._metrics = metrics
-        self._catalogue: Catalogue | None = None
+        self._registry = registry
+        registry.on_change = self._follow
         self._loaded: OrderedDict[tuple[str, int], Loaded] = OrderedDict()
         # What was asked for last, until anything changes: the items of a batch are mostly for one.
         self._last: tuple[ModelReference, Loaded] | None = None
         self._loading: dict[tuple[str, int], asyncio.Task[Loaded]] = {}
-        self._refreshing: asyncio.Task[None] | None = None
         self._references: dict[str, ModelReference] = {}
 
     def ready(self, reference: ModelReference) -> Loaded | None:
@@ -117,13 +115,9 @@ class Runtime:
             NotFound: nothing goes by that name, the registry just asked.
         """
         number = self._number(reference)
-        # A look that was under way already may have missed what was registered just before this
-        # request came; the one after it cannot.
-        looks = 2 if self._looking() else 1
-        while number is None and looks:
-            await self.refresh()
+        if number is None:
+            await self._registry.catch_up()
             number = self._number(reference)
-            looks -= 1
         if number is None:
             raise NotFound(self._why_not(reference))
         key = (reference.name, number)
@@ -136,37 +130,16 @@ class Runtime:
         # Whoever asked first may go away; the others still want it.
         return await asyncio.shield(task)
 
-    async def refresh(self) -> None:
-        """Follow the registry; callers at the same time share one look at it."""
-        if self._refreshing is None or not self._looking():
-            self._refreshing = asyncio.create_task(self._refresh())
-        await asyncio.shield(self._refreshing)
-
-    async def watch(self) -> None:
-        """Follow the registry for as long as this process serves."""
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            with suppress(Unavailable):  # /readyz says so; what was known is served on
-                await self.refresh()
-
     async def rest(self) -> None:
-        """Return when no thread of ours reads the registry any more.
+        """Return when no thread of ours reads a version any more.
 
         A cancelled wait leaves its thread at work, with a connection that would be lost when the
         engine is disposed of.
         """
-        under_way = [task for task in (self._refreshing, *self._loading.values()) if task]
-        await asyncio.gather(*under_way, return_exceptions=True)
-
-    def not_ready(self) -> str | None:
-        """Why nothing can be answered yet, if so."""
-        return "the registry has not been read yet" if self._catalogue is None else None
-
-    def _looking(self) -> bool:
-        return self._refreshing is not None and not self._refreshing.done()
+        await asyncio.gather(*self._loading.values(), return_exceptions=True)
 
     def _number(self, reference: ModelReference) -> int | None:
-        catalogue = self._catalogue
+        catalogue = self._registry.catalogue
         if catalogue is None:
             return None
         if reference.alias is not None:
@@ -175,7 +148,7 @@ class Runtime:
         return number if number in catalogue.versions.get(reference.name, ()) else None
 
     def _why_not(self, reference: ModelReference) -> str:
-        catalogue = self._catalogue
+        catalogue = self._registry.catalogue
         if catalogue is None or reference.name not in catalogue.versions:
             return f"there is no model {reference.name!r}; GET /models lists those there are"
         if reference.alias is not None:
@@ -184,24 +157,11 @@ class Runtime:
             return f"version {reference.number} of {reference.name!r} was deleted"
         return f"model {reference.name!r} has no version {reference.number}"
 
-    async def _refresh(self) -> None:
-        known = None if self._catalogue is None else self._catalogue.revision
-        try:
-            catalogue = await asyncio.to_thread(self._read_newer, known)
-        except SQLAlchemyError as error:  # away, or not migrated yet: the watcher goes on asking
-            raise Unavailable(DATABASE_AWAY) from error
-        if catalogue is None:
-            return
-        self._catalogue, self._last = catalogue, None
+    def _follow(self, catalogue: Catalogue) -> None:
+        self._last = None
         for model, number in list(self._loaded):
             if number not in catalogue.versions.get(model, ()):
                 self._drop((model, number))
-
-    def _read_newer(self, known: int | None) -> Catalogue | None:
-        with self._resources.sessions.begin() as session:
-            if known is not None and revision(session) == known:
-                return None
-            return read_catalogue(session)
 
     async def _load(self, key: tuple[str, int]) -> Loaded:
         try:

@@ -1,50 +1,14 @@
-"""Queries of this domain: what is served, what a version is made of, what the log holds."""
+"""Queries of this domain: what the log holds."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
 from app.predictions.schemas import LogFilter
-from app.registry.store import revision
 from app.storage.ids import first_id
-from app.storage.tables import Alias, Model, Prediction, Version
-
-
-@dataclass(frozen=True, kw_only=True)
-class Catalogue:
-    """What can be asked for at one moment of the registry."""
-
-    revision: int
-    aliases: dict[tuple[str, str], int]  # (model, alias) -> version
-    versions: dict[str, frozenset[int]]  # model -> its versions, tombstones left out
-    deleted: dict[str, frozenset[int]]
-
-
-def read_catalogue(session: Session) -> Catalogue:
-    """What is served now. The revision is read first: a change in between is seen by the next."""
-    seen = revision(session)
-    none: frozenset[int] = frozenset()
-    live = dict.fromkeys(session.scalars(select(Model.name)), none)
-    deleted = dict(live)
-    # A row per model, not per version: with ten versions each it takes half the time.
-    is_deleted = Version.deleted_at.is_not(None)
-    rows = session.execute(
-        select(Version.model, is_deleted, func.array_agg(Version.number)).group_by(
-            Version.model, is_deleted
-        )
-    )
-    for model, gone, numbers in rows:
-        (deleted if gone else live)[model] = frozenset(numbers)
-    aliases = session.execute(select(Alias.model, Alias.alias, Alias.version))
-    return Catalogue(
-        revision=seen,
-        aliases={(model, alias): number for model, alias, number in aliases},
-        versions=live,
-        deleted=deleted,
-    )
+from app.storage.tables import Prediction
 
 
 def list_predictions(

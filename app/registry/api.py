@@ -25,6 +25,7 @@ from app.registry.schemas import (
     VersionAnswer,
     VersionSummary,
 )
+from app.registry.watch import FOLLOWS_CHANGE
 from app.storage.resources import Resources
 
 router = APIRouter(tags=["models"])
@@ -168,6 +169,7 @@ def export_version(name: ModelName, n: Number, session: SessionDep, objects: Sto
 @router.post(
     "/models/{name}/versions",
     operation_id="import_version",
+    dependencies=[FOLLOWS_CHANGE],
     summary="Import a version that another installation exported",
     status_code=status.HTTP_201_CREATED,
     responses=problem_responses(400, 403, 409, 413, 415, 422),
@@ -212,6 +214,7 @@ def _register(resources: Resources, name: str, unpacked: Unpacked) -> VersionAns
 @router.put(
     "/models/{name}/aliases/{alias}",
     operation_id="move_alias",
+    dependencies=[FOLLOWS_CHANGE],
     summary="Point an alias at a version: promote, or roll back",
     responses=problem_responses(400, 403, 404, 409, 415, 422),
 )
@@ -249,6 +252,7 @@ def move_alias(
 @router.delete(
     "/models/{name}/versions/{n}",
     operation_id="delete_version",
+    dependencies=[FOLLOWS_CHANGE],
     summary="Delete a version that no alias points at",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problem_responses(403, 404, 409, 422),

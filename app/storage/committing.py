@@ -144,17 +144,17 @@ class CommittingConnection:
             except psycopg.Error:
                 if self._open is not None and self._open.pgconn.status == ConnStatus.OK:
                     raise
-                await self.aclose()
+                self.close()
                 if attempt == ATTEMPTS:
                     raise
             except TimeoutError:
-                await self.aclose()
+                self.close()
                 raise
             else:
                 return
 
-    async def aclose(self) -> None:
-        """Hang up, whatever is under way."""
+    def close(self) -> None:
+        """Hang up, whatever is under way; the next statement connects anew."""
         connection, self._open = self._open, None
         for waiting in (self._alarm, self._sending):
             if waiting is not None:
@@ -163,8 +163,7 @@ class CommittingConnection:
         if connection is not None:
             asyncio.get_running_loop().remove_reader(self._watched)
             os.close(self._watched)
-            with suppress(psycopg.Error):
-                await connection.close()
+            connection.pgconn.finish()
 
     async def _send_rest(self, pgconn: PGconn) -> None:
         with suppress(psycopg.OperationalError):  # `_on_readable` hears of it too
@@ -271,10 +270,7 @@ class CommittingConnection:
             self._alarm = loop.call_at(self._asked.deadline, self._look_at_the_time)
             return
         asked, self._asked = self._asked, None
-        self._task = loop.create_task(self._give_up(asked))
-
-    async def _give_up(self, asked: Asked) -> None:
-        await self.aclose()
+        self.close()
         asked.done(TimeoutError(f"not committed within {asked.timeout_seconds:g} s"))
 
 

@@ -3,9 +3,15 @@
 import selectors
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
+
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import make_url
+
+from app.storage.engine import conninfo
 
 BLOCK_BYTES = 1 << 16
 
@@ -72,6 +78,26 @@ class Proxy:
                 continue
             with self._lock:
                 self._pairs.append(Pair(client, server, frozen=self._freezes_new.is_set()))
+
+
+@contextmanager
+def database_proxy(url: str) -> Iterator[tuple[Proxy, str]]:
+    """A proxy in front of a database, and the database's URL through it."""
+    where = conninfo_to_dict(conninfo(url))
+    host, port = str(where.get("host") or "localhost"), int(where.get("port") or 5432)
+
+    def connect_to_server() -> socket.socket:
+        if not host.startswith("/"):
+            return socket.create_connection((host, port))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(f"{host}/.s.PGSQL.{port}")
+        return server
+
+    parts = make_url(url)
+    query = {key: value for key, value in parts.query.items() if key not in {"host", "port"}}
+    with Proxy(connect_to_server) as proxy:
+        through = parts.set(host="127.0.0.1", port=proxy.port, query=query)
+        yield proxy, through.render_as_string(hide_password=False)
 
 
 class Pair:

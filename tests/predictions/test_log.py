@@ -17,6 +17,7 @@ from sqlalchemy import select, text
 from app.config import Settings
 from app.errors import Unavailable
 from app.predictions import batching, log
+from app.predictions.api import Predictions
 from app.predictions.log import Entry, PredictionLog
 from app.predictions.partitions import maintain_partitions
 from app.process.observability import Metrics
@@ -26,6 +27,7 @@ from app.storage.ids import new_wire_id
 from app.storage.migrate import upgrade
 from app.storage.tables import Prediction, RefusedCall
 from tests.artifacts import persistence_artifact
+from tests.chaos.proxy import database_proxy
 from tests.predictions.written import written
 from tests.service import Service, eventually, running_service
 
@@ -93,6 +95,32 @@ def test_no_answered_prediction_is_lost_when_postgresql_is_killed(tmp_path: Path
             for answer in asking.refused:
                 assert answer.status_code == 503
                 assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_one_commit_without_an_answer_replaces_all_connections(
+    fresh_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "COMMIT_SECONDS", 1.0)
+    with (
+        database_proxy(fresh_database) as (proxy, url),
+        running_service(url, tmp_path) as service,
+    ):
+        service.register("google-stock", persistence_artifact())
+        asking = Asking(service, callers=16)  # so that each connection commits
+        wait_for_more(asking.answered, 200)
+        asking.end()
+        assert len(open_connections(service)) == log.CONNECTIONS
+        proxy.freeze()
+        assert service.predict(**BODY).status_code == 503
+        asking = Asking(service, callers=16)
+        wait_for_more(asking.answered, 200)
+        asking.end()
+        assert asking.refused == []
+
+
+def open_connections(service: Service) -> list[object]:
+    parts: Predictions = service.app.state.predictions
+    return [one for one in parts.log._connections if one._open is not None]
 
 
 def test_cut_connections_lose_nothing_and_are_hardly_noticed(service: Service) -> None:

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from app.predictions import runtime as runtime_module
 from app.predictions.api import Predictions
 from app.predictions.runtime import BrokenArtifact, Loaded, build
-from app.predictions.store import Catalogue, read_catalogue
+from app.registry import watch
+from app.registry.catalogue import Catalogue, read_catalogue
 from app.registry.store import delete_version, move_alias
 from app.storage.tables import Alias, RegistryRevision
 from tests.artifacts import Artifact, persistence_artifact, window_text_artifact
@@ -63,7 +64,7 @@ def test_a_look_at_the_registry_that_began_earlier_does_not_hide_a_new_model(
         assert may_end.wait(30)
         return found
 
-    monkeypatch.setattr(runtime_module, "read_catalogue", slow_look)
+    monkeypatch.setattr(watch, "read_catalogue", slow_look)
     service.register("looked-for", persistence_artifact())
     assert seen.wait(30)
     service.register("just-missed", persistence_artifact())

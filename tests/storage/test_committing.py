@@ -97,7 +97,7 @@ def test_values_arrive_as_they_are(place: str, keep: Keep) -> None:
     async def scenario() -> None:
         connection = CommittingConnection(place)
         await keep(connection, 0, 1, -2)
-        await connection.aclose()
+        connection.close()
 
     asyncio.run(scenario())
     with psycopg.connect(place) as connection:
@@ -119,7 +119,7 @@ def test_a_connection_cut_while_idle_is_replaced_again_and_again(place: str, kee
             async with await psycopg.AsyncConnection.connect(place) as other:
                 await other.execute(CUT)
             await asyncio.sleep(0)
-        await connection.aclose()
+        connection.close()
 
     asyncio.run(scenario())
     with psycopg.connect(place) as connection:
@@ -138,7 +138,7 @@ def test_a_connection_cut_while_it_waits_is_replaced(place: str, keep: Keep) -> 
                 await asyncio.sleep(0.01)
             await other.execute(CUT)
         await waiting
-        await connection.aclose()
+        connection.close()
 
     asyncio.run(scenario())
     with psycopg.connect(place) as connection:
@@ -152,7 +152,7 @@ def test_more_than_the_socket_takes_at_once_arrives(place: str, keep: Keep, comm
         await keep(connection, 1)
         large = array(JSON, [b'"' + b"x" * LARGE + b'"'])
         await commit(connection, [*parameters(2)[:3], large], 30)
-        await connection.aclose()
+        connection.close()
 
     asyncio.run(scenario())
     with psycopg.connect(place) as connection:
@@ -169,7 +169,7 @@ def test_a_value_that_cannot_be_stored_is_an_error_and_no_end(
             with pytest.raises(psycopg.DataError):
                 await commit(connection, [texts(["\x00"]), *parameters(number)[1:]], 30)
             await keep(connection, number)
-        await connection.aclose()
+        connection.close()
 
     asyncio.run(scenario())
 
@@ -186,7 +186,7 @@ def test_what_takes_too_long_is_an_error_and_the_next_connects_anew(
                 with pytest.raises(TimeoutError):
                     await commit(connection, parameters(number), 0.2)
         await keep(connection, 4)
-        await connection.aclose()
+        connection.close()
 
     asyncio.run(scenario())
     with psycopg.connect(place) as connection:
@@ -205,7 +205,7 @@ def test_the_alarm_of_an_earlier_one_ends_no_later_one(place: str) -> None:
             await asyncio.sleep(2.5)
             assert not waiting.done()
         await waiting
-        await connection.aclose()
+        connection.close()
 
     asyncio.run(scenario())
     with psycopg.connect(place) as connection:
@@ -241,6 +241,6 @@ def test_the_loop_stays_awake_for_one_that_is_waited_for_alone_and_not_for_ever(
             await asyncio.sleep(0.1)
             assert connection.turns == turns
         await waiting
-        await connection.aclose()
+        connection.close()
 
     asyncio.run(scenario())

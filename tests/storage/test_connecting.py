@@ -1,48 +1,39 @@
 """What becomes of a connection when nobody answers."""
 
 import asyncio
-import socket
 import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.storage import connecting
 from app.storage.connecting import AsyncConnection, Connection, NoAnswer
 from app.storage.engine import connect, conninfo, expect_answer_soon, make_engine
-from tests.chaos.proxy import Proxy
+from tests.chaos.proxy import Proxy, database_proxy
 
 SOON = 0.3
 
 
 @pytest.fixture
-def proxy(fresh_database: str) -> Iterator[Proxy]:
-    """A way to the test's database over TCP."""
-    where = psycopg.conninfo.conninfo_to_dict(conninfo(fresh_database))
-    host, port = str(where.get("host") or "localhost"), int(where.get("port") or 5432)
-
-    def connect_to_server() -> socket.socket:
-        if not host.startswith("/"):
-            return socket.create_connection((host, port))
-        server = socket.socket(socket.AF_UNIX)
-        server.connect(f"{host}/.s.PGSQL.{port}")
-        return server
-
-    with Proxy(connect_to_server) as proxy:
-        yield proxy
+def proxied(fresh_database: str) -> Iterator[tuple[Proxy, str]]:
+    with database_proxy(fresh_database) as proxied:
+        yield proxied
 
 
 @pytest.fixture
-def url(fresh_database: str, proxy: Proxy) -> str:
+def proxy(proxied: tuple[Proxy, str]) -> Proxy:
+    """A way to the test's database over TCP."""
+    return proxied[0]
+
+
+@pytest.fixture
+def url(proxied: tuple[Proxy, str]) -> str:
     """The test's database through the proxy."""
-    parts = make_url(fresh_database)
-    query = {key: value for key, value in parts.query.items() if key not in {"host", "port"}}
-    through = parts.set(host="127.0.0.1", port=proxy.port, query=query)
-    return through.render_as_string(hide_password=False)
+    return proxied[1]
 
 
 @pytest.fixture(autouse=True)

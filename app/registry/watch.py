@@ -1,0 +1,157 @@
+"""The registry as this process knows it: read several times a second, over its own connection."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import Depends, FastAPI, Request
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.errors import Unavailable
+from app.http.problem_responses import DATABASE_AWAY
+from app.process.observability import get_logger
+from app.registry.catalogue import Catalogue, read_catalogue
+from app.registry.store import revision
+from app.storage.connecting import PROBE_SECONDS
+from app.storage.engine import make_engine
+from app.storage.resources import Resources
+
+logger = get_logger(__name__)
+
+POLL_SECONDS = 0.3
+STALE_SECONDS = 10.0
+NOT_PREPARED = "the database has not been prepared: run `stepahead migrate`"
+UNREACHABLE = "the database cannot be reached"
+
+
+class RegistryWatch:
+    """Follows the registry; `catalogue` is what was read last.
+
+    A connection and a thread of its own keep it going when all others wait for the database. Its
+    state is touched on the event loop alone.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self.catalogue: Catalogue | None = None
+        # Called after the catalogue has changed.
+        self.on_change: Callable[[Catalogue], None] = lambda _: None
+        self._engine = make_engine(database_url, pool_size=1, statement_seconds=PROBE_SECONDS)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="registry")
+        self._looking: asyncio.Task[None] | None = None
+        self._read_at = time.monotonic()
+        self._trouble: str | None = None  # why the last look failed
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether a look at the registry is under way."""
+        return self._looking is not None and not self._looking.done()
+
+    async def refresh(self) -> None:
+        """Read what is new; callers at the same time share one look.
+
+        Raises:
+            Unavailable: the database cannot be read.
+        """
+        if self._looking is None or not self.is_looking:
+            self._looking = asyncio.create_task(self._look())
+        await asyncio.shield(self._looking)
+
+    async def catch_up(self) -> None:
+        """Read all that was committed before this call.
+
+        A look under way may have missed it; the one after that cannot.
+
+        Raises:
+            Unavailable: the database cannot be read.
+        """
+        if self.is_looking:
+            with suppress(Unavailable):
+                await self.refresh()
+        await self.refresh()
+
+    async def follow(self) -> None:
+        """Read what is new for as long as this process serves."""
+        while True:
+            with suppress(Unavailable):  # logged, and /readyz says so; what was read is served on
+                await self.refresh()
+            await asyncio.sleep(POLL_SECONDS)
+
+    def not_read(self) -> str | None:
+        """Say so if the registry was not read for a while."""
+        if self.catalogue is None:
+            return "the registry has not been read yet"
+        silence = time.monotonic() - self._read_at
+        if silence <= STALE_SECONDS:
+            return None
+        return f"the registry was last read {silence:.0f} s ago"
+
+    def not_reachable(self) -> str | None:
+        """Say why the last look failed, if it did."""
+        return self._trouble
+
+    async def close(self) -> None:
+        """Wait for a look under way: its connection would be lost when the engine goes."""
+        if self._looking is not None:
+            await asyncio.gather(self._looking, return_exceptions=True)
+        self._thread.shutdown()
+        self._engine.dispose()
+
+    async def _look(self) -> None:
+        known = None if self.catalogue is None else self.catalogue.revision
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.run_in_executor(self._thread, self._read_newer, known)
+        except SQLAlchemyError as error:
+            self._note(NOT_PREPARED if isinstance(error, ProgrammingError) else UNREACHABLE, error)
+            raise Unavailable(DATABASE_AWAY) from error
+        self._note(None, None)
+        self._read_at = time.monotonic()
+        if found is not None:
+            self.catalogue = found
+            self.on_change(found)
+
+    def _note(self, trouble: str | None, error: Exception | None) -> None:
+        """Log when reading begins to fail, and when it works again."""
+        if trouble is not None and self._trouble is None:
+            logger.warning("registry cannot be read", error=str(error).partition("\n")[0])
+        elif trouble is None and self._trouble is not None:
+            logger.info("registry can be read again")
+        self._trouble = trouble
+
+    def _read_newer(self, known: int | None) -> Catalogue | None:
+        with Session(self._engine) as session, session.begin():
+            if known is not None and revision(session) == known:
+                return None
+            return read_catalogue(session)
+
+
+async def _follow_change(request: Request) -> AsyncIterator[None]:
+    yield
+    watch: RegistryWatch = request.app.state.registry_watch
+    with suppress(Unavailable):  # the change is committed; the next look finds it
+        await watch.catch_up()
+
+
+# For routes that change the registry: this process follows the change before it answers. Among a
+# route's own `dependencies` it ends after the session, that is after the commit.
+FOLLOWS_CHANGE = Depends(_follow_change, scope="function")
+
+
+@asynccontextmanager
+async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
+    """Follow the registry for as long as the app serves."""
+    watch = RegistryWatch(resources.database_url)
+    app.state.registry_watch = watch
+    app.state.health.checks.extend([watch.not_read, watch.not_reachable])
+    with suppress(Unavailable):  # `follow` goes on trying
+        await watch.refresh()
+    following = asyncio.create_task(watch.follow())
+    try:
+        yield
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await watch.close()
