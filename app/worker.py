@@ -36,6 +36,7 @@ from app.storage.connecting import AsyncConnection
 from app.storage.engine import conninfo, make_engine
 from app.storage.object_store import ObjectStore
 from app.storage.resources import Resources
+from app.storage.schema_version import refuse_newer_at_start
 
 TRAINING_POLL_SECONDS = 0.5  # no LISTEN: it does not survive poolers
 UPKEEP = "upkeep"
@@ -66,6 +67,7 @@ def run_worker(settings: Settings, database_url: str) -> None:
 
     Raises:
         TrainerUnavailable: no trainer child can be started here.
+        NewerDatabase: a newer Stepahead has used the database.
     """
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # we say the same, with job ids
     engine = make_engine(database_url)
@@ -101,6 +103,8 @@ class Worker:
         self._rescuer = Rescuer(means.sessions)
         self._leaving = threading.Event()
         self._deadline_seconds = resources.settings.drain_seconds + OVERTIME_SECONDS
+        self._database_url = resources.database_url
+        self._is_checked = False  # whether the database is not a newer version's
         self._queue_app = self._make_queue_app(resources.database_url)
 
     async def work(self) -> None:
@@ -135,6 +139,9 @@ class Worker:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _work_while_connected(self) -> None:
+        if not self._is_checked:
+            await asyncio.to_thread(refuse_newer_at_start, self._database_url)
+            self._is_checked = True
         async with self._queue_app.open_async(), asyncio.TaskGroup() as group:
             group.create_task(self._serve(UPKEEP, UPKEEP_POLL_SECONDS))
             group.create_task(self._every(WATCH_SECONDS, self._rescuer.rescue))

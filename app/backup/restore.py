@@ -16,9 +16,10 @@ from app.errors import Conflict
 from app.predictions.partitions import maintain_partitions, make_partitions
 from app.storage.engine import make_engine
 from app.storage.job_status import UNFINISHED, JobStatus
-from app.storage.migrate import current_revision, is_known, upgrade
+from app.storage.migrate import upgrade
 from app.storage.monitoring_tables import Actual, Schedule
 from app.storage.object_store import SHA256, ObjectStore
+from app.storage.schema_version import current_revision, is_known
 from app.storage.tables import Dataset, Job, Prediction, RegistryRevision, Version
 
 # A table with a row in one of these holds somebody's work. The models that come with the code do

@@ -14,8 +14,9 @@ from app.backup.tables import backed_up_tables, columns_of, copy_out
 from app.errors import Conflict
 from app.jobs.upkeep import referenced_objects
 from app.storage.engine import make_engine
-from app.storage.migrate import current_revision, head_revision
+from app.storage.migrate import head_revision
 from app.storage.object_store import ObjectDamaged, ObjectMissing, ObjectStore
+from app.storage.schema_version import current_revision
 
 Told = Callable[[str], None]  # takes a line about how far the backup is
 

@@ -18,6 +18,7 @@ from app.registry.store import revision
 from app.storage.connecting import PROBE_SECONDS
 from app.storage.engine import make_engine
 from app.storage.resources import Resources
+from app.storage.schema_version import NewerDatabase, refuse_newer
 
 logger = get_logger(__name__)
 
@@ -104,6 +105,9 @@ class RegistryWatch:
         loop = asyncio.get_running_loop()
         try:
             found = await loop.run_in_executor(self._thread, self._read_newer, known)
+        except NewerDatabase as error:
+            self._note(str(error), error)
+            raise Unavailable(str(error)) from error
         except SQLAlchemyError as error:
             self._note(NOT_PREPARED if isinstance(error, ProgrammingError) else UNREACHABLE, error)
             raise Unavailable(DATABASE_AWAY) from error
@@ -123,7 +127,9 @@ class RegistryWatch:
 
     def _read_newer(self, known: int | None) -> Catalogue | None:
         with Session(self._engine) as session, session.begin():
-            if known is not None and revision(session) == known:
+            if known is None:
+                refuse_newer(session.connection())
+            elif revision(session) == known:
                 return None
             return read_catalogue(session)
 

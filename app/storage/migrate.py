@@ -4,13 +4,13 @@ import re
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from app.config import shipped_dir
 from app.process.observability import get_logger
 from app.storage import monitoring_tables
+from app.storage.schema_version import current_revision, refuse_newer
 
 logger = get_logger(__name__)
 
@@ -19,10 +19,6 @@ MIGRATION_LOCK = 0x57E9_AEAD
 
 # Made at run time (daily partitions and their indexes) or by the queue's own schema.
 NOT_COMPARED = re.compile(r"predictions_\d{8}|procrastinate_")
-
-
-class NewerDatabase(RuntimeError):
-    """The database was migrated by a newer Stepahead than this one."""
 
 
 def migration_config(connection: Connection | None = None) -> Config:
@@ -48,7 +44,7 @@ def upgrade(engine: Engine, to: str = "head") -> None:
     with engine.begin() as guard, engine.connect() as connection:
         guard.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         before = current_revision(connection)
-        _refuse_newer(before)
+        refuse_newer(connection)
         command.upgrade(migration_config(connection), to)
         connection.commit()
         after = current_revision(connection)
@@ -56,28 +52,9 @@ def upgrade(engine: Engine, to: str = "head") -> None:
             logger.info("database migrated", before=before, after=after)
 
 
-def current_revision(connection: Connection) -> str | None:
-    """The migration that the database stands at; None for an empty one."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
 def head_revision() -> str | None:
     """The newest migration that this version knows."""
     return ScriptDirectory.from_config(migration_config()).get_current_head()
-
-
-def is_known(revision: str) -> bool:
-    """Return whether this version has that migration."""
-    scripts = ScriptDirectory.from_config(migration_config())
-    return revision in {script.revision for script in scripts.walk_revisions()}
-
-
-def _refuse_newer(current: str | None) -> None:
-    if current is not None and not is_known(current):
-        raise NewerDatabase(
-            f"the database stands at migration {current}, which this version of Stepahead does not "
-            "know: a newer one has used it. Run that version or a newer one; nothing was changed"
-        )
 
 
 def is_compared(name: str | None) -> bool:

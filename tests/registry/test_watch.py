@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
+from app.predictions import log
 from app.registry import watch
 from app.registry.store import move_alias
 from app.storage.engine import make_engine
@@ -67,10 +68,11 @@ def test_a_process_that_cannot_read_the_registry_any_more_is_not_ready(
 
 
 def test_a_moved_alias_is_followed_after_the_connection_fell_silent(
-    proxied: tuple[Proxy, Service], fresh_database: str
+    proxied: tuple[Proxy, Service], fresh_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """New connections work, as after a failover; nobody closes the old ones."""
     proxy, service = proxied
+    monkeypatch.setattr(log, "COMMIT_SECONDS", 1.0)
     service.register("prices", persistence_artifact())
     eventually(lambda: served(service) == 1)
     proxy.freeze()

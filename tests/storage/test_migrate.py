@@ -1,17 +1,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from alembic import command
-from sqlalchemy import text
 
 from app.storage.engine import make_engine
-from app.storage.migrate import (
-    NewerDatabase,
-    current_revision,
-    head_revision,
-    migration_config,
-    upgrade,
-)
+from app.storage.migrate import head_revision, migration_config, upgrade
+from app.storage.schema_version import current_revision
 from tests.database import create_database, drop_database, url_of
 
 
@@ -36,14 +29,3 @@ def test_processes_that_migrate_at_once_wait_for_each_other(cluster: tuple[str, 
         for engine in engines:
             engine.dispose()
         drop_database(server_url, name)
-
-
-def test_a_newer_database_is_explained_and_left_alone(fresh_database: str) -> None:
-    engine = make_engine(fresh_database)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(NewerDatabase, match=r"9999.*newer"):
-        upgrade(engine)
-    with engine.connect() as connection:
-        assert current_revision(connection) == "9999"
-    engine.dispose()

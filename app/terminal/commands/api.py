@@ -1,11 +1,15 @@
 """`stepahead api`: alone, as a supervisor of several, or as one of those."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+
+from sqlalchemy.exc import OperationalError
 
 from app.api_process import inherited_socket, run_api, run_apis
 from app.process.listening import listen
 from app.process.observability import empty_metrics_folder
+from app.storage.schema_version import refuse_newer_at_start
 from app.terminal.commands.settings import read_settings, required_database_url, told_plainly
 
 
@@ -19,7 +23,10 @@ def run_api_command(
         if listener is not None:
             socket = inherited_socket(listener)
             run_api(settings, database_url=url, listener=socket, lifeline=lifeline)
-        elif settings.api_processes > 1:
+            return
+        with suppress(OperationalError):  # it is checked again when the database answers
+            refuse_newer_at_start(url)
+        if settings.api_processes > 1:
             run_apis(settings, database_url=url)
         else:
             socket = listen(settings.host, settings.port)

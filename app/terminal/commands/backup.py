@@ -15,8 +15,8 @@ from app.backup.write import write_backup
 from app.config import Settings
 from app.errors import StepaheadError
 from app.storage.embedded import EmbeddedPostgresError, reached
-from app.storage.migrate import NewerDatabase
 from app.storage.object_store import ObjectStore
+from app.storage.schema_version import NewerDatabase
 from app.terminal.commands.settings import read_settings, told_plainly
 from app.terminal.rendering.problems import Told
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.storage.embedded import EmbeddedPostgresError
-from app.storage.migrate import NewerDatabase
 from app.supervisor import Served, prepare, serve
 from app.terminal.commands.settings import read_settings, required_database_url, told_plainly
 from app.terminal.rendering.problems import Told
@@ -19,7 +18,7 @@ def run_serve(overrides: Mapping[str, Any]) -> None:
                 settings,
                 announce=lambda served: announce(served, keyed=settings.api_key is not None),
             )
-        except (EmbeddedPostgresError, NewerDatabase) as error:
+        except EmbeddedPostgresError as error:
             raise Told(str(error)) from error
 
 
@@ -28,10 +27,7 @@ def run_migrate() -> None:
     settings = read_settings({})
     url = required_database_url(settings, "migrate")
     with told_plainly(settings):
-        try:
-            prepare(settings, url)
-        except NewerDatabase as error:
-            raise Told(str(error)) from error
+        prepare(settings, url)
     print("The database and the store are up to date.")
 
 

@@ -17,6 +17,7 @@ from app.process.observability import configure_logging
 from app.process.restarts import GivenUp
 from app.storage.engine import conninfo
 from app.storage.object_store import ObjectStore
+from app.storage.schema_version import NewerDatabase
 from app.terminal.rendering.problems import Told
 from app.validation_messages import message_of
 
@@ -120,7 +121,7 @@ def told_plainly(settings: Settings) -> Iterator[None]:
     configure_logging(settings)
     try:
         yield
-    except (CannotListen, GivenUp) as error:
+    except (CannotListen, GivenUp, NewerDatabase) as error:
         raise Told(str(error)) from error
     except OperationalError as error:
         raise Told(f"{_database_told(settings)}: {error.orig}") from error
