@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     allow_anonymous: bool = False
 
     max_upload_bytes: Annotated[int, Field(ge=1)] = 1 << 30
+    upload_space_bytes: Annotated[
+        int, Field(ge=1, description="room for all open uploads of a machine together")
+    ] = 8 << 30
+    disk_reserve_bytes: Annotated[
+        int, Field(ge=0, description="room on the disk that uploads leave free")
+    ] = 256 << 20
     max_body_bytes: Annotated[int, Field(ge=1, description="limit on a JSON body")] = 32 << 20
     model_memory_bytes: Annotated[
         int, Field(ge=1, description="budget for loaded versions, per api process")

@@ -59,7 +59,7 @@ UPLOAD_BODY: dict[str, Any] = {
     status_code=status.HTTP_201_CREATED,
     responses={
         200: {"model": DatasetAnswer, "description": "The same file, read alike, was there before"},
-        **problem_responses(400, 403, 413, 415, 422),
+        **problem_responses(400, 403, 413, 415, 422, 507),
     },
     openapi_extra=UPLOAD_BODY,
 )

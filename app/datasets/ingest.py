@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from app.datasets.reader_process import ReaderProcess
+from app.datasets.readers import Readers
+from app.datasets.reading_limits import ReadingLimits
 from app.datasets.store import JoinedContent, UnderstoodFile
 from app.datasets.upload import MultipartForm, UploadedFile
 from app.datasets.upload_folder import open_upload_folder
@@ -24,16 +25,19 @@ from app.storage.resources import Resources
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
     """The upload folder and the reader of this process."""
     settings = resources.settings
-    with open_upload_folder(settings.resolved_data_dir) as uploads:
-        reader = ReaderProcess(max_upload_bytes=settings.max_upload_bytes)
+    with open_upload_folder(settings) as uploads:
+        limits = ReadingLimits(
+            max_upload_bytes=settings.max_upload_bytes, room_bytes=uploads.room_bytes
+        )
+        readers = Readers(limits)
         app.state.uploads = uploads
-        app.state.reader = reader
+        app.state.readers = readers
         if settings.warm_reader:
-            reader.start()
+            readers.start()
         try:
             yield
         finally:
-            reader.close()
+            readers.close()
 
 
 async def understand(
@@ -61,8 +65,8 @@ async def understand(
     """
     if upload.size == 0:
         raise Unprocessable.at(upload.field, "the file is empty")
-    reader: ReaderProcess = request.app.state.reader
-    read = await reader.read(
+    readers: Readers = request.app.state.readers
+    read = await readers.read(
         upload.path,
         filename=upload.filename,
         options=options,

@@ -1,17 +1,22 @@
-"""The reader: a warm process that parses uploads, started as `python -m app.datasets.reader_child`.
+"""The reader: a warm process that parses uploads, run as `python -m app.datasets.reader_child`.
 
-pandas lives here and not in the api process, whose event loop a long parse would hold up. It reads
-one file after another and ends when its pipe closes.
+pandas is imported here and not in the api process, whose event loop a long parse would block. The
+reader handles one request after another and ends when its pipe closes.
 """
 
 import argparse
 import contextlib
 import errno
+import math
 import os
+import re
 import resource
 import signal
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -19,69 +24,97 @@ from app.datasets.hashed_file import write_hashed
 from app.datasets.reader_messages import (
     Answer,
     Disagrees,
+    DiskFull,
     Done,
     ErrandRequest,
+    Limits,
     NotDone,
+    Order,
     OutOfMemory,
     ReadRequest,
     Ready,
     Refused,
-    Request,
+    TooHeavy,
     Understood,
 )
-from app.errors import Conflict, Unprocessable
+from app.datasets.weight import unpacked_bytes
+from app.errors import Conflict, FieldError, Unprocessable
 from app.process.cpu_priority import GIVES_WAY, give_way
+from app.process.disk import is_full
 from app.reading.extend import join
+from app.reading.file.unpack import UnpacksToMore
 from app.reading.reader import ReadResult, read_file
 from app.reading.report import UnreadableFile
 
 # How ready the kernel is to end this process first when the machine is out of memory.
 FIRST_TO_GO = "1000"
+STATM = Path("/proc/self/statm")
 
 
 def main() -> None:
-    """Serve the pipe that was inherited until it closes."""
+    """Serve the inherited pipe until it closes."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", type=int, required=True)
-    parser.add_argument("--memory-bytes", type=int, required=True)
     arguments = parser.parse_args()
-    # Ctrl-C in a terminal reaches us too; the api process decides when we end.
+    # Ctrl-C in a terminal reaches this process too; the api process decides when it ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    give_way(GIVES_WAY)
-    limit_memory(arguments.memory_bytes)
-    serve(Connection(arguments.fd))
-
-
-def limit_memory(memory_bytes: int) -> None:
-    """Bound the address space, so that an absurd file is an error here and no trouble elsewhere."""
-    with contextlib.suppress(OSError):  # not Linux, or not ours to say
+    with contextlib.suppress(OSError):  # not Linux, or not allowed here
         Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if hard != resource.RLIM_INFINITY:
-        memory_bytes = min(memory_bytes, hard)
-    with contextlib.suppress(OSError, ValueError):  # macOS knows the limit and refuses to set it
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a limit that ends it is no crash to examine
+    give_way(GIVES_WAY)
+    serve(Connection(arguments.fd))
 
 
 def serve(pipe: Connection) -> None:
     """Answer one request after another."""
-    requests = _Requests(pipe)
+    orders = _Orders(pipe)
+    idle_bytes = _address_space_bytes()
     pipe.send(Ready())
     while True:
-        pipe.send(answer(requests.next()))
+        order = orders.next()
+        with limited(order.limits, idle_bytes=idle_bytes):
+            result = answer(order)
+        pipe.send(result)
 
 
-def answer(request: Request) -> Answer:
-    """Reads one file, or runs one errand."""
+@contextmanager
+def limited(limits: Limits, *, idle_bytes: int | None) -> Iterator[None]:
+    """Let the kernel enforce limits inside the block.
+
+    Args:
+        limits: of the request.
+        idle_bytes: address space of this process while idle; None: the system does not say.
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = math.ceil(used.ru_utime + used.ru_stime) + limits.cpu_seconds
+    try:
+        if idle_bytes is not None:
+            _set_limit(resource.RLIMIT_AS, idle_bytes + limits.memory_bytes)
+        _set_limit(resource.RLIMIT_CPU, seconds)  # SIGXCPU ends the process
+        _set_limit(resource.RLIMIT_FSIZE, limits.file_bytes)
+        yield
+    finally:
+        for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE):
+            _set_limit(kind, resource.RLIM_INFINITY)
+
+
+def answer(order: Order) -> Answer:
+    """Read one file, or run one errand."""
+    request = order.request
     tempfile.tempdir = str(request.temporary_folder)
     try:
-        return _run(request) if isinstance(request, ErrandRequest) else _read(request)
+        if isinstance(request, ErrandRequest):
+            return _run(request)
+        return _read(request, order.limits)
     except MemoryError:
         return OutOfMemory()
     except OSError as error:
-        if error.errno != errno.ENOMEM:
-            raise
-        return OutOfMemory()
+        if error.errno == errno.ENOMEM:
+            return OutOfMemory()
+        # EFBIG: the file would pass the limit on its size, which is the room in the upload folder.
+        if is_full(error) or error.errno == errno.EFBIG:
+            return DiskFull()
+        raise
 
 
 def _run(request: ErrandRequest) -> Answer:
@@ -91,14 +124,26 @@ def _run(request: ErrandRequest) -> Answer:
         return NotDone(detail=error.detail, errors=error.errors)
 
 
-def _read(request: ReadRequest) -> Answer:
+def _read(request: ReadRequest, limits: Limits) -> Answer:
+    unpacked = unpacked_bytes(request.path)
+    if unpacked > limits.unpacked_bytes:
+        return TooHeavy(unpacked_bytes=unpacked)
     try:
-        result = read_file(request.path, request.filename, request.options)
+        result = read_file(
+            request.path,
+            request.filename,
+            request.options,
+            max_unpacked_bytes=limits.unpacked_bytes,
+        )
         sha256 = write_hashed(request.content_path, result.content.to_bytes())
         joined = _joined(request, result)
     except UnreadableFile as error:
+        if isinstance(error.__cause__, UnpacksToMore):
+            return TooHeavy(unpacked_bytes=None)
         return Refused(
-            detail=error.detail, errors=error.errors, report=error.report.model_dump(mode="json")
+            detail=without_paths(error.detail, request),
+            errors=tuple(_place_without_paths(place, request) for place in error.errors),
+            report=error.report.model_dump(mode="json"),
         )
     except Conflict as error:
         return Disagrees(detail=error.detail, errors=error.errors)
@@ -106,7 +151,7 @@ def _read(request: ReadRequest) -> Answer:
 
 
 def _joined(request: ReadRequest, result: ReadResult) -> Understood | None:
-    """Writes what the file is together with the dataset it extends."""
+    """Write the file joined with the dataset that it extends."""
     if request.extends is None or request.joined_path is None:
         return None
     whole, report = join(request.extends, result.content, result.report, request.options)
@@ -114,24 +159,52 @@ def _joined(request: ReadRequest, result: ReadResult) -> Understood | None:
     return Understood(sha256=sha256, report=report.model_dump(mode="json"))
 
 
-class _Requests:
-    """What comes through the pipe; its end ends this process, in the middle of a file too."""
+def _place_without_paths(place: FieldError, request: ReadRequest) -> FieldError:
+    return replace(place, message=without_paths(place.message, request))
+
+
+def without_paths(message: str, request: ReadRequest) -> str:
+    """Name the file as its client does: libraries put the path of our copy into their messages."""
+    ours = re.escape(str(request.temporary_folder)) + r"[^\s'\"`:,;)]*"
+    named = message.replace(str(request.path), request.filename)
+    return re.sub(ours, lambda _: request.filename, named)
+
+
+def _set_limit(kind: int, soft: int) -> None:
+    """Set a limit of this process that may be raised again."""
+    _, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY and (soft == resource.RLIM_INFINITY or soft > hard):
+        soft = hard
+    with contextlib.suppress(OSError, ValueError):  # macOS has RLIMIT_AS and refuses to set it
+        resource.setrlimit(kind, (soft, hard))
+
+
+def _address_space_bytes() -> int | None:
+    try:
+        pages = int(STATM.read_text().split()[0])
+    except OSError:  # not Linux
+        return None
+    return pages * resource.getpagesize()
+
+
+class _Orders:
+    """The orders from the pipe; its end ends this process, even in the middle of a file."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
         self._arrived = threading.Semaphore(0)
-        self._request: Request
+        self._order: Order
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def next(self) -> Request:
-        """The next request; one comes after each answer."""
+    def next(self) -> Order:
+        """Return the next order; the api process sends one after each answer."""
         self._arrived.acquire()
-        return self._request
+        return self._order
 
     def _listen(self) -> None:
         while True:
             try:
-                self._request = self._pipe.recv()
+                self._order = self._pipe.recv()
             except (EOFError, OSError):
                 os._exit(0)
             self._arrived.release()

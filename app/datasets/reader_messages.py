@@ -1,4 +1,4 @@
-"""What an api process and its reader say to each other, over a pipe."""
+"""The messages between an api process and its readers, sent through a pipe."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,37 +9,47 @@ from app.reading.read_options import ReadOptions
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one request may use. The kernel enforces all but `unpacked_bytes`."""
+
+    unpacked_bytes: int  # what a packed file may declare that it unpacks to
+    memory_bytes: int  # beyond the memory of an idle reader
+    cpu_seconds: int
+    file_bytes: int  # size of a file that the reader writes
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ready:
-    """The reader has imported what it needs."""
+    """The reader has imported its libraries."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadRequest:
-    """A file to be read."""
+    """A file to read."""
 
     path: Path
     filename: str  # as the client calls it
     options: ReadOptions
-    content_path: Path  # where the parsed content goes
-    temporary_folder: Path  # for what the reader unpacks; removed by the api process
-    extends: Path | None = None  # content of a dataset that the file is to be joined with
-    joined_path: Path | None = None  # where the content of both goes
+    content_path: Path  # where the reader writes the parsed content
+    temporary_folder: Path  # for files that the reader unpacks; the api process removes it
+    extends: Path | None = None  # content of a dataset to join the file with
+    joined_path: Path | None = None  # where the reader writes the joined content
 
 
 class Errand(Protocol):
-    """Something else that takes pandas, scikit-learn or long; what it gives is sent back."""
+    """Another task that needs pandas, scikit-learn or much time; its result is sent back."""
 
-    def run(self) -> Any:  # noqa: ANN401 - whatever can be sent
-        """Do it.
+    def run(self) -> Any:  # noqa: ANN401 - any result that can be pickled
+        """Run the task.
 
         Raises:
-            Unprocessable: it cannot be done; sent back too.
+            Unprocessable: the task cannot be done; the reader sends the error back.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class ErrandRequest:
-    """An errand to be run."""
+    """An errand to run."""
 
     errand: Errand
     temporary_folder: Path
@@ -47,7 +57,7 @@ class ErrandRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What the errand gave."""
+    """The result of an errand."""
 
     result: Any
 
@@ -62,11 +72,11 @@ class NotDone:
 
 @dataclass(frozen=True, kw_only=True)
 class Understood:
-    """The file was read; its content lies where the request said."""
+    """The file was read; its content is in the file that the request named."""
 
     sha256: str  # of the content
     report: dict[str, Any]  # app.reading.report.Report, as JSON
-    joined: "Understood | None" = None  # the same of the file and what it extends, if it does
+    joined: "Understood | None" = None  # the file joined with the dataset that it extends
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,16 +90,39 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class Disagrees:
-    """The file was understood, and does not go together with what it is to extend."""
+    """The file was read, but cannot be joined with the dataset that it should extend."""
 
     detail: str
     errors: tuple[FieldError, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
+class TooHeavy:
+    """The file unpacks to more than the limit."""
+
+    unpacked_bytes: int | None  # what it declares; None: less than it unpacks to
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutOfMemory:
-    """Reading the file takes more memory than the reader may have."""
+    """The request needs more memory than its limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskFull:
+    """There was no room for a file that the reader writes."""
 
 
 Request = ReadRequest | ErrandRequest
-Answer = Understood | Refused | Disagrees | Done | NotDone | OutOfMemory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A request and its limits."""
+
+    request: Request
+    limits: Limits
+
+
+Stopped = TooHeavy | OutOfMemory | DiskFull  # by one of the limits
+Answer = Understood | Refused | Disagrees | Done | NotDone | Stopped

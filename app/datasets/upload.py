@@ -5,7 +5,7 @@ number of files of any size before a handler sees the first.
 """
 
 import shutil
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from app.http.large_bodies import UPLOAD
 MAX_FIELD_BYTES = 1 << 20
 MAX_FILENAME_CHARACTERS = 255
 BATCH_BYTES = 1 << 18  # parsed, hashed and written in one go, in a thread
+ROOM_CHECK_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,7 @@ async def receive_multipart(
     Raises:
         UnsupportedMediaType: it is not multipart/form-data.
         TooLarge: it is over the limit; an announced length is looked at before anything is read.
+        InsufficientStorage: there is no room for it; the same holds.
         InvalidRequest: it is broken, or broke off.
         Unprocessable: a part of another name, twice the same name, a field that is no UTF-8.
     """
@@ -80,12 +82,19 @@ async def receive_multipart(
     boundary = _boundary(request)
     request.scope[UPLOAD] = True
     announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > limit:
+    size = int(announced) if announced.isdigit() else 0
+    if size > limit:
         raise _too_large(limit)
     uploads: UploadFolder = request.app.state.uploads
+    await to_thread.run_sync(uploads.require_room, size)
     folder = await to_thread.run_sync(uploads.new_folder)
     receiver = _Receiver(
-        folder=folder, boundary=boundary, files=tuple(files), fields=tuple(fields), limit=limit
+        folder=folder,
+        boundary=boundary,
+        files=tuple(files),
+        fields=tuple(fields),
+        limit=limit,
+        require_room=lambda: uploads.require_room(0),
     )
     try:
         await _receive(request, receiver)
@@ -152,6 +161,7 @@ class _Receiver:
         files: tuple[str, ...],
         fields: tuple[str, ...],
         limit: int,
+        require_room: Callable[[], None],
     ) -> None:
         self.files: dict[str, UploadedFile] = {}
         self.fields: dict[str, str] = {}
@@ -159,7 +169,9 @@ class _Receiver:
         self._file_names = files
         self._field_names = fields
         self._limit = limit
+        self._require_room = require_room
         self._received = 0
+        self._room_checked_at = 0  # bytes received
         self._complete = False
         self._part = _Part()
         self._header = bytearray()
@@ -186,6 +198,9 @@ class _Receiver:
         self._received += len(data)
         if self._received > self._limit:
             raise _too_large(self._limit)
+        if self._received - self._room_checked_at >= ROOM_CHECK_BYTES:
+            self._require_room()
+            self._room_checked_at = self._received
         try:
             self._parser.write(data)
         except FormParserError as error:

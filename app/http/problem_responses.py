@@ -21,6 +21,7 @@ from starlette.responses import Response
 from app.errors import (
     BY_STATUS,
     FieldError,
+    InsufficientStorage,
     Internal,
     InvalidRequest,
     MethodNotAllowed,
@@ -31,6 +32,7 @@ from app.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
+from app.process.disk import is_full
 from app.process.observability import get_logger
 from app.validation_messages import wrong_fields
 
@@ -39,6 +41,7 @@ logger = get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 NAMED_PLACES = 5  # in the detail: as many as one reads in a sentence
+DISK_FULL = "disk full: there is no room to store this; try again when space was freed"
 DATABASE_AWAY = "the database cannot be reached at the moment; try again"
 
 # How SQLAlchemy and psycopg say that the database is away.
@@ -147,6 +150,12 @@ async def _on_database_away(_request: Request, _error: Exception) -> Response:
     return problem_response(Unavailable(DATABASE_AWAY))
 
 
+async def _on_os_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, OSError) or not is_full(error):
+        raise error
+    return problem_response(InsufficientStorage(DISK_FULL))
+
+
 async def _on_unforeseen(request: Request, error: Exception) -> Response:
     problem = unforeseen(error, request.scope.get("request_id", "unknown"))
     # Starlette raises the error on, and uvicorn then closes the connection: the caller should know.
@@ -160,4 +169,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_exception)
     for away in DATABASE_ERRORS:
         app.add_exception_handler(away, _on_database_away)
+    app.add_exception_handler(OSError, _on_os_error)
     app.add_exception_handler(Exception, _on_unforeseen)

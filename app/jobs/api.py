@@ -61,7 +61,7 @@ TRAIN_BODY = order_form(
     operation_id="train_model",
     summary="Train a version of a model in the background",
     status_code=status.HTTP_202_ACCEPTED,
-    responses=problem_responses(400, 409, 413, 415, 422),
+    responses=problem_responses(400, 409, 413, 415, 422, 507),
     openapi_extra=TRAIN_BODY,
 )
 async def train_model(

@@ -15,7 +15,7 @@ from app.reading.content import DatasetContent
 from app.reading.file.encoding import UndecodableError
 from app.reading.file.parquet import read_parquet
 from app.reading.file.spreadsheet import read_spreadsheet
-from app.reading.file.unpack import Source, UnpackingError, opened
+from app.reading.file.unpack import MAX_UNPACKED_BYTES, Source, UnpackingError, opened
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem, Report, UnreadableFile
 from app.reading.series.series_reader import read_series
@@ -44,20 +44,30 @@ class ReadResult:
     report: Report
 
 
-def read_file(path: Path, filename: str, options: ReadOptions) -> ReadResult:
+def read_file(
+    path: Path,
+    filename: str,
+    options: ReadOptions,
+    *,
+    max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
+) -> ReadResult:
     """Reads a file.
 
     Args:
         path: where it lies; it is not changed.
         filename: what the user calls it.
         options: what the user said of it.
+        max_unpacked_bytes: limit on the size of a packed file once it is unpacked.
 
     Raises:
         UnreadableFile: it cannot be used; it carries the report as far as the reading came.
+        OSError: it cannot be read, or there is no room to unpack it.
     """
     report = Report()
     try:
-        with opened(path, encoding=options.encoding) as source:
+        with opened(
+            path, encoding=options.encoding, max_unpacked_bytes=max_unpacked_bytes
+        ) as source:
             return ReadResult(content=_read(source, filename, options, report), report=report)
     except UndecodableError as error:
         where = FieldError(field="read.encoding" if options.encoding else None, message=str(error))

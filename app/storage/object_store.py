@@ -21,7 +21,8 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, from_url
 
-from app.errors import Unavailable
+from app.errors import InsufficientStorage, Unavailable
+from app.process.disk import is_full
 
 OBJECTS = "objects"
 INCOMING = "incoming"
@@ -30,11 +31,23 @@ CONCURRENT_CHUNKS = 3
 # obstore's own ten retries within three minutes would hold a caller for as long.
 RETRIES = 4
 PATIENCE = timedelta(seconds=20)
+# How obstore ends the message of an error of the system.
+SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class StoreUnavailable(Unavailable):
     """The store could not be reached, read or written; the cause says why."""
+
+
+class StoreFull(StoreUnavailable):
+    """There is no room in the store; it takes objects again once there is."""
+
+    status, title, slug = (
+        InsufficientStorage.status,
+        InsufficientStorage.title,
+        InsufficientStorage.slug,
+    )
 
 
 class ObjectMissing(LookupError):
@@ -306,7 +319,7 @@ class ObjectStore:
             obstore.rename(self._backend, temporary, key)
             _sync(target.parent)
         except OSError as error:
-            raise _unavailable() from error
+            raise _unavailable(error) from error
 
     def _sweep_staging(self, before: datetime) -> int:
         """Removes what a killed process left of a write to a folder: obstore does not list it."""
@@ -332,10 +345,19 @@ def _unavailable_if_broken() -> Iterator[None]:
     try:
         yield
     except BaseError as error:
-        raise _unavailable() from error
+        raise _unavailable(error) from error
 
 
-def _unavailable() -> StoreUnavailable:
+def _unavailable(error: BaseError | OSError) -> StoreUnavailable:
+    """Return the error for what the store could not do."""
+    number = SYSTEM_ERROR.search(str(error))
+    system = error if isinstance(error, OSError) else OSError(int(number[1]) if number else 0, "")
+    if is_full(system):
+        return StoreFull(
+            "disk full: there is no room in the object store; nothing was stored. Try again when "
+            "space was freed",
+            retry_after_seconds=30,
+        )
     return StoreUnavailable("The object store cannot be used at the moment.", retry_after_seconds=5)
 
 

@@ -1,4 +1,6 @@
 import tempfile
+from collections import deque
+from collections.abc import Callable
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.datasets.upload import _Receiver
-from app.errors import InvalidRequest, StepaheadError, TooLarge
+from app.errors import InsufficientStorage, InvalidRequest, StepaheadError, TooLarge
 
 BOUNDARY = b"limit"
 DATA = b"Date,Open\r\n--limi\r\n2017-01-01,1\r\n--\r\n-limit\r--limit" * 3
@@ -19,9 +21,16 @@ BODY = (
 )
 
 
-def receiver(folder: str, *, limit: int = 1 << 20) -> _Receiver:
+def receiver(
+    folder: str, *, limit: int = 1 << 20, require_room: Callable[[], None] = lambda: None
+) -> _Receiver:
     return _Receiver(
-        folder=Path(folder), boundary=BOUNDARY, files=("file",), fields=("read",), limit=limit
+        folder=Path(folder),
+        boundary=BOUNDARY,
+        files=("file",),
+        fields=("read",),
+        limit=limit,
+        require_room=require_room,
     )
 
 
@@ -72,3 +81,21 @@ def test_the_limit_counts_what_came() -> None:
         with pytest.raises(TooLarge, match="STEPAHEAD_MAX_UPLOAD_BYTES"):
             taking.feed(BODY[100:])
         taking.close()
+
+
+def test_room_is_asked_for_again_and_again_while_a_body_comes() -> None:
+    checks = 0
+
+    def require_room() -> None:
+        nonlocal checks
+        checks += 1
+        if checks == 3:
+            raise InsufficientStorage("disk full")
+
+    with tempfile.TemporaryDirectory() as folder:
+        taking = receiver(folder, limit=1 << 30, require_room=require_room)
+        taking.feed(BODY[:250])
+        with pytest.raises(InsufficientStorage):
+            deque(map(taking.feed, [b"0" * (1 << 20)] * 64))
+        taking.close()
+        assert sum(path.stat().st_size for path in Path(folder).iterdir()) < 16 << 20

@@ -389,11 +389,12 @@ def test_files_that_cannot_be_used_say_why(tmp_path: Path) -> None:
         assert reason in refused(tmp_path, data).detail
 
 
-def test_an_archive_that_unpacks_to_too_much_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.reading.file.unpack.MAX_UNPACKED_BYTES", 1000)
-    assert "limit" in refused(tmp_path, gzip.compress(b"1,2\n" * 1000)).detail
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file.csv.gz"
+    path.write_bytes(gzip.compress(b"1,2\n" * 1000))
+
+    with pytest.raises(UnreadableFile, match="more than 1,000 bytes, the limit"):
+        read_file(path, path.name, ReadOptions(), max_unpacked_bytes=1000)
 
 
 def test_the_error_crosses_process_boundaries(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ ComparisonId = Annotated[UUID, Path(description="a comparison's id")]
     operation_id="compare_cells",
     summary="Train RNN, GRU and LSTM alike, and set them beside an MLP and the simple forecasts",
     status_code=status.HTTP_202_ACCEPTED,
-    responses=problem_responses(400, 403, 409, 413, 415, 422),
+    responses=problem_responses(400, 403, 409, 413, 415, 422, 507),
     openapi_extra=BODY,
 )
 async def compare_cells(

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from app.artifact.scorecard import Scorecard
 from app.assessments.evaluations import store
-from app.assessments.evaluations.limits import SECONDS, Network
+from app.assessments.evaluations.limits import CPU_SECONDS, Network
 from app.assessments.evaluations.planning import Order, Plan, check_version, fetch, plan
 from app.assessments.evaluations.schemas import (
     BODY,
@@ -23,7 +23,7 @@ from app.assessments.evaluations.schemas import (
     EvaluationSummary,
 )
 from app.datasets.ingest import parse_read_options, understand
-from app.datasets.reader_process import ReaderProcess
+from app.datasets.readers import Readers
 from app.datasets.upload import MultipartForm, receive_multipart
 from app.datasets.upload_folder import UploadFolder
 from app.errors import Unprocessable, UnsupportedMediaType
@@ -47,7 +47,7 @@ EvaluationId = Annotated[UUID, PathParameter(description="an evaluation's id")]
     "/models/{name}/versions/{n}/evaluate",
     operation_id="evaluate_version",
     summary="Measure a version on another dataset",
-    responses=problem_responses(400, 403, 404, 413, 415, 422),
+    responses=problem_responses(400, 403, 404, 413, 415, 422, 507),
     openapi_extra=BODY,
 )
 async def evaluate_version(
@@ -144,9 +144,9 @@ async def _evaluate(
     if isinstance(planned, EvaluationAnswer):
         return planned
     measurement = await to_thread.run_sync(fetch, planned, resources.store, folder)
-    reader: ReaderProcess = request.app.state.reader
-    scorecard: Scorecard = await reader.run(
-        measurement, folder=folder, seconds=SECONDS, what="measuring on this dataset"
+    readers: Readers = request.app.state.readers
+    scorecard: Scorecard = await readers.run(
+        measurement, folder=folder, cpu_seconds=CPU_SECONDS, what="measuring on this dataset"
     )
     return await to_thread.run_sync(_keep, resources, planned, scorecard)
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import ValidationError
 
 from app.datasets.ingest import parse_read_options
-from app.datasets.reader_process import ReaderProcess
+from app.datasets.readers import Readers
 from app.datasets.upload import MultipartForm, receive_multipart
 from app.errors import NotFound, Unprocessable, UnsupportedMediaType
 from app.http.dependencies import ResourcesDep, SessionDep
@@ -103,7 +103,7 @@ BODY: dict[str, Any] = {
     "/actuals",
     operation_id="put_actuals",
     summary="Say what really happened",
-    responses=problem_responses(400, 403, 413, 415, 422),
+    responses=problem_responses(400, 403, 413, 415, 422, 507),
     openapi_extra=BODY,
 )
 async def put_actuals(request: Request, resources: ResourcesDep) -> ActualsKept:
@@ -199,8 +199,8 @@ async def _read(request: Request, form: MultipartForm) -> DatasetContent:
     options = parse_read_options(form.fields.get("read"))
     if upload.size == 0:
         raise Unprocessable.at("file", "the file is empty")
-    reader: ReaderProcess = request.app.state.reader
-    read = await reader.read(
+    readers: Readers = request.app.state.readers
+    read = await readers.read(
         upload.path, filename=upload.filename, options=options, folder=form.folder
     )
     return content_from_bytes(await to_thread.run_sync(read.content.read_bytes))

@@ -21,9 +21,14 @@ def read_parquet(path: Path) -> Table:
         FileProblem: it is broken, or has no column that can be read.
     """
     try:
-        table = pq.read_table(path)
+        with pa.OSFile(str(path)) as file:  # given a path, it is named in Arrow's messages
+            table = pq.read_table(file)
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
-        raise FileProblem(f"the Parquet file cannot be opened: {error}") from error
+        # Arrow says first that it could not open '<Buffer>', which is what it calls the file.
+        reason = str(error).rpartition("'<Buffer>': ")[2]
+        raise FileProblem(f"the Parquet file cannot be opened: {reason}") from error
     names = unique_names([str(name) for name in table.column_names])
     columns = [
         _column(name, table.column(place).combine_chunks()) for place, name in enumerate(names)

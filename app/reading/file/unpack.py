@@ -20,6 +20,10 @@ class UnpackingError(ValueError):
     """The file is packed, and cannot be unpacked."""
 
 
+class UnpacksToMore(UnpackingError):
+    """The file unpacks to more than the limit."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """A file made ready for reading; its paths exist inside `opened` alone."""
@@ -33,21 +37,21 @@ class Source:
 
 @contextmanager
 def opened(
-    path: Path, *, encoding: str | None, max_unpacked_bytes: int | None = None
+    path: Path, *, encoding: str | None, max_unpacked_bytes: int = MAX_UNPACKED_BYTES
 ) -> Iterator[Source]:
     """Unpacks and transcodes a file into a temporary folder where that is needed.
 
     Raises:
         UnpackingError: it is broken, unpacks to too much, or is an archive of several files.
         UndecodableError: it is no text.
+        OSError: it cannot be read, or there is no room for it.
     """
     with tempfile.TemporaryDirectory(prefix="stepahead-read-") as folder:
         compression = _compression(path)
         plain = path
         if compression is not None:
             plain = Path(folder) / "unpacked"
-            limit = MAX_UNPACKED_BYTES if max_unpacked_bytes is None else max_unpacked_bytes
-            _unpack(path, plain, compression, limit)
+            _unpack(path, plain, compression, max_unpacked_bytes)
         file_format = _file_format(plain)
         found = find_encoding(plain, encoding) if file_format == "text" else None
         if found is not None and (found.codec != "utf-8" or found.lone_returns):
@@ -112,6 +116,8 @@ def _unpack(path: Path, target: Path, compression: str, limit: int) -> None:
         NotImplementedError,
         ValueError,
     ) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the system: the disk is full, say
         raise UnpackingError(f"the {compression} file is broken: {error}") from error
 
 
@@ -134,5 +140,5 @@ def _copy(packed: IO[bytes] | gzip.GzipFile, target: Path, limit: int) -> None:
         while data := packed.read(CHUNK_BYTES):
             written += len(data)
             if written > limit:
-                raise UnpackingError(f"it unpacks to more than {limit:,} bytes, the limit")
+                raise UnpacksToMore(f"it unpacks to more than {limit:,} bytes, the limit")
             file.write(data)
