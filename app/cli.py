@@ -10,6 +10,7 @@ import typer
 
 from app.process.gc_tuning import WHILE_STARTING, look_for_garbage_seldom
 from app.terminal.commands.assess import compare, evaluate
+from app.terminal.commands.keys import keys
 from app.terminal.commands.options import (
     LOCAL,
     Backup,
@@ -52,6 +53,8 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+cli.add_typer(keys, name="keys")
 
 SERVICE = "Run the service"
 USE = "Use a running service"

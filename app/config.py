@@ -67,6 +67,11 @@ class Settings(BaseSettings):
 
     api_key: Annotated[SecretStr | None, AfterValidator(_as_it_can_be_sent)] = None
     allow_anonymous: bool = False
+    key_secret: Annotated[
+        SecretStr | None,
+        AfterValidator(_as_it_can_be_sent),
+        Field(description="what keys are digested with; unset: a secret in the database"),
+    ] = None
 
     max_upload_bytes: Annotated[int, Field(ge=1)] = 1 << 30
     upload_space_bytes: Annotated[
@@ -80,6 +85,15 @@ class Settings(BaseSettings):
         int, Field(ge=1, description="budget for loaded versions, per api process")
     ] = 512 << 20
     log_retention_days: Annotated[int, Field(ge=0, description="0 keeps the log for ever")] = 0
+    dataset_retention_days: Annotated[
+        int, Field(ge=0, description="of datasets that no version was trained on; 0 keeps all")
+    ] = 0
+    job_retention_days: Annotated[
+        int, Field(ge=0, description="of jobs that have ended; 0 keeps all")
+    ] = 0
+    refused_retention_days: Annotated[
+        int, Field(ge=0, description="of refused calls; 0 keeps all")
+    ] = 0
     drain_seconds: Annotated[float, Field(ge=0)] = 10.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"

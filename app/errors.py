@@ -10,6 +10,7 @@ StepaheadError
 ├── TooLarge                413  over a limit on bytes
 ├── UnsupportedMediaType    415
 ├── Unprocessable           422  understood, and wrong in a named place
+├── TooManyRequests         429  over a limit on how often
 ├── Internal                500  ours; says nothing of the inside
 ├── Unavailable             503  try again after `retry_after_seconds`
 └── InsufficientStorage     507  no room on the disk; works again once there is
@@ -134,6 +135,24 @@ class Unprocessable(StepaheadError):
         return cls(f"{field}: {message}", errors=(FieldError(field=field, message=message),))
 
 
+class TooManyRequests(StepaheadError):
+    """Over a limit; it is worth trying again later.
+
+    Args:
+        detail: which limit, in a sentence.
+        retry_after_seconds: when it is worth trying again.
+        extra: further members of the problem.
+    """
+
+    status, title, slug = 429, "Too many requests", "too-many-requests"
+
+    def __init__(
+        self, detail: str, *, retry_after_seconds: int, extra: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(detail, extra=extra)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Internal(StepaheadError):
     """Our fault; the log knows more under the request id."""
 
@@ -171,6 +190,7 @@ BY_STATUS: dict[int, type[StepaheadError]] = {
         TooLarge,
         UnsupportedMediaType,
         Unprocessable,
+        TooManyRequests,
         Internal,
         Unavailable,
         InsufficientStorage,

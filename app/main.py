@@ -12,10 +12,15 @@ from fastapi import FastAPI
 from sqlalchemy.orm import sessionmaker
 from starlette.types import Receive, Scope, Send
 
+from app.access import api as access
+from app.access import session_api
+from app.access.admission import Admission
+from app.access.keyring import Keyring
 from app.assessments.comparisons import api as comparisons
 from app.assessments.evaluations import api as evaluations
 from app.config import Settings, get_settings
 from app.datasets import api as datasets
+from app.erasure import api as erasure
 from app.explanations import api as explanations
 from app.http import health, openapi, problem_responses
 from app.http.gateway import Gateway
@@ -44,7 +49,16 @@ Errors are `application/problem+json`; every answer carries `X-Request-Id`. List
 `{"items": [...], "next": cursor or null}`.
 """
 # In the order in which they start; they end the other way round.
-WITH_LIFESPAN = (watch, datasets, jobs, predictions, partition_keeper, log_api, explanations)
+WITH_LIFESPAN = (
+    access,
+    watch,
+    datasets,
+    jobs,
+    predictions,
+    partition_keeper,
+    log_api,
+    explanations,
+)
 # Connections for `def` handlers; the prediction log has its own.
 DATABASE_CONNECTIONS = 5
 
@@ -94,8 +108,14 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
     )
     app.state.metrics = metrics
     app.state.direct = {}  # filled by the domains that answer calls directly
+    app.state.keyring = Keyring(settings)
+    app.state.admission = Admission(settings, app.state.keyring)
     app.gateway = Gateway(
-        app.beyond_gateway, settings=settings, metrics=metrics, direct=app.state.direct
+        app.beyond_gateway,
+        settings=settings,
+        metrics=metrics,
+        direct=app.state.direct,
+        guard=app.state.admission,
     )
     problem_responses.install(app)
     openapi.describe(app)
@@ -110,6 +130,9 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
         actuals.router,
         monitoring.router,
         explanations.router,
+        erasure.router,
+        access.router,
+        session_api.router,
         health.router,
         openapi.router,
         web.router,

@@ -23,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import sessionmaker
 
 from app.config import Settings
+from app.erasure.retention import erase_what_is_old
 from app.jobs import job_log, queue, upkeep
 from app.jobs.attempt import Attempt, Means
 from app.jobs.log_lines import taken_line
@@ -105,7 +106,7 @@ class Worker:
         self._deadline_seconds = resources.settings.drain_seconds + OVERTIME_SECONDS
         self._database_url = resources.database_url
         self._is_checked = False  # whether the database is not a newer version's
-        self._queue_app = self._make_queue_app(resources.database_url)
+        self._queue_app = self._make_queue_app(resources)
 
     async def work(self) -> None:
         """Work until told to end, across losses of the database."""
@@ -190,9 +191,9 @@ class Worker:
         except Abandoned:
             return
 
-    def _make_queue_app(self, database_url: str) -> App:
+    def _make_queue_app(self, resources: Resources) -> App:
         connector = PsycopgConnector(
-            conninfo=conninfo(database_url, application_name="stepahead worker"),
+            conninfo=conninfo(resources.database_url, application_name="stepahead worker"),
             connection_class=AsyncConnection,
             min_size=1,
             max_size=4,
@@ -203,6 +204,7 @@ class Worker:
         for name, chore in (
             ("sweep_store", partial(upkeep.sweep_store, means.sessions, means.store)),
             ("forget_places", partial(upkeep.forget_places, means.sessions)),
+            ("retention", partial(erase_what_is_old, means.sessions, resources.settings)),
         ):
             task = app.task(name=name, queue=UPKEEP, queueing_lock=name)(_ignoring_time(chore))
             app.periodic(cron=HOURLY)(task)

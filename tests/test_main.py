@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from app.access.admission import WrongKeys
 from app.config import Settings
 from app.http.health import Health
 from app.main import create_app, draining_at_sigterm
@@ -139,6 +140,7 @@ def test_with_a_key_set_nobody_asks_without_it(
     guarded: Service, path: str, headers: dict[str, str]
 ) -> None:
     method = "POST" if path == "/predict" else "GET"
+    guarded.app.state.admission._wrong = WrongKeys()  # none of the other cases counts here
     answer = guarded.client.request(method, path, json=BODY, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -293,6 +295,7 @@ def test_without_its_database_it_lives_and_says_that_it_is_not_ready(tmp_path: P
         ready = service.client.get("/readyz")
         assert ready.status_code == 503
         assert [error["message"] for error in ready.json()["errors"]] == [
+            "the keys have not been read yet",
             "the registry has not been read yet",
             "the database cannot be reached",
             "the log's partitions could not be made yet",

@@ -28,7 +28,7 @@ from app.explanations.schemas import (
     TextExplanation,
 )
 from app.explanations.statement import measured_on, reached, statement
-from app.http.dependencies import SessionDep
+from app.http.dependencies import CallerDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS, invalid_fields
 from app.predictions import series as series_predictions
@@ -103,6 +103,7 @@ async def explain(
         ),
     ],
     request: Request,
+    caller: CallerDep,
 ) -> Response:
     """What `POST /predict` would answer, computed again by hand with everything that happened.
 
@@ -113,6 +114,7 @@ async def explain(
     parts: Explanations = request.app.state.explanations
     runtime = request.app.state.predictions.runtime
     reference = runtime.reference(question.model)
+    caller.check_model(reference.name)
     version = runtime.ready(reference) or await runtime.load(reference)
     async with parts.turn:
         body = await asyncio.to_thread(_explained, parts, version, question)

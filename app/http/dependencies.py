@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from app.config import Settings
+from app.http.caller import Caller
 from app.storage.object_store import ObjectStore
 from app.storage.resources import Resources
 
@@ -38,3 +39,12 @@ SettingsDep = Annotated[Settings, Depends(get_settings)]
 StoreDep = Annotated[ObjectStore, Depends(get_store)]
 # scope="function": else FastAPI would commit after the answer has been sent.
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+
+
+def get_caller(request: Request) -> Caller:
+    """Return who calls; the gateway let them in."""
+    caller: Caller = request.scope["caller"]
+    return caller
+
+
+CallerDep = Annotated[Caller, Depends(get_caller)]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from app.errors import StepaheadError
+from app.http.caller import ANYONE
 from app.http.problem_responses import MEDIA_TYPE, problem_bytes, problem_headers, unforeseen
 from app.process.observability import Metrics
 
@@ -27,16 +28,18 @@ class Whole(NamedTuple):
     headers: Mapping[bytes, bytes]
     body: bytes
     respond: Callable[[int, Headers, bytes], None]  # does nothing if the caller is gone
+    address: str | None = None  # of the connection
 
 
 class Call:
     """A request on its way to its answer; it must be answered once."""
 
-    __slots__ = ("_metrics", "_started", "request", "request_id")
+    __slots__ = ("_metrics", "_started", "caller", "request", "request_id")
 
     def __init__(self, request: Whole, request_id: str, metrics: Metrics) -> None:
         self.request = request
         self.request_id = request_id
+        self.caller = ANYONE  # until the gateway knows better
         self._metrics = metrics
         self._started = time.perf_counter()
 
@@ -68,6 +71,7 @@ class Call:
         headers += (
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", self.request_id.encode()),
+            *self.caller.headers(),
         )
         request = self.request
         request.respond(status, headers, body)

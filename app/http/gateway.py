@@ -6,11 +6,11 @@ same, for the OpenAPI document.
 """
 
 import asyncio
-import hmac
 import re
 import time
 from collections.abc import Mapping
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Protocol
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from app.config import Settings
-from app.errors import Forbidden, StepaheadError, TooLarge, Unauthorized
-from app.http.browser_sessions import Sessions
+from app.errors import Forbidden, StepaheadError, TooLarge
+from app.http.caller import Caller, Change
 from app.http.direct_calls import Answer, Call, DirectHandler, DirectHandlers, Headers, Whole
 from app.http.large_bodies import UPLOAD, LargeBodies, too_large
 from app.http.problem_responses import problem_response
@@ -31,11 +31,18 @@ logger = get_logger(__name__)
 LOOPBACK_NAME = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 WRITING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-# Probes ask before anyone has a key. /metrics is not among them: it names models and tells how
-# much they are used, and Prometheus can send a key.
-WITHOUT_KEY = frozenset({"/livez", "/readyz", "/", "/session"})
-# The dashboard's frames and scripts hold no data; the API calls they make need the key.
-PAGES_WITHOUT_KEY = "/ui/"
+
+
+class Guard(Protocol):
+    """Decides who is let in, and records who changed something."""
+
+    def admit(
+        self, method: str, path: str, headers: Mapping[bytes, bytes], address: str | None
+    ) -> Caller:
+        """Let a request in, or raise why not."""
+
+    async def record(self, change: Change) -> None:
+        """Record a change; it is kept when this returns."""
 
 
 class Gateway:
@@ -48,13 +55,12 @@ class Gateway:
         settings: Settings,
         metrics: Metrics,
         direct: DirectHandlers,
+        guard: Guard,
     ) -> None:
         self._app = app
         self.direct = direct
         self._metrics = metrics
-        key = settings.api_key
-        self._bearer = None if key is None else b"Bearer " + key.get_secret_value().encode()
-        self._sessions = None if key is None else Sessions(key.get_secret_value())
+        self._guard = guard
         self._is_for_this_machine = settings.is_for_this_machine
         self._max_body_bytes = settings.max_body_bytes
         self._large_bodies = LargeBodies()
@@ -70,7 +76,7 @@ class Gateway:
         request_id = scope["request_id"] = _request_id(headers)
         method, path = scope["method"], scope["path"]
         try:
-            self._admit(method, path, headers)
+            scope["caller"] = self._admit(method, path, headers, _address(scope))
         except StepaheadError as error:
             await problem_response(error, {"X-Request-Id": request_id})(scope, receive, send)
             self._count(scope, "refused", error.status, started)
@@ -85,7 +91,9 @@ class Gateway:
         """Admit a request for one of `direct` and have it answered."""
         call = Call(request, _request_id(request.headers), self._metrics)
         try:
-            self._admit(request.method, request.path, request.headers)
+            call.caller = self._admit(
+                request.method, request.path, request.headers, request.address
+            )
         except StepaheadError as error:
             call.refuse(error)
         else:
@@ -111,6 +119,7 @@ class Gateway:
         given = body if isinstance(body, bytes) else b""
         request = Whole(scope["method"], scope["path"], dict(scope["headers"]), given, respond)
         call = Call(request, scope["request_id"], self._metrics)
+        call.caller = scope["caller"]
         if isinstance(body, StepaheadError):
             call.refuse(body)
         else:
@@ -138,6 +147,8 @@ class Gateway:
         self, scope: Scope, receive: Receive, send: Send, started: float
     ) -> None:
         request_id = scope["request_id"]
+        caller: Caller = scope["caller"]
+        changes = scope["method"] in WRITING_METHODS
         status = 500
 
         async def identified(message: Message) -> None:
@@ -147,7 +158,10 @@ class Gateway:
                 message["headers"] = [
                     *message.get("headers", ()),
                     (b"x-request-id", request_id.encode()),
+                    *caller.headers(),
                 ]
+                if changes and status < HTTPStatus.BAD_REQUEST:
+                    await self._guard.record(_change_of(scope, status))
             await send(message)
 
         limited = _limited(receive, scope, self._max_body_bytes)
@@ -157,23 +171,19 @@ class Gateway:
             finally:
                 self._count(scope, _template_of(scope), status, started)
 
-    def _admit(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> None:
-        """Let the request in.
+    def _admit(
+        self, method: str, path: str, headers: Mapping[bytes, bytes], address: str | None
+    ) -> Caller:
+        """Let the request in, and return who sends it.
 
         Raises:
             Unauthorized: the key is missing or wrong.
-            Forbidden: a browser sends a write from another site's page, or asks this machine under
-                a foreign name.
+            Forbidden: the key is for something else; a browser sends a write from another site's
+                page, or asks this machine under a foreign name.
+            TooManyRequests: over a limit of the key, or too many wrong keys from this address.
             TooLarge: the announced body is over the limit.
         """
-        needs_key = path not in WITHOUT_KEY and not path.startswith(PAGES_WITHOUT_KEY)
-        if needs_key and not self._is_known(method, headers):
-            raise Unauthorized(
-                "this service asks for its key, as in `Authorization: Bearer KEY`; the one "
-                "given is not it"
-                if b"authorization" in headers
-                else "this service asks for its key: send `Authorization: Bearer KEY`"
-            )
+        caller = self._guard.admit(method, path, headers, address)
         if self._is_for_this_machine:
             _check_name(headers.get(b"host", b""))
         if method in WRITING_METHODS and b"origin" in headers:
@@ -186,15 +196,7 @@ class Gateway:
         length = headers.get(b"content-length")
         if length is not None and (not length.isdigit() or int(length) > self._limit_of(headers)):
             raise TooLarge(too_large(self._limit_of(headers)))
-
-    def _is_known(self, method: str, headers: Mapping[bytes, bytes]) -> bool:
-        """Whether the caller has the key, or is a browser that has shown it."""
-        if self._bearer is None or self._sessions is None:
-            return True
-        given = headers.get(b"authorization")
-        if given is not None:
-            return hmac.compare_digest(_spelled(given), self._bearer)
-        return self._sessions.allows(headers, writes=method in WRITING_METHODS)
+        return caller
 
     def _limit_of(self, headers: Mapping[bytes, bytes]) -> int:
         is_upload = headers.get(b"content-type", b"").lower().startswith(b"multipart/")
@@ -229,18 +231,28 @@ def _check_name(host: bytes) -> None:
         )
 
 
-def _spelled(credentials: bytes) -> bytes:
-    """Credentials with their scheme written as `Bearer KEY`; its case does not count (RFC 9110)."""
-    scheme, _, key = credentials.partition(b" ")
-    return scheme.capitalize() + b" " + key.lstrip(b" ")
-
-
 def _request_id(headers: Mapping[bytes, bytes]) -> str:
     """The caller's own id if it is well-formed, else a fresh one."""
     given = headers.get(b"x-request-id")
     if given is not None and WELL_FORMED_REQUEST_ID.fullmatch(given):
         return given.decode()
     return str(uuid7())
+
+
+def _address(scope: Scope) -> str | None:
+    client: tuple[str, int] | None = scope.get("client")
+    return None if client is None else client[0]
+
+
+def _change_of(scope: Scope, status: int) -> Change:
+    return Change(
+        caller=scope["caller"],
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        request_id=scope["request_id"],
+        address=_address(scope),
+    )
 
 
 def _template_of(scope: Scope) -> str:

@@ -27,6 +27,7 @@ from app.errors import (
     MethodNotAllowed,
     NotFound,
     StepaheadError,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
     Unprocessable,
@@ -55,7 +56,7 @@ def problem_bytes(error: StepaheadError) -> bytes:
 
 def problem_headers(error: StepaheadError) -> dict[str, str]:
     """The headers that belong to an error."""
-    if isinstance(error, Unavailable):
+    if isinstance(error, (Unavailable, TooManyRequests)):
         return {"Retry-After": str(error.retry_after_seconds)}
     if isinstance(error, Unauthorized):
         return {"WWW-Authenticate": "Bearer"}

@@ -185,6 +185,7 @@ class DirectProtocol(HttpToolsProtocol):
             dict(cycle.headers),
             bytes(cycle.body),
             partial(self._respond, cycle),
+            None if self.client is None else self.client[0],
         )
         self._gateway.take(cycle.handler, request)
 

@@ -7,10 +7,12 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 
+from app.access.quotas import check_queue
 from app.datasets.ingest import understand
 from app.datasets.store import UnderstoodFile
 from app.datasets.upload import UploadedFile, receive_multipart
-from app.http.dependencies import ResourcesDep, SessionDep
+from app.http.caller import Caller
+from app.http.dependencies import CallerDep, ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById
 from app.jobs import job_log, queue
@@ -65,7 +67,11 @@ TRAIN_BODY = order_form(
     openapi_extra=TRAIN_BODY,
 )
 async def train_model(
-    name: ModelName, request: Request, response: Response, resources: ResourcesDep
+    name: ModelName,
+    request: Request,
+    response: Response,
+    resources: ResourcesDep,
+    caller: CallerDep,
 ) -> JobAnswer:
     """Queue a training of a file or of a dataset.
 
@@ -87,7 +93,7 @@ async def train_model(
                 uploads["test"] = await understand(request, form, order.test, order.read)
             except UnreadableFile as error:
                 raise error.in_part("test") from None
-    answer = await to_thread.run_sync(_place, resources, order, uploads, extension)
+    answer = await to_thread.run_sync(_place, resources, caller, order, uploads, extension)
     response.headers["Location"] = f"/jobs/{answer.id}"
     return answer
 
@@ -100,12 +106,16 @@ def _check_references(resources: Resources, order: Order) -> Extension | None:
 
 def _place(
     resources: Resources,
+    caller: Caller,
     order: Order,
     uploads: dict[str, UnderstoodFile],
     extension: Extension | None,
 ) -> JobAnswer:
     with resources.sessions.begin() as session:
+        check_queue(session, caller)
         job = place(session, resources.store, order, uploads, extension)
+        job.key = caller.name
+        session.flush()
         return JobAnswer.of(job, silence=queue.silence_of_workers(session))
 
 
@@ -127,12 +137,15 @@ def list_recipes() -> Recipes:
     responses=problem_responses(400, 422),
 )
 def list_jobs(
+    *,
     session: SessionDep,
+    caller: CallerDep,
     paging: PagingById,
     model: Annotated[str | None, Query(max_length=100, description="of this model")] = None,
     status: Annotated[JobStatus | None, Query(description="in this state")] = None,
 ) -> Page[JobSummary]:
     """Trainings that wait, run, or have ended."""
+    caller.check_list(model)
     rows = queue.list_jobs(
         session, model=model, status=status, before=paging.start, limit=paging.rows
     )
@@ -146,9 +159,10 @@ def list_jobs(
     summary="Show a job with its recipe and its training curve",
     responses=problem_responses(404, 422),
 )
-def get_job(job_id: JobId, session: SessionDep) -> JobAnswer:
+def get_job(job_id: JobId, session: SessionDep, caller: CallerDep) -> JobAnswer:
     """How far a training is, or how it ended."""
     job = queue.get_job(session, job_id)
+    caller.check_model(job.model)
     return JobAnswer.of(job, silence=queue.silence_of_workers(session))
 
 
@@ -158,8 +172,9 @@ def get_job(job_id: JobId, session: SessionDep) -> JobAnswer:
     summary="Cancel a job that waits or runs",
     responses=problem_responses(404, 409, 422),
 )
-def cancel_job(job_id: JobId, session: SessionDep) -> JobAnswer:
+def cancel_job(job_id: JobId, session: SessionDep, caller: CallerDep) -> JobAnswer:
     """It becomes no version any more; the worker is at its next job within two seconds."""
+    caller.check_model(queue.get_job(session, job_id).model)
     job = queue.cancel(session, job_id)
     job_log.note(session, job_id, "cancelled")
     return JobAnswer.of(job, silence=None)
@@ -171,9 +186,11 @@ def cancel_job(job_id: JobId, session: SessionDep) -> JobAnswer:
     summary="Read what happened to a job, oldest first",
     responses=problem_responses(400, 404, 422),
 )
-def get_job_log(job_id: JobId, session: SessionDep, paging: PagingById) -> Page[JobLine]:
+def get_job_log(
+    job_id: JobId, session: SessionDep, caller: CallerDep, paging: PagingById
+) -> Page[JobLine]:
     """One plain line per event: queued, taken up, each stage, some epochs, how and why it ended."""
-    queue.get_job(session, job_id)
+    caller.check_model(queue.get_job(session, job_id).model)
     rows = job_log.list_notes(session, job_id, after=paging.start, limit=paging.rows)
     return paging.page(rows, lambda lines: [JobLine.of(line) for line in lines])
 
@@ -196,10 +213,11 @@ async def follow_job(
     job_id: JobId,
     request: Request,
     resources: ResourcesDep,
+    caller: CallerDep,
     last_event_id: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Response:
     """Ends when the job does, or when this process is about to: then come again."""
-    await to_thread.run_sync(_find, resources, job_id)
+    await to_thread.run_sync(_find, resources, job_id, caller)
     if last_event_id == LAST_EVENT:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
     watch: JobWatch = request.app.state.job_watch
@@ -210,6 +228,6 @@ async def follow_job(
     )
 
 
-def _find(resources: Resources, job_id: UUID) -> None:
+def _find(resources: Resources, job_id: UUID, caller: Caller) -> None:
     with resources.sessions.begin() as session:
-        queue.get_job(session, job_id)
+        caller.check_model(queue.get_job(session, job_id).model)

@@ -53,11 +53,12 @@ class JobSummary(BaseModel):
     note: Annotated[str | None, Field(description="while queued: why nothing happens")]
     progress: JobProgressAnswer
     error: Annotated[Problem | None, Field(description="why it failed")]
-    dataset: UUID
+    dataset: Annotated[UUID | None, Field(description="null: it was deleted since")]
     test: Annotated[UUID | None, Field(description="dataset it is judged on")]
     target: Annotated[str | None, Field(description="column to predict; null: a text")]
     start_from: Annotated[int | None, Field(description="version it starts warm from")]
     comparison: Annotated[UUID | None, Field(description="of cells, that it is a part of")]
+    ordered_by: Annotated[str | None, Field(description="name of the key; null: none was asked")]
     attempt: Annotated[int, Field(description="how often a worker took it up")]
     created_at: datetime
     started_at: datetime | None
@@ -126,6 +127,7 @@ def _summary(job: Job, silence: timedelta | None) -> dict[str, Any]:
         "start_from": job.start_from,
         "comparison": job.comparison_id,
         "attempt": job.attempt,
+        "ordered_by": job.key,
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,

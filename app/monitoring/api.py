@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path, Query, Request, status
 
 from app.errors import Conflict, StepaheadError, Unprocessable
-from app.http.dependencies import ResourcesDep, SessionDep
+from app.http.dependencies import CallerDep, ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById
 from app.monitoring.monitor import TEXT_HAS_NONE, monitor
@@ -75,6 +75,7 @@ async def replay_prediction(
     ],
     request: Request,
     resources: ResourcesDep,
+    caller: CallerDep,
 ) -> ReplayAnswer:
     """The request as it was logged, answered now; the log is not added to.
 
@@ -85,6 +86,8 @@ async def replay_prediction(
     original, asked, reference = await asyncio.to_thread(
         _look_up, resources, prediction_id, question
     )
+    for model in (original.model, reference.name):
+        caller.check_model(model)
     version = parts.runtime.ready(reference) or await parts.runtime.load(reference)
     (outcome,) = await asyncio.to_thread(answer_again, version, [asked], resources)
     if isinstance(outcome, StepaheadError):

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Body, FastAPI
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from app.access.allowance import PREDICTIONS
 from app.errors import (
     Internal,
     StepaheadError,
@@ -21,6 +22,7 @@ from app.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
+from app.http.caller import Caller
 from app.http.direct_calls import JSON_TYPE, Call
 from app.http.openapi import problem_responses
 from app.http.problem_responses import (
@@ -75,6 +77,7 @@ class Predictions:
         """`POST /predict`: from its bytes to a ticket, which the batcher has answered."""
         try:
             request = _parsed(call)
+            _let_ask(call.caller, [request.model])
         except StepaheadError as error:
             self._reply(call, error)
         else:
@@ -87,6 +90,10 @@ class Predictions:
             if self._ask_block(call):
                 return
             items = _parsed_batch(call.request.body)
+            _let_ask(
+                call.caller,
+                [item.model for _, item in items if isinstance(item, PredictRequest)],
+            )
         except StepaheadError as error:
             self._reply(call, error)
             return
@@ -113,6 +120,7 @@ class Predictions:
         if found is None:
             return False
         items, requests = found
+        _let_ask(call.caller, [item["model"] for item in items])
         try:
             reference = self.runtime.reference(items[0]["model"])
         except Unprocessable:  # as each of them is told
@@ -219,6 +227,19 @@ class Predictions:
                 body=raw,
             )
         )
+
+
+def _let_ask(caller: Caller, models: Sequence[str]) -> None:
+    """Let a caller have as many predictions of these models.
+
+    Raises:
+        Forbidden: its key is not for one of them.
+        TooManyRequests: its key has had too many in this minute.
+    """
+    if caller.models is not None:
+        for name in {model.partition("@")[0] for model in models}:
+            caller.check_model(name)
+    caller.take(PREDICTIONS, len(models))
 
 
 def _takes_time(request: PredictRequest) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import StreamingResponse
 
-from app.http.dependencies import SessionDep
+from app.http.dependencies import CallerDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, id_key, read_paging
 from app.predictions.export import MEDIA_TYPES, ExportAnswer, Exports
@@ -27,9 +27,11 @@ router = APIRouter(tags=["predictions"])
 )
 def predictions(
     session: SessionDep,
+    caller: CallerDep,
     which: Annotated[LogQuery, Query()],
 ) -> Page[LoggedPrediction]:
     """Newest first, in pages; `next` goes into `cursor` for the page after this one."""
+    caller.check_list(which.model)
     paging = read_paging(id_key, which.limit, which.cursor)
     rows = list_predictions(session, which, limit=paging.rows, before=paging.start)
     return paging.page(rows, lambda shown: [LoggedPrediction.model_validate(row) for row in shown])
@@ -51,7 +53,9 @@ def predictions(
         **problem_responses(422),
     },
 )
-async def export(request: Request, query: Annotated[ExportQuery, Query()]) -> ExportAnswer:
+async def export(
+    request: Request, caller: CallerDep, query: Annotated[ExportQuery, Query()]
+) -> ExportAnswer:
     """Return every prediction that fits the filter, as the log is now, however many there are.
 
     Columns: id, created_at, request_id, model, version, alias, kind, series, request and response.
@@ -59,6 +63,7 @@ async def export(request: Request, query: Annotated[ExportQuery, Query()]) -> Ex
     with an apostrophe; Parquet keeps it as it is. The file is streamed: an answer that breaks off
     is incomplete. 503: other exports are running.
     """
+    caller.check_list(query.model)
     exports: Exports = request.app.state.exports
     return ExportAnswer(await exports.start(query), query.format)
 
@@ -80,6 +85,8 @@ async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]
     operation_id="get_prediction",
     responses=problem_responses(404, 422),
 )
-def prediction(session: SessionDep, prediction_id: UUID) -> LoggedPrediction:
+def prediction(session: SessionDep, caller: CallerDep, prediction_id: UUID) -> LoggedPrediction:
     """Request and response as they were."""
-    return LoggedPrediction.model_validate(get_prediction(session, prediction_id))
+    found = get_prediction(session, prediction_id)
+    caller.check_model(found.model)
+    return LoggedPrediction.model_validate(found)

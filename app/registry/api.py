@@ -3,13 +3,13 @@
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Body, Header, Path, Request, Response, status
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 
 from app.artifact.files import read_artifact
 from app.datasets.upload import receive_multipart
 from app.errors import NotFound, Unprocessable
-from app.http.dependencies import ResourcesDep, SessionDep, StoreDep
+from app.http.dependencies import CallerDep, ResourcesDep, SessionDep, StoreDep
 from app.http.downloads import disposition, download
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById, PagingByName, PagingByNumber
@@ -21,6 +21,7 @@ from app.registry.schemas import (
     AliasMoveAnswer,
     AliasRequest,
     ModelAnswer,
+    ModelRequest,
     ModelSummary,
     VersionAnswer,
     VersionSummary,
@@ -36,6 +37,7 @@ Number = Annotated[int, Path(ge=1, le=MAX_NUMBER, description="a version", examp
 AliasName = Annotated[
     str, Path(description="an alias; champion is what is served", examples=["champion"])
 ]
+DESCRIPTION = {"description": "Daily demand of the shops", "tags": ["demand", "eu"]}
 IMPORT_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -65,9 +67,13 @@ FileName = Annotated[str, Path(description="a file of the artifact", examples=["
     summary="List models by name, each with its champion",
     responses=problem_responses(400, 422),
 )
-def list_models(session: SessionDep, paging: PagingByName) -> Page[ModelSummary]:
+def list_models(
+    session: SessionDep,
+    paging: PagingByName,
+    tag: Annotated[str | None, Query(max_length=50, description="only those that carry it")] = None,
+) -> Page[ModelSummary]:
     """What can be asked for predictions, and how good it was measured to be."""
-    rows = store.list_models(session, limit=paging.rows, after=paging.start)
+    rows = store.list_models(session, limit=paging.rows, after=paging.start, tag=tag)
     names = [model.name for model in rows]
     champions = store.list_champions(session, names)
     aliases = store.list_aliases(session, names)
@@ -96,6 +102,23 @@ def get_model(name: ModelName, session: SessionDep) -> ModelAnswer:
         versions=[VersionSummary.of(version, aliases) for version in versions],
         history=[AliasMoveAnswer.of(move) for move in history],
     )
+
+
+@router.patch(
+    "/models/{name}",
+    operation_id="describe_model",
+    summary="Change a model's description and tags",
+    responses=problem_responses(400, 403, 404, 415, 422),
+)
+def describe_model(
+    name: ModelName,
+    request: Annotated[ModelRequest, Body(openapi_examples={"tags": {"value": DESCRIPTION}})],
+    session: SessionDep,
+) -> ModelSummary:
+    """Return the model as it is described now; its versions are not touched."""
+    model = store.describe_model(session, name, description=request.description, tags=request.tags)
+    aliases = store.list_aliases(session, [name])
+    return ModelSummary.of(model, store.list_champions(session, [name]), aliases)
 
 
 @router.get(
@@ -230,6 +253,7 @@ def move_alias(
         ),
     ],
     session: SessionDep,
+    caller: CallerDep,
 ) -> AliasAnswer:
     """Every api process follows within a second.
 
@@ -245,6 +269,7 @@ def move_alias(
         version=request.version,
         reason=request.reason.strip(),
         force=request.force,
+        key=caller.name,
     )
     return AliasAnswer.of(moved)
 

@@ -23,7 +23,8 @@ def read_catalogue(session: Session) -> Catalogue:
     """Read all of it. The revision is read first, so that a change in between is read next time."""
     seen = revision(session)
     none: frozenset[int] = frozenset()
-    live = dict.fromkeys(session.scalars(select(Model.name)), none)
+    present = select(Model.name).where(Model.deleted_at.is_(None))
+    live = dict.fromkeys(session.scalars(present), none)
     deleted = dict(live)
     # A row per model, not per version: with ten versions each it takes half the time.
     is_deleted = Version.deleted_at.is_not(None)

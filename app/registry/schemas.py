@@ -74,6 +74,8 @@ class ModelSummary(BaseModel):
     champion: Annotated[VersionSummary | None, Field(description="what is served")]
     aliases: Annotated[dict[str, int], Field(description="the version each points at")]
     last_version: int
+    description: str
+    tags: list[str]
     created_at: datetime
 
     @classmethod
@@ -87,6 +89,8 @@ class ModelSummary(BaseModel):
             champion=None if champion is None else VersionSummary.of(champion, own),
             aliases={alias.alias: alias.version for alias in own},
             last_version=model.last_version,
+            description=model.description,
+            tags=model.tags,
             created_at=model.created_at,
         )
 
@@ -99,6 +103,7 @@ class AliasMoveAnswer(BaseModel):
     to_version: int
     reason: str
     moved_by: str
+    key: Annotated[str | None, Field(description="name of the caller's key; null: none")]
     moved_at: datetime
 
     @classmethod
@@ -110,6 +115,7 @@ class AliasMoveAnswer(BaseModel):
             to_version=move.to_version,
             reason=move.reason,
             moved_by=move.moved_by,
+            key=move.key,
             moved_at=move.moved_at,
         )
 
@@ -178,6 +184,21 @@ class VersionAnswer(BaseModel):
             created_at=version.created_at,
             deleted_at=version.deleted_at,
         )
+
+
+class ModelRequest(BaseModel):
+    """What is said of a model; a field that is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    description: Annotated[
+        str | None,
+        Field(max_length=10_000, pattern=r"^[^\x00]*$", examples=["Daily demand of the shops"]),
+    ] = None
+    tags: Annotated[
+        list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,49}$")]] | None,
+        Field(max_length=50, description="replace those there are", examples=[["demand", "eu"]]),
+    ] = None
 
 
 class AliasRequest(BaseModel):

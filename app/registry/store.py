@@ -92,7 +92,7 @@ def register(
     session.flush()
     if decision.promoted:
         _point(session, version, alias=CHAMPION, reason=decision.reason, moved_by=moved_by)
-    _raise_revision(session)
+    raise_revision(session)
     session.refresh(version)
     return version
 
@@ -104,15 +104,38 @@ def find_model(session: Session, name: str) -> Model:
         NotFound: there is none.
     """
     model = session.get(Model, name) if MODEL_NAME.fullmatch(name) else None
-    if model is None:
+    if model is None or model.deleted_at is not None:
         raise _no_model(name)
     return model
 
 
-def list_models(session: Session, *, limit: int, after: str | None = None) -> Sequence[Model]:
-    """Models by name, those behind `after`."""
-    query = select(Model).order_by(Model.name).limit(limit)
-    return session.scalars(query if after is None else query.where(Model.name > after)).all()
+def list_models(
+    session: Session, *, limit: int, after: str | None = None, tag: str | None = None
+) -> Sequence[Model]:
+    """Return models by name: those behind `after`, and where `tag` is given those that carry it."""
+    query = select(Model).where(Model.deleted_at.is_(None)).order_by(Model.name).limit(limit)
+    if after is not None:
+        query = query.where(Model.name > after)
+    if tag is not None:
+        query = query.where(Model.tags.contains([tag]))
+    return session.scalars(query).all()
+
+
+def describe_model(
+    session: Session, name: str, *, description: str | None, tags: Sequence[str] | None
+) -> Model:
+    """Change what is said of a model; what is None stays.
+
+    Raises:
+        NotFound: no such model.
+    """
+    model = _lock(session, name)
+    if description is not None:
+        model.description = description
+    if tags is not None:
+        model.tags = sorted(set(tags))
+    session.flush()
+    return model
 
 
 def list_versions(
@@ -215,6 +238,7 @@ def move_alias(
     version: int,
     reason: str,
     moved_by: MovedBy = "api",
+    key: str | None = None,
     force: bool = False,
 ) -> Alias:
     """Lets an alias, new or old, point at a version; nothing happens where it does already.
@@ -237,8 +261,8 @@ def move_alias(
         return current
     if current is not None and not force:
         _check_compatible(get_version(session, model, current.version), target)
-    moved = _point(session, target, alias=alias, reason=reason, moved_by=moved_by)
-    _raise_revision(session)
+    moved = _point(session, target, alias=alias, reason=reason, moved_by=moved_by, key=key)
+    raise_revision(session)
     return moved
 
 
@@ -260,7 +284,7 @@ def delete_version(session: Session, model: str, number: int) -> Version:
         )
     version.deleted_at = datetime.now(UTC)
     session.flush()
-    _raise_revision(session)
+    raise_revision(session)
     return version
 
 
@@ -306,7 +330,9 @@ def _outlines(session: Session, query: Select[Any]) -> list[Outline]:
 
 def _locked_model(session: Session, name: str, kind: Kind) -> Model:
     session.execute(insert(Model).values(name=name, kind=kind).on_conflict_do_nothing())
-    model = _lock(session, name)
+    model = _lock(session, name, deleted=True)
+    if model.deleted_at is not None:  # the name is used again
+        model.deleted_at, model.kind = None, kind
     if model.kind != kind:
         raise Conflict(
             f"{name!r} is a model for {model.kind}, so it cannot have a version for {kind}; "
@@ -315,12 +341,12 @@ def _locked_model(session: Session, name: str, kind: Kind) -> Model:
     return model
 
 
-def _lock(session: Session, name: str) -> Model:
-    """The model's row, ours until the transaction ends."""
+def _lock(session: Session, name: str, *, deleted: bool = False) -> Model:
+    """The model's row, ours until the transaction ends; with `deleted` a deleted one's too."""
     model = None
     if MODEL_NAME.fullmatch(name):
         model = session.get(Model, name, with_for_update=True, populate_existing=True)
-    if model is None:
+    if model is None or (model.deleted_at is not None and not deleted):
         raise _no_model(name)
     return model
 
@@ -344,7 +370,13 @@ def _pointed_at(session: Session, model: str, alias: str) -> Version | None:
 
 
 def _point(
-    session: Session, version: Version, *, alias: str, reason: str, moved_by: MovedBy
+    session: Session,
+    version: Version,
+    *,
+    alias: str,
+    reason: str,
+    moved_by: MovedBy,
+    key: str | None = None,
 ) -> Alias:
     pointer = session.get(Alias, (version.model, alias), populate_existing=True)
     before = None if pointer is None else pointer.version
@@ -363,6 +395,7 @@ def _point(
             to_version=version.number,
             reason=reason,
             moved_by=moved_by,
+            key=key,
         )
     )
     session.flush()
@@ -392,7 +425,8 @@ def _check_files(files: Mapping[str, StoredObject]) -> None:
         )
 
 
-def _raise_revision(session: Session) -> None:
+def raise_revision(session: Session) -> None:
+    """Have every api process look at the registry again; the last thing a change does."""
     session.execute(update(RegistryRevision).values(value=RegistryRevision.value + 1))
 
 

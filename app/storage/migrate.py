@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 
 from app.config import shipped_dir
 from app.process.observability import get_logger
-from app.storage import monitoring_tables
+from app.storage import access_tables, monitoring_tables
 from app.storage.schema_version import current_revision, refuse_newer
 
 logger = get_logger(__name__)
@@ -62,5 +62,6 @@ def is_compared(name: str | None) -> bool:
     return name is None or NOT_COMPARED.match(name) is None
 
 
-# Of all tables: that module brings the others.
+# The schema is whole once both modules have been imported.
+_TABLES = (access_tables, monitoring_tables)
 metadata = monitoring_tables.Schedule.metadata

@@ -47,6 +47,11 @@ class Base(DeclarativeBase):
     }
 
 
+def _of_dataset() -> ForeignKey:
+    """Refer to a dataset that may be deleted; the reference is null from then on."""
+    return ForeignKey("datasets.id", ondelete="SET NULL")
+
+
 class Dataset(Base):
     """An uploaded file as it was understood; the same bytes read the same way are one row."""
 
@@ -62,8 +67,8 @@ class Dataset(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     report: Mapped[Json]
     # Of a joined dataset, which has no file of its own: its sha256 is that of its content.
-    extends_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"))
-    extended_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"))  # the upload
+    extends_id: Mapped[UUID | None] = mapped_column(_of_dataset())
+    extended_by_id: Mapped[UUID | None] = mapped_column(_of_dataset())  # the upload
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -76,7 +81,10 @@ class Model(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     last_version: Mapped[int] = mapped_column(server_default="0")  # numbers are never reused
+    description: Mapped[str] = mapped_column(server_default="")
+    tags: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deleted_at: Mapped[datetime | None]  # the name is free, and its numbers are not
 
 
 class Version(Base):
@@ -89,7 +97,7 @@ class Version(Base):
     manifest: Mapped[Json]
     scorecard: Mapped[Json]
     files: Mapped[Json]  # {name: {"sha256": …, "size": …}}
-    dataset_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"), index=True)
+    dataset_id: Mapped[UUID | None] = mapped_column(_of_dataset(), index=True)
     job_id: Mapped[UUID | None] = mapped_column(unique=True)  # one job registers at most once
     decision: Mapped[Json]  # {"promoted": bool, "reason": …, "comparison": …}
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -122,7 +130,8 @@ class AliasMove(Base):
     from_version: Mapped[int | None]
     to_version: Mapped[int]
     reason: Mapped[str]
-    moved_by: Mapped[str]  # "api", "training", "import"
+    moved_by: Mapped[str]  # "api", "training", "import", "upload"
+    key: Mapped[str | None]  # the name of the caller's key
     moved_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -153,12 +162,16 @@ class Job(Base):
     kind: Mapped[str]
     status: Mapped[str] = mapped_column(server_default="queued")
     queue_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
-    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"), index=True)
-    test_dataset_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"))
+    dataset_id: Mapped[UUID | None] = mapped_column(
+        _of_dataset(), index=True
+    )  # null: it was deleted
+    test_dataset_id: Mapped[UUID | None] = mapped_column(_of_dataset())
     target: Mapped[str | None]
     recipe: Mapped[Json]
     start_from: Mapped[int | None]  # version of the same model
-    comparison_id: Mapped[UUID | None] = mapped_column(ForeignKey("comparisons.id"), index=True)
+    comparison_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("comparisons.id", ondelete="SET NULL"), index=True
+    )
     attempt: Mapped[int] = mapped_column(server_default="0")  # fences stragglers
     deaths: Mapped[int] = mapped_column(server_default="0")  # trainers it has killed
     losses: Mapped[int] = mapped_column(server_default="0")  # workers lost since a checkpoint
@@ -167,6 +180,7 @@ class Job(Base):
     version: Mapped[int | None]
     error: Mapped[Json | None]  # a problem
     worker: Mapped[str | None]  # host:pid of the attempt
+    key: Mapped[str | None]  # the name of the key that ordered it
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -194,8 +208,8 @@ class Comparison(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     model: Mapped[str]
     kind: Mapped[str]
-    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
-    test_dataset_id: Mapped[UUID | None] = mapped_column(ForeignKey("datasets.id"))
+    dataset_id: Mapped[UUID | None] = mapped_column(_of_dataset())  # null: it was deleted
+    test_dataset_id: Mapped[UUID | None] = mapped_column(_of_dataset())
     target: Mapped[str | None]
     recipe: Mapped[Json]  # what the cells have in common; its own cell means nothing
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -208,13 +222,17 @@ class Evaluation(Base):
     __table_args__ = (
         UniqueConstraint("model", "version", "dataset_id", "network"),
         CheckConstraint("network IN ('judged', 'served')", name="network"),
-        ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.number"]),
+        ForeignKeyConstraint(
+            ["model", "version"], ["versions.model", "versions.number"], ondelete="CASCADE"
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     model: Mapped[str]
     version: Mapped[int]
-    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"), index=True)
+    dataset_id: Mapped[UUID] = mapped_column(
+        ForeignKey("datasets.id", ondelete="CASCADE"), index=True
+    )
     network: Mapped[str]  # judged: as it was before refitting; served: the one that answers
     scorecard: Mapped[Json]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -239,6 +257,7 @@ class Prediction(Base):
     series: Mapped[str | None]
     request: Mapped[Any] = mapped_column(JSON)  # json, not jsonb: stored as it came, no parse
     response: Mapped[Any] = mapped_column(JSON)
+    key: Mapped[str | None]  # the name of the caller's key
 
 
 class RefusedCall(Base):
@@ -253,3 +272,4 @@ class RefusedCall(Base):
     status: Mapped[int]
     problem: Mapped[Json]
     body: Mapped[str | None]  # its first 4 KB
+    key: Mapped[str | None]  # the name of the caller's key

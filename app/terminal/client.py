@@ -68,6 +68,10 @@ class Service:
         """POST of JSON, decoded."""
         return self._answer(self._client.build_request("POST", path, json=body))
 
+    def delete(self, path: str) -> Json:
+        """DELETE, decoded; an answer without a body is an empty object."""
+        return self._answer(self._client.build_request("DELETE", path))
+
     def post_form(
         self, path: str, fields: Mapping[str, str], files: Mapping[str, tuple[str, IO[bytes]]]
     ) -> Json:
@@ -115,6 +119,8 @@ class Service:
             response = self._client.send(request)
         if response.is_error:
             raise _refused(response)
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return {}
         try:
             answer: Json = response.json()
         except ValueError:

@@ -216,7 +216,7 @@ def test_a_version_is_deleted_and_stays_as_a_tombstone(service: Service) -> None
         ("GET", "/models?cursor=%21", None, 400),
         ("GET", "/models/here/versions?cursor=WyJ4Il0", None, 400),
         ("DELETE", "/models/here/versions/2", None, 404),
-        ("DELETE", "/models/here", None, 405),
+        ("PUT", "/models/here", None, 405),
         ("PUT", "/models/unknown/aliases/champion", {"version": 1}, 404),
         ("PUT", "/models/here/aliases/champion", {"version": 2}, 422),
         ("PUT", "/models/here/aliases/champion", {"version": "1"}, 422),

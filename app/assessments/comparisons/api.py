@@ -8,13 +8,15 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Request, Response, status
 from sqlalchemy.orm import Session
 
+from app.access.quotas import check_queue
 from app.assessments.comparisons import store
-from app.assessments.comparisons.ordering import check_order, compare
+from app.assessments.comparisons.ordering import CELLS, check_order, compare
 from app.assessments.comparisons.schemas import BODY, ComparisonAnswer
 from app.datasets.ingest import understand
 from app.datasets.store import UnderstoodFile
 from app.datasets.upload import UploadedFile, receive_multipart
-from app.http.dependencies import ResourcesDep, SessionDep
+from app.http.caller import Caller
+from app.http.dependencies import CallerDep, ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, Paging, id_key, paging_by
 from app.jobs.order import FILES, Order, read_order
@@ -45,7 +47,11 @@ ComparisonId = Annotated[UUID, Path(description="a comparison's id")]
     openapi_extra=BODY,
 )
 async def compare_cells(
-    name: ModelName, request: Request, response: Response, resources: ResourcesDep
+    name: ModelName,
+    request: Request,
+    response: Response,
+    resources: ResourcesDep,
+    caller: CallerDep,
 ) -> ComparisonAnswer:
     """Queue three trainings that differ in nothing but the cell; `Location` names the comparison.
 
@@ -60,7 +66,7 @@ async def compare_cells(
         for part in (order.data, order.test):
             if isinstance(part, UploadedFile):
                 uploads[part.field] = await understand(request, form, part, order.read)
-    answer = await to_thread.run_sync(_compare, resources, order, uploads)
+    answer = await to_thread.run_sync(_compare, resources, caller, order, uploads)
     response.headers["Location"] = f"/models/{name}/comparisons/{answer.id}"
     return answer
 
@@ -121,10 +127,11 @@ def _check_references(resources: Resources, order: Order) -> None:
 
 
 def _compare(
-    resources: Resources, order: Order, uploads: dict[str, UnderstoodFile]
+    resources: Resources, caller: Caller, order: Order, uploads: dict[str, UnderstoodFile]
 ) -> ComparisonAnswer:
     with resources.sessions.begin() as session:
-        comparison = compare(session, resources.store, order, uploads)
+        check_queue(session, caller, jobs=len(CELLS))
+        comparison = compare(session, resources.store, order, uploads, key=caller.name)
         (answer,) = _answers(session, [comparison])
         return answer
 

@@ -29,7 +29,12 @@ def check_order(order: Order) -> None:
 
 
 def compare(
-    session: Session, store: ObjectStore, order: Order, uploads: Mapping[str, UnderstoodFile]
+    session: Session,
+    store: ObjectStore,
+    order: Order,
+    uploads: Mapping[str, UnderstoodFile],
+    *,
+    key: str | None,
 ) -> Comparison:
     """Keep the order's datasets and queue a job for each cell, in one transaction.
 
@@ -38,6 +43,7 @@ def compare(
         store: where contents are.
         order: what is asked for.
         uploads: its files that were read, by the name of their part.
+        key: the name of the caller's key.
 
     Raises:
         Unprocessable: something does not go together; nothing is kept if the transaction ends so.
@@ -46,5 +52,6 @@ def compare(
     comparison = add_comparison(session, placement)
     for cell in CELLS:
         recipe = RECIPE.validate_python({**placement.recipe.model_dump(), "cell": cell})
-        put(session, placement, recipe=recipe, comparison_id=comparison.id)
+        job = put(session, placement, recipe=recipe, comparison_id=comparison.id)
+        job.key = key
     return comparison

@@ -93,7 +93,7 @@ class ComparisonAnswer(BaseModel):
         JobStatus,
         Field(description="succeeded: all cells; failed, cancelled: at least one, and all ended"),
     ]
-    dataset: UUID
+    dataset: Annotated[UUID | None, Field(description="null: it was deleted since")]
     test: Annotated[UUID | None, Field(description="dataset they are judged on")]
     target: Annotated[str | None, Field(description="column to predict; null: a text")]
     recipe: Annotated[AnyRecipe, Field(description="what they have in common: all but `cell`")]

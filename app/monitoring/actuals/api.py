@@ -11,7 +11,8 @@ from app.datasets.ingest import parse_read_options
 from app.datasets.readers import Readers
 from app.datasets.upload import MultipartForm, receive_multipart
 from app.errors import NotFound, Unprocessable, UnsupportedMediaType
-from app.http.dependencies import ResourcesDep, SessionDep
+from app.http.caller import Caller
+from app.http.dependencies import CallerDep, ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById
 from app.http.problem_responses import invalid_fields
@@ -106,7 +107,7 @@ BODY: dict[str, Any] = {
     responses=problem_responses(400, 403, 413, 415, 422, 507),
     openapi_extra=BODY,
 )
-async def put_actuals(request: Request, resources: ResourcesDep) -> ActualsKept:
+async def put_actuals(request: Request, resources: ResourcesDep, caller: CallerDep) -> ActualsKept:
     """Keep actual values, as JSON or as a file; predictions are measured by them within seconds.
 
     A value is found by the prediction's id, or by model, series and timestamp: then it measures
@@ -120,7 +121,7 @@ async def put_actuals(request: Request, resources: ResourcesDep) -> ActualsKept:
         async with receive_multipart(request, files=["file"], fields=FIELDS) as form:
             said = _said(form)
             content = await _read(request, form)
-        return await to_thread.run_sync(_keep_file, resources, content, said)
+        return await to_thread.run_sync(_keep_file, resources, caller, content, said)
     if not content_type.startswith("application/json"):
         raise UnsupportedMediaType(
             f"the content type is {content_type}; this call reads application/json, or a file "
@@ -130,7 +131,7 @@ async def put_actuals(request: Request, resources: ResourcesDep) -> ActualsKept:
         given = ActualsRequest.model_validate_json(await request.body())
     except ValidationError as error:
         raise invalid_fields(error.errors(include_url=False)) from error
-    return await to_thread.run_sync(_keep_items, resources, given)
+    return await to_thread.run_sync(_keep_items, resources, caller, given)
 
 
 @router.get(
@@ -206,17 +207,21 @@ async def _read(request: Request, form: MultipartForm) -> DatasetContent:
     return content_from_bytes(await to_thread.run_sync(read.content.read_bytes))
 
 
-def _keep_file(resources: Resources, content: DatasetContent, said: FileFields) -> ActualsKept:
+def _keep_file(
+    resources: Resources, caller: Caller, content: DatasetContent, said: FileFields
+) -> ActualsKept:
     with resources.sessions.begin() as session:
-        return _kept(session, given_by_file(session, content, said))
+        return _kept(session, caller, given_by_file(session, content, said))
 
 
-def _keep_items(resources: Resources, request: ActualsRequest) -> ActualsKept:
+def _keep_items(resources: Resources, caller: Caller, request: ActualsRequest) -> ActualsKept:
     with resources.sessions.begin() as session:
-        return _kept(session, given_by(session, request.items))
+        return _kept(session, caller, given_by(session, request.items))
 
 
-def _kept(session: SessionDep, given: list[Given]) -> ActualsKept:
+def _kept(session: SessionDep, caller: Caller, given: list[Given]) -> ActualsKept:
+    for model in {each.model for each in given}:
+        caller.check_model(model)
     kept = store.put_actuals(session, given, "explicit")
     return ActualsKept(
         new=kept.new,

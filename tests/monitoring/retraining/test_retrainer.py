@@ -122,6 +122,7 @@ def test_settled_actuals_extend_the_newest_dataset(service: Service) -> None:
     (decision,) = decisions(service)
     assert "4 actuals newly added" in decision["reason"]
     (job,) = jobs(service)
+    assert job.dataset_id is not None
     with service.sessions.begin() as session:
         dataset: Dataset = get_dataset(session, job.dataset_id)
     content = content_from_bytes(service.store.get(dataset.content_sha256))

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from sqlalchemy import update
 
-from app.http.browser_sessions import COOKIE, LIFETIME_SECONDS, Sessions
+from app.access.admission import COOKIE
+from app.storage.access_tables import BrowserSession
 from tests.artifacts import persistence_artifact
 from tests.database import own_database
-from tests.service import Service, running_service
-from tests.web.conftest import OpenPage
+from tests.service import Service, eventually, running_service
 
 KEY = "a key of the test"
 
@@ -77,6 +79,8 @@ def test_a_page_learns_its_token_again_after_a_reload(service: Service) -> None:
             "key_required": True,
             "signed_in": True,
             "token": token,
+            "name": "STEPAHEAD_API_KEY",
+            "scope": "admin",
         }
         client.delete("/session")
         assert client.get("/session").json()["signed_in"] is False
@@ -90,39 +94,49 @@ def test_frames_and_scripts_need_no_key_and_data_do(service: Service) -> None:
             assert client.get(path).status_code == 401
 
 
-@pytest.mark.parametrize("cookie", ["", ".", "a.b", "9999999999.x.y", "é.ü.ö", f"{COOKIE}=;"])
-def test_a_made_up_cookie_is_none_of_ours(cookie: str) -> None:
-    assert not Sessions(KEY).is_valid(cookie)
+@pytest.mark.parametrize("cookie", ["", ".", "a.b", "sa_made-up", f"{COOKIE}=;"])
+def test_a_made_up_cookie_is_none_of_ours(service: Service, cookie: str) -> None:
+    with httpx.Client(base_url=service.url, cookies={COOKIE: cookie}) as client:
+        assert client.get("/models").status_code == 401
 
 
-def test_a_session_runs_out_and_ends_with_the_key() -> None:
-    now = 1_000_000.0
-    cookie = Sessions(KEY, clock=lambda: now).new()
-    assert Sessions(KEY, clock=lambda: now + LIFETIME_SECONDS - 1).is_valid(cookie)
-    assert not Sessions(KEY, clock=lambda: now + LIFETIME_SECONDS + 1).is_valid(cookie)
-    assert not Sessions("another key", clock=lambda: now).is_valid(cookie)
+def test_signing_out_ends_the_session_on_the_server(service: Service) -> None:
+    body = {"model": "prices", "history": [1.0, 2.0, 3.0]}
+    with signed_in(service) as (client, token):
+        kept = client.cookies[COOKIE]
+        client.delete("/session")
+    headers = {"x-session-token": token}
+    with httpx.Client(base_url=service.url, cookies={COOKIE: kept}, headers=headers) as thief:
+        assert thief.get("/models").status_code == 401
+        assert thief.post("/predict", json=body).status_code == 401
 
 
-@pytest.mark.browser
-def test_the_dashboard_asks_for_the_key_once(service: Service, open_page: OpenPage) -> None:
-    with open_page(service.url, refusals=True) as page:
-        page.goto("/")
-        expect(page.get_by_role("textbox", name="Key")).to_be_focused()
-        for _ in range(2):  # a second Escape closes a dialog whatever its page says
-            page.keyboard.press("Escape")
-        expect(page.locator(".problem")).to_contain_text("No key was given")
-        page.reload()
-        page.get_by_role("textbox", name="Key").fill("not it")
-        page.get_by_role("button", name="Open").click()
-        expect(page.locator(".field-error:visible")).to_contain_text("STEPAHEAD_API_KEY")
-        page.get_by_role("textbox", name="Key").fill(KEY)
-        page.get_by_role("button", name="Open").click()
-        expect(page.get_by_role("link", name="prices", exact=True)).to_be_visible()
-        page.goto("/ui/try?model=prices")
-        page.get_by_role("textbox", name="Past values").fill("1\n2\n3")
-        page.get_by_role("button", name="Forecast").click()
-        expect(page.locator(".big")).to_have_text("3")
-        page.get_by_role("button", name="Copy as curl").click()
-        assert "$STEPAHEAD_API_KEY" in page.evaluate("navigator.clipboard.readText()")
-        page.get_by_role("button", name="Forget the key").click()
-        expect(page.get_by_role("textbox", name="Key")).to_be_visible()
+def test_signing_out_reaches_the_other_processes(service: Service, tmp_path: Path) -> None:
+    with (
+        running_service(service.database_url, tmp_path, api_key=KEY) as second,
+        signed_in(service) as (client, _),
+        httpx.Client(base_url=second.url, cookies=dict(client.cookies)) as elsewhere,
+    ):
+        eventually(lambda: elsewhere.get("/models").is_success)
+        client.delete("/session")
+        eventually(lambda: elsewhere.get("/models").status_code == 401)
+
+
+def test_a_session_runs_out(service: Service) -> None:
+    with signed_in(service) as (client, _):
+        with service.sessions.begin() as session:
+            session.execute(
+                update(BrowserSession).values(expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+            )
+            session.add(BrowserSession(digest=b"x", expires_at=datetime(2099, 1, 1, tzinfo=UTC)))
+        eventually(lambda: client.get("/models").status_code == 401)
+
+
+def test_a_session_of_another_service_key_has_ended(service: Service, tmp_path: Path) -> None:
+    with signed_in(service) as (client, _):
+        cookies = {COOKIE: client.cookies[COOKIE]}
+    with (
+        running_service(service.database_url, tmp_path, host="127.0.0.1") as keyless,
+        httpx.Client(base_url=keyless.url, cookies=cookies) as client,
+    ):
+        assert client.get("/session").json()["key_required"] is False

@@ -1,0 +1,197 @@
+"""The keys and browser sessions that are good now, held in memory and followed in the database."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.access import store
+from app.access.allowance import KeyAllowance, Limits
+from app.access.secrets import digest_of, instance_secret
+from app.access.store import SESSION_LIFETIME
+from app.config import Settings
+from app.errors import Unavailable
+from app.http.caller import Caller, Scope
+from app.process.observability import get_logger
+from app.storage.access_tables import ApiKey
+
+logger = get_logger(__name__)
+
+POLL_SECONDS = 0.4
+LATELY_SECONDS = 5.0  # by then the change was committed and read, or did not happen
+NOTE_USE_SECONDS = 10.0
+FIRST_KEY = "STEPAHEAD_API_KEY"  # the name of the key that the settings give
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A key or a session that stands for one."""
+
+    caller: Caller
+    expires_at: float  # seconds since 1970; infinity: never
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """All that was good when the database was last looked at."""
+
+    stamp: store.Stamp
+    secret: bytes
+    keys: Mapping[bytes, Held]  # by digest
+    sessions: Mapping[bytes, Held]
+
+
+class Keyring:
+    """Answers for keys and cookies without the database; follows it within a second.
+
+    Everything but `refresh` is called on the event loop.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sessions: sessionmaker[Session] | None = None
+        self._known: Known | None = None
+        self._used: set[UUID] = set()
+        # What changed here a moment ago, with the time: the database may not have been read since.
+        self._lately: dict[bytes, tuple[Held | None, float]] = {}
+        first = settings.api_key
+        self._first = None if first is None else first.get_secret_value().encode()
+        self._first_caller = Caller(name=FIRST_KEY, scope=Scope.ADMIN)
+
+    def follow(self, sessions: sessionmaker[Session]) -> None:
+        """Know the database from now on; `refresh` or `watch` reads it."""
+        self._sessions = sessions
+
+    def of_key(self, token: str) -> Caller | None:
+        """Return who has this key; None: it is not a good one."""
+        if self._first is not None and hmac.compare_digest(token.encode(), self._first):
+            return self._first_caller
+        known = self._known
+        return None if known is None else self._good(known.keys, digest_of(known.secret, token))
+
+    def of_session(self, cookie: str) -> Caller | None:
+        """Return whose browser this cookie is from; None: the session has ended."""
+        known = self._known
+        if known is None:
+            return None
+        return self._good(known.sessions, digest_of(known.secret, cookie))
+
+    def digest(self, token: str) -> bytes:
+        """Return what is kept of a key or cookie.
+
+        Raises:
+            Unavailable: the database has not been read yet.
+        """
+        if self._known is None:
+            raise Unavailable("the keys have not been read yet")
+        return digest_of(self._known.secret, token)
+
+    def remember_key(self, key: ApiKey) -> None:
+        """Take a key that is being made here, until the database is read with it."""
+        self._lately[key.digest] = self._held(key), time.monotonic()
+
+    def remember_session(self, cookie: str, caller: Caller) -> None:
+        """Take a session that is being opened here, until the database is read with it."""
+        expires_at = time.time() + SESSION_LIFETIME.total_seconds()
+        held = Held(caller=caller, expires_at=expires_at)
+        self._lately[self.digest(cookie)] = held, time.monotonic()
+
+    def forget_session(self, cookie: str) -> None:
+        """Refuse a session that is being ended here, until the database is read without it."""
+        self._lately[self.digest(cookie)] = None, time.monotonic()
+
+    def not_ready(self) -> str | None:
+        """Return why keys cannot be told yet, if so."""
+        return "the keys have not been read yet" if self._known is None else None
+
+    async def watch(self, ending: asyncio.Event) -> None:
+        """Follow the database until the process ends; returns when no thread reads any more."""
+        noted = time.monotonic()
+        away = False
+        while not ending.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ending.wait(), POLL_SECONDS)
+            try:
+                await asyncio.to_thread(self.refresh)
+                if self._used and time.monotonic() - noted > NOTE_USE_SECONDS:
+                    used, self._used, noted = self._used, set(), time.monotonic()
+                    await asyncio.to_thread(self._note_use, used)
+                away = False
+            except SQLAlchemyError as error:  # what was known stays good
+                if not away:
+                    logger.warning("keys not followed: the database is away", error=str(error))
+                away = True
+
+    def refresh(self) -> None:
+        """Read what has changed.
+
+        Raises:
+            SQLAlchemyError: the database is away or not migrated.
+        """
+        with self._begun() as session:
+            seen = store.stamp(session)
+            if self._known is None or seen != self._known.stamp:
+                self._known = self._read(session, seen)
+
+    def _read(self, session: Session, seen: store.Stamp) -> Known:
+        keys = {key.id: (key.digest, self._held(key)) for key in store.live_keys(session)}
+        callers = {key_id: held.caller for key_id, (_, held) in keys.items()}
+        return Known(
+            stamp=seen,
+            secret=instance_secret(session, self._settings),
+            keys=dict(keys.values()),
+            sessions={
+                each.digest: Held(
+                    caller=callers[each.key_id] if each.key_id else self._first_caller,
+                    expires_at=each.expires_at.timestamp(),
+                )
+                for each in store.live_sessions(session)
+                # A session of STEPAHEAD_API_KEY ends with that setting.
+                if (each.key_id in callers if each.key_id else self._first is not None)
+            },
+        )
+
+    def _held(self, key: ApiKey) -> Held:
+        limits = Limits.model_validate(key.limits)
+        processes = self._settings.api_processes
+        return Held(
+            caller=Caller(
+                name=key.name,
+                scope=Scope(key.scope),
+                key_id=key.id,
+                models=None if key.models is None else frozenset(key.models),
+                allowance=KeyAllowance(str(key.id), limits, processes=processes)
+                if limits != Limits()
+                else None,
+            ),
+            expires_at=float("inf") if key.expires_at is None else key.expires_at.timestamp(),
+        )
+
+    def _good(self, among: Mapping[bytes, Held], digest: bytes) -> Caller | None:
+        held = among.get(digest)
+        if digest in self._lately:
+            held, since = self._lately[digest]
+            if time.monotonic() - since > LATELY_SECONDS:
+                del self._lately[digest]
+                held = among.get(digest)
+        if held is None or held.expires_at <= datetime.now(UTC).timestamp():
+            return None
+        if held.caller.key_id is not None:
+            self._used.add(held.caller.key_id)
+        return held.caller
+
+    def _note_use(self, used: set[UUID]) -> None:
+        with self._begun() as session:
+            store.note_use(session, used)
+
+    def _begun(self) -> AbstractContextManager[Session]:
+        if self._sessions is None:
+            raise TypeError("the keyring has no database: call follow() first")
+        return self._sessions.begin()

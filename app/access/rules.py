@@ -1,0 +1,46 @@
+"""Which scope a call needs, and which model it is about."""
+
+import re
+
+from app.http.caller import Scope
+
+# Calls that `predict` is for: asking models, and saying what they were asked about. What is not
+# named here needs `train`, and what deletes or concerns keys needs `admin`.
+FOR_PREDICT = frozenset(
+    {
+        ("GET", "/docs"),
+        ("GET", "/metrics"),
+        ("GET", "/models"),
+        ("GET", "/openapi.json"),
+        ("GET", "/recipes"),
+        ("POST", "/actuals"),
+        ("POST", "/explain"),
+        ("POST", "/predict"),
+        ("POST", "/predict/batch"),
+    }
+)
+READS_OF_A_MODEL = re.compile(r"/models/[^/]+(/(versions(/[^/]+(/(report|gradients))?)?|monitor))?")
+ASSETS = ("/docs/assets/", "/ui/")
+FOR_ADMIN = ("/keys", "/audit", "/refused")
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+MODEL_PATH = re.compile(r"/models/(?P<model>[^/]+)")
+
+
+def needed_scope(method: str, path: str) -> Scope:
+    """Return the scope that a call needs."""
+    read = method in READING
+    if path == "/session":
+        return Scope.PREDICT
+    if path.startswith(FOR_ADMIN) or method == "DELETE":
+        return Scope.ADMIN
+    if (("GET" if read else method), path) in FOR_PREDICT:
+        return Scope.PREDICT
+    if read and (path.startswith(ASSETS) or READS_OF_A_MODEL.fullmatch(path)):
+        return Scope.PREDICT
+    return Scope.TRAIN
+
+
+def model_of(path: str) -> str | None:
+    """Return the model that a path is about; None: it is about none, or about several."""
+    found = MODEL_PATH.match(path)
+    return None if found is None else found["model"]

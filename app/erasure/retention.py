@@ -1,0 +1,30 @@
+"""Retention: what the settings let go after so many days. Predictions go by whole partitions."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.config import Settings
+from app.erasure import store
+from app.process.observability import get_logger
+
+logger = get_logger(__name__)
+
+
+def erase_what_is_old(sessions: sessionmaker[Session], settings: Settings) -> None:
+    """Delete jobs, datasets and refused calls that are older than the settings keep them.
+
+    Jobs go before datasets, which their mention would otherwise not hold, and each kind is a
+    transaction of its own.
+    """
+    kinds: tuple[tuple[str, int, Callable[..., int]], ...] = (
+        ("refused calls", settings.refused_retention_days, store.erase_refused_calls),
+        ("jobs", settings.job_retention_days, store.erase_old_jobs),
+        ("datasets", settings.dataset_retention_days, store.erase_old_datasets),
+    )
+    for kind, days, erase in kinds:
+        if days:
+            with sessions.begin() as session:
+                removed = erase(session, until=datetime.now(UTC) - timedelta(days=days))
+            logger.info("retention", kind=kind, days=days, removed=removed)

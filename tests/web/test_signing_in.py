@@ -1,0 +1,43 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.artifacts import persistence_artifact
+from tests.service import Service, running_service
+from tests.web.conftest import OpenPage
+
+KEY = "a key of the test"
+
+
+@pytest.fixture
+def service(fresh_database: str, tmp_path: Path) -> Iterator[Service]:
+    with running_service(fresh_database, tmp_path, api_key=KEY) as running:
+        running.register("prices", persistence_artifact())
+        yield running
+
+
+@pytest.mark.browser
+def test_the_dashboard_asks_for_the_key_once(service: Service, open_page: OpenPage) -> None:
+    with open_page(service.url, refusals=True) as page:
+        page.goto("/")
+        expect(page.get_by_role("textbox", name="Key")).to_be_focused()
+        for _ in range(2):  # a second Escape closes a dialog whatever its page says
+            page.keyboard.press("Escape")
+        expect(page.locator(".problem")).to_contain_text("No key was given")
+        page.reload()
+        page.get_by_role("textbox", name="Key").fill("not it")
+        page.get_by_role("button", name="Open").click()
+        expect(page.locator(".field-error:visible")).to_contain_text("not a good key")
+        page.get_by_role("textbox", name="Key").fill(KEY)
+        page.get_by_role("button", name="Open").click()
+        expect(page.get_by_role("link", name="prices", exact=True)).to_be_visible()
+        page.goto("/ui/try?model=prices")
+        page.get_by_role("textbox", name="Past values").fill("1\n2\n3")
+        page.get_by_role("button", name="Forecast").click()
+        expect(page.locator(".big")).to_have_text("3")
+        page.get_by_role("button", name="Copy as curl").click()
+        assert "$STEPAHEAD_API_KEY" in page.evaluate("navigator.clipboard.readText()")
+        page.get_by_role("button", name="Forget the key").click()
+        expect(page.get_by_role("textbox", name="Key")).to_be_visible()
