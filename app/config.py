@@ -1,9 +1,10 @@
 """Settings, all from the environment as STEPAHEAD_*."""
 
+import os
 import shlex
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -33,6 +34,10 @@ def _as_it_can_be_sent(key: SecretStr | None) -> SecretStr | None:
     if not stripped:
         raise ValueError("is blank; unset it, or give a key")
     return SecretStr(stripped)
+
+
+# Of each of these STEPAHEAD_…_FILE may name a file instead, as orchestrators mount secrets.
+SECRETS = ("api_key", "database_url", "key_secret")
 
 
 class Settings(BaseSettings):
@@ -113,6 +118,11 @@ class Settings(BaseSettings):
         """Whether only callers of this machine are let in, and so nobody has to show a key."""
         return self.host in LOOPBACK_HOSTS and not (self.api_key or self.allow_anonymous)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {**given, **_secrets_from_files(given)}
+
     @model_validator(mode="after")
     def _guarded_beyond_loopback(self) -> Self:
         if self.host in LOOPBACK_HOSTS or self.api_key or self.allow_anonymous:
@@ -121,6 +131,29 @@ class Settings(BaseSettings):
             f"host {self.host!r} is reachable from other machines: set STEPAHEAD_API_KEY, "
             "or STEPAHEAD_ALLOW_ANONYMOUS=1 if anyone who can reach it may use it"
         )
+
+
+def _secrets_from_files(given: dict[str, Any]) -> dict[str, str]:
+    """Return the secrets that files hold, without the line end that most files have.
+
+    Raises:
+        ValueError: a file cannot be read, or the same secret is also given itself.
+    """
+    found = {}
+    for name in SECRETS:
+        variable = f"STEPAHEAD_{name.upper()}_FILE"
+        path = os.environ.get(variable)
+        if not path:
+            continue
+        if given.get(name) is not None:
+            raise ValueError(f"both STEPAHEAD_{name.upper()} and {variable} are set: unset one")
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"{variable}={path} cannot be read: {error}") from error
+        if not found[name]:
+            raise ValueError(f"{variable}={path} is an empty file")
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -16,11 +16,14 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from app.access.quotas import count_upload
 from app.datasets.hashed_file import HashedFile
 from app.datasets.upload_folder import UploadFolder
 from app.errors import InvalidRequest, TooLarge, Unprocessable, UnsupportedMediaType
-from app.http.dependencies import get_resources
+from app.http.caller import Caller
+from app.http.dependencies import get_caller, get_resources
 from app.http.large_bodies import UPLOAD
+from app.storage.resources import Resources
 
 MAX_FIELD_BYTES = 1 << 20
 MAX_FILENAME_CHARACTERS = 255
@@ -76,15 +79,20 @@ async def receive_multipart(
         TooLarge: it is over the limit; an announced length is looked at before anything is read.
         InsufficientStorage: there is no room for it; the same holds.
         InvalidRequest: it is broken, or broke off.
+        TooManyRequests: the caller's key may not upload as much today.
         Unprocessable: a part of another name, twice the same name, a field that is no UTF-8.
     """
-    limit = get_resources(request).settings.max_upload_bytes
+    resources = get_resources(request)
+    limit = resources.settings.max_upload_bytes
+    caller = get_caller(request)
     boundary = _boundary(request)
     request.scope[UPLOAD] = True
     announced = request.headers.get("content-length", "0")
     size = int(announced) if announced.isdigit() else 0
     if size > limit:
         raise _too_large(limit)
+    if size:
+        await to_thread.run_sync(_count, resources, caller, size)
     uploads: UploadFolder = request.app.state.uploads
     await to_thread.run_sync(uploads.require_room, size)
     folder = await to_thread.run_sync(uploads.new_folder)
@@ -98,11 +106,18 @@ async def receive_multipart(
     )
     try:
         await _receive(request, receiver)
+        if not size:
+            await to_thread.run_sync(_count, resources, caller, receiver.received)
         yield MultipartForm(files=receiver.files, fields=receiver.fields, folder=folder)
     finally:
         receiver.close()
         with CancelScope(shield=True):  # a request that is being cancelled leaves nothing either
             await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def _count(resources: Resources, caller: Caller, size: int) -> None:
+    with resources.sessions.begin() as session:
+        count_upload(session, caller, size)
 
 
 async def _receive(request: Request, receiver: "_Receiver") -> None:
@@ -170,7 +185,7 @@ class _Receiver:
         self._field_names = fields
         self._limit = limit
         self._require_room = require_room
-        self._received = 0
+        self.received = 0
         self._room_checked_at = 0  # bytes received
         self._complete = False
         self._part = _Part()
@@ -195,12 +210,12 @@ class _Receiver:
 
     def feed(self, data: bytes) -> None:
         """Takes the next piece of the body."""
-        self._received += len(data)
-        if self._received > self._limit:
+        self.received += len(data)
+        if self.received > self._limit:
             raise _too_large(self._limit)
-        if self._received - self._room_checked_at >= ROOM_CHECK_BYTES:
+        if self.received - self._room_checked_at >= ROOM_CHECK_BYTES:
             self._require_room()
-            self._room_checked_at = self._received
+            self._room_checked_at = self.received
         try:
             self._parser.write(data)
         except FormParserError as error:

@@ -10,10 +10,10 @@ from fastapi.responses import StreamingResponse
 
 from app.http.dependencies import CallerDep, SessionDep
 from app.http.openapi import problem_responses
-from app.http.paging import Page, id_key, read_paging
+from app.http.paging import Page, PagingById, id_key, read_paging
 from app.predictions.export import MEDIA_TYPES, ExportAnswer, Exports
-from app.predictions.schemas import ExportQuery, LoggedPrediction, LogQuery
-from app.predictions.store import get_prediction, list_predictions
+from app.predictions.schemas import ExportQuery, LoggedPrediction, LogQuery, RefusedAnswer
+from app.predictions.store import get_prediction, list_predictions, list_refused
 from app.storage.resources import Resources
 
 router = APIRouter(tags=["predictions"])
@@ -35,6 +35,26 @@ def predictions(
     paging = read_paging(id_key, which.limit, which.cursor)
     rows = list_predictions(session, which, limit=paging.rows, before=paging.start)
     return paging.page(rows, lambda shown: [LoggedPrediction.model_validate(row) for row in shown])
+
+
+@router.get(
+    "/refused",
+    summary="List refused predictions, newest first",
+    operation_id="list_refused",
+    responses=problem_responses(400, 403, 422),
+)
+def refused(
+    session: SessionDep,
+    paging: PagingById,
+    status: Annotated[int | None, Query(ge=400, le=599, description="with this status")] = None,
+) -> Page[RefusedAnswer]:
+    """Show calls of `/predict` and `/predict/batch` that were not answered, and why.
+
+    They are logged on a best-effort basis: under a flood the oldest unwritten ones give way. Calls
+    without a good key are not logged.
+    """
+    rows = list_refused(session, status=status, limit=paging.rows, before=paging.start)
+    return paging.page(rows, lambda shown: [RefusedAnswer.model_validate(row) for row in shown])
 
 
 @router.get(

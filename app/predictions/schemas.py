@@ -255,3 +255,18 @@ class ExportQuery(LogFilter):
     format: Annotated[
         ExportFormat, Field(description="csv: a line per prediction; parquet: for data frames")
     ]
+
+
+class RefusedAnswer(BaseModel):
+    """A call that was refused."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    created_at: datetime
+    request_id: str
+    path: str
+    status: int
+    key: Annotated[str | None, Field(description="name of the caller's key; null: none")]
+    problem: Annotated[dict[str, Any], Field(description="what was answered")]
+    body: Annotated[str | None, Field(description="the first 4 KB of what was sent")]

@@ -1,5 +1,6 @@
 """Queries of this domain: what the log holds."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.errors import NotFound
 from app.predictions.schemas import LogFilter
 from app.storage.ids import first_id
-from app.storage.tables import Prediction
+from app.storage.tables import Prediction, RefusedCall
 
 
 def list_predictions(
@@ -26,6 +27,18 @@ def list_predictions(
     if before is not None:
         query = query.where(Prediction.id < before)
     return list(session.execute(query.limit(limit)).scalars())
+
+
+def list_refused(
+    session: Session, *, status: int | None, limit: int, before: UUID | None
+) -> Sequence[RefusedCall]:
+    """Return refused calls, newest first; those with an id under `before`."""
+    query = select(RefusedCall).order_by(RefusedCall.id.desc()).limit(limit)
+    if status is not None:
+        query = query.where(RefusedCall.status == status)
+    if before is not None:
+        query = query.where(RefusedCall.id < before)
+    return session.scalars(query).all()
 
 
 def conditions(which: LogFilter) -> list[ColumnElement[bool]]:

@@ -209,6 +209,25 @@ def test_queued_trainings_are_limited(service: Service, as_key: AsKey) -> None:
     assert statuses == [202, 429]
 
 
+@pytest.mark.parametrize("announced", [True, False])
+def test_uploaded_bytes_are_limited(service: Service, as_key: AsKey, *, announced: bool) -> None:
+    key = make(service, scope="train", limits={"upload_bytes_per_day": 1500})["key"]
+    client = as_key(service, key)
+    rows = "".join(f"2020-01-{day:02d},{day}\n" for day in range(1, 31))
+    request = client.build_request(
+        "POST", "/datasets", files={"file": ("p.csv", f"date,price\n{rows}")}
+    )
+    body, kind = request.read(), request.headers["content-type"]
+
+    def upload() -> httpx.Response:
+        content = body if announced else iter([body])
+        return client.post("/datasets", content=content, headers={"content-type": kind})
+
+    statuses = [upload().status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    assert "may upload 1,500 bytes a day" in upload().json()["detail"]
+
+
 def test_who_did_it_stands_in_the_audit_list_and_with_the_move(
     service: Service, as_key: AsKey
 ) -> None:
