@@ -116,7 +116,7 @@ def test_an_upload_waits_for_the_room_that_another_holds(service: Service) -> No
     with connection_to(service) as connection:
         connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % (7 * MIB))
         connection.sendall(PART + b"0" * (6 * MIB))
-        eventually(lambda: used(service) >= 6 * MIB)
+        eventually(lambda: used(service) >= 5 * MIB)  # the rest waits to be written with more
         refused = upload(service, text, "a.txt")
     eventually(lambda: not open_uploads(service))
     taken = upload(service, b"a line of text\n" * 100_000, "a.txt")
