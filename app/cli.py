@@ -100,7 +100,7 @@ def serve(
     Ctrl-C stops in order: the api finishes its answers, the worker hands its job back, then the
     database ends. A second Ctrl-C does not wait.
     """
-    from app.terminal.commands.serve import run_serve
+    from app.terminal.service.serve import run_serve
 
     run_serve({"host": host, "port": port, "data_dir": data_dir, "workers": workers})
 
@@ -118,7 +118,7 @@ def api(
     Needs STEPAHEAD_DATABASE_URL, and with more than one machine STEPAHEAD_STORE_URL. How many
     processes share the port: STEPAHEAD_API_PROCESSES.
     """
-    from app.terminal.commands.api import run_api_command
+    from app.terminal.service.api import run_api_command
 
     run_api_command({"host": host, "port": port}, listener=listener, lifeline=lifeline)
 
@@ -130,7 +130,7 @@ def worker(*, lifeline: Inherited = None) -> None:
     Needs STEPAHEAD_DATABASE_URL, and with more than one machine STEPAHEAD_STORE_URL. SIGTERM:
     it leaves a checkpoint, hands its job back and ends.
     """
-    from app.terminal.commands.worker import run_worker_command
+    from app.terminal.service.worker import run_worker_command
 
     run_worker_command(lifeline=lifeline)
 
@@ -142,7 +142,7 @@ def migrate() -> None:
     Needs STEPAHEAD_DATABASE_URL. Run it before a new version's api and worker start; running it
     twice, or in two places at once, does no harm. `serve` does it by itself.
     """
-    from app.terminal.commands.serve import run_migrate
+    from app.terminal.service.serve import run_migrate
 
     run_migrate()
 
@@ -154,7 +154,7 @@ def backup(place: Backup, *, data_dir: DataDir = None) -> None:
     The service may go on meanwhile: everything is from one moment. Backs up what
     STEPAHEAD_DATABASE_URL and STEPAHEAD_STORE_URL name, else the data directory.
     """
-    from app.terminal.commands.backup import run_backup
+    from app.terminal.service.backup import run_backup
 
     run_backup(place, data_dir=data_dir)
 
@@ -165,7 +165,7 @@ def restore(place: Backup, *, data_dir: DataDir = None) -> None:
 
     A backup of the embedded database can be restored into a PostgreSQL of one's own, and back.
     """
-    from app.terminal.commands.backup import run_restore
+    from app.terminal.service.backup import run_restore
 
     run_restore(place, data_dir=data_dir)
 
@@ -213,7 +213,7 @@ def upgrade_database(
     data_dir: DataDir = None,
 ) -> None:
     """Move the embedded database to the major PostgreSQL that this release brings."""
-    from app.terminal.commands.backup import run_upgrade_database
+    from app.terminal.service.backup import run_upgrade_database
 
     run_upgrade_database(programs, data_dir=data_dir)
 
@@ -221,7 +221,7 @@ def upgrade_database(
 @cli.command(rich_help_panel=KEEP, name="check-backup")
 def check_backup(place: Backup) -> None:
     """Read a backup from end to end, verify every part of it, and say what it holds."""
-    from app.terminal.commands.backup import run_check_backup
+    from app.terminal.service.backup import run_check_backup
 
     run_check_backup(place)
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from app.supervisor import Served
-from app.terminal.commands.serve import welcome
+from app.terminal.service.serve import welcome
 
 DATA = Path("/srv/data")
 ELSEWHERE = Path("/var/lib/stepahead/0123456789abcdef/postgres")

@@ -8,9 +8,9 @@ from sqlalchemy import text
 
 from app.config import Settings
 from app.storage.engine import make_engine
-from app.terminal.commands.serve import run_migrate
-from app.terminal.commands.settings import WRONG_SETTINGS, told_plainly
 from app.terminal.rendering.problems import Told
+from app.terminal.service.serve import run_migrate
+from app.terminal.service.settings import WRONG_SETTINGS, told_plainly
 from tests.database import create_database, drop_database, url_of
 
 

@@ -10,7 +10,7 @@ from app.api_process import inherited_socket, run_api, run_apis
 from app.process.listening import listen
 from app.process.observability import empty_metrics_folder
 from app.storage.schema_version import refuse_newer_at_start
-from app.terminal.commands.settings import read_settings, required_database_url, told_plainly
+from app.terminal.service.settings import read_settings, required_database_url, told_plainly
 
 
 def run_api_command(

@@ -5,8 +5,8 @@ from typing import Any
 
 from app.storage.embedded import EmbeddedPostgresError
 from app.supervisor import Served, prepare, serve
-from app.terminal.commands.settings import read_settings, required_database_url, told_plainly
 from app.terminal.rendering.problems import Told
+from app.terminal.service.settings import read_settings, required_database_url, told_plainly
 
 
 def run_serve(overrides: Mapping[str, Any]) -> None:

@@ -3,8 +3,8 @@
 from app.jobs.trainer import TrainerUnavailable
 from app.process.lifeline import end_with
 from app.process.programs import grace_seconds
-from app.terminal.commands.settings import read_settings, required_database_url, told_plainly
 from app.terminal.rendering.problems import Told
+from app.terminal.service.settings import read_settings, required_database_url, told_plainly
 from app.worker import run_worker
 
 

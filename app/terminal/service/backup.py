@@ -17,8 +17,8 @@ from app.errors import StepaheadError
 from app.storage.embedded import EmbeddedPostgresError, reached
 from app.storage.object_store import ObjectStore
 from app.storage.schema_version import NewerDatabase
-from app.terminal.commands.settings import read_settings, told_plainly
 from app.terminal.rendering.problems import Told
+from app.terminal.service.settings import read_settings, told_plainly
 
 BYTES_PER_MB = 1_000_000
 
