@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 
 from app.cli import cli
@@ -30,9 +31,8 @@ def copied() -> list[str]:
 
 
 def commands() -> set[str]:
-    return {
-        info.name or info.callback.__name__ for info in cli.registered_commands if info.callback
-    }
+    group: Any = typer.main.get_command(cli)
+    return set(group.commands)
 
 
 def ignored() -> set[str]:

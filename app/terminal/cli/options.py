@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,18 +7,18 @@ import typer
 
 from app.terminal.commands.piped import file_or_pipe
 
+LOCAL = "http://127.0.0.1:8000"
 Url = Annotated[
     str,
     typer.Option(
         "--url",
         envvar="STEPAHEAD_URL",
-        help="Where the service answers. A key, where it wants one, is read from "
-        "STEPAHEAD_API_KEY.",
+        help="Address of the service. If it needs a key, set STEPAHEAD_API_KEY.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the service's own JSON.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
-Inherited = Annotated[int | None, typer.Option(hidden=True, help="an inherited file descriptor")]
+Inherited = Annotated[int | None, typer.Option(hidden=True, help="An inherited file descriptor.")]
 Listen = Annotated[str | None, typer.Option(help="Address to listen on [STEPAHEAD_HOST].")]
 Port = Annotated[
     int | None,
@@ -29,19 +29,20 @@ Read = Annotated[
     typer.Option(
         "--read",
         metavar="OPTION=VALUE",
-        help="Overrule how the file is read, as in --read decimal=, --read date=Day. Options: "
-        "kind, date, date_order, decimal, delimiter, encoding, header, layout, series, sheet, "
-        "frequency, duplicates, gaps, text.",
+        help="Overrule how the file is read, for example --read decimal=, or --read date=Day. "
+        "Options: kind, date, date_order, decimal, delimiter, encoding, header, layout, series, "
+        "sheet, frequency, duplicates, gaps, text.",
     ),
 ]
 Name = Annotated[
-    str | None, typer.Option("--model", "-m", help="Its name; left out: after the file.")
+    str | None,
+    typer.Option("--model", "-m", help="Name of the model; by default, the name of the file."),
 ]
 Preset = Annotated[
-    str | None, typer.Option(help="Recipe to start from: default, or chapter. See GET /recipes.")
+    str | None, typer.Option(help="Recipe to start from: default or chapter. See GET /recipes.")
 ]
 Target = Annotated[
-    str | None, typer.Option(help="Column to predict; left out: the one the report suggests.")
+    str | None, typer.Option(help="Column to predict; by default, the one the report suggests.")
 ]
 File = Annotated[
     Path,
@@ -49,7 +50,7 @@ File = Annotated[
 ]
 Test = Annotated[
     Path | None,
-    typer.Option(parser=file_or_pipe, metavar="FILE", help="A second file, to be judged on."),
+    typer.Option(parser=file_or_pipe, metavar="FILE", help="A second file to judge the model on."),
 ]
 Changes = Annotated[
     list[str] | None,
@@ -61,4 +62,4 @@ DataDir = Annotated[
 Backup = Annotated[
     str, typer.Argument(metavar="FILE|URL", help="A file, or s3://bucket/name (gs://, az://).")
 ]
-LOCAL = "http://127.0.0.1:8000"
+Reference = Annotated[str, typer.Argument(help="NAME, NAME@ALIAS or NAME@VERSION.")]
