@@ -54,7 +54,7 @@ def collect_garbage_seldom() -> None:
 
 
 def server_config(application: FastAPI, settings: Settings) -> uvicorn.Config:
-    """How an api process serves."""
+    """Return how an api process serves."""
     return uvicorn.Config(
         application,
         loop="uvloop",
@@ -88,7 +88,7 @@ def run_apis(settings: Settings, *, database_url: str) -> None:
 
 
 def inherited_socket(descriptor: int) -> socket.socket:
-    """The listening socket that a supervisor opened."""
+    """Return the listening socket that a supervisor opened."""
     os.set_inheritable(descriptor, False)
     return socket.socket(fileno=descriptor)
 

@@ -1,19 +1,19 @@
-"""Every error that a caller may see, and the one way it is shown.
+"""The errors that a caller may see, and the one form in which they are shown.
 
 StepaheadError
-├── InvalidRequest          400  not understood at all (broken JSON, a bad cursor)
-├── Unauthorized            401  no key or a wrong one
-├── Forbidden               403  a write from a foreign origin
-├── NotFound                404  no such model, version, dataset, job, prediction
+├── InvalidRequest          400  could not be parsed (broken JSON, a bad cursor)
+├── Unauthorized            401  the key is missing or wrong
+├── Forbidden               403  not allowed, for example a write from a foreign origin
+├── NotFound                404  no such model, version, dataset, job or prediction
 ├── MethodNotAllowed        405
-├── Conflict                409  right in itself, but not in this state
+├── Conflict                409  valid, but not in the current state
 ├── TooLarge                413  over a limit on bytes
 ├── UnsupportedMediaType    415
-├── Unprocessable           422  understood, and wrong in a named place
-├── TooManyRequests         429  over a limit on how often
-├── Internal                500  ours; says nothing of the inside
+├── Unprocessable           422  validation failed; `errors` names the places
+├── TooManyRequests         429  over a limit on frequency
+├── Internal                500  our fault; reveals nothing internal
 ├── Unavailable             503  try again after `retry_after_seconds`
-└── InsufficientStorage     507  no room on the disk; works again once there is
+└── InsufficientStorage     507  the disk is full; try again once there is space
 """
 
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, kw_only=True)
 class FieldError:
-    """One wrong place in a request or a file."""
+    """One invalid place in a request or a file."""
 
-    message: str  # what was wrong, and what would be right
+    message: str  # what is wrong and what to do
     field: str | None = None  # dotted path in the request: "history.3", "recipe.window"
-    row: int | None = None  # in a file, as a person counts: the first line is 1
-    column: str | None = None  # in a file, the column's name
+    row: int | None = None  # in a file, counted from 1 for the first line
+    column: str | None = None  # in a file, the name of the column
 
     def as_dict(self) -> dict[str, Any]:
-        """The entry of `errors` in a problem."""
+        """Return the entry of `errors` in a problem."""
         return {
             "field": self.field,
             "row": self.row,
@@ -40,12 +40,12 @@ class FieldError:
 
 
 class StepaheadError(Exception):
-    """Base of all errors that a caller may see.
+    """Base class of all errors that a caller may see.
 
     Args:
-        detail: one or two sentences for a person: what was wrong, where, what would be right.
-        errors: the places, where there are any.
-        extra: further members of the problem (RFC 9457 calls them extensions), JSON-able.
+        detail: one or two sentences for a person: what is wrong, where, and what to do.
+        errors: the invalid places, if there are any.
+        extra: further members of the problem (RFC 9457: extensions), as JSON values.
     """
 
     status: ClassVar[int] = 500
@@ -65,7 +65,7 @@ class StepaheadError(Exception):
         self.extra = extra or {}
 
     def problem(self) -> dict[str, Any]:
-        """The error as `application/problem+json` (RFC 9457)."""
+        """Return the error as `application/problem+json` (RFC 9457)."""
         return {
             "type": f"/problems/{self.slug}",
             "title": self.title,
@@ -77,7 +77,7 @@ class StepaheadError(Exception):
 
 
 class InvalidRequest(StepaheadError):
-    """The request could not be read."""
+    """The request could not be parsed."""
 
     status, title, slug = 400, "Invalid request", "invalid-request"
 
@@ -89,58 +89,58 @@ class Unauthorized(StepaheadError):
 
 
 class Forbidden(StepaheadError):
-    """Understood, and not allowed."""
+    """The caller may not do this."""
 
     status, title, slug = 403, "Forbidden", "forbidden"
 
 
 class NotFound(StepaheadError):
-    """Nothing here goes by that name."""
+    """Nothing here has that name."""
 
     status, title, slug = 404, "Not found", "not-found"
 
 
 class MethodNotAllowed(StepaheadError):
-    """The path exists, not with this method."""
+    """The path exists, but not with this method."""
 
     status, title, slug = 405, "Method not allowed", "method-not-allowed"
 
 
 class Conflict(StepaheadError):
-    """Right in itself, but not in the present state."""
+    """The request is valid, but not in the current state."""
 
     status, title, slug = 409, "Conflict", "conflict"
 
 
 class TooLarge(StepaheadError):
-    """More bytes than allowed."""
+    """The body has more bytes than allowed."""
 
     status, title, slug = 413, "Too large", "too-large"
 
 
 class UnsupportedMediaType(StepaheadError):
-    """A body of a kind this call does not read."""
+    """The call does not accept a body of this type."""
 
     status, title, slug = 415, "Unsupported media type", "unsupported-media-type"
 
 
 class Unprocessable(StepaheadError):
-    """Understood, and wrong in a named place."""
+    """Validation failed; see `errors`."""
 
     status, title, slug = 422, "Unprocessable", "unprocessable"
 
     @classmethod
     def at(cls, field: str, message: str) -> "Unprocessable":
-        """One wrong field of a request."""
+        """Return the error for one invalid field of a request."""
         return cls(f"{field}: {message}", errors=(FieldError(field=field, message=message),))
 
 
 class TooManyRequests(StepaheadError):
-    """Over a limit; it is worth trying again later.
+    """The caller is over a limit and may try again later.
 
     Args:
         detail: which limit, in a sentence.
-        retry_after_seconds: when it is worth trying again.
+        retry_after_seconds: when to try again.
         extra: further members of the problem.
     """
 
@@ -154,15 +154,15 @@ class TooManyRequests(StepaheadError):
 
 
 class Internal(StepaheadError):
-    """Our fault; the log knows more under the request id."""
+    """Our fault; the log has the details under the request id."""
 
 
 class Unavailable(StepaheadError):
-    """Not now.
+    """The service cannot do this at the moment.
 
     Args:
         detail: why, in a sentence.
-        retry_after_seconds: when it is worth trying again.
+        retry_after_seconds: when to try again.
     """
 
     status, title, slug = 503, "Unavailable", "unavailable"
@@ -173,7 +173,7 @@ class Unavailable(StepaheadError):
 
 
 class InsufficientStorage(StepaheadError):
-    """There is no room to store this; nothing was kept."""
+    """The disk has no space for this; nothing was stored."""
 
     status, title, slug = 507, "Insufficient storage", "insufficient-storage"
 

@@ -64,7 +64,7 @@ DATABASE_CONNECTIONS = 5
 
 
 def create_app(settings: Settings | None = None, *, database_url: str | None = None) -> FastAPI:
-    """The service's HTTP side.
+    """Return the service's HTTP side.
 
     Args:
         settings: left out, they are read from the environment.
@@ -160,7 +160,7 @@ class Api(FastAPI):
 
 
 def open_resources(settings: Settings, database_url: str) -> Resources:
-    """What all domains need; connections are made when they are first used."""
+    """Return what all domains need; connections are made when they are first used."""
     engine = make_engine(database_url, pool_size=DATABASE_CONNECTIONS)
     return Resources(
         settings=settings,

@@ -18,7 +18,7 @@ MOST_BOUNDS = 30_000_000  # numbers kept of intervals: of a long horizon's the f
 
 @lru_cache(maxsize=2)
 def session_of(graph: bytes) -> onnxruntime.InferenceSession:
-    """The loaded graph; one thread, so that sums are made in one order."""
+    """Return the loaded graph; one thread, so that sums are made in one order."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -27,7 +27,7 @@ def session_of(graph: bytes) -> onnxruntime.InferenceSession:
 
 
 def forecasts(graph: bytes, history: Floats, *, check: Callable[[], None] = lambda: None) -> Floats:
-    """Forecasts of a series graph.
+    """Forecast of a series graph.
 
     Args:
         graph: the ONNX file.
@@ -52,7 +52,7 @@ def forecasts(graph: bytes, history: Floats, *, check: Callable[[], None] = lamb
 def forecasts_with_intervals(
     graph: bytes, history: Floats, levels: Sequence[int], *, check: Callable[[], None]
 ) -> tuple[Floats, Floats | None]:
-    """Forecasts of a series graph, and its intervals if it has any.
+    """Forecast of a series graph, and its intervals if it has any.
 
     Args:
         graph: the ONNX file.
@@ -83,7 +83,7 @@ def forecasts_with_intervals(
 
 
 def zero_states(states: Sequence[tuple[str, int]], batch: int) -> States:
-    """The states at the start of a stream, by name and units: each (1, batch, units)."""
+    """Return the states at the start of a stream, by name and units: each (1, batch, units)."""
     return {name: np.zeros((1, batch, units), np.float32) for name, units in states}
 
 

@@ -26,7 +26,7 @@ def sigmoid(x: Floats) -> Floats:
 
 
 def sigmoid_slope(y: Floats) -> Floats:
-    """The derivative of the sigmoid where it is y."""
+    """Return the derivative of the sigmoid where it is y."""
     return y * (1.0 - y)
 
 

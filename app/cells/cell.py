@@ -34,7 +34,7 @@ class Cell(Protocol):
     def step(
         self, drive: Floats, product: Floats, before: Parts, activation: Activation
     ) -> tuple[Parts, Parts]:
-        """The gates and the states after a step, from the states before it."""
+        """Return the gates and the states after a step, from the states before it."""
         ...
 
     def back(
@@ -47,7 +47,7 @@ class Cell(Protocol):
         d_after: Parts,
         activation: Activation,
     ) -> tuple[Floats, Floats, Parts, Parts]:
-        """The step backward.
+        """Return the step backward.
 
         Args:
             gates: of the step.

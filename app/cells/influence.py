@@ -34,7 +34,7 @@ class Influence:
 
 
 def one_output(index: int) -> Explained:
-    """Explains one output, the forecast of one step of the horizon for instance."""
+    """Explain one output, the forecast of one step of the horizon for instance."""
 
     def explained(outputs: Floats) -> tuple[Floats, Floats]:
         gradient = np.zeros_like(outputs)  # (points, outputs)
@@ -45,7 +45,7 @@ def one_output(index: int) -> Explained:
 
 
 def probability_of(token: int) -> Explained:
-    """Explains the probability of a token: its gradient by the logits is p_k (δ_jk - p_j)."""
+    """Explain the probability of a token: its gradient by the logits is p_k (δ_jk - p_j)."""
 
     def explained(outputs: Floats) -> tuple[Floats, Floats]:
         probabilities = softmax(outputs)  # (points, vocabulary)
@@ -124,14 +124,14 @@ def _parts(network: Network, *, steps: int, points: int) -> list[slice]:
 
 
 def _for_each(initial: Sequence[Floats] | None, batch: int) -> list[Floats] | None:
-    """The same states (1, units) for a batch, (batch, units) each."""
+    """Return the same states (1, units) for a batch, (batch, units) each."""
     if initial is None:
         return None
     return [np.broadcast_to(state, (batch, state.shape[-1])) for state in initial]
 
 
 def _without_lookup(network: Network, ids: Ids) -> tuple[Network, Floats]:
-    """The network that takes vectors in place of ids, and the vectors (steps, size)."""
+    """Return the network that takes vectors in place of ids, and the vectors (steps, size)."""
     if network.embedding is not None:
         return replace(network, embedding=None), network.embedding[ids]
     first = network.layers[0]

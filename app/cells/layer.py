@@ -87,7 +87,7 @@ class Layer:
         return int(self.recurrent.shape[0])
 
     def zero_states(self, batch: int) -> tuple[Floats, ...]:
-        """The initial states when nothing went before, (batch, units) each."""
+        """Return the initial states when nothing went before, (batch, units) each."""
         return tuple(np.zeros((batch, self.units)) for _ in CELLS[self.cell].states)
 
     def forward(self, inputs: Floats | Ids, initial: Sequence[Floats] | None = None) -> LayerTrace:
@@ -192,7 +192,7 @@ class Layer:
         return product
 
     def _biases(self) -> tuple[Floats, Floats]:
-        """The bias of the drive and that of the product, (gates * units,) each."""
+        """Return the bias of the drive and that of the product, (gates * units,) each."""
         if self.cell == "gru":
             return self.bias[0], self.bias[1]
         return self.bias, np.zeros_like(self.bias)

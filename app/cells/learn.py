@@ -43,7 +43,7 @@ class Learned:
 
 
 def learn_word(word: str, *, cell: CellName = "rnn", units: int = 8, seed: int = 0) -> Learned:
-    """Each letter of a word from all letters before it: outputs at every step.
+    """Return each letter of a word from all letters before it: outputs at every step.
 
     Raises:
         ValueError: fewer than two letters.
@@ -57,7 +57,7 @@ def learn_word(word: str, *, cell: CellName = "rnn", units: int = 8, seed: int =
 
 
 def learn_text(text: str, *, cell: CellName = "rnn", units: int = 64, seed: int = 0) -> Learned:
-    """Each word of a text from the three before it: the output of the last step only.
+    """Return each word of a text from the three before it: the output of the last step only.
 
     Raises:
         ValueError: fewer than four words.
@@ -72,7 +72,7 @@ def learn_text(text: str, *, cell: CellName = "rnn", units: int = 64, seed: int 
 
 
 def most_right(inputs: Ids, targets: Ids) -> int:
-    """How many targets can be right at all: one context with two continuations is half lost.
+    """Return how many targets can be right at all: one context with two continuations is half lost.
 
     Args:
         inputs: (n, steps)
@@ -87,14 +87,14 @@ def most_right(inputs: Ids, targets: Ids) -> int:
 
 
 def made_up_text(words: int = 200, *, seed: int = 0) -> str:
-    """A text of made-up words in which hardly any three come twice."""
+    """Return a text of made-up words in which hardly any three come twice."""
     syllables = [first + second for first, second in product("bdfgklmnprst", "aeiou")]
     generator = np.random.default_rng(seed)
     return " ".join(generator.choice(syllables, words))
 
 
 def continued(learned: Learned, text: str, *, tokens: int) -> str:
-    """A text and what the network says comes after it, token by token."""
+    """Return a text and what the network says comes after it, token by token."""
     ids = list(learned.tokenizer.encode(text).ids)
     for _ in range(tokens):
         seen = np.array([ids[-learned.context :]])  # (1, context)

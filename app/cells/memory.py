@@ -29,7 +29,7 @@ class Reach:
 
 
 def reach(network: Network, inputs: Floats | Ids, d_outputs: Floats) -> tuple[Reach, ...]:
-    """The reach of each layer, from the input up.
+    """Return the reach of each layer, from the input up.
 
     Measured on all that a layer remembers: the norm of the gradient by hidden and cell state.
 

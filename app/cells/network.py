@@ -78,7 +78,7 @@ class Network:
         cell: CellName,
         activation: ActivationName = "tanh",
     ) -> Self:
-        """The network of an artifact's weights, computed in double precision.
+        """Return the network of an artifact's weights, computed in double precision.
 
         Raises:
             ValueError: a name is missing or unknown, or shapes do not go together.
@@ -119,7 +119,7 @@ class Network:
         outputs: int,
         activation: ActivationName = "tanh",
     ) -> Self:
-        """A network to be trained, initialised as Keras does.
+        """Return a network to be trained, initialised as Keras does.
 
         Kernels uniform after Glorot & Bengio (2010), recurrent kernels orthogonal (Saxe et al.
         2014), biases 0 but for the LSTM's forget gate, 1 (Jozefowicz et al. 2015).
@@ -180,7 +180,7 @@ class Network:
         )
 
     def backward(self, trace: NetworkTrace, d_outputs: Floats) -> NetworkGradients:
-        """The gradient of a loss by weights, inputs, states and every step.
+        """Return the gradient of a loss by weights, inputs, states and every step.
 
         Args:
             trace: of the forward run with these weights.

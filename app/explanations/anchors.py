@@ -25,7 +25,7 @@ def anchor_from(manifest: Manifest, weights: Mapping[str, NDArray[Any]]) -> Anch
 
 
 def target_index(described: SeriesInput) -> int:
-    """The target's place among the features.
+    """Return the target's place among the features.
 
     Raises:
         ValueError: it is none of them.

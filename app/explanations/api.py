@@ -54,7 +54,7 @@ class Explanations:
     def explain(
         self, version: Loaded, request: ExplainRequest
     ) -> SeriesExplanation | TextExplanation:
-        """The explanation of what a version would answer. Blocks.
+        """Return the explanation of what a version would answer. Blocks.
 
         Raises:
             StepaheadError: there is none, and why.
@@ -172,7 +172,7 @@ def gradients(
 
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
-    """What this domain keeps for as long as the app serves; after the predictions' own."""
+    """Yield what this domain keeps for as long as the app serves; after the predictions' own."""
     app.state.explanations = Explanations(
         opened=OpenedVersions(resources), turn=asyncio.Semaphore(1), resources=resources
     )

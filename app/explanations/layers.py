@@ -16,7 +16,7 @@ DECIMALS = 6
 
 
 def opened_layers(traces: Sequence[LayerTrace], *, steps: int, units: int) -> list[OpenedLayer]:
-    """Each layer's last steps and liveliest units.
+    """Return each layer's last steps and liveliest units.
 
     Args:
         traces: of one example, from the input up.

@@ -56,7 +56,7 @@ def influence_of(
 
 
 def points_for(network: Network, steps: int, *, field: str) -> int:
-    """How many points of the path can be afforded over so many steps.
+    """Return how many points of the path can be afforded over so many steps.
 
     Raises:
         Unprocessable: too few to be worth showing; `field` is named.

@@ -44,7 +44,7 @@ class OpenedVersions:
         self._lock = threading.Lock()
 
     def get(self, model: str, number: int, manifest: Manifest) -> Opened:
-        """The networks of a version. Blocks while they are read.
+        """Return the networks of a version. Blocks while they are read.
 
         Raises:
             NotFound: the version was deleted meanwhile.
@@ -70,7 +70,7 @@ class OpenedVersions:
 
 
 def open_weights(data: bytes, manifest: Manifest) -> Opened:
-    """The networks of `weights.safetensors`.
+    """Return the networks of `weights.safetensors`.
 
     Raises:
         Conflict: the weights are no network of the manifest's recipe.

@@ -39,7 +39,7 @@ class Anchored:
 
     @classmethod
     def fixed(cls, name: str, value: float, *, window: int, horizon: int) -> "Anchored":
-        """The same for every step, and by no other step of the window."""
+        """Return the same for every step, and by no other step of the window."""
         return cls(name=name, start=np.full(horizon, value), shares=np.zeros((window, horizon)))
 
 
@@ -58,13 +58,13 @@ class Prepared:
         return result if self.at_least is None else np.maximum(result, self.at_least)
 
     def added(self, outputs: Floats) -> Floats:
-        """The same, before any of it is raised."""
+        """Return the same, before any of it is raised."""
         result: Floats = self.anchored.forecast + self.scale * outputs
         return result
 
 
 def prepare(window: Floats, manifest: Manifest, anchor: Anchor | None) -> Prepared:
-    """A raw window (window, features) as its version sees it.
+    """Return a raw window (window, features) as its version sees it.
 
     Raises:
         Conflict: the version's manifest does not say how it was scaled.
@@ -97,7 +97,7 @@ def prepare(window: Floats, manifest: Manifest, anchor: Anchor | None) -> Prepar
 
 
 def _anchored(values: Floats, anchor: Anchor) -> Anchored:
-    """The anchor taken apart on the target's window (window,)."""
+    """Return the anchor taken apart on the target's window (window,)."""
     return Anchored(
         name=anchor.name,
         start=anchor.start(values[None, -1:])[0],

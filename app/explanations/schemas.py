@@ -80,7 +80,7 @@ class ExplainRequest(BaseModel):
     ] = DEFAULT_STEPS
 
     def question(self) -> PredictRequest:
-        """The prediction asked about.
+        """Return the prediction asked about.
 
         Raises:
             pydantic.ValidationError: a value that no prediction takes.

@@ -43,7 +43,7 @@ class Forecasts:
 
 
 def forecasts(window: Floats, manifest: Manifest, opened: Opened) -> Forecasts:
-    """The forecasts from a raw window (window, features).
+    """Return the forecasts from a raw window (window, features).
 
     Raises:
         Conflict: the manifest does not say how the version was scaled.
@@ -66,7 +66,7 @@ def explain(
     question: SeriesQuestion,
     asked: PredictRequest,
 ) -> SeriesExplanation:
-    """The explanation of a forecast.
+    """Return the explanation of a forecast.
 
     Args:
         version: that would answer.
@@ -130,7 +130,7 @@ def explain(
 
 
 def _anchor(anchored: Anchored, anchor: forms.Anchor | None, *, ahead: int, shown: int) -> Anchor:
-    """The anchor's part of a step's forecast, taken apart."""
+    """Return the anchor's part of a step's forecast, taken apart."""
     return Anchor(
         name=anchored.name,
         season=None if anchor is None else anchor.season,
@@ -141,7 +141,7 @@ def _anchor(anchored: Anchored, anchor: forms.Anchor | None, *, ahead: int, show
 
 
 def _intervals(version: Loaded, question: SeriesQuestion, ahead: int) -> list[Interval] | None:
-    """Those of one step, from the version's graph: they are no part of what is opened up."""
+    """Return those of one step, from the version's graph: they are no part of what is opened up."""
     if not question.levels:
         return None
     (outcome,) = answer(version, [question._replace(steps=ahead)])
@@ -157,7 +157,7 @@ def _inputs(
     anchor: Floats,
     asked: PredictRequest,
 ) -> list[SeriesInfluence]:
-    """The steps shown, (shown, features) twice and (shown,), oldest first."""
+    """Return the steps shown, (shown, features) twice and (shown,), oldest first."""
     names = [feature.name for feature in manifest.series.features] if manifest.series else []
     shown = len(window)
     given = (asked.timestamps or [])[-shown:]

@@ -11,7 +11,7 @@ MEASURED_ON = {
 
 
 def measured_on(scorecard: Scorecard, manifest: Manifest) -> str:
-    """The data of a measurement, in words."""
+    """Return the data of a measurement, in words."""
     told = MEASURED_ON[scorecard.judged_on]
     if manifest.refitted:
         told += ", and fitted on after that"
@@ -19,12 +19,12 @@ def measured_on(scorecard: Scorecard, manifest: Manifest) -> str:
 
 
 def reached(memory: Memory) -> int:
-    """The most steps back from which any layer's state still reaches the output."""
+    """Return the most steps back from which any layer's state still reaches the output."""
     return max(layer.reached for layer in memory.layers)
 
 
 def statement(memory: Memory, manifest: Manifest) -> str:
-    """How far back the memory reaches, against what the version is given to see."""
+    """Return how far back the memory reaches, against what the version is given to see."""
     far, steps = reached(memory), memory.steps
     if far == 0:
         return (

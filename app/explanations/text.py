@@ -42,7 +42,7 @@ class Reading:
 
 
 def read(network: Network, ids: Ids, *, shown: int) -> Reading:
-    """Reads ids (tokens,), keeping what happened at the last `shown`."""
+    """Read ids (tokens,), keeping what happened at the last `shown`."""
     before: tuple[Floats, ...] | None = None
     earlier = ids[:-shown]
     for start in range(0, len(earlier), PIECE_TOKENS):
@@ -54,7 +54,7 @@ def read(network: Network, ids: Ids, *, shown: int) -> Reading:
 def explain(
     version: Loaded, opened: Opened, request: ExplainRequest, *, question: TextQuestion
 ) -> TextExplanation:
-    """The explanation of a next token.
+    """Return the explanation of a next token.
 
     Args:
         version: that would answer.
@@ -130,7 +130,7 @@ def _check_limits(
 
 
 def _token(tokenizer: Tokenizer, request: ExplainRequest, probabilities: Floats) -> int:
-    """The id of the token to explain; left out, the one that a prediction would give."""
+    """Return the id of the token to explain; left out, the one that a prediction would give."""
     if request.token is None:
         excluded = () if tokenizer.unknown_id is None else (tokenizer.unknown_id,)
         return choose(probabilities, exclude=excluded)

@@ -187,7 +187,7 @@ def _check_words(content: TextContent, recipe: TextRecipe, test: TextContent) ->
 
 
 def _shortest_window(recipe: SeriesRecipe) -> int:
-    """The window, or the smallest that the trainer would choose."""
+    """Return the window, or the smallest that the trainer would choose."""
     return recipe.window or (SHORTEST_SCALED_WINDOW if recipe.scaling == "window" else 1)
 
 
@@ -232,7 +232,7 @@ def _first_targets(
 
 
 def _all_of(good: npt.NDArray[np.bool_], length: int) -> npt.NDArray[np.bool_]:
-    """Which stretches of `length` rows are good throughout, (rows - length + 1,)."""
+    """Return which stretches of `length` rows are good throughout, (rows - length + 1,)."""
     bad = np.concatenate(([0], np.cumsum(~good)))  # (rows + 1,), bad rows before each
     clean: npt.NDArray[np.bool_] = bad[length:] == bad[:-length]
     return clean

@@ -33,7 +33,7 @@ class JobWatch:
         self._looked = asyncio.Condition()
 
     async def events(self, job_id: UUID) -> AsyncIterator[bytes]:
-        """Each change of a job until its final state, or until this process is to end."""
+        """Yield each change of a job until its final state, or until this process is to end."""
         self._listeners[job_id] += 1
         told: JobSummary | None = None
         silent_since = asyncio.get_running_loop().time()
@@ -81,7 +81,7 @@ class JobWatch:
 
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
-    """The watch of this process, in `app.state.job_watch`."""
+    """Yield the watch of this process, in `app.state.job_watch`."""
     watch = JobWatch(resources.sessions, app.state.health)
     app.state.job_watch = watch
     looking = asyncio.create_task(watch.look_for_ever(), name="job watch")

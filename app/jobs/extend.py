@@ -28,7 +28,7 @@ class Extension:
 
 
 def extension_of(session: Session, order: Order) -> Extension | None:
-    """What the order extends: the dataset of the model's newest training; None: nothing.
+    """Return what the order extends: the dataset of the model's newest training; None: nothing.
 
     Raises:
         Unprocessable: there is no such dataset, or it is a text.

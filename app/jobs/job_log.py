@@ -29,7 +29,7 @@ def note(session: Session, job_id: UUID, *lines: str) -> None:
 def list_notes(
     session: Session, job_id: UUID, *, after: UUID | None = None, limit: int
 ) -> Sequence[JobNote]:
-    """A job's lines, oldest first; `after` is the last id of the page before."""
+    """Return a job's lines, oldest first; `after` is the last id of the page before."""
     statement = select(JobNote).where(JobNote.job_id == job_id).order_by(JobNote.id).limit(limit)
     if after is not None:
         statement = statement.where(JobNote.id > after)

@@ -36,7 +36,7 @@ def order_lines(
     target_said: bool,
     base: int | None,
 ) -> list[str]:
-    """What a job is to learn, from what, and how."""
+    """Return what a job is to learn, from what, and how."""
     start = "" if base is None else f", starting warm from version {base}"
     report = Report.model_validate(dataset.report)
     lines = [f"queued: {_data(dataset.filename or 'the data', report, target)}"]
@@ -55,7 +55,7 @@ def taken_line(job: Job) -> str:
 
 
 def outcome_lines(version: Version, scorecard: Scorecard) -> list[str]:
-    """How good it turned out, and what became of it."""
+    """Return how good it turned out, and what became of it."""
     promoted = "champion" if version.decision["promoted"] else "not champion"
     return [
         f"judged the network of epoch {scorecard.best_epoch}: {scorecard.verdict}",
@@ -72,7 +72,7 @@ class StageLines:
         self._epoch = 0
 
     def of(self, progress: Progress) -> list[str]:
-        """What is worth a line in this report; mostly nothing."""
+        """Return what is worth a line in this report; mostly nothing."""
         lines = []
         if progress.stage != self._stage:
             self._stage, self._epoch = progress.stage, 0

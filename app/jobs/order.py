@@ -32,7 +32,7 @@ class Order:
 
 
 def read_order(model: str, form: MultipartForm) -> Order:
-    """The order in a form.
+    """Return the order in a form.
 
     Raises:
         Unprocessable: a part is missing, too many, or not what it should be; it is named.
@@ -57,7 +57,7 @@ def _data(form: MultipartForm) -> UploadedFile | UUID:
 
 
 def _test(form: MultipartForm) -> UploadedFile | UUID | None:
-    """A file, or a dataset's id: a part without a filename is text."""
+    """Return a file, or a dataset's id: a part without a filename is text."""
     part = form.files.get("test")
     if part is None or part.filename is not None:
         return part

@@ -26,7 +26,7 @@ ORDER_PARTS: Mapping[str, Any] = {
 
 
 def order_form(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """The request body of a call with `ORDER_PARTS` and these, for `openapi_extra`."""
+    """Return the request body of a call with `ORDER_PARTS` and these, for `openapi_extra`."""
     schema = {
         "type": "object",
         "additionalProperties": False,

@@ -225,7 +225,7 @@ def _check_base(base: Manifest | None, recipe: SeriesRecipe | TextRecipe) -> Non
 
 
 def _target(order: Order, data: Dataset, champion: Manifest | None) -> str | None:
-    """The column to predict: as asked, else as the model did so far, else as suggested."""
+    """Return the column to predict: as asked, else as the model did so far, else as suggested."""
     if order.target is not None or data.kind != "series":
         return order.target
     if champion is not None and champion.series is not None:

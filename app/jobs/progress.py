@@ -36,7 +36,7 @@ class JobProgress:
             self._add_point(progress)
 
     def as_json(self) -> dict[str, Any]:
-        """The row's `progress`."""
+        """Return the row's `progress`."""
         return {**self._last, "curve": self._curve}
 
     def _add_point(self, progress: Progress) -> None:

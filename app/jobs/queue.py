@@ -92,7 +92,7 @@ def enqueue(
 
 
 def get_job(session: Session, job_id: UUID) -> Job:
-    """One job.
+    """Return one job.
 
     Raises:
         NotFound: there is none of that id.
@@ -128,7 +128,7 @@ def list_jobs(
 
 
 def jobs_of(session: Session, job_ids: Sequence[UUID]) -> Sequence[Job]:
-    """The jobs of these ids, in no order; unknown ids are left out."""
+    """Return the jobs of these ids, in no order; unknown ids are left out."""
     return session.scalars(select(Job).where(Job.id.in_(job_ids))).all()
 
 
@@ -157,7 +157,7 @@ def cancel(session: Session, job_id: UUID) -> Job:
 
 
 def silence_of_workers(session: Session) -> timedelta | None:
-    """How long ago a worker last gave a sign of life; None if none is known at all."""
+    """Return how long ago a worker last gave a sign of life; None if none is known at all."""
     heard = text("SELECT now() - max(last_heartbeat) FROM procrastinate_workers")
     silence: timedelta | None = session.scalar(heard)
     return silence

@@ -11,7 +11,7 @@ NOT_ASKED_FOR = frozenset({"kind"})
 
 
 def explain_recipes() -> Recipes:
-    """All presets, and per kind every field with what it may be."""
+    """Return all presets, and per kind every field with what it may be."""
     return Recipes(
         items=list(PRESETS),
         fields={"series": _fields(SeriesRecipe), "text": _fields(TextRecipe)},

@@ -135,7 +135,7 @@ def _summary(job: Job, silence: timedelta | None) -> dict[str, Any]:
 
 
 def _note(job: Job, silence: timedelta | None) -> str | None:
-    """Why a queued job is not worked on, where the reason is that nobody is there."""
+    """Return why a queued job is not worked on, where the reason is that nobody is there."""
     if job.status != JobStatus.QUEUED:
         return None
     if silence is None:  # workers that end in order leave no trace

@@ -26,7 +26,7 @@ logger = get_logger(__name__)
 
 
 def command_of(settings: Settings) -> tuple[str, ...]:
-    """How the child is started, `--fd N` left out."""
+    """Return how the child is started, `--fd N` left out."""
     if settings.trainer_command is None:
         return COMMAND
     return tuple(shlex.split(settings.trainer_command))
@@ -131,7 +131,7 @@ class Trainer:
         self._is_running = True
 
     def poll(self, timeout_seconds: float) -> Event | None:
-        """The next thing the child says about its run; None if it is silent for that long.
+        """Return the next thing the child says about its run; None if it is silent for that long.
 
         Raises:
             TrainerDied: the child ended.
@@ -217,7 +217,7 @@ class Trainer:
             raise self._bury() from error
 
     def _bury(self) -> TrainerDied:
-        """What there is to say of a child whose pipe has closed."""
+        """Return what there is to say of a child whose pipe has closed."""
         process, was_ready = self._process, self._is_ready
         self.close()
         exit_code = 0 if process is None else process.returncode

@@ -13,7 +13,7 @@ LOCK = "lock"
 
 @contextmanager
 def workspace(parent: Path) -> Iterator[Path]:
-    """A folder of this process's own, removed at the end.
+    """Yield a folder of this process's own, removed at the end.
 
     What killed workers left behind is removed too: whoever lives holds the lock in its folder.
     Process ids would not tell, for containers share a volume and count their own.

@@ -88,7 +88,7 @@ class NgramModel:
         return len(self.levels)
 
     def probabilities(self, contexts: Ids) -> Floats:
-        """What may follow each context.
+        """Return what may follow each context.
 
         Args:
             contexts: (n, width), the tokens before, oldest first; only the last order - 1 count,
@@ -116,7 +116,7 @@ class NgramModel:
         return result
 
     def log2_probabilities(self, ids: Ids, *, start: int = 0) -> Floats:
-        """The base-2 logarithm of the probability of each token from `start` on.
+        """Return the base-2 logarithm of the probability of each token from `start` on.
 
         Args:
             ids: (tokens,), oldest first; each token sees those before it in `ids`.

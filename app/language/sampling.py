@@ -22,7 +22,7 @@ def choose(
     generator: np.random.Generator | None = None,
     exclude: Collection[int] = (),
 ) -> int:
-    """The next token.
+    """Return the next token.
 
     Temperature 0 takes the most probable one (of equals the smallest id). Above 0 a token is drawn
     with probability proportional to p ** (1 / temperature): 1 draws from the model's own
@@ -64,7 +64,7 @@ def choose(
 
 
 def alternatives(probabilities: ArrayLike, count: int) -> list[Alternative]:
-    """The most probable tokens, falling; of equals the smallest id first.
+    """Return the most probable tokens, falling; of equals the smallest id first.
 
     Args:
         probabilities: (vocabulary,), not negative; given back as they are.

@@ -38,7 +38,7 @@ COMBINING_GRAPHEME_JOINER = "\u034f"
 
 
 def _in_class(codes: Iterable[int]) -> str:
-    """The inside of a character class that holds the codes."""
+    """Return the inside of a character class that holds the codes."""
     ranges: list[list[int]] = []
     for code in sorted(codes):
         if ranges and ranges[-1][1] == code - 1:
@@ -63,7 +63,7 @@ def _spread(ranges: Iterable[tuple[int, int]]) -> set[int]:
 
 @lru_cache(maxsize=1)
 def word_pattern() -> re.Pattern[str]:
-    """Matches one word token of a lower-case, NFC-normalised text; linear in the text's length.
+    """Match one word token of a lower-case, NFC-normalised text; linear in the text's length.
 
     In the order tried: a letter of a script without spaces; a word (letters, digits, marks; an
     apostrophe between letters, a point or comma between digits); any one other sign that is neither
@@ -88,7 +88,7 @@ def word_pattern() -> re.Pattern[str]:
 
 @lru_cache(maxsize=1)
 def spaceless_pattern() -> re.Pattern[str]:
-    """Matches at the start of a token that is set without a space before or after its like."""
+    """Match at the start of a token that is set without a space before or after its like."""
     inside = _in_class(_spread((*SPACELESS, *SPACELESS_PUNCTUATION)) - _marks())
     return re.compile(f"[{inside}]")
 
@@ -100,7 +100,7 @@ def _long_mark_run() -> re.Pattern[str]:
 
 
 def normalise(text: str) -> str:
-    """The text in Unicode normal form C, in linear time.
+    """Return the text in Unicode normal form C, in linear time.
 
     `unicodedata.normalize` sorts each run of combining marks by insertion: 40,000 alternating marks
     took 1.3 s, four times that for twice as many. Runs are therefore cut as Unicode's stream-safe

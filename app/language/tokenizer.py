@@ -95,7 +95,7 @@ class Tokenizer:
     def fit(
         cls, text: str, *, unit: Unit = "word", min_count: int = 1, unknown: bool | None = None
     ) -> Self:
-        """The tokenizer of a training text.
+        """Return the tokenizer of a training text.
 
         Ids follow the frequency of occurrence, the most frequent token first, ties by first
         appearance. Tokens that occur fewer than `min_count` times are folded into the unknown
@@ -142,11 +142,11 @@ class Tokenizer:
         return len(self.vocabulary)
 
     def tokens(self, text: str) -> list[str]:
-        """The tokens of a text, in the vocabulary or not."""
+        """Return the tokens of a text, in the vocabulary or not."""
         return list(_iterate(text, unit=self.unit, unknown=self.unknown))
 
     def encode(self, text: str) -> Encoded:
-        """The ids of a text's tokens, (tokens,).
+        """Return the ids of a text's tokens, (tokens,).
 
         Raises:
             UnknownTokens: the text has a token outside the vocabulary and there is no unknown
@@ -169,7 +169,7 @@ class Tokenizer:
         return Encoded(ids=encoded, unknown=tuple(unknown))
 
     def decode(self, tokens: Iterable[str]) -> str:
-        """A readable text of the tokens; words of it tokenise to the same tokens again.
+        """Return a readable text of the tokens; words of it tokenise to the same tokens again.
 
         Words are joined by spaces, letters of scripts without spaces and characters are not.
         """
@@ -187,12 +187,12 @@ class Tokenizer:
         return "".join(parts)
 
     def text(self, ids: Iterable[int]) -> str:
-        """A readable text of the ids."""
+        """Return a readable text of the ids."""
         return self.decode(self.vocabulary[number] for number in ids)
 
 
 def _iterate(text: str, *, unit: Unit, unknown: str | None) -> Iterator[str]:
-    """The tokens of a text, one after the other."""
+    """Yield the tokens of a text, one after the other."""
     for block in _blocks(text):
         # Without an unknown symbol, or where it is not written out, there is nothing to keep whole.
         lowered = block.lower() if unit == "word" else block

@@ -63,7 +63,7 @@ class ErrorFigures:
 
 
 def errors_of(value: float, persistence: float | None, actual: float) -> ErrorSums:
-    """The sums of one forecast.
+    """Return the sums of one forecast.
 
     Args:
         value: the forecast.
@@ -87,7 +87,7 @@ def errors_of(value: float, persistence: float | None, actual: float) -> ErrorSu
 def coverage_of(
     intervals: Sequence[Mapping[str, Any]] | None, actual: float
 ) -> dict[int, Coverage]:
-    """Whether the actual lies in each of a forecast's intervals, by level."""
+    """Return whether the actual lies in each of a forecast's intervals, by level."""
     return {
         int(interval["level"]): Coverage(
             forecasts=1, covered=int(interval["low"] <= actual <= interval["high"])
@@ -123,7 +123,7 @@ def figures_of(sums: ErrorSums) -> ErrorFigures:
 
 
 def total(sums: Iterable[ErrorSums]) -> ErrorSums:
-    """All of them together."""
+    """Return all of them together."""
     return sum(sums, start=ErrorSums())
 
 

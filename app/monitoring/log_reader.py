@@ -127,7 +127,7 @@ class LogReader:
         settle(session, hits_of_predictions(session, [row.id for row in rows]))
 
     def _history(self, session: Session, row: LoggedAnswer, facts: Facts) -> History | None:
-        """What the request showed; None if its dataset cannot be read any more."""
+        """Return what the request showed; None if its dataset cannot be read any more."""
         history = history_of(row.request, facts)
         if history is not None:
             return history
@@ -194,7 +194,7 @@ def _gather_shadow(
 def _binned(
     shown: dict[tuple[Day, str], list[Floats]], facts: dict[tuple[str, int], Facts]
 ) -> dict[tuple[Day, str], list[int]]:
-    """What was shown as histograms, of those features that have quantiles."""
+    """Return what was shown as histograms, of those features that have quantiles."""
     quantiles = {
         (model, version, feature.name): feature.quantiles
         for (model, version), known in facts.items()
@@ -209,7 +209,7 @@ def _binned(
 
 
 def _next_position(position: UUID, rows: Sequence[LoggedAnswer], settled: datetime) -> UUID:
-    """How far the log has been read after these rows, late ones among them.
+    """Return how far the log has been read after these rows, late ones among them.
 
     Args:
         position: how far it had been read.

@@ -72,7 +72,7 @@ class Step(NamedTuple):
 
 
 def history_of(request: Mapping[str, Any], facts: Facts) -> History | None:
-    """The history in a request; None: it names a dataset instead."""
+    """Return the history in a request; None: it names a dataset instead."""
     given = request.get("history")
     if given is None:
         return None
@@ -87,7 +87,7 @@ def steps_of(
     forecasts: Sequence[Mapping[str, Any]],
     persistence: float | None,
 ) -> list[Step]:
-    """The steps of an answer that are measured.
+    """Return the steps of an answer that are measured.
 
     Args:
         row: of the log: what was asked.
@@ -114,13 +114,13 @@ def steps_of(
 
 
 def last_target(history: History, facts: Facts) -> float | None:
-    """What persistence would forecast; None: the target is no input."""
+    """Return what persistence would forecast; None: the target is no input."""
     column = history.columns.get(facts.target)
     return None if column is None else float(column[-1])
 
 
 def windows_shown(history: History, facts: Facts) -> dict[str, Floats]:
-    """The values of each feature that the version looked at."""
+    """Return the values of each feature that the version looked at."""
     return {
         feature.name: np.asarray(history.columns[feature.name], dtype=np.float64)[
             -(facts.window or len(history.columns[feature.name])) :
@@ -130,7 +130,7 @@ def windows_shown(history: History, facts: Facts) -> dict[str, Floats]:
 
 
 def implied_actuals(row: LoggedAnswer, history: History, facts: Facts) -> list[Given]:
-    """What a history says of moments that were forecast before; [] without timestamps."""
+    """Return what a history says of moments that were forecast before; [] without timestamps."""
     column = history.columns.get(facts.target)
     if column is None or history.timestamps is None:
         return []

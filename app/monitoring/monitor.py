@@ -48,12 +48,12 @@ class Daily:
     shown: dict[tuple[Day, str], list[int]]
 
     def days(self) -> set[Day]:
-        """Every day and version with a figure."""
+        """Return every day and version with a figure."""
         return {*self.asked, *(day for day, _ in self.errors)}
 
 
 def read_daily(session: Session, model: str, since: date) -> Daily:
-    """A model's daily figures since a day in UTC."""
+    """Return a model's daily figures since a day in UTC."""
     return Daily(
         asked=store.requests_since(session, model, since),
         errors=store.errors_since(session, model, since),
@@ -63,7 +63,7 @@ def read_daily(session: Session, model: str, since: date) -> Daily:
 
 
 def monitor(session: Session, model: str, since: date) -> MonitorAnswer:
-    """How a model does in use since a day in UTC.
+    """Return how a model does in use since a day in UTC.
 
     Raises:
         NotFound: no such model.
@@ -111,7 +111,7 @@ def monitor(session: Session, model: str, since: date) -> MonitorAnswer:
 
 
 def errors_of_version(daily: Daily, version: int, role: Role) -> ErrorSums:
-    """All errors of a version in these days."""
+    """Return all errors of a version in these days."""
     return total(
         sums
         for (day, _), sums in daily.errors.items()
@@ -120,7 +120,7 @@ def errors_of_version(daily: Daily, version: int, role: Role) -> ErrorSums:
 
 
 def coverage_of_version(daily: Daily, version: int, role: Role) -> dict[int, Coverage]:
-    """The coverage of a version in these days, by level."""
+    """Return the coverage of a version in these days, by level."""
     return _coverage(
         daily, [day for day, _ in daily.coverage if (day.version, day.role) == (version, role)]
     )

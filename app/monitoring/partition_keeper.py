@@ -29,7 +29,7 @@ class PartitionKeeper:
         self._maintained = False
 
     def not_ready(self) -> str | None:
-        """Why nothing can be logged yet, if so."""
+        """Return why nothing can be logged yet, if so."""
         return None if self._maintained else "the log's partitions could not be made yet"
 
     async def maintain(self) -> None:

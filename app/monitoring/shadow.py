@@ -45,7 +45,7 @@ class Shadows:
         self._loaded: OrderedDict[tuple[str, int], Loaded] = OrderedDict()
 
     def answer(self, session: Session, rows: Sequence[LoggedAnswer]) -> Answers:
-        """What the shadows say to these requests.
+        """Return what the shadows say to these requests.
 
         Args:
             session: a transaction.

@@ -60,7 +60,7 @@ class Asked:
 
 
 def lock_position(session: Session, *, wait: bool) -> UUID | None:
-    """How far the log has been read, ours to move on until the transaction ends.
+    """Return how far the log has been read, ours to move on until the transaction ends.
 
     Args:
         session: of that transaction.
@@ -71,18 +71,18 @@ def lock_position(session: Session, *, wait: bool) -> UUID | None:
 
 
 def position_of_log(session: Session) -> UUID:
-    """How far the log has been read."""
+    """Return how far the log has been read."""
     return session.scalars(select(LogPosition.position)).one()
 
 
 def newest_read(session: Session, position: UUID) -> UUID:
-    """The newest prediction that has been read; the position where none is behind it."""
+    """Return the newest prediction that has been read; the position where none is behind it."""
     newest = select(ReadPrediction.id).order_by(ReadPrediction.id.desc()).limit(1)
     return session.scalar(newest) or position
 
 
 def predictions_after(session: Session, newest: UUID, *, limit: int) -> list[LoggedAnswer]:
-    """The oldest predictions behind this one, in order: none of them has been read."""
+    """Return the oldest predictions behind this one, in order: none of them has been read."""
     return _logged(session, Prediction.id > newest, limit=limit)
 
 
@@ -100,7 +100,7 @@ def _logged(session: Session, which: ColumnElement[bool], *, limit: int) -> list
 
 
 def count_unread(session: Session, model: str, *, limit: int = 10_000) -> int:
-    """How many of a model's predictions have not been read; not counted past the limit."""
+    """Return how many of a model's predictions have not been read; not counted past the limit."""
     unread = (
         select(Prediction.id)
         .where(Prediction.model == model, Prediction.id > position_of_log(session), NOT_READ)
@@ -136,7 +136,7 @@ def move_position(session: Session, position: UUID) -> None:
 def facts_of_versions(
     session: Session, versions: Iterable[tuple[str, int]]
 ) -> dict[tuple[str, int], Facts]:
-    """What has to be known of series versions to read their answers."""
+    """Return what has to be known of series versions to read their answers."""
     found = {}
     for model, number in sorted(set(versions)):
         row = session.get(Version, (model, number))
@@ -302,7 +302,7 @@ class SideBySide:
 
 
 def compare_shadow(session: Session, model: str, version: int, since: UUID) -> SideBySide:
-    """A shadow beside what was served on the same requests, as far as the log goes back."""
+    """Return a shadow beside what was served on the same requests, as far as the log goes back."""
     statement = text("""
         SELECT count(*) AS forecasts,
                coalesce(sum(power(least(abs(shadow.value - shadow.actual), 1e100), 2)), 0)

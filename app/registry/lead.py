@@ -24,7 +24,7 @@ class Lead:
 
 
 def lead_of(challenger: Scorecard, champion: Scorecard, *, gain: float, rows: int) -> Lead:
-    """Judges a challenger's lead, both scorecards being of the same rows.
+    """Judge a challenger's lead, both scorecards being of the same rows.
 
     Where both tell their forecasts row by row, a Diebold-Mariano test decides, on these rows: a
     lead counts if it is one there too (scorecards tell the last 2,000 rows), and noise alone would

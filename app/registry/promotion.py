@@ -29,12 +29,12 @@ class Decision:
     comparison: dict[str, Any] | None = field(default=None)  # the figures, where it came to them
 
     def as_dict(self) -> dict[str, Any]:
-        """The version's `decision`."""
+        """Return the version's `decision`."""
         return {"promoted": self.promoted, "reason": self.reason, "comparison": self.comparison}
 
 
 def hindrances(served: Manifest, new: Manifest) -> tuple[str, ...]:
-    """What may fail requests that were right for `served`, when `new` answers them instead.
+    """Return what may fail requests that were right for `served`, when `new` answers them instead.
 
     Returns:
         One clause each, as in "it needs 60 past values where version 3 needs 1"; none: compatible.
@@ -54,7 +54,7 @@ def hindrances(served: Manifest, new: Manifest) -> tuple[str, ...]:
 
 
 def decide(*, champion: Contender | None, challenger: Contender) -> Decision:
-    """What happens to a newly registered version.
+    """Return what happens to a newly registered version.
 
     The judged networks of both must have been measured on the same rows, at least 30 of them, and
     neither fitted on these; and the lead must be more than noise (`app.registry.lead`). That is
@@ -138,7 +138,7 @@ def _text_hindrances(old: TextInput, changed: TextInput) -> list[str]:
 
 
 def _may_have_seen(contender: Contender) -> str | None:
-    """Why its figure may be about rows it was fitted on."""
+    """Return why its figure may be about rows it was fitted on."""
     if contender.scorecard.judged_on == "training":
         return f"version {contender.number} was measured on rows it was fitted on"
     if contender.manifest.start_from is not None:
@@ -150,7 +150,7 @@ def _may_have_seen(contender: Contender) -> str | None:
 
 
 def _judged_apart(champion: Contender, challenger: Contender) -> str | None:
-    """Why the two figures are not known to be about the same rows."""
+    """Return why the two figures are not known to be about the same rows."""
     if challenger.scorecard.judged_on != champion.scorecard.judged_on:
         return "one was judged on a test set of its own, the other on the last part of its dataset"
     old, new = champion.manifest, challenger.manifest
@@ -205,7 +205,7 @@ def _measure(scorecard: Scorecard) -> tuple[str, int]:
 
 
 def _error(scorecard: Scorecard) -> float | None:
-    """The figure that decides, smaller is better; None: undefined."""
+    """Return the figure that decides, smaller is better; None: undefined."""
     error = None
     if scorecard.series is not None:
         error = scorecard.series.model.rmse

@@ -25,7 +25,7 @@ class ModelReference:
 
 
 def check_model_name(name: str, *, field: str = "model") -> str:
-    """The name, if a model may have it.
+    """Return the name, if a model may have it.
 
     Raises:
         Unprocessable: it may not; names `field`.
@@ -41,7 +41,7 @@ def check_model_name(name: str, *, field: str = "model") -> str:
 
 
 def check_alias_name(alias: str, *, field: str = "alias") -> str:
-    """The name, if an alias may have it.
+    """Return the name, if an alias may have it.
 
     Raises:
         Unprocessable: it may not; names `field`.
@@ -57,7 +57,7 @@ def check_alias_name(alias: str, *, field: str = "alias") -> str:
 
 
 def parse_reference(text: str, *, field: str = "model") -> ModelReference:
-    """What `name`, `name@alias` or `name@3` refers to.
+    """Return what `name`, `name@alias` or `name@3` refers to.
 
     Raises:
         Unprocessable: it is none of these; names `field`.
@@ -82,5 +82,5 @@ def _number(digits: str, *, field: str) -> int:
 
 
 def _shown(text: str) -> str:
-    """The text as an error may quote it."""
+    """Return the text as an error may quote it."""
     return repr(text if len(text) <= MAX_NAME_CHARACTERS else text[:MAX_NAME_CHARACTERS] + "…")

@@ -234,7 +234,7 @@ class AliasAnswer(BaseModel):
 
 
 def names_of(model: str, number: int, aliases: Iterable[Alias]) -> list[str]:
-    """The aliases that point at a version."""
+    """Return the aliases that point at a version."""
     return [each.alias for each in aliases if (each.model, each.version) == (model, number)]
 
 

@@ -20,7 +20,7 @@ logger = get_logger(__name__)
 def import_shipped(
     session: Session, store: ObjectStore, folder: Path | None = None
 ) -> list[Version]:
-    """Registers what lies in `models/NAME/N/` and is not in the registry yet.
+    """Register what lies in `models/NAME/N/` and is not in the registry yet.
 
     Importing again, or from several processes at once, changes nothing; what was deleted is not
     brought back. Numbers come from the registry. A name that already stands for a model of the

@@ -53,7 +53,7 @@ def register(
     job_id: UUID | None,
     moved_by: MovedBy = "training",
 ) -> Version:
-    """Enters a version, whose files are in the store already, under the model's next number.
+    """Enter a version, whose files are in the store already, under the model's next number.
 
     A job registers once: asked again for the same job, it gives back what was registered.
 
@@ -98,7 +98,7 @@ def register(
 
 
 def find_model(session: Session, name: str) -> Model:
-    """The model of that name.
+    """Return the model of that name.
 
     Raises:
         NotFound: there is none.
@@ -154,14 +154,14 @@ def list_versions(
 
 
 def list_champions(session: Session, models: Iterable[str]) -> Sequence[Outline]:
-    """The champions of some models."""
+    """Return the champions of some models."""
     at_alias = (Alias.model == Version.model) & (Alias.version == Version.number)
     query = OUTLINE.join(Alias, at_alias).where(Alias.alias == CHAMPION)
     return _outlines(session, query.where(Alias.model.in_(list(models))))
 
 
 def get_version(session: Session, model: str, number: int) -> Version:
-    """A version, also a tombstone.
+    """Return a version, also a tombstone.
 
     Raises:
         NotFound: there never was one of that number.
@@ -176,7 +176,7 @@ def get_version(session: Session, model: str, number: int) -> Version:
 
 
 def get_live_version(session: Session, model: str, number: int) -> Version:
-    """A version that was not deleted.
+    """Return a version that was not deleted.
 
     Raises:
         NotFound: there never was one of that number, or it was deleted.
@@ -190,7 +190,7 @@ def get_live_version(session: Session, model: str, number: int) -> Version:
 
 
 def resolve(session: Session, reference: str) -> Version:
-    """The version that `name`, `name@alias` or `name@3` means now.
+    """Return the version that `name`, `name@alias` or `name@3` means now.
 
     Raises:
         Unprocessable: the reference cannot be read.
@@ -208,7 +208,7 @@ def resolve(session: Session, reference: str) -> Version:
 
 
 def list_aliases(session: Session, models: Iterable[str]) -> Sequence[Alias]:
-    """The aliases of some models, by model and name."""
+    """Return the aliases of some models, by model and name."""
     query = select(Alias).where(Alias.model.in_(list(models)))
     return session.scalars(query.order_by(Alias.model, Alias.alias)).all()
 
@@ -241,7 +241,7 @@ def move_alias(
     key: str | None = None,
     force: bool = False,
 ) -> Alias:
-    """Lets an alias, new or old, point at a version; nothing happens where it does already.
+    """Let an alias, new or old, point at a version; nothing happens where it does already.
 
     Raises:
         NotFound: no such model.
@@ -267,7 +267,7 @@ def move_alias(
 
 
 def delete_version(session: Session, model: str, number: int) -> Version:
-    """Makes a version a tombstone; the sweep takes its files later.
+    """Make a version a tombstone; the sweep takes its files later.
 
     Raises:
         NotFound: no such version, or it is deleted already.
@@ -289,7 +289,7 @@ def delete_version(session: Session, model: str, number: int) -> Version:
 
 
 def revision(session: Session) -> int:
-    """A number that rises with every change of what is served."""
+    """Return a number that rises with every change of what is served."""
     return session.scalars(select(RegistryRevision.value)).one()
 
 
@@ -301,7 +301,7 @@ def has_manifest(session: Session, model: str, manifest_sha256: str) -> bool:
 
 
 def referenced_objects(session: Session) -> set[str]:
-    """The sha256 of every file in the store that a version needs.
+    """Return the sha256 of every file in the store that a version needs.
 
     A tombstone needs its files for a day more: a job may be starting from them.
     """
@@ -311,12 +311,12 @@ def referenced_objects(session: Session) -> set[str]:
 
 
 def hold_imports(session: Session) -> None:
-    """Lets one transaction at a time import, until it ends."""
+    """Let one transaction at a time import, until it ends."""
     session.execute(select(func.pg_advisory_xact_lock(IMPORTS)))
 
 
 def contender(version: Version) -> Contender:
-    """A version as promotion looks at it."""
+    """Return a version as promotion looks at it."""
     return Contender(
         number=version.number,
         manifest=Manifest.model_validate(version.manifest),

@@ -80,7 +80,7 @@ class Service:
         return self._answer(self._client.build_request("POST", path, files={**parts, **files}))
 
     def items(self, path: str, *, limit: int, **parameters: str) -> list[Json]:
-        """The first `limit` items of a list, over as many pages as that takes."""
+        """Return the first `limit` items of a list, over as many pages as that takes."""
         found: list[Json] = []
         cursor: dict[str, str] = {}
         while len(found) < limit:
@@ -92,7 +92,7 @@ class Service:
         return found
 
     def events(self, path: str) -> Iterator[Json]:
-        """The `data` of server-sent events, decoded, until the stream ends or breaks off."""
+        """Yield the `data` of server-sent events, decoded, until the stream ends or breaks off."""
         with _told_plainly(self.url), self._client.stream("GET", path) as response:
             if response.is_error:
                 response.read()
@@ -129,7 +129,7 @@ class Service:
 
 
 def place(name: str) -> str:
-    """A name or an id that was typed, as a part of a path.
+    """Return a name or an id that was typed, as a part of a path.
 
     Raises:
         Told: with it the path would be another.
@@ -147,7 +147,7 @@ class NotThere(Told):
 
 @contextmanager
 def _told_plainly(url: str) -> Iterator[None]:
-    """Turns what can happen to a connection into words."""
+    """Turn what can happen to a connection into words."""
     try:
         yield
     except httpx.UnsupportedProtocol as error:
@@ -162,7 +162,7 @@ def _told_plainly(url: str) -> Iterator[None]:
 
 
 def _trusts_environment(url: str) -> bool:
-    """A proxy that the environment names is not for a service on this machine."""
+    """Return a proxy that the environment names is not for a service on this machine."""
     return httpx.URL(url).host not in LOOPBACK_HOSTS
 
 

@@ -38,7 +38,7 @@ AS_JSON = {
 def page(
     template: str, *, title: str, at: str, as_json: str | None = None, **values: str
 ) -> HTMLResponse:
-    """A page's frame."""
+    """Return a page's frame."""
     body = TEMPLATES.get_template(f"{template}.html").render(
         title=title,
         at=at,

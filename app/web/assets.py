@@ -39,7 +39,7 @@ class Assets(StaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
-        """The file, never to be taken for another type than the one stated."""
+        """Return the file, never to be taken for another type than the one stated."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Cache-Control"] = "no-cache"
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -47,7 +47,7 @@ class Assets(StaticFiles):
 
 
 def assets() -> Assets:
-    """The folder `static`."""
+    """Return the folder `static`."""
     return Assets(directory=STATIC)
 
 
@@ -67,5 +67,5 @@ def plotly_file() -> Path:
 
 @lru_cache(maxsize=1)
 def plotly_compressed() -> bytes:
-    """The same, a third as long on its way: 1.4 instead of 4.8 MB."""
+    """Return the same, a third as long on its way: 1.4 instead of 4.8 MB."""
     return gzip.compress(plotly_file().read_bytes(), compresslevel=6, mtime=0)

@@ -50,7 +50,7 @@ class Picture:
 
 
 def picture(curve: Sequence[CurvePoint]) -> Picture | None:
-    """What came, the forecast and repeating the last value; None for fewer than two rows."""
+    """Return what came, the forecast and repeating the last value; None for fewer than two rows."""
     if len(curve) < 2:  # a line has two ends
         return None
     values: list[float] = [getattr(point, key) for point in curve for key in LINES]

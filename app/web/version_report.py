@@ -89,7 +89,7 @@ def get_report(
 
 
 def curves_by_series(curve: Sequence[CurvePoint]) -> list[list[CurvePoint]]:
-    """The held-out curve of each series; a file of one has one."""
+    """Return the held-out curve of each series; a file of one has one."""
     curves: dict[str | None, list[CurvePoint]] = {}
     for point in curve:
         curves.setdefault(point.series, []).append(point)
@@ -111,7 +111,7 @@ def within(scorecard: Scorecard, manifest: Manifest) -> str | None:
 
 
 def interval_limits(series: SeriesInput) -> list[str]:
-    """What its intervals rest on, or why it has none."""
+    """Return what its intervals rest on, or why it has none."""
     calibrated = series.intervals
     if calibrated is None:
         return (
@@ -128,7 +128,7 @@ def interval_limits(series: SeriesInput) -> list[str]:
 
 
 def limits(scorecard: Scorecard, manifest: Manifest) -> list[str]:
-    """What the figures do not say, in plain sentences."""
+    """Return what the figures do not say, in plain sentences."""
     told = list(scorecard.notes)
     if scorecard.skill is None and scorecard.skill_missing:
         told.append(f"No skill could be measured: {scorecard.skill_missing}.")

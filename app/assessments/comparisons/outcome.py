@@ -64,7 +64,7 @@ def error_of(scorecard: Scorecard) -> float | None:
 
 
 def baseline_errors(scorecard: Scorecard) -> dict[str, float]:
-    """The same of each baseline that could be measured, the MLP first."""
+    """Return the same of each baseline that could be measured, the MLP first."""
     given: Mapping[str, float | None] = {}
     if scorecard.series is not None:
         given = {name: errors.rmse for name, errors in scorecard.series.baselines.items()}
@@ -75,7 +75,7 @@ def baseline_errors(scorecard: Scorecard) -> dict[str, float]:
 
 
 def outcome_of(trained: Sequence[Trained]) -> Outcome:
-    """Sets the cells beside each other and the best of them beside the baselines."""
+    """Set the cells beside each other and the best of them beside the baselines."""
     measured = sorted(
         (each for each in trained if each.error is not None), key=lambda each: each.error or 0.0
     )
@@ -94,7 +94,7 @@ def outcome_of(trained: Sequence[Trained]) -> Outcome:
 
 
 def _place(best: Trained, other: Trained) -> Place:
-    """Whether the best one's lead over another is more than noise."""
+    """Return whether the best one's lead over another is more than noise."""
     least, error = best.error, other.error
     if least is None or error is None or not _same_rows(best.scorecard, other.scorecard):
         return Place(beside="not to be told")
@@ -152,7 +152,7 @@ def _cells(best: Trained, others: Sequence[Trained], places: Mapping[Cell, Place
 
 
 def _simple(best: Trained) -> str:
-    """The best cell beside the best of the baselines, and beside the MLP."""
+    """Return the best cell beside the best of the baselines, and beside the MLP."""
     errors = baseline_errors(best.scorecard)
     told = {name: each for name, each in _against(best).items() if name in errors}
     whole = [name for name, each in told.items() if each.rows == _compared_rows(best)]

@@ -180,7 +180,7 @@ def _cell(
 
 
 def _baselines(trained: Sequence[Trained], best: Cell | None) -> list[BaselineAnswer]:
-    """Those of the best cell's scorecard; they are the same in each."""
+    """Return those of the best cell's scorecard; they are the same in each."""
     chosen = next((each for each in trained if each.cell == best), None)
     if chosen is None:
         return []

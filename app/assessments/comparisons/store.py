@@ -15,7 +15,7 @@ from app.storage.tables import Comparison, Job, Version
 
 
 def add_comparison(session: Session, placement: Placement) -> Comparison:
-    """Records what is to be compared; its jobs are queued in the same transaction."""
+    """Record what is to be compared; its jobs are queued in the same transaction."""
     comparison = Comparison(
         id=new_id(),
         model=placement.model,
@@ -32,7 +32,7 @@ def add_comparison(session: Session, placement: Placement) -> Comparison:
 
 
 def get_comparison(session: Session, model: str, comparison_id: UUID) -> Comparison:
-    """One comparison of a model.
+    """Return one comparison of a model.
 
     Raises:
         NotFound: there is none of that id.
@@ -60,19 +60,19 @@ def list_comparisons(
 
 
 def jobs_of(session: Session, comparisons: Sequence[Comparison]) -> Sequence[Job]:
-    """The jobs of some comparisons, in the order in which they were queued."""
+    """Return the jobs of some comparisons, in the order in which they were queued."""
     ids = [comparison.id for comparison in comparisons]
     return session.scalars(select(Job).where(Job.comparison_id.in_(ids)).order_by(Job.id)).all()
 
 
 def versions_of(session: Session, jobs: Sequence[Job]) -> Mapping[UUID, Version]:
-    """What jobs have become, by the job; deleted versions too, whose figures stay."""
+    """Return what jobs have become, by the job; deleted versions too, whose figures stay."""
     found = session.scalars(select(Version).where(Version.job_id.in_([job.id for job in jobs])))
     return {version.job_id: version for version in found if version.job_id is not None}
 
 
 def cancel_comparison(session: Session, comparison: Comparison) -> None:
-    """Cancels those of its jobs that have not ended.
+    """Cancel those of its jobs that have not ended.
 
     Raises:
         Conflict: all of them have.
@@ -91,6 +91,6 @@ def cancel_comparison(session: Session, comparison: Comparison) -> None:
 
 
 def has_comparison(session: Session, model: str) -> bool:
-    """Whether cells were ever compared under a name; it may have no version yet."""
+    """Return whether cells were ever compared under a name; it may have no version yet."""
     count = select(func.count()).select_from(Comparison).where(Comparison.model == model)
     return bool(session.scalar(count))

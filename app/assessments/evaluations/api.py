@@ -113,7 +113,7 @@ def get_evaluation(
 
 
 async def _form_order(request: Request, form: MultipartForm) -> Order:
-    """What a form asks for; its file is read."""
+    """Return what a form asks for; its file is read."""
     network = form.fields.get("network", "").strip() or None
     if network not in {None, "judged", "served"}:
         raise Unprocessable.at("network", "must be judged or served")
@@ -178,7 +178,7 @@ def _keep(resources: Resources, planned: Plan, scorecard: Scorecard) -> Evaluati
 
 @asynccontextmanager
 async def _folder(request: Request) -> AsyncIterator[Path]:
-    """A folder for one request, gone after it."""
+    """Yield a folder for one request, gone after it."""
     uploads: UploadFolder = request.app.state.uploads
     folder = await to_thread.run_sync(uploads.new_folder)
     try:

@@ -31,7 +31,7 @@ class Measurement:
     field: str  # what the dataset came as, for errors
 
     def run(self) -> Scorecard:
-        """The version's scorecard on the dataset.
+        """Return the version's scorecard on the dataset.
 
         Raises:
             Unprocessable: the dataset does not fit the version; names the place.
@@ -74,7 +74,7 @@ class Measurement:
         return self.manifest.recipe.test_fraction if held_out and not fitted_again else 0.0
 
     def _training(self) -> DatasetContent | None:
-        """What it was trained on, if that has what the version reads."""
+        """Return what it was trained on, if that has what the version reads."""
         if self.training is None:
             return None
         content = content_from_bytes(self.training.read_bytes())

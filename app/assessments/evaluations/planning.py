@@ -57,7 +57,7 @@ class Plan:
 
 
 def check_version(session: Session, model: str, number: int) -> Version:
-    """The version, asked before a file is read.
+    """Return the version, asked before a file is read.
 
     Raises:
         NotFound: there is none, or it was deleted.
@@ -66,7 +66,7 @@ def check_version(session: Session, model: str, number: int) -> Version:
 
 
 def plan(session: Session, model: str, number: int, order: Order) -> Plan | Evaluation:
-    """What is to be measured, or what was found when it was measured before.
+    """Return what is to be measured, or what was found when it was measured before.
 
     Raises:
         NotFound: no such version.
@@ -102,7 +102,7 @@ def plan(session: Session, model: str, number: int, order: Order) -> Plan | Eval
 
 
 def fetch(planned: Plan, store: ObjectStore, folder: Path) -> Measurement:
-    """Brings the files of a plan into a folder.
+    """Bring the files of a plan into a folder.
 
     Raises:
         ObjectMissing, ObjectDamaged: the store has lost one.

@@ -19,7 +19,7 @@ from app.storage.tables import Dataset, Evaluation, Version
 def find_evaluation(
     session: Session, *, model: str, version: int, dataset_id: UUID, network: Network
 ) -> Evaluation | None:
-    """What was measured before of a version's network on a dataset."""
+    """Return what was measured before of a version's network on a dataset."""
     return session.scalar(
         select(Evaluation).where(
             Evaluation.model == model,
@@ -39,7 +39,7 @@ def keep_evaluation(
     network: Network,
     scorecard: Scorecard,
 ) -> Evaluation:
-    """Keeps a scorecard; one that was there before keeps its id and its place."""
+    """Keep a scorecard; one that was there before keeps its id and its place."""
     kept = _json(scorecard)
     session.execute(
         insert(Evaluation)
@@ -79,7 +79,7 @@ def list_evaluations(
 def get_evaluation(
     session: Session, *, model: str, version: int, evaluation_id: UUID
 ) -> Evaluation:
-    """One evaluation of a version.
+    """Return one evaluation of a version.
 
     Raises:
         NotFound: there is none of that id.
@@ -94,7 +94,7 @@ def get_evaluation(
 
 
 def training_dataset(session: Session, version: Version) -> Dataset | None:
-    """What a version was trained on, where it is here.
+    """Return what a version was trained on, where it is here.
 
     A shipped version names the bytes of its file: whoever has uploaded that has the dataset.
     """

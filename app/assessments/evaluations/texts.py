@@ -27,7 +27,7 @@ def judge_other_text(
     test_fraction: float,
     field: str,
 ) -> tuple[JudgedOn, Judgement]:
-    """Reads the other text with the version's own tokens and compares it with n-grams and an MLP.
+    """Read the other text with the version's own tokens and compares it with n-grams and an MLP.
 
     Args:
         graph: the ONNX file of the network.

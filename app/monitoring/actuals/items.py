@@ -17,7 +17,7 @@ SHOWN = 5
 
 
 def given_by(session: Session, items: Sequence[ActualItem]) -> list[Given]:
-    """The actuals of a request, one for each key.
+    """Return the actuals of a request, one for each key.
 
     Raises:
         Unprocessable: an item names nothing to be the actual of, or two disagree; each is named.
@@ -50,7 +50,7 @@ def steps_by_moment(row: Prediction) -> dict[str, int]:
 
 
 def agreed(found: Iterable[tuple[str, Given]]) -> list[Given]:
-    """One actual for each key.
+    """Return one actual for each key.
 
     Args:
         found: each with its place in the request.

@@ -18,7 +18,7 @@ SECOND_LENGTH = len("2017-01-03T09:30:00")  # a moment up to its second
 # Histories that slide repeat nearly all their times from one request to the next.
 @lru_cache(maxsize=100_000)
 def moment_of(timestamp: str) -> str:
-    """The canonical spelling of an ISO time.
+    """Return the canonical spelling of an ISO time.
 
     Within one form order of text is order of time, the mark of UTC left out: `00Z` comes behind
     `00.500000Z`.
@@ -38,7 +38,7 @@ def moment_of(timestamp: str) -> str:
 
 
 def checked_moment(timestamp: str, field: str) -> str:
-    """The same for a field of a request.
+    """Return the same for a field of a request.
 
     Raises:
         Unprocessable: it is no ISO time; names the field.
@@ -54,7 +54,7 @@ def checked_moment(timestamp: str, field: str) -> str:
 
 
 def moment_of_step(prediction: UUID, step: int) -> str:
-    """What stands for the moment of a forecast that nobody knows the time of."""
+    """Return what stands for the moment of a forecast that nobody knows the time of."""
     return f"{prediction}/{step}"
 
 
@@ -64,5 +64,5 @@ def moment_of_forecast(prediction: UUID, step: int, timestamp: str | None) -> st
 
 
 def step_of(moment: str) -> int:
-    """The step of the forecast that such a moment stands for."""
+    """Return the step of the forecast that such a moment stands for."""
     return int(moment.rpartition("/")[2])

@@ -104,7 +104,7 @@ def put_actuals(session: Session, given: Sequence[Given], source: Source) -> Kep
 
 
 def count_matching(session: Session, given: Sequence[Given]) -> int:
-    """How many forecasts that were answered so far are of these moments."""
+    """Return how many forecasts that were answered so far are of these moments."""
     parameters = {
         "models": [one.model for one in given],
         "series": [one.series for one in given],
@@ -123,7 +123,7 @@ def list_actuals(
     before: UUID | None,
     limit: int,
 ) -> Sequence[Actual]:
-    """The actuals of a model, those that came last first.
+    """Return the actuals of a model, those that came last first.
 
     Args:
         session: a transaction.
@@ -142,7 +142,7 @@ def list_actuals(
 
 
 def series_of_actuals(session: Session, model: str) -> list[str]:
-    """The names of the series that a model has actuals of."""
+    """Return the names of the series that a model has actuals of."""
     query = select(Actual.series).where(Actual.model == model).distinct().order_by(Actual.series)
     return list(session.scalars(query))
 
@@ -184,12 +184,12 @@ class Hit:
 
 
 def hits_of_predictions(session: Session, predictions: Iterable[UUID]) -> list[Hit]:
-    """Forecasts of these predictions whose actual is known already."""
+    """Forecast of these predictions whose actual is known already."""
     return _hits(session, Forecast.prediction_id == any_(_array(predictions)), limit=None)
 
 
 def hits_of_actuals(session: Session, actuals: Iterable[UUID], *, limit: int) -> list[Hit]:
-    """Forecasts that these actuals are of, and that were not measured by them yet."""
+    """Forecast that these actuals are of, and that were not measured by them yet."""
     return _hits(session, Actual.id == any_(_array(actuals)), limit=limit)
 
 

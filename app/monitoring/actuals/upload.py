@@ -27,7 +27,7 @@ class FileFields:
 
 
 def given_by_file(session: Session, content: DatasetContent, said: FileFields) -> list[Given]:
-    """The actuals in a file: a row each, of the series that it names, at its time.
+    """Return the actuals in a file: a row each, of the series that it names, at its time.
 
     Raises:
         Unprocessable: it is a text, has no times, or it is not clear which column is meant.

@@ -62,7 +62,7 @@ def extend(content: SeriesContent, target: str, actuals: Mapping[str, Actuals]) 
 
 
 def as_csv(content: SeriesContent) -> bytes:
-    """The content as the file it could have been."""
+    """Return the content as the file it could have been."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     is_named = content.labels != ("",)
@@ -76,7 +76,7 @@ def as_csv(content: SeriesContent) -> bytes:
 
 
 def last_moment(content: SeriesContent, label: str) -> str:
-    """The canonical moment of a series' last row."""
+    """Return the canonical moment of a series' last row."""
     own = content.of_series(label)
     last = own.instants()[-1]
     text = str(np.datetime64(int(last), "us").item().isoformat())
@@ -112,7 +112,7 @@ def _extended(own: SeriesContent, target: str, actuals: Actuals) -> SeriesConten
 
 
 def _time(own: SeriesContent, moment: str, offset_minutes: int) -> np.datetime64 | None:
-    """A moment as a civil time of the series; None: it is of another form."""
+    """Return a moment as a civil time of the series; None: it is of another form."""
     if moment.endswith(UTC_MARK) != (own.offsets is not None):
         return None
     if own.time_form == "date" and not moment.endswith(MIDNIGHT):

@@ -11,7 +11,7 @@ FIELDS = 5
 
 
 def next_time(expression: str, after: datetime) -> datetime:
-    """When an expression is next due.
+    """Return when an expression is next due.
 
     Args:
         expression: one that `checked` let pass.
@@ -22,7 +22,7 @@ def next_time(expression: str, after: datetime) -> datetime:
 
 
 def checked(expression: str, now: datetime) -> str:
-    """The expression, if it can be understood and is ever due.
+    """Return the expression, if it can be understood and is ever due.
 
     Raises:
         Unprocessable: it is not; names the field `cron`.

@@ -49,7 +49,7 @@ class Judgement:
 
 
 def judge(errors: ErrorSums, coverage: dict[int, Coverage], thresholds: Thresholds) -> Judgement:
-    """Whether a threshold is passed.
+    """Return whether a threshold is passed.
 
     Args:
         errors: of the champion over the thresholds' days.
@@ -250,7 +250,7 @@ class Retrainer:
     def _with_actuals(
         self, session: Session, model: str, dataset: Dataset, described: SeriesInput
     ) -> tuple[Dataset, int]:
-        """The dataset, with the actuals that came after it if they can be trained on."""
+        """Return the dataset, with the actuals that came after it if they can be trained on."""
         content = load_content(dataset, self._resources.store)
         inputs = [feature.name for feature in described.features]
         if not isinstance(content, SeriesContent) or content.times is None:
@@ -274,7 +274,7 @@ class Retrainer:
 
 
 def _actuals_by_label(session: Session, model: str, content: SeriesContent) -> dict[str, Actuals]:
-    """What came after the last row of each series, by its label in the dataset."""
+    """Return what came after the last row of each series, by its label in the dataset."""
     named = series_of_actuals(session, model)
     found: dict[str, Actuals] = {}
     for label in content.labels:

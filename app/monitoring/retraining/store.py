@@ -18,7 +18,7 @@ from app.storage.tables import Dataset, Job, Version
 
 
 def find_schedule(session: Session, model: str) -> Schedule | None:
-    """A model's schedule; None: it has none.
+    """Return a model's schedule; None: it has none.
 
     Raises:
         NotFound: no such model.
@@ -144,7 +144,7 @@ def list_decisions(
 def last_decision(
     session: Session, model: str, *, cause: str | None = None, trained: bool | None = None
 ) -> RetrainingDecision | None:
-    """The newest decision about a model, of a cause or an outcome."""
+    """Return the newest decision about a model, of a cause or an outcome."""
     query = select(RetrainingDecision).where(RetrainingDecision.model == model)
     if cause is not None:
         query = query.where(RetrainingDecision.cause == cause)
@@ -154,13 +154,13 @@ def last_decision(
 
 
 def unfinished_job(session: Session, model: str) -> Job | None:
-    """A job of the model that waits or runs."""
+    """Return a job of the model that waits or runs."""
     query = select(Job).where(Job.model == model, Job.status.in_(UNFINISHED))
     return session.scalar(query.order_by(Job.id.desc()).limit(1))
 
 
 def newest_dataset(session: Session, model: str) -> Dataset | None:
-    """What the model's newest version with a dataset was trained on."""
+    """Return what the model's newest version with a dataset was trained on."""
     query = (
         select(Dataset)
         .join(Version, Version.dataset_id == Dataset.id)

@@ -55,7 +55,7 @@ def run_check(
 
 
 def understood(file: Path, read: Json) -> ReadResult:
-    """The file as the service would read it.
+    """Return the file as the service would read it.
 
     Raises:
         Refused: it cannot be used; shown with the report so far.
@@ -102,7 +102,7 @@ def show_sketch(
 
 
 def known(what: str, name: str, names: Sequence[str]) -> str:
-    """The name, if it is there.
+    """Return the name, if it is there.
 
     Raises:
         Told: it is not; says which are.

@@ -42,7 +42,7 @@ def run_compare(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) 
 
 
 def run_newest(url: str, model: str | None, *, as_json: bool) -> None:
-    """Shows a model's newest comparison, and follows it if it has not ended.
+    """Show a model's newest comparison, and follows it if it has not ended.
 
     Raises:
         Told: no model is named, or it has none.
@@ -59,7 +59,7 @@ def run_newest(url: str, model: str | None, *, as_json: bool) -> None:
 
 
 def shown(comparison: Json) -> RenderableType:
-    """The cells and the baselines as a table with bars, and the verdict."""
+    """Return the cells and the baselines as a table with bars, and the verdict."""
     is_text = comparison["kind"] == "text"
     measure = "bits_per_token" if is_text else "rmse"
     table = Table("", "bits per token" if is_text else "RMSE")

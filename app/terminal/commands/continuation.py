@@ -11,7 +11,7 @@ CHARACTERS = 200  # of a text's end; what the version does not see is trimmed by
 
 
 def question_after(dataset: Json, path: Path, read: Json) -> tuple[str, Json]:
-    """What to predict after the end of a dataset.
+    """Return what to predict after the end of a dataset.
 
     Args:
         dataset: as it was understood.

@@ -44,7 +44,7 @@ def follow(service: Service, job: Json, console: Console) -> Json | Left:
 
 
 def ended_badly(job: Json) -> Told | None:
-    """The reason why a job did not succeed."""
+    """Return the reason why a job did not succeed."""
     if job["status"] == "succeeded":
         return None
     if job["status"] == "cancelled":
@@ -54,7 +54,7 @@ def ended_badly(job: Json) -> Told | None:
 
 
 def states_of(service: Service, job_id: str) -> Iterator[Json]:
-    """The job, at each change until it has ended, over broken connections and restarts."""
+    """Yield the job, at each change until it has ended, over broken connections and restarts."""
     last_heard = time.monotonic()
     while True:
         try:
@@ -70,7 +70,7 @@ def states_of(service: Service, job_id: str) -> Iterator[Json]:
 
 
 def _may_come_back(error: Told) -> bool:
-    """Whether the service may only be starting again."""
+    """Return whether the service may only be starting again."""
     if isinstance(error, Refused):
         return error.status == HTTPStatus.SERVICE_UNAVAILABLE
     return isinstance(error, NotThere)
@@ -105,7 +105,7 @@ def _stage(job: Json) -> str:
 
 
 def progress_told(job: Json) -> str:
-    """How far a job is, in a line; empty where there is nothing to say."""
+    """Return how far a job is, in a line; empty where there is nothing to say."""
     if job["status"] not in {"queued", "running"}:
         return ""
     return ", ".join(part for part in (_stage(job), _figures(job.get("progress") or {})) if part)
@@ -125,7 +125,7 @@ def _figures(done: Json) -> str:
 
 
 def _ask(service: Service, job: Json, console: Console) -> Left | None:
-    """What to do about the job; None: stay."""
+    """Return what to do about the job; None: stay."""
     if not console.is_terminal:
         return Left.RUNNING
     try:

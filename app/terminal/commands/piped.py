@@ -11,7 +11,7 @@ import typer
 
 
 def file_or_pipe(text: str) -> Path:
-    """What was typed for a file, if there is one.
+    """Return what was typed for a file, if there is one.
 
     Raises:
         BadParameter: there is none, or none that may be read.

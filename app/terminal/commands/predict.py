@@ -86,7 +86,7 @@ def check_options(kind: str, order: PredictionOrder) -> None:
 
 
 def read_past(past: Sequence[str]) -> str:
-    """The arguments as one text, or all of standard input.
+    """Return the arguments as one text, or all of standard input.
 
     Raises:
         Told: there is nothing, and nobody would type it in; or it is no UTF-8.
@@ -114,7 +114,7 @@ def _past(past: Sequence[str]) -> str:
 
 
 def request_of(kind: str, order: PredictionOrder, given: str) -> Json:
-    """The body of `POST /predict`."""
+    """Return the body of `POST /predict`."""
     fields: Json
     if kind == "series":
         fields = {
@@ -201,7 +201,7 @@ def _text_table(answer: Json) -> Table:
 
 
 def _visible(token: str) -> str:
-    """A blank or a line end is a token too."""
+    """Return a blank or a line end is a token too."""
     return token if token.strip() else repr(token)
 
 

@@ -93,7 +93,7 @@ def run_predict_after(
 
 
 def version_of(service: Service, reference: str) -> Json:
-    """The version that a reference means now.
+    """Return the version that a reference means now.
 
     Raises:
         Told: the model has no such version or alias.
@@ -135,7 +135,7 @@ def write_csv(answers: Sequence[Answer]) -> None:
 
 
 def refused(answers: Sequence[Answer]) -> Told | None:
-    """What to end with where some series got no answer."""
+    """Return what to end with where some series got no answer."""
     problems = [each for each in answers if each.problem is not None]
     if not problems:
         return None

@@ -79,7 +79,7 @@ def _table(found: list[Json]) -> Table:
 
 
 def _answer(response: Json) -> str:
-    """The answer in few words."""
+    """Return the answer in few words."""
     if response.get("kind") == "text":
         told = str(response["text"])
         return told if len(told) <= LONGEST_ANSWER else f"…{told[1 - LONGEST_ANSWER :]}"

@@ -15,7 +15,7 @@ TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 
 
 def read_options(texts: Sequence[str]) -> Json:
-    """The `read` object that the options make.
+    """Return the `read` object that the options make.
 
     Values stand as they are, without quotes: `decimal=,` and `date=2017` (a column of that name).
     An empty one says that there is none: `series=`.

@@ -44,7 +44,7 @@ class TrainingOrder:
         return self.model or model_name(self.file)
 
     def recipe(self) -> Json:
-        """The recipe as sent; empty: the service's choice."""
+        """Return the recipe as sent; empty: the service's choice."""
         preset = {} if self.preset is None else {"preset": self.preset}
         return {**preset, **assignments(self.changes, option="--set")}
 
@@ -110,7 +110,7 @@ def send(service: Service, path: str, fields: dict[str, str], file: Path, consol
 
 
 def form_of(order: TrainingOrder, test: Json | None) -> dict[str, str]:
-    """The fields of `POST /models/{name}/train` beside the data."""
+    """Return the fields of `POST /models/{name}/train` beside the data."""
     recipe = order.recipe()
     fields = {
         "target": order.target,
@@ -139,7 +139,7 @@ def show_result(service: Service, job: Json, question: tuple[str, Json], console
 
 
 def curl(service: Service, body: Json) -> str:
-    """The command that asks for a prediction."""
+    """Return the command that asks for a prediction."""
     key = ' \\\n  -H "Authorization: Bearer $STEPAHEAD_API_KEY"' if service.has_key else ""
     written = shlex.quote(json.dumps(body, ensure_ascii=False))
     return (
@@ -166,7 +166,7 @@ def assignments(texts: Iterable[str], *, option: str) -> dict[str, Any]:
 
 
 def model_name(path: Path) -> str:
-    """A name that the registry takes, after the file's.
+    """Return a name that the registry takes, after the file's.
 
     Raises:
         Told: nothing of the file's name can be used.

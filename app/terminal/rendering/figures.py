@@ -15,12 +15,12 @@ def number(value: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability in percent."""
+    """Return a probability in percent."""
     return f"{100 * share:.1f} %"
 
 
 def skill_told(kind: str, skill: float | None) -> str:
-    """What a skill says, in words."""
+    """Return what a skill says, in words."""
     simple = "repeating the last value" if kind == "series" else "the trigram"
     if skill is None:
         return f"not measured against {simple}"
@@ -31,12 +31,12 @@ def skill_told(kind: str, skill: float | None) -> str:
 
 
 def skill_figure(skill: float | None) -> str:
-    """A skill with its sign."""
+    """Return a skill with its sign."""
     return "–" if skill is None else f"{skill:+.2f}"
 
 
 def local_time(text: str | None) -> str:
-    """One of our own times in the viewer's zone, to the minute."""
+    """Return one of our own times in the viewer's zone, to the minute."""
     if text is None:
         return "–"
     moment = datetime.fromisoformat(text)

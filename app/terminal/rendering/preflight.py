@@ -27,7 +27,7 @@ def show_report(console: Console, report: Json) -> None:
 
 
 def understood(report: Json) -> Iterator[tuple[str, str]]:
-    """What there is to say, as label and sentence."""
+    """Yield what there is to say, as label and sentence."""
     if report.get("text"):
         text = report["text"]
         yield "text", f"{text['words']:,} words on {text['lines']:,} lines"

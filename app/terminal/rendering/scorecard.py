@@ -60,7 +60,7 @@ def _series_table(series: Json) -> Table:
 
 
 def _coverage(intervals: list[Json]) -> str:
-    """How many of the judged rows the intervals held."""
+    """Return how many of the judged rows the intervals held."""
     told = [
         f"{percent(each['coverage'])} at {each['level']} %"
         for each in intervals
@@ -84,7 +84,7 @@ def _text_table(text: Json) -> Table:
 
 
 def _beside(against: Json | None) -> str:
-    """How the model compares with a baseline, and whether noise could do the same."""
+    """Return how the model compares with a baseline, and whether noise could do the same."""
     if against is None or against["skill"] is None:
         return "" if against is None else against["verdict"]
     skill = f"{percent(abs(against['skill']))} {'better' if against['skill'] > 0 else 'worse'}"

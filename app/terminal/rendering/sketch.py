@@ -10,7 +10,7 @@ DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
 def sketch(values: npt.NDArray[np.float64], *, width: int, height: int) -> list[str]:
-    """The values as lines of text, the largest at the top.
+    """Return the values as lines of text, the largest at the top.
 
     Args:
         values: (rows,), oldest first; where one is missing the line is broken.

@@ -37,7 +37,7 @@ def announce(served: Served, *, keyed: bool) -> None:
 
 
 def welcome(served: Served, *, keyed: bool) -> str:
-    """What there is to say: where it is, what to try, where the data is."""
+    """Return what there is to say: where it is, what to try, where the data is."""
     if served.database_dir is None:
         database = "the PostgreSQL of STEPAHEAD_DATABASE_URL"
     elif served.database_dir.is_relative_to(served.data_dir):

@@ -32,7 +32,7 @@ MENDED_BY: dict[type[Exception], str] = {
 
 
 def read_settings(overrides: Mapping[str, Any]) -> Settings:
-    """The settings from environment and options; options win, in our children too.
+    """Return the settings from environment and options; options win, in our children too.
 
     Raises:
         Told: settings are wrong; each is named with what would be right.
@@ -49,7 +49,7 @@ def read_settings(overrides: Mapping[str, Any]) -> Settings:
 
 
 def required_database_url(settings: Settings, command: str) -> str:
-    """The database of a command that brings none along.
+    """Return the database of a command that brings none along.
 
     Raises:
         Told: none is set.
