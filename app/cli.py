@@ -9,7 +9,7 @@ import typer
 
 from app.process.gc_tuning import WHILE_STARTING, look_for_garbage_seldom
 from app.terminal.cli import installation, keys, service, serving, training
-from app.terminal.rendering.problems import Told
+from app.terminal.rendering.problems import CommandError
 
 HELP = """
 Predict the next step: upload a CSV or a text, train in the background, see whether the model
@@ -69,7 +69,7 @@ def main() -> None:
     look_for_garbage_seldom(WHILE_STARTING)  # most of what a command imports is still to come
     try:
         cli()
-    except Told as error:
+    except CommandError as error:
         error.show()
         sys.exit(error.exit_code)
 

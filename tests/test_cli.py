@@ -235,7 +235,7 @@ def test_an_option_of_the_other_kind_is_not_left_aside(
     model, past, option, value = typed.split(" ")
     run = stepahead("predict", model, past, option, value, "--url", service.url)
     assert run.returncode == 1
-    assert f"{option} does not go with {model}, a model for" in run.stderr
+    assert f"{option} does not apply to {model}, a model for" in run.stderr
     assert "/predict" not in [path for path, _, _ in service.asked]
 
 
@@ -244,20 +244,20 @@ def test_a_text_that_is_not_utf8_is_told(stepahead: Typed, service: StandIn, err
     given = io.TextIOWrapper(io.BytesIO(b"caf\xe9"), encoding="utf-8", errors=errors)
     run = stepahead("predict", "fable", "--url", service.url, stdin=given)
     assert run.returncode == 1
-    assert "what came before is not UTF-8" in run.stderr
+    assert "the input is not UTF-8" in run.stderr
 
 
 def test_a_temperature_that_is_no_number_is_told(stepahead: Typed, service: StandIn) -> None:
     run = stepahead("predict", "fable", "the", "--temperature", "inf", "--url", service.url)
     assert run.returncode == 1
-    assert "--temperature inf is no finite number" in run.stderr
+    assert "--temperature inf is not a finite number" in run.stderr
 
 
 @pytest.mark.parametrize("wrong", ["5x", "nan", "1e999", "--7"])
 def test_what_is_no_number_is_named(stepahead: Typed, service: StandIn, wrong: str) -> None:
     run = stepahead("predict", "google-stock", "778.81", f"7,{wrong}", "--url", service.url)
     assert run.returncode == 1
-    assert f"{wrong!r} is none" in run.stderr
+    assert f"{wrong!r} is not a number" in run.stderr
 
 
 @pytest.mark.parametrize(("key", "sent"), [("secret", "secret"), (" s\u00e9same\n", "s\u00e9same")])
@@ -306,7 +306,7 @@ def test_another_kind_of_server_is_recognised(stepahead: Typed, service: StandIn
 def test_what_is_no_url_is_told(stepahead: Typed, url: str) -> None:
     run = stepahead("models", "--url", url)
     assert run.returncode == 1
-    assert "is no URL" in run.stderr
+    assert "is not a URL" in run.stderr
     assert "Traceback" not in run.stderr
 
 
@@ -329,7 +329,7 @@ def test_what_is_no_name_is_told(stepahead: Typed, service: StandIn, typed: str,
     words = [word.format(name) for word in typed.split(" ")]
     run = stepahead(*words, "--url", service.url)
     assert run.returncode == 1
-    assert f"{name!r} names nothing" in run.stderr
+    assert f"{name!r} is not a name or an id" in run.stderr
     assert not service.asked
 
 
@@ -358,8 +358,8 @@ def test_beyond_loopback_a_key_is_asked_for(stepahead: Typed) -> None:
     [
         ("postgresql://nobody@127.0.0.1:9/none", "the database at postgresql", 1),
         ("mysql://nobody@127.0.0.1/none", "must be a PostgreSQL URL", 2),
-        ("nonsense", "STEPAHEAD_DATABASE_URL is no URL", 2),
-        ("postgresql://nobody@127.0.0.1:high/none", "STEPAHEAD_DATABASE_URL is no URL", 2),
+        ("nonsense", "STEPAHEAD_DATABASE_URL is not a valid URL", 2),
+        ("postgresql://nobody@127.0.0.1:high/none", "STEPAHEAD_DATABASE_URL is not a valid URL", 2),
         ("postgresql://nobody@127.0.0.1/none?speed=9", 'invalid connection option "speed"', 2),
     ],
 )

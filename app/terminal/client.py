@@ -1,4 +1,4 @@
-"""A running service, as the commands talk to it."""
+"""HTTP client of a running service, for the commands."""
 
 import json
 import os
@@ -11,9 +11,9 @@ from urllib.parse import quote
 import httpx
 
 from app.config import LOOPBACK_HOSTS
-from app.terminal.rendering.problems import Refused, Told
+from app.terminal.rendering.problems import CommandError, Refused
 
-# Connecting is quick or fails; an upload is answered once the file has been read.
+# Connecting is fast or fails. An upload is answered once the file has been read.
 TIMEOUT = httpx.Timeout(600.0, connect=5.0)
 PAGE = 100
 
@@ -23,11 +23,12 @@ Json = dict[str, Any]
 class Service:
     """The service at a URL.
 
-    Every method raises `Refused` when it answers with a problem, and `Told` when nothing answers.
+    Every method raises `Refused` if the service answers with a problem, and `CommandError` if
+    nothing answers.
 
     Args:
-        url: where it answers.
-        key: sent as Bearer; left out, STEPAHEAD_API_KEY.
+        url: address of the service.
+        key: sent as a bearer token; by default STEPAHEAD_API_KEY.
         transport: for tests.
     """
 
@@ -35,7 +36,7 @@ class Service:
         self, url: str, *, key: str | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
         self.url = url.rstrip("/")
-        key = (key or os.environ.get("STEPAHEAD_API_KEY", "")).strip()  # as the service takes it
+        key = (key or os.environ.get("STEPAHEAD_API_KEY", "")).strip()  # the service strips it too
         self.has_key = bool(key)
         headers = {b"Authorization": f"Bearer {key}".encode()} if key else {}
         try:
@@ -47,7 +48,7 @@ class Service:
                 trust_env=_trusts_environment(self.url),
             )
         except (httpx.InvalidURL, ValueError) as error:
-            raise Told(f"--url {url!r} is no URL: {error}") from error
+            raise CommandError(f"--url {url!r} is not a URL: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -61,26 +62,26 @@ class Service:
         self._client.close()
 
     def get(self, path: str, **parameters: str | int) -> Json:
-        """GET, decoded."""
+        """Send GET and decode the answer."""
         return self._answer(self._client.build_request("GET", path, params=parameters))
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Json:
-        """POST of JSON, decoded."""
+        """Send POST with a JSON body and decode the answer."""
         return self._answer(self._client.build_request("POST", path, json=body))
 
     def delete(self, path: str) -> Json:
-        """DELETE, decoded; an answer without a body is an empty object."""
+        """Send DELETE and decode the answer; one without a body is an empty object."""
         return self._answer(self._client.build_request("DELETE", path))
 
     def post_form(
         self, path: str, fields: Mapping[str, str], files: Mapping[str, tuple[str, IO[bytes]]]
     ) -> Json:
-        """POST of a form with files, streamed, decoded."""
+        """Send POST with a form and files, streamed, and decode the answer."""
         parts: dict[str, Any] = {name: (None, value) for name, value in fields.items()}
         return self._answer(self._client.build_request("POST", path, files={**parts, **files}))
 
     def items(self, path: str, *, limit: int, **parameters: str) -> list[Json]:
-        """Return the first `limit` items of a list, over as many pages as that takes."""
+        """Return the first `limit` items of a list, from as many pages as needed."""
         found: list[Json] = []
         cursor: dict[str, str] = {}
         while len(found) < limit:
@@ -92,8 +93,8 @@ class Service:
         return found
 
     def events(self, path: str) -> Iterator[Json]:
-        """Yield the `data` of server-sent events, decoded, until the stream ends or breaks off."""
-        with _told_plainly(self.url), self._client.stream("GET", path) as response:
+        """Yield the decoded `data` of server-sent events until the stream ends or breaks."""
+        with _plain_errors(self.url), self._client.stream("GET", path) as response:
             if response.is_error:
                 response.read()
                 raise _refused(response)
@@ -106,8 +107,8 @@ class Service:
                     lines = []
 
     def download(self, path: str, to: IO[bytes], **parameters: str) -> None:
-        """What GET answers, into a file, block by block."""
-        with _told_plainly(self.url), self._client.stream("GET", path, params=parameters) as answer:
+        """Write what GET answers to a file, block by block."""
+        with _plain_errors(self.url), self._client.stream("GET", path, params=parameters) as answer:
             if answer.is_error:
                 answer.read()
                 raise _refused(answer)
@@ -115,7 +116,7 @@ class Service:
                 to.write(block)
 
     def _answer(self, request: httpx.Request) -> Json:
-        with _told_plainly(self.url):
+        with _plain_errors(self.url):
             response = self._client.send(request)
         if response.is_error:
             raise _refused(response)
@@ -129,51 +130,51 @@ class Service:
 
 
 def place(name: str) -> str:
-    """Return a name or an id that was typed, as a part of a path.
+    """Return a name or id that the user typed as a part of a path.
 
     Raises:
-        Told: with it the path would be another.
+        CommandError: it would make a different path.
     """
     if name in {"", ".", ".."}:
-        raise Told(
-            f"{name!r} names nothing; `stepahead models` and `stepahead jobs` list what there is"
+        raise CommandError(
+            f"{name!r} is not a name or an id; `stepahead models` and `stepahead jobs` list them"
         )
     return quote(name, safe="", errors="surrogateescape")
 
 
-class NotThere(Told):
+class NotThere(CommandError):
     """Nothing answers at the URL."""
 
 
 @contextmanager
-def _told_plainly(url: str) -> Iterator[None]:
-    """Turn what can happen to a connection into words."""
+def _plain_errors(url: str) -> Iterator[None]:
+    """Map connection failures to errors in plain words."""
     try:
         yield
     except httpx.UnsupportedProtocol as error:
-        raise Told(f"{url!r} is no URL: it starts with http:// or https://") from error
+        raise CommandError(f"{url!r} is not a URL: it starts with http:// or https://") from error
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise NotThere(
-            f"no service answers at {url}. Start one with `stepahead serve`, or say where it is "
+            f"no service answers at {url}. Start one with `stepahead serve`, or set its address "
             "with --url or STEPAHEAD_URL."
         ) from error
     except httpx.TransportError as error:
-        raise NotThere(f"the connection to {url} broke off: {error}") from error
+        raise NotThere(f"the connection to {url} broke: {error}") from error
 
 
 def _trusts_environment(url: str) -> bool:
-    """Return a proxy that the environment names is not for a service on this machine."""
+    """Return whether to use the environment's proxies: not for a service on this machine."""
     return httpx.URL(url).host not in LOOPBACK_HOSTS
 
 
-def _refused(response: httpx.Response) -> Told:
+def _refused(response: httpx.Response) -> CommandError:
     try:
         problem = response.json()
     except ValueError:
         problem = None
     if isinstance(problem, dict) and "title" in problem:
         return Refused(response.status_code, problem)
-    return Told(
+    return CommandError(
         f"{response.request.url} answers {response.status_code}, and not as Stepahead does. Is "
         "--url right?"
     )

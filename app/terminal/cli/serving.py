@@ -1,4 +1,4 @@
-"""Commands that ask models and show what there is."""
+"""Commands that predict, and commands that list what there is."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,11 @@ def predict(
     horizon: Annotated[int | None, typer.Option(min=1, help="Steps ahead (series).")] = None,
     level: Annotated[
         list[int] | None,
-        typer.Option(min=50, max=99, help="Level of the intervals in % (series); 80 and 95."),
+        typer.Option(
+            min=50,
+            max=99,
+            help="Level of an interval in % (series); may be repeated; by default 80 and 95.",
+        ),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Tokens to write (text).")] = 1,
     top_k: Annotated[

@@ -1,4 +1,4 @@
-"""Commands that look at files and make models of them."""
+"""Commands that read files and train models on them."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,7 @@
 """`stepahead check`: how a file is understood, without a service.
 
-The file is read in this process, by the code that the service's reader runs: a command is a process
-of its own that Ctrl-C ends, so it takes no child to be safe from an absurd file.
+The file is read in this process, with the same code as in the service's reader. A command is a
+process of its own that Ctrl-C ends, so it needs no child process to be safe from a malicious file.
 """
 
 import json
@@ -22,7 +22,7 @@ from app.terminal.commands.read_flags import read_options
 from app.terminal.rendering.figures import number
 from app.terminal.rendering.preflight import show_report
 from app.terminal.rendering.preflight_details import show_details
-from app.terminal.rendering.problems import Refused, Told
+from app.terminal.rendering.problems import CommandError, Refused
 from app.terminal.rendering.sketch import sketch
 
 HEIGHT = 6
@@ -34,7 +34,7 @@ SHORTEST_LINE = 20
 def run_check(
     file: Path, read: Sequence[str], *, column: str | None, series: str | None, as_json: bool
 ) -> None:
-    """Read and show."""
+    """Read the file and show the report."""
     result = understood(file, read_options(read))
     report: Json = result.report.model_dump(mode="json")
     if as_json:
@@ -48,7 +48,7 @@ def run_check(
     else:
         console.print(Text("\n" + result.content.text[: HEIGHT * WIDEST].strip()))
     if not file.is_file():
-        return  # a pipe is empty by now
+        return  # a pipe has been used up
     options = [part for option in read for part in ("--read", option)]
     command = shlex.join(["stepahead", "train", str(file), *options])
     console.print(f"\nTo train on it: {command}", style="dim", markup=False, soft_wrap=True)
@@ -59,7 +59,7 @@ def understood(file: Path, read: Json) -> ReadResult:
 
     Raises:
         Refused: it cannot be used; shown with the report so far.
-        Told: it cannot be opened.
+        CommandError: it cannot be opened.
     """
     try:
         with whole_file(file) as whole:
@@ -67,16 +67,16 @@ def understood(file: Path, read: Json) -> ReadResult:
     except UnreadableFile as error:
         raise Refused(error.status, error.problem()) from error
     except OSError as error:
-        raise Told(f"{file} cannot be read: {error}") from error
+        raise CommandError(f"{file} cannot be read: {error}") from error
 
 
 def show_sketch(
     console: Console, content: SeriesContent, *, column: str | None, series: str | None
 ) -> None:
-    """One column of one series, drawn; the first ones where nothing is said.
+    """Plot one column of one series; by default the first.
 
     Raises:
-        Told: there is no such column or series.
+        CommandError: the file has no such column or series.
     """
     shown = known("column", column or content.columns[0], content.columns)
     label = known("series", content.labels[0] if series is None else series, content.labels)
@@ -102,13 +102,13 @@ def show_sketch(
 
 
 def known(what: str, name: str, names: Sequence[str]) -> str:
-    """Return the name, if it is there.
+    """Return the name if it is one of the names.
 
     Raises:
-        Told: it is not; says which are.
+        CommandError: it is not; the message lists them.
     """
     if name not in names:
         more = ", …" if len(names) > LABELS_NAMED else ""
         there = ", ".join(map(repr, names[:LABELS_NAMED]))
-        raise Told(f"there is no {what} {name!r} in the file; there are {there}{more}")
+        raise CommandError(f"there is no {what} {name!r} in the file; it has {there}{more}")
     return name

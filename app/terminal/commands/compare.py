@@ -10,22 +10,23 @@ from rich.table import Table
 from rich.text import Text
 
 from app.terminal.client import Json, NotThere, Service, place
-from app.terminal.commands.follow_job import FINAL, PATIENCE_SECONDS, progress_told
+from app.terminal.commands.follow_job import FINAL, PATIENCE_SECONDS, progress_text
 from app.terminal.commands.read_flags import read_options
 from app.terminal.commands.train import TrainingOrder, form_of, upload
 from app.terminal.rendering.figures import duration, number, percent
 from app.terminal.rendering.preflight import show_report
-from app.terminal.rendering.problems import Told
-from app.terminal.rendering.scorecard import SPOKEN
+from app.terminal.rendering.problems import CommandError
+from app.terminal.rendering.scorecard import SPOKEN, p_value
 
 LOOK_AGAIN_SECONDS = 1.0
 BAR = 24  # characters of the longest bar
+BESIDE_TITLE = "compared with the best"
 BESIDE = {"best": "the best", "worse": "worse", "within noise": "within noise"}
 
 
 def run_compare(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) -> None:
-    """Upload, train each cell, follow, show."""
-    # With --json, standard output carries nothing else.
+    """Upload the file, train each cell, follow the jobs, and show the result."""
+    # With --json, standard output holds nothing else.
     console = Console(stderr=as_json, highlight=False)
     name = order.name
     with Service(url) as service:
@@ -42,30 +43,33 @@ def run_compare(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) 
 
 
 def run_newest(url: str, model: str | None, *, as_json: bool) -> None:
-    """Show a model's newest comparison, and follows it if it has not ended.
+    """Show a model's newest comparison, and follow it until it has ended.
 
     Raises:
-        Told: no model is named, or it has none.
+        CommandError: no model is named, or it has no comparison.
     """
     if model is None:
-        raise Told("which file? stepahead compare FILE, or --model NAME for its newest comparison")
+        raise CommandError(
+            "which file? Write `stepahead compare FILE`, or --model NAME for the newest comparison"
+        )
     console = Console(stderr=as_json, highlight=False)
     with Service(url) as service:
         found = service.get(f"/models/{place(model)}/comparisons", limit=1)["items"]
         if not found:
-            raise Told(f"no cells were compared for {model} yet: stepahead compare FILE does it")
+            raise CommandError(f"{model} has no comparison yet; `stepahead compare FILE` makes one")
         comparison = _follow(service, found[0], console)
         _tell(comparison, console, as_json=as_json, detached=False)
 
 
 def shown(comparison: Json) -> RenderableType:
-    """Return the cells and the baselines as a table with bars, and the verdict."""
+    """Return a table of cells and baselines with bars, and the verdict."""
     is_text = comparison["kind"] == "text"
     measure = "bits_per_token" if is_text else "rmse"
     table = Table("", "bits per token" if is_text else "RMSE")
     table.columns[1].justify = "right"
-    for title in ("", "right" if is_text else "MAE", "beside the best", "parameters", "trained in"):
-        table.add_column(title, justify="left" if title in {"", "beside the best"} else "right")
+    second = "right" if is_text else "MAE"
+    for title in ("", second, BESIDE_TITLE, "parameters", "trained in"):
+        table.add_column(title, justify="left" if title in {"", BESIDE_TITLE} else "right")
     cells = comparison["cells"]
     every = [cell["figures"][measure] for cell in cells if cell["figures"]]
     every += [each[measure] for each in comparison["baselines"]]
@@ -85,9 +89,9 @@ def _cell_row(cell: Json, measure: str, most: float) -> list[str]:
     figures = cell["figures"]
     if figures is None:
         problem = (cell.get("error") or {}).get("detail", "")
-        return [name, "", problem or progress_told(cell) or cell["status"], "", "", "", ""]
+        return [name, "", problem or progress_text(cell) or cell["status"], "", "", "", ""]
     second = figures["mae"] if measure == "rmse" else figures["accuracy"]
-    p = "" if figures["p_value"] is None else f", p {_p(figures['p_value'])}"
+    p = "" if figures["p_value"] is None else f", p {p_value(figures['p_value'])}"
     return [
         f"{name}, version {cell['version']}",
         number(figures[measure]),
@@ -115,13 +119,8 @@ def _bar(value: float | None, most: float) -> str:
     return "" if value is None or most <= 0 else "█" * max(1, round(BAR * value / most))
 
 
-def _p(value: float) -> str:
-    least = 0.001
-    return f"< {least}" if value < least else f"= {value:.2g}"
-
-
 def _follow(service: Service, comparison: Json, console: Console) -> Json:
-    """Until all of its jobs have ended, or Ctrl-C."""
+    """Follow a comparison until all its jobs have ended, or until Ctrl-C; return its last state."""
     if comparison["status"] in FINAL:
         return comparison
     try:
@@ -141,7 +140,7 @@ def _states(service: Service, comparison: Json) -> Iterator[Json]:
         time.sleep(LOOK_AGAIN_SECONDS)
         try:
             comparison = service.get(path)
-        except NotThere:  # it may only be starting again
+        except NotThere:  # the service may be restarting
             if time.monotonic() - last_heard > PATIENCE_SECONDS:
                 raise
             continue
@@ -155,6 +154,6 @@ def _tell(comparison: Json, console: Console, *, as_json: bool, detached: bool) 
     elif not detached:
         console.print(shown(comparison))
     if comparison["status"] not in FINAL:
-        console.print(f"Come back with: stepahead compare --model {comparison['model']}")
+        console.print(f"Return to it with: stepahead compare --model {comparison['model']}")
     elif comparison["status"] == "failed":
-        raise Told("not every cell was trained")
+        raise CommandError("at least one cell was not trained")

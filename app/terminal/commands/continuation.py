@@ -1,4 +1,4 @@
-"""What a new version is asked first: how the file that it was trained on goes on."""
+"""The first question to a new version: how does the file continue that it was trained on?"""
 
 from pathlib import Path
 
@@ -7,26 +7,27 @@ from app.reading.read_options import ReadOptions
 from app.reading.reader import read_file
 from app.terminal.client import Json
 
-CHARACTERS = 200  # of a text's end; what the version does not see is trimmed by the service
+CHARACTERS = 200  # from the end of a text; the service trims what the version does not see
 
 
 def question_after(dataset: Json, path: Path, read: Json) -> tuple[str, Json]:
-    """Return what to predict after the end of a dataset.
+    """Return the request for what comes after the end of a dataset.
 
     Args:
         dataset: as it was understood.
-        path: the file that it was made of.
+        path: the file that it was made from.
         read: the file's `read` options.
 
     Returns:
-        The end of "What comes after …", and the fields of `POST /predict` beside the model.
+        The end of the sentence "What comes after …", and the fields of `POST /predict` except the
+        model.
     """
     if dataset["kind"] == "text":
         end = _end_of_text(path, read)
         return repr(end), {"text": end}
     report = dataset["report"]
     if report["series_count"] > 1:
-        # A young one may be too short to be forecast.
+        # The shortest series may be too short to forecast.
         series = max(report["series"], key=lambda each: each["rows"])
         told = f"{series['label']}, {series['end']}" if series["end"] else series["label"]
         return told, {"dataset": dataset["id"], "series": series["label"]}
@@ -34,7 +35,7 @@ def question_after(dataset: Json, path: Path, read: Json) -> tuple[str, Json]:
 
 
 def _end_of_text(path: Path, read: Json) -> str:
-    """The last words, read as the service reads them: a table's column of texts is one too."""
+    """Return the last words of a text file or of a table's text column."""
     content = read_file(path, path.name, ReadOptions.model_validate(read)).content
     text = content.text if isinstance(content, TextContent) else ""
     words = text[-CHARACTERS:].split(" ")

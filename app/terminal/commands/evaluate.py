@@ -26,8 +26,8 @@ class EvaluationOrder:
 
 
 def run_evaluate(url: str, order: EvaluationOrder, *, as_json: bool) -> None:
-    """Upload, measure, show."""
-    # With --json, standard output carries nothing else.
+    """Upload the file, evaluate the version, and show the scorecard."""
+    # With --json, standard output holds nothing else.
     console = Console(stderr=as_json, highlight=False)
     read = read_options(order.read)
     fields = {"read": json.dumps(read)} if read else {}

@@ -1,4 +1,4 @@
-"""A job, followed by its events until it ends, or until Ctrl-C."""
+"""Follow a job's events until it ends, or until Ctrl-C."""
 
 import time
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from rich.prompt import Prompt
 
 from app.terminal.client import Json, NotThere, Service
 from app.terminal.rendering.figures import duration
-from app.terminal.rendering.problems import Refused, Told, told
+from app.terminal.rendering.problems import CommandError, Refused, problem_text
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 RECONNECT_SECONDS = 1.0
-PATIENCE_SECONDS = 30.0  # a service that is restarted is back by then
+PATIENCE_SECONDS = 30.0  # long enough for a restart of the service
 
 
 class Left(Enum):
-    """How the user went away from a job."""
+    """How the user left a job."""
 
-    RUNNING = "it goes on without you"
+    RUNNING = "it continues without you"
     CANCELLED = "it is cancelled"
 
 
@@ -32,7 +32,7 @@ def follow(service: Service, job: Json, console: Console) -> Json | Left:
         The job as it ended, or how the user left it.
 
     Raises:
-        Told: the service has gone for good.
+        CommandError: the service does not come back.
     """
     while True:
         try:
@@ -43,18 +43,18 @@ def follow(service: Service, job: Json, console: Console) -> Json | Left:
                 return left
 
 
-def ended_badly(job: Json) -> Told | None:
-    """Return the reason why a job did not succeed."""
+def ended_badly(job: Json) -> CommandError | None:
+    """Return why a job did not succeed, or None if it did."""
     if job["status"] == "succeeded":
         return None
     if job["status"] == "cancelled":
-        return Told(f"job {job['id']} was cancelled")
+        return CommandError(f"job {job['id']} was cancelled")
     problem = job.get("error") or {}
-    return Told(told(problem.get("status", 500), problem))
+    return CommandError(problem_text(problem.get("status", 500), problem))
 
 
 def states_of(service: Service, job_id: str) -> Iterator[Json]:
-    """Yield the job, at each change until it has ended, over broken connections and restarts."""
+    """Yield the job at every change until it has ended, across broken connections and restarts."""
     last_heard = time.monotonic()
     while True:
         try:
@@ -63,14 +63,14 @@ def states_of(service: Service, job_id: str) -> Iterator[Json]:
                 yield job
                 if job["status"] in FINAL:
                     return
-        except Told as error:
+        except CommandError as error:
             if not _may_come_back(error) or time.monotonic() - last_heard > PATIENCE_SECONDS:
                 raise
         time.sleep(RECONNECT_SECONDS)
 
 
-def _may_come_back(error: Told) -> bool:
-    """Return whether the service may only be starting again."""
+def _may_come_back(error: CommandError) -> bool:
+    """Return whether the service may be restarting."""
     if isinstance(error, Refused):
         return error.status == HTTPStatus.SERVICE_UNAVAILABLE
     return isinstance(error, NotThere)
@@ -104,8 +104,8 @@ def _stage(job: Json) -> str:
     return str((job.get("progress") or {}).get("stage") or job["status"])
 
 
-def progress_told(job: Json) -> str:
-    """Return how far a job is, in a line; empty where there is nothing to say."""
+def progress_text(job: Json) -> str:
+    """Return a job's progress in one line, or an empty text."""
     if job["status"] not in {"queued", "running"}:
         return ""
     return ", ".join(part for part in (_stage(job), _figures(job.get("progress") or {})) if part)
@@ -125,7 +125,7 @@ def _figures(done: Json) -> str:
 
 
 def _ask(service: Service, job: Json, console: Console) -> Left | None:
-    """Return what to do about the job; None: stay."""
+    """Ask what to do about the job and do it; return None to keep following."""
     if not console.is_terminal:
         return Left.RUNNING
     try:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from app.terminal.client import Json, Service, place
 from app.terminal.rendering.figures import local_time
-from app.terminal.rendering.problems import Told
+from app.terminal.rendering.problems import CommandError
 
 SPAN = re.compile(r"(?P<count>[0-9]+)(?P<unit>[dhw])")
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -35,7 +35,7 @@ class KeyOrder:
         """Return the body of `POST /keys`.
 
         Raises:
-            Told: an end or a limit is not written as it should be.
+            CommandError: the expiry or a limit is malformed.
         """
         return {
             "name": self.name,
@@ -49,7 +49,7 @@ class KeyOrder:
 
 
 def run_create(url: str, order: KeyOrder, *, as_json: bool) -> None:
-    """Create a key and show it, this once."""
+    """Create a key and show it once."""
     with Service(url) as service:
         made = service.post("/keys", order.body())
     if as_json:
@@ -78,23 +78,23 @@ def run_revoke(url: str, key: str) -> None:
     """Revoke the key with this name or id.
 
     Raises:
-        Told: there is none.
+        CommandError: there is none.
     """
     with Service(url) as service:
         found = [
             each for each in service.items("/keys", limit=MOST) if key in {each["name"], each["id"]}
         ]
         if not found:
-            raise Told(f"there is no key {key!r}; `stepahead keys list` shows them")
+            raise CommandError(f"there is no key {key!r}; `stepahead keys list` shows them")
         revoked = service.delete(f"/keys/{place(found[0]['id'])}")
     print(f"The key {revoked['name']!r} is revoked.")
 
 
 def expiry(text: str, now: datetime) -> str:
-    """Return the moment that a date or a span from now means, in ISO form.
+    """Return the time that a date or a time span from now stands for, in ISO form.
 
     Raises:
-        Told: the text is neither.
+        CommandError: the text is neither.
     """
     span = SPAN.fullmatch(text)
     if span is not None:
@@ -102,7 +102,7 @@ def expiry(text: str, now: datetime) -> str:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Told(
+        raise CommandError(
             f"--expires {text!r} is neither a date (2027-06-30) nor a span (12h, 30d, 8w)"
         ) from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
@@ -112,12 +112,14 @@ def read_limit(text: str) -> tuple[str, int]:
     """Return the name and number of `NAME=NUMBER`; 2GB is 2,000,000,000.
 
     Raises:
-        Told: the text is not of that form.
+        CommandError: the text does not have that form.
     """
     name, _, value = text.partition("=")
     number = SIZE.fullmatch(value)
     if name not in LIMITS or number is None:
-        raise Told(f"--limit {text!r}: write NAME=NUMBER, where NAME is one of {', '.join(LIMITS)}")
+        raise CommandError(
+            f"--limit {text!r}: write NAME=NUMBER, where NAME is one of {', '.join(LIMITS)}"
+        )
     return name, int(number["count"]) * FACTORS[number["unit"]]
 
 

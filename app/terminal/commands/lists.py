@@ -7,9 +7,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from app.terminal.client import Json, Service, place
-from app.terminal.commands.follow_job import Left, ended_badly, follow, progress_told
+from app.terminal.commands.follow_job import Left, ended_badly, follow, progress_text
 from app.terminal.rendering.figures import local_time, skill_figure
-from app.terminal.rendering.problems import Told, told
+from app.terminal.rendering.problems import CommandError, problem_text
 from app.terminal.rendering.scorecard import show_version
 
 MOST_LINES = 1000  # of a job's log
@@ -17,7 +17,7 @@ STATUS_STYLE = {"succeeded": "green", "failed": "red", "running": "cyan", "cance
 
 
 def run_models(url: str, name: str | None, *, limit: int, as_json: bool) -> None:
-    """All models, or one."""
+    """Show all models, or the versions of one."""
     console = Console(highlight=False)
     with Service(url) as service:
         if name is not None:
@@ -33,17 +33,17 @@ def run_models(url: str, name: str | None, *, limit: int, as_json: bool) -> None
     elif models:
         console.print(_models_table(models))
     else:
-        console.print("No models yet: stepahead train FILE makes one.")
+        console.print("No models yet; `stepahead train FILE` makes one.")
 
 
 def run_jobs(
     url: str, job_id: str | None, *, follow_it: bool, cancel: bool, limit: int, as_json: bool
 ) -> None:
-    """All jobs, or what is asked of one."""
+    """List the jobs, or show, follow or cancel one."""
     console = Console(stderr=as_json, highlight=False)
     if job_id is None:
         if follow_it or cancel:
-            raise Told("which job? Give its id: stepahead jobs ID --follow")
+            raise CommandError("which job? Give its id: stepahead jobs ID --follow")
         with Service(url) as service:
             jobs = service.items("/jobs", limit=limit)
         if as_json:
@@ -86,7 +86,7 @@ def _models_table(models: list[Json]) -> Table:
 
 
 def _show_model(console: Console, service: Service, model: Json) -> None:
-    """A model's versions, and the figures of its champion."""
+    """Show a model's versions, and the figures of its champion."""
     aliases: dict[str, int] = model["aliases"]
     console.print(Text.assemble((model["name"], "bold"), f", kind {model['kind']}"))
     table = Table("version", "aliases", "skill", "verdict", "made")
@@ -113,7 +113,7 @@ def _jobs_table(jobs: list[Json]) -> Table:
             Text(job["model"]),
             Text(job["status"], style=STATUS_STYLE.get(job["status"], "")),
             str(job["version"] or ""),
-            Text(progress_told(job)),
+            Text(progress_text(job)),
             local_time(job["created_at"]),
         )
     return table
@@ -128,10 +128,10 @@ def _show_job(console: Console, job: Json) -> None:
             f", version {job['version']}" if job["version"] else "",
         )
     )
-    if progress_told(job):
-        console.print(progress_told(job))
+    if progress_text(job):
+        console.print(progress_text(job))
     if job.get("error"):
-        console.print(Text(told(job["error"].get("status", 500), job["error"])))
+        console.print(Text(problem_text(job["error"].get("status", 500), job["error"])))
 
 
 def _show_log(console: Console, lines: list[Json]) -> None:

@@ -1,4 +1,4 @@
-"""A file that is a pipe: `-` for standard input, or what a shell puts in a file's place."""
+"""Files that are pipes: `-` for standard input, or the path that a shell substitutes."""
 
 import os
 import shutil
@@ -11,22 +11,25 @@ import typer
 
 
 def file_or_pipe(text: str) -> Path:
-    """Return what was typed for a file, if there is one.
+    """Return the path that the user typed, if the file can be read.
 
     Raises:
-        BadParameter: there is none, or none that may be read.
+        BadParameter: it does not exist, is a folder, or cannot be read.
     """
     path = Path("/dev/stdin" if text == "-" else text)
     if not os.access(path, os.R_OK):
-        raise typer.BadParameter(f"there is no file {text!r} that may be read")
+        raise typer.BadParameter(f"{text!r} does not exist or cannot be read")
     if path.is_dir():
-        raise typer.BadParameter(f"{text!r} is a directory, and not a file")
+        raise typer.BadParameter(f"{text!r} is a directory, not a file")
     return path
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """The file itself; of a pipe, which is read but once and tells no size, a copy named `-`."""
+    """Yield the file itself or, for a pipe, a copy of it named `-`.
+
+    A pipe can be read only once and does not know its size.
+    """
     if path.is_file():
         yield path
         return

@@ -1,4 +1,4 @@
-"""`stepahead predict`: what came before, from arguments or standard input, and what comes next."""
+"""`stepahead predict`: the past from arguments or standard input, and what comes next."""
 
 import json
 import math
@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from app.terminal.client import Json, Service, place
-from app.terminal.rendering.figures import number, percent, skill_told
-from app.terminal.rendering.problems import Told
+from app.terminal.rendering.figures import number, percent, skill_text
+from app.terminal.rendering.problems import CommandError
 
 STANDARD_INPUT = "-"
 LEVELS = (80, 95)
@@ -26,19 +26,19 @@ class PredictionOrder:
     """What the user asked for."""
 
     model: str
-    past: Sequence[str]  # arguments; empty or "-": standard input
+    past: Sequence[str]  # arguments; empty or "-" means standard input
     horizon: int | None
     steps: int
     top_k: int | None
     temperature: float
     seed: int | None
-    levels: Sequence[int] = LEVELS  # of the intervals; none: none are asked for
+    levels: Sequence[int] = LEVELS  # of the intervals; empty: no intervals
     series: str | None = None  # of a file
-    read: Sequence[str] = ()  # OPTION=VALUE, how a file is read
+    read: Sequence[str] = ()  # OPTION=VALUE, how to read the file
 
 
 def run_predict(url: str, order: PredictionOrder, *, as_json: bool) -> None:
-    """Ask and show."""
+    """Send the request and show the answer."""
     given = read_past(order.past)
     with Service(url) as service:
         kind = service.get(f"/models/{place(order.model.partition('@')[0])}")["kind"]
@@ -51,22 +51,22 @@ def run_predict(url: str, order: PredictionOrder, *, as_json: bool) -> None:
 
 
 def check_without_file(*, series: str | None, read: Sequence[str] | None, as_csv: bool) -> None:
-    """Whether nothing was said of a file that is not given.
+    """Check that no option was given that needs --file.
 
     Raises:
-        Told: it was.
+        CommandError: one was.
     """
     said = {"--series": series is not None, "--read": bool(read), "--csv": as_csv}
     for option, given in said.items():
         if given:
-            raise Told(f"{option} belongs to --file: say which file")
+            raise CommandError(f"{option} needs --file")
 
 
 def check_options(kind: str, order: PredictionOrder) -> None:
-    """Whether the options belong to a model of this kind.
+    """Check that the options suit a model of this kind.
 
     Raises:
-        Told: one would be left aside, or is no number.
+        CommandError: one of them does not, or is not a finite number.
     """
     foreign = {
         "--steps": kind == "series" and order.steps != 1,
@@ -79,25 +79,33 @@ def check_options(kind: str, order: PredictionOrder) -> None:
     }
     for option, given in foreign.items():
         if given:
-            told = "--horizon says how many steps" if kind == "series" else "--steps says how many"
-            raise Told(f"{option} does not go with {order.model}, a model for {kind}; {told}")
+            told = (
+                "--horizon says how many steps"
+                if kind == "--horizon sets the number of steps"
+                else "--steps sets the number of tokens"
+            )
+            raise CommandError(
+                f"{option} does not apply to {order.model}, a model for {kind}; {told}"
+            )
     if not math.isfinite(order.temperature):
-        raise Told(f"--temperature {order.temperature} is no finite number; 0 to 2 are usual")
+        raise CommandError(
+            f"--temperature {order.temperature} is not a finite number; 0 to 2 are usual"
+        )
 
 
 def read_past(past: Sequence[str]) -> str:
     """Return the arguments as one text, or all of standard input.
 
     Raises:
-        Told: there is nothing, and nobody would type it in; or it is no UTF-8.
+        CommandError: there is no input, or it is not UTF-8.
     """
     try:
         given = _past(past)
-        given.encode()  # what is no UTF-8 may have been let through as lone surrogates
+        given.encode()  # invalid UTF-8 arrives as lone surrogates
     except UnicodeError as error:
-        raise Told(
-            "what came before is not UTF-8; `iconv -f WINDOWS-1252 -t UTF-8` makes it so, and with "
-            "--file the encoding is found out"
+        raise CommandError(
+            "the input is not UTF-8; convert it with `iconv -f WINDOWS-1252 -t UTF-8`, or use "
+            "--file, which detects the encoding"
         ) from error
     return given
 
@@ -106,8 +114,8 @@ def _past(past: Sequence[str]) -> str:
     if past and list(past) != [STANDARD_INPUT]:
         return " ".join(past)
     if not past and sys.stdin.isatty():
-        raise Told(
-            "what came before? Give numbers or a text after the model's name, or pipe them in: "
+        raise CommandError(
+            "the past is missing: give numbers or a text after the model's name, or pipe them in: "
             "stepahead predict google-stock 778.81 788.36 786.08"
         )
     return sys.stdin.read()
@@ -135,23 +143,23 @@ def request_of(kind: str, order: PredictionOrder, given: str) -> Json:
 
 
 def numbers_of(text: str) -> list[float]:
-    """Numbers between spaces, commas, semicolons or line ends.
+    """Return the numbers between spaces, commas, semicolons or line breaks.
 
     Raises:
-        Told: something among them is none.
+        CommandError: something among them is not a number.
     """
     words = [word for word in BETWEEN_NUMBERS.split(text) if word]
     for word in words:
         if not _is_number(word):
-            raise Told(
-                f"this model takes numbers, and {word!r} is none (the decimal sign is a point). "
-                "Of a CSV file take one column: cut -d, -f2 prices.csv | tail -n 60"
+            raise CommandError(
+                f"{word!r} is not a number, which this model needs (the decimal sign is a point). "
+                "From a CSV file, cut one column: cut -d, -f2 prices.csv | tail -n 60"
             )
     return [float(word) for word in words]
 
 
 def show_answer(console: Console, answer: Json) -> None:
-    """An answer as a table, and what weakens it."""
+    """Show an answer as a table, followed by its warnings."""
     if answer["kind"] == "series":
         console.print(_series_table(answer))
     else:
@@ -159,7 +167,7 @@ def show_answer(console: Console, answer: Json) -> None:
         console.print(_text_table(answer))
     console.print(
         f"{answer['model']} version {answer['version']}, "
-        f"{skill_told(answer['kind'], answer['skill'])}; logged as {answer['id']}",
+        f"{skill_text(answer['kind'], answer['skill'])}; logged as {answer['id']}",
         style="dim",
     )
     for warning in answer["warnings"]:
@@ -173,7 +181,7 @@ def _series_table(answer: Json) -> Table:
     table = Table("step", *(["time"] if timed else []))
     table.add_column("forecast", justify="right", style="bold")
     for level in levels:
-        table.add_column(f"{level} % of cases within", justify="right")
+        table.add_column(f"{level} % interval", justify="right")
     for step in steps:
         bands = [
             f"{number(band['low'])} – {number(band['high'])}" for band in step["intervals"] or []
@@ -201,7 +209,7 @@ def _text_table(answer: Json) -> Table:
 
 
 def _visible(token: str) -> str:
-    """Return a blank or a line end is a token too."""
+    """Return the token, in quotes if it is a space or a line break."""
     return token if token.strip() else repr(token)
 
 

@@ -1,7 +1,7 @@
 """`stepahead predict MODEL --file F`: what comes after the end of a file.
 
-The file is read in this process, and only its end goes to the service, as history and timestamps:
-nothing is stored but the prediction.
+The file is read in this process. Only its end goes to the service, as history and timestamps, and
+nothing but the prediction is stored.
 """
 
 import csv
@@ -20,27 +20,27 @@ from app.terminal.client import Json, Service, place
 from app.terminal.commands.check import known, understood
 from app.terminal.commands.predict import PredictionOrder, check_options, request_of, show_answer
 from app.terminal.commands.read_flags import read_options
-from app.terminal.rendering.problems import Refused, Told
+from app.terminal.rendering.problems import CommandError, Refused
 
-CHARACTERS = 2000  # of a text's end; what the version does not see is trimmed by the service
-TOGETHER = 200  # series in one call
+CHARACTERS = 2000  # from the end of a text; the service trims what the version does not see
+TOGETHER = 200  # series per call
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What comes after one series of the file, or after its text."""
+    """The prediction after one series of the file, or after its text."""
 
-    label: str  # "": the file has but one series, or is a text
-    after: str  # the time of its last row
+    label: str  # "" if the file has only one series, or is a text
+    after: str  # time of its last row
     answer: Json | None
     problem: Json | None
 
 
 def ask_after_file(service: Service, order: PredictionOrder, file: Path) -> list[Answer]:
-    """Ask for what follows each series of the file, or the one that the order names.
+    """Request a prediction for each series of the file, or for the one that the order names.
 
     Raises:
-        Told, Refused: the file cannot be used, or does not fit the model.
+        CommandError, Refused: the file cannot be used, or does not fit the model.
     """
     version = version_of(service, order.model)
     check_options(version["kind"], order)
@@ -48,8 +48,8 @@ def ask_after_file(service: Service, order: PredictionOrder, file: Path) -> list
     manifest: Json = version["manifest"]
     if isinstance(content, TextContent) != (version["kind"] == "text"):
         kind = "text" if isinstance(content, TextContent) else "series"
-        raise Told(
-            f"{file} is a {kind}, and {order.model} is a model for {version['kind']}; see "
+        raise CommandError(
+            f"{file} is a {kind} file, but {order.model} is a model for {version['kind']}; see "
             f"`stepahead check {file}`"
         )
     if isinstance(content, TextContent):
@@ -70,13 +70,13 @@ def ask_after_file(service: Service, order: PredictionOrder, file: Path) -> list
 def run_predict_after(
     url: str, order: PredictionOrder, file: Path, *, as_csv: bool, as_json: bool
 ) -> None:
-    """Ask for what comes after the file, and show it.
+    """Predict what comes after the file, and show it.
 
     Raises:
-        Told, Refused: there is no answer, or some series got none.
+        CommandError, Refused: at least one series got no answer.
     """
     if order.past:
-        raise Told("what came before stands in --file: give numbers or a file, not both")
+        raise CommandError("give either numbers or --file, not both")
     with Service(url) as service:
         answers = ask_after_file(service, order, file)
     if as_json:
@@ -93,22 +93,22 @@ def run_predict_after(
 
 
 def version_of(service: Service, reference: str) -> Json:
-    """Return the version that a reference means now.
+    """Return the version that a reference points at now.
 
     Raises:
-        Told: the model has no such version or alias.
+        CommandError: the model has no such version or alias.
     """
     name, _, wanted = reference.partition("@")
     model = service.get(f"/models/{place(name)}")
     number = wanted if wanted.isdecimal() else model["aliases"].get(wanted or "champion")
     if number is None:
         there = ", ".join(model["aliases"]) or "none"
-        raise Told(f"{name} has no alias {wanted or 'champion'}; there is {there}")
+        raise CommandError(f"{name} has no alias {wanted or 'champion'}; its aliases: {there}")
     return service.get(f"/models/{place(name)}/versions/{number}")
 
 
 def show(answers: Sequence[Answer], *, console: Console) -> None:
-    """Each answer as a table."""
+    """Show each answer as a table."""
     for each in answers:
         if each.answer is not None:
             told = " of ".join(filter(None, [each.after, each.label]))
@@ -118,7 +118,7 @@ def show(answers: Sequence[Answer], *, console: Console) -> None:
 
 
 def write_csv(answers: Sequence[Answer]) -> None:
-    """The forecasts as CSV on standard output; what weakens them on standard error."""
+    """Write the forecasts as CSV to standard output, and the warnings to standard error."""
     given = [each for each in answers if each.answer is not None]
     lines = [line for each in given for line in _lines(each)]
     columns = list(dict.fromkeys(itertools.chain.from_iterable(lines)))
@@ -134,19 +134,21 @@ def write_csv(answers: Sequence[Answer]) -> None:
         print(f"Note: {warning}", file=sys.stderr)
 
 
-def refused(answers: Sequence[Answer]) -> Told | None:
-    """Return what to end with where some series got no answer."""
+def refused(answers: Sequence[Answer]) -> CommandError | None:
+    """Return the error to end with if some series got no answer."""
     problems = [each for each in answers if each.problem is not None]
     if not problems:
         return None
     if len(answers) == 1 and problems[0].problem is not None:
         return Refused(problems[0].problem["status"], problems[0].problem)
     lines = [f"  {each.label}: {(each.problem or {}).get('detail')}" for each in problems]
-    return Told("\n".join([f"{len(problems)} of {len(answers)} series got no answer:", *lines]))
+    return CommandError(
+        "\n".join([f"{len(problems)} of {len(answers)} series got no answer:", *lines])
+    )
 
 
 def _end(text: str) -> str:
-    """The last words, the first of them whole: half a word may be one the model does not know."""
+    """Return the last words of a text, none of them cut: the model may not know half a word."""
     if len(text) <= CHARACTERS:
         return text.rstrip("\n")
     words = text[-CHARACTERS:].split(" ")

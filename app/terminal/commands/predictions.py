@@ -1,4 +1,4 @@
-"""`stepahead predictions`: the log, listed or written into a file."""
+"""`stepahead predictions`: list the log, or export it to a file."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from app.terminal.client import Json, Service
 from app.terminal.rendering.figures import local_time
-from app.terminal.rendering.problems import Told
+from app.terminal.rendering.problems import CommandError
 
 FORMATS = {".csv": "csv", ".parquet": "parquet"}
 LONGEST_ANSWER = 40  # characters shown
@@ -18,14 +18,14 @@ LONGEST_ANSWER = 40  # characters shown
 
 @dataclass(frozen=True, kw_only=True)
 class LogOrder:
-    """Which predictions are asked for."""
+    """A filter of the log."""
 
     model: str | None
     since: str | None
     until: str | None
 
     def parameters(self) -> dict[str, str]:
-        """As the API takes them."""
+        """Return the filter as query parameters."""
         given = {"model": self.model, "from": self.since, "to": self.until}
         return {name: value for name, value in given.items() if value is not None}
 
@@ -33,7 +33,7 @@ class LogOrder:
 def run_predictions(
     url: str, order: LogOrder, *, export: Path | None, limit: int, as_json: bool
 ) -> None:
-    """List them, or export them."""
+    """List the predictions, or export them."""
     console = Console(highlight=False)
     with Service(url) as service:
         if export is not None:
@@ -46,21 +46,21 @@ def run_predictions(
     elif found:
         console.print(_table(found))
     else:
-        console.print("Nothing was answered yet.")
+        console.print("No predictions yet.")
 
 
 def _export(service: Service, order: LogOrder, to: Path) -> None:
-    """Written beside its place first: what broke off is never taken for whole."""
+    """Export the log to a temporary file and rename it when it is complete."""
     file_format = FORMATS.get(to.suffix.lower())
     if file_format is None:
-        raise Told(f"{to}: its name has to end with {' or '.join(FORMATS)}")
+        raise CommandError(f"{to}: its name must end with {' or '.join(FORMATS)}")
     partial = to.with_name(f"{to.name}.part")
     try:
         with partial.open("wb") as file:
             service.download("/predictions/export", file, format=file_format, **order.parameters())
         partial.replace(to)
     except OSError as error:
-        raise Told(f"{to} cannot be written: {error.strerror}") from error
+        raise CommandError(f"{to} cannot be written: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -79,7 +79,7 @@ def _table(found: list[Json]) -> Table:
 
 
 def _answer(response: Json) -> str:
-    """Return the answer in few words."""
+    """Return a short form of the answer."""
     if response.get("kind") == "text":
         told = str(response["text"])
         return told if len(told) <= LONGEST_ANSWER else f"…{told[1 - LONGEST_ANSWER :]}"

@@ -1,4 +1,4 @@
-"""`--read OPTION=VALUE`: how a file is to be read, in the words of the service's `read`."""
+"""`--read OPTION=VALUE`: how to read a file, as in the service's `read`."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from app.reading.read_options import ReadOptions
 from app.terminal.client import Json
-from app.terminal.rendering.problems import Told
+from app.terminal.rendering.problems import CommandError
 from app.validation_messages import message_of
 
 SPELLED = {"tab": "\t", "\\t": "\t", "space": " ", "blank": " "}
@@ -17,23 +17,25 @@ TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 def read_options(texts: Sequence[str]) -> Json:
     """Return the `read` object that the options make.
 
-    Values stand as they are, without quotes: `decimal=,` and `date=2017` (a column of that name).
-    An empty one says that there is none: `series=`.
+    Values are written without quotes: `decimal=,` and `date=2017` (a column of that name). An empty
+    value means that there is none: `series=`.
 
     Raises:
-        Told: one has no `=`, or is not what it should be.
+        CommandError: an option has no `=`, or is invalid.
     """
     said: Json = {}
     for text in texts:
         name, equals, value = text.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise Told(f"--read takes OPTION=VALUE, as in --read decimal=, and got {text!r}")
+            raise CommandError(
+                f"--read takes OPTION=VALUE, for example --read decimal=, and got {text!r}"
+            )
         said[name] = _value(name, value)
     try:
         ReadOptions.model_validate(said)
     except ValidationError as error:
-        raise Told("\n".join(_lines(error))) from error
+        raise CommandError("\n".join(_lines(error))) from error
     return said
 
 
@@ -56,6 +58,6 @@ def _lines(error: ValidationError) -> list[str]:
         name = ".".join(map(str, entry["loc"]))
         message = message_of(entry)
         if entry["type"] == "extra_forbidden":
-            message = f"is no option; there are {', '.join(ReadOptions.model_fields)}"
+            message = f"is not an option; the options are {', '.join(ReadOptions.model_fields)}"
         lines.append(f"--read {name}: {message}")
     return lines

@@ -1,4 +1,4 @@
-"""`stepahead sample`: a real series on standard output, or the list of those there are."""
+"""`stepahead sample`: write a real series to standard output, or list the series."""
 
 import csv
 import sys
@@ -7,22 +7,22 @@ from rich.console import Console
 from rich.table import Table
 
 from app.datasets.samples import SAMPLES, UnknownSample, find_sample, rows
-from app.terminal.rendering.problems import Told
+from app.terminal.rendering.problems import CommandError
 
 
 def run_sample(name: str | None) -> None:
-    """Write the sample, or list all of them."""
+    """Write the sample, or list all samples."""
     if name is None:
         list_samples(Console(highlight=False))
         return
     try:
         csv.writer(sys.stdout, lineterminator="\n").writerows(rows(find_sample(name)))
     except UnknownSample as error:
-        raise Told(str(error)) from error
+        raise CommandError(str(error)) from error
 
 
 def list_samples(console: Console) -> None:
-    """What there is."""
+    """List the samples with their sources."""
     table = Table("name", "what it is", "columns", "source")
     for sample in SAMPLES:
         table.add_row(sample.name, sample.about, ", ".join(sample.columns), sample.source)

@@ -1,4 +1,4 @@
-"""`stepahead train`: a file goes up, a model comes out, and it says how good it is."""
+"""`stepahead train`: upload a file, train a model, and show how good it is."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from app.terminal.commands.piped import whole_file
 from app.terminal.commands.predict import LEVELS, show_answer
 from app.terminal.commands.read_flags import read_options
 from app.terminal.rendering.preflight import show_report
-from app.terminal.rendering.problems import Told
+from app.terminal.rendering.problems import CommandError
 from app.terminal.rendering.scorecard import show_version
 
 NOT_IN_A_NAME = re.compile(r"[^a-z0-9.]+")
@@ -40,18 +40,18 @@ class TrainingOrder:
 
     @property
     def name(self) -> str:
-        """The model's name, after the file where none is given."""
+        """Name of the model; by default, the name of the file."""
         return self.model or model_name(self.file)
 
     def recipe(self) -> Json:
-        """Return the recipe as sent; empty: the service's choice."""
+        """Return the recipe to send; empty if the service is to choose."""
         preset = {} if self.preset is None else {"preset": self.preset}
         return {**preset, **assignments(self.changes, option="--set")}
 
 
 def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) -> None:
-    """Upload, train, follow, show, predict."""
-    # With --json, standard output carries nothing else.
+    """Upload, train, follow, show the result, and predict."""
+    # With --json, standard output holds nothing else.
     console = Console(stderr=as_json, highlight=False)
     name = order.name
     with Service(url) as service:
@@ -70,7 +70,9 @@ def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) ->
         if ended is None or isinstance(ended, Left):
             result = job
             if ended is not Left.CANCELLED:
-                console.print(f"It goes on. Come back with: stepahead jobs {job['id']} --follow")
+                console.print(
+                    f"It continues. Return to it with: stepahead jobs {job['id']} --follow"
+                )
             else:
                 console.print("It is cancelled.")
         else:
@@ -84,7 +86,7 @@ def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) ->
 
 
 def upload(service: Service, path: Path, read: Json, console: Console) -> Json:
-    """Send a file with a progress bar; the dataset it became."""
+    """Upload a file with a progress bar; return the dataset."""
     fields = {"read": json.dumps(read)} if read else {}
     return send(service, "/datasets", fields, path, console)
 
@@ -92,7 +94,11 @@ def upload(service: Service, path: Path, read: Json, console: Console) -> Json:
 def extend(
     service: Service, order: TrainingOrder, read: Json, test: Json | None, console: Console
 ) -> tuple[Json, Json]:
-    """Order a training on the file and what the model was trained on; the job and the whole."""
+    """Order a training on the model's last dataset joined with the file.
+
+    Returns:
+        The job, and the joined dataset.
+    """
     fields = {"extend": "true", **({"read": json.dumps(read)} if read else {})}
     path = f"/models/{place(order.name)}/train"
     job = send(service, path, {**fields, **form_of(order, test)}, order.file, console)
@@ -102,7 +108,7 @@ def extend(
 
 
 def send(service: Service, path: str, fields: dict[str, str], file: Path, console: Console) -> Json:
-    """POST of a form with one file, with a progress bar."""
+    """Send POST with a form and one file, with a progress bar."""
     with whole_file(file) as whole, Progress(console=console, transient=True) as progress:
         description = f"sending {whole.name}"
         with progress.open(whole, "rb", description=description) as opened:
@@ -110,7 +116,7 @@ def send(service: Service, path: str, fields: dict[str, str], file: Path, consol
 
 
 def form_of(order: TrainingOrder, test: Json | None) -> dict[str, str]:
-    """Return the fields of `POST /models/{name}/train` beside the data."""
+    """Return the fields of `POST /models/{name}/train` except the data."""
     recipe = order.recipe()
     fields = {
         "target": order.target,
@@ -122,7 +128,7 @@ def form_of(order: TrainingOrder, test: Json | None) -> dict[str, str]:
 
 
 def show_result(service: Service, job: Json, question: tuple[str, Json], console: Console) -> None:
-    """The new version's figures, its next forecast, and the call that gives it."""
+    """Show the new version's figures, its next forecast, and the call that repeats it."""
     version = service.get(f"/models/{job['model']}/versions/{job['version']}")
     target = "" if job["target"] is None else f", which predicts {job['target']}"
     told = f"\nVersion {job['version']} of {job['model']}{target}"
@@ -139,7 +145,7 @@ def show_result(service: Service, job: Json, question: tuple[str, Json], console
 
 
 def curl(service: Service, body: Json) -> str:
-    """Return the command that asks for a prediction."""
+    """Return the curl command for a prediction."""
     key = ' \\\n  -H "Authorization: Bearer $STEPAHEAD_API_KEY"' if service.has_key else ""
     written = shlex.quote(json.dumps(body, ensure_ascii=False))
     return (
@@ -148,16 +154,18 @@ def curl(service: Service, body: Json) -> str:
 
 
 def assignments(texts: Iterable[str], *, option: str) -> dict[str, Any]:
-    """`epochs=50` as JSON; what is no JSON is taken as a word.
+    """Parse `epochs=50` as JSON; a value that is not JSON is taken as a word.
 
     Raises:
-        Told: one has no `=`.
+        CommandError: one has no `=`.
     """
     found: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise Told(f"{option} takes NAME=VALUE, as in {option} epochs=50; got {text!r}")
+            raise CommandError(
+                f"{option} takes NAME=VALUE, for example {option} epochs=50; got {text!r}"
+            )
         try:
             found[name.strip()] = json.loads(value)
         except ValueError:
@@ -166,12 +174,14 @@ def assignments(texts: Iterable[str], *, option: str) -> dict[str, Any]:
 
 
 def model_name(path: Path) -> str:
-    """Return a name that the registry takes, after the file's.
+    """Derive a valid model name from the name of a file.
 
     Raises:
-        Told: nothing of the file's name can be used.
+        CommandError: no character of the file's name can be used.
     """
     name = NOT_IN_A_NAME.sub("-", path.stem.lower()).strip("-.")
     if not name:
-        raise Told(f"no model name can be made of {path.name!r}: give one with --model")
+        raise CommandError(
+            f"the name {path.name!r} cannot be used for a model: give one with --model"
+        )
     return name

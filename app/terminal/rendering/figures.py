@@ -1,4 +1,4 @@
-"""Figures as they are read, not as they are stored."""
+"""Numbers, percentages, times and durations, formatted for reading."""
 
 from datetime import UTC, datetime
 
@@ -7,7 +7,7 @@ DIGITS_OF_A_DOUBLE = 15
 
 
 def number(value: float | None) -> str:
-    """Six significant digits, as many as a price has; thousands kept together."""
+    """Return a number with six significant digits; thousands are not abbreviated."""
     if value is None:
         return "–"
     digits = f"{value:.{SIGNIFICANT_DIGITS}g}"
@@ -19,8 +19,8 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def skill_told(kind: str, skill: float | None) -> str:
-    """Return what a skill says, in words."""
+def skill_text(kind: str, skill: float | None) -> str:
+    """Return a skill in words."""
     simple = "repeating the last value" if kind == "series" else "the trigram"
     if skill is None:
         return f"not measured against {simple}"
@@ -36,7 +36,7 @@ def skill_figure(skill: float | None) -> str:
 
 
 def local_time(text: str | None) -> str:
-    """Return one of our own times in the viewer's zone, to the minute."""
+    """Return one of the service's times in the local time zone, to the minute."""
     if text is None:
         return "–"
     moment = datetime.fromisoformat(text)
@@ -44,7 +44,7 @@ def local_time(text: str | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds, or minutes and seconds."""
+    """Return a duration in seconds, or in minutes and seconds."""
     if seconds is None:
         return "–"
     minutes, rest = divmod(round(seconds), 60)

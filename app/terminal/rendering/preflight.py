@@ -1,4 +1,4 @@
-"""The preflight report in a few lines: what was understood, and what to look at."""
+"""The preflight report in a few lines, doubts first."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,31 +9,31 @@ from rich.text import Text
 
 from app.terminal.rendering.figures import number
 
-Json = dict[str, Any]  # as in app.terminal.client, which shows reports in its errors
+Json = dict[str, Any]  # as in app.terminal.client, which imports this module for its errors
 
 ROWS_NAMED = 5
 SERIES_NAMED = 8
 
 
 def show_report(console: Console, report: Json) -> None:
-    """A file as it was understood; what to look at comes first."""
+    """Show how a file was understood, beginning with its warnings."""
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", style="dim")
     for warning in report.get("warnings") or []:
-        table.add_row(Text("look at", style="bold yellow"), Text(warning))
+        table.add_row(Text("check", style="bold yellow"), Text(warning))
     for label, told in understood(report):
         table.add_row(label, Text(told))
     console.print(table)
 
 
 def understood(report: Json) -> Iterator[tuple[str, str]]:
-    """Yield what there is to say, as label and sentence."""
+    """Yield label and text for each line of the report."""
     if report.get("text"):
         text = report["text"]
         yield "text", f"{text['words']:,} words on {text['lines']:,} lines"
         return
     if report["rows_in_file"]:
-        yield "rows", _rows_told(report)
+        yield "rows", _rows_text(report)
     if report.get("start"):
         frequency = f", {report['frequency']}" if report.get("frequency") else ""
         yield "time", f"{report['start']} to {report['end']}{frequency}"
@@ -49,14 +49,14 @@ def understood(report: Json) -> Iterator[tuple[str, str]]:
         yield "series", f"{told}: {', '.join(names)}{more}"
     numbers = [column for column in report.get("columns", []) if column["used"]]
     if numbers:
-        yield "columns", ", ".join(_column_told(column) for column in numbers)
+        yield "columns", ", ".join(_column_text(column) for column in numbers)
     if report.get("target"):
         others = report.get("target_alternatives") or []
-        choice = f" (--target takes {', '.join(others)} too)" if others else ""
-        yield "target", f"{report['target']}, unless said otherwise{choice}"
+        choice = f" (--target also takes {', '.join(others)})" if others else ""
+        yield "target", f"{report['target']} by default{choice}"
 
 
-def _rows_told(report: Json) -> str:
+def _rows_text(report: Json) -> str:
     told = f"{report['rows_used']:,} used of {report['rows_in_file']:,}"
     for left_out in report.get("rows_left_out") or []:
         numbers = ", ".join(str(row) for row in left_out["numbers"][:ROWS_NAMED])
@@ -67,7 +67,7 @@ def _rows_told(report: Json) -> str:
     return told
 
 
-def _column_told(column: Json) -> str:
+def _column_text(column: Json) -> str:
     if column["minimum"] is None:
         return str(column["name"])
     return f"{column['name']} ({number(column['minimum'])} to {number(column['maximum'])})"

@@ -1,4 +1,4 @@
-"""The rest of the preflight report: how it was found out, and what is odd in small."""
+"""The details of the preflight report: how each part was detected, and what is unusual."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from rich.text import Text
 from app.terminal.rendering.figures import number
 from app.terminal.rendering.preflight import ROWS_NAMED, Json
 
-# How a reason is called on the screen, and where the report has what it is the reason for.
+# Label on the screen, and the field of the report whose reason it explains.
 FOUND = {
     "encoding": "encoding",
     "delimiter": "delimiter",
@@ -22,7 +22,7 @@ SIGNS = {"\t", " ", ",", ";", ".", "|"}
 
 
 def show_details(console: Console, report: Json) -> None:
-    """What `show_report` leaves out."""
+    """Show what `show_report` leaves out."""
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", style="dim")
     for told in (_found(report), _columns(report), _rows(report)):

@@ -1,4 +1,4 @@
-"""What went wrong, told to the person at the terminal."""
+"""Errors, as the user at the terminal sees them."""
 
 import sys
 from typing import Any
@@ -9,11 +9,11 @@ from rich.text import Text
 from app.terminal.rendering.preflight import show_report
 
 
-class Told(Exception):
-    """Ends the command with a message instead of a traceback.
+class CommandError(Exception):
+    """An error that ends the command with a message instead of a traceback.
 
     Args:
-        message: what was wrong and what would be right.
+        message: what is wrong and what to do.
         exit_code: of the process.
     """
 
@@ -23,14 +23,14 @@ class Told(Exception):
         self.exit_code = exit_code
 
     def show(self) -> None:
-        """Print it to standard error."""
-        # soft_wrap: what may be copied from a message keeps its line.
+        """Print the error to standard error."""
+        # soft_wrap: text that may be copied from a message keeps its line.
         Console(file=sys.stderr, soft_wrap=True).print(
             Text.assemble(("Error: ", "bold red"), self.message)
         )
 
 
-class Refused(Told):
+class Refused(CommandError):
     """The service answered with a problem (RFC 9457).
 
     Args:
@@ -39,24 +39,24 @@ class Refused(Told):
     """
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        super().__init__(told(status, problem))
+        super().__init__(problem_text(status, problem))
         self.status = status
         self.problem = problem
 
     def show(self) -> None:
-        """Print it, and where a file was refused what was understood of it before that."""
+        """Print the error and, if a file was refused, the report so far."""
         super().show()
         report = self.problem.get("report")
         if isinstance(report, dict):
             console = Console(file=sys.stderr, highlight=False)
-            console.print("As far as the file was understood:", style="dim")
+            console.print("What was understood of the file:", style="dim")
             show_report(console, report)
 
 
-def told(status: int, problem: dict[str, Any]) -> str:
-    """A problem as lines: title and status, detail, then each place that the detail leaves out."""
+def problem_text(status: int, problem: dict[str, Any]) -> str:
+    """Return a problem as lines: title, status, detail, and the places that it leaves out."""
     detail = str(problem.get("detail") or "")
-    lines = [f"{problem.get('title') or 'The service refused'} ({status})"]
+    lines = [f"{problem.get('title') or 'The service refused the request'} ({status})"]
     if detail:
         lines.append(detail)
     for error in problem.get("errors") or []:

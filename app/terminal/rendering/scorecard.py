@@ -10,7 +10,7 @@ from app.terminal.rendering.figures import number, percent
 JUDGED_ON = {
     "test": "the test file",
     "held-out": "the last part of the file, which it was not trained on",
-    "training": "the very rows it was trained on",
+    "training": "the same rows it was trained on",
 }
 SPOKEN = {
     "seasonal_naive": "seasonal naive",
@@ -18,11 +18,11 @@ SPOKEN = {
     "mlp": "multilayer perceptron",
 }
 SHOWN_LEVELS = (80, 95)
-LEAST_P = 0.001  # a smaller p-value is not told apart
+LEAST_P = 0.001  # smaller p-values are shown as less than this
 
 
 def show_version(console: Console, version: Json) -> None:
-    """Verdict and figures."""
+    """Show a version's verdict and figures."""
     scorecard: Json = version["scorecard"]
     console.print(Text(scorecard["verdict"]))
     series, text = scorecard.get("series"), scorecard.get("text")
@@ -44,7 +44,7 @@ def _series_table(series: Json) -> Table:
     table = Table("one step ahead")
     table.add_column("RMSE", justify="right")
     table.add_column("MAE", justify="right")
-    table.add_column("this model beside it")
+    table.add_column("this model compared")
     forecasters = {"this model": series["model"], **series["baselines"]}
     for name, errors in forecasters.items():
         style = "bold" if name == "this model" else ""
@@ -60,20 +60,20 @@ def _series_table(series: Json) -> Table:
 
 
 def _coverage(intervals: list[Json]) -> str:
-    """Return how many of the judged rows the intervals held."""
+    """Return which share of the judged rows the intervals covered."""
     told = [
         f"{percent(each['coverage'])} at {each['level']} %"
         for each in intervals
         if each["level"] in SHOWN_LEVELS
     ]
-    return f"Its intervals held {' and '.join(told)} of these rows."
+    return f"Its intervals covered {' and '.join(told)} of these rows."
 
 
 def _text_table(text: Json) -> Table:
     table = Table("next token")
     table.add_column("bits per token", justify="right")
     table.add_column("right", justify="right")
-    table.add_column("this model beside it")
+    table.add_column("this model compared")
     tokens, correct = text["tokens"], text["correct"]
     right = f"{correct:,} of {tokens:,} ({percent(correct / tokens)})" if tokens else "–"
     table.add_row("this model", number(text["bits_per_token"]), right, "", style="bold")
@@ -84,17 +84,18 @@ def _text_table(text: Json) -> Table:
 
 
 def _beside(against: Json | None) -> str:
-    """Return how the model compares with a baseline, and whether noise could do the same."""
+    """Return how the model compares with a baseline, and whether that may be noise."""
     if against is None or against["skill"] is None:
         return "" if against is None else against["verdict"]
     skill = f"{percent(abs(against['skill']))} {'better' if against['skill'] > 0 else 'worse'}"
     if against["verdict"] == "within noise":
         return f"{skill}, within noise"
     p = against["p_value"]
-    return f"{skill}, not to be tested" if p is None else f"{skill}, p {_p(p)}"
+    return f"{skill}, cannot be tested" if p is None else f"{skill}, p {p_value(p)}"
 
 
-def _p(value: float) -> str:
+def p_value(value: float) -> str:
+    """Return a p-value with its relation sign."""
     return "< 0.001" if value < LEAST_P else f"= {value:.2g}"
 
 
@@ -103,5 +104,5 @@ def _judged_on(scorecard: Json) -> str:
     told = JUDGED_ON.get(scorecard["judged_on"], scorecard["judged_on"])
     rows = f", {series['rows']:,} rows" if series else ""
     between = f", {series['start']} to {series['end']}" if series and series.get("start") else ""
-    before = "" if scorecard["network"] == "served" else " (before it was fitted again on all rows)"
+    before = "" if scorecard["network"] == "served" else " (before it was refitted on all rows)"
     return f"{told}{rows}{between}{before}"

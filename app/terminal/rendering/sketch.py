@@ -1,4 +1,4 @@
-"""A line of values drawn with braille dots, two across and four down in each character."""
+"""A line chart drawn with braille dots, two across and four down in each character."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,19 +10,19 @@ DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
 def sketch(values: npt.NDArray[np.float64], *, width: int, height: int) -> list[str]:
-    """Return the values as lines of text, the largest at the top.
+    """Return the chart as lines of text, the largest value at the top.
 
     Args:
-        values: (rows,), oldest first; where one is missing the line is broken.
-        width: characters across.
-        height: lines.
+        values: (rows,), oldest first; the line is broken where one is missing.
+        width: in characters.
+        height: in lines.
     """
     known = values[np.isfinite(values)]
     if not len(known):
         return []
     low, high = float(known.min()), float(known.max())
     rows = height * DOWN
-    # Halves, so that the spread of the largest numbers is one too.
+    # Halves, so that even the range of the largest floats is finite.
     scaled = (values / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)
     levels = scaled * (rows - 1) if high > low else np.where(np.isfinite(values), rows / 2, np.nan)
     marks = np.zeros((height, width), dtype=np.int64)  # (lines, characters) of bits
@@ -41,7 +41,7 @@ def sketch(values: npt.NDArray[np.float64], *, width: int, height: int) -> list[
 
 
 def _stretches(levels: npt.NDArray[np.float64], count: int) -> list[npt.NDArray[np.float64]]:
-    """The values that fall on each column of dots; few values are joined by straight lines."""
+    """Split the values into one part per column of dots; interpolate if there are too few."""
     if len(levels) < count:
         places = np.linspace(0, len(levels) - 1, count)
         levels = np.interp(places, np.arange(len(levels)), levels)

@@ -1,4 +1,4 @@
-"""`stepahead api`: alone, as a supervisor of several, or as one of those."""
+"""`stepahead api`: one process, the supervisor of several, or one of those."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,7 +10,7 @@ from app.api_process import inherited_socket, run_api, run_apis
 from app.process.listening import listen
 from app.process.observability import empty_metrics_folder
 from app.storage.schema_version import refuse_newer_at_start
-from app.terminal.service.settings import read_settings, required_database_url, told_plainly
+from app.terminal.service.settings import plain_errors, read_settings, required_database_url
 
 
 def run_api_command(
@@ -19,7 +19,7 @@ def run_api_command(
     """Serve HTTP until asked to stop."""
     settings = read_settings(overrides)
     url = required_database_url(settings, "api")
-    with told_plainly(settings):
+    with plain_errors(settings):
         if listener is not None:
             socket = inherited_socket(listener)
             run_api(settings, database_url=url, listener=socket, lifeline=lifeline)

@@ -17,8 +17,8 @@ from app.errors import StepaheadError
 from app.storage.embedded import EmbeddedPostgresError, reached
 from app.storage.object_store import ObjectStore
 from app.storage.schema_version import NewerDatabase
-from app.terminal.rendering.problems import Told
-from app.terminal.service.settings import read_settings, told_plainly
+from app.terminal.rendering.problems import CommandError
+from app.terminal.service.settings import plain_errors, read_settings
 
 BYTES_PER_MB = 1_000_000
 
@@ -34,7 +34,7 @@ def run_backup(place: str, *, data_dir: Path | None) -> None:
     print(f"Backup written to {place}: {size / BYTES_PER_MB:,.1f} MB.")
     if contents.missing:
         lines = "\n  ".join(contents.missing.values())
-        raise Told(
+        raise CommandError(
             f"the backup lacks {len(contents.missing)} objects that the store does not have whole:"
             f"\n  {lines}\nWhatever refers to them was broken before; everything else is saved."
         )
@@ -63,7 +63,7 @@ def run_check_backup(place: str) -> None:
             print(f"  {table}: {rows:,} rows")
     print(f"  {checked.objects:,} objects, {checked.object_bytes / BYTES_PER_MB:,.1f} MB")
     if checked.missing:
-        raise Told(
+        raise CommandError(
             f"{len(checked.missing)} objects were missing when it was made:\n  "
             + "\n  ".join(checked.missing.values())
         )
@@ -73,7 +73,7 @@ def run_upgrade_database(programs: Path, *, data_dir: Path | None) -> None:
     """Move the embedded database to the PostgreSQL of this release."""
     settings = read_settings({"data_dir": data_dir})
     if settings.database_url is not None:
-        raise Told(
+        raise CommandError(
             "STEPAHEAD_DATABASE_URL names a PostgreSQL of your own, which Stepahead does not "
             "upgrade; unset it to upgrade the embedded one"
         )
@@ -97,8 +97,8 @@ def _database(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def _told(settings: Settings) -> Iterator[None]:
-    """Tell what a person can mend without a traceback."""
-    with told_plainly(settings):
+    """Show errors that the user can fix without a traceback."""
+    with plain_errors(settings):
         try:
             yield
         except (
@@ -109,4 +109,4 @@ def _told(settings: Settings) -> Iterator[None]:
             StepaheadError,
             ValueError,
         ) as error:
-            raise Told(str(error)) from error
+            raise CommandError(str(error)) from error

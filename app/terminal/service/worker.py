@@ -3,8 +3,8 @@
 from app.jobs.trainer import TrainerUnavailable
 from app.process.lifeline import end_with
 from app.process.programs import grace_seconds
-from app.terminal.rendering.problems import Told
-from app.terminal.service.settings import read_settings, required_database_url, told_plainly
+from app.terminal.rendering.problems import CommandError
+from app.terminal.service.settings import plain_errors, read_settings, required_database_url
 from app.worker import run_worker
 
 
@@ -14,8 +14,8 @@ def run_worker_command(*, lifeline: int | None) -> None:
     url = required_database_url(settings, "worker")
     if lifeline is not None:
         end_with(lifeline, grace_seconds=grace_seconds(settings))
-    with told_plainly(settings):
+    with plain_errors(settings):
         try:
             run_worker(settings, url)
         except TrainerUnavailable as error:
-            raise Told(str(error)) from error
+            raise CommandError(str(error)) from error

@@ -15,7 +15,7 @@ from app.terminal.client import Service
 from app.terminal.commands import compare, evaluate
 from app.terminal.commands.compare import run_newest, shown
 from app.terminal.commands.evaluate import EvaluationOrder, run_evaluate
-from app.terminal.rendering.problems import Told
+from app.terminal.rendering.problems import CommandError
 
 MODELS = Path(__file__).resolve().parents[3] / "models"
 SCORECARD = json.loads((MODELS / "google-stock" / "1" / "scorecard.json").read_text())
@@ -132,9 +132,9 @@ def test_without_a_file_or_a_comparison_it_is_told_what_to_type(
     empty: dict[str, Any] = {"items": [], "next": None}
     answering(monkeypatch, compare, {"/models/prices/comparisons": iter([empty])})
 
-    with pytest.raises(Told, match="compare FILE"):
+    with pytest.raises(CommandError, match="compare FILE"):
         run_newest("http://service", None, as_json=False)
-    with pytest.raises(Told, match="no cells were compared for prices"):
+    with pytest.raises(CommandError, match="prices has no comparison yet"):
         run_newest("http://service", "prices", as_json=False)
 
 

@@ -140,7 +140,7 @@ def test_a_file_that_may_not_be_read_is_told(
     monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.R_OK)  # root may read all
     run = stepahead("train", "long.csv", "--detach")
     assert run.code == 2
-    assert "there is no file 'long.csv' that may be read" in run.err
+    assert "'long.csv' does not exist or cannot be read" in run.err
 
 
 def test_check_as_json_is_the_report(stepahead: Typed) -> None:
@@ -160,7 +160,7 @@ def test_a_file_that_cannot_be_used_is_told_with_the_report_so_far(stepahead: Ty
     assert run.code == 1
     assert "duplicates" in run.err
     assert "row 3" in run.err
-    assert "As far as the file was understood" in run.err
+    assert "What was understood of the file" in run.err
     assert "yyyy-m-d" in run.err
     assert stepahead("check", "twice.csv", "--read", "duplicates=mean").code == 0
 
@@ -205,7 +205,7 @@ def test_a_file_that_does_not_fit_the_model_is_told(stepahead: Typed) -> None:
     )
     assert "no alias x" in stepahead("predict", "prices@x", "--file", "long.csv").err
     assert "not both" in stepahead("predict", "prices", "1", "2", "--file", "long.csv").err
-    assert "--csv belongs to --file" in stepahead("predict", "prices", "1", "--csv").err
+    assert "--csv needs --file" in stepahead("predict", "prices", "1", "--csv").err
 
 
 def test_a_text_goes_on_from_its_end(stepahead: Typed) -> None:

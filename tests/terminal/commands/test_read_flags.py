@@ -1,7 +1,7 @@
 import pytest
 
 from app.terminal.commands.read_flags import read_options
-from app.terminal.rendering.problems import Told
+from app.terminal.rendering.problems import CommandError
 
 
 def test_values_stand_as_they_are() -> None:
@@ -23,10 +23,10 @@ def test_values_stand_as_they_are() -> None:
     [
         ("decimal", "OPTION=VALUE"),
         ("decimal=x", "decimal: must be"),
-        ("colour=red", "there are kind, date"),
+        ("colour=red", "the options are kind, date"),
         ("header=maybe", "header"),
     ],
 )
 def test_what_is_no_option_is_told(text: str, words: str) -> None:
-    with pytest.raises(Told, match=words):
+    with pytest.raises(CommandError, match=words):
         read_options([text])

@@ -15,7 +15,7 @@ MODELS = Path(__file__).resolve().parents[3] / "models"
     [
         (
             "google-stock",
-            ["persistence", "linear autoregression", "worse, p = 0.006", "Its intervals held"],
+            ["persistence", "linear autoregression", "worse, p = 0.006", "Its intervals covered"],
         ),
         ("belling-the-cat", ["trigram", "multilayer perceptron", "better, p < 0.001"]),
         ("hello", ["trigram", "4 of 4"]),

@@ -8,9 +8,9 @@ from sqlalchemy import text
 
 from app.config import Settings
 from app.storage.engine import make_engine
-from app.terminal.rendering.problems import Told
+from app.terminal.rendering.problems import CommandError
 from app.terminal.service.serve import run_migrate
-from app.terminal.service.settings import WRONG_SETTINGS, told_plainly
+from app.terminal.service.settings import WRONG_SETTINGS, plain_errors
 from tests.database import create_database, drop_database, url_of
 
 
@@ -27,11 +27,11 @@ def empty_database(cluster: tuple[str, str]) -> Iterator[str]:
     ("url", "said"),
     [
         ("nonsense", "STEPAHEAD_STORE_URL must be a URL such as file:///"),
-        ("file:///dev/null/store", "STEPAHEAD_STORE_URL=file:///dev/null/store cannot be made"),
+        ("file:///dev/null/store", "STEPAHEAD_STORE_URL=file:///dev/null/store cannot be created"),
     ],
 )
 def test_a_store_that_cannot_be_used_is_told_before_anything_starts(url: str, said: str) -> None:
-    with pytest.raises(Told, match=said) as told, told_plainly(Settings(store_url=url)):
+    with pytest.raises(CommandError, match=said) as told, plain_errors(Settings(store_url=url)):
         pytest.fail("it started")
     assert told.value.exit_code == WRONG_SETTINGS
 
@@ -48,15 +48,17 @@ def test_a_user_without_rights_is_told_what_to_grant(
             url = url.update_query_dict({"options": "-c role=pg_monitor"})
     engine.dispose()
     monkeypatch.setenv("STEPAHEAD_DATABASE_URL", url.render_as_string(hide_password=False))
-    with pytest.raises(Told, match="permission denied for schema public; make its user the owner"):
+    with pytest.raises(
+        CommandError, match="permission denied for schema public; make its user the owner"
+    ):
         run_migrate()
 
 
 def test_a_database_that_was_not_prepared_is_told(empty_database: str) -> None:
     engine = make_engine(empty_database)
     with (
-        pytest.raises(Told, match="run `stepahead migrate` first"),
-        told_plainly(Settings(database_url=empty_database)),
+        pytest.raises(CommandError, match="run `stepahead migrate` first"),
+        plain_errors(Settings(database_url=empty_database)),
         engine.connect() as connection,
     ):
         connection.execute(text("SELECT id FROM jobs"))
