@@ -13,13 +13,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import count
 from typing import NamedTuple, cast
 
 from pydantic_core import to_json
 
 from app.errors import StepaheadError, Unavailable
 from app.predictions import series, text
-from app.predictions.log import Entry, Group, PredictionLog, Rows, rows_of
+from app.predictions.log import NONE_REFUSED, Entry, Group, PredictionLog, Refused, Rows, rows_of
 from app.predictions.runtime import Loaded
 from app.predictions.series import SeriesQuestion
 from app.predictions.text import TextQuestion
@@ -227,28 +228,38 @@ class Batcher:
         groups = []
         for run, (replies, rows) in inferred:
             if rows is None:
-                self._answer(run, replies, 0, None)
+                self._answer(run, replies, 0, NONE_REFUSED)
             else:
                 groups.append(Group(rows, partial(self._answer, run, replies, len(rows.ids))))
         if groups:
             self._log.write(groups)
 
-    def _answer(
-        self, run: Run, replies: Sequence[Reply], kept: int, not_kept: Exception | None
-    ) -> None:
-        """Answer all of a run; so many of its rows are committed, unless it says why not."""
+    def _answer(self, run: Run, replies: Sequence[Reply], logged: int, refused: Refused) -> None:
+        """Answer a run.
+
+        Args:
+            run: which one.
+            replies: of all its rows.
+            logged: how many of them the log was given: those that are answers.
+            refused: those of the logged rows that are not committed; errors take their place.
+        """
         self._pending_rows -= run.rows
         self._pending_bytes -= run.size
         if not self._pending_rows:
             self._all_answered.set()
         seconds = time.perf_counter() - run.started
-        if not_kept is not None:
-            replies = [not_kept if isinstance(reply, bytes) else reply for reply in replies]
+        if refused:
+            numbers = count()
+            replies = [
+                refused.get(next(numbers), reply) if isinstance(reply, bytes) else reply
+                for reply in replies
+            ]
         run.answer(replies)
         # Counted while the answers are on their way.
         self._metrics.inferred(run.version.manifest.kind, run.rows)
-        if kept and not_kept is None:
-            self._metrics.answered(run.version.model, run.version.number, seconds, kept)
+        if logged > len(refused):
+            committed = logged - len(refused)
+            self._metrics.answered(run.version.model, run.version.number, seconds, committed)
 
 
 def cores() -> int:

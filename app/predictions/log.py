@@ -7,7 +7,7 @@ commits under way.
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -67,6 +67,14 @@ KEEP_MANY = _once(b"keep_many", INSERT_PREDICTIONS + MANY)
 KEEP_ONE = _once(b"keep_one", INSERT_PREDICTIONS + ONE)
 KEEP_REFUSED = _once(b"keep_refused", INSERT_REFUSED)
 
+# Refusals that say nothing about a row, by the beginning of their SQLSTATE (PostgreSQL, Appendix
+# A): connections, transactions, rights, databases, deadlocks, tables, resources, locks, operators,
+# disks, configuration, and a day without a partition (predictions have no other check).
+SERVER_FAULTS = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58", "F0", "23514")
+# Two of these may be about a row all the same: its parameters cannot be read, or it takes too much
+# memory.
+ROW_FAULTS = ("08P01", "53200")
+
 NOT_LOGGED = "the prediction could not be logged, so it is not given; try again"
 CONNECTIONS = 3
 MAX_ROWS_PER_COMMIT = 1000
@@ -118,23 +126,45 @@ class Refusal:
     id: WireId = field(default_factory=new_wire_id)
 
 
+# By the number of a row: why it was not committed. All rows that are not in it were.
+Refused = Mapping[int, Exception]
+NONE_REFUSED: Refused = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Rows that are committed together."""
 
     rows: Rows
-    done: Callable[[Exception | None], None]  # called once; None says that they are committed
-    apart: bool = False  # one of them may be one that PostgreSQL cannot hold
-    size: int = field(init=False)  # their bytes, about
+    done: Callable[[Refused], None]  # called once
+    size: int = field(init=False)  # of requests and responses, in bytes
 
     def __post_init__(self) -> None:
-        """Add the sizes up, once."""
+        """Add up the sizes once."""
         size = sum(map(len, self.rows.requests)) + sum(map(len, self.rows.responses))
         object.__setattr__(self, "size", size)
 
     def __len__(self) -> int:
-        """How many rows."""
+        """Return the number of rows."""
         return len(self.rows.ids)
+
+
+class Halves:
+    """Two groups that stand for one, to find the row in it that PostgreSQL refuses."""
+
+    def __init__(self, whole: Group) -> None:
+        middle = len(whole) // 2
+        self._done = whole.done
+        self._refused: dict[int, Exception] = {}
+        self._unfinished = 2
+        self.first = Group(_cut(whole.rows, slice(middle)), partial(self._half_done, 0))
+        self.second = Group(_cut(whole.rows, slice(middle, None)), partial(self._half_done, middle))
+
+    def _half_done(self, start: int, refused: Refused) -> None:
+        self._refused |= {start + row: error for row, error in refused.items()}
+        self._unfinished -= 1
+        if not self._unfinished:
+            self._done(self._refused)
 
 
 class PredictionLog:
@@ -146,7 +176,9 @@ class PredictionLog:
         self._conninfo = conninfo(database_url, application_name="stepahead log")
         self._metrics = metrics
         self._waiting: deque[Group] = deque()
-        self._waiting_bytes = 0  # and what is being committed
+        # Groups that were refused together, halved until the row that is at fault stands alone.
+        self._suspects: deque[list[Group]] = deque()
+        self._waiting_bytes = 0  # of all of them, and of those being committed
         self._connections = [self._connection() for _ in range(CONNECTIONS)]
         self._idle = list(self._connections)
         self.on_free: Callable[[], None] = lambda: None  # called when a commit could begin
@@ -173,16 +205,14 @@ class PredictionLog:
         return bool(self._idle)
 
     def write(self, groups: Sequence[Group]) -> None:
-        """Have each group's `done` called once it is committed, or with why it may not be.
+        """Commit groups and call `done` of each, with the rows that were refused.
 
-        What may not be committed must not be answered with a 200. Groups given at once share a
-        commit.
+        A refused row must not be answered with a 200. Groups given at once share a commit.
         """
         for group in groups:
             if self._waiting_bytes + group.size > MAX_WAITING_BYTES and self._waiting:
-                group.done(
-                    Unavailable("more predictions are waiting to be logged than can be; try again")
-                )
+                full = "more predictions are waiting to be logged than can be; try again"
+                group.done(dict.fromkeys(range(len(group)), Unavailable(full)))
             else:
                 self._waiting.append(group)
                 self._waiting_bytes += group.size
@@ -197,13 +227,13 @@ class PredictionLog:
         return CommittingConnection(self._conninfo)
 
     def _commit_waiting(self) -> None:
-        while self._waiting and self._idle:
-            self._commit(self._take())
+        while self._idle and (self._suspects or self._waiting):
+            self._commit(self._suspects.popleft() if self._suspects else self._take())
 
     def _take(self) -> list[Group]:
         taken = [self._waiting.popleft()]
         rows = len(taken[0])
-        while not taken[0].apart and self._waiting and rows < MAX_ROWS_PER_COMMIT:
+        while self._waiting and rows < MAX_ROWS_PER_COMMIT:
             group = self._waiting.popleft()
             taken.append(group)
             rows += len(group)
@@ -228,8 +258,7 @@ class PredictionLog:
                 timeout_seconds=COMMIT_SECONDS,
                 awake=self._may_stay_awake and is_lone,
             )
-        except Exception as error:  # a fault of ours, told to all who wait
-            logger.exception("predictions cannot be written", rows=count)
+        except Exception as error:  # noqa: BLE001 - a value that no column can hold; passed on
             asyncio.get_running_loop().call_soon(done, error)
 
     def _committed(
@@ -239,24 +268,23 @@ class PredictionLog:
         rows: int,
         error: Exception | None,
     ) -> None:
-        """Whatever happened, nobody waits for ever, and only what is committed is answered."""
+        """Report the outcome, or commit each half by itself to find the row that is at fault."""
         self._idle.append(connection)
-        if isinstance(error, psycopg.DataError):
-            logger.warning("a prediction cannot be stored", rows=rows, error=str(error))
-            if len(groups) > 1:  # it fails its own request and no neighbour's
-                self._waiting.extendleft(replace(group, apart=True) for group in reversed(groups))
-                self._commit_waiting()
-                return
-        elif error is not None:
+        if error is not None:
             logger.warning("predictions not logged", rows=rows, error=str(error))
             if isinstance(error, TimeoutError):  # the others may have fallen silent as well
                 for idle in self._idle:
                     idle.close()
-            error = Unavailable(NOT_LOGGED)
+            if not is_about_a_row(error):
+                error = Unavailable(NOT_LOGGED)
+            elif rows > 1:
+                self._suspects.extendleft(reversed(halves(groups)))
+                self._commit_waiting()
+                return
         self._waiting_bytes -= sum(group.size for group in groups)
         self._commit_waiting()  # PostgreSQL is at work while these are answered
         for group in groups:
-            group.done(error)
+            group.done(NONE_REFUSED if error is None else dict.fromkeys(range(len(group)), error))
         self.commits += error is None
         self._metrics.written(rows, committed=error is None)
         if self._idle:
@@ -282,6 +310,27 @@ class PredictionLog:
             self._refused.extendleft(reversed(rows))
             connection.close()
             raise
+
+
+def is_about_a_row(error: Exception) -> bool:
+    """Tell whether a commit may have failed because of one of its rows."""
+    if not isinstance(error, psycopg.Error):
+        return not isinstance(error, TimeoutError | OSError)
+    state = error.sqlstate
+    return state is not None and (state in ROW_FAULTS or not state.startswith(SERVER_FAULTS))
+
+
+def halves(groups: list[Group]) -> tuple[list[Group], list[Group]]:
+    """Part rows that were refused together: between two groups, or within the only one."""
+    if len(groups) > 1:
+        middle = len(groups) // 2
+        return groups[:middle], groups[middle:]
+    both = Halves(groups[0])
+    return [both.first], [both.second]
+
+
+def _cut(rows: Rows, part: slice) -> Rows:
+    return Rows._make([column[part] for column in rows])
 
 
 def rows_of(entries: Iterable[Entry]) -> Rows:

@@ -111,6 +111,15 @@ class PredictRequest(BaseModel):
         int | None, Field(ge=0, lt=2**63, description="text: draws alike when given again")
     ] = None
 
+    def count_strings(self) -> int:
+        """Return how many strings the request's JSON has, keys included."""
+        count = len(self.model_fields_set)
+        for value in (self.model, self.series, self.text, self.dataset):
+            count += value is not None
+        if self.timestamps is not None:
+            count += len(self.timestamps)
+        return count + len(self.history) if isinstance(self.history, dict) else count
+
 
 SERIES_FIELDS = frozenset({"history", "dataset", "horizon", "levels", "series", "timestamps"})
 TEXT_FIELDS = frozenset({"text", "steps", "top_k", "temperature", "seed"})

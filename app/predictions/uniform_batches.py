@@ -15,6 +15,7 @@ from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from app.errors import Unprocessable
+from app.predictions.batch_items import cut_items
 from app.predictions.batching import (
     MAX_ANSWER_SIZE,
     Inferred,
@@ -25,6 +26,7 @@ from app.predictions.batching import (
 )
 from app.predictions.graph_runs import ROWS_PER_RUN, Floats, forecast, outside, packed
 from app.predictions.log import Rows
+from app.predictions.repeated_keys import batch_may_have_repeated_keys
 from app.predictions.runtime import Loaded
 from app.predictions.schemas import MAX_ITEMS, Numbers, Reference, SeriesName
 from app.predictions.series import TOO_LARGE, parts_shown, steps_shown
@@ -141,21 +143,15 @@ def alike_items(body: bytes) -> tuple[list[AlikeItem], list[bytes]] | None:
     except ValidationError:
         return None
     items = batch["items"]
-    requests = pieces(body, len(items)) if len(items) == count else None
-    if requests is None or len({item["model"] for item in items}) > 1:
+    if len(items) != count or len({item["model"] for item in items}) > 1:
         return None
-    return items, requests
-
-
-def pieces(body: bytes, count: int) -> list[bytes] | None:
-    """The JSON of each item of a batch that has one opening brace, and one for each item.
-
-    None if it has not as many closing ones.
-    """
-    parts = body.split(b"}")
-    if len(parts) != count + 2:
+    # Of each item its keys and the model's name, and of some the name of the series.
+    names = sum([item.get("series") is not None for item in items])
+    strings = sum(map(len, items)) + len(items) + names
+    if batch_may_have_repeated_keys(body, strings=strings):
         return None
-    return [part[part.rindex(b"{") :] + b"}" for part in parts[:count]]
+    requests = cut_items(body, len(items))
+    return None if requests is None else (items, requests)
 
 
 def fits(version: Loaded, items: Sequence[AlikeItem]) -> bool:

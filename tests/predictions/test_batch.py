@@ -168,11 +168,6 @@ def test_the_rows_of_a_batch_have_their_own_warnings(asked: Service) -> None:
             b'{"items":[{"model":"google-stock","history":{"Open":[1,2.50,3]}},'
             b'{"model":"google-stock","history":[4,5,6e0]}]}'
         ),
-        (
-            b'{"items":[{"model":"nobody"},{},{}],"items":['
-            b'{"model":"google-stock","history":[1,2.50,3]},'
-            b'{"model":"google-stock","history":[4,5,6e0]}]}'
-        ),
     ],
 )
 def test_each_item_is_logged_with_its_own_request_however_the_body_is_written(

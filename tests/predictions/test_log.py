@@ -222,55 +222,6 @@ def entry(series: str | None = None) -> Entry:
     )
 
 
-def test_a_row_that_postgresql_cannot_hold_fails_no_neighbour(
-    fresh_database: str, tmp_path: Path
-) -> None:
-    settings = Settings(data_dir=tmp_path)
-    engine = make_engine(fresh_database)
-    maintain_partitions(engine, settings)
-
-    async def write() -> list[BaseException | None]:
-        prediction_log = PredictionLog(fresh_database, Metrics(settings))
-        async with prediction_log.running():
-            return await asyncio.gather(
-                *(written(prediction_log, [entry(name)]) for name in ("a", "b\x00", "c")),
-                return_exceptions=True,
-            )
-
-    first, second, third = asyncio.run(write())
-    assert first is None
-    assert isinstance(second, psycopg.DataError)
-    assert third is None
-    with engine.connect() as connection:
-        names = connection.execute(select(Prediction.series)).scalars().all()
-    engine.dispose()
-    assert sorted(str(name) for name in names) == ["a", "c"]
-
-
-def test_a_fault_of_the_log_answers_nobody_with_a_200_and_ends_nothing(
-    fresh_database: str, tmp_path: Path
-) -> None:
-    settings = Settings(data_dir=tmp_path)
-    engine = make_engine(fresh_database)
-    maintain_partitions(engine, settings)
-    engine.dispose()
-
-    async def write() -> list[BaseException | None]:
-        prediction_log = PredictionLog(fresh_database, Metrics(settings))
-        async with prediction_log.running():
-            outcomes: list[BaseException | None] = []
-            for version in [2**40] * 4 + [1] * 4:  # more than its column holds
-                entries = [entry()._replace(version=version)]
-                outcomes += await asyncio.gather(
-                    written(prediction_log, entries), return_exceptions=True
-                )
-            return outcomes
-
-    outcomes = asyncio.run(write())
-    assert [type(outcome) for outcome in outcomes[:4]] == [Unavailable] * 4
-    assert outcomes[4:] == [None] * 4
-
-
 def test_without_a_partition_for_the_day_nothing_is_answered(
     fresh_database: str, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from app.config import Settings
 from app.errors import StepaheadError, Unavailable
 from app.predictions import batching, log
 from app.predictions.batching import Batcher, Reply, Ticket, groups_of
-from app.predictions.log import Group, PredictionLog, Refusal
+from app.predictions.log import NONE_REFUSED, Group, PredictionLog, Refusal, Refused
 from app.predictions.runtime import Loaded, build
 from app.predictions.schemas import PredictRequest
 from app.predictions.series import SeriesQuestion, ask
@@ -36,14 +36,14 @@ class StuckLog(PredictionLog):
         for group in groups:
             self.held += sum(map(len, group.rows.requests))
             if self._takes:
-                asyncio.get_running_loop().call_soon(group.done, None)
+                asyncio.get_running_loop().call_soon(group.done, NONE_REFUSED)
             else:
                 self._stuck.append(group)
 
     def let_go(self) -> None:
         self._takes = True
         for group in self._stuck:
-            group.done(None)
+            group.done(NONE_REFUSED)
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +254,7 @@ class SlowConnection(CommittingConnection):
     def __init__(self) -> None:
         super().__init__("postgresql://nowhere")
         self.awake: list[bool] = []
-        self.end: Done = _nobody
+        self.end: Done = print
 
     def commit_soon(
         self,
@@ -281,8 +281,8 @@ class SlowLog(PredictionLog):
         return self.connection
 
 
-def _nobody(error: Exception | None) -> None:
-    del error
+def _nobody(refused: Refused) -> None:
+    del refused
 
 
 @pytest.mark.parametrize(

@@ -32,11 +32,12 @@ def _turns_that_do_not_depend_on_the_machine(monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def post(app: FastAPI, path: str, body: object) -> Answer:
-    """One request straight into the app, as the server would make it."""
+    """One request straight into the app, as the server would make it. Bytes are sent unchanged."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
+        return {"type": "http.request", "body": content, "more_body": False}
 
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
@@ -147,6 +148,27 @@ def test_a_bad_request_fails_alone(fresh_database: str, tmp_path: Path) -> None:
     run(fresh_database, tmp_path, scenario)
     assert rows_in(fresh_database, Prediction) == 8
     assert rows_in(fresh_database, RefusedCall) == 6
+
+
+@pytest.mark.parametrize("hidden", [b"NaN", b"[NaN, 1e999]", b'{"a": -Infinity}'])
+def test_a_body_with_a_hidden_value_that_postgresql_refuses_fails_alone(
+    fresh_database: str, tmp_path: Path, hidden: bytes
+) -> None:
+    bad = b'{"model":"prices","history":' + hidden + b',"history":[778.81,788.36,786.08]}'
+    good = b'{"model":"prices","history":[778.81,788.36,786.08]}'
+
+    async def scenario(app: FastAPI) -> None:
+        bodies = [good, good, good, bad, good, good, good, bad]
+        answers = await asyncio.gather(*(post(app, "/predict", body) for body in bodies))
+        assert [status for status, _ in answers] == [200, 200, 200, 422] * 2
+        items = b'{"items":[' + b",".join(bodies) + b"]}"
+        status, answer = await post(app, "/predict/batch", items)
+        assert status == 200
+        failed = [number for number, item in enumerate(answer["items"]) if "error" in item]
+        assert failed == [3, 7]
+
+    run(fresh_database, tmp_path, scenario)
+    assert rows_in(fresh_database, Prediction) == 2 + 6 + 6
 
 
 def test_a_batch_is_one_run_and_one_commit(fresh_database: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.errors import StepaheadError
 from app.predictions import uniform_batches
-from app.predictions.api import _parsed_batch
+from app.predictions.batch_items import read_items
 from app.predictions.uniform_batches import MIN_ROWS, Block, alike_items
 from tests.artifacts import persistence_artifact
 from tests.predictions.test_log import blocked_log
@@ -222,7 +222,7 @@ def test_a_block_is_read_as_its_items_are(
         return
     alike, requests = found
     assert [json.loads(request) for request in requests] == items
-    for (request, item), own, raw in zip(_parsed_batch(body), alike, requests, strict=True):
+    for (request, item), own, raw in zip(read_items(body), alike, requests, strict=True):
         assert not isinstance(item, StepaheadError)
         assert raw == request
         assert own == item.model_dump(exclude_unset=True)

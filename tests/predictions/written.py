@@ -3,22 +3,22 @@
 import asyncio
 from collections.abc import Sequence
 
-from app.predictions.log import Entry, Group, PredictionLog, rows_of
+from app.predictions.log import Entry, Group, PredictionLog, Refused, rows_of
 
 
 async def written(log: PredictionLog, entries: Sequence[Entry]) -> None:
     """Return once these are committed, together.
 
     Raises:
-        Exception: what the log says why they may not be.
+        Exception: what the log says about the first row that is not committed.
     """
-    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    refused = await refused_of(log, entries)
+    if refused:
+        raise refused[min(refused)]
 
-    def end(error: Exception | None) -> None:
-        if error is None:
-            ended.set_result(None)
-        else:
-            ended.set_exception(error)
 
-    log.write([Group(rows_of(entries), end)])
-    await ended
+async def refused_of(log: PredictionLog, entries: Sequence[Entry]) -> Refused:
+    """Return which of them the log refuses, and why, once the others are committed."""
+    ended: asyncio.Future[Refused] = asyncio.get_running_loop().create_future()
+    log.write([Group(rows_of(entries), ended.set_result)])
+    return await ended

@@ -1,0 +1,101 @@
+r"""Find keys that stand twice in an object of a request's JSON.
+
+pydantic takes the last value of such a key in silence. What was validated would then differ from
+what is logged: the first value may be one that PostgreSQL refuses, such as NaN.
+
+Nearly all requests are cleared by counting quotation marks. JSON has two for each of its strings,
+keys included, and one more for each `\"` within a string. A validated request knows how many
+strings it has; with a key that stands twice its JSON has more. The few with another count are read
+once more, key by key.
+"""
+
+import json
+from collections import Counter
+from typing import Any
+
+from app.errors import Unprocessable
+from app.predictions.schemas import PredictRequest
+
+REPEATED = "stands more than once in its object; each key may be given once"
+
+Json = Any
+
+
+def may_have_repeated_keys(body: bytes, request: PredictRequest) -> bool:
+    """Tell whether the JSON of a validated request could have a key that stands twice.
+
+    False is certain.
+    """
+    marks = body.count(b'"')
+    # Each field has a key, and `model` has a string: where that accounts for all marks, as it does
+    # for a history alone, the request need not be looked at.
+    if marks == 2 * (len(request.model_fields_set) + 1):
+        return False
+    return marks != 2 * request.count_strings()
+
+
+def batch_may_have_repeated_keys(body: bytes, *, strings: int) -> bool:
+    """Tell the same of a batch.
+
+    Args:
+        body: valid JSON.
+        strings: how many strings its items have, keys included.
+    """
+    return body.count(b'"') != 2 * (strings + 1)  # and the key `items`
+
+
+def refuse_repeated_keys(body: bytes) -> None:
+    """Look at each key of valid JSON.
+
+    Raises:
+        Unprocessable: a key stands twice; it is named.
+    """
+    whole, has_repeated_keys = read_with_repeated_keys(body)
+    error = repeated_key_in(whole) if has_repeated_keys else None
+    if error is not None:
+        raise error
+
+
+class RepeatingObject(dict[str, Json]):
+    """An object of JSON in which a key stands twice."""
+
+    repeated: str
+
+
+def read_with_repeated_keys(body: bytes) -> tuple[Json, bool]:
+    """Return what valid JSON holds, and whether any of it is a `RepeatingObject`."""
+    has_repeated_keys = False
+
+    def object_of(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        nonlocal has_repeated_keys
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        has_repeated_keys = True
+        repeating = RepeatingObject(found)
+        repeating.repeated, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        return repeating
+
+    return json.loads(body, object_pairs_hook=object_of), has_repeated_keys
+
+
+def repeated_key_in(value: Json) -> Unprocessable | None:
+    """Return the error that names the first repeated key within a value, if there is one."""
+    path = _path_to_repeated(value)
+    return None if path is None else Unprocessable.at(".".join(path), REPEATED)
+
+
+def _path_to_repeated(value: Json) -> list[str] | None:
+    if isinstance(value, RepeatingObject):
+        return [value.repeated]
+    if isinstance(value, dict):
+        members: list[tuple[str | int, Json]] = list(value.items())
+    elif isinstance(value, list):
+        members = [(i, inner) for i, inner in enumerate(value) if isinstance(inner, dict | list)]
+    else:
+        return None
+    for name, inner in members:
+        path = _path_to_repeated(inner)
+        if path is not None:
+            return [str(name), *path]
+    return None
