@@ -6,6 +6,7 @@ test of arithmetic runs at once.
 
 import gc
 import socket
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).resolve().parent
 SHARED_DATA = TESTS.parent.parent / "shared" / "data"
 TRAINING = TESTS / "training"
+EMBEDDED = TESTS / "storage" / "embedded"
 WITH_TRAINER = {"whole_service"}
 CLUSTER = pytest.StashKey["Cluster"]()
 
@@ -77,6 +79,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("database")
         if fixtures & WITH_TRAINER or item.path.is_relative_to(TRAINING):
             item.add_marker(MARKER)
+        if item.path.is_relative_to(EMBEDDED):
+            item.add_marker("linux")
+        if sys.platform != "linux" and item.get_closest_marker("linux") is not None:
+            item.add_marker(pytest.mark.skip("needs the embedded PostgreSQL or /proc: Linux only"))
         if not HAS_TENSORFLOW and item.get_closest_marker(MARKER) is not None:
             item.add_marker(pytest.mark.skip("needs TensorFlow, which `make test` installs"))
     sort_by_place(items)

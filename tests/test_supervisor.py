@@ -21,7 +21,7 @@ from tests.serving import (
     with_fake_trainer,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.linux]
 
 
 def niceness_of(pid: int) -> int:

@@ -27,7 +27,7 @@ from tests.serving import (
     with_fake_trainer,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.linux]
 
 CLIENTS = 4
 PAUSE_SECONDS = 0.01  # of a client between an answer and its next request

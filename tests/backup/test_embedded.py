@@ -16,6 +16,8 @@ from tests.artifacts import persistence_artifact
 from tests.service import register_artifact
 from tests.storage.embedded.test_server import OTHER_MAJOR
 
+pytestmark = pytest.mark.linux
+
 
 def ask(url: str, question: str) -> object:
     engine = make_engine(url)

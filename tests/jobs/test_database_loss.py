@@ -15,6 +15,8 @@ from app.storage.migrate import upgrade
 from tests.jobs.harness import Harness, eventually
 from tests.places import open_place
 
+pytestmark = pytest.mark.linux
+
 
 @pytest.fixture
 def server() -> Iterator[EmbeddedPostgres]:

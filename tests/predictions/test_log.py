@@ -70,6 +70,7 @@ def logged_ids(service: Service) -> set[str]:
         return {str(identifier) for identifier in session.scalars(select(Prediction.id))}
 
 
+@pytest.mark.linux
 @pytest.mark.slow
 def test_no_answered_prediction_is_lost_when_postgresql_is_killed(tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path / "data") as postgres:

@@ -82,6 +82,7 @@ def test_a_child_is_out_of_reach_of_ctrl_c(started: Callable[[Program], Child]) 
     assert os.getsid(child.pid) == child.pid != os.getsid(0)
 
 
+@pytest.mark.linux
 def test_what_a_dead_child_left_behind_goes_with_it(
     started: Callable[[Program], Child], tmp_path: Path
 ) -> None:

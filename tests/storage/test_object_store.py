@@ -227,6 +227,7 @@ def test_any_store_can_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "ObjectStore" in repr(ObjectStore.open(url))
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize("way", ["put_bytes", "take_file"])
 def test_a_write_is_synced_to_the_disk_before_it_takes_its_place(
     store: ObjectStore, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
