@@ -36,8 +36,10 @@ VOLUME ["/data", "/store"]
 
 FROM base AS worker
 COPY --from=build-worker /opt/stepahead /opt/stepahead
-# Without a port there is nothing to ask: a worker that cannot work ends, and is started again.
-HEALTHCHECK NONE
+# Asked from within this container alone. The first start of a trainer takes a while.
+ENV STEPAHEAD_WORKER_PORT=8001
+HEALTHCHECK --interval=5s --timeout=3s --start-period=120s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8001/readyz', timeout=2)"]
 CMD ["stepahead", "worker"]
 
 FROM base AS api

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from contextlib import ExitStack
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -17,9 +18,10 @@ from app.main import create_app
 from app.process.gc_tuning import WHILE_SERVING, look_for_garbage_seldom
 from app.process.lifeline import Lifeline, end_with
 from app.process.listening import listen
+from app.process.notice_board import NoticeBoard, nothing_to_say, read_notices
 from app.process.observability import empty_metrics_folder
 from app.process.programs import child_environment, grace_seconds
-from app.process.running import running_apis, tend_until_stopped
+from app.process.running import running_apis, tend_until_ready, tend_until_stopped
 from app.process.stopping import Stopping
 
 
@@ -29,6 +31,7 @@ def run_api(
     database_url: str,
     listener: socket.socket,
     lifeline: int | None = None,
+    board: int | None = None,
 ) -> None:
     """Serve on a socket until SIGTERM or Ctrl-C, then drain within `drain_seconds`.
 
@@ -37,12 +40,14 @@ def run_api(
         database_url: a migrated database.
         listener: a listening socket, possibly shared with other processes.
         lifeline: the pipe of the supervisor, if there is one.
+        board: the supervisor's notice board, if there is one.
     """
     # Before uvicorn listens to signals, and when it passes on the one it drained for.
     signal.signal(signal.SIGTERM, _leave)
     if lifeline is not None:
         end_with(lifeline, grace_seconds=grace_seconds(settings))
-    application = create_app(settings, database_url=database_url)
+    notices = nothing_to_say if board is None else partial(read_notices, board)
+    application = create_app(settings, database_url=database_url, notices=notices)
     collect_garbage_seldom()
     uvicorn.Server(server_config(application, settings)).run(sockets=[listener])
 
@@ -74,17 +79,19 @@ def run_apis(settings: Settings, *, database_url: str) -> None:
 
     Raises:
         CannotListen: the port cannot be had; nothing was started.
-        GivenUp: a process keeps dying.
+        GivenUp: a process keeps dying, and none has ever been ready.
     """
     with Stopping() as stopping, ExitStack() as parts:
         listener = parts.enter_context(listen(settings.host, settings.port))
         empty_metrics_folder(settings)
         lifeline = parts.enter_context(Lifeline())
+        board = parts.enter_context(NoticeBoard())
         environment = child_environment(settings, database_url)
         apis = parts.enter_context(
-            running_apis(settings, stopping, lifeline, environment, listener=listener)
+            running_apis(settings, stopping, lifeline, environment, listener=listener, board=board)
         )
-        tend_until_stopped(apis, stopping)
+        tend_until_ready(apis, stopping, listener, board)
+        tend_until_stopped(apis, stopping, board)
 
 
 def inherited_socket(descriptor: int) -> socket.socket:

@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     api_processes: Annotated[int, Field(ge=1, le=64)] = 1
     workers: Annotated[int, Field(ge=0, le=64, description="worker processes of `serve`")] = 1
+    worker_port: Annotated[
+        int | None,
+        Field(ge=0, le=65535, description="port of a worker's /livez and /readyz; unset: none"),
+    ] = None
     warm_reader: Annotated[
         bool, Field(description="start the reader of uploads before the first upload")
     ] = True

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from types import FrameType
@@ -31,6 +31,7 @@ from app.monitoring import partition_keeper
 from app.monitoring.actuals import api as actuals
 from app.predictions import api as predictions
 from app.predictions import log_api
+from app.process.notice_board import nothing_to_say
 from app.process.observability import Metrics, configure_logging
 from app.registry import api as registry
 from app.registry import watch
@@ -63,12 +64,18 @@ WITH_LIFESPAN = (
 DATABASE_CONNECTIONS = 5
 
 
-def create_app(settings: Settings | None = None, *, database_url: str | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    *,
+    database_url: str | None = None,
+    notices: Callable[[], list[str]] = nothing_to_say,
+) -> FastAPI:
     """Return the service's HTTP side.
 
     Args:
         settings: left out, they are read from the environment.
         database_url: a migrated PostgreSQL database; left out, the settings' own.
+        notices: reads what a supervisor has to say of the service's other processes.
 
     Raises:
         ValueError: no database is named anywhere.
@@ -89,7 +96,7 @@ def create_app(settings: Settings | None = None, *, database_url: str | None = N
             resources = open_resources(settings, url)
             parts.callback(resources.engine.dispose)
             app.state.resources = resources
-            app.state.health = Health()
+            app.state.health = Health(notices=notices)
             for domain in WITH_LIFESPAN:
                 await parts.enter_async_context(domain.lifespan_of(app, resources))
             parts.enter_context(draining_at_sigterm(app.state.health))

@@ -11,6 +11,7 @@ from app.config import Settings
 from app.predictions.partitions import maintain_partitions
 from app.process.lifeline import Lifeline
 from app.process.listening import listen, location_of
+from app.process.notice_board import NoticeBoard
 from app.process.observability import empty_metrics_folder, get_logger
 from app.process.programs import child_environment
 from app.process.running import (
@@ -53,7 +54,7 @@ def serve(settings: Settings, *, announce: Callable[[Served], None]) -> None:
         CannotListen: the port cannot be had; nothing was started.
         EmbeddedPostgresError: the database cannot start.
         NewerDatabase: a newer Stepahead has used the database.
-        GivenUp: a part keeps dying.
+        GivenUp: api or database keep dying, and the service has never worked.
     """
     with Stopping() as stopping, ExitStack() as parts:
         listener = parts.enter_context(listen(settings.host, settings.port))
@@ -70,20 +71,21 @@ def serve(settings: Settings, *, announce: Callable[[Served], None]) -> None:
         empty_metrics_folder(settings)
 
         lifeline = parts.enter_context(Lifeline())
+        board = parts.enter_context(NoticeBoard())
         environment = child_environment(settings, database_url)
         tended += parts.enter_context(running_workers(settings, stopping, lifeline, environment))
         tended += parts.enter_context(
-            running_apis(settings, stopping, lifeline, environment, listener=listener)
+            running_apis(settings, stopping, lifeline, environment, listener=listener, board=board)
         )
         served = Served(
             url=f"http://{location_of(listener)}",
             data_dir=settings.resolved_data_dir,
             database_dir=database_dir,
         )
-        tend_until_ready(tended, stopping, listener)
+        tend_until_ready(tended, stopping, listener, board)
         if not stopping.requested:
             announce(served)
-        tend_until_stopped(tended, stopping)
+        tend_until_stopped(tended, stopping, board)
         logger.info("stopping: the api answers what it has begun, then the worker and the rest end")
 
 

@@ -1,7 +1,9 @@
 """The worker process, from top to bottom: its means, its queues, its way out.
 
-Any number of them share the queue. Each trains one job at a time, in a thread that talks to a warm
-trainer child; beside that, each looks for jobs that lost their worker and takes its turn in upkeep.
+Any number of workers share the queue. Each trains one job at a time, in a thread that talks to a
+warm trainer child; beside that, each looks for jobs that lost their worker and takes its turn in
+upkeep. What takes processor time is done in child processes, which give way to predictions. This
+process does not: its heartbeats have to come in time on the busiest machine.
 """
 
 import asyncio
@@ -10,7 +12,9 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from uuid import UUID
 
@@ -30,9 +34,13 @@ from app.jobs.log_lines import taken_line
 from app.jobs.trainer import Abandoned, Trainer, TrainerUnavailable, command_of
 from app.jobs.upkeep import Rescuer
 from app.jobs.workspace import workspace
-from app.monitoring.upkeep import Monitoring
-from app.process.cpu_priority import GIVES_WAY, give_way
+from app.process.children import Child, Program, end_in_order
+from app.process.cpu_priority import GIVES_WAY, GIVES_WAY_MOST, CpuFloor
+from app.process.lifeline import Lifeline
+from app.process.listening import listen, location_of
 from app.process.observability import get_logger
+from app.process.probe import Probe, health_answer
+from app.process.programs import child_environment, python_module
 from app.storage.connecting import AsyncConnection
 from app.storage.engine import conninfo, make_engine
 from app.storage.object_store import ObjectStore
@@ -44,7 +52,7 @@ UPKEEP = "upkeep"
 UPKEEP_POLL_SECONDS = 5.0
 HEARTBEAT_SECONDS = 2.0
 WATCH_SECONDS = 1.0
-SCHEDULE_SECONDS = 15.0
+SILENCE_SECONDS = 10.0  # of the event loop or the database, before a probe says so
 RECONNECT_SECONDS = 2.0
 HOURLY = "17 * * * *"
 # Of the time to end in, what the trainer has for its last checkpoint; the rest is for storing it.
@@ -69,6 +77,7 @@ def run_worker(settings: Settings, database_url: str) -> None:
     Raises:
         TrainerUnavailable: no trainer child can be started here.
         NewerDatabase: a newer Stepahead has used the database.
+        CannotListen: `worker_port` cannot be had.
     """
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # we say the same, with job ids
     engine = make_engine(database_url)
@@ -88,11 +97,68 @@ def run_worker(settings: Settings, database_url: str) -> None:
             worker=f"{socket.gethostname()}:{os.getpid()}",
             leaving_seconds=min(settings.drain_seconds * CHECKPOINT_SHARE, CHECKPOINT_SECONDS),
         )
+        worker = Worker(resources, means)
         try:
-            asyncio.run(Worker(resources, means).work())
+            with worker.monitoring(), answering_probes(settings, worker.health):
+                asyncio.run(worker.work())
         finally:
             means.trainer.close()
             engine.dispose()
+
+
+@contextmanager
+def answering_probes(settings: Settings, health: "WorkerHealth") -> Iterator[None]:
+    """Answer /livez and /readyz on `worker_port`, if there is one.
+
+    Raises:
+        CannotListen: the port cannot be had.
+    """
+    if settings.worker_port is None:
+        yield
+        return
+    routes = {
+        "/livez": lambda: health_answer("alive", health.against_living()),
+        "/readyz": lambda: health_answer("ready", health.against_work()),
+    }
+    listener = listen(settings.host, settings.worker_port)
+    logger.info("answering probes", address=location_of(listener))
+    with Probe(listener, routes):
+        yield
+
+
+class WorkerHealth:
+    """What a worker can say of itself, from any thread."""
+
+    def __init__(self, trainer: Trainer, rescuer: Rescuer) -> None:
+        self._trainer = trainer
+        self._rescuer = rescuer
+        self._turned_at = time.monotonic()
+        self.is_leaving = threading.Event()
+
+    def turn(self) -> None:
+        """Note that the event loop turns, from which heartbeats are sent."""
+        self._turned_at = time.monotonic()
+
+    def against_living(self) -> list[str]:
+        """Say why this process should be ended, if so."""
+        silence = time.monotonic() - self._turned_at
+        return (
+            [f"the event loop last turned {silence:.0f} s ago"] if silence > SILENCE_SECONDS else []
+        )
+
+    def against_work(self) -> list[str]:
+        """Say why this process cannot train at the moment."""
+        reasons = self.against_living()
+        if self.is_leaving.is_set():
+            reasons.append("this process is ending")
+        reached_at = self._rescuer.reached_at
+        if reached_at is None:
+            reasons.append("the database has not been reached yet")
+        elif (silence := time.monotonic() - reached_at) > SILENCE_SECONDS:
+            reasons.append(f"the database was last reached {silence:.0f} s ago")
+        if not self._trainer.is_ready:
+            reasons.append("the trainer is starting")
+        return reasons
 
 
 class Worker:
@@ -100,21 +166,38 @@ class Worker:
 
     def __init__(self, resources: Resources, means: Means) -> None:
         self._means = means
-        self._monitoring = Monitoring(resources)
         self._rescuer = Rescuer(means.sessions)
-        self._leaving = threading.Event()
+        self.health = WorkerHealth(means.trainer, self._rescuer)
+        self._leaving = self.health.is_leaving
+        self._lifeline = Lifeline()
+        self._monitoring = Child(monitoring_program(resources, self._lifeline))
+        self._floors = (
+            (CpuFloor("trainer", GIVES_WAY_MOST), means.trainer),
+            (CpuFloor("monitoring", GIVES_WAY), self._monitoring),
+        )
         self._deadline_seconds = resources.settings.drain_seconds + OVERTIME_SECONDS
         self._database_url = resources.database_url
         self._is_checked = False  # whether the database is not a newer version's
         self._queue_app = self._make_queue_app(resources)
 
+    @contextmanager
+    def monitoring(self) -> Iterator[None]:
+        """End the monitoring child afterwards."""
+        with self._lifeline:
+            try:
+                yield
+            finally:
+                end_in_order([self._monitoring], hastened=lambda: False)
+
     async def work(self) -> None:
         """Work until told to end, across losses of the database."""
         working = asyncio.create_task(self._work_and_reconnect())
+        turning = asyncio.create_task(self._turn())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leave, working)
         await asyncio.wait([working])
+        turning.cancel()
         if not working.cancelled():
             _raise_plainly(working.exception())
         logger.info("worker ended")
@@ -147,13 +230,15 @@ class Worker:
             group.create_task(self._serve(UPKEEP, UPKEEP_POLL_SECONDS))
             group.create_task(self._every(WATCH_SECONDS, self._rescuer.rescue))
             group.create_task(self._every(WATCH_SECONDS, self._look_after_trainer))
-            group.create_task(self._every(WATCH_SECONDS, self._monitoring.follow))
-            group.create_task(self._every(SCHEDULE_SECONDS, self._monitoring.retrain))
             # Not before the trainer is warm: another worker's may be.
             await asyncio.to_thread(self._wait_for_trainer)
-            # Not before: where all cores are busy a start would take minutes.
-            await asyncio.to_thread(give_way, GIVES_WAY)
+            group.create_task(self._every(WATCH_SECONDS, self._look_after_monitoring))
             group.create_task(self._serve(queue.QUEUE, TRAINING_POLL_SECONDS))
+
+    async def _turn(self) -> None:
+        while True:
+            self.health.turn()
+            await asyncio.sleep(WATCH_SECONDS)
 
     async def _serve(self, queue_name: str, poll_seconds: float) -> None:
         await self._queue_app.run_worker_async(
@@ -183,6 +268,14 @@ class Worker:
             child.keep_warm()
         finally:
             child.lock.release()
+
+    def _look_after_monitoring(self) -> None:
+        if self._monitoring.is_started:
+            self._monitoring.tend()
+        else:
+            self._monitoring.start()
+        for floor, child in self._floors:
+            floor.look(child.pid)
 
     def _wait_for_trainer(self) -> None:
         try:
@@ -235,6 +328,18 @@ class Worker:
             return
         logger.info("job taken up", model=job.model, attempt=job.attempt)
         Attempt(means=self._means, job=job, is_leaving=is_leaving).run()
+
+
+def monitoring_program(resources: Resources, lifeline: Lifeline) -> Program:
+    """Return what runs the monitoring child of a worker."""
+    reading_end = lifeline.reading_end
+    return Program(
+        name="monitoring",
+        command=python_module("app.monitoring.child", "--lifeline", str(reading_end)),
+        environment=child_environment(resources.settings, resources.database_url),
+        inherited=(reading_end,),
+        grace_seconds=1.0,
+    )
 
 
 def _raise_plainly(error: BaseException | None) -> None:

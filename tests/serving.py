@@ -116,6 +116,7 @@ MARKS = {
     "api": ("app.cli api",),
     "worker": ("app.cli worker",),
     "trainer": ("app.training.child", "tests.jobs.fake_trainer"),
+    "monitoring": ("app.monitoring.child",),
     "reader": ("app.datasets.reader_child",),
     "postgres": ("bin/postgres -D",),
 }

@@ -129,11 +129,15 @@ def test_volumes_and_mounted_files_exist(compose: dict[str, Any]) -> None:
                 assert source in compose["volumes"]
 
 
-def test_the_health_check_is_a_program_that_compiles() -> None:
-    match = re.search(r'^    CMD \["python", "-c", "(?P<program>.+)"\]$', DOCKERFILE, re.MULTILINE)
-    assert match is not None
-    compile(match["program"], "HEALTHCHECK", "exec")
-    assert "/readyz" in match["program"]
+def test_the_health_checks_are_programs_that_compile() -> None:
+    programs = re.findall(r'^    CMD \["python", "-c", "(.+)"\]$', DOCKERFILE, re.MULTILINE)
+    assert len(programs) == 2
+    for program in programs:
+        compile(program, "HEALTHCHECK", "exec")
+    worker, api = programs
+    assert ":8000/readyz" in api
+    assert ":8001/readyz" in worker
+    assert "ENV STEPAHEAD_WORKER_PORT=8001" in DOCKERFILE
 
 
 @pytest.mark.slow

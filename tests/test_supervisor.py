@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.process.restarts import KEEPS_DYING
 from app.process.stopping import SAME_REQUEST_SECONDS
 from tests.serving import (
     WITHOUT_WORKER,
@@ -32,11 +33,13 @@ def test_it_starts_ends_in_order_starts_again_and_suffers_no_second(place: Path)
     environment = {**with_fake_trainer(place), "STEPAHEAD_WARM_READER": "1"}
     with served(place / "data", environment=environment) as service:
         assert httpx.get(f"{service.url}/readyz").is_success
-        wait_until(lambda: {"api", "worker", "reader", "postgres"} <= set(service.children()))
+        parts = {"api", "worker", "monitoring", "reader", "postgres"}
+        wait_until(lambda: parts <= set(service.children()))
         children = service.children()
         assert os.getsid(children["api"]) != os.getsid(children["worker"]) != os.getsid(0)
-        neighbours = [children["worker"], children["reader"]]
+        neighbours = [children["monitoring"], children["reader"]]
         wait_until(lambda: min(map(niceness_of, neighbours)) > niceness_of(children["api"]))
+        assert niceness_of(children["worker"]) == niceness_of(children["api"])
         assert service.end(signal.SIGINT) == 0
         assert not [name for name, pid in children.items() if runs(pid)]
         positions = [
@@ -71,7 +74,7 @@ def test_a_part_that_cannot_start_ends_it_with_the_reason(place: Path) -> None:
     assert service.process.wait(120) == 1
     service.kill()
     told = service.output.rpartition("\nError: ")[2]
-    assert told.startswith("api ended 5 times within 60 seconds, at last with exit code 1")
+    assert told.startswith("api ended 5 times in a row, at last with exit code 1. Its last output:")
     assert "ImportError: no server for this machine" in told
 
 
@@ -89,6 +92,49 @@ def test_killed_parts_are_started_again_without_refusing_a_connection(place: Pat
             lambda: service.children().get("postgres", before["postgres"]) != before["postgres"]
         )
         wait_until(lambda: is_ready(service.url))
+
+
+def test_a_part_that_keeps_dying_ends_no_other_and_is_told_of(place: Path) -> None:
+    environment = {"STEPAHEAD_TRAINER_COMMAND": "/nowhere/python"}
+    with served(place / "data", environment=environment) as service:
+        wait_until(lambda: warnings(service))
+        (warning,) = warnings(service)
+        assert warning.startswith("worker ended ")
+        assert warning.endswith(" times in a row, at last with exit code 1")
+        for _ in range(KEEPS_DYING):
+            kill(service, "api")
+        wait_until(lambda: is_ready(service.url))
+        assert any("api ended " in warning for warning in warnings(service))
+        assert predicted(service) == 200
+
+
+def test_a_database_that_keeps_dying_ends_no_other(place: Path) -> None:
+    with served(place / "data", environment=WITHOUT_WORKER) as service:
+        api = service.children()["api"]
+        for _ in range(KEEPS_DYING):
+            kill(service, "postgres")
+        wait_until(lambda: is_ready(service.url))
+        assert service.children()["api"] == api
+        assert any("PostgreSQL ended " in warning for warning in warnings(service))
+        wait_until(lambda: predicted(service) == 200)
+
+
+def kill(service: Served, part: str) -> None:
+    """Kill a part, and wait until it was started again."""
+    pid = service.children()[part]
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: service.children().get(part, pid) != pid)
+
+
+def warnings(service: Served) -> list[str]:
+    answer = httpx.get(f"{service.url}/readyz", timeout=60)
+    found: list[str] = answer.json().get("warnings", [])
+    return found
+
+
+def predicted(service: Served) -> int:
+    body = {"model": "google-stock", "history": [778.81, 788.36, 786.08]}
+    return httpx.post(f"{service.url}/predict", json=body, timeout=60).status_code
 
 
 def test_after_a_kill_of_the_service_itself_its_parts_end_and_the_next_one_recovers(

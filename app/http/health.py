@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from app.errors import FieldError, Unavailable
 from app.http.dependencies import ResourcesDep
 from app.http.openapi import problem_responses
+from app.process.notice_board import nothing_to_say
 from app.process.observability import Metrics
 from app.storage.job_status import JobStatus
 from app.storage.resources import Resources
@@ -32,6 +33,8 @@ class Health:
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     # Each returns a reason or None, without waiting for anything.
     checks: list[Callable[[], str | None]] = field(default_factory=list)
+    # Reads what is wrong with the service's other processes, which speaks not against this one.
+    notices: Callable[[], list[str]] = nothing_to_say
 
     def reasons(self) -> list[str]:
         """List why this process is not ready; empty if it is."""
@@ -49,6 +52,9 @@ class Ready(BaseModel):
     """The answer of a process that wants requests."""
 
     status: Literal["ready"] = "ready"
+    warnings: Annotated[
+        list[str], Field(description="what is wrong with other processes of this service")
+    ] = []
 
 
 @router.get(
@@ -75,7 +81,7 @@ async def readyz(request: Request) -> Ready:
         not_ready = Unavailable("not ready: " + "; ".join(reasons))
         not_ready.errors = tuple(FieldError(message=reason) for reason in reasons)
         raise not_ready
-    return Ready()
+    return Ready(warnings=health.notices())
 
 
 @router.get(

@@ -31,6 +31,7 @@ from app.process.observability import get_logger
 from app.recipes.recipe import RECIPE
 from app.registry import store as registry
 from app.registry.references import ModelReference
+from app.storage.engine import expect_answer_soon
 from app.storage.job_status import JobStatus
 from app.storage.object_store import ObjectDamaged, ObjectMissing, ObjectStore, StoreUnavailable
 from app.storage.tables import Dataset, Job
@@ -206,6 +207,7 @@ class Attempt:
         self._next_pulse = time.monotonic() + PULSE_SECONDS
         try:
             with self.means.sessions.begin() as session:
+                expect_answer_soon(session)
                 if self.progress.unsaved:
                     queue.write_progress(session, self.claim, self.progress.as_json())
                     job_log.note(session, self.job.id, *self.progress.untold)

@@ -319,8 +319,9 @@ def rescue(session: Session, job_id: UUID) -> JobStatus | None:
     session.refresh(job)
     if job.losses >= MAX_LOSSES:
         error = WorkersLost(
-            f"{job.losses} workers in a row were lost while they worked on this job; each time "
-            "the whole worker ended, as when its machine or container runs out of memory"
+            f"{job.losses} workers in a row gave no sign of life for "
+            f"{STALLED_AFTER.total_seconds():.0f} s while they worked on this job; their logs, or "
+            "their machine's, say why"
         )
         fail(session, claim, error.problem())
         return JobStatus.FAILED

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from app.config import Settings
 from app.jobs.messages import Event, Failed, Finished, Ready, Stop, Stopped, TrainingRequest
 from app.process.observability import get_logger
+from app.process.out_of_memory import out_of_memory_kills
 from app.process.programs import python_module
 
 COMMAND = python_module("app.training.child")
@@ -38,25 +39,26 @@ class TrainerDied(Exception):
     Args:
         exit_code: of the process; negative: the signal that ended it.
         was_ready: whether it had come as far as being ready for work.
+        out_of_memory: whether the kernel ended processes for want of memory in its lifetime.
     """
 
-    def __init__(self, exit_code: int, *, was_ready: bool) -> None:
+    def __init__(self, exit_code: int, *, was_ready: bool, out_of_memory: bool = False) -> None:
         super().__init__(exit_code)
         self.exit_code = exit_code
         self.was_ready = was_ready
+        self.out_of_memory = out_of_memory
 
     @property
     def reason(self) -> str:
         """How it ended, for a person."""
         if self.exit_code >= 0:
             return f"it ended by itself with exit code {self.exit_code}"
-        name = signal.Signals(-self.exit_code).name
-        if self.exit_code == -signal.SIGKILL:
+        if self.exit_code == -signal.SIGKILL and self.out_of_memory:
             return (
-                f"it was ended by {name}, most often because the machine ran out of memory: try "
-                "fewer units, a smaller window or a smaller batch_size"
+                "the kernel ended it because memory ran out: try fewer units, a smaller window or "
+                "a smaller batch_size"
             )
-        return f"it was ended by {name}"
+        return f"it was ended by {signal.Signals(-self.exit_code).name}"
 
 
 class TrainerUnavailable(Exception):
@@ -84,11 +86,17 @@ class Trainer:
         self._is_ready = False
         self._is_running = False  # whether a run was begun and has not ended
         self._failed_starts = 0
+        self._kills_before: int | None = None  # for want of memory, when the child was started
 
     @property
     def pid(self) -> int | None:
         """The child's process id."""
         return None if self._process is None else self._process.pid
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the child is warm."""
+        return self._is_ready
 
     def keep_warm(self) -> None:
         """Start a child if there is none alive, and hear whether it is ready.
@@ -192,12 +200,15 @@ class Trainer:
 
     def _start(self) -> None:
         ours, theirs = Pipe(duplex=True)
+        self._kills_before = out_of_memory_kills()
         with theirs:
             try:
                 self._process = subprocess.Popen(
                     [*self._command, "--fd", str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
+                    # The kernel shares cores out among sessions: only so does it give way alone.
+                    start_new_session=True,
                 )
             except OSError as error:
                 ours.close()
@@ -221,7 +232,12 @@ class Trainer:
         process, was_ready = self._process, self._is_ready
         self.close()
         exit_code = 0 if process is None else process.returncode
-        return TrainerDied(exit_code, was_ready=was_ready)
+        kills = out_of_memory_kills()
+        return TrainerDied(
+            exit_code,
+            was_ready=was_ready,
+            out_of_memory=kills is not None and kills != self._kills_before,
+        )
 
     def _count_failed_start(self, death: TrainerDied) -> None:
         if death.was_ready:

@@ -12,6 +12,7 @@ from app.jobs import job_log, queue
 from app.jobs.log_lines import OUTCOME
 from app.process.observability import get_logger
 from app.registry import store as registry
+from app.storage.engine import expect_answer_soon
 from app.storage.object_store import ObjectStore
 
 UNREFERENCED_FOR = timedelta(days=1)  # younger objects may belong to rows that are on their way
@@ -30,13 +31,16 @@ class Rescuer:
         self._sessions = sessions
         self._not_before = 0.0
         self._is_cut_off = False
+        self.reached_at: float | None = None  # when the database last answered, monotonic
 
     def rescue(self) -> None:
         """Look for lost jobs once."""
         try:
             with self._sessions.begin() as session:
+                expect_answer_soon(session)
                 lost = queue.lost_jobs(session)
             self._is_cut_off = False
+            self.reached_at = time.monotonic()
             if time.monotonic() < self._not_before:
                 return
             for job_id in lost:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.process.observability import get_logger
-from app.process.restarts import DEATHS, WITHIN_SECONDS, GivenUp, Restarts
+from app.process.restarts import Restarts
 
 LAST_WORDS = 20  # lines of a child's output kept for the message when it is given up
 POLL_SECONDS = 0.05
@@ -29,6 +29,7 @@ class Program:
     environment: Mapping[str, str] = field(repr=False)  # carries the database's URL
     inherited: tuple[int, ...] = ()  # file descriptors it keeps
     grace_seconds: float  # for an orderly end
+    is_vital: bool = True  # whether a service without it is worth nothing
 
 
 class Child:
@@ -39,6 +40,8 @@ class Child:
         self._restarts = Restarts()
         self._process: subprocess.Popen[bytes] | None = None
         self._start_at: float | None = None  # while waiting to be started again
+        self._how = ""  # it ended the last time
+        self.is_vital = program.is_vital
         self.last_words: deque[str] = deque(maxlen=LAST_WORDS)  # the end of its output
         self._reader: threading.Thread | None = None
 
@@ -47,9 +50,24 @@ class Child:
         """The process id; None while it is down."""
         return self._process.pid if self._process else None
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it runs, or will be started again."""
+        return self._process is not None or self._start_at is not None
+
+    @property
+    def trouble(self) -> str | None:
+        """What there is to say of a child that keeps dying."""
+        if not self._restarts.keeps_dying:
+            return None
+        return (
+            f"{self.program.name} ended {self._restarts.deaths} times in a row, at last {self._how}"
+        )
+
     def start(self) -> None:
         """Start the process."""
         self.last_words.clear()
+        self._restarts.started(time.monotonic())
         self._process = subprocess.Popen(
             self.program.command,
             env=dict(self.program.environment),
@@ -64,17 +82,16 @@ class Child:
         logger.debug("started", child=self.program.name, pid=self._process.pid)
 
     def tend(self) -> None:
-        """Notice a death and start the process again when its time has come; call it often.
-
-        Raises:
-            GivenUp: it keeps dying.
-        """
+        """Notice a death and start the process again when its time has come; call it often."""
         now = time.monotonic()
-        if self._start_at is not None and now >= self._start_at:
-            self._start_at = None
-            self.start()
-        elif self._process is not None and self._process.poll() is not None:
-            self._bury(now)
+        if self._process is None:
+            if self._start_at is not None and now >= self._start_at:
+                self._start_at = None
+                self._start_again(now)
+        elif self._process.poll() is None:
+            self._restarts.alive(now)
+        else:
+            self._bury(self._process, now)
 
     def ask_to_end(self) -> None:
         """Send SIGTERM."""
@@ -98,21 +115,28 @@ class Child:
             _kill_session(self._process.pid)
             self._process.wait()
 
-    def _bury(self, now: float) -> None:
-        process = self._process
-        if process is None:
-            return
+    def _start_again(self, now: float) -> None:
+        try:
+            self.start()
+        except OSError as error:  # no memory or no process ids are left on this machine
+            self._plan_start(now, f"since it cannot be started: {error}")
+
+    def _bury(self, process: subprocess.Popen[bytes], now: float) -> None:
         self._process = None
         self._clear_away(process)
-        how = _how_it_ended(process.returncode)
-        delay = self._restarts.delay_after(now)
-        if delay is None:
-            words = "\n".join(f"  {line}" for line in self.last_words) or "  (nothing)"
-            raise GivenUp(
-                f"{self.program.name} ended {DEATHS} times within {WITHIN_SECONDS:.0f} seconds, "
-                f"at last {how}. Its last output:\n{words}"
-            )
-        logger.warning("ended, starts again", child=self.program.name, how=how, delay_seconds=delay)
+        self._plan_start(now, _how_it_ended(process.returncode))
+
+    def _plan_start(self, now: float, how: str) -> None:
+        self._how = how
+        delay = self._restarts.delay_after_death(now)
+        level = logger.error if self._restarts.keeps_dying else logger.warning
+        level(
+            "ended, starts again",
+            child=self.program.name,
+            how=how,
+            deaths=self._restarts.deaths,
+            delay_seconds=delay,
+        )
         self._start_at = now + delay
 
     def _clear_away(self, process: subprocess.Popen[bytes]) -> None:

@@ -8,6 +8,7 @@ from socket import socket
 from app.config import Settings
 from app.process.children import Program
 from app.process.lifeline import Lifeline
+from app.process.notice_board import NoticeBoard
 
 # Beyond draining: an api process's last commit, a worker's last checkpoint. Both end by themselves
 # before that.
@@ -49,15 +50,21 @@ def api_program(
     *,
     listener: socket,
     lifeline: Lifeline,
+    board: NoticeBoard,
     environment: Mapping[str, str],
 ) -> Program:
     """The `number`-th api process, counted from 1."""
-    inherited = (listener.fileno(), lifeline.reading_end)
+    handed_on = {
+        "--listener": listener.fileno(),
+        "--lifeline": lifeline.reading_end,
+        "--board": board.descriptor,
+    }
+    options = [text for name, number in handed_on.items() for text in (name, str(number))]
     return Program(
         name="api" if settings.api_processes == 1 else f"api {number}",
-        command=_ourselves("api", "--listener", str(inherited[0]), "--lifeline", str(inherited[1])),
+        command=python_module("app.cli", "api", *options),
         environment=environment,
-        inherited=inherited,
+        inherited=tuple(handed_on.values()),
         grace_seconds=grace_seconds(settings),
     )
 
@@ -68,12 +75,16 @@ def worker_program(
     """The `number`-th worker, counted from 1."""
     return Program(
         name="worker" if settings.workers == 1 else f"worker {number}",
-        command=_ourselves("worker", "--lifeline", str(lifeline.reading_end)),
-        environment=environment,
+        command=python_module("app.cli", "worker", "--lifeline", str(lifeline.reading_end)),
+        environment={**environment, **_port_of_worker(settings, number)},
         inherited=(lifeline.reading_end,),
         grace_seconds=grace_seconds(settings),
+        is_vital=False,  # predictions are answered without
     )
 
 
-def _ourselves(*arguments: str) -> tuple[str, ...]:
-    return python_module("app.cli", *arguments)
+def _port_of_worker(settings: Settings, number: int) -> dict[str, str]:
+    """Give each worker of a machine a port of its own: the one that is set, and those after it."""
+    if not settings.worker_port:
+        return {}
+    return {"STEPAHEAD_WORKER_PORT": str(settings.worker_port + number - 1)}

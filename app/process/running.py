@@ -1,7 +1,7 @@
 """Children that run while a block runs, and are tended until a stop is asked for."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from socket import socket
 from typing import Protocol
@@ -10,8 +10,10 @@ from app.config import Settings
 from app.process.children import Child, end_in_order
 from app.process.lifeline import Lifeline
 from app.process.listening import address_of
+from app.process.notice_board import NoticeBoard
 from app.process.programs import api_program, worker_program
 from app.process.readiness import is_ready
+from app.process.restarts import GivenUp
 from app.process.stopping import Stopping
 
 TEND_SECONDS = 0.1
@@ -20,8 +22,20 @@ TEND_SECONDS = 0.1
 class Tended(Protocol):
     """Something that is kept alive."""
 
+    @property
+    def is_vital(self) -> bool:
+        """Whether a service without it is worth nothing."""
+
+    @property
+    def trouble(self) -> str | None:
+        """What there is to say of it while it keeps dying."""
+
+    @property
+    def last_words(self) -> Iterable[str]:
+        """The end of its output, line by line."""
+
     def tend(self) -> None:
-        """Notice a death and mend it; raises GivenUp where that does not help."""
+        """Notice a death and mend it."""
 
 
 @contextmanager
@@ -56,10 +70,18 @@ def running_apis(
     environment: Mapping[str, str],
     *,
     listener: socket,
+    board: NoticeBoard,
 ) -> Iterator[Sequence[Child]]:
     """`api_processes` api processes on one socket, which is closed before they drain."""
     programs = [
-        api_program(settings, number, listener=listener, lifeline=lifeline, environment=environment)
+        api_program(
+            settings,
+            number,
+            listener=listener,
+            lifeline=lifeline,
+            board=board,
+            environment=environment,
+        )
         for number in range(1, settings.api_processes + 1)
     ]
     with running([Child(program) for program in programs], stopping) as children:
@@ -70,19 +92,33 @@ def running_apis(
             listener.close()
 
 
-def tend_until_ready(tended: Sequence[Tended], stopping: Stopping, listener: socket) -> None:
-    """Keep all alive until the api answers, or a stop is asked for."""
+def tend_until_ready(
+    tended: Sequence[Tended], stopping: Stopping, listener: socket, board: NoticeBoard
+) -> None:
+    """Keep all alive until the api answers, or a stop is asked for.
+
+    Raises:
+        GivenUp: a vital part keeps dying and the service has never worked.
+    """
     while not stopping.requested and not is_ready(*address_of(listener)):
-        _tend(tended)
+        _tend(tended, board)
+        for part in tended:
+            if part.is_vital and part.trouble is not None:
+                words = "\n".join(f"  {line}" for line in part.last_words) or "  (nothing)"
+                raise GivenUp(f"{part.trouble}. Its last output:\n{words}")
 
 
-def tend_until_stopped(tended: Sequence[Tended], stopping: Stopping) -> None:
-    """Keep all alive until a stop is asked for."""
+def tend_until_stopped(tended: Sequence[Tended], stopping: Stopping, board: NoticeBoard) -> None:
+    """Keep all alive until a stop is asked for.
+
+    A part that keeps dying ends no other: it is started again, after ever longer pauses.
+    """
     while not stopping.requested:
-        _tend(tended)
+        _tend(tended, board)
 
 
-def _tend(tended: Sequence[Tended]) -> None:
+def _tend(tended: Sequence[Tended], board: NoticeBoard) -> None:
     for part in tended:
         part.tend()
+    board.write([trouble for part in tended if (trouble := part.trouble) is not None])
     time.sleep(TEND_SECONDS)

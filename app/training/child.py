@@ -7,8 +7,10 @@ and the worker decides whether to try again.
 
 import argparse
 import os
+import select
 import signal
 import sys
+import threading
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -122,6 +124,7 @@ def main() -> None:
     arguments = parser.parse_args()
     # Ctrl-C is the worker's business; it closes the pipe when it wants the child gone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_worker, args=(arguments.fd,), daemon=True).start()
     give_way(GIVES_WAY_MOST)
     try:
         serve(Connection(arguments.fd))
@@ -129,6 +132,14 @@ def main() -> None:
         # TensorFlow's threads take seconds to end in order; nothing here needs that.
         sys.stderr.flush()
         os._exit(0)
+
+
+def _end_with_worker(fd: int) -> None:
+    """End the process when the other end of its pipe is closed, whatever it is doing."""
+    hung_up = select.poll()
+    hung_up.register(fd, 0)  # nothing but a hang-up
+    hung_up.poll()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -24,6 +24,7 @@ from app.storage.tables import Dataset, Job
 PATIENCE_SECONDS = 60.0  # generous: the machine may be busy with other tests
 
 Value = TypeVar("Value")
+NOTHING_SET: Mapping[str, str] = {}
 
 
 def eventually(look: Callable[[], Value | None], *, within: float = PATIENCE_SECONDS) -> Value:
@@ -67,10 +68,15 @@ class Harness:
         self.workers: list[WorkerProcess] = []
 
     def start_worker(
-        self, *, epoch_seconds: float = 0.05, trainer: Sequence[str] | None = None
+        self,
+        *,
+        epoch_seconds: float = 0.05,
+        trainer: Sequence[str] | None = None,
+        environment: Mapping[str, str] = NOTHING_SET,
     ) -> WorkerProcess:
         environment = {
             **os.environ,
+            **environment,
             "STEPAHEAD_DATABASE_URL": self.database_url,
             "STEPAHEAD_DATA_DIR": str(self.folder),
         }

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.storage.embedded import EmbeddedPostgres
@@ -55,3 +56,26 @@ def test_jobs_outlive_a_killed_database(
     assert set(epochs) == set(range(1, 81))
     assert epochs.count(1) == 1  # it went on, it did not start over
     assert worker.process.poll() is None
+
+
+@pytest.mark.slow
+def test_a_worker_says_that_its_database_is_away(
+    harness: Harness, server: EmbeddedPostgres, free_port: str
+) -> None:
+    harness.start_worker(environment={"STEPAHEAD_WORKER_PORT": free_port})
+    url = f"http://127.0.0.1:{free_port}"
+    eventually(lambda: against_work(url) == [])
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGKILL)
+    eventually(lambda: any("the database was last reached" in it for it in against_work(url)))
+    assert httpx.get(f"{url}/livez").is_success
+    server.start()
+    eventually(lambda: against_work(url) == [])
+
+
+def against_work(url: str) -> list[str]:
+    try:
+        answer = httpx.get(f"{url}/readyz", timeout=10)
+    except httpx.TransportError:
+        return ["it does not answer yet"]
+    return [error["message"] for error in answer.json().get("errors", [])]

@@ -108,11 +108,32 @@ def test_a_child_that_stops_leaves_a_checkpoint_if_asked(trainer: Trainer, tmp_p
     assert list((tmp_path / "checkpoint").iterdir())
 
 
+@pytest.mark.parametrize(("kills_after", "is_told"), [(4, True), (3, False), (None, False)])
+def test_memory_is_named_only_where_the_kernel_says_that_it_ran_out(
+    trainer: Trainer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kills_after: int | None,
+    *,
+    is_told: bool,
+) -> None:
+    counted: list[int | None] = [3, kills_after]
+    monkeypatch.setattr("app.jobs.trainer.out_of_memory_kills", lambda: counted.pop(0))
+    pid = ready(trainer)
+    trainer.begin(request(tmp_path, epochs=10_000))
+    os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(TrainerDied) as death:
+        eventually(lambda: heard(trainer, Finished))
+
+    assert ("memory ran out" in death.value.reason) is is_told
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (signal.SIGKILL, "SIGKILL, most often because the machine ran out of memory"),
-        (signal.SIGSEGV, "SIGSEGV"),
+        (signal.SIGKILL, "it was ended by SIGKILL"),
+        (signal.SIGSEGV, "it was ended by SIGSEGV"),
     ],
 )
 def test_a_death_in_a_run_is_told_with_its_reason(

@@ -2,12 +2,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.process.children import Child, Program, end_in_order
-from app.process.restarts import DEATHS, GivenUp
+from app.process.restarts import KEEPS_DYING
 
 IGNORING = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 WAITING = "import time; print('up', flush=True); time.sleep(600)"
@@ -61,19 +62,39 @@ def test_a_killed_child_is_started_again(started: Callable[[Program], Child]) ->
     wait_for(lambda: child.pid not in {None, first}, tend=child)
 
 
-def test_a_child_that_keeps_dying_is_given_up_with_its_last_words(
+def test_a_child_that_keeps_dying_is_started_ever_again_and_told_of(
     started: Callable[[Program], Child], capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     child = started(python("print('no such column: colour'); raise SystemExit(3)"))
+    wait_for(lambda: child.trouble is not None, tend=child)
+    assert child.trouble == f"child ended {KEEPS_DYING} times in a row, at last with exit code 3"
+    assert list(child.last_words) == ["no such column: colour"]
+    wait_for(
+        lambda: (
+            child.trouble
+            == f"child ended {KEEPS_DYING + 1} times in a row, at last with exit code 3"
+        ),
+        tend=child,
+    )
+    assert capfdbinary.readouterr().err.count(b"no such column") == KEEPS_DYING + 1
 
-    def tend_for_ever() -> None:
-        while True:
-            child.tend()
-            time.sleep(0.02)
 
-    with pytest.raises(GivenUp, match=f"{DEATHS} times.*exit code 3.*\n  no such column: colour"):
-        tend_for_ever()
-    assert capfdbinary.readouterr().err.count(b"no such column") == DEATHS
+def test_a_child_that_cannot_be_started_again_is_tried_again(
+    started: Callable[[Program], Child], tmp_path: Path
+) -> None:
+    link = tmp_path / "python"
+    link.symlink_to(sys.executable)
+    program = replace(python(WAITING), command=(str(link), "-c", WAITING))
+    child = started(program)
+    first = child.pid
+    assert first is not None
+    link.unlink()
+    os.kill(first, 9)
+    wait_for(lambda: child.trouble is not None, tend=child)
+    assert child.trouble is not None
+    assert "cannot be started" in child.trouble
+    link.symlink_to(sys.executable)
+    wait_for(lambda: child.pid not in {None, first}, tend=child)
 
 
 def test_a_child_is_out_of_reach_of_ctrl_c(started: Callable[[Program], Child]) -> None:

@@ -2,9 +2,12 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from app.process.cpu_priority import FLOOR, WINDOW_SECONDS, CpuFloor, cpu_times, fitting_niceness
 
 AUTOGROUP = Path("/proc/self/autogroup")
 OURS = os.getpriority(os.PRIO_PROCESS, 0)  # these tests may be run by `nice`
@@ -73,3 +76,73 @@ def test_where_python_knows_no_scheduler_a_process_is_nice_only() -> None:
     command = [sys.executable, "-c", AS_ON_MACOS]
     niceness = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert niceness == f"{max(7, OURS)}\n"
+
+
+@pytest.mark.parametrize(
+    ("niceness", "ran", "waited", "expected"),
+    [
+        (19, 0.05, 0.95, 14),  # starved
+        (4, 0.05, 0.95, 0),
+        (0, 0.02, 0.95, 0),  # no more can be done
+        (14, 0.2, 0.8, 14),  # as much as was wanted for it
+        (14, 0.9, 0.1, 19),  # there is room again
+        (19, 0.9, 0.1, 19),
+        (19, 0.0, 0.0, 19),  # idle
+        (14, 0.02, 0.1, 14),  # hardly anything to do
+    ],
+)
+def test_what_is_starved_gives_way_less(
+    niceness: int, ran: float, waited: float, expected: int
+) -> None:
+    assert fitting_niceness(niceness, most=19, ran=ran, waited=waited) == expected
+
+
+BUSY = "while True: pass"
+BUSY_AND_NICE = (
+    f"from app.process.cpu_priority import give_way; give_way(19); print(flush=True)\n{BUSY}"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not AUTOGROUP.exists() and os.geteuid() != 0, reason="only root may lower a niceness here"
+)
+def test_a_process_that_gave_way_gets_its_share_on_a_busy_core() -> None:
+    core = min(os.sched_getaffinity(0))
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(script: str) -> subprocess.Popen[bytes]:
+        command = ["taskset", "--cpu-list", str(core), sys.executable, "-c", script]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+        started.append(process)
+        return process
+
+    try:
+        nice = start(BUSY_AND_NICE)
+        assert nice.stdout is not None
+        nice.stdout.readline()  # it has given way
+        for _ in range(8):
+            start(BUSY)
+        floor = CpuFloor("test", 19)
+        before = share_of(nice.pid, floor)
+        assert before < FLOOR
+        deadline = time.monotonic() + 120
+        while share_of(nice.pid, floor) < 2 * before:
+            assert time.monotonic() < deadline
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+def share_of(pid: int, floor: CpuFloor) -> float:
+    """The share of a core that a process gets while a floor looks after it for one window."""
+    before = cpu_times(pid)
+    assert before is not None
+    until = time.monotonic() + WINDOW_SECONDS + 0.5
+    while time.monotonic() < until:
+        floor.look(pid)
+        time.sleep(0.2)
+    now = cpu_times(pid)
+    assert now is not None
+    return (now.ran - before.ran) / (now.at - before.at)

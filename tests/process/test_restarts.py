@@ -1,13 +1,38 @@
-from app.process.restarts import DEATHS, WITHIN_SECONDS, Restarts
+from app.process.restarts import (
+    HEALED_SECONDS,
+    KEEPS_DYING,
+    LONGEST_DELAY_SECONDS,
+    Restarts,
+)
 
 
-def test_delays_double_and_the_fifth_death_within_a_minute_ends_it() -> None:
+def test_pauses_grow_from_death_to_death_up_to_a_limit() -> None:
     restarts = Restarts()
-    delays = [restarts.delay_after(float(second)) for second in range(DEATHS)]
-    assert delays == [0.1, 0.2, 0.4, 0.8, None]
+    delays = []
+    for second in range(12):
+        restarts.started(float(second))
+        delays.append(restarts.delay_after_death(second + 0.5))
+    assert delays[:5] == [0.1, 0.2, 0.4, 0.8, 1.6]
+    assert delays[-1] == LONGEST_DELAY_SECONDS
+    assert delays == sorted(delays)
 
 
-def test_deaths_far_apart_are_mended_for_ever() -> None:
+def test_it_never_ends() -> None:
     restarts = Restarts()
-    for hour in range(100):
-        assert restarts.delay_after(hour * 60 * WITHIN_SECONDS) == 0.1
+    for second in range(5000):
+        restarts.started(float(second))
+        assert restarts.delay_after_death(second + 0.5) <= LONGEST_DELAY_SECONDS
+
+
+def test_whoever_lived_for_a_while_begins_anew() -> None:
+    restarts = Restarts()
+    for second in range(KEEPS_DYING):
+        restarts.started(float(second))
+        restarts.delay_after_death(second + 0.5)
+    assert restarts.deaths == KEEPS_DYING
+    restarts.started(100.0)
+    restarts.alive(100.0 + HEALED_SECONDS - 1)
+    assert restarts.keeps_dying
+    restarts.alive(100.0 + HEALED_SECONDS)
+    assert restarts.deaths == 0
+    assert restarts.delay_after_death(100.0 + HEALED_SECONDS + 1) == 0.1

@@ -1,8 +1,9 @@
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.process.observability import get_logger
-from app.process.restarts import DEATHS, WITHIN_SECONDS, GivenUp, Restarts
+from app.process.restarts import Restarts
 from app.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
 logger = get_logger("supervisor")
@@ -20,6 +21,9 @@ class KeptPostgres:
         self._server = EmbeddedPostgres(data_dir, address=address)
         self._restarts = Restarts()
         self._start_at: float | None = None  # while waiting to be started again
+        self._how = ""  # it ended the last time
+        self.is_vital = True
+        self.last_words: Sequence[str] = ()  # all that it said is part of how it ended
 
     @property
     def home(self) -> Path | None:
@@ -37,35 +41,45 @@ class KeptPostgres:
         Raises:
             EmbeddedPostgresError: it cannot start; the message says why and what to do.
         """
-        return self._server.start()
+        url = self._server.start()
+        self._restarts.started(time.monotonic())
+        return url
 
     def stop(self) -> None:
         """Stop it and let go of the data directory."""
         self._server.stop()
 
-    def tend(self) -> None:
-        """Start it again when it has died; call it often.
+    @property
+    def trouble(self) -> str | None:
+        """What there is to say of a server that keeps dying."""
+        if not self._restarts.keeps_dying:
+            return None
+        return f"PostgreSQL ended {self._restarts.deaths} times in a row, at last: {self._how}"
 
-        Raises:
-            GivenUp: it keeps dying, or does not start any more.
-        """
+    def tend(self) -> None:
+        """Start it again when it has died; call it often."""
         now = time.monotonic()
         if self._start_at is None:
-            if not self._server.alive():
+            if self._server.alive():
+                self._restarts.alive(now)
+            else:
                 self._plan_start(now, "its process is gone")
         elif now >= self._start_at:
             self._start_at = None
             try:
-                self._server.start()
+                self.start()
             except EmbeddedPostgresError as error:
-                self._plan_start(now, str(error))
+                self._plan_start(time.monotonic(), str(error))
 
     def _plan_start(self, now: float, how: str) -> None:
-        delay = self._restarts.delay_after(now)
-        if delay is None:
-            raise GivenUp(
-                f"PostgreSQL ended {DEATHS} times within {WITHIN_SECONDS:.0f} seconds, at last: "
-                f"{how}"
-            )
-        logger.warning("ended, starts again", child="PostgreSQL", how=how, delay_seconds=delay)
+        self._how = how
+        delay = self._restarts.delay_after_death(now)
+        level = logger.error if self._restarts.keeps_dying else logger.warning
+        level(
+            "ended, starts again",
+            child="PostgreSQL",
+            how=how,
+            deaths=self._restarts.deaths,
+            delay_seconds=delay,
+        )
         self._start_at = now + delay

@@ -38,6 +38,7 @@ def api(
     port: Port = None,
     listener: Inherited = None,
     lifeline: Inherited = None,
+    board: Inherited = None,
 ) -> None:
     """Run the HTTP api alone, on a database that `stepahead migrate` has prepared.
 
@@ -46,7 +47,7 @@ def api(
     """
     from app.terminal.service.api import run_api_command
 
-    run_api_command({"host": host, "port": port}, listener=listener, lifeline=lifeline)
+    run_api_command({"host": host, "port": port}, listener=listener, lifeline=lifeline, board=board)
 
 
 @commands.command(rich_help_panel=PANEL)

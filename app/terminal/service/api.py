@@ -14,7 +14,11 @@ from app.terminal.service.settings import plain_errors, read_settings, required_
 
 
 def run_api_command(
-    overrides: Mapping[str, Any], *, listener: int | None, lifeline: int | None
+    overrides: Mapping[str, Any],
+    *,
+    listener: int | None,
+    lifeline: int | None,
+    board: int | None,
 ) -> None:
     """Serve HTTP until asked to stop."""
     settings = read_settings(overrides)
@@ -22,7 +26,7 @@ def run_api_command(
     with plain_errors(settings):
         if listener is not None:
             socket = inherited_socket(listener)
-            run_api(settings, database_url=url, listener=socket, lifeline=lifeline)
+            run_api(settings, database_url=url, listener=socket, lifeline=lifeline, board=board)
             return
         with suppress(OperationalError):  # it is checked again when the database answers
             refuse_newer_at_start(url)
