@@ -14,8 +14,9 @@ from app.config import Settings
 from app.predictions.partitions import maintain_partitions
 from app.predictions.schemas import LogFilter
 from app.predictions.store import list_predictions
+from app.registry.aliases import list_aliases
 from app.registry.catalogue import read_catalogue
-from app.registry.store import list_aliases, list_champions, list_models
+from app.registry.store import list_champions, list_models
 from app.storage.tables import Alias, Model, Version
 from tests.registry.records import series_manifest, series_scorecard
 

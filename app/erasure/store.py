@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from app.datasets.store import get_dataset
 from app.errors import Conflict, NotFound
 from app.jobs.queue import get_job, hold_model
+from app.registry.aliases import list_aliases, raise_revision
 from app.registry.references import check_alias_name
-from app.registry.store import find_model, list_aliases, raise_revision
+from app.registry.store import find_model
 from app.storage.ids import first_id
 from app.storage.job_status import FINAL, UNFINISHED
 from app.storage.monitoring_tables import (

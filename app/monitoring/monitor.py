@@ -26,8 +26,9 @@ from app.monitoring.schemas import (
 from app.monitoring.shadow import SHADOW
 from app.monitoring.store import Asked, Day
 from app.recipes.recipe import Kind
+from app.registry.aliases import list_aliases
 from app.registry.schemas import names_of
-from app.registry.store import find_model, list_aliases
+from app.registry.store import find_model
 from app.storage.ids import first_id
 from app.storage.tables import Version
 

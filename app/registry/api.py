@@ -14,6 +14,7 @@ from app.http.downloads import disposition, download
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById, PagingByName, PagingByNumber
 from app.registry import store
+from app.registry.aliases import alias_history, list_aliases
 from app.registry.archives import Unpacked, archive_of, check, unpack
 from app.registry.references import MAX_NUMBER
 from app.registry.schemas import (
@@ -31,11 +32,12 @@ from app.storage.resources import Resources
 
 router = APIRouter(tags=["models"])
 
-NEWEST = 50  # versions and moves shown with a model
+NEWEST = 50  # versions and alias moves shown with a model
 ModelName = Annotated[str, Path(description="a model's name", examples=["google-stock"])]
 Number = Annotated[int, Path(ge=1, le=MAX_NUMBER, description="a version", examples=[1])]
 AliasName = Annotated[
-    str, Path(description="an alias; champion is what is served", examples=["champion"])
+    str,
+    Path(description="an alias; `champion` is the version that is served", examples=["champion"]),
 ]
 DESCRIPTION = {"description": "Daily demand of the shops", "tags": ["demand", "eu"]}
 IMPORT_BODY: dict[str, Any] = {
@@ -50,7 +52,7 @@ IMPORT_BODY: dict[str, Any] = {
                         "file": {
                             "type": "string",
                             "contentMediaType": "application/octet-stream",
-                            "description": "the archive, as `GET …/archive` gave it",
+                            "description": "the archive, as `GET …/archive` returned it",
                         }
                     },
                 }
@@ -70,13 +72,15 @@ FileName = Annotated[str, Path(description="a file of the artifact", examples=["
 def list_models(
     session: SessionDep,
     paging: PagingByName,
-    tag: Annotated[str | None, Query(max_length=50, description="only those that carry it")] = None,
+    tag: Annotated[
+        str | None, Query(max_length=50, description="only models with this tag")
+    ] = None,
 ) -> Page[ModelSummary]:
-    """What can be asked for predictions, and how good it was measured to be."""
+    """Show what can be asked for predictions, and how good it is."""
     rows = store.list_models(session, limit=paging.rows, after=paging.start, tag=tag)
     names = [model.name for model in rows]
     champions = store.list_champions(session, names)
-    aliases = store.list_aliases(session, names)
+    aliases = list_aliases(session, names)
     return paging.page(
         rows,
         lambda models: [ModelSummary.of(model, champions, aliases) for model in models],
@@ -87,15 +91,15 @@ def list_models(
 @router.get(
     "/models/{name}",
     operation_id="get_model",
-    summary="Show a model with its newest versions and the history of its aliases",
+    summary="Show a model with its newest versions and its alias history",
     responses=problem_responses(404),
 )
 def get_model(name: ModelName, session: SessionDep) -> ModelAnswer:
-    """One model."""
+    """Show one model."""
     model = store.find_model(session, name)
-    aliases = store.list_aliases(session, [name])
+    aliases = list_aliases(session, [name])
     versions = store.list_versions(session, name, limit=NEWEST)
-    history = store.alias_history(session, name, limit=NEWEST)
+    history = alias_history(session, name, limit=NEWEST)
     summary = ModelSummary.of(model, store.list_champions(session, [name]), aliases)
     return ModelAnswer(
         **summary.model_dump(),
@@ -115,9 +119,9 @@ def describe_model(
     request: Annotated[ModelRequest, Body(openapi_examples={"tags": {"value": DESCRIPTION}})],
     session: SessionDep,
 ) -> ModelSummary:
-    """Return the model as it is described now; its versions are not touched."""
+    """Change the description and the tags; the versions stay as they are."""
     model = store.describe_model(session, name, description=request.description, tags=request.tags)
-    aliases = store.list_aliases(session, [name])
+    aliases = list_aliases(session, [name])
     return ModelSummary.of(model, store.list_champions(session, [name]), aliases)
 
 
@@ -130,9 +134,9 @@ def describe_model(
 def list_versions(
     name: ModelName, session: SessionDep, paging: PagingByNumber
 ) -> Page[VersionSummary]:
-    """Deleted ones too, as tombstones."""
+    """Include deleted versions, as tombstones."""
     rows = store.list_versions(session, name, limit=paging.rows, before=paging.start)
-    aliases = store.list_aliases(session, [name])
+    aliases = list_aliases(session, [name])
     return paging.page(
         rows,
         lambda versions: [VersionSummary.of(version, aliases) for version in versions],
@@ -143,32 +147,32 @@ def list_versions(
 @router.get(
     "/models/{name}/moves",
     operation_id="list_moves",
-    summary="List how a model's aliases moved, newest first",
+    summary="Show a model's alias history, newest first",
     responses=problem_responses(400, 404, 422),
 )
 def list_moves(name: ModelName, session: SessionDep, paging: PagingById) -> Page[AliasMoveAnswer]:
-    """Who moved which alias, when and why."""
+    """Show who moved which alias, when and why."""
     store.find_model(session, name)
-    rows = store.alias_history(session, name, before=paging.start, limit=paging.rows)
+    rows = alias_history(session, name, before=paging.start, limit=paging.rows)
     return paging.page(rows, lambda moves: [AliasMoveAnswer.of(move) for move in moves])
 
 
 @router.get(
     "/models/{name}/versions/{n}",
     operation_id="get_version",
-    summary="Show a version with its scorecard and where it comes from",
+    summary="Show a version with its scorecard and lineage",
     responses=problem_responses(404, 422),
 )
 def get_version(name: ModelName, n: Number, session: SessionDep) -> VersionAnswer:
-    """One version; a deleted one as a tombstone, without files."""
+    """Show one version; a deleted one is a tombstone without files."""
     version = store.get_version(session, name, n)
-    return VersionAnswer.of(version, store.list_aliases(session, [name]))
+    return VersionAnswer.of(version, list_aliases(session, [name]))
 
 
 @router.get(
     "/models/{name}/versions/{n}/archive",
     operation_id="export_version",
-    summary="Download a version as one file, for another installation",
+    summary="Export a version as one file, for another installation",
     response_class=Response,
     responses={
         200: {"description": "The archive", "content": {"application/x-tar": {}}},
@@ -176,7 +180,7 @@ def get_version(name: ModelName, n: Number, session: SessionDep) -> VersionAnswe
     },
 )
 def export_version(name: ModelName, n: Number, session: SessionDep, objects: StoreDep) -> Response:
-    """Return the artifact's files with their digests; `POST /models/{name}/versions` takes it."""
+    """Return the artifact's files with their digests, to be imported elsewhere."""
     version = store.get_live_version(session, name, n)
     size, pieces = archive_of(version, objects)
     return StreamingResponse(
@@ -201,11 +205,11 @@ def export_version(name: ModelName, n: Number, session: SessionDep, objects: Sto
 async def import_version(
     name: ModelName, request: Request, response: Response, resources: ResourcesDep
 ) -> VersionAnswer:
-    """Take a version under the model's next number once its files are proven to be plain data.
+    """Register the version under the next number, once its files are proven to be plain data.
 
     Paths, digests, sizes, the manifest, the weights and every operator of the graph are checked in
-    a process of its own, which also runs the graph once. Nothing is ever unpickled. The first
-    version of a model is served; a later one waits until somebody promotes it.
+    a separate process, which also runs the graph once. Nothing is ever unpickled. The first version
+    of a model is served; a later one waits until somebody promotes it.
     """
     async with receive_multipart(request, files=["file"]) as form:
         folder = form.folder / "version"
@@ -231,7 +235,7 @@ def _register(resources: Resources, name: str, unpacked: Unpacked) -> VersionAns
             job_id=None,
             moved_by="upload",
         )
-        return VersionAnswer.of(version, store.list_aliases(session, [name]))
+        return VersionAnswer.of(version, list_aliases(session, [name]))
 
 
 @router.put(
@@ -255,10 +259,10 @@ def move_alias(
     session: SessionDep,
     caller: CallerDep,
 ) -> AliasAnswer:
-    """Every api process follows within a second.
+    """Move the alias; every api process follows within a second.
 
-    A version that needs a longer history, or other inputs, than the one served so far may fail
-    requests that are right today: that is a 409 unless `force`, which asks for a `reason`.
+    A version that needs a longer history or other inputs than the one served so far may fail
+    requests that are right today. That is a 409 without `force`, which requires a `reason`.
     """
     if request.force and not request.reason.strip():
         raise Unprocessable.at("reason", "is required with force: say why")
@@ -283,7 +287,7 @@ def move_alias(
     responses=problem_responses(403, 404, 409, 422),
 )
 def delete_version(name: ModelName, n: Number, session: SessionDep) -> None:
-    """Its number is not used again, and its predictions stay in the log."""
+    """Delete the version. Its number is not reused, and its predictions stay in the log."""
     store.delete_version(session, name, n)
 
 
@@ -294,7 +298,7 @@ def delete_version(name: ModelName, n: Number, session: SessionDep) -> None:
     response_class=Response,
     responses={
         200: {"description": "The file", "content": {"application/octet-stream": {}}},
-        304: {"description": "The caller has it already (If-None-Match)"},
+        304: {"description": "The caller has this file already (If-None-Match)"},
         **problem_responses(404, 422),
     },
 )
@@ -307,7 +311,7 @@ def download_file(
     objects: StoreDep,
     if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
-    """Its ETag is its sha256. A file that does not match it any more is never sent whole."""
+    """Send the file with its sha256 as ETag. A damaged file is never sent whole."""
     version = store.get_live_version(session, name, n)
     entry = version.files.get(file)
     if entry is None:

@@ -1,7 +1,7 @@
-"""One version as one file: exported from a registry, imported into another.
+"""One version as one file: exported from one registry, imported into another.
 
-The archive is a tar file: `version.json`, which says whose version it is and lists its files with
-their sha256 and sizes, and then the files of the artifact under their names.
+The archive is a tar file. It begins with `version.json`, which names the version and lists its
+files with their sha256 and sizes. The files of the artifact follow under their names.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from app.storage.tables import Version
 DESCRIPTION = "version.json"
 MAX_DESCRIPTION_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 20
-END_BYTES = 2 * tarfile.BLOCKSIZE  # of zeros, which close a tar file
+END_BYTES = 2 * tarfile.BLOCKSIZE  # of zeros, which end a tar file
 CHECK_SECONDS = 180.0
 CHECKER = (sys.executable, "-m", "app.artifact.untrusted")
 
@@ -51,7 +51,7 @@ class Description(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Unpacked:
-    """An archive's files in a folder, complete, with the bytes that were listed."""
+    """An archive's files in a folder, complete and with the listed bytes."""
 
     model: str
     number: int
@@ -63,7 +63,7 @@ def archive_of(version: Version, store: ObjectStore) -> tuple[int, Iterator[byte
     """Return an archive's size in bytes and its pieces.
 
     Raises:
-        ObjectMissing, ObjectDamaged: while it is read, if a file is not whole any more.
+        ObjectMissing, ObjectDamaged: a file is damaged, found while it is read.
     """
     files = {name: FileEntry(**entry) for name, entry in sorted(version.files.items())}
     described = Description(format=1, model=version.model, number=version.number, files=files)
@@ -93,11 +93,11 @@ def _entry(name: str, size: int) -> bytes:
 
 
 def unpack(archive: Path, folder: Path) -> Unpacked:
-    """Take an archive apart; nothing is written under a name that is not an artifact's.
+    """Unpack an archive; only names of an artifact's files are written.
 
     Args:
         archive: the file as it was uploaded.
-        folder: is made, for its files alone.
+        folder: created, for its files only.
 
     Raises:
         Unprocessable: it is not the archive of a version, or a file differs from its listing.
@@ -141,7 +141,7 @@ def _described(tar: tarfile.TarFile) -> Description:
 
 
 def _data(tar: tarfile.TarFile, member: tarfile.TarInfo | None) -> IO[bytes] | None:
-    """Return a plain file's data; None of a link, a device or a folder."""
+    """Return a plain file's data, or None for a link, a device or a folder."""
     return tar.extractfile(member) if member is not None and member.isreg() else None
 
 
@@ -152,7 +152,7 @@ def _take(tar: tarfile.TarFile, name: str, entry: FileEntry, folder: Path) -> No
         found = "its end" if member is None else repr(member.name[:80])
         raise _refused(f"holds {found} where {name} is listed")
     if member.size != entry.size:
-        raise _refused(f"holds {member.size:,} bytes of {name}, and {entry.size:,} are listed")
+        raise _refused(f"holds {member.size:,} bytes of {name}, but {entry.size:,} are listed")
     path = folder / name
     with path.open("xb") as file:
         while chunk := data.read(CHUNK_BYTES):
@@ -162,11 +162,11 @@ def _take(tar: tarfile.TarFile, name: str, entry: FileEntry, folder: Path) -> No
 
 
 async def check(unpacked: Unpacked) -> None:
-    """Prove in a process of its own that the files are an artifact and nothing more.
+    """Prove in a separate process that the files are an artifact and nothing more.
 
     Raises:
         Unprocessable: they are not.
-        Unavailable: the check did not end in time.
+        Unavailable: the check did not finish in time.
     """
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(
@@ -182,7 +182,7 @@ async def check(unpacked: Unpacked) -> None:
             child.kill()
             await child.wait()
     if child.returncode != 0:
-        raise _refused("brought the process down that checked it; it is not taken")
+        raise _refused("crashed the process that checked it; it is not imported")
     wrong = json.loads(printed)["error"]
     if wrong is not None:
         raise _refused(f"is not an artifact: {wrong}")

@@ -1,4 +1,4 @@
-"""What the registry serves, read as a whole."""
+"""Everything the registry serves at one moment."""
 
 from dataclasses import dataclass
 
@@ -15,18 +15,21 @@ class Catalogue:
 
     revision: int
     aliases: dict[tuple[str, str], int]  # (model, alias) -> version
-    versions: dict[str, frozenset[int]]  # model -> its versions, tombstones left out
+    versions: dict[str, frozenset[int]]  # model -> its versions, without tombstones
     deleted: dict[str, frozenset[int]]
 
 
 def read_catalogue(session: Session) -> Catalogue:
-    """Read all of it. The revision is read first, so that a change in between is read next time."""
+    """Read the whole catalogue.
+
+    The revision is read first, so that a change in between is read the next time.
+    """
     seen = revision(session)
     none: frozenset[int] = frozenset()
     present = select(Model.name).where(Model.deleted_at.is_(None))
     live = dict.fromkeys(session.scalars(present), none)
     deleted = dict(live)
-    # A row per model, not per version: with ten versions each it takes half the time.
+    # One row per model and not per version: with ten versions each, this takes half the time.
     is_deleted = Version.deleted_at.is_not(None)
     rows = session.execute(
         select(Version.model, is_deleted, func.array_agg(Version.number)).group_by(

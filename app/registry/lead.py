@@ -19,23 +19,23 @@ class Lead:
     """What a smaller error is worth."""
 
     more_than_noise: bool
-    words: str  # as in "p = 0.003"
-    test: dict[str, Any]  # for the decision's comparison
+    words: str  # for example "p = 0.003"
+    test: dict[str, Any]  # for the comparison of the decision
 
 
 def lead_of(challenger: Scorecard, champion: Scorecard, *, gain: float, rows: int) -> Lead:
-    """Judge a challenger's lead, both scorecards being of the same rows.
+    """Judge a challenger's lead, where both scorecards are about the same rows.
 
-    Where both tell their forecasts row by row, a Diebold-Mariano test decides, on these rows: a
-    lead counts if it is one there too (scorecards tell the last 2,000 rows), and noise alone would
-    give one as large in less than 5 of 100 cases. Where one does not, or the test has no answer,
-    the gain must exceed two standard errors of an RMSE over that many rows, sqrt(2 / rows).
+    If both hold their forecasts row by row, a Diebold-Mariano test on these rows decides
+    (scorecards hold the last 2,000). The lead must exist on these rows too, and noise alone must
+    give such a lead in less than 5 % of cases. Otherwise, or if the test has no result, the gain
+    must exceed two standard errors of an RMSE over that many rows, sqrt(2 / rows).
 
     Args:
         challenger: the one with the smaller error.
         champion: the other.
         gain: 1 - challenger's error / champion's error.
-        rows: judged rows.
+        rows: number of judged rows.
     """
     tested = _tested(challenger, champion)
     if tested is not None:
@@ -43,7 +43,7 @@ def lead_of(challenger: Scorecard, champion: Scorecard, *, gain: float, rows: in
         leads = statistic < 0
         return Lead(
             more_than_noise=leads and p < SIGNIFICANT,
-            words=f"p = {p:.2g}" if leads else f"it is behind on the last {count} of them",
+            words=f"p = {p:.2g}" if leads else f"it is worse on the last {count} of them",
             test={
                 "name": "Diebold-Mariano",
                 "rows": count,
@@ -55,13 +55,13 @@ def lead_of(challenger: Scorecard, champion: Scorecard, *, gain: float, rows: in
     margin = math.sqrt(2 / rows)
     return Lead(
         more_than_noise=gain > margin,
-        words=f"{gain:.2%} better, and without its errors row by row it takes {margin:.2%}",
+        words=f"{gain:.2%} better; without errors row by row, more than {margin:.2%} is needed",
         test={"name": "margin", "rows": rows, "gain": gain, "needed": margin},
     )
 
 
 def _tested(challenger: Scorecard, champion: Scorecard) -> tuple[int, float, float] | None:
-    """Rows, statistic and p-value of the test; None: there is none."""
+    """Return rows, statistic and p-value of the test, or None if it cannot be made."""
     if challenger.series is not None and champion.series is not None:
         return _series_test(challenger.series, champion.series)
     if challenger.text is None or champion.text is None:

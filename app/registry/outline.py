@@ -13,7 +13,7 @@ from app.storage.tables import Version
 
 @dataclass(frozen=True, kw_only=True)
 class Outline:
-    """What a list shows of a version; manifest and scorecard can be large."""
+    """What a list shows of a version, because manifest and scorecard can be large."""
 
     model: str
     number: int
@@ -28,7 +28,7 @@ class Outline:
     deleted_at: datetime | None
 
 
-# Its columns, picked out of the JSON by the database.
+# Its columns, selected from the JSON by the database.
 OUTLINE = select(
     Version.model,
     Version.number,

@@ -1,4 +1,4 @@
-"""Whether an alias may move to a version, and whether a new version becomes champion by itself."""
+"""Whether an alias may move to a version, and whether a new version becomes champion."""
 
 import math
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ MIN_COMMON_ROWS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """A version, as the comparison sees it."""
+    """A version and what the comparison needs of it."""
 
     number: int
     manifest: Manifest
@@ -22,44 +22,46 @@ class Contender:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """Whether a new version became champion, and why in a sentence."""
+    """Whether a new version became champion, and why, in one sentence."""
 
     promoted: bool
     reason: str
-    comparison: dict[str, Any] | None = field(default=None)  # the figures, where it came to them
+    comparison: dict[str, Any] | None = field(default=None)  # the figures, if there are any
 
     def as_dict(self) -> dict[str, Any]:
         """Return the version's `decision`."""
         return {"promoted": self.promoted, "reason": self.reason, "comparison": self.comparison}
 
 
-def hindrances(served: Manifest, new: Manifest) -> tuple[str, ...]:
-    """Return what may fail requests that were right for `served`, when `new` answers them instead.
+def incompatibilities(served: Manifest, new: Manifest) -> tuple[str, ...]:
+    """List the reasons why `new` may fail requests that `served` answers.
 
     Returns:
-        One clause each, as in "it needs 60 past values where version 3 needs 1"; none: compatible.
+        One clause each, such as "it needs at least 60 past steps; until now 3 were enough". Empty
+        if compatible.
     """
     found = []
     if new.kind != served.kind:
         return (f"it is of kind {new.kind}, not {served.kind}",)
     if new.min_history > served.min_history:
         found.append(
-            f"it needs at least {new.min_history} past steps, so far it took {served.min_history}"
+            f"it needs at least {new.min_history} past steps; until now {served.min_history} were "
+            "enough"
         )
     if served.series is not None and new.series is not None:
-        found += _series_hindrances(served, served.series, new, new.series)
+        found += _series_incompatibilities(served, served.series, new, new.series)
     if served.text is not None and new.text is not None:
-        found += _text_hindrances(served.text, new.text)
+        found += _text_incompatibilities(served.text, new.text)
     return tuple(found)
 
 
 def decide(*, champion: Contender | None, challenger: Contender) -> Decision:
-    """Return what happens to a newly registered version.
+    """Decide whether a newly registered version becomes champion.
 
-    The judged networks of both must have been measured on the same rows, at least 30 of them, and
-    neither fitted on these; and the lead must be more than noise (`app.registry.lead`). That is
-    known only where both scorecards stem from the same datasets and the same stretch of them, and
-    neither version was warm-started.
+    Both judged networks must have been measured on the same rows, at least 30 of them, and fitted
+    on none of these. The lead must be more than noise (`app.registry.lead`). This is known only if
+    both scorecards come from the same datasets and the same rows of them, and neither version was
+    warm-started.
     """
     if champion is None:
         return Decision(
@@ -67,7 +69,7 @@ def decide(*, champion: Contender | None, challenger: Contender) -> Decision:
         )
     name = f"champion {champion.number}"
     obstacle = (
-        next(iter(hindrances(champion.manifest, challenger.manifest)), None)
+        next(iter(incompatibilities(champion.manifest, challenger.manifest)), None)
         or _may_have_seen(champion)
         or _may_have_seen(challenger)
         or _judged_apart(champion, challenger)
@@ -109,36 +111,36 @@ def _compared(champion: Contender, challenger: Contender) -> Decision:
     return Decision(promoted=lead.more_than_noise, reason=reason, comparison=comparison)
 
 
-def _series_hindrances(
+def _series_incompatibilities(
     served: Manifest, old: SeriesInput, new: Manifest, changed: SeriesInput
 ) -> list[str]:
     found = []
     names_before = [feature.name for feature in old.features]
     names_now = [feature.name for feature in changed.features]
     if sorted(names_now) != sorted(names_before):
-        found.append(f"its inputs are {_listed(names_now)}, so far {_listed(names_before)}")
+        found.append(f"its inputs are {_listed(names_now)}; until now {_listed(names_before)}")
     if changed.target != old.target:
-        found.append(f"it forecasts {changed.target!r}, so far {old.target!r}")
-    # With one input a longer horizon is fed back step by step; with several that is a 422.
+        found.append(f"it forecasts {changed.target!r}; until now {old.target!r}")
+    # With one input, a longer horizon is fed back step by step. With several, that is a 422.
     if len(names_now) > 1 and new.horizon < served.horizon:
-        found.append(f"it forecasts {new.horizon} steps, so far {served.horizon}")
+        found.append(f"it forecasts {new.horizon} steps; until now {served.horizon}")
     return found
 
 
-def _text_hindrances(old: TextInput, changed: TextInput) -> list[str]:
+def _text_incompatibilities(old: TextInput, changed: TextInput) -> list[str]:
     found = []
     if changed.tokenizer != old.tokenizer:
-        found.append(f"it reads by {changed.tokenizer}, so far by {old.tokenizer}")
+        found.append(f"it is tokenized by {changed.tokenizer}; until now by {old.tokenizer}")
     elif changed.unknown is None:
         if old.unknown is not None:
-            found.append("it refuses unknown tokens, which so far were a warning")
+            found.append("it refuses unknown tokens, which were only a warning until now")
         elif lost := sorted(set(old.vocabulary) - set(changed.vocabulary)):
-            found.append(f"it does not know {_listed(lost[:5])}, which so far was known")
+            found.append(f"it does not know {_listed(lost[:5])}, known until now")
     return found
 
 
 def _may_have_seen(contender: Contender) -> str | None:
-    """Return why its figure may be about rows it was fitted on."""
+    """Return why a version's error may be about rows that it was fitted on."""
     if contender.scorecard.judged_on == "training":
         return f"version {contender.number} was measured on rows it was fitted on"
     if contender.manifest.start_from is not None:
@@ -150,16 +152,16 @@ def _may_have_seen(contender: Contender) -> str | None:
 
 
 def _judged_apart(champion: Contender, challenger: Contender) -> str | None:
-    """Return why the two figures are not known to be about the same rows."""
+    """Return why the two errors may not be about the same rows."""
     if challenger.scorecard.judged_on != champion.scorecard.judged_on:
-        return "one was judged on a test set of its own, the other on the last part of its dataset"
+        return "one was judged on a test set, the other on the last part of its dataset"
     old, new = champion.manifest, challenger.manifest
     if new.dataset_id is None or new.dataset_id != old.dataset_id:
-        return "the two were trained on different datasets, so their figures cannot be compared"
+        return "the two were trained on different datasets, so their errors cannot be compared"
     if new.test_dataset_id != old.test_dataset_id:
-        return "the two were judged on different test sets, so their figures cannot be compared"
+        return "the two were judged on different test sets, so their errors cannot be compared"
     if not _same_stretch(champion, challenger):
-        return "the two were judged on different rows, so their figures cannot be compared"
+        return "the two were judged on different rows, so their errors cannot be compared"
     return None
 
 
@@ -195,7 +197,9 @@ def _too_few(scorecard: Scorecard) -> str | None:
     _, rows = _measure(scorecard)
     if rows >= MIN_COMMON_ROWS:
         return None
-    return f"{rows} judged rows are too few to tell them apart, it takes {MIN_COMMON_ROWS}"
+    return (
+        f"{rows} judged rows are too few to tell them apart; at least {MIN_COMMON_ROWS} are needed"
+    )
 
 
 def _measure(scorecard: Scorecard) -> tuple[str, int]:
@@ -205,7 +209,7 @@ def _measure(scorecard: Scorecard) -> tuple[str, int]:
 
 
 def _error(scorecard: Scorecard) -> float | None:
-    """Return the figure that decides, smaller is better; None: undefined."""
+    """Return the error that decides, smaller is better, or None if it is undefined."""
     error = None
     if scorecard.series is not None:
         error = scorecard.series.model.rmse

@@ -1,4 +1,4 @@
-"""What the calls on the registry take and answer with."""
+"""Requests and answers of the registry's calls."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,39 +18,37 @@ VersionNumber = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
 
 
 class DecisionAnswer(BaseModel):
-    """What became of a version when it was registered."""
+    """Whether a version became champion when it was registered, and why."""
 
-    promoted: Annotated[bool, Field(description="it became champion by itself")]
+    promoted: Annotated[bool, Field(description="it became champion automatically")]
     reason: str
-    comparison: Annotated[
-        dict[str, Any] | None, Field(description="the figures, where it came to them")
-    ]
+    comparison: Annotated[dict[str, Any] | None, Field(description="the figures, if there are any")]
 
 
 class VersionSummary(BaseModel):
     """A version in a list."""
 
     version: int
-    verdict: Annotated[str, Field(description="its scorecard in one sentence")]
+    verdict: Annotated[str, Field(description="the scorecard in one sentence")]
     skill: Annotated[float | None, Field(description="1 - error/baseline's error")]
     judged_on: Literal["test", "held-out", "training"]
     significance: Annotated[
         Literal["better", "worse", "within noise", "not to be told"] | None,
         Field(
-            description="what a test says of the skill, against persistence or the trigram; null: "
-            "not tested"
+            description="result of a significance test of the skill, against persistence or the "
+            "trigram; null if not tested"
         ),
     ]
     recipe: AnyRecipe
-    dataset: Annotated[UUID | None, Field(description="trained on; null: shipped")]
+    dataset: Annotated[UUID | None, Field(description="trained on; null for a shipped version")]
     decision: DecisionAnswer
     aliases: list[str]
     created_at: datetime
-    deleted_at: Annotated[datetime | None, Field(description="set: only a tombstone is left")]
+    deleted_at: Annotated[datetime | None, Field(description="if set, only a tombstone is left")]
 
     @classmethod
     def of(cls, outline: Outline, aliases: Iterable[Alias]) -> Self:
-        """From a row and the aliases of its model, or of more."""
+        """Build it from a row and the aliases of its model, or of more models."""
         return cls(
             version=outline.number,
             verdict=outline.verdict,
@@ -71,8 +69,8 @@ class ModelSummary(BaseModel):
 
     name: str
     kind: Kind
-    champion: Annotated[VersionSummary | None, Field(description="what is served")]
-    aliases: Annotated[dict[str, int], Field(description="the version each points at")]
+    champion: Annotated[VersionSummary | None, Field(description="the version that is served")]
+    aliases: Annotated[dict[str, int], Field(description="the version that each alias points at")]
     last_version: int
     description: str
     tags: list[str]
@@ -80,7 +78,7 @@ class ModelSummary(BaseModel):
 
     @classmethod
     def of(cls, model: Model, champions: Iterable[Outline], aliases: Iterable[Alias]) -> Self:
-        """From rows of this model, or of more."""
+        """Build it from rows of this model, or of more models."""
         own = [alias for alias in aliases if alias.model == model.name]
         champion = next((each for each in champions if each.model == model.name), None)
         return cls(
@@ -96,19 +94,21 @@ class ModelSummary(BaseModel):
 
 
 class AliasMoveAnswer(BaseModel):
-    """How an alias moved."""
+    """A move of an alias."""
 
     alias: str
-    from_version: Annotated[int | None, Field(description="null: the alias was new")]
+    from_version: Annotated[int | None, Field(description="null if the alias was new")]
     to_version: int
     reason: str
     moved_by: str
-    key: Annotated[str | None, Field(description="name of the caller's key; null: none")]
+    key: Annotated[
+        str | None, Field(description="name of the caller's key; null if there was none")
+    ]
     moved_at: datetime
 
     @classmethod
     def of(cls, move: AliasMove) -> Self:
-        """From a row."""
+        """Build it from a row."""
         return cls(
             alias=move.alias,
             from_version=move.from_version,
@@ -135,20 +135,20 @@ class FileAnswer(BaseModel):
     name: str
     sha256: str
     size_bytes: int
-    url: Annotated[str, Field(description="where it can be downloaded")]
+    url: Annotated[str, Field(description="address for the download")]
 
 
 class Lineage(BaseModel):
     """Where a version comes from."""
 
-    dataset: Annotated[UUID | None, Field(description="trained on; null: shipped")]
-    test_dataset: Annotated[str | None, Field(description="judged on, where it is another")]
-    job: Annotated[UUID | None, Field(description="trained by; null: shipped")]
-    start_from: Annotated[str | None, Field(description="NAME@N it was warm-started from")]
+    dataset: Annotated[UUID | None, Field(description="trained on; null for a shipped version")]
+    test_dataset: Annotated[str | None, Field(description="judged on, if it is another dataset")]
+    job: Annotated[UUID | None, Field(description="trained by; null for a shipped version")]
+    start_from: Annotated[str | None, Field(description="NAME@N whose weights it started from")]
 
 
 class VersionAnswer(BaseModel):
-    """A version: what it is, how good it is, where it comes from."""
+    """A version: what it is, how good it is, and where it comes from."""
 
     model: str
     version: int
@@ -158,13 +158,13 @@ class VersionAnswer(BaseModel):
     scorecard: Scorecard
     decision: DecisionAnswer
     lineage: Lineage
-    files: Annotated[list[FileAnswer], Field(description="empty once it is deleted")]
+    files: Annotated[list[FileAnswer], Field(description="empty once the version is deleted")]
     created_at: datetime
-    deleted_at: Annotated[datetime | None, Field(description="set: only a tombstone is left")]
+    deleted_at: Annotated[datetime | None, Field(description="if set, only a tombstone is left")]
 
     @classmethod
     def of(cls, version: Version, aliases: Iterable[Alias]) -> Self:
-        """From a row and the aliases of its model."""
+        """Build it from a row and the aliases of its model."""
         manifest = Manifest.model_validate(version.manifest)
         return cls(
             model=version.model,
@@ -187,7 +187,7 @@ class VersionAnswer(BaseModel):
 
 
 class ModelRequest(BaseModel):
-    """What is said of a model; a field that is left out stays as it is."""
+    """A model's description and tags; a field that is left out stays as it is."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -197,28 +197,28 @@ class ModelRequest(BaseModel):
     ] = None
     tags: Annotated[
         list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,49}$")]] | None,
-        Field(max_length=50, description="replace those there are", examples=[["demand", "eu"]]),
+        Field(max_length=50, description="replaces all tags", examples=[["demand", "eu"]]),
     ] = None
 
 
 class AliasRequest(BaseModel):
-    """Where an alias is to point."""
+    """The version that an alias is to point at."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     version: VersionNumber
     reason: Annotated[
         str,
-        Field(max_length=1000, pattern=r"^[^\x00]*$", description="kept in the alias's history"),
+        Field(max_length=1000, pattern=r"^[^\x00]*$", description="kept in the alias history"),
     ] = ""
     force: Annotated[
         bool,
-        Field(description="also to a version that may fail requests which were right before"),
+        Field(description="move it even to a version that may fail requests which are right today"),
     ] = False
 
 
 class AliasAnswer(BaseModel):
-    """Where an alias points."""
+    """The version that an alias points at."""
 
     model: str
     alias: str
@@ -227,7 +227,7 @@ class AliasAnswer(BaseModel):
 
     @classmethod
     def of(cls, alias: Alias) -> Self:
-        """From a row."""
+        """Build it from a row."""
         return cls(
             model=alias.model, alias=alias.alias, version=alias.version, moved_at=alias.moved_at
         )

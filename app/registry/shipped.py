@@ -20,22 +20,22 @@ logger = get_logger(__name__)
 def import_shipped(
     session: Session, store: ObjectStore, folder: Path | None = None
 ) -> list[Version]:
-    """Register what lies in `models/NAME/N/` and is not in the registry yet.
+    """Register what is in `models/NAME/N/` and not in the registry yet.
 
-    Importing again, or from several processes at once, changes nothing; what was deleted is not
-    brought back. Numbers come from the registry. A name that already stands for a model of the
-    other kind is left to it.
+    Importing again, or from several processes at once, changes nothing. Deleted versions are not
+    brought back. The registry assigns the numbers. A name that is already used for a model of the
+    other kind is skipped.
 
     Args:
         session: an open transaction, committed by the caller.
-        store: takes the files, before their rows appear.
-        folder: left out, the one that comes with the code.
+        store: receives the files before their rows appear.
+        folder: by default, the one that comes with the code.
 
     Returns:
-        The versions that are new.
+        The new versions.
 
     Raises:
-        FileNotFoundError, pydantic.ValidationError: a folder is no artifact.
+        FileNotFoundError, pydantic.ValidationError: a folder is not an artifact.
     """
     hold_imports(session)
     artifacts = list(_artifacts(folder or shipped_dir("models")))
@@ -44,7 +44,7 @@ def import_shipped(
 
 
 def _artifacts(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Name and folder of each, those of a name by number."""
+    """Yield name and folder of each artifact, by name and number."""
     for model in sorted(path for path in folder.iterdir() if path.is_dir()):
         numbered = [path for path in model.iterdir() if path.name.isdecimal()]
         for artifact in sorted(numbered, key=lambda path: int(path.name)):
@@ -57,7 +57,7 @@ def _import(session: Session, store: ObjectStore, name: str, artifact: Path) -> 
     if has_manifest(session, name, sha256):
         return None
     if _is_taken(session, name, manifest.kind):
-        logger.warning("shipped model not imported: its name stands for another", model=name)
+        logger.warning("shipped model not imported: its name is used for another model", model=name)
         return None
     files = {
         file: store.put_file(artifact / file)

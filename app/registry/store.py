@@ -1,17 +1,17 @@
-"""The registry's queries: models, versions, aliases and how they moved.
+"""The registry's queries: models, versions, aliases and their history.
 
-Whoever changes a model locks its row first and raises the revision last, so that changes of one
-model follow each other and those of two models cannot wait for each other in a circle.
+Whoever changes a model locks its row first and raises the revision last. So changes of one model
+follow each other, and changes of two models cannot deadlock.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,8 +20,16 @@ from app.artifact.manifest import Manifest
 from app.artifact.scorecard import Scorecard
 from app.errors import Conflict, NotFound, Unprocessable
 from app.recipes.recipe import Kind
+from app.registry.aliases import (
+    MovedBy,
+    check_compatible,
+    list_aliases,
+    point_alias,
+    pointed_at,
+    raise_revision,
+)
 from app.registry.outline import OUTLINE, Outline
-from app.registry.promotion import Contender, Decision, decide, hindrances
+from app.registry.promotion import Contender, Decision, decide
 from app.registry.references import (
     CHAMPION,
     MODEL_NAME,
@@ -29,16 +37,13 @@ from app.registry.references import (
     check_model_name,
     parse_reference,
 )
-from app.storage.ids import new_id
 from app.storage.object_store import StoredObject
-from app.storage.tables import Alias, AliasMove, Model, RegistryRevision, Version
+from app.storage.tables import Alias, Model, RegistryRevision, Version
 
-# import: a version that comes with the code; upload: one from another installation
-MovedBy = Literal["api", "training", "import", "upload"]
-KEPT_FOR = timedelta(days=1)  # the files of a deleted version
-# A scorecard from elsewhere proves nothing here: it must not promote its version by itself.
-IMPORTED = "it was imported; whoever trusts its scorecard promotes it"
-IMPORTS = 0x5354_4550  # the advisory lock of those who import; any number of ours
+KEPT_FOR = timedelta(days=1)  # how long the files of a deleted version are kept
+# A scorecard from elsewhere proves nothing here, so it must not promote its version.
+IMPORTED = "it was imported; promote it if you trust its scorecard"
+IMPORTS = 0x5354_4550  # advisory lock of imports; any number of ours
 
 
 def register(
@@ -53,22 +58,22 @@ def register(
     job_id: UUID | None,
     moved_by: MovedBy = "training",
 ) -> Version:
-    """Enter a version, whose files are in the store already, under the model's next number.
+    """Register a version under the model's next number; its files are in the store already.
 
-    A job registers once: asked again for the same job, it gives back what was registered.
+    A job registers only once: for the same job, the registered version is returned.
 
     Raises:
         Conflict: the model is of the other kind.
-        Unprocessable: no model may have this name.
-        ValueError: a file of the artifact format is missing, or one does not belong to it; or a
-            figure that has to be there is NaN.
+        Unprocessable: the name is not valid.
+        ValueError: a file of the artifact format is missing or unknown, or a required figure is
+            NaN.
     """
     _check_files(files)
     owner = _locked_model(session, check_model_name(model), kind)
     registered = _version_of_job(session, job_id)
     if registered is not None:
         return registered
-    champion = _pointed_at(session, model, CHAMPION)
+    champion = pointed_at(session, model, CHAMPION)
     number = owner.last_version + 1
     if champion is not None and moved_by == "upload":
         decision = Decision(promoted=False, reason=IMPORTED)
@@ -91,14 +96,14 @@ def register(
     session.add(version)
     session.flush()
     if decision.promoted:
-        _point(session, version, alias=CHAMPION, reason=decision.reason, moved_by=moved_by)
+        point_alias(session, version, alias=CHAMPION, reason=decision.reason, moved_by=moved_by)
     raise_revision(session)
     session.refresh(version)
     return version
 
 
 def find_model(session: Session, name: str) -> Model:
-    """Return the model of that name.
+    """Return the model with this name.
 
     Raises:
         NotFound: there is none.
@@ -112,7 +117,7 @@ def find_model(session: Session, name: str) -> Model:
 def list_models(
     session: Session, *, limit: int, after: str | None = None, tag: str | None = None
 ) -> Sequence[Model]:
-    """Return models by name: those behind `after`, and where `tag` is given those that carry it."""
+    """Return models by name, from after `after`, and only those with `tag` if it is given."""
     query = select(Model).where(Model.deleted_at.is_(None)).order_by(Model.name).limit(limit)
     if after is not None:
         query = query.where(Model.name > after)
@@ -124,7 +129,7 @@ def list_models(
 def describe_model(
     session: Session, name: str, *, description: str | None, tags: Sequence[str] | None
 ) -> Model:
-    """Change what is said of a model; what is None stays.
+    """Change a model's description or tags; None keeps what there is.
 
     Raises:
         NotFound: no such model.
@@ -141,7 +146,7 @@ def describe_model(
 def list_versions(
     session: Session, model: str, *, limit: int, before: int | None = None
 ) -> Sequence[Outline]:
-    """Versions of a model, newest first, tombstones included; those with a number under `before`.
+    """Return versions of a model below the number `before`, newest first, with tombstones.
 
     Raises:
         NotFound: no such model.
@@ -161,10 +166,10 @@ def list_champions(session: Session, models: Iterable[str]) -> Sequence[Outline]
 
 
 def get_version(session: Session, model: str, number: int) -> Version:
-    """Return a version, also a tombstone.
+    """Return a version, even a tombstone.
 
     Raises:
-        NotFound: there never was one of that number.
+        NotFound: there never was a version with this number.
     """
     find_model(session, model)
     version = session.get(Version, (model, number))
@@ -179,7 +184,7 @@ def get_live_version(session: Session, model: str, number: int) -> Version:
     """Return a version that was not deleted.
 
     Raises:
-        NotFound: there never was one of that number, or it was deleted.
+        NotFound: there never was a version with this number, or it was deleted.
     """
     version = get_version(session, model, number)
     if version.deleted_at is not None:
@@ -190,44 +195,21 @@ def get_live_version(session: Session, model: str, number: int) -> Version:
 
 
 def resolve(session: Session, reference: str) -> Version:
-    """Return the version that `name`, `name@alias` or `name@3` means now.
+    """Return the version that `name`, `name@alias` or `name@3` refers to now.
 
     Raises:
-        Unprocessable: the reference cannot be read.
-        NotFound: it names nothing that is there.
+        Unprocessable: the reference is malformed.
+        NotFound: nothing has that name.
     """
     wanted = parse_reference(reference)
     if wanted.number is not None:
         return get_live_version(session, wanted.name, wanted.number)
-    version = _pointed_at(session, wanted.name, wanted.alias or CHAMPION)
+    version = pointed_at(session, wanted.name, wanted.alias or CHAMPION)
     if version is None:
         find_model(session, wanted.name)
         names = ", ".join(each.alias for each in list_aliases(session, [wanted.name]))
         raise NotFound(f"{wanted.name!r} has no alias {wanted.alias!r}; it has {names}.")
     return version
-
-
-def list_aliases(session: Session, models: Iterable[str]) -> Sequence[Alias]:
-    """Return the aliases of some models, by model and name."""
-    query = select(Alias).where(Alias.model.in_(list(models)))
-    return session.scalars(query.order_by(Alias.model, Alias.alias)).all()
-
-
-def alias_history(
-    session: Session,
-    model: str,
-    *,
-    alias: str | None = None,
-    before: UUID | None = None,
-    limit: int = 100,
-) -> Sequence[AliasMove]:
-    """How the aliases of a model moved, newest first; `before` is the last id of another page."""
-    query = select(AliasMove).where(AliasMove.model == model)
-    if before is not None:
-        query = query.where(AliasMove.id < before)
-    if alias is not None:
-        query = query.where(AliasMove.alias == alias)
-    return session.scalars(query.order_by(AliasMove.id.desc()).limit(limit)).all()
 
 
 def move_alias(
@@ -241,13 +223,13 @@ def move_alias(
     key: str | None = None,
     force: bool = False,
 ) -> Alias:
-    """Let an alias, new or old, point at a version; nothing happens where it does already.
+    """Point an alias, new or old, at a version; do nothing if it points there already.
 
     Raises:
         NotFound: no such model.
-        Unprocessable: no alias may have this name, or the model has no such version.
-        Conflict: the version was deleted; or, unless `force`, requests that are right for the
-            version served so far might fail.
+        Unprocessable: the alias is not valid, or the model has no such version.
+        Conflict: the version was deleted, or, without `force`, it may fail requests that are right
+            for the version served so far.
     """
     check_alias_name(alias)
     _lock(session, model)
@@ -260,17 +242,17 @@ def move_alias(
     if current is not None and current.version == version:
         return current
     if current is not None and not force:
-        _check_compatible(get_version(session, model, current.version), target)
-    moved = _point(session, target, alias=alias, reason=reason, moved_by=moved_by, key=key)
+        check_compatible(get_version(session, model, current.version), target)
+    moved = point_alias(session, target, alias=alias, reason=reason, moved_by=moved_by, key=key)
     raise_revision(session)
     return moved
 
 
 def delete_version(session: Session, model: str, number: int) -> Version:
-    """Make a version a tombstone; the sweep takes its files later.
+    """Make a version a tombstone; the sweep removes its files later.
 
     Raises:
-        NotFound: no such version, or it is deleted already.
+        NotFound: no such version, or it was deleted before.
         Conflict: an alias points at it.
     """
     _lock(session, model)
@@ -294,7 +276,7 @@ def revision(session: Session) -> int:
 
 
 def has_manifest(session: Session, model: str, manifest_sha256: str) -> bool:
-    """Whether a version of the model, deleted or not, came with exactly this manifest file."""
+    """Return whether a version of the model, deleted or not, has exactly this manifest file."""
     of_manifest = Version.files["manifest.json"]["sha256"].astext
     found = select(Version.number).where(Version.model == model, of_manifest == manifest_sha256)
     return session.scalar(found.limit(1)) is not None
@@ -303,7 +285,7 @@ def has_manifest(session: Session, model: str, manifest_sha256: str) -> bool:
 def referenced_objects(session: Session) -> set[str]:
     """Return the sha256 of every file in the store that a version needs.
 
-    A tombstone needs its files for a day more: a job may be starting from them.
+    A tombstone keeps its files for another day, because a job may be starting from them.
     """
     needed = Version.deleted_at.is_(None) | (Version.deleted_at > datetime.now(UTC) - KEPT_FOR)
     files = session.scalars(select(Version.files).where(needed))
@@ -311,12 +293,12 @@ def referenced_objects(session: Session) -> set[str]:
 
 
 def hold_imports(session: Session) -> None:
-    """Let one transaction at a time import, until it ends."""
+    """Wait until no other transaction imports, and keep others from it until this one ends."""
     session.execute(select(func.pg_advisory_xact_lock(IMPORTS)))
 
 
 def contender(version: Version) -> Contender:
-    """Return a version as promotion looks at it."""
+    """Return a version as promotion compares it."""
     return Contender(
         number=version.number,
         manifest=Manifest.model_validate(version.manifest),
@@ -342,7 +324,7 @@ def _locked_model(session: Session, name: str, kind: Kind) -> Model:
 
 
 def _lock(session: Session, name: str, *, deleted: bool = False) -> Model:
-    """The model's row, ours until the transaction ends; with `deleted` a deleted one's too."""
+    """Lock the model's row until the transaction ends; `deleted` accepts a deleted model."""
     model = None
     if MODEL_NAME.fullmatch(name):
         model = session.get(Model, name, with_for_update=True, populate_existing=True)
@@ -361,61 +343,6 @@ def _version_of_job(session: Session, job_id: UUID | None) -> Version | None:
     return session.scalar(select(Version).where(Version.job_id == job_id))
 
 
-def _pointed_at(session: Session, model: str, alias: str) -> Version | None:
-    return session.scalar(
-        select(Version)
-        .join(Alias, (Alias.model == Version.model) & (Alias.version == Version.number))
-        .where(Alias.model == model, Alias.alias == alias)
-    )
-
-
-def _point(
-    session: Session,
-    version: Version,
-    *,
-    alias: str,
-    reason: str,
-    moved_by: MovedBy,
-    key: str | None = None,
-) -> Alias:
-    pointer = session.get(Alias, (version.model, alias), populate_existing=True)
-    before = None if pointer is None else pointer.version
-    if pointer is None:
-        pointer = Alias(model=version.model, alias=alias, version=version.number)
-        session.add(pointer)
-    else:
-        pointer.version = version.number
-        pointer.moved_at = func.now()
-    session.add(
-        AliasMove(
-            id=new_id(),
-            model=version.model,
-            alias=alias,
-            from_version=before,
-            to_version=version.number,
-            reason=reason,
-            moved_by=moved_by,
-            key=key,
-        )
-    )
-    session.flush()
-    session.refresh(pointer)
-    return pointer
-
-
-def _check_compatible(served: Version, target: Version) -> None:
-    found = hindrances(
-        Manifest.model_validate(served.manifest), Manifest.model_validate(target.manifest)
-    )
-    if found:
-        raise Conflict(
-            f"Version {target.number} of {target.model!r} may fail requests that are right for "
-            f'version {served.number}: {"; ".join(found)}. Send "force": true to move the alias '
-            "all the same.",
-            extra={"hindrances": list(found)},
-        )
-
-
 def _check_files(files: Mapping[str, StoredObject]) -> None:
     missing = set(REQUIRED_FILES) - set(files)
     unknown = set(files) - set(ARTIFACT_FILES)
@@ -425,13 +352,8 @@ def _check_files(files: Mapping[str, StoredObject]) -> None:
         )
 
 
-def raise_revision(session: Session) -> None:
-    """Have every api process look at the registry again; the last thing a change does."""
-    session.execute(update(RegistryRevision).values(value=RegistryRevision.value + 1))
-
-
 def _json(model: BaseModel) -> dict[str, Any]:
-    # By way of JSON text, which writes null where a float is NaN: jsonb takes no NaN.
+    # Through JSON text, which writes null for NaN: jsonb does not accept NaN.
     parsed: dict[str, Any] = json.loads(model.model_dump_json())
-    type(model).model_validate(parsed)  # else no one could read it back
+    type(model).model_validate(parsed)  # or nobody could read it back
     return parsed

@@ -1,4 +1,4 @@
-"""The registry as this process knows it: read several times a second, over its own connection."""
+"""The registry as this process knows it, polled several times a second on its own connection."""
 
 import asyncio
 import time
@@ -29,10 +29,10 @@ UNREACHABLE = "the database cannot be reached"
 
 
 class RegistryWatch:
-    """Follows the registry; `catalogue` is what was read last.
+    """A poller of the registry; `catalogue` is what it read last.
 
-    A connection and a thread of its own keep it going when all others wait for the database. Its
-    state is touched on the event loop alone.
+    Its own connection and thread keep it working when all others wait for the database. Its state
+    is touched only on the event loop.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -43,15 +43,15 @@ class RegistryWatch:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="registry")
         self._looking: asyncio.Task[None] | None = None
         self._read_at = time.monotonic()
-        self._trouble: str | None = None  # why the last look failed
+        self._trouble: str | None = None  # why the last read failed
 
     @property
     def is_looking(self) -> bool:
-        """Whether a look at the registry is under way."""
+        """Whether a read is in progress."""
         return self._looking is not None and not self._looking.done()
 
     async def refresh(self) -> None:
-        """Read what is new; callers at the same time share one look.
+        """Read what is new; simultaneous callers share one read.
 
         Raises:
             Unavailable: the database cannot be read.
@@ -61,9 +61,9 @@ class RegistryWatch:
         await asyncio.shield(self._looking)
 
     async def catch_up(self) -> None:
-        """Read all that was committed before this call.
+        """Read everything that was committed before this call.
 
-        A look under way may have missed it; the one after that cannot.
+        A read in progress may miss it; the next one cannot.
 
         Raises:
             Unavailable: the database cannot be read.
@@ -74,14 +74,14 @@ class RegistryWatch:
         await self.refresh()
 
     async def follow(self) -> None:
-        """Read what is new for as long as this process serves."""
+        """Keep reading what is new as long as this process serves."""
         while True:
-            with suppress(Unavailable):  # logged, and /readyz says so; what was read is served on
+            with suppress(Unavailable):  # logged, and shown by /readyz; the old one is served
                 await self.refresh()
             await asyncio.sleep(POLL_SECONDS)
 
     def not_read(self) -> str | None:
-        """Say so if the registry was not read for a while."""
+        """Return why the catalogue is out of date, or None if it is not."""
         if self.catalogue is None:
             return "the registry has not been read yet"
         silence = time.monotonic() - self._read_at
@@ -90,11 +90,11 @@ class RegistryWatch:
         return f"the registry was last read {silence:.0f} s ago"
 
     def not_reachable(self) -> str | None:
-        """Say why the last look failed, if it did."""
+        """Return why the last read failed, or None if it did not."""
         return self._trouble
 
     async def close(self) -> None:
-        """Wait for a look under way: its connection would be lost when the engine goes."""
+        """Wait for a read in progress, whose connection would be lost with the engine."""
         if self._looking is not None:
             await asyncio.gather(self._looking, return_exceptions=True)
         self._thread.shutdown()
@@ -137,22 +137,22 @@ class RegistryWatch:
 async def _follow_change(request: Request) -> AsyncIterator[None]:
     yield
     watch: RegistryWatch = request.app.state.registry_watch
-    with suppress(Unavailable):  # the change is committed; the next look finds it
+    with suppress(Unavailable):  # the change is committed; the next read finds it
         await watch.catch_up()
 
 
-# For routes that change the registry: this process follows the change before it answers. Among a
-# route's own `dependencies` it ends after the session, that is after the commit.
+# For routes that change the registry: this process follows the change before it answers. As one of
+# the route's own `dependencies` it ends after the session, that is after the commit.
 FOLLOWS_CHANGE = Depends(_follow_change, scope="function")
 
 
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
-    """Follow the registry for as long as the app serves."""
+    """Follow the registry as long as the app serves."""
     watch = RegistryWatch(resources.database_url)
     app.state.registry_watch = watch
     app.state.health.checks.extend([watch.not_read, watch.not_reachable])
-    with suppress(Unavailable):  # `follow` goes on trying
+    with suppress(Unavailable):  # `follow` keeps trying
         await watch.refresh()
     following = asyncio.create_task(watch.follow())
     try:

@@ -16,9 +16,10 @@ from app.explanations.statement import statement
 from app.http.dependencies import SessionDep
 from app.http.openapi import problem_responses
 from app.reading.report import Report
+from app.registry.aliases import list_aliases
 from app.registry.references import MAX_NUMBER
 from app.registry.schemas import VersionAnswer
-from app.registry.store import get_version, list_aliases
+from app.registry.store import get_version
 from app.web.assets import SAFE_HEADERS
 from app.web.picture import picture
 from app.web.rendering import TEMPLATES

@@ -8,7 +8,7 @@ import scipy
 
 from app.artifact.manifest import Manifest
 from app.artifact.scorecard import CurvePoint, EachScores, Scorecard
-from app.registry.promotion import Contender, Decision, decide, hindrances
+from app.registry.promotion import Contender, Decision, decide, incompatibilities
 from tests.registry.records import series_manifest, series_scorecard, text_manifest, text_scorecard
 
 
@@ -183,7 +183,7 @@ def test_a_lead_that_has_turned_on_the_rows_told_is_none() -> None:
         ),
     )
     assert not decision.promoted
-    assert "within noise (it is behind on the last 100 of them)" in decision.reason
+    assert "within noise (it is worse on the last 100 of them)" in decision.reason
 
 
 def test_of_equals_few_become_champion() -> None:
@@ -244,7 +244,7 @@ CURVE = (CurvePoint(time="2017-01-02", actual=3.0, forecast=1.0, persistence=1.0
         (series_manifest(dataset_id="E"), series_scorecard(rmse=1), "different datasets"),
         (series_manifest(dataset_id=None), series_scorecard(rmse=1), "different datasets"),
         (series_manifest(test_dataset_id="T"), series_scorecard(rmse=1), "different test sets"),
-        (series_manifest(), series_scorecard(rmse=1, judged_on="test"), "a test set of its own"),
+        (series_manifest(), series_scorecard(rmse=1, judged_on="test"), "a test set"),
         (series_manifest(), series_scorecard(rmse=1, judged_on="training"), "it was fitted on"),
         (series_manifest(start_from="a@1"), series_scorecard(rmse=1), "started from a@1"),
         (series_manifest(min_history=60), series_scorecard(rmse=1), "at least 60 past steps"),
@@ -341,16 +341,18 @@ def test_texts_are_compared_by_bits_per_token_over_one_vocabulary() -> None:
 
 
 def test_the_same_or_fewer_demands_hinder_nothing() -> None:
-    assert hindrances(series_manifest(min_history=60), series_manifest(min_history=1)) == ()
+    assert incompatibilities(series_manifest(min_history=60), series_manifest(min_history=1)) == ()
     assert (
-        hindrances(
+        incompatibilities(
             series_manifest(features=("Open", "High")), series_manifest(features=("High", "Open"))
         )
         == ()
     )
-    assert hindrances(text_manifest(), text_manifest(vocabulary=("b", "a", "c"))) == ()
-    assert hindrances(text_manifest(), text_manifest(vocabulary=("x",), unknown="<unk>")) == ()
-    assert hindrances(series_manifest(horizon=7), series_manifest(horizon=1)) == ()
+    assert incompatibilities(text_manifest(), text_manifest(vocabulary=("b", "a", "c"))) == ()
+    assert (
+        incompatibilities(text_manifest(), text_manifest(vocabulary=("x",), unknown="<unk>")) == ()
+    )
+    assert incompatibilities(series_manifest(horizon=7), series_manifest(horizon=1)) == ()
 
 
 @pytest.mark.parametrize(
@@ -361,19 +363,19 @@ def test_the_same_or_fewer_demands_hinder_nothing() -> None:
         (
             series_manifest(features=("Open", "High"), horizon=7),
             series_manifest(features=("Open", "High"), horizon=1),
-            "forecasts 1 steps, so far 7",
+            "forecasts 1 steps; until now 7",
         ),
         (text_manifest(), text_manifest(vocabulary=("a", "c")), "does not know 'b'"),
         (
             text_manifest(vocabulary=tuple("abcdefgh")),
             text_manifest(vocabulary=("h",)),
-            "does not know 'a', 'b', 'c', 'd', 'e', which",
+            "does not know 'a', 'b', 'c', 'd', 'e', known until now",
         ),
         (text_manifest(unknown="<unk>"), text_manifest(), "refuses unknown tokens"),
-        (text_manifest(), text_manifest(tokenizer="char"), "reads by char"),
+        (text_manifest(), text_manifest(tokenizer="char"), "tokenized by char"),
     ],
 )
 def test_a_new_demand_is_named(served: Manifest, new: Manifest, words: str) -> None:
-    (found,) = hindrances(served, new)
+    (found,) = incompatibilities(served, new)
 
     assert words in found

@@ -7,15 +7,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.artifact.files import MANIFEST, MODEL, SCORECARD, WEIGHTS
 from app.artifact.manifest import Manifest
 from app.config import shipped_dir
+from app.registry.aliases import alias_history
 from app.registry.shipped import import_shipped
-from app.registry.store import (
-    alias_history,
-    delete_version,
-    list_models,
-    list_versions,
-    move_alias,
-    resolve,
-)
+from app.registry.store import delete_version, list_models, list_versions, move_alias, resolve
 from app.storage.engine import make_engine
 from app.storage.object_store import ObjectStore
 from tests.registry.records import series_manifest, series_scorecard, text_manifest

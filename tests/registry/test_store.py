@@ -7,13 +7,12 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.errors import Conflict, NotFound, Unprocessable
+from app.registry.aliases import alias_history, list_aliases
 from app.registry.store import (
-    alias_history,
     delete_version,
     find_model,
     get_version,
     has_manifest,
-    list_aliases,
     list_models,
     list_versions,
     move_alias,
@@ -181,7 +180,7 @@ def test_an_alias_points_only_at_what_is_there(session: Session) -> None:
         move_alias(session, model="prices", alias="champion", version=7, reason="")
     with pytest.raises(Conflict, match="deleted"):
         move_alias(session, model="prices", alias="champion", version=2, reason="")
-    with pytest.raises(Unprocessable, match="no alias"):
+    with pytest.raises(Unprocessable, match="not a valid alias"):
         move_alias(session, model="prices", alias="7", version=1, reason="")
 
 
