@@ -1,6 +1,6 @@
 # Everything a developer does. `make serve` and `make test` need nothing but make and a Python.
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-light lint format bench lock clean
+.PHONY: dist help serve test test-light lint format bench lock clean
 
 # BLAS threads that spin for each other made small matrix products 12 times slower on 2 busy cores.
 export OPENBLAS_NUM_THREADS := 1
@@ -40,6 +40,13 @@ bench: $(VENV)/dev.stamp  ## run all benchmarks, up to 20 minutes, into benchmar
 
 lock: $(VENV)/dev.stamp  ## compile requirements/*.txt from pyproject.toml
 	sh requirements/compile $(BIN)/uv
+
+dist: $(VENV)/release.stamp  ## build wheel, source archive and CycloneDX list into dist/
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+	$(BIN)/python -W ignore -m cyclonedx_py requirements requirements/serve.txt \
+		--pyproject pyproject.toml --output-reproducible --output-file \
+		"$$(ls dist/*.tar.gz | sed 's/\.tar\.gz$$/.cdx.json/')"
 
 clean:  ## remove the virtual environment (never the data)
 	rm -rf $(VENV)
