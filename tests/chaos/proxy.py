@@ -51,6 +51,12 @@ class Proxy:
             for pair in self._pairs:
                 pair.thaw()
 
+    def cut(self) -> None:
+        """Close all connections there are; what was held back is lost."""
+        with self._lock:
+            for pair in self._pairs:
+                pair.close()
+
     def __enter__(self) -> Self:
         return self
 
@@ -61,9 +67,7 @@ class Proxy:
         traceback: TracebackType | None,
     ) -> None:
         self._listener.close()
-        with self._lock:
-            for pair in self._pairs:
-                pair.close()
+        self.cut()
 
     def _accept(self) -> None:
         while True:
@@ -138,6 +142,8 @@ class Pair:
                 while not self._is_closed:
                     for key, _ in ready.select(0.5):
                         self._flows.wait()
+                        if self._is_closed:  # what was held back is lost
+                            return
                         source = key.fileobj
                         assert isinstance(source, socket.socket)
                         block = source.recv(BLOCK_BYTES)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from app.config import Settings
@@ -21,6 +22,17 @@ from app.storage.ids import new_wire_id
 from tests.artifacts import persistence_artifact
 
 KILOBYTE = 1 << 10
+ENTRY = log.Entry(
+    id=new_wire_id(),
+    request_id="r",
+    model="prices",
+    version=1,
+    alias=None,
+    kind="series",
+    series=None,
+    request=b"{}",
+    response=b"{}",
+)
 
 
 class StuckLog(PredictionLog):
@@ -120,6 +132,48 @@ def test_a_request_larger_than_the_limit_is_taken_when_it_is_alone(
         await batcher.drained()
         assert [type(reply) for reply in replies] == [bytes]
         batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_once_all_is_answered_there_is_room_for_as_many_bytes_as_before(
+    version: Loaded, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "MAX_PENDING_BYTES", 8 * KILOBYTE)
+
+    async def scenario() -> None:
+        waiting = StuckLog(metrics)
+        waiting.let_go()
+        batcher = Batcher(waiting, metrics)
+        for _ in range(3):
+            for _ in range(8):
+                batcher.submit(version, ticket(version, KILOBYTE, []))
+            with pytest.raises(Unavailable):
+                batcher.submit(version, ticket(version, KILOBYTE, []))
+            await batcher.drained()
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("error", [None, psycopg.OperationalError("away")])
+def test_once_all_is_committed_or_failed_the_log_holds_as_many_bytes_as_before(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    monkeypatch.setattr(log, "CONNECTIONS", 1)
+    monkeypatch.setattr(log, "MAX_WAITING_BYTES", 8 * KILOBYTE)
+    entry = ENTRY._replace(request=b"x" * (KILOBYTE - 2))
+    slow = SlowLog(metrics)
+
+    async def scenario() -> None:
+        for _ in range(3):
+            outcomes: list[Refused] = []
+            for _ in range(12):
+                slow.write([Group(log.rows_of([entry]), outcomes.append)])
+            assert [type(refused[0]) for refused in outcomes] == [Unavailable] * 4
+            slow.connection.end(error)  # of the first
+            slow.connection.end(error)  # of the others, together
+            assert len(outcomes) == 12
 
     asyncio.run(scenario())
 
@@ -298,18 +352,7 @@ def test_only_a_lone_prediction_keeps_the_loop_awake_and_only_where_a_core_is_le
     awake: bool,
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
-    entry = log.Entry(
-        id=new_wire_id(),
-        request_id="r",
-        model="prices",
-        version=1,
-        alias=None,
-        kind="series",
-        series=None,
-        request=b"{}",
-        response=b"{}",
-    )
-    lone = Group(log.rows_of([entry]), _nobody)
+    lone = Group(log.rows_of([ENTRY]), _nobody)
     slow = SlowLog(metrics, api_processes=api_processes)
 
     async def scenario() -> None:
@@ -318,7 +361,7 @@ def test_only_a_lone_prediction_keeps_the_loop_awake_and_only_where_a_core_is_le
         slow.write([lone])  # beside another
         slow.connection.end(None)
         first_ends(None)
-        slow.write([Group(log.rows_of([entry, entry]), _nobody)])
+        slow.write([Group(log.rows_of([ENTRY, ENTRY]), _nobody)])
 
     asyncio.run(scenario())
     assert slow.connection.awake == [awake, False, False]

@@ -310,6 +310,23 @@ def test_a_date_and_a_time_of_day_in_two_columns(tmp_path: Path) -> None:
     assert (content.row_times_iso()[-1], content.frequency) == ("2010-01-02T23:00:00", "h")
 
 
+def test_hour_24_of_a_day_is_hour_0_of_the_next(tmp_path: Path) -> None:
+    lines = [f"{day},{hour},{hour}.5" for day in days(1, 3) for hour in range(1, 25)]
+    content = series(read(tmp_path, "\n".join(["date,hour,x", *lines])))
+    times = content.row_times_iso()
+    assert (len(times), content.frequency) == (72, "h")
+    assert times[22:25] == ["2017-03-01T23:00:00", "2017-03-02T00:00:00", "2017-03-02T01:00:00"]
+
+
+def test_hour_25_of_a_day_is_no_time(tmp_path: Path) -> None:
+    lines = [f"{day},{hour},{hour}.5" for day in days(1, 3) for hour in range(1, 25)]
+    lines[30] = lines[30].replace(",7,", ",25,")
+    result = read(tmp_path, "\n".join(["date,hour,x", *lines]))
+    assert "2017-03-02T07:00:00" not in series(result).row_times_iso()
+    assert "2017-03-03T01:00:00" in series(result).row_times_iso()
+    assert result.report.rows_used == 71
+
+
 def test_hours_are_values_where_no_day_comes_again(tmp_path: Path) -> None:
     lines = [f"{day},{at % 9},{at}" for at, day in enumerate(days(1, 20))]
     content = series(read(tmp_path, "\n".join(["date,hours,x", *reversed(lines)])))

@@ -10,6 +10,7 @@ from app.storage import committing
 from app.storage.binary_arrays import JSON, array, integers, moments, texts
 from app.storage.committing import Asked, CommittingConnection, Parameters, Statement
 from app.storage.engine import conninfo
+from tests.chaos.proxy import Proxy, database_proxy
 
 Commit = Callable[[CommittingConnection, Parameters, float], Coroutine[None, None, None]]
 Keep = Callable[..., Coroutine[None, None, None]]  # by numbers
@@ -25,6 +26,15 @@ KEEP = Statement(
     + ROWS
     + b" WHERE NOT EXISTS (SELECT FROM kept WHERE kept.b = row.b)",
 )
+# An insert of 7 waits until whoever holds this lock gives it up. A lock on the table would already
+# stop its statement from being prepared.
+WAIT_FOR_7 = """
+CREATE FUNCTION wait_for_7() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END $$;
+CREATE TRIGGER wait_for_7 BEFORE INSERT ON kept FOR EACH ROW
+WHEN (NEW.b = 7) EXECUTE FUNCTION wait_for_7()
+"""
+KEPT_7 = "SELECT FROM kept WHERE b = 7"
 BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted"
 # Returns once the session has ended: on a loaded machine that takes longer than the signal.
 CUT = """
@@ -144,6 +154,34 @@ def test_a_connection_cut_while_it_waits_is_replaced(place: str, keep: Keep) -> 
     with psycopg.connect(place) as connection:
         kept = connection.execute("SELECT b FROM kept ORDER BY b").fetchall()
     assert kept == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("earlier", [0, 1], ids=["the first", "a later one"])
+def test_a_commit_whose_answer_was_lost_is_not_made_twice(
+    place: str, fresh_database: str, keep: Keep, earlier: int
+) -> None:
+    async def scenario(proxy: Proxy, through: str) -> None:
+        connection = CommittingConnection(conninfo(through))
+        async with await psycopg.AsyncConnection.connect(place, autocommit=True) as other:
+            for number in range(earlier):
+                await keep(connection, number)
+            await other.execute(WAIT_FOR_7)
+            await other.execute("SELECT pg_advisory_lock(7)")
+            waiting = asyncio.create_task(keep(connection, 7))
+            while not (await (await other.execute(BLOCKED)).fetchall()):  # noqa: ASYNC110 - there
+                await asyncio.sleep(0.01)
+            proxy.freeze()
+            await other.execute("SELECT pg_advisory_unlock(7)")
+            while not (await (await other.execute(KEPT_7)).fetchall()):  # noqa: ASYNC110 - there
+                await asyncio.sleep(0.01)
+        proxy.cut()
+        await waiting
+        connection.close()
+
+    with database_proxy(fresh_database) as (proxy, through):
+        asyncio.run(scenario(proxy, through))
+    with psycopg.connect(place) as connection:
+        assert connection.execute("SELECT count(*) FROM kept WHERE b = 7").fetchone() == (1,)
 
 
 def test_more_than_the_socket_takes_at_once_arrives(place: str, keep: Keep, commit: Commit) -> None:

@@ -198,3 +198,20 @@ def test_a_window_of_zeros_is_scaled_as_numpy_does_it() -> None:
     architecture = form("rnn")
     graph = graph_of(architecture, random_weights(architecture), "window", ANCHORS[0])
     assert (np.abs(forecasts(graph, np.zeros((1, WINDOW, 2)))) < 1e-290).all()
+
+
+def test_a_window_whose_values_differ_by_rounding_is_scaled_by_the_floor() -> None:
+    # 0.1 + 0.2 and 0.3 are neighbouring doubles; measured by their own spread they would look
+    # like a series of full-sized changes.
+    architecture = form("rnn")
+    weights = random_weights(architecture)
+    window = np.full((1, WINDOW, 2), 0.3)
+    window[:, ::2] = 0.1 + 0.2
+    floor = 2.0**-40 * window.max()
+    network = with_weights(build_network(architecture, steps=WINDOW, every_step=False), weights)
+    scaled = (window - window[:, -1:]) / floor
+    assert np.abs(scaled).max() < 1e-3
+    added = floor * np.asarray(network(scaled.astype(np.float32)).numpy(), dtype=np.float64)
+    assert np.abs(added).min() > 1e-15  # several steps of a double at 0.3
+    given = forecasts(graph_of(architecture, weights, "window", None), window)
+    np.testing.assert_allclose(given - window[:, -1, 1], added, rtol=0.01)
