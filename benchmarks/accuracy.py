@@ -96,7 +96,7 @@ def _recipe(preset: str) -> SeriesRecipe:
     recipe = presets("series")[preset]
     if not isinstance(recipe, SeriesRecipe):
         raise TypeError("a preset for series is for series")
-    return recipe
+    return recipe.model_copy(update={"horizon": 1})
 
 
 def _chosen(*, quick: bool, only: str) -> list[Series]:

@@ -21,7 +21,14 @@ from app.artifact.files import (
     WEIGHTS,
 )
 from app.artifact.manifest import Feature, Manifest, SeriesInput, State, TextInput
-from app.artifact.scorecard import Errors, Scorecard, SeriesScore, TextScore
+from app.artifact.scorecard import (
+    Errors,
+    Scorecard,
+    Scores,
+    SeriesScore,
+    StepScores,
+    TextScore,
+)
 from app.artifact.series_records import SeriesIntervals
 from app.forecasting.intervals import LEVELS, Intervals, Volatility
 from app.recipes.presets import presets
@@ -48,6 +55,12 @@ class Artifact:
         }
 
 
+def _scores(rmse: float) -> dict[str, Any]:
+    one = Errors(rmse=1.0, mae=1.0)
+    own = Errors(rmse=rmse, mae=rmse)
+    return {"rows": 10, "model": own, "baselines": {"persistence": one}, "against": {}}
+
+
 def persistence_artifact(
     *,
     window: int = 3,
@@ -58,8 +71,12 @@ def persistence_artifact(
     step: float = 0.0,
     skill: float | None = -0.79,
     intervals: Intervals | None = None,
+    rmse_by_step: Sequence[float] = (),
 ) -> Artifact:
-    """A series version that repeats the last value of the first feature, plus `step` per step."""
+    """A series version that repeats the last value of the first feature, plus `step` per step.
+
+    With `rmse_by_step` its scorecard has these errors, and that of persistence is 1 at each step.
+    """
     graph = _persistence_graph(window, horizon, len(features), step)
     series = SeriesInput(
         features=tuple(Feature(name=name, low=0.0, high=1000.0) for name in features),
@@ -71,7 +88,7 @@ def persistence_artifact(
     )
     manifest = Manifest(
         kind="series",
-        recipe=presets("series")["default"],
+        recipe=presets("series")["default"].model_copy(update={"horizon": horizon}),
         window=window,
         min_history=window if min_history is None else min_history,
         horizon=horizon,
@@ -87,7 +104,18 @@ def persistence_artifact(
         final_loss=0.0,
         best_epoch=0,
         series=SeriesScore(
-            rows=10, start=None, end=None, model=errors, baselines={"persistence": errors}
+            rows=10,
+            start=None,
+            end=None,
+            model=errors,
+            baselines={"persistence": errors},
+            steps=tuple(
+                StepScores(step=step, **_scores(error))
+                for step, error in enumerate(rmse_by_step, start=1)
+            ),
+            all_steps=Scores(**_scores(float(np.sqrt(np.mean(np.square(rmse_by_step))))))
+            if rmse_by_step
+            else None,
         ),
     )
     return Artifact(

@@ -100,10 +100,20 @@ class CurvePoint(Strict):
     persistence: float
     low: Annotated[float | None, Field(description="of the interval of `curve_level`")] = None
     high: float | None = None
+    horizon_rmse: Annotated[
+        float | None,
+        Field(
+            description="RMSE over all steps ahead of the forecast made before this row; null: the "
+            "horizon is 1, or the rows end before it"
+        ),
+    ] = None
 
 
 class SeriesScore(Strict):
-    """Quality of a series version, one step ahead unless a field says otherwise."""
+    """Quality of a series version.
+
+    Errors are one step ahead; `all_steps` has those over the horizon, which decide.
+    """
 
     rows: int
     start: str | None
@@ -141,6 +151,19 @@ class SeriesScore(Strict):
     curve: Annotated[
         tuple[CurvePoint, ...], Field(max_length=2000, description="the last 2,000 judged rows")
     ] = ()
+
+    @property
+    def over_horizon(self) -> Scores:
+        """The figures that decide: over all steps ahead."""
+        if self.all_steps is not None:
+            return self.all_steps
+        return Scores(
+            rows=self.rows,
+            model=self.model,
+            baselines=self.baselines,
+            against=self.against,
+            intervals=self.intervals,
+        )
 
 
 class TextScore(Strict):

@@ -124,7 +124,7 @@ def explain(
             asked,
         ),
         layers=opened_layers(trace.layers, steps=shown, units=request.units),
-        skill=version.skill,
+        skill=version.skill_over(1),
         warnings=list(warnings_of(version, question)),
     )
 

@@ -106,7 +106,7 @@ def explain(
             for number in range(shown)
         ],
         layers=opened_layers(reading.trace.layers, steps=shown, units=request.units),
-        skill=version.skill,
+        skill=version.skill_over(1),
         warnings=question.warnings,
     )
 

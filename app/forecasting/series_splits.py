@@ -10,14 +10,19 @@ from app.reading.content import SeriesContent
 
 
 def split_series(
-    content: SeriesContent, *, test_fraction: float, validation_fraction: float
+    content: SeriesContent,
+    *,
+    test_fraction: float,
+    validation_fraction: float,
+    horizon: int = 1,
 ) -> list[Split]:
-    """Where each series is cut: one, by rows; several with times, all at the same moment.
+    """Cut each series: one by rows, several with times all at the same moment.
 
     Args:
         content: the dataset.
         test_fraction: share of the rows, at their end, that is judged on.
         validation_fraction: share of the remaining rows, at their end.
+        horizon: steps ahead of a forecast.
     """
     starts = np.searchsorted(content.series, np.arange(len(content.labels) + 1))
     if len(content.labels) == 1 or content.times is None:
@@ -26,13 +31,18 @@ def split_series(
                 int(stop - start),
                 test_fraction=test_fraction,
                 validation_fraction=validation_fraction,
+                horizon=horizon,
             )
             for start, stop in itertools.pairwise(starts)
         ]
     instants = content.instants()  # civil times of unlike zones, or of a clock put back, mislead
     moments = np.sort(instants)
     pooled = split_rows(
-        len(moments), test_fraction=test_fraction, validation_fraction=validation_fraction
+        len(moments),
+        test_fraction=test_fraction,
+        validation_fraction=validation_fraction,
+        horizon=horizon,
+        series=len(content.labels),
     )
 
     def cut(times: NDArray[np.int64], row: int) -> int:

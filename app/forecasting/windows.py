@@ -13,6 +13,10 @@ Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+# Forecasts are judged from at least so many origins, where the rows allow it.
+ORIGINS = 3
+LARGEST_GROWN_SHARE = 0.4
+
 
 @dataclass(frozen=True, kw_only=True)
 class Windows:
@@ -133,27 +137,41 @@ class Split:
         return starts
 
 
-def split_rows(rows: int, *, test_fraction: float, validation_fraction: float) -> Split:
+def split_rows(
+    rows: int,
+    *,
+    test_fraction: float,
+    validation_fraction: float,
+    horizon: int = 1,
+    series: int = 1,
+) -> Split:
     """Divide rows by time.
+
+    A part that is kept at all holds whole forecasts from ORIGINS origins, where that takes no more
+    than LARGEST_GROWN_SHARE of the rows.
 
     Args:
         rows: how many there are, oldest first.
         test_fraction: share of the rows, at their end, that is judged on; rounded up.
         validation_fraction: share of the remaining rows, at their end; rounded up.
+        horizon: steps ahead of a forecast.
+        series: how many series the rows are of, all of them cut at one moment.
 
     Raises:
         ValueError: a fraction outside 0 (included) to 1 (not).
     """
-    test_start = rows - _share(rows, test_fraction)
+    least = series * (horizon + ORIGINS - 1) if horizon > 1 else 0
+    test_start = rows - _share(rows, test_fraction, least)
     return Split(
         rows=rows,
-        validation_start=test_start - _share(test_start, validation_fraction),
+        validation_start=test_start - _share(test_start, validation_fraction, least),
         test_start=test_start,
     )
 
 
-def _share(rows: int, fraction: float) -> int:
+def _share(rows: int, fraction: float, least: int) -> int:
     if not 0 <= fraction < 1:
         raise ValueError(f"fraction {fraction} must be at least 0 and below 1")
     # As written, not as stored: 0.07 of 100 rows is 7, though 100 * 0.07 is a little more.
-    return math.ceil(rows * Fraction(repr(float(fraction))))
+    share = math.ceil(rows * Fraction(repr(float(fraction))))
+    return max(share, min(least, int(LARGEST_GROWN_SHARE * rows))) if share else 0

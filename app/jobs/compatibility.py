@@ -110,22 +110,22 @@ def _check_rows(
 ) -> None:
     """At least one series must have a complete window with its targets before the cut."""
     window = _shortest_window(recipe)
-    needed = window + recipe.horizon
+    needed = window + recipe.steps_ahead
     trained = validated = False
     left = 0
     for inputs, known in _known_rows(content, recipe, target):
         cut = _cut(content, len(inputs), recipe, has_test=has_test)
         left = max(left, cut.validation_start)
-        first = _first_targets(inputs, known, window=window, horizon=recipe.horizon)
-        trained |= bool((first + recipe.horizon <= cut.validation_start).any())
-        inside = (first >= cut.validation_start) & (first + recipe.horizon <= cut.test_start)
+        first = _first_targets(inputs, known, window=window, horizon=recipe.steps_ahead)
+        trained |= bool((first + recipe.steps_ahead <= cut.validation_start).any())
+        inside = (first >= cut.validation_start) & (first + recipe.steps_ahead <= cut.test_start)
         validated |= bool(inside.any())
     if not trained:
         raise Unprocessable.at(
             field,
             f"too short: {left} rows are left to train on, and none of them follows a complete "
-            f"window of {window} with {recipe.horizon} ahead, which takes {needed} rows in a row, "
-            "all of them numbers; send more rows, or set a smaller recipe.window",
+            f"window of {window} with {recipe.steps_ahead} ahead, which takes {needed} rows in a "
+            "row, all of them numbers; send more rows, or set a smaller recipe.window",
         )
     if recipe.early_stopping is not None and not validated and not _cut_by_time(content):
         raise Unprocessable.at(
@@ -218,6 +218,7 @@ def _cut(content: SeriesContent, rows: int, recipe: SeriesRecipe, *, has_test: b
         rows,
         test_fraction=0.0 if has_test else recipe.test_fraction,
         validation_fraction=recipe.validation_fraction,
+        horizon=recipe.steps_ahead,
     )
 
 

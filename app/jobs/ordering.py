@@ -10,6 +10,7 @@ from app.artifact.manifest import Manifest
 from app.datasets import store as datasets
 from app.datasets.store import UnderstoodFile
 from app.errors import NotFound, Unprocessable
+from app.forecasting.frequencies import default_horizon
 from app.jobs import compatibility, job_log, queue
 from app.jobs.compatibility import Shape
 from app.jobs.extend import Extension, save_extended
@@ -137,7 +138,9 @@ def prepare(
     recipe = resolve_recipe(
         kind, order.overrides, champion=None if champion is None else champion.recipe
     )
-    _check_base(_base(session, order), recipe)
+    base = _base(session, order)
+    recipe = _with_horizon(recipe, data, base)
+    _check_base(base, recipe)
     target = _target(order, data, champion)
     shapes = _shape(data), None if test is None else _shape(test)
     compatibility.check_names(shapes[0], recipe, target=target, test=shapes[1])
@@ -205,6 +208,19 @@ def _base(session: Session, order: Order) -> Manifest | None:
     except NotFound as error:
         raise Unprocessable.at("start_from", error.detail) from error
     return Manifest.model_validate(version.manifest)
+
+
+def _with_horizon(
+    recipe: SeriesRecipe | TextRecipe, data: Dataset, base: Manifest | None
+) -> SeriesRecipe | TextRecipe:
+    """Settle a horizon that the recipe leaves open: that of the start, else by the frequency."""
+    if not isinstance(recipe, SeriesRecipe) or recipe.horizon is not None:
+        return recipe
+    if base is not None and base.kind == "series":
+        return recipe.model_copy(update={"horizon": base.horizon})
+    report = Report.model_validate(data.report)
+    rows = report.rows_used // max(1, report.series_count)
+    return recipe.model_copy(update={"horizon": default_horizon(report.frequency, rows=rows)})
 
 
 def _check_base(base: Manifest | None, recipe: SeriesRecipe | TextRecipe) -> None:

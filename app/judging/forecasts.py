@@ -26,8 +26,15 @@ class JudgedSeries:
     def __len__(self) -> int:
         return len(self.first)
 
+    def actual_from(self, row: int, horizon: int) -> Floats:
+        """Return the actual values from a row on, (horizon,); NaN past the last row."""
+        ahead = np.full(horizon, np.nan)
+        known = self.values[row : row + horizon]
+        ahead[: len(known)] = known
+        return ahead
+
     def actual(self, horizon: int) -> Floats:
-        """What came, (n, horizon); NaN past the last row."""
+        """Return the actual values after each origin, (n, horizon); NaN past the last row."""
         padded = np.concatenate([self.values, np.full(horizon, np.nan)])  # (rows + horizon,)
         ahead: Floats = padded[self.first[:, None] + np.arange(horizon)]
         return ahead

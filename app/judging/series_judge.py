@@ -60,11 +60,12 @@ def judge_series(
     # A group that has no judged row can still have taught a baseline.
     told = _forecasts(judged, given, bounds, frequency=frequency, window=window, check=check)
     score = score_series(told)
-    rows = f"{score.rows} {step_name(frequency)}"
     pooled = sum(len(each.judged) > 0 and np.isfinite(each.scale) for each in told)
     measured, missing = skill_of(score, judged_on)
     return Judgement(
-        verdict=verdict_of(score, rows, judged_on, series=pooled),
+        verdict=verdict_of(
+            score, step_name(frequency), judged_on, horizon=given.shape[1], series=pooled
+        ),
         skill=measured,
         skill_missing=missing,
         notes=(*notes, *notes_of(score)),

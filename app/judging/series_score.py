@@ -16,7 +16,7 @@ from app.artifact.scorecard import (
     StepScores,
 )
 from app.errors import Unprocessable
-from app.forecasting.metrics import lag_copy
+from app.forecasting.metrics import lag_copy, rmse
 from app.judging.figures import Floats, Ids, Places, against, errors_of
 from app.judging.forecasts import SCORED_LEVELS, Forecasts
 from app.judging.interval_score import level_scores
@@ -289,6 +289,7 @@ def _curve(parts: Sequence[Forecasts]) -> tuple[CurvePoint, ...]:
                 persistence=float(part.baselines[PERSISTENCE][row, 0]),
                 low=_end(part, row, 0),
                 high=_end(part, row, 1),
+                horizon_rmse=_horizon_rmse(part, row),
             )
             for row in np.flatnonzero(_told(part))[-CURVE_POINTS:]
         ]
@@ -300,6 +301,15 @@ def _end(part: Forecasts, row: int, end: int) -> float | None:
     if part.bounds is None:
         return None
     return float(part.bounds[row, 0, SCORED_LEVELS.index(CURVE_LEVEL), end])
+
+
+def _horizon_rmse(part: Forecasts, row: int) -> float | None:
+    """RMSE over all steps from one origin; None: one step, or a step has no actual value."""
+    if part.horizon == 1:
+        return None
+    first = part.judged.first[row]
+    errors = part.model[row] - part.judged.actual_from(first, part.horizon)  # (horizon,)
+    return rmse(errors, np.zeros_like(errors)) if np.isfinite(errors).all() else None
 
 
 def _thinned(horizon: int) -> list[int]:

@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-from app.artifact.scorecard import SeriesScore
+from app.artifact.scorecard import Scores, SeriesScore
 from app.judging.simple_forecasts import PERSISTENCE
 from app.reading.series.frequency import split_frequency
 
@@ -33,22 +33,26 @@ SPOKEN = {
 }
 
 
-def verdict_of(score: SeriesScore, rows: str, judged_on: JudgedOn, *, series: int = 1) -> str:
-    """One plain sentence.
+def verdict_of(
+    score: SeriesScore, step: str, judged_on: JudgedOn, *, horizon: int = 1, series: int = 1
+) -> str:
+    """Return the verdict over the whole horizon as one plain sentence.
 
     Args:
         score: the figures.
-        rows: how many, as in "19 days".
+        step: what a row is called in the plural, as "days".
         judged_on: what they were measured on.
+        horizon: steps ahead.
         series: how many are in the figures.
     """
-    model, persistence = score.model.rmse, score.baselines[PERSISTENCE].rmse
-    figures = f"RMSE {_figures(model, persistence)} over {rows}"
+    whole = score.over_horizon
+    model, persistence = whole.model.rmse, whole.baselines[PERSISTENCE].rmse
+    figures = f"RMSE {_figures(model, persistence)} over {_judged_rows(score, step, horizon)}"
     if score.pooled:
         figures += f" of {series} series, in units of each one's mean change"
     if judged_on == "training":
         return f"not judged: {figures} on the rows it was trained on, nothing was held out"
-    told = score.against[PERSISTENCE].verdict
+    told = whole.against[PERSISTENCE].verdict
     if model == persistence:
         sentence = f"as good as repeating the last value: {figures}"
     elif told == "within noise":
@@ -60,14 +64,21 @@ def verdict_of(score: SeriesScore, rows: str, judged_on: JudgedOn, *, series: in
             sentence += ", too few to tell it from noise"
         if told == "worse":
             return sentence
-    return sentence + _beaten_by(score)
+    return sentence + _beaten_by(whole)
+
+
+def _judged_rows(score: SeriesScore, step: str, horizon: int) -> str:
+    """Return what was judged, as in "19 days" or "the next 12 months, from 24 origins"."""
+    if horizon == 1:
+        return f"{score.rows:,} {step}"
+    return f"the next {horizon:,} {step}, from {score.rows:,} origins"
 
 
 def skill_of(score: SeriesScore, judged_on: JudgedOn) -> tuple[float | None, str | None]:
-    """Skill against persistence, or why it is null."""
+    """Return the skill against persistence over the horizon, or why it is null."""
     if judged_on == "training":
         return None, "nothing was held out: the figures are on the rows it was trained on"
-    measured = score.against[PERSISTENCE].skill
+    measured = score.over_horizon.against[PERSISTENCE].skill
     if measured is not None:
         return measured, None
     return None, "repeating the last value makes no error on the judged rows"
@@ -102,16 +113,16 @@ def step_name(frequency: str | None) -> str:
     return STEP_NAMES.get(unit, "steps") if count == 1 else "steps"
 
 
-def _beaten_by(score: SeriesScore) -> str:
-    """The simple forecast that is significantly better than model and last value, if one is."""
-    least = min(score.model.rmse, score.baselines[PERSISTENCE].rmse)
+def _beaten_by(scores: Scores) -> str:
+    """Name the simple forecast that is significantly better than model and last value, if any."""
+    least = min(scores.model.rmse, scores.baselines[PERSISTENCE].rmse)
     ahead = [
-        (score.baselines[name].rmse, name)
-        for name, against in score.against.items()
+        (scores.baselines[name].rmse, name)
+        for name, against in scores.against.items()
         if name in SPOKEN
         and against.verdict == "worse"
-        and against.rows == score.rows
-        and score.baselines[name].rmse < least
+        and against.rows == scores.against[PERSISTENCE].rows
+        and scores.baselines[name].rmse < least
     ]
     if not ahead:
         return ""

@@ -6,9 +6,9 @@ import numpy as np
 
 from app.forecasting.autoregression import LinearAutoregression
 from app.forecasting.baselines import Baseline, Drift, Persistence, SeasonalNaive
+from app.forecasting.frequencies import season_candidates
 from app.forecasting.season import detect_season
 from app.judging.forecasts import Floats, JudgedSeries
-from app.reading.series.frequency import split_frequency
 
 PERSISTENCE = "persistence"
 DRIFT = "drift"
@@ -16,21 +16,6 @@ SEASONAL = "seasonal_naive"
 AUTOREGRESSION = "linear_autoregression"
 MLP = "mlp"
 BASELINES = (PERSISTENCE, DRIFT, SEASONAL, AUTOREGRESSION, MLP)
-# Rows in the seasons that are natural to a frequency.
-NATURAL_SEASONS = {
-    "s": (60,),
-    "min": (60, 1440),
-    "h": (24, 168),
-    "D": (7, 365),
-    "B": (5, 261),
-    "SMS": (24,),
-    "SME": (24,),
-    "W": (52,),
-    "MS": (12,),
-    "ME": (12,),
-    "QS": (4,),
-    "QE": (4,),
-}
 LONGEST_SEASON_IN_LAGS = 60
 FEWEST_LAGS = 10
 ROWS_PER_LAG = 4
@@ -111,11 +96,3 @@ def lags_for(rows: int, *, window: int, season: int | None) -> int:
     if season is not None and season <= LONGEST_SEASON_IN_LAGS:
         wanted = max(wanted, season)
     return max(1, min(wanted, rows // ROWS_PER_LAG))
-
-
-def season_candidates(frequency: str | None) -> tuple[int, ...]:
-    """Seasons natural to a frequency, in rows; none without one."""
-    if frequency is None:
-        return ()
-    count, unit = split_frequency(frequency)
-    return tuple(period // count for period in NATURAL_SEASONS.get(unit, ()) if period % count == 0)

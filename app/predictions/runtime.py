@@ -16,6 +16,7 @@ from app.artifact.manifest import Manifest
 from app.artifact.scorecard import Scorecard
 from app.errors import NotFound, Unavailable
 from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS
+from app.judging.horizon import skill_by_horizon
 from app.language.tokenizer import Tokenizer
 from app.process.observability import Metrics, get_logger
 from app.registry.catalogue import Catalogue
@@ -51,7 +52,8 @@ class Loaded:
     model: str
     number: int
     manifest: Manifest
-    skill: float | None
+    # Measured over the first step ahead, the first two, … all of them; a text has one.
+    skills: tuple[float | None, ...]
     session: ort.InferenceSession
     tokenizer: Tokenizer | None  # text only
     memory_bytes: int
@@ -59,6 +61,10 @@ class Loaded:
 
     def __str__(self) -> str:
         return f"{self.model}@{self.number}"
+
+    def skill_over(self, steps: int) -> float | None:
+        """Return the measured skill of a forecast of so many steps; None: it was not measured."""
+        return self.skills[steps - 1] if steps <= len(self.skills) else None
 
     def run(self, inputs: Arrays, outputs: list[str] | None = None) -> Arrays:
         """Run the graph once; the only call of ONNX Runtime."""
@@ -235,7 +241,7 @@ def build(
         model=model,
         number=number,
         manifest=manifest,
-        skill=scorecard.skill,
+        skills=_skills(scorecard),
         session=session,
         tokenizer=None
         if text is None
@@ -243,6 +249,12 @@ def build(
         memory_bytes=SESSION_BYTES + BYTES_PER_FILE_BYTE * len(graph),
     )
     return _tried(loaded, trial_inputs(manifest))
+
+
+def _skills(scorecard: Scorecard) -> tuple[float | None, ...]:
+    if scorecard.series is None or scorecard.skill is None or not scorecard.series.steps:
+        return (scorecard.skill,)
+    return skill_by_horizon(scorecard.series)
 
 
 def trial_inputs(manifest: Manifest) -> Arrays:

@@ -171,8 +171,10 @@ class SeriesAnswer(BaseModel):
     kind: Literal["series"]
     predictions: list[SeriesStep]
     skill: float | None = Field(
-        description="1 - RMSE / RMSE of persistence, as measured for this version"
+        description="1 - RMSE / RMSE of the baseline over so many steps, as measured for this "
+        "version; null where it was not measured, as past the trained horizon"
     )
+    baseline: str = Field(description="the simple forecast that `skill` is measured against")
     warnings: list[str] = Field(description="what weakens this answer")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from app.artifact.manifest import SeriesInput
 from app.datasets.store import stored_tail
 from app.errors import FieldError, StepaheadError, Unprocessable
+from app.judging.simple_forecasts import PERSISTENCE
 from app.predictions.graph_runs import (
     Floats,
     fed_back,
@@ -243,8 +244,13 @@ def steps_shown(values: Sequence[object]) -> list[dict[str, object]]:
 def parts_shown(
     version: Loaded, predictions: list[dict[str, object]], warnings: object
 ) -> dict[str, object]:
-    """An answer's own parts."""
-    return {"predictions": predictions, "skill": version.skill, "warnings": warnings}
+    """Return an answer's own parts."""
+    return {
+        "predictions": predictions,
+        "skill": version.skill_over(len(predictions)),
+        "baseline": PERSISTENCE,
+        "warnings": warnings,
+    }
 
 
 def _timestamps(version: Loaded, stamps: Stamps, steps: int) -> list[str]:

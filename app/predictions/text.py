@@ -105,7 +105,7 @@ def answer(
         _write_stream(version, writings)
     else:
         _write_window(version, writings)
-    return [writing.shown(version.skill) for writing in writings]
+    return [writing.shown(version.skill_over(1)) for writing in writings]
 
 
 class _Writing:

@@ -81,7 +81,15 @@ class SeriesRecipe(Recipe):
             "more for a long season",
         ),
     ]
-    horizon: Annotated[int, Field(ge=1, le=1000, description="steps ahead, given at once")]
+    horizon: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=1000,
+            description="steps ahead, given at once; null: by the frequency of the rows (24 hours, "
+            "14 days, 5 business days, 8 weeks, 12 months, 4 quarters), 1 without times",
+        ),
+    ]
     features: Annotated[
         tuple[str, ...] | None,
         Field(strict=False, min_length=1, max_length=256, description="inputs; null: the target"),
@@ -104,6 +112,17 @@ class SeriesRecipe(Recipe):
         Literal["mse", "mae", "huber"],
         Field(description="mse: squared errors, led by the large ones; mae: absolute; huber: both"),
     ]
+
+    @property
+    def steps_ahead(self) -> int:
+        """Return the horizon of a recipe that is settled for its data.
+
+        Raises:
+            ValueError: it is still open.
+        """
+        if self.horizon is None:
+            raise ValueError("the horizon of the recipe is not settled yet")
+        return self.horizon
 
 
 class TextRecipe(Recipe):

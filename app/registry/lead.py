@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from app.artifact.scorecard import Scorecard, SeriesScore
 from app.forecasting.metrics import diebold_mariano
 from app.judging.figures import SIGNIFICANT, against
+from app.judging.horizon import horizon_of
 
 Floats = NDArray[np.float64]
 
@@ -23,21 +24,24 @@ class Lead:
     test: dict[str, Any]  # for the comparison of the decision
 
 
-def lead_of(challenger: Scorecard, champion: Scorecard, *, gain: float, rows: int) -> Lead:
-    """Judge a challenger's lead, where both scorecards are about the same rows.
+def lead_of(
+    challenger: Scorecard, champion: Scorecard, *, gain: float, rows: int, steps: int = 1
+) -> Lead:
+    """Judge a challenger's lead, both scorecards being of the same rows.
 
-    If both hold their forecasts row by row, a Diebold-Mariano test on these rows decides
-    (scorecards hold the last 2,000). The lead must exist on these rows too, and noise alone must
-    give such a lead in less than 5 % of cases. Otherwise, or if the test has no result, the gain
-    must exceed two standard errors of an RMSE over that many rows, sqrt(2 / rows).
+    Where both have their errors row by row, a Diebold-Mariano test decides on these rows: a lead
+    counts if it is one there too (scorecards keep the last 2,000 rows), and noise alone would give
+    one as large in less than 5 of 100 cases. Otherwise the gain must exceed two standard errors of
+    an RMSE over that many rows, sqrt(2 steps / rows), as forecasts of several steps overlap.
 
     Args:
         challenger: the one with the smaller error.
         champion: the other.
         gain: 1 - challenger's error / champion's error.
-        rows: number of judged rows.
+        rows: judged rows.
+        steps: steps ahead that the errors are over.
     """
-    tested = _tested(challenger, champion)
+    tested = _tested(challenger, champion, steps)
     if tested is not None:
         count, statistic, p = tested
         leads = statistic < 0
@@ -52,7 +56,7 @@ def lead_of(challenger: Scorecard, champion: Scorecard, *, gain: float, rows: in
                 "needed": SIGNIFICANT,
             },
         )
-    margin = math.sqrt(2 / rows)
+    margin = math.sqrt(2 * steps / rows)
     return Lead(
         more_than_noise=gain > margin,
         words=f"{gain:.2%} better; without errors row by row, more than {margin:.2%} is needed",
@@ -60,10 +64,12 @@ def lead_of(challenger: Scorecard, champion: Scorecard, *, gain: float, rows: in
     )
 
 
-def _tested(challenger: Scorecard, champion: Scorecard) -> tuple[int, float, float] | None:
-    """Return rows, statistic and p-value of the test, or None if it cannot be made."""
+def _tested(
+    challenger: Scorecard, champion: Scorecard, steps: int
+) -> tuple[int, float, float] | None:
+    """Return rows, statistic and p-value of the test; None: there is none."""
     if challenger.series is not None and champion.series is not None:
-        return _series_test(challenger.series, champion.series)
+        return _series_test(challenger.series, champion.series, steps)
     if challenger.text is None or champion.text is None:
         return None
     ours, theirs = np.array(challenger.text.curve), np.array(champion.text.curve)
@@ -73,7 +79,9 @@ def _tested(challenger: Scorecard, champion: Scorecard) -> tuple[int, float, flo
     return _told(len(ours), found.statistic, found.p_value)
 
 
-def _series_test(challenger: SeriesScore, champion: SeriesScore) -> tuple[int, float, float] | None:
+def _series_test(
+    challenger: SeriesScore, champion: SeriesScore, steps: int
+) -> tuple[int, float, float] | None:
     if not challenger.curve or len(challenger.curve) != len(champion.curve):
         return None
     scales = {each.series: each.scale for each in challenger.each}
@@ -82,22 +90,29 @@ def _series_test(challenger: SeriesScore, champion: SeriesScore) -> tuple[int, f
         if challenger.pooled
         else [1.0] * len(challenger.curve)
     )
-    there = np.isfinite(unit)
+    ours, theirs = _errors(challenger, steps) / unit, _errors(champion, steps) / unit
+    there = np.isfinite(ours) & np.isfinite(theirs)
     if not there.any():
         return None
     times = [str(point.time) for point in challenger.curve]
     timed = challenger.pooled and all(point.time is not None for point in challenger.curve)
     moments = np.unique(np.array(times), return_inverse=True)[1] if timed else None
     found = against(
-        (_errors(challenger) / unit)[there, None],
-        (_errors(champion) / unit)[there, None],
+        ours[there, None],
+        theirs[there, None],
         moments=None if moments is None else moments[there],
+        horizon=steps,
     )
     return _told(int(there.sum()), found.statistic, found.p_value)
 
 
-def _errors(score: SeriesScore) -> Floats:
-    return np.array([point.forecast - point.actual for point in score.curve])
+def _errors(score: SeriesScore, steps: int) -> Floats:
+    """Return the error of each judged row over so many steps, NaN where a row does not have it."""
+    if steps == 1:
+        return np.array([point.forecast - point.actual for point in score.curve])
+    if horizon_of(score) != steps:
+        return np.full(len(score.curve), np.nan)
+    return np.array([point.horizon_rmse for point in score.curve], dtype=np.float64)
 
 
 def _told(rows: int, statistic: float | None, p: float | None) -> tuple[int, float, float] | None:

@@ -36,6 +36,7 @@ OUTLINE = select(
     Version.scorecard["skill"].label("skill"),
     Version.scorecard["judged_on"].astext.label("judged_on"),
     func.coalesce(
+        Version.scorecard["series"]["all_steps"]["against"]["persistence"]["verdict"].astext,
         Version.scorecard["series"]["against"]["persistence"]["verdict"].astext,
         Version.scorecard["text"]["against"]["trigram"]["verdict"].astext,
     ).label("significance"),

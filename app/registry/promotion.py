@@ -6,6 +6,7 @@ from typing import Any
 
 from app.artifact.manifest import Manifest, SeriesInput, TextInput
 from app.artifact.scorecard import Scorecard, SeriesScore, TextScore
+from app.judging.horizon import horizon_of, rmse_over
 from app.registry.lead import lead_of
 
 MIN_COMMON_ROWS = 30
@@ -81,8 +82,11 @@ def decide(*, champion: Contender | None, challenger: Contender) -> Decision:
 
 
 def _compared(champion: Contender, challenger: Contender) -> Decision:
+    steps = _common_steps(champion.scorecard, challenger.scorecard)
     measure, rows = _measure(challenger.scorecard)
-    old, new = _error(champion.scorecard), _error(challenger.scorecard)
+    if steps > 1:
+        measure += f" over {steps} steps"
+    old, new = _error(champion.scorecard, steps), _error(challenger.scorecard, steps)
     if old is None or new is None:
         return Decision(
             promoted=False,
@@ -99,7 +103,9 @@ def _compared(champion: Contender, challenger: Contender) -> Decision:
     if new >= old:
         reason = f"waits: it does not beat champion {champion.number}: {figures}"
         return Decision(promoted=False, reason=reason, comparison=comparison)
-    lead = lead_of(challenger.scorecard, champion.scorecard, gain=1 - new / old, rows=rows)
+    lead = lead_of(
+        challenger.scorecard, champion.scorecard, gain=1 - new / old, rows=rows, steps=steps
+    )
     comparison["test"] = lead.test
     if lead.more_than_noise:
         reason = f"beats champion {champion.number}: {figures}, more than noise ({lead.words})"
@@ -208,11 +214,18 @@ def _measure(scorecard: Scorecard) -> tuple[str, int]:
     return "bits per token", 0 if scorecard.text is None else scorecard.text.tokens
 
 
-def _error(scorecard: Scorecard) -> float | None:
-    """Return the error that decides, smaller is better, or None if it is undefined."""
+def _common_steps(champion: Scorecard, challenger: Scorecard) -> int:
+    """Return the steps ahead that both forecast."""
+    if champion.series is None or challenger.series is None:
+        return 1
+    return min(horizon_of(champion.series), horizon_of(challenger.series))
+
+
+def _error(scorecard: Scorecard, steps: int) -> float | None:
+    """Return the figure that decides, smaller is better; None: undefined."""
     error = None
     if scorecard.series is not None:
-        error = scorecard.series.model.rmse
+        error = rmse_over(scorecard.series, steps)
     elif scorecard.text is not None:
         error = scorecard.text.bits_per_token
     return error if error is not None and math.isfinite(error) else None

@@ -109,3 +109,17 @@ def test_no_part_is_trained_on_another_s_targets() -> None:
 def test_a_fraction_must_leave_something() -> None:
     with pytest.raises(ValueError, match=r"fraction 1\.0 must be"):
         split_rows(10, test_fraction=1.0, validation_fraction=0)
+
+
+def test_parts_hold_whole_forecasts_from_three_origins() -> None:
+    split = split_rows(100, test_fraction=0.1, validation_fraction=0.1, horizon=12)
+    assert split.rows - split.test_start == 14  # targets of 12 rows from 3 origins
+    assert split.test_start - split.validation_start == 14
+
+    several = split_rows(300, test_fraction=0.1, validation_fraction=0.1, horizon=12, series=3)
+    assert several.rows - several.test_start == 42
+
+
+def test_a_part_that_grows_for_the_horizon_leaves_most_rows_to_train_on() -> None:
+    split = split_rows(20, test_fraction=0.2, validation_fraction=0.0, horizon=12)
+    assert (split.test_start, split.validation_start) == (12, 12)

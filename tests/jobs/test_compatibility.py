@@ -38,7 +38,7 @@ def check(content: SeriesContent, *, test: SeriesContent | None = None, **recipe
     [
         (2, {"test_fraction": 0.0}),
         (3, {"window": 2, "test_fraction": 0.0}),
-        (10, {"window": 5, "horizon": 3}),  # 8 before the cut
+        (12, {"window": 5, "horizon": 3}),  # 8 before the cut, which leaves 4 of 5 wanted
         (10, {"window": 4, "validation_fraction": 0.5, "test_fraction": 0.0}),
     ],
 )
@@ -88,9 +88,9 @@ def test_a_target_that_never_changes_is_refused() -> None:
 
 def test_early_stopping_needs_something_to_watch() -> None:
     recipe: dict[str, Any] = {"early_stopping": 3, "horizon": 4, "test_fraction": 0.0}
-    check(counted(40), validation_fraction=0.1, **recipe)
+    check(counted(10), validation_fraction=0.1, **recipe)
     with pytest.raises(Unprocessable, match="to watch"):
-        check(counted(40), validation_fraction=0.05, **recipe)
+        check(counted(9), validation_fraction=0.1, **recipe)
 
 
 PRICES = Shape(kind="series", columns=("Open", "High"), series_count=1)

@@ -93,6 +93,7 @@ def test_a_dataset_may_stand_in_for_the_file_and_for_the_test(service: Service) 
     assert answer.status_code == 202, answer.json()
     assert (answer.json()["dataset"], answer.json()["test"]) == (uploaded, test)
     assert answer.json()["recipe"]["preset"] == "default"
+    assert answer.json()["recipe"]["horizon"] == 14  # the rows are daily
     assert answer.json()["target"] == "Open"
     lines = service.client.get(f"/jobs/{answer.json()['id']}/log").json()["items"]
     assert lines[1]["text"] == "no target was named: it is Open; `target` takes Volume too"

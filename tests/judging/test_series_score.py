@@ -182,7 +182,7 @@ def test_a_difference_within_noise_is_called_so() -> None:
         model=told.baselines["persistence"] + 0.01,
         baselines=told.baselines,
     )
-    sentence = verdict_of(score_series([noisy]), "19 days", "test")
+    sentence = verdict_of(score_series([noisy]), "days", "test")
 
     assert sentence.startswith("no better than repeating the last value: RMSE ")
     assert sentence.endswith(" over 19 days, a difference within noise")

@@ -17,7 +17,9 @@ def fill(running: Service) -> Service:
     """Series models of one column and two, of two steps, of overflow; a word and a stream model."""
     running.register("google-stock", persistence_artifact())
     running.register("two-columns", persistence_artifact(features=("Open", "Volume")))
-    running.register("two-steps", persistence_artifact(horizon=2, step=1.0))
+    running.register(
+        "two-steps", persistence_artifact(horizon=2, step=1.0, rmse_by_step=(0.6, 0.8))
+    )
     running.register(
         "calibrated",
         persistence_artifact(horizon=3, intervals=tenths_of_level(steps=2, at_least=0.0)),

@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.service import Service
@@ -29,6 +30,7 @@ def test_the_answer_has_the_shape_that_is_promised(asked: Service) -> None:
         "kind": "series",
         "predictions": [{"step": 1, "value": 786.08, "timestamp": None, "intervals": None}],
         "skill": -0.79,
+        "baseline": "persistence",
         "warnings": [],
     }
 
@@ -62,6 +64,17 @@ def test_past_the_trained_horizon_forecasts_are_fed_back_and_said_to_be(asked: S
     answer = asked.predict(model="two-steps", history=[1.0, 2.0, 3.0], horizon=5).json()
     assert [step["value"] for step in answer["predictions"]] == [4.0, 5.0, 6.0, 7.0, 8.0]
     assert answer["warnings"] == ["horizon 5 is past the trained 2: forecasts are fed back"]
+
+
+def test_skill_is_over_the_steps_that_were_asked_for(asked: Service) -> None:
+    answers = [
+        asked.predict(model="two-steps", history=PRICES, horizon=steps).json()
+        for steps in (1, 2, 3)
+    ]
+    assert [answer["baseline"] for answer in answers] == ["persistence"] * 3
+    assert answers[0]["skill"] == pytest.approx(0.4)
+    assert answers[1]["skill"] == pytest.approx(1 - np.sqrt((0.36 + 0.64) / 2))
+    assert answers[2]["skill"] is None  # past the trained horizon nothing was measured
 
 
 def test_the_longest_horizon_is_a_thousand(asked: Service) -> None:

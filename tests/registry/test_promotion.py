@@ -7,7 +7,14 @@ import pytest
 import scipy
 
 from app.artifact.manifest import Manifest
-from app.artifact.scorecard import CurvePoint, EachScores, Scorecard
+from app.artifact.scorecard import (
+    CurvePoint,
+    EachScores,
+    Errors,
+    Scorecard,
+    Scores,
+    StepScores,
+)
 from app.registry.promotion import Contender, Decision, decide, incompatibilities
 from tests.registry.records import series_manifest, series_scorecard, text_manifest, text_scorecard
 
@@ -88,6 +95,56 @@ def test_errors_row_by_row_are_tested() -> None:
     assert won.comparison["test"]["p_value"] == pytest.approx(expected.pvalue)
     assert not waits.promoted
     assert "is within noise (p = 0.32)" in waits.reason
+
+
+def ahead(errors: np.ndarray[Any, Any], *, first: float) -> Scorecard:
+    """Errors over two steps ahead, row by row, and that of the first step alone."""
+    curve = tuple(
+        CurvePoint(
+            time=f"2017-{row:04d}",
+            actual=5.0,
+            forecast=5.0 + first,
+            persistence=5.0,
+            horizon_rmse=error if row < len(errors) - 1 else None,
+        )
+        for row, error in enumerate(np.abs(errors).tolist())
+    )
+    whole = float(np.sqrt(np.mean(errors**2)))
+    card = series_scorecard(rmse=first, rows=len(errors), curve=curve)
+    assert card.series is not None
+    figures: dict[str, Any] = {"rows": len(errors), "baselines": {}, "against": {}}
+    steps = tuple(
+        StepScores(step=step, model=Errors(rmse=error, mae=error), **figures)
+        for step, error in ((1, first), (2, float(np.sqrt(2 * whole**2 - first**2))))
+    )
+    together = Scores(model=Errors(rmse=whole, mae=whole), **figures)
+    series = card.series.model_copy(update={"steps": steps, "all_steps": together})
+    return card.model_copy(update={"series": series})
+
+
+def test_the_whole_horizon_decides_and_not_its_first_step() -> None:
+    errors = np.random.default_rng(0).normal(size=100)
+    champion = contender(1, series_manifest(), ahead(errors, first=0.1))
+    challenger = contender(2, series_manifest(), ahead(0.9 * errors, first=0.2))
+    decision = decide(champion=champion, challenger=challenger)
+
+    assert decision.promoted
+    assert decision.reason.startswith("beats champion 1: RMSE over 2 steps ")
+    assert decision.comparison is not None
+    assert decision.comparison["test"]["name"] == "Diebold-Mariano"
+    assert decision.comparison["test"]["rows"] == 99
+
+
+def test_versions_of_unlike_horizons_are_compared_over_the_steps_of_both() -> None:
+    errors = np.random.default_rng(0).normal(size=100)
+    champion = contender(1, series_manifest(), with_errors(np.full(100, 0.15)))
+    challenger = contender(2, series_manifest(), ahead(errors, first=0.1))
+    decision = decide(champion=champion, challenger=challenger)
+
+    assert decision.comparison is not None
+    assert decision.comparison["measure"] == "RMSE"
+    assert decision.comparison["champion"]["error"] == pytest.approx(0.15)
+    assert decision.comparison["challenger"]["error"] == pytest.approx(0.1)
 
 
 def test_errors_of_several_series_are_scaled_and_added_by_moment() -> None:

@@ -161,6 +161,7 @@ SMALL: dict[str, Any] = {
     "cell": "rnn",
     "layers": [4],
     "window": 6,
+    "horizon": 1,
     "anchor": "persistence",
     "epochs": 4,
     "early_stopping": 2,

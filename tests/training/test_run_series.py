@@ -311,7 +311,7 @@ def test_with_many_missing_values_the_window_left_to_us_is_shorter(train: Train)
 def test_a_window_left_to_us_leaves_something_to_watch(seed: int) -> None:
     generator = np.random.default_rng(seed)
     values = np.where(generator.random(200) < 0.2, np.nan, wave(200))
-    recipe = resolve_recipe("series", {"preset": "default"})
+    recipe = resolve_recipe("series", {"preset": "default", "horizon": 1})
     assert isinstance(recipe, SeriesRecipe)
     task = SeriesTask.prepare(series_of(values), recipe, target=None, test=None)
     validation = task.plan("training").validation
@@ -343,13 +343,13 @@ def test_several_series_train_one_network_and_no_window_spans_two(train: Train) 
     ("values", "changes", "message"),
     [
         (np.full(50, 3.0), {}, "column 'value' is 3 in every training row"),
-        (wave(8), {}, "too short: the 5 training rows \\(of 8\\) hold no complete window of 6"),
+        (wave(8), {}, "too short: the 3 training rows \\(of 8\\) hold no complete window of 6"),
         (np.full(50, np.nan), {}, "too short"),
         (wave(50), {"features": ["volume"]}, "no column 'volume'; there are value"),
         (wave(50), {"window": 1}, "one value has no spread, give 2 or more"),
         (
-            wave(50),
-            {"validation_fraction": 0.01},
+            np.concatenate([wave(24), np.full(26, 100.0)]),
+            {},
             "no complete window to watch in which anything changes",
         ),
     ],

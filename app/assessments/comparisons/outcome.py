@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from app.artifact.manifest import Manifest
 from app.artifact.scorecard import Against, Scorecard
+from app.judging.horizon import horizon_of
 from app.judging.series_verdict import SPOKEN
 from app.judging.simple_forecasts import BASELINES, MLP
 from app.language.ngram import BASELINE_ORDERS
@@ -57,9 +58,9 @@ class Outcome:
 
 
 def error_of(scorecard: Scorecard) -> float | None:
-    """RMSE of a series, bits per token of a text; None: not defined."""
+    """Return the RMSE of a series over its horizon, or bits per token of a text; None: none."""
     if scorecard.series is not None:
-        return scorecard.series.model.rmse
+        return scorecard.series.over_horizon.model.rmse
     return None if scorecard.text is None else scorecard.text.bits_per_token
 
 
@@ -67,7 +68,8 @@ def baseline_errors(scorecard: Scorecard) -> dict[str, float]:
     """Return the same of each baseline that could be measured, the MLP first."""
     given: Mapping[str, float | None] = {}
     if scorecard.series is not None:
-        given = {name: errors.rmse for name, errors in scorecard.series.baselines.items()}
+        whole = scorecard.series.over_horizon
+        given = {name: errors.rmse for name, errors in whole.baselines.items()}
     elif scorecard.text is not None:
         given = scorecard.text.baselines
     ordered = [*ORDER, *(name for name in given if name not in ORDER)]
@@ -100,7 +102,14 @@ def _place(best: Trained, other: Trained) -> Place:
         return Place(beside="not to be told")
     if least == error:
         return Place(beside="within noise")
-    lead = lead_of(best.scorecard, other.scorecard, gain=1 - least / error, rows=_rows(best))
+    score = best.scorecard.series
+    lead = lead_of(
+        best.scorecard,
+        other.scorecard,
+        gain=1 - least / error,
+        rows=_rows(best),
+        steps=1 if score is None else horizon_of(score),
+    )
     return Place(
         beside="worse" if lead.more_than_noise else "within noise",
         p_value=lead.test.get("p_value"),
@@ -175,7 +184,7 @@ def _simple(best: Trained) -> str:
 def _against(best: Trained) -> Mapping[str, Against]:
     score = best.scorecard
     if score.series is not None:
-        return score.series.against
+        return score.series.over_horizon.against
     return {} if score.text is None else score.text.against
 
 

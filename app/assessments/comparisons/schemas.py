@@ -26,10 +26,11 @@ from app.storage.tables import Comparison, Job, Version
 
 
 class CellFigures(BaseModel):
-    """How good a cell is, one step ahead, and what it cost."""
+    """How good a cell is over its horizon, and what it cost."""
 
-    rmse: Annotated[float | None, Field(description="of a series")]
-    mae: Annotated[float | None, Field(description="of a series")]
+    rmse: Annotated[float | None, Field(description="of a series, over the horizon")]
+    mae: Annotated[float | None, Field(description="of a series, over the horizon")]
+    one_step_rmse: Annotated[float | None, Field(description="of a series, one step ahead")]
     bits_per_token: Annotated[float | None, Field(description="of a text")]
     accuracy: Annotated[float | None, Field(description="of a text, 0 to 1")]
     skill: Annotated[float | None, Field(description="1 - error/that of persistence, or trigram")]
@@ -47,8 +48,9 @@ class CellFigures(BaseModel):
         series, text = trained.scorecard.series, trained.scorecard.text
         place = None if outcome is None else outcome.places.get(trained.cell)
         return cls(
-            rmse=None if series is None else series.model.rmse,
-            mae=None if series is None else series.model.mae,
+            rmse=None if series is None else series.over_horizon.model.rmse,
+            mae=None if series is None else series.over_horizon.model.mae,
+            one_step_rmse=None if series is None else series.model.rmse,
             bits_per_token=None if text is None else text.bits_per_token,
             accuracy=None if text is None else text.accuracy,
             skill=trained.scorecard.skill,
@@ -185,15 +187,16 @@ def _baselines(trained: Sequence[Trained], best: Cell | None) -> list[BaselineAn
     if chosen is None:
         return []
     series, text = chosen.scorecard.series, chosen.scorecard.text
+    whole = None if series is None else series.over_horizon
     against: Mapping[str, Against] = (
-        series.against if series is not None else text.against if text is not None else {}
+        whole.against if whole is not None else text.against if text is not None else {}
     )
     return [
         BaselineAnswer(
             name=name,
-            rmse=error if series is not None else None,
-            mae=series.baselines[name].mae if series is not None else None,
-            bits_per_token=error if series is None else None,
+            rmse=error if whole is not None else None,
+            mae=whole.baselines[name].mae if whole is not None else None,
+            bits_per_token=error if whole is None else None,
             best_cell_is=against.get(name),
         )
         for name, error in baseline_errors(chosen.scorecard).items()

@@ -92,7 +92,13 @@ class Measurement:
         known: list[KnownSeries] = []
         features = tuple(feature.name for feature in described.features)
         if isinstance(training, SeriesContent):
-            known = _known(training, features, described.target, self._test_fraction)
+            known = _known(
+                training,
+                features,
+                described.target,
+                test_fraction=self._test_fraction,
+                horizon=self.manifest.horizon,
+            )
         window = self.manifest.window or self.manifest.min_history
         judged = other_rows(
             known,
@@ -117,9 +123,16 @@ class Measurement:
 
 
 def _known(
-    training: SeriesContent, features: tuple[str, ...], target: str, test_fraction: float
+    training: SeriesContent,
+    features: tuple[str, ...],
+    target: str,
+    *,
+    test_fraction: float,
+    horizon: int,
 ) -> list[KnownSeries]:
-    splits = split_series(training, test_fraction=test_fraction, validation_fraction=0.0)
+    splits = split_series(
+        training, test_fraction=test_fraction, validation_fraction=0.0, horizon=horizon
+    )
     known = []
     for label, split in zip(training.labels, splits, strict=True):
         own = training.of_series(label)

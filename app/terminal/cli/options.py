@@ -56,6 +56,15 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the recipe."),
 ]
+Horizon = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1000,
+        help="Steps ahead to forecast (series); left out: by the frequency of the rows, as 12 "
+        "months or 14 days.",
+    ),
+]
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder for everything that is kept [STEPAHEAD_DATA_DIR].")
 ]

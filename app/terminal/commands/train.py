@@ -36,6 +36,7 @@ class TrainingOrder:
     changes: Sequence[str]  # FIELD=VALUE
     read: Sequence[str]  # OPTION=VALUE
     start_from: int | None  # a version of the model
+    horizon: int | None = None  # steps ahead; None: the service's choice
     extend: bool = False  # join the file to the model's last dataset
 
     @property
@@ -44,9 +45,10 @@ class TrainingOrder:
         return self.model or model_name(self.file)
 
     def recipe(self) -> Json:
-        """Return the recipe to send; empty if the service is to choose."""
-        preset = {} if self.preset is None else {"preset": self.preset}
-        return {**preset, **assignments(self.changes, option="--set")}
+        """The recipe as sent; empty: the service's choice."""
+        named = {"preset": self.preset, "horizon": self.horizon}
+        given = {name: value for name, value in named.items() if value is not None}
+        return {**given, **assignments(self.changes, option="--set")}
 
 
 def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) -> None:

@@ -19,6 +19,7 @@ SPOKEN = {
 }
 SHOWN_LEVELS = (80, 95)
 LEAST_P = 0.001  # smaller p-values are shown as less than this
+SHOWN_STEPS = 8  # of the horizon, in the table by step
 
 
 def show_version(console: Console, version: Json) -> None:
@@ -28,35 +29,67 @@ def show_version(console: Console, version: Json) -> None:
     series, text = scorecard.get("series"), scorecard.get("text")
     if series:
         console.print(_series_table(series))
+        if len(series["steps"]) > 1:
+            console.print(_step_table(series))
     elif text:
         console.print(_text_table(text))
     console.print(f"Judged on {_judged_on(scorecard)}.", style="dim")
     for note in scorecard["notes"]:
         console.print(Text(f"Note: {note}", style="dim"))
-    if series and series.get("intervals"):
-        console.print(_coverage(series["intervals"]), style="dim")
+    if series and (intervals := (series["all_steps"] or series)["intervals"]):
+        console.print(_coverage(intervals), style="dim")
     decision = version.get("decision")
     if decision and scorecard["verdict"] not in decision["reason"]:
         console.print(Text(decision["reason"], style="dim"))
 
 
 def _series_table(series: Json) -> Table:
-    table = Table("one step ahead")
+    """Return the errors over the horizon, and beside them those of the first step alone."""
+    whole = series["all_steps"] or series
+    horizon = series["steps"][-1]["step"] if series["steps"] else 1
+    table = Table(f"over {horizon} steps ahead" if horizon > 1 else "one step ahead")
     table.add_column("RMSE", justify="right")
     table.add_column("MAE", justify="right")
+    if horizon > 1:
+        table.add_column("RMSE, first step", justify="right")
     table.add_column("this model compared")
-    forecasters = {"this model": series["model"], **series["baselines"]}
-    for name, errors in forecasters.items():
-        style = "bold" if name == "this model" else ""
-        beside = _beside(series["against"].get(name))
+    first = {"this model": series["model"], **series["baselines"]}
+    for name, errors in {"this model": whole["model"], **whole["baselines"]}.items():
         table.add_row(
             SPOKEN.get(name, name),
             number(errors["rmse"]),
             number(errors["mae"]),
-            beside,
-            style=style,
+            *([number(first[name]["rmse"]) if name in first else ""] if horizon > 1 else []),
+            _beside(whole["against"].get(name)),
+            style="bold" if name == "this model" else "",
         )
     return table
+
+
+def _step_table(series: Json) -> Table:
+    """Return the errors by step ahead, of a few steps evenly spread over the horizon."""
+    steps = series["steps"]
+    chosen = sorted({round(n * (len(steps) - 1) / (SHOWN_STEPS - 1)) for n in range(SHOWN_STEPS)})
+    shown = [steps[n] for n in chosen]
+    table = Table("RMSE by step ahead")
+    for each in shown:
+        table.add_column(str(each["step"]), justify="right")
+    best = _best_baseline(series)
+    for name in dict.fromkeys(("this model", best, "persistence")):
+        errors = [
+            each["model"] if name == "this model" else each["baselines"].get(name) for each in shown
+        ]
+        figures = ["" if each is None else number(each["rmse"]) for each in errors]
+        table.add_row(
+            SPOKEN.get(name, name), *figures, style="bold" if name == "this model" else ""
+        )
+    return table
+
+
+def _best_baseline(series: Json) -> str:
+    """Return the name of the simple forecast with the least error over the horizon."""
+    baselines: dict[str, Json] = (series["all_steps"] or series)["baselines"]
+    return min(baselines, key=lambda name: float(baselines[name]["rmse"]))
 
 
 def _coverage(intervals: list[Json]) -> str:

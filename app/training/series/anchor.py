@@ -15,10 +15,10 @@ from app.forecasting import anchors
 from app.forecasting.anchor_choice import Chosen, Fit, choose
 from app.forecasting.anchors import Anchor
 from app.forecasting.autoregression import MOST_FITTED_ROWS
+from app.forecasting.frequencies import season_candidates
 from app.forecasting.season import detect_season
 from app.forecasting.windows import Windows
 from app.judging.notes import anchor_of, anchor_to_keep
-from app.judging.simple_forecasts import season_candidates
 from app.recipes.recipe import AnchorName, SeriesRecipe
 from app.training.series.anchor_blocks import blocks, thinning, units
 from app.training.series.data import (
@@ -139,7 +139,7 @@ def _named_autoregression(
     """The autoregression that a recipe asks for, in the form that validation data choose."""
     if start is not None:
         return SeriesAnchor(name="autoregression", level=start.level, chosen=False)
-    forms = _forms(None, data.window, recipe.horizon, alone=len(data.groups) == 1)
+    forms = _forms(None, data.window, recipe.steps_ahead, alone=len(data.groups) == 1)
     asked = {"autoregression": forms["autoregression"]}
     found = choose(asked, blocks(data, recipe, window=data.window, own_units=units(data)))
     level = bool(found.forms.get("autoregression", 0))
@@ -197,7 +197,7 @@ def _chosen(data: SeriesData, recipe: SeriesRecipe, season: int | None) -> Settl
         widest = max(widest, season + 1)
     # As short as that, a window shows the season to the autoregression and the network as well.
     narrow = widest if widest <= DEFAULT_WINDOW else data.window
-    forms = _forms(season, widest, recipe.horizon, alone=len(data.groups) == 1)
+    forms = _forms(season, widest, recipe.steps_ahead, alone=len(data.groups) == 1)
     candidates: dict[str, tuple[Fit, ...]] = {
         name: forms[name] for name in CANDIDATES[1:] if name not in missing
     }
@@ -230,7 +230,7 @@ def _too_long(data: SeriesData, recipe: SeriesRecipe, season: int) -> str | None
     if recipe.window is not None:
         return f"the season of {season} rows does not fit into the window of {recipe.window}"
     rows = typical_rows(data.groups)
-    if needed * ROWS_PER_SEASON_STEP > rows - recipe.horizon:
+    if needed * ROWS_PER_SEASON_STEP > rows - recipe.steps_ahead:
         return f"the season of {season} rows leaves too few of {rows} as examples"
     if needed * sum(group.split.rows for group in data.groups) > MOST_STEPS_PER_EPOCH:
         return f"a window for the season of {season} rows would take too long to train on"

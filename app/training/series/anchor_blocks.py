@@ -56,7 +56,7 @@ def blocks(
     parts = [
         _Part(
             windows=windows(
-                group.inputs[:, [index]], group.target, window=window, horizon=recipe.horizon
+                group.inputs[:, [index]], group.target, window=window, horizon=recipe.steps_ahead
             ),
             group=group,
             unit=float(unit),

@@ -80,6 +80,7 @@ def read_series(
         content,
         test_fraction=0.0 if has_test else recipe.test_fraction,
         validation_fraction=recipe.validation_fraction,
+        horizon=recipe.steps_ahead,
     )
     groups = []
     for label, split in zip(content.labels, splits, strict=True):
@@ -149,7 +150,7 @@ def typical_rows(groups: Sequence[Group]) -> int:
 def _window(groups: list[Group], recipe: SeriesRecipe) -> int:
     """The longest window, up to 60, that leaves enough examples of a typical series."""
     shortest = SHORTEST_SCALED_WINDOW if recipe.scaling == "window" else 1
-    fitting = (typical_rows(groups) - recipe.horizon) // ROWS_PER_WINDOW_STEP
+    fitting = (typical_rows(groups) - recipe.steps_ahead) // ROWS_PER_WINDOW_STEP
     window = max(shortest, min(DEFAULT_WINDOW, fitting))
     while window > shortest and gaps_leave_too_few(groups, recipe, window):
         window = max(shortest, window // 2)
@@ -165,7 +166,7 @@ def gaps_leave_too_few(groups: Sequence[Group], recipe: SeriesRecipe, window: in
         return False
     trained = watched = 0
     for group in groups:
-        every = windows(group.inputs, group.target, window=window, horizon=recipe.horizon)
+        every = windows(group.inputs, group.target, window=window, horizon=recipe.steps_ahead)
         trained += int(group.split.training(every).sum())
         watched += int(group.split.validation(every).sum())
     if recipe.early_stopping is not None and not watched:

@@ -31,7 +31,7 @@ class SeriesPhases:
     @cached_property
     def by_group(self) -> tuple[Windows, ...]:
         """The windows of each series."""
-        window, horizon = self.data.window, self.recipe.horizon
+        window, horizon = self.data.window, self.recipe.steps_ahead
         return tuple(
             windows(group.inputs, group.target, window=window, horizon=horizon)
             for group in self.data.groups

@@ -98,7 +98,7 @@ class SeriesTask:
         return architecture_of(
             self.recipe,
             inputs=len(self.data.features),
-            outputs=self.recipe.horizon,
+            outputs=self.recipe.steps_ahead,
             anchored=self.anchor is not None,
         )
 
@@ -221,7 +221,7 @@ class SeriesTask:
     def calibration(self) -> SeriesCalibration:
         """How a network of this series gets its intervals."""
         return SeriesCalibration(
-            data=self.data, horizon=self.recipe.horizon, held_out=self.judged_on == "held-out"
+            data=self.data, horizon=self.recipe.steps_ahead, held_out=self.judged_on == "held-out"
         )
 
     def describe(self, phase: Phase) -> Description:
@@ -241,7 +241,7 @@ class SeriesTask:
         return Description(
             window=self.data.window,
             min_history=self.data.window,
-            horizon=self.recipe.horizon,
+            horizon=self.recipe.steps_ahead,
             series=SeriesInput(
                 features=tuple(
                     Feature(
@@ -296,7 +296,7 @@ class SeriesTask:
             [group.target[: group.split.validation_start] for group in self.data.groups]
         )
         known = known[np.isfinite(known)]
-        needed = self.data.window + self.recipe.horizon
+        needed = self.data.window + self.recipe.steps_ahead
         of_all = sum(group.split.rows for group in self.data.groups)
         if len(known) > 1 and known.min() == known.max():
             raise Unprocessable(
@@ -307,7 +307,7 @@ class SeriesTask:
         if not len(training):
             raise Unprocessable(
                 f"too short: the {rows} training rows (of {of_all}) hold no complete window of "
-                f"{self.data.window} values followed by {self.recipe.horizon}, all of them "
+                f"{self.data.window} values followed by {self.recipe.steps_ahead}, all of them "
                 f"numbers and not all equal; at least {needed} such rows in a row are needed, or "
                 "a smaller recipe.window"
             )
@@ -327,12 +327,12 @@ class SeriesTask:
                     self._not_trained_on,
                     of=len(self.data.groups),
                     window=self.data.window,
-                    needed=self.data.window + self.recipe.horizon,
+                    needed=self.data.window + self.recipe.steps_ahead,
                     before_cut=not self.recipe.refit and self.judged_on == "held-out",
                 )
             )
         possible = sum(
-            max(0, group.split.rows - self.data.window - self.recipe.horizon + 1)
+            max(0, group.split.rows - self.data.window - self.recipe.steps_ahead + 1)
             for group in self.data.groups
         )
         if missing := possible - len(self._phases.windows):

@@ -4,7 +4,9 @@ import { call, get } from "./api.js";
 import { dialog, fill, h, put, say, table } from "./dom.js";
 import { Field, showProblem } from "./fields.js";
 import { count, figure as number, recipeInWords, signed } from "./format.js";
-import { baselineName } from "./scorecard.js";
+import { baselineName, overHorizon } from "./scorecard.js";
+
+const whole = ({ scorecard }) => scorecard.series && overHorizon(scorecard.series);
 
 export async function moveAlias({ model, number: to, alias, done }) {
   const from = model.aliases[alias];
@@ -53,8 +55,8 @@ function comparison(versions) {
     rows.splice(
       2,
       0,
-      row("RMSE", (each) => number(each.scorecard.series?.model.rmse)),
-      row(`RMSE: ${baselineName("persistence").toLowerCase()}`, (each) => number(each.scorecard.series?.baselines.persistence?.rmse)),
+      row("RMSE", (each) => number(whole(each)?.model.rmse)),
+      row(`RMSE: ${baselineName("persistence").toLowerCase()}`, (each) => number(whole(each)?.baselines.persistence?.rmse)),
       row("Judged on", (each) => each.scorecard.series && `${count(each.scorecard.series.rows)} rows${each.scorecard.series.start ? `, ${each.scorecard.series.start} to ${each.scorecard.series.end}` : ""}`),
     );
   } else {

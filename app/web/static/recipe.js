@@ -4,7 +4,10 @@ import { h } from "./dom.js";
 import { Field, select } from "./fields.js";
 
 const AS_CHAMPION = "\u0000champion";
-const SHOWN_FIRST = ["epochs", "window", "horizon", "cell", "layers"];
+const SHOWN_FIRST = ["epochs", "window", "cell", "layers"];
+// What people ask for before anything else: it stands outside the folded part.
+const ALWAYS_SHOWN = ["horizon"];
+const LABELS = { horizon: "Steps ahead to forecast" };
 
 export class RecipeForm {
   // recipes: GET /recipes; champion: the recipe of the model that gets a version, or null; before: the
@@ -19,10 +22,11 @@ export class RecipeForm {
     this.chosen = this.picked ?? (this.champion ? AS_CHAMPION : "default");
     this.fieldset = h("div", { class: "fields" });
     this.details = h("details", { class: "recipe" }, h("summary", {}, "Change the recipe"), this.fieldset);
-    this.element = h("div", {}, this.choices(), this.details);
+    this.shown = h("div", { class: "fields" });
+    this.element = h("div", {}, this.choices(), this.shown, this.details);
     this.showFields();
     for (const [name, value] of before?.typed ?? this.asIn(again)) this.fields.find((field) => field.key === name).input.value = value;
-    this.details.open = before ? before.details.open : this.typed.length > 0;
+    this.details.open = before ? before.details.open : this.typed.some(([name]) => !ALWAYS_SHOWN.includes(name));
   }
 
   // What was changed by hand, as it stands in the fields.
@@ -64,13 +68,15 @@ export class RecipeForm {
   showFields() {
     const order = (field) => (SHOWN_FIRST.includes(field.name) ? SHOWN_FIRST.indexOf(field.name) : SHOWN_FIRST.length);
     this.fields = [...this.described].sort((a, b) => order(a) - order(b)).map((field) => this.field(field));
-    this.fieldset.replaceChildren(...this.fields.map((field) => field.element));
+    const [shown, folded] = [true, false].map((always) => this.fields.filter((field) => ALWAYS_SHOWN.includes(field.key) === always));
+    this.shown.replaceChildren(...shown.map((field) => field.element));
+    this.fieldset.replaceChildren(...folded.map((field) => field.element));
   }
 
   field({ name, description, value: schema }) {
     const base = this.base[name];
     const input = inputFor(schema, base);
-    const field = new Field({ name: `recipe.${name}`, label: name.replaceAll("_", " "), hint: description.replace(/\bnull:/g, "empty:"), input });
+    const field = new Field({ name: `recipe.${name}`, label: LABELS[name] ?? name.replaceAll("_", " "), hint: description.replace(/\bnull:/g, "empty:"), input });
     field.schema = schema;
     field.key = name;
     field.offered = input.value;

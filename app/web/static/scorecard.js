@@ -56,14 +56,25 @@ const ordered = (baselines) => Object.entries(baselines).sort(([a], [b]) => ORDE
 
 const metric = (key, value) => (key === "directional_accuracy" && typeof value === "number" ? percent(value, 0) : number(value));
 
+// Errors over all steps ahead, which the verdict is about; of a horizon of 1 those of that step.
+export const overHorizon = (series) => series.all_steps ?? series;
+
+const horizonOf = (series) => (series.steps?.length ? series.steps.at(-1).step : 1);
+
 function seriesTable(series, version) {
   const unit = series.pooled ? "in units of each series’ own mean change from row to row" : `in the unit of ${version.manifest.series?.target ?? "the target"}`;
-  const over = `${count(series.rows)} judged rows${series.start ? `, ${series.start} to ${series.end}` : ""}`;
+  const rows = `${count(series.rows)} judged rows${series.start ? `, ${series.start} to ${series.end}` : ""}`;
+  const horizon = horizonOf(series);
+  const whole = overHorizon(series);
+  const over = horizon > 1 ? `all ${count(horizon)} steps ahead, from ${rows}` : rows;
+  const intervals = whole.intervals ?? [];
   return [
     h("p", { class: "quiet small" }, `Over ${over}; RMSE, MAE and bias ${unit}.`),
-    scoresTable(series, `Errors over ${over}, ${unit}`),
+    scoresTable(whole, `Errors over ${over}, ${unit}`),
     ...Object.entries(series.missing ?? {}).map(([key, reason]) => h("p", { class: "hint" }, `${baselineName(key)}: ${reason}.`)),
-    (series.intervals ?? []).length > 0 && intervalsTable(series.intervals, unit),
+    horizon > 1 && stepPicture(series, unit),
+    horizon > 1 && h("details", {}, h("summary", {}, "The first step alone"), scoresTable(series, `Errors one step ahead, ${unit}`)),
+    intervals.length > 0 && intervalsTable(intervals, unit),
     (series.steps ?? []).length > 1 && parts("By step ahead", series.steps, (each) => String(each.step)),
     (series.each ?? []).length > 1 && parts("By series", series.each, (each) => each.series),
   ];
@@ -98,6 +109,29 @@ function verdictOf(against, errors, model) {
   const kind = { better: "good", worse: "bad" }[against.verdict] ?? "";
   const sure = against.p_value === null || against.p_value === undefined ? (against.missing ?? "") : `p ${against.p_value < 0.001 ? "< 0.001" : `= ${number(against.p_value, 2)}`}`;
   return [against.skill === null ? "–" : signed(against.skill), [h("span", { class: `badge ${kind}` }, against.verdict), " ", h("span", { class: "quiet small" }, sure)]];
+}
+
+// RMSE by step ahead: this version, the last value, and the best of the other simple forecasts.
+function stepPicture(series, unit) {
+  const { baselines } = overHorizon(series);
+  const best = Object.keys(baselines).sort((a, b) => baselines[a].rmse - baselines[b].rmse)[0];
+  const simple = [...new Set([best, "persistence"])].filter((key) => baselines[key]);
+  const picture = figure({ caption: `RMSE by step ahead, ${unit}`, label: "Line chart of the error by step ahead", size: "low" });
+  draw(
+    picture.element,
+    () => {
+      const x = series.steps.map((each) => each.step);
+      const line = (name, errors, style) => ({ name, x, y: series.steps.map((each) => errors(each)?.rmse ?? null), mode: "lines+markers", line: style });
+      const tones = { persistence: { color: colour("persistence"), width: 1.5, dash: "dot" } };
+      const other = { color: colour("actual"), width: 1.5 };
+      return [
+        ...simple.map((key) => line(baselineName(key), (each) => each.baselines[key], tones[key] ?? other)),
+        line("this version", (each) => each.model, { color: colour("forecast"), width: 2.4 }),
+      ];
+    },
+    () => ({ xaxis: { title: { text: "steps ahead" } }, yaxis: { rangemode: "tozero", exponentformat: "none" }, showlegend: true }),
+  );
+  return picture.whole;
 }
 
 function parts(title, list, name) {

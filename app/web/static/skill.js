@@ -13,7 +13,7 @@ export function skillWords(skill, kind) {
 
 // Whether a version's skill is told from nothing by no test.
 export function isNoise({ kind, scorecard }) {
-  const scores = scorecard.series ?? scorecard.text;
+  const scores = scorecard.series?.all_steps ?? scorecard.series ?? scorecard.text;
   return scores?.against?.[kind === "series" ? "persistence" : "trigram"]?.verdict === "within noise";
 }
 

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from app.judging.series_score import score_series
+from app.terminal.rendering.figures import number
 from app.terminal.rendering.scorecard import show_version
+from tests.judging.series import judged_series, seasonal
 
 MODELS = Path(__file__).resolve().parents[3] / "models"
 
@@ -29,3 +32,27 @@ def test_every_baseline_is_shown_with_what_noise_could_do(name: str, words: list
     assert scorecard["verdict"][:40] in shown
     for word in words:
         assert word in shown
+
+
+def test_figures_are_over_the_horizon_with_the_first_step_and_the_curve_beside() -> None:
+    score = score_series([judged_series(seasonal(140), 100, horizon=5)])
+    scorecard = {
+        "verdict": "made up",
+        "judged_on": "held-out",
+        "network": "served",
+        "notes": [],
+        "text": None,
+        "series": json.loads(score.model_dump_json()),
+    }
+    console = Console(record=True, width=120, file=io.StringIO())
+    show_version(console, {"scorecard": scorecard, "decision": None})
+    shown = console.export_text()
+
+    assert score.all_steps is not None
+    assert "over 5 steps ahead" in shown
+    assert number(score.all_steps.model.rmse) in shown
+    assert number(score.model.rmse) in shown
+    by_step = shown.split("RMSE by step ahead")[1]
+    for step in score.steps:
+        assert number(step.model.rmse) in by_step
+        assert number(step.baselines["persistence"].rmse) in by_step

@@ -22,7 +22,7 @@ ROWS = 300
 
 
 def recipe_of(**given: object) -> SeriesRecipe:
-    recipe = resolve_recipe("series", {"preset": "default", **given})
+    recipe = resolve_recipe("series", {"preset": "default", "horizon": 1, **given})
     assert isinstance(recipe, SeriesRecipe)
     return recipe
 

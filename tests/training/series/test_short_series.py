@@ -23,7 +23,7 @@ LEFT_OUT = (
 
 
 def prepared(content: SeriesContent, **given: Any) -> SeriesTask:  # noqa: ANN401
-    recipe = resolve_recipe("series", {"preset": "default", **given})
+    recipe = resolve_recipe("series", {"preset": "default", "horizon": 1, **given})
     assert isinstance(recipe, SeriesRecipe)
     return SeriesTask.prepare(content, recipe, target=None, test=None)
 

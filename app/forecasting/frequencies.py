@@ -1,0 +1,69 @@
+"""What a frequency says about a series: its natural seasons, and how far ahead to forecast."""
+
+from app.reading.series.frequency import split_frequency
+
+# Rows in the seasons that are natural to a frequency.
+NATURAL_SEASONS = {
+    "s": (60,),
+    "min": (60, 1440),
+    "h": (24, 168),
+    "D": (7, 365),
+    "B": (5, 261),
+    "W": (52,),
+    "SMS": (24,),
+    "SME": (24,),
+    "MS": (12,),
+    "ME": (12,),
+    "QS": (4,),
+    "QE": (4,),
+}
+# Steps ahead that a recipe forecasts where it does not say.
+HORIZONS = {
+    "ms": 60,
+    "s": 60,
+    "h": 24,
+    "D": 14,
+    "B": 5,
+    "C": 5,
+    "W": 8,
+    "SMS": 8,
+    "SME": 8,
+    "MS": 12,
+    "ME": 12,
+    "QS": 4,
+    "QE": 4,
+    "YS": 4,
+    "YE": 4,
+}
+MINUTES_IN_AN_HOUR = 60
+MINUTES_IN_A_DAY = 1440
+# Minutes between rows from which on a day is forecast; an hour where rows are closer together.
+MINUTES_FOR_A_DAY = 15
+# A horizon that nobody asked for is at most this part of the rows.
+ROWS_PER_STEP = 6
+
+
+def season_candidates(frequency: str | None) -> tuple[int, ...]:
+    """Return the seasons natural to a frequency, in rows; none without one."""
+    if frequency is None:
+        return ()
+    count, unit = split_frequency(frequency)
+    return tuple(period // count for period in NATURAL_SEASONS.get(unit, ()) if period % count == 0)
+
+
+def default_horizon(frequency: str | None, *, rows: int) -> int:
+    """Return how many steps ahead to forecast where nobody says.
+
+    Args:
+        frequency: of the rows; None: they have no times, or no regular ones, and it is 1 step.
+        rows: of a typical series; the horizon is at most a sixth of them.
+    """
+    if frequency is None:
+        return 1
+    count, unit = split_frequency(frequency)
+    if unit == "min":
+        is_coarse = count >= MINUTES_FOR_A_DAY
+        steps = (MINUTES_IN_A_DAY if is_coarse else MINUTES_IN_AN_HOUR) // count
+    else:
+        steps = HORIZONS[unit] // count
+    return max(1, min(steps, rows // ROWS_PER_STEP))
