@@ -1,5 +1,6 @@
 """What `stepahead api` does: one uvicorn server, or several processes behind one socket."""
 
+import asyncio
 import gc
 import os
 import signal
@@ -8,12 +9,15 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from app.config import Settings
-from app.http.server_protocol import DirectProtocol
+from app.http.server.connection import protocol_class
+from app.http.server.connections import Connections, raise_descriptor_limit
 from app.main import create_app
 from app.process.gc_tuning import WHILE_SERVING, look_for_garbage_seldom
 from app.process.lifeline import Lifeline, end_with
@@ -46,6 +50,7 @@ def run_api(
     signal.signal(signal.SIGTERM, _leave)
     if lifeline is not None:
         end_with(lifeline, grace_seconds=grace_seconds(settings))
+    raise_descriptor_limit()
     notices = nothing_to_say if board is None else partial(read_notices, board)
     application = create_app(settings, database_url=database_url, notices=notices)
     collect_garbage_seldom()
@@ -60,12 +65,21 @@ def collect_garbage_seldom() -> None:
 
 def server_config(application: FastAPI, settings: Settings) -> uvicorn.Config:
     """Return how an api process serves."""
+    connections = Connections(settings, metrics=application.state.metrics)
+    return uvicorn_config(application, settings, connections)
+
+
+def uvicorn_config(
+    application: ASGIApp, settings: Settings, connections: Connections
+) -> uvicorn.Config:
+    """Return how uvicorn runs an app behind our own HTTP server."""
     return uvicorn.Config(
         application,
         loop="uvloop",
-        http=DirectProtocol,
+        http=cast("type[asyncio.Protocol]", protocol_class(connections)),
+        backlog=connections.backlog,
         ws="none",
-        proxy_headers=False,  # nothing here depends on the caller's address
+        proxy_headers=False,  # only the cap on connections depends on the caller's address
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -6,8 +6,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -24,6 +31,13 @@ def _can_be_split(command: str | None) -> str | None:
     """Raise unless a shell could split the command; return it unchanged."""
     shlex.split(command or "")
     return command
+
+
+def _split(value: object) -> object:
+    """Split at commas."""
+    if not isinstance(value, str):
+        return value
+    return [entry.strip() for entry in value.split(",") if entry.strip()]
 
 
 def _as_it_can_be_sent(key: SecretStr | None) -> SecretStr | None:
@@ -93,6 +107,36 @@ class Settings(BaseSettings):
         int, Field(ge=0, description="disk space that uploads leave free")
     ] = 256 << 20
     max_body_bytes: Annotated[int, Field(ge=1, description="limit on a JSON body")] = 32 << 20
+    max_head_bytes: Annotated[
+        int, Field(ge=1024, le=1 << 20, description="limit on a request's line and headers")
+    ] = 64 << 10
+    head_seconds: Annotated[
+        float, Field(gt=0, description="for the rest of a request's head after its first byte")
+    ] = 10.0
+    min_body_bytes_per_second: Annotated[
+        int, Field(ge=0, description="minimum speed of a body; 0: no minimum")
+    ] = 500
+    body_seconds: Annotated[
+        float, Field(gt=0, description="interval over which that speed is measured")
+    ] = 20.0
+    send_seconds: Annotated[
+        float, Field(gt=0, description="for a caller to accept any part of its answer")
+    ] = 60.0
+    keep_alive_seconds: Annotated[
+        float, Field(gt=0, description="how long a connection may be idle")
+    ] = 130.0
+    max_connections: Annotated[int, Field(ge=1, description="open connections per api process")] = (
+        10_000
+    )
+    max_connections_per_address: Annotated[
+        int, Field(ge=1, description="open connections from one address, per api process")
+    ] = 512
+    trusted_proxies: Annotated[
+        tuple[IPvAnyNetwork, ...],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(description="addresses and networks without that limit, separated by commas"),
+    ] = ()
     model_memory_bytes: Annotated[
         int, Field(ge=1, description="memory for loaded versions, per api process")
     ] = 512 << 20

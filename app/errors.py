@@ -6,11 +6,14 @@ StepaheadError
 ├── Forbidden               403  not allowed, for example a write from a foreign origin
 ├── NotFound                404  no such model, version, dataset, job or prediction
 ├── MethodNotAllowed        405
+├── RequestTimeout          408  the request did not arrive in time
 ├── Conflict                409  valid, but not in the current state
 ├── TooLarge                413  over a limit on bytes
+├── UriTooLong              414
 ├── UnsupportedMediaType    415
 ├── Unprocessable           422  validation failed; `errors` names the places
 ├── TooManyRequests         429  over a limit on frequency
+├── HeadTooLarge            431  headers, trailers or chunk extensions over their limit
 ├── Internal                500  our fault; reveals nothing internal
 ├── Unavailable             503  try again after `retry_after_seconds`
 └── InsufficientStorage     507  the disk is full; try again once there is space
@@ -106,6 +109,12 @@ class MethodNotAllowed(StepaheadError):
     status, title, slug = 405, "Method not allowed", "method-not-allowed"
 
 
+class RequestTimeout(StepaheadError):
+    """The request did not arrive in time."""
+
+    status, title, slug = 408, "Request timeout", "request-timeout"
+
+
 class Conflict(StepaheadError):
     """The request is valid, but not in the current state."""
 
@@ -116,6 +125,12 @@ class TooLarge(StepaheadError):
     """The body has more bytes than allowed."""
 
     status, title, slug = 413, "Too large", "too-large"
+
+
+class UriTooLong(StepaheadError):
+    """The request line is over its limit."""
+
+    status, title, slug = 414, "URI too long", "uri-too-long"
 
 
 class UnsupportedMediaType(StepaheadError):
@@ -153,6 +168,12 @@ class TooManyRequests(StepaheadError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class HeadTooLarge(StepaheadError):
+    """Headers, trailers or chunk extensions are over their limit."""
+
+    status, title, slug = 431, "Request header fields too large", "head-too-large"
+
+
 class Internal(StepaheadError):
     """Our fault; the log has the details under the request id."""
 
@@ -186,11 +207,14 @@ BY_STATUS: dict[int, type[StepaheadError]] = {
         Forbidden,
         NotFound,
         MethodNotAllowed,
+        RequestTimeout,
         Conflict,
         TooLarge,
+        UriTooLong,
         UnsupportedMediaType,
         Unprocessable,
         TooManyRequests,
+        HeadTooLarge,
         Internal,
         Unavailable,
         InsufficientStorage,

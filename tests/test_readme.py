@@ -148,7 +148,7 @@ def test_it_is_read_in_a_few_minutes() -> None:
 def test_the_settings_are_all_there_with_their_defaults() -> None:
     shown = {row[0].strip("`"): row[1].strip("`") for row in table_in("settings")}
     expected = {
-        f"STEPAHEAD_{name.upper()}": "unset" if field.default is None else str(field.default)
+        f"STEPAHEAD_{name.upper()}": "unset" if field.default in (None, ()) else str(field.default)
         for name, field in Settings.model_fields.items()
     }
     assert {name: value.lower() for name, value in expected.items()} == shown

@@ -1,13 +1,16 @@
 """Calls that are answered without ASGI: a request read whole, one function, one answer.
 
 ASGI and Starlette around a small prediction cost as much as the prediction. A server that knows
-direct calls (app.http.server_protocol) hands their requests to the gateway as they are; from any
-other server they come through ASGI, and the gateway makes the same calls of them.
+direct calls (app.http.server) hands their requests to the gateway as they are; from any other
+server they come through ASGI, and the gateway makes the same calls of them.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+from uuid_utils import uuid7
 
 from app.errors import StepaheadError
 from app.http.caller import ANYONE
@@ -15,6 +18,7 @@ from app.http.problem_responses import MEDIA_TYPE, problem_bytes, problem_header
 from app.process.observability import Metrics
 
 JSON_TYPE = b"application/json"
+WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, Headers, bytes]  # status, headers, body
@@ -54,26 +58,19 @@ class Call:
 
     def answer(self, body: bytes) -> None:
         """Answer with JSON."""
-        self._send(200, [(b"content-type", JSON_TYPE)], body)
+        self._respond(*whole_answer(200, [(b"content-type", JSON_TYPE)], body, self.request_id))
 
     def refuse(self, error: StepaheadError) -> None:
         """Answer with a problem."""
-        headers = [(b"content-type", MEDIA_TYPE.encode())]
-        for name, value in problem_headers(error).items():
-            headers.append((name.lower().encode(), value.encode()))
-        self._send(error.status, headers, problem_bytes(error))
+        self._respond(*problem_answer(error, self.request_id))
 
     def fail(self, error: BaseException) -> None:
         """Answer for a fault of ours."""
         self.refuse(unforeseen(error, self.request_id))
 
-    def _send(self, status: int, headers: Headers, body: bytes) -> None:
-        headers += (
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", self.request_id.encode()),
-            *self.caller.headers(),
-        )
+    def _respond(self, status: int, headers: Headers, body: bytes) -> None:
         request = self.request
+        headers += self.caller.headers()
         request.respond(status, headers, body)
         seconds = time.perf_counter() - self._started
         self._metrics.observe(request.method, request.path, status, seconds)
@@ -81,3 +78,28 @@ class Call:
 
 DirectHandler = Callable[[Call], None]
 DirectHandlers = dict[tuple[str, str], DirectHandler]  # by method and path
+
+
+def request_id_of(headers: Mapping[bytes, bytes]) -> str:
+    """Return the caller's own id if it is well-formed, else a fresh one."""
+    given = headers.get(b"x-request-id")
+    if given is not None and WELL_FORMED_REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return str(uuid7())
+
+
+def problem_answer(error: StepaheadError, request_id: str) -> Answer:
+    """Return an error as an answer."""
+    headers = [(b"content-type", MEDIA_TYPE.encode())]
+    for name, value in problem_headers(error).items():
+        headers.append((name.lower().encode(), value.encode()))
+    return whole_answer(error.status, headers, problem_bytes(error), request_id)
+
+
+def whole_answer(status: int, headers: Headers, body: bytes, request_id: str) -> Answer:
+    """Return an answer with the headers that every one has."""
+    headers += (
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", request_id.encode()),
+    )
+    return status, headers, body

@@ -15,12 +15,19 @@ from typing import Any, Protocol
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uuid_utils import uuid7
 
 from app.config import Settings
 from app.errors import Forbidden, StepaheadError, TooLarge
 from app.http.caller import Caller, Change
-from app.http.direct_calls import Answer, Call, DirectHandler, DirectHandlers, Headers, Whole
+from app.http.direct_calls import (
+    Answer,
+    Call,
+    DirectHandler,
+    DirectHandlers,
+    Headers,
+    Whole,
+    request_id_of,
+)
 from app.http.large_bodies import UPLOAD, LargeBodies, too_large
 from app.http.problem_responses import problem_response
 from app.process.observability import Metrics, get_logger
@@ -29,7 +36,7 @@ logger = get_logger(__name__)
 
 # `Host` of a call from this machine, its port left out.
 LOOPBACK_NAME = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
-WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+CALLER_GONE = 499  # nginx logs this status when the caller hangs up; it is never sent
 WRITING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -73,7 +80,7 @@ class Gateway:
             return
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        request_id = scope["request_id"] = _request_id(headers)
+        request_id = scope["request_id"] = request_id_of(headers)
         method, path = scope["method"], scope["path"]
         try:
             scope["caller"] = self._admit(method, path, headers, _address(scope))
@@ -89,7 +96,7 @@ class Gateway:
 
     def take(self, handler: DirectHandler, request: Whole) -> None:
         """Admit a request for one of `direct` and have it answered."""
-        call = Call(request, _request_id(request.headers), self._metrics)
+        call = Call(request, request_id_of(request.headers), self._metrics)
         try:
             call.caller = self._admit(
                 request.method, request.path, request.headers, request.address
@@ -98,6 +105,17 @@ class Gateway:
             call.refuse(error)
         else:
             call.run(handler)
+
+    def count_refused(self, error: StepaheadError, request_id: str, address: str | None) -> None:
+        """Count and log a request that the server refused before it was complete."""
+        self._metrics.observe("unread", "refused", error.status, 0.0)
+        logger.info(
+            "request refused",
+            status=error.status,
+            detail=error.detail,
+            address=address,
+            request_id=request_id,
+        )
 
     async def _through_asgi(
         self, handler: DirectHandler, scope: Scope, receive: Receive, send: Send
@@ -149,7 +167,7 @@ class Gateway:
         request_id = scope["request_id"]
         caller: Caller = scope["caller"]
         changes = scope["method"] in WRITING_METHODS
-        status = 500
+        status: int | None = None  # of the answer, once it has begun
 
         async def identified(message: Message) -> None:
             nonlocal status
@@ -168,8 +186,9 @@ class Gateway:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, limited, identified)
+                status = status or CALLER_GONE
             finally:
-                self._count(scope, _template_of(scope), status, started)
+                self._count(scope, _template_of(scope), status or 500, started)
 
     def _admit(
         self, method: str, path: str, headers: Mapping[bytes, bytes], address: str | None
@@ -229,14 +248,6 @@ def _check_name(host: bytes) -> None:
             f"{host.decode('latin-1')!r}; to serve other names set STEPAHEAD_API_KEY, or "
             "STEPAHEAD_ALLOW_ANONYMOUS=1 if anyone who can reach it may use it"
         )
-
-
-def _request_id(headers: Mapping[bytes, bytes]) -> str:
-    """The caller's own id if it is well-formed, else a fresh one."""
-    given = headers.get(b"x-request-id")
-    if given is not None and WELL_FORMED_REQUEST_ID.fullmatch(given):
-        return given.decode()
-    return str(uuid7())
 
 
 def _address(scope: Scope) -> str | None:

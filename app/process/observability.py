@@ -200,6 +200,18 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self.open_connections = client.Gauge(
+            "stepahead_connections",
+            "Open connections",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.closed_connections = client.Counter(
+            "stepahead_connections_closed",
+            "Connections that the service closed because of a limit",
+            ["reason"],
+            registry=registry,
+        )
         self.answers = client.Histogram(
             "stepahead_prediction_seconds",
             "Time from a turn of requests to their committed answers, by version; those "

@@ -149,6 +149,6 @@ def test_every_error_of_the_tree_has_a_status_and_a_name_of_its_own() -> None:
     kinds = StepaheadError.__subclasses__()
     assert len({kind.slug for kind in kinds}) == len(kinds)
     assert {kind.status for kind in kinds} == {
-        *(400, 401, 403, 404, 405),
-        *(409, 413, 415, 422, 429, 500, 503, 507),
+        *(400, 401, 403, 404, 405, 408, 409, 413, 414),
+        *(415, 422, 429, 431, 500, 503, 507),
     }
