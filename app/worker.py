@@ -1,9 +1,9 @@
-"""The worker process, from top to bottom: its means, its queues, its way out.
+"""The worker process, from top to bottom: its parts, its queues, its end.
 
 Any number of workers share the queue. Each trains one job at a time, in a thread that talks to a
-warm trainer child; beside that, each looks for jobs that lost their worker and takes its turn in
-upkeep. What takes processor time is done in child processes, which give way to predictions. This
-process does not: its heartbeats have to come in time on the busiest machine.
+warm trainer child. Besides, each looks for jobs that lost their worker and takes its turn in
+upkeep. What takes processor time runs in child processes, which give way to predictions. This
+process does not: its heartbeats must come in time on the busiest machine.
 """
 
 import asyncio
@@ -52,34 +52,34 @@ UPKEEP = "upkeep"
 UPKEEP_POLL_SECONDS = 5.0
 HEARTBEAT_SECONDS = 2.0
 WATCH_SECONDS = 1.0
-SILENCE_SECONDS = 10.0  # of the event loop or the database, before a probe says so
+SILENCE_SECONDS = 10.0  # of the event loop or the database, before a probe fails
 RECONNECT_SECONDS = 2.0
 HOURLY = "17 * * * *"
-# Of the time to end in, what the trainer has for its last checkpoint; the rest is for storing it.
+# The trainer's share of the time to stop, for its last checkpoint; storing it takes the rest.
 CHECKPOINT_SHARE = 0.6
 CHECKPOINT_SECONDS = 8.0  # at most
 OVERTIME_SECONDS = 5.0
 
-# How Procrastinate, its pool and SQLAlchemy say it.
+# The errors of Procrastinate, its pool and SQLAlchemy.
 DATABASE_LOST = (ConnectorException, psycopg.OperationalError, OperationalError, PoolTimeout)
 
 logger = get_logger(__name__)
 
 
 def run_worker(settings: Settings, database_url: str) -> None:
-    """Work until SIGTERM or SIGINT, then checkpoint, hand the job back and return.
+    """Work until SIGTERM or SIGINT, then leave a checkpoint, return the job to the queue and end.
 
     Args:
         settings: where the store is, where files may lie, how the trainer child is started, how
-            long ending may take.
+            long stopping may take.
         database_url: a migrated database.
 
     Raises:
         TrainerUnavailable: no trainer child can be started here.
         NewerDatabase: a newer Stepahead has used the database.
-        CannotListen: `worker_port` cannot be had.
+        CannotListen: `worker_port` is not free.
     """
-    logging.getLogger("procrastinate").setLevel(logging.WARNING)  # we say the same, with job ids
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)  # we log the same, with job ids
     engine = make_engine(database_url)
     resources = Resources(
         settings=settings,
@@ -108,10 +108,10 @@ def run_worker(settings: Settings, database_url: str) -> None:
 
 @contextmanager
 def answering_probes(settings: Settings, health: "WorkerHealth") -> Iterator[None]:
-    """Answer /livez and /readyz on `worker_port`, if there is one.
+    """Answer /livez and /readyz on `worker_port`, if it is set.
 
     Raises:
-        CannotListen: the port cannot be had.
+        CannotListen: the port is not free.
     """
     if settings.worker_port is None:
         yield
@@ -127,7 +127,7 @@ def answering_probes(settings: Settings, health: "WorkerHealth") -> Iterator[Non
 
 
 class WorkerHealth:
-    """What a worker can say of itself, from any thread."""
+    """The state of a worker, for probes from any thread."""
 
     def __init__(self, trainer: Trainer, rescuer: Rescuer) -> None:
         self._trainer = trainer
@@ -136,21 +136,21 @@ class WorkerHealth:
         self.is_leaving = threading.Event()
 
     def turn(self) -> None:
-        """Note that the event loop turns, from which heartbeats are sent."""
+        """Note that the event loop turns, which sends the heartbeats."""
         self._turned_at = time.monotonic()
 
     def against_living(self) -> list[str]:
-        """Say why this process should be ended, if so."""
+        """Return the reasons why this process should be ended."""
         silence = time.monotonic() - self._turned_at
         return (
             [f"the event loop last turned {silence:.0f} s ago"] if silence > SILENCE_SECONDS else []
         )
 
     def against_work(self) -> list[str]:
-        """Say why this process cannot train at the moment."""
+        """Return the reasons why this process cannot train at the moment."""
         reasons = self.against_living()
         if self.is_leaving.is_set():
-            reasons.append("this process is ending")
+            reasons.append("this process is stopping")
         reached_at = self._rescuer.reached_at
         if reached_at is None:
             reasons.append("the database has not been reached yet")
@@ -162,7 +162,7 @@ class WorkerHealth:
 
 
 class Worker:
-    """What goes on in the event loop; the work itself is done in threads."""
+    """What runs in the event loop; the work itself is done in threads."""
 
     def __init__(self, resources: Resources, means: Means) -> None:
         self._means = means
@@ -177,12 +177,12 @@ class Worker:
         )
         self._deadline_seconds = resources.settings.drain_seconds + OVERTIME_SECONDS
         self._database_url = resources.database_url
-        self._is_checked = False  # whether the database is not a newer version's
+        self._is_checked = False  # whether the database was found not to be a newer version's
         self._queue_app = self._make_queue_app(resources)
 
     @contextmanager
     def monitoring(self) -> Iterator[None]:
-        """End the monitoring child afterwards."""
+        """End the monitoring child at the end of the block."""
         with self._lifeline:
             try:
                 yield
@@ -190,7 +190,7 @@ class Worker:
                 end_in_order([self._monitoring], hastened=lambda: False)
 
     async def work(self) -> None:
-        """Work until told to end, across losses of the database."""
+        """Work until told to stop, across losses of the database."""
         working = asyncio.create_task(self._work_and_reconnect())
         turning = asyncio.create_task(self._turn())
         loop = asyncio.get_running_loop()
@@ -205,9 +205,9 @@ class Worker:
     def _leave(self, working: asyncio.Task[None]) -> None:
         if self._leaving.is_set():
             return
-        logger.info("worker is to end")
+        logger.info("worker is stopping")
         self._leaving.set()
-        # Whatever hangs must not hold up the end: a lost job is rescued, a hung worker is not.
+        # Nothing that hangs may delay the end: a lost job is rescued, a hung worker is not.
         overdue = threading.Timer(self._deadline_seconds, os._exit, [os.EX_TEMPFAIL])
         overdue.daemon = True
         overdue.start()
@@ -230,7 +230,7 @@ class Worker:
             group.create_task(self._serve(UPKEEP, UPKEEP_POLL_SECONDS))
             group.create_task(self._every(WATCH_SECONDS, self._rescuer.rescue))
             group.create_task(self._every(WATCH_SECONDS, self._look_after_trainer))
-            # Not before the trainer is warm: another worker's may be.
+            # Only once the trainer is warm: another worker's may be warm already.
             await asyncio.to_thread(self._wait_for_trainer)
             group.create_task(self._every(WATCH_SECONDS, self._look_after_monitoring))
             group.create_task(self._serve(queue.QUEUE, TRAINING_POLL_SECONDS))
@@ -252,7 +252,7 @@ class Worker:
             delete_jobs="always",
             install_signal_handlers=False,
         )
-        # It ends by itself when a query of its own has failed.
+        # It only returns when a query of its own has failed.
         raise ConnectorException
 
     async def _every(self, seconds: float, look: Callable[[], None]) -> None:
@@ -304,7 +304,7 @@ class Worker:
         return app
 
     def _train(self, context: JobContext, job_id: str) -> None:
-        """The queue's task; runs in a thread of its own."""
+        """Run a job that the queue gave to this worker, in a thread of its own."""
         child, place = self._means.trainer, context.job.id
         if place is None:
             raise ValueError("a task from the queue has a place in it")
@@ -312,8 +312,8 @@ class Worker:
             try:
                 child.wait_ready(context.should_abort)
                 self._attempt(UUID(job_id), place, context.should_abort)
-                # A new trainer warms up before this worker takes the next job: another may have
-                # a warm one.
+                # A new trainer warms up before this worker takes the next job: another worker may
+                # have a warm one.
                 child.wait_ready(context.should_abort)
             except Abandoned:
                 return
@@ -324,14 +324,14 @@ class Worker:
             if job is not None:
                 job_log.note(session, job_id, taken_line(job))
         if job is None:
-            logger.info("job not taken up: cancelled, or in other hands")
+            logger.info("job not started: it was cancelled, or another worker has it")
             return
-        logger.info("job taken up", model=job.model, attempt=job.attempt)
+        logger.info("job started", model=job.model, attempt=job.attempt)
         Attempt(means=self._means, job=job, is_leaving=is_leaving).run()
 
 
 def monitoring_program(resources: Resources, lifeline: Lifeline) -> Program:
-    """Return what runs the monitoring child of a worker."""
+    """Return the program of a worker's monitoring child."""
     reading_end = lifeline.reading_end
     return Program(
         name="monitoring",
@@ -343,7 +343,7 @@ def monitoring_program(resources: Resources, lifeline: Lifeline) -> Program:
 
 
 def _raise_plainly(error: BaseException | None) -> None:
-    """Raise what went wrong; of several things, the one that says why no work is possible."""
+    """Raise what went wrong; of several errors, the one that says why no work is possible."""
     while isinstance(error, BaseExceptionGroup):
         error = (error.subgroup(TrainerUnavailable) or error).exceptions[0]
     if error is not None:
@@ -351,7 +351,7 @@ def _raise_plainly(error: BaseException | None) -> None:
 
 
 def _ignoring_time(chore: Callable[[], None]) -> Callable[..., None]:
-    """As a periodic task, which is told when it was due."""
+    """Return a periodic task that ignores the time at which it was due."""
 
     def task(timestamp: int) -> None:  # noqa: ARG001 (named by Procrastinate)
         chore()

@@ -1,4 +1,4 @@
-"""Trainings: ordered, watched, cancelled; and the recipes they go by."""
+"""Order, watch and cancel trainings; list the recipes."""
 
 from typing import Annotated
 from uuid import UUID
@@ -32,27 +32,32 @@ __all__ = ["lifespan_of", "router"]
 router = APIRouter(tags=["training"])
 
 ModelName = Annotated[
-    str, Path(description="a new name, or a model's that is to get a version", examples=["prices"])
+    str,
+    Path(description="a new name, or a model to get a new version", examples=["prices"]),
 ]
 JobId = Annotated[UUID, Path(description="a job's id")]
 TRAIN_BODY = order_form(
     {
         "recipe": {
             "type": "object",
-            "description": "a preset and the fields that differ from it, see GET /recipes; left "
-            "out: the champion's recipe, for a new model default",
+            "description": (
+                "a preset and the fields that differ from it, see GET /recipes; by "
+                "default the champion's recipe, or `default` for a new model"
+            ),
         },
         "extend": {
             "type": "boolean",
             "default": False,
-            "description": "join file to the dataset of the model's newest training by series and "
-            "time, and train on the whole; rows of the same time must agree (409 names those that "
-            "do not)",
+            "description": (
+                "join the file to the dataset of the model's newest training, by series "
+                "and time, and train on the whole; rows with the same time must agree "
+                "(a 409 names those that do not)"
+            ),
         },
         "start_from": {
             "type": "integer",
             "minimum": 1,
-            "description": "version of the model to start warm from",
+            "description": "version of the model whose weights to start from",
         },
     }
 )
@@ -73,10 +78,10 @@ async def train_model(
     resources: ResourcesDep,
     caller: CallerDep,
 ) -> JobAnswer:
-    """Queue a training of a file or of a dataset.
+    """Queue a training on a file or on a dataset.
 
-    Everything is checked before anything is queued. `Location` names the job, which a worker takes
-    up within a second if one is free; it ends with a new version of the model.
+    Everything is checked before anything is queued. `Location` names the job. A free worker takes
+    it within a second, and it ends with a new version of the model.
     """
     async with receive_multipart(request, files=FILES, fields=FIELDS) as form:
         order = read_order(name, form)
@@ -126,7 +131,7 @@ def _place(
     responses=problem_responses(),
 )
 def list_recipes() -> Recipes:
-    """What a training can be told, and what it does when it is told nothing."""
+    """Show the presets, and what every field does."""
     return explain_recipes()
 
 
@@ -142,9 +147,9 @@ def list_jobs(
     caller: CallerDep,
     paging: PagingById,
     model: Annotated[str | None, Query(max_length=100, description="of this model")] = None,
-    status: Annotated[JobStatus | None, Query(description="in this state")] = None,
+    status: Annotated[JobStatus | None, Query(description="with this status")] = None,
 ) -> Page[JobSummary]:
-    """Trainings that wait, run, or have ended."""
+    """Show trainings that wait, run, or have ended."""
     caller.check_list(model)
     rows = queue.list_jobs(
         session, model=model, status=status, before=paging.start, limit=paging.rows
@@ -160,7 +165,7 @@ def list_jobs(
     responses=problem_responses(404, 422),
 )
 def get_job(job_id: JobId, session: SessionDep, caller: CallerDep) -> JobAnswer:
-    """How far a training is, or how it ended."""
+    """Show how far a training is, or how it ended."""
     job = queue.get_job(session, job_id)
     caller.check_model(job.model)
     return JobAnswer.of(job, silence=queue.silence_of_workers(session))
@@ -169,11 +174,11 @@ def get_job(job_id: JobId, session: SessionDep, caller: CallerDep) -> JobAnswer:
 @router.post(
     "/jobs/{job_id}/cancel",
     operation_id="cancel_job",
-    summary="Cancel a job that waits or runs",
+    summary="Cancel a job that is queued or running",
     responses=problem_responses(404, 409, 422),
 )
 def cancel_job(job_id: JobId, session: SessionDep, caller: CallerDep) -> JobAnswer:
-    """It becomes no version any more; the worker is at its next job within two seconds."""
+    """Cancel the job. No version is created; the worker moves on within two seconds."""
     caller.check_model(queue.get_job(session, job_id).model)
     job = queue.cancel(session, job_id)
     job_log.note(session, job_id, "cancelled")
@@ -183,13 +188,13 @@ def cancel_job(job_id: JobId, session: SessionDep, caller: CallerDep) -> JobAnsw
 @router.get(
     "/jobs/{job_id}/log",
     operation_id="get_job_log",
-    summary="Read what happened to a job, oldest first",
+    summary="Show a job's log, oldest line first",
     responses=problem_responses(400, 404, 422),
 )
 def get_job_log(
     job_id: JobId, session: SessionDep, caller: CallerDep, paging: PagingById
 ) -> Page[JobLine]:
-    """One plain line per event: queued, taken up, each stage, some epochs, how and why it ended."""
+    """Show one line per event: queued, started, each stage, some epochs, how and why it ended."""
     caller.check_model(queue.get_job(session, job_id).model)
     rows = job_log.list_notes(session, job_id, after=paging.start, limit=paging.rows)
     return paging.page(rows, lambda lines: [JobLine.of(line) for line in lines])
@@ -205,7 +210,7 @@ def get_job_log(
             "description": "the job, as in a list, whenever it changes; ends with its final state",
             "content": {"text/event-stream": {}},
         },
-        204: {"description": "the final state was told already (`Last-Event-ID`)"},
+        204: {"description": "the final state was sent already (`Last-Event-ID`)"},
         **problem_responses(404, 422),
     },
 )
@@ -216,7 +221,10 @@ async def follow_job(
     caller: CallerDep,
     last_event_id: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Response:
-    """Ends when the job does, or when this process is about to: then come again."""
+    """Send an event for every change.
+
+    The stream ends when the job does, or when this process stops; then connect again.
+    """
     await to_thread.run_sync(_find, resources, job_id, caller)
     if last_event_id == LAST_EVENT:
         return Response(status_code=status.HTTP_204_NO_CONTENT)

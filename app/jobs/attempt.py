@@ -1,8 +1,8 @@
-"""One attempt at a job: take it up, let the trainer work, register what comes of it.
+"""One attempt at a job: take it, let the trainer work, register the result.
 
-It runs in a thread of the worker. It ends in one of five ways: the job succeeds or fails; it goes
-back to the queue because the worker is to end or the trainer died; or the attempt finds itself
-superseded (the job was cancelled, or another worker has it) and drops everything.
+It runs in a thread of the worker and ends in one of these ways: the job succeeds or fails; the job
+returns to the queue, because the worker stops or the trainer died; or the attempt is superseded
+(the job was cancelled, or another worker has it) and drops everything.
 """
 
 import shutil
@@ -36,8 +36,8 @@ from app.storage.job_status import JobStatus
 from app.storage.object_store import ObjectDamaged, ObjectMissing, ObjectStore, StoreUnavailable
 from app.storage.tables import Dataset, Job
 
-LISTEN_SECONDS = 0.1  # between looks at what the worker wants
-PULSE_SECONDS = 0.4  # between writes of progress, or looks at whether the claim still holds
+LISTEN_SECONDS = 0.1  # between checks of what the worker wants
+PULSE_SECONDS = 0.4  # between writes of progress, or checks of the claim
 DATABASE_PATIENCE_SECONDS = 60.0
 STORE_PATIENCE_SECONDS = 600.0
 RETRY_SECONDS = 1.0
@@ -47,28 +47,28 @@ logger = get_logger(__name__)
 
 
 class HandBack(Exception):
-    """The worker is to end: the job goes back to the queue."""
+    """The worker is stopping, so the job returns to the queue."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
-    """What a worker's attempts work with."""
+    """Everything a worker's attempts share."""
 
     sessions: sessionmaker[Session]
     store: ObjectStore
     trainer: Trainer
-    folder: Path  # the worker's own; each attempt makes one inside
+    folder: Path  # the worker's own; each attempt makes a folder in it
     worker: str  # host:pid
-    leaving_seconds: float  # what a trainer has for a last checkpoint when the worker is to end
+    leaving_seconds: float  # time for a last checkpoint when the worker stops
 
 
 @dataclass(kw_only=True)
 class Attempt:
-    """A taken-up job and everything needed to bring it to an end."""
+    """A job that was taken, and everything needed to finish it."""
 
     means: Means
     job: Job
-    is_leaving: Callable[[], bool]  # whether the worker is to end
+    is_leaving: Callable[[], bool]  # whether the worker is stopping
     claim: Claim = field(init=False)
     progress: JobProgress = field(init=False)
     _next_pulse: float = field(init=False, default=0.0)
@@ -78,11 +78,11 @@ class Attempt:
         self.progress = JobProgress(self.job.progress)
 
     def run(self) -> None:
-        """Bring the attempt to one of its ends; the trainer is idle or gone afterwards.
+        """Run the attempt to one of its ends; the trainer is idle or gone afterwards.
 
         Raises:
             sqlalchemy.exc.OperationalError: the database was away for too long; the job is found
-                lost and rescued later.
+                lost and is rescued later.
         """
         try:
             self._run()
@@ -101,9 +101,9 @@ class Attempt:
         except StepaheadError as error:
             self._fail(error.problem())
         except Exception:
-            # The worker's boundary: one job's trouble must not become the next one's.
+            # The worker's boundary: a failed job must not affect the next one.
             logger.exception("attempt failed")
-            self._fail(Internal("training failed for a reason of ours; see the log").problem())
+            self._fail(Internal("training failed by an internal error; see the log").problem())
 
     def _train(self) -> None:
         with _folder_in(self.means.folder) as folder:
@@ -112,7 +112,7 @@ class Attempt:
             try:
                 ending = self._follow()
             finally:
-                # Before the folder goes: a trainer that still writes there would die of it.
+                # Before the folder is removed: a trainer that still writes there would crash.
                 self.means.trainer.drop_run()
             if isinstance(ending, Failed):
                 self._fail(ending.problem)
@@ -201,7 +201,7 @@ class Attempt:
                 return Stopped()
 
     def _pulse(self) -> None:
-        """Write news, a few times a second, and find out whether the claim still holds."""
+        """Write news a few times a second, and check whether the claim still holds."""
         if time.monotonic() < self._next_pulse:
             return
         self._next_pulse = time.monotonic() + PULSE_SECONDS
@@ -214,7 +214,7 @@ class Attempt:
                 else:
                     queue.check_claim(session, self.claim)
         except (OperationalError, PoolTimeout):
-            # The network learns on; whether the claim held is seen when the database is back.
+            # Training continues. The claim is checked when the database is back.
             logger.warning("progress not written: the database cannot be reached")
         else:
             self.progress.unsaved = False
@@ -224,7 +224,7 @@ class Attempt:
         try:
             stored = self.means.store.put_file(path)
         except (StoreUnavailable, OSError):
-            # The next one comes in ten seconds; this is no reason to give the run up.
+            # The next one comes in ten seconds, so the run continues.
             logger.warning("checkpoint not stored", exc_info=True)
             return
         finally:
@@ -266,7 +266,7 @@ class Attempt:
 
     def _bury(self, reason: str) -> None:
         logger.warning("trainer died", reason=reason)
-        if self.is_leaving():  # a machine that goes down takes trainers with it
+        if self.is_leaving():  # a machine that shuts down ends its trainers too
             self._hand_back()
             return
 
@@ -282,7 +282,7 @@ class Attempt:
 
         def hand_back(session: Session) -> None:
             queue.hand_back(session, self.claim)
-            self._tell(session, "its worker is to end: back in the queue, to go on from there")
+            self._tell(session, "its worker is stopping: queued again, to continue from here")
 
         self._write(hand_back)
         logger.info("job handed back")
@@ -297,16 +297,16 @@ class Attempt:
         self._write(fail)
 
     def _tell(self, session: Session, *lines: str) -> None:
-        """What has not been told yet, and this; in the transaction of what it tells."""
+        """Add these lines and those not yet written to the log, in the caller's transaction."""
         job_log.note(session, self.job.id, *self.progress.untold, *lines)
 
-    # Patience with what is away for a moment.
+    # Patience while database or store are away.
 
     def _write(self, work: Callable[[Session], Value]) -> Value:
-        """Do a transaction, again and again while the database is away.
+        """Run a transaction, and repeat it while the database is away.
 
-        Safe to repeat even where the answer to a commit was lost: the claim, which the first time
-        has then ended or given away, refuses the second.
+        Repeating is safe even if the answer to a commit was lost: the first commit has ended the
+        claim or given it away, so the second is refused.
         """
         start = time.monotonic()
         while True:

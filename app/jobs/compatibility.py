@@ -1,6 +1,6 @@
-"""Whether a dataset, a recipe and a test set go together: asked before anything is queued.
+"""Whether a dataset, a recipe and a test set fit together, checked before anything is queued.
 
-The trainer looks again, and closer; what it would refuse for certain is refused here at once.
+The trainer checks again, and more closely. What it would certainly refuse is refused here at once.
 """
 
 import itertools
@@ -20,10 +20,10 @@ SHORTEST_SCALED_WINDOW = 2  # one value has no spread
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What a dataset's report says of its form; enough to check names without its content."""
+    """The form of a dataset, from its report; enough to check names without reading the content."""
 
     kind: Kind
-    columns: tuple[str, ...]  # numeric ones
+    columns: tuple[str, ...]  # the numeric ones
     series_count: int
 
 
@@ -33,13 +33,13 @@ def check_names(
     """Check kinds and columns.
 
     Raises:
-        Unprocessable: they do not go together; names the place.
+        Unprocessable: they do not fit together; the error names the place.
     """
     if test is not None and test.kind != data.kind:
-        raise Unprocessable.at("test", f"is a {test.kind}, and the dataset is a {data.kind}")
+        raise Unprocessable.at("test", f"is a {test.kind}, but the dataset is a {data.kind}")
     if not isinstance(recipe, SeriesRecipe):
         if target is not None:
-            raise Unprocessable.at("target", "is for series; the dataset is a text")
+            raise Unprocessable.at("target", "applies to series only, but the dataset is a text")
         return
     _check_columns(data, recipe, target)
     wanted = dict.fromkeys((*(recipe.features or ()), target))
@@ -65,13 +65,13 @@ def check_content(
 
     Args:
         content: of the dataset.
-        recipe: to train it with.
+        recipe: to train with.
         target: column to predict.
-        test: to be judged on.
-        field: what the dataset came as, for errors: file or dataset.
+        test: to judge on.
+        field: name of the dataset in errors: file or dataset.
 
     Raises:
-        Unprocessable: there is not; says how much there is and how much it takes.
+        Unprocessable: there is not enough; the error says how much there is and how much is needed.
     """
     if isinstance(content, SeriesContent) and isinstance(recipe, SeriesRecipe):
         _check_rows(content, recipe, target, has_test=test is not None, field=field)
@@ -92,7 +92,7 @@ def _check_columns(data: Shape, recipe: SeriesRecipe, target: str | None) -> Non
         raise Unprocessable.at("recipe.features", "names a column twice")
     if target not in features and (recipe.anchor != "none" or recipe.scaling == "window"):
         raise Unprocessable.at(
-            "recipe.features", f"must hold the target {target!r}, whose last values are read"
+            "recipe.features", f"must contain the target {target!r}, whose last values are inputs"
         )
 
 
@@ -108,7 +108,7 @@ def _check_rows(
     has_test: bool,
     field: str,
 ) -> None:
-    """At least one series must have a complete window with its targets before the cut."""
+    """Check that some series has a complete window with its targets before the cut."""
     window = _shortest_window(recipe)
     needed = window + recipe.steps_ahead
     trained = validated = False
@@ -124,27 +124,30 @@ def _check_rows(
         raise Unprocessable.at(
             field,
             f"too short: {left} rows are left to train on, and none of them follows a complete "
-            f"window of {window} with {recipe.steps_ahead} ahead, which takes {needed} rows in a "
-            "row, all of them numbers; send more rows, or set a smaller recipe.window",
+            f"window of {window} with {recipe.steps_ahead} ahead, which needs {needed} consecutive "
+            "rows without missing values; send more rows, or set a smaller recipe.window",
         )
     if recipe.early_stopping is not None and not validated and not _cut_by_time(content):
         raise Unprocessable.at(
             "recipe.validation_fraction",
-            "leaves no complete window to watch; send more rows, raise it, or set early_stopping "
-            "to null",
+            "leaves no complete window to validate on; send more rows, raise it, or set "
+            "early_stopping to null",
         )
     values = content.column(target) if target is not None else content.values
     values = values[np.isfinite(values)]
     if np.ptp(values) == 0:
         raise Unprocessable.at(
-            "target", f"{target!r} is {values[0]:g} in every row: there is nothing to learn"
+            "target", f"{target!r} is {values[0]:g} in every row, so there is nothing to learn"
         )
 
 
 def _check_test_rows(
     content: SeriesContent, test: SeriesContent, recipe: SeriesRecipe, target: str | None
 ) -> None:
-    """Each test row but the last is an origin; the training rows may come before the first."""
+    """Check that some test row can be judged: all but the last are origins.
+
+    The window before the first test row may lie in the training rows.
+    """
     before = max(_last_run(inputs) for inputs, _ in _known_rows(content, recipe, target))
     rows = _known_rows(test, recipe, target)
     pairs = any(bool((inputs[:-1] & known[1:]).any()) for inputs, known in rows)
@@ -152,8 +155,8 @@ def _check_test_rows(
     if not pairs or before + longest < _shortest_window(recipe):
         raise Unprocessable.at(
             "test",
-            f"too short: at most {longest} complete rows in a row; to judge on them it takes a row "
-            f"and the next one, and {_shortest_window(recipe)} together with the rows before them",
+            f"too short: its longest run of complete rows is {longest}; judging needs a row and "
+            f"the next one, and {_shortest_window(recipe)} together with the rows before them",
         )
 
 
@@ -165,7 +168,8 @@ def _check_text(
     tokens = len(reader.tokens(content.text))
     if tokens <= first:
         raise Unprocessable.at(
-            field, f"too short: {tokens} tokens; a context of {first} and its next take {first + 1}"
+            field,
+            f"too short: {tokens} tokens; a context of {first} and its next token need {first + 1}",
         )
     if test is None:
         return
@@ -194,7 +198,7 @@ def _shortest_window(recipe: SeriesRecipe) -> int:
 def _known_rows(
     content: SeriesContent, recipe: SeriesRecipe, target: str | None
 ) -> list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
-    """For each series which of its rows, (rows,), have all inputs, and which have the target."""
+    """Return, per series, which rows have all inputs and which have the target, (rows,) each."""
     inputs = np.ones(len(content), dtype=bool)
     known = np.ones(len(content), dtype=bool)
     for name in recipe.features or (target,):
@@ -207,7 +211,7 @@ def _known_rows(
 
 
 def _cut_by_time(content: SeriesContent) -> bool:
-    """Whether series are cut at one moment for all: then any of them may lie before it whole."""
+    """Return whether all series are cut at one moment, so that some may lie before it entirely."""
     return len(content.labels) > 1 and content.times is not None
 
 
@@ -225,7 +229,7 @@ def _cut(content: SeriesContent, rows: int, recipe: SeriesRecipe, *, has_test: b
 def _first_targets(
     inputs: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_], *, window: int, horizon: int
 ) -> npt.NDArray[np.intp]:
-    """Rows (n,) that follow a complete window and begin a complete stretch of targets."""
+    """Return the rows (n,) after a complete window and before complete targets."""
     if len(inputs) < window + horizon:
         return np.empty(0, dtype=np.intp)
     whole = _all_of(inputs, window)[:-horizon] & _all_of(known, horizon)[window:]
@@ -233,8 +237,8 @@ def _first_targets(
 
 
 def _all_of(good: npt.NDArray[np.bool_], length: int) -> npt.NDArray[np.bool_]:
-    """Return which stretches of `length` rows are good throughout, (rows - length + 1,)."""
-    bad = np.concatenate(([0], np.cumsum(~good)))  # (rows + 1,), bad rows before each
+    """Return which stretches of `length` rows are complete, (rows - length + 1,)."""
+    bad = np.concatenate(([0], np.cumsum(~good)))  # (rows + 1,), incomplete rows before each
     clean: npt.NDArray[np.bool_] = bad[length:] == bad[:-length]
     return clean
 

@@ -1,4 +1,4 @@
-"""Progress as server-sent events: one look at the database serves all who listen here."""
+"""Progress as server-sent events: one poll of the database serves all listeners here."""
 
 import asyncio
 from collections import Counter
@@ -19,11 +19,11 @@ from app.storage.resources import Resources
 
 LOOK_SECONDS = 0.4
 KEEPALIVE_SECONDS = 15.0
-LAST_EVENT = "last"  # a browser that comes back with this id is told not to come again
+LAST_EVENT = "last"  # a browser that reconnects with this id is told to stop
 
 
 class JobWatch:
-    """The jobs that someone listens to, looked at together a few times a second."""
+    """The jobs that somebody listens to, polled together a few times a second."""
 
     def __init__(self, sessions: sessionmaker[Session], health: Health) -> None:
         self._sessions = sessions
@@ -33,7 +33,7 @@ class JobWatch:
         self._looked = asyncio.Condition()
 
     async def events(self, job_id: UUID) -> AsyncIterator[bytes]:
-        """Yield each change of a job until its final state, or until this process is to end."""
+        """Yield each change of a job until its final state, or until this process stops."""
         self._listeners[job_id] += 1
         told: JobSummary | None = None
         silent_since = asyncio.get_running_loop().time()
@@ -58,13 +58,13 @@ class JobWatch:
                 self._known.pop(job_id, None)
 
     async def look_for_ever(self) -> None:
-        """Look at what is listened to; while nobody listens, at nothing."""
+        """Poll the jobs that have listeners; without listeners, poll nothing."""
         while True:
             if self._listeners:
-                # What the database does not answer now is asked again in a moment.
+                # If the database does not answer now, it is asked again in a moment.
                 with suppress(SQLAlchemyError):
                     seen = await asyncio.to_thread(self._look, list(self._listeners))
-                    # Some may have left meanwhile.
+                    # Some listeners may have left meanwhile.
                     self._known = {job_id: seen[job_id] for job_id in seen.keys() & self._listeners}
             async with self._looked:
                 self._looked.notify_all()
@@ -81,7 +81,7 @@ class JobWatch:
 
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
-    """Yield the watch of this process, in `app.state.job_watch`."""
+    """Start the watch of this process, in `app.state.job_watch`."""
     watch = JobWatch(resources.sessions, app.state.health)
     app.state.job_watch = watch
     looking = asyncio.create_task(watch.look_for_ever(), name="job watch")

@@ -1,4 +1,4 @@
-"""`extend`: a training on what the model was last trained on and on an upload together."""
+"""`extend`: train on the model's last dataset and an upload together."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,13 +14,13 @@ from app.reading.read_options import ReadOptions
 from app.reading.report import Report
 from app.storage.tables import Dataset
 
-# What says how a file is packed may be another in a later file; what it means may not.
+# How a file is stored may differ in a later file. What it means may not.
 _PACKING = {"encoding", "delimiter", "sheet", "header"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Extension:
-    """What an upload is joined with."""
+    """The dataset that an upload is joined with."""
 
     dataset_id: UUID
     content_sha256: str
@@ -28,7 +28,7 @@ class Extension:
 
 
 def extension_of(session: Session, order: Order) -> Extension | None:
-    """Return what the order extends: the dataset of the model's newest training; None: nothing.
+    """Return the dataset of the model's newest training, or None if the order does not extend.
 
     Raises:
         Unprocessable: there is no such dataset, or it is a text.
@@ -41,7 +41,9 @@ def extension_of(session: Session, order: Order) -> Extension | None:
             "extend", f"{order.model!r} has no dataset here to extend; train it on a whole file"
         )
     if last.kind != "series":
-        raise Unprocessable.at("extend", f"joins series by their times; {order.model!r} is a text")
+        raise Unprocessable.at(
+            "extend", f"joins series by their times, but {order.model!r} is a model for texts"
+        )
     return Extension(
         dataset_id=last.id,
         content_sha256=last.content_sha256,
@@ -56,29 +58,29 @@ def extension_of(session: Session, order: Order) -> Extension | None:
 def save_extended(
     session: Session, order: Order, file: UnderstoodFile, extension: Extension
 ) -> Dataset:
-    """Keep the upload and what it became together with the dataset that it extends.
+    """Store the upload and the joined dataset.
 
     Raises:
-        Conflict: the model has another last dataset by now, whose rows would be lost.
+        Conflict: the model has a newer dataset by now, whose rows would be lost.
     """
     queue.hold_model(session, order.model)
     last = datasets.last_dataset(session, order.model)
     if last is None or last.id != extension.dataset_id:
         raise Conflict(
-            f"another training of {order.model!r} was ordered meanwhile; send this one again, to "
-            "extend what that one trains on"
+            f"another training of {order.model!r} was ordered meanwhile; send this one again to "
+            "extend the newer dataset"
         )
     return datasets.save_joined(session, file, extends=last)
 
 
 def read_alike(last: ReadOptions, report: Report, said: ReadOptions) -> ReadOptions:
-    """How an upload is read that extends a dataset: as that was, unless it is said otherwise.
+    """Return how to read an upload that extends a dataset: like it, unless the call says otherwise.
 
-    A few days in January (`01/02/2017` to `05/02/2017`) do not tell day from month; the file that
-    they go on from did.
+    A few days in January (`01/02/2017` to `05/02/2017`) do not tell day from month. The file before
+    them did.
 
     Args:
-        last: what was fixed about the dataset's reading.
+        last: what was fixed about the reading of the dataset.
         report: of the dataset.
         said: what this call fixes.
     """

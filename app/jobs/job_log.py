@@ -1,4 +1,4 @@
-"""A job's log: one plain line for everything that happened to it, kept with the job."""
+"""A job's log: one plain line for each event, stored with the job."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -9,15 +9,15 @@ from sqlalchemy.orm import Session
 from app.storage.ids import new_id
 from app.storage.tables import JobNote
 
-LONGEST = 2000  # characters; errors may quote what they met
+LONGEST = 2000  # characters; errors may quote long input
 
 
 def note(session: Session, job_id: UUID, *lines: str) -> None:
-    """Add lines, in the transaction of what they tell.
+    """Add lines to a job's log, in the transaction of the event.
 
     Args:
-        session: of that transaction: what is undone is not told either.
-        job_id: of a job that is there.
+        session: of that transaction, so an event that is rolled back leaves no line.
+        job_id: of an existing job.
         lines: oldest first.
     """
     session.add_all(
@@ -29,7 +29,7 @@ def note(session: Session, job_id: UUID, *lines: str) -> None:
 def list_notes(
     session: Session, job_id: UUID, *, after: UUID | None = None, limit: int
 ) -> Sequence[JobNote]:
-    """Return a job's lines, oldest first; `after` is the last id of the page before."""
+    """Return a job's lines, oldest first, from after the id `after`."""
     statement = select(JobNote).where(JobNote.job_id == job_id).order_by(JobNote.id).limit(limit)
     if after is not None:
         statement = statement.where(JobNote.id > after)

@@ -1,4 +1,4 @@
-"""The lines of a job's log, in plain words. No database."""
+"""The lines of a job's log. No database."""
 
 import math
 
@@ -9,22 +9,22 @@ from app.recipes.recipe import SeriesRecipe, TextRecipe
 from app.storage.job_status import JobStatus
 from app.storage.tables import Dataset, Job, Version
 
-LINES_PER_STAGE = 10  # of epochs
+LINES_PER_STAGE = 10  # lines about epochs
 COLUMNS_NAMED = 8
 
-# What becomes of a job whose worker or trainer is gone.
+# What happens to a job that lost its worker or trainer.
 OUTCOME = {
-    JobStatus.QUEUED: "queued again, to go on from its last checkpoint",
-    JobStatus.FAILED: "failed: that has happened too often",
+    JobStatus.QUEUED: "queued again, to continue from its last checkpoint",
+    JobStatus.FAILED: "failed: this has happened too often",
 }
 STAGES = {
     "loading": "loading the data",
     "compiling": "compiling the network",
     "training": "training",
     "calibrating": "fitting on a part of the rows, to calibrate intervals",
-    "judging": "judging on data it has not seen",
-    "refitting": "fitting again on everything",
-    "exporting": "writing the version",
+    "judging": "judging on held-out data",
+    "refitting": "refitting on all rows",
+    "exporting": "exporting the version",
 }
 
 
@@ -37,25 +37,25 @@ def order_lines(
     base: int | None,
 ) -> list[str]:
     """Return what a job is to learn, from what, and how."""
-    start = "" if base is None else f", starting warm from version {base}"
+    start = "" if base is None else f", starting from the weights of version {base}"
     report = Report.model_validate(dataset.report)
     lines = [f"queued: {_data(dataset.filename or 'the data', report, target)}"]
     others = [name for name in (report.target, *report.target_alternatives) if name != target]
     if target is not None and others and not target_said:
         more = ", …" if len(others) > COLUMNS_NAMED else ""
         named = ", ".join(map(str, others[:COLUMNS_NAMED]))
-        lines.append(f"no target was named: it is {target}; `target` takes {named}{more} too")
+        lines.append(f"no target was named, so it is {target}; `target` also takes {named}{more}")
     return [*lines, f"{_recipe(recipe)}{start}"]
 
 
 def taken_line(job: Job) -> str:
-    """Who is at it."""
-    further = "" if job.checkpoint is None else ", going on from its last checkpoint"
-    return f"taken up by worker {job.worker}, attempt {job.attempt}{further}"
+    """Return the line that names the worker."""
+    further = "" if job.checkpoint is None else ", continuing from its last checkpoint"
+    return f"started by worker {job.worker}, attempt {job.attempt}{further}"
 
 
 def outcome_lines(version: Version, scorecard: Scorecard) -> list[str]:
-    """Return how good it turned out, and what became of it."""
+    """Return the lines on how good the version is, and whether it became champion."""
     promoted = "champion" if version.decision["promoted"] else "not champion"
     return [
         f"judged the network of epoch {scorecard.best_epoch}: {scorecard.verdict}",
@@ -72,7 +72,7 @@ class StageLines:
         self._epoch = 0
 
     def of(self, progress: Progress) -> list[str]:
-        """Return what is worth a line in this report; mostly nothing."""
+        """Return the lines for a report, mostly none."""
         lines = []
         if progress.stage != self._stage:
             self._stage, self._epoch = progress.stage, 0
@@ -90,7 +90,7 @@ class StageLines:
 def _stage_line(progress: Progress) -> str:
     told = STAGES.get(progress.stage, progress.stage)
     if (progress.epoch or 0) > 1:
-        return f"{told}, from epoch {progress.epoch:,} of {progress.epochs:,} on"
+        return f"{told}, from epoch {progress.epoch:,} of {progress.epochs:,}"
     return told
 
 

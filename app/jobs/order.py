@@ -1,4 +1,4 @@
-"""What a call asks to be trained, as far as it can be told before a file is read."""
+"""An order for a training, as far as it is known before its files are read."""
 
 import json
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ MAX_TARGET_CHARACTERS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One training that is asked for."""
+    """One training that was ordered."""
 
     model: str
     data: UploadedFile | UUID
     test: UploadedFile | UUID | None
-    read: ReadOptions  # for uploads of this call
+    read: ReadOptions  # for the files of this call
     target: str | None
-    overrides: dict[str, Any] | None  # of a recipe; None: the champion's, or default
+    overrides: dict[str, Any] | None  # of a recipe; None: the champion's recipe, or default
     start_from: int | None
     extend: bool = False  # join the file to the model's last dataset
 
 
 def read_order(model: str, form: MultipartForm) -> Order:
-    """Return the order in a form.
+    """Read the order from a form.
 
     Raises:
-        Unprocessable: a part is missing, too many, or not what it should be; it is named.
+        Unprocessable: a part is missing, superfluous or invalid; the error names it.
     """
     return Order(
         model=check_model_name(model),
@@ -52,12 +52,12 @@ def read_order(model: str, form: MultipartForm) -> Order:
 def _data(form: MultipartForm) -> UploadedFile | UUID:
     dataset = form.fields.get("dataset", "").strip()
     if dataset and "file" in form.files:
-        raise Unprocessable.at("dataset", "cannot be given beside file; send one of them")
+        raise Unprocessable.at("dataset", "cannot be combined with file; send one of them")
     return _dataset_id("dataset", dataset) if dataset else form.file("file")
 
 
 def _test(form: MultipartForm) -> UploadedFile | UUID | None:
-    """Return a file, or a dataset's id: a part without a filename is text."""
+    """Return a file, or the id of a dataset: a part without a filename is text."""
     part = form.files.get("test")
     if part is None or part.filename is not None:
         return part
@@ -70,7 +70,7 @@ def _extend(form: MultipartForm) -> bool:
     if said not in {"", "true", "false"}:
         raise Unprocessable.at("extend", "must be true or false")
     if said == "true" and "file" not in form.files:
-        raise Unprocessable.at("extend", "joins a file to the model's last dataset: send file")
+        raise Unprocessable.at("extend", "joins a file to the model's last dataset, so send file")
     return said == "true"
 
 
@@ -79,7 +79,7 @@ def _dataset_id(field: str, text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise Unprocessable.at(
-            field, f"{text[:UUID_CHARACTERS]!r} is no dataset id; GET /datasets lists them"
+            field, f"{text[:UUID_CHARACTERS]!r} is not a dataset id; GET /datasets lists them"
         ) from error
 
 
@@ -87,7 +87,7 @@ def _target(text: str | None) -> str | None:
     if text is None or not text.strip():
         return None
     if len(text) > MAX_TARGET_CHARACTERS or "\x00" in text:
-        raise Unprocessable.at("target", "is no column's name")
+        raise Unprocessable.at("target", "is not the name of a column")
     return text.strip()
 
 
@@ -99,16 +99,15 @@ def _recipe(text: str | None) -> dict[str, Any] | None:
     except (ValueError, RecursionError) as error:
         raise Unprocessable.at(
             "recipe",
-            f'is not valid JSON ({error}); an example that is: {{"preset": "chapter", '
-            '"epochs": 50}',
+            f'is not valid JSON ({error}); for example {{"preset": "chapter", "epochs": 50}}',
         ) from error
     if not isinstance(recipe, dict):
-        raise Unprocessable.at("recipe", 'must be a JSON object, as in {"preset": "chapter"}')
+        raise Unprocessable.at("recipe", 'must be a JSON object, for example {"preset": "chapter"}')
     return recipe
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _version(text: str | None) -> int | None:

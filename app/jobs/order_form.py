@@ -1,4 +1,4 @@
-"""The multipart form that orders a training, as OpenAPI has it."""
+"""The multipart form that orders a training, for OpenAPI."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,19 +14,21 @@ ORDER_PARTS: Mapping[str, Any] = {
         "format": "uuid",
         "description": "in place of file: a dataset that was uploaded before",
     },
-    "test": BINARY | {"description": "a second file, or a dataset's id, to be judged on"},
+    "test": BINARY | {"description": "a second file, or the id of a dataset, to judge on"},
     "read": ReadOptions.model_json_schema()
-    | {"description": "how the files are to be read, where a guess is wrong"},
+    | {"description": "how to read the files, if a guess is wrong"},
     "target": {
         "type": "string",
-        "description": "column to predict; left out: the champion's, or the one that the dataset's "
-        "report suggests",
+        "description": (
+            "column to predict; by default that of the champion, or the one that the "
+            "report suggests"
+        ),
     },
 }
 
 
 def order_form(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the request body of a call with `ORDER_PARTS` and these, for `openapi_extra`."""
+    """Return the request body with `ORDER_PARTS` and these parts, for `openapi_extra`."""
     schema = {
         "type": "object",
         "additionalProperties": False,

@@ -1,4 +1,4 @@
-"""From an order to a job in the queue: everything is looked at before anything is queued."""
+"""From an order to a job in the queue: everything is checked before anything is queued."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,30 +24,30 @@ from app.registry import store as registry
 from app.storage.object_store import ObjectStore
 from app.storage.tables import Dataset, Job
 
-# Beyond these the trainer alone looks inside: predictions share this process.
+# Above this, only the trainer checks the content: predictions share this process.
 MOST_NUMBERS = 8_000_000
 MOST_CHARACTERS = 200_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Placement:
-    """What an order comes to: everything goes together, and its datasets are kept."""
+    """A checked order: its parts fit together, and its datasets are stored."""
 
     model: str
     data: Dataset
     test: Dataset | None
     kind: Kind
     target: str | None
-    target_said: bool  # by the order, and not the champion's or the report's
+    target_said: bool  # by the order, not taken from the champion or the report
     recipe: SeriesRecipe | TextRecipe
     start_from: int | None
 
 
 def check_references(session: Session, order: Order) -> None:
-    """Whether what the order refers to is there; asked before its files are read.
+    """Check that what the order refers to exists, before its files are read.
 
     Raises:
-        Unprocessable: a dataset or the version to start from is not; it is named.
+        Unprocessable: a dataset or the version to start from does not; the error names it.
     """
     for field, given in (("dataset", order.data), ("test", order.test)):
         if isinstance(given, UUID):
@@ -62,9 +62,9 @@ def place(
     uploads: Mapping[str, UnderstoodFile],
     extension: Extension | None = None,
 ) -> Job:
-    """Keep the order's datasets and queue its job, in one transaction.
+    """Store the order's datasets and queue its job, in one transaction.
 
-    The arguments and errors of `prepare`.
+    Arguments and errors are those of `prepare`.
     """
     return put(session, prepare(session, store, order, uploads, extension))
 
@@ -79,10 +79,10 @@ def put(
     """Queue the job of a placement, or one of the jobs of a comparison.
 
     Args:
-        session: of the transaction that the placement was made in.
+        session: of the transaction in which the placement was made.
         placement: what the job is to do.
-        recipe: another one than the placement's.
-        comparison_id: the comparison that the job is a part of.
+        recipe: in place of the placement's.
+        comparison_id: the comparison that the job belongs to.
     """
     recipe = recipe or placement.recipe
     job = queue.enqueue(
@@ -114,18 +114,18 @@ def prepare(
     uploads: Mapping[str, UnderstoodFile],
     extension: Extension | None = None,
 ) -> Placement:
-    """Keep the order's datasets and see whether it all goes together.
+    """Store the order's datasets and check that everything fits together.
 
     Args:
-        session: of that transaction.
+        session: of the transaction.
         store: where contents are.
-        order: what is asked for.
-        uploads: its files that were read, by the name of their part.
-        extension: the dataset that its file was joined with.
+        order: what was ordered.
+        uploads: the files that were read, by the name of their part.
+        extension: the dataset that the file was joined with.
 
     Raises:
-        Conflict: the model got another dataset while the file was joined with its last.
-        Unprocessable: something does not go together; nothing is kept if the transaction ends so.
+        Conflict: the model got another dataset while the file was joined with its last one.
+        Unprocessable: something does not fit; if the transaction ends with this, nothing is stored.
     """
     if extension is None:
         data = _dataset(session, order.data, uploads, ("file", "dataset"))
@@ -185,14 +185,14 @@ def _known_dataset(session: Session, field: str, dataset_id: UUID) -> Dataset:
 
 
 def _champion(session: Session, model: str, kind: Kind, field: str) -> Manifest | None:
-    """The manifest of the model's champion; None: the name is new, or has no champion now."""
+    """Return the champion's manifest, or None for a new name or one without a champion."""
     try:
         known = registry.find_model(session, model)
     except NotFound:
         return None
     if known.kind != kind:
         raise Unprocessable.at(
-            field, f"is a {kind}, and {model!r} is a model for {known.kind}; use another name"
+            field, f"is a {kind}, but {model!r} is a model for {known.kind}; use another name"
         )
     try:
         return Manifest.model_validate(registry.resolve(session, model).manifest)
@@ -227,7 +227,7 @@ def _check_base(base: Manifest | None, recipe: SeriesRecipe | TextRecipe) -> Non
     if base is None:
         return
     if base.kind != recipe.kind:
-        raise Unprocessable.at("start_from", f"is for {base.kind}, and the dataset is not")
+        raise Unprocessable.at("start_from", f"is for {base.kind}, but the dataset is not")
     for name in ("cell", "layers", "horizon", "tokenizer", "embedding"):
         here, there = getattr(recipe, name, None), getattr(base.recipe, name, None)
         if here != there:
@@ -241,7 +241,7 @@ def _check_base(base: Manifest | None, recipe: SeriesRecipe | TextRecipe) -> Non
 
 
 def _target(order: Order, data: Dataset, champion: Manifest | None) -> str | None:
-    """Return the column to predict: as asked, else as the model did so far, else as suggested."""
+    """Return the column to predict: that of the order, of the model, or the suggested one."""
     if order.target is not None or data.kind != "series":
         return order.target
     if champion is not None and champion.series is not None:

@@ -1,4 +1,4 @@
-"""How far a job is, as its row keeps it: the last report, and the curve of its epochs."""
+"""A job's progress, as its row holds it: the last report, and the curve of its epochs."""
 
 import math
 from dataclasses import asdict
@@ -7,25 +7,25 @@ from typing import Any
 from app.jobs.log_lines import StageLines
 from app.jobs.messages import Progress
 
-CURVE_POINTS = 200  # per stage; the row is rewritten a few times a second, so it stays small
+CURVE_POINTS = 200  # per stage; small, because the row is rewritten a few times a second
 
 
 class JobProgress:
-    """The progress of one job, continued where an earlier attempt left it.
+    """The progress of one job, continued from an earlier attempt.
 
     Args:
-        saved: what the job's row holds; {} for a job that has not begun.
+        saved: what the job's row holds; {} for a new job.
     """
 
     def __init__(self, saved: dict[str, Any]) -> None:
         self._curve: list[dict[str, Any]] = list(saved.get("curve", []))
         self._last = {key: value for key, value in saved.items() if key != "curve"}
-        self.unsaved = False  # whether there is news that the row does not have
-        self.untold: list[str] = []  # lines that the log does not have
+        self.unsaved = False  # whether the row lacks some news
+        self.untold: list[str] = []  # lines that the log lacks
         self._lines = StageLines()
 
     def report(self, progress: Progress) -> None:
-        """Take up what the trainer says."""
+        """Record a report of the trainer."""
         self._last = {
             key: _finite(value) if isinstance(value, float) else value
             for key, value in asdict(progress).items()
@@ -43,7 +43,7 @@ class JobProgress:
         epoch, stride = progress.epoch or 0, math.ceil((progress.epochs or 0) / CURVE_POINTS)
         if stride > 1 and epoch % stride != 0 and epoch != progress.epochs:
             return
-        # A run that goes on from a checkpoint repeats the epochs after it.
+        # A run that continues from a checkpoint repeats the epochs after it.
         kept = [
             point
             for point in self._curve
@@ -56,5 +56,5 @@ class JobProgress:
 
 
 def _finite(value: float) -> float | None:
-    """JSON has no NaN: a loss that has run away is unknown."""
+    """Return the value, or None: JSON has no NaN, so a diverged loss is unknown."""
     return value if math.isfinite(value) else None

@@ -1,9 +1,9 @@
 """The jobs table and the queue behind it: every query about jobs is here.
 
 A job's row and its place in Procrastinate's queue are written in one transaction. Each attempt at a
-job has a queue row of its own (`jobs.queue_id`): Procrastinate finishes a queue row without asking
-whose it is, so a straggler that wakes up may close its own old row and nothing else. The attempt
-number fences everything an attempt writes.
+job has its own queue row (`jobs.queue_id`). Procrastinate finishes a queue row without checking who
+owns it, so a straggler that wakes up may close its own old row and nothing else. The attempt's
+number fences everything that an attempt writes.
 """
 
 from collections.abc import Sequence
@@ -27,25 +27,25 @@ TASK = "train"
 STALLED_AFTER = timedelta(seconds=10)
 CONTINUED_FIRST = 1  # priority: a job that was begun goes before those that were not
 
-MAX_DEATHS = 3  # trainers a job may kill
-MAX_LOSSES = 10  # workers it may lose without a checkpoint in between
+MAX_DEATHS = 3  # trainers that a job may crash
+MAX_LOSSES = 10  # workers that it may lose between checkpoints
 
-# Never opened: it only writes on the connections it is handed.
+# Never opened: it only writes on connections that are passed to it.
 _app = App(connector=SyncPsycopgConnector())
 
 
 class Superseded(Exception):
-    """This attempt may not write any more: the job was cancelled, or another has taken it up."""
+    """This attempt may no longer write: the job was cancelled, or another attempt has it."""
 
 
 class TrainerKilled(Internal):
-    """The job's network brought its trainer down, again and again."""
+    """The job's network crashed its trainer several times."""
 
     title, slug = "Training failed", "trainer-killed"
 
 
 class WorkersLost(Internal):
-    """No worker lived long enough to bring the job forward."""
+    """No worker lived long enough to advance the job."""
 
     title, slug = "Training failed", "workers-lost"
 
@@ -70,7 +70,7 @@ def enqueue(
     start_from: int | None = None,
     comparison_id: UUID | None = None,
 ) -> Job:
-    """Record a job and queue it, in the session's own transaction."""
+    """Record a job and queue it, in the session's transaction."""
     job = Job(
         id=new_id(),
         model=model,
@@ -95,7 +95,7 @@ def get_job(session: Session, job_id: UUID) -> Job:
     """Return one job.
 
     Raises:
-        NotFound: there is none of that id.
+        NotFound: no job has this id.
     """
     job = session.get(Job, job_id)
     if job is None:
@@ -104,7 +104,7 @@ def get_job(session: Session, job_id: UUID) -> Job:
 
 
 def hold_model(session: Session, model: str) -> None:
-    """Until this transaction ends no other one holds the model's name."""
+    """Lock the name of a model until this transaction ends."""
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(model, 0))))
 
 
@@ -116,7 +116,7 @@ def list_jobs(
     before: UUID | None = None,
     limit: int,
 ) -> Sequence[Job]:
-    """Jobs, newest first; `before` is the last id of the page before."""
+    """Return jobs, newest first, from before the id `before`."""
     statement = select(Job).order_by(Job.id.desc()).limit(limit)
     if model is not None:
         statement = statement.where(Job.model == model)
@@ -128,12 +128,12 @@ def list_jobs(
 
 
 def jobs_of(session: Session, job_ids: Sequence[UUID]) -> Sequence[Job]:
-    """Return the jobs of these ids, in no order; unknown ids are left out."""
+    """Return the jobs with these ids, in no order; unknown ids are left out."""
     return session.scalars(select(Job).where(Job.id.in_(job_ids))).all()
 
 
 def cancel(session: Session, job_id: UUID) -> Job:
-    """Cancel a job at once; its worker, if it has one, finds its claim superseded and stops.
+    """Cancel a job at once; its worker finds its claim superseded and stops.
 
     Raises:
         NotFound: there is no such job.
@@ -157,7 +157,7 @@ def cancel(session: Session, job_id: UUID) -> Job:
 
 
 def silence_of_workers(session: Session) -> timedelta | None:
-    """Return how long ago a worker last gave a sign of life; None if none is known at all."""
+    """Return how long ago a worker was last heard, or None if none is known."""
     heard = text("SELECT now() - max(last_heartbeat) FROM procrastinate_workers")
     silence: timedelta | None = session.scalar(heard)
     return silence
@@ -167,7 +167,7 @@ def silence_of_workers(session: Session) -> timedelta | None:
 
 
 def take_up(session: Session, job_id: UUID, *, queue_id: int, worker: str) -> Job | None:
-    """Begin the next attempt; None if the job is not waiting under this place in the queue."""
+    """Begin the next attempt; return None if the job does not wait under this queue row."""
     statement = (
         update(Job)
         .where(
@@ -188,7 +188,7 @@ def take_up(session: Session, job_id: UUID, *, queue_id: int, worker: str) -> Jo
 
 
 def check_claim(session: Session, claim: Claim) -> None:
-    """See whether the claim still holds.
+    """Check that the claim still holds.
 
     Raises:
         Superseded: it does not.
@@ -201,7 +201,7 @@ def check_claim(session: Session, claim: Claim) -> None:
 
 
 def write_progress(session: Session, claim: Claim, progress: dict[str, Any]) -> None:
-    """Keep how far the job is.
+    """Write how far the job is.
 
     Raises:
         Superseded: the claim does not hold any more.
@@ -212,13 +212,13 @@ def write_progress(session: Session, claim: Claim, progress: dict[str, Any]) -> 
 def write_checkpoint(
     session: Session, claim: Claim, checkpoint: dict[str, Any], progress: dict[str, Any]
 ) -> None:
-    """Make a stored checkpoint the one to go on from; the one before is swept later.
+    """Make a stored checkpoint the one to continue from; the previous one is swept later.
 
     Args:
         session: of a transaction of its own.
         claim: of the attempt that made it.
         checkpoint: name, sha256 and size of the stored file.
-        progress: up to the checkpoint, so that the curve has no holes when the run goes on.
+        progress: up to the checkpoint, so that the curve has no gap when the run continues.
 
     Raises:
         Superseded: the claim does not hold any more.
@@ -227,7 +227,7 @@ def write_checkpoint(
 
 
 def succeed(session: Session, claim: Claim, progress: dict[str, Any]) -> None:
-    """End the job well; its version is set in the same transaction by `set_version`.
+    """End the job as succeeded; `set_version` follows in the same transaction.
 
     Raises:
         Superseded: the claim does not hold any more.
@@ -236,12 +236,12 @@ def succeed(session: Session, claim: Claim, progress: dict[str, Any]) -> None:
 
 
 def set_version(session: Session, claim: Claim, version: int) -> None:
-    """Say which version the job became."""
+    """Record which version the job became."""
     session.execute(update(Job).where(Job.id == claim.job_id).values(version=version))
 
 
 def fail(session: Session, claim: Claim, problem: dict[str, Any]) -> None:
-    """End the job with its reason.
+    """End the job as failed.
 
     Raises:
         Superseded: the claim does not hold any more.
@@ -260,7 +260,7 @@ def hand_back(session: Session, claim: Claim) -> None:
 
 
 def bury_trainer(session: Session, claim: Claim, reason: str) -> JobStatus:
-    """Count a trainer that died of the job: queue it again, or fail it at the third.
+    """Count a trainer that the job crashed: queue the job again, or fail it at the third.
 
     Raises:
         Superseded: the claim does not hold any more.
@@ -270,12 +270,12 @@ def bury_trainer(session: Session, claim: Claim, reason: str) -> JobStatus:
     if deaths < MAX_DEATHS:
         hand_back(session, claim)
         return JobStatus.QUEUED
-    error = TrainerKilled(f"training ended its process {deaths} times; the last time {reason}")
+    error = TrainerKilled(f"training crashed its process {deaths} times; the last time {reason}")
     fail(session, claim, error.problem())
     return JobStatus.FAILED
 
 
-# Rescue: what every worker does now and then for jobs whose worker is gone.
+# Rescue: what every worker does now and then for jobs that lost their worker.
 
 _LOST = """
 SELECT jobs.id
@@ -293,21 +293,21 @@ SELECT jobs.id
 
 
 def lost_jobs(session: Session) -> Sequence[UUID]:
-    """Jobs that are neither waiting in the queue nor in the hands of a living worker."""
+    """Return jobs that neither wait in the queue nor have a living worker."""
     found = session.scalars(text(_LOST), {"job_id": None, "stalled": STALLED_AFTER})
     return found.all()
 
 
 def rescue(session: Session, job_id: UUID) -> JobStatus | None:
-    """Queue a lost job again; None if it is not lost (any more) or another worker is at it.
+    """Queue a lost job again; return None if it is no longer lost or another worker rescues it.
 
-    A job that loses worker after worker without a checkpoint in between is failed in the end.
+    A job that loses worker after worker without a checkpoint in between finally fails.
     """
     statement = select(Job).where(Job.id == job_id, Job.status.in_(UNFINISHED))
     job = session.scalar(statement.with_for_update(skip_locked=True))
     if job is None:
         return None
-    # Looked at again under the lock: another worker may just have rescued it.
+    # Checked again under the lock: another worker may just have rescued it.
     again = session.scalar(text(_LOST), {"job_id": job_id, "stalled": STALLED_AFTER})
     if again is None:
         return None
@@ -319,9 +319,8 @@ def rescue(session: Session, job_id: UUID) -> JobStatus | None:
     session.refresh(job)
     if job.losses >= MAX_LOSSES:
         error = WorkersLost(
-            f"{job.losses} workers in a row gave no sign of life for "
-            f"{STALLED_AFTER.total_seconds():.0f} s while they worked on this job; their logs, or "
-            "their machine's, say why"
+            f"{job.losses} workers in a row were not heard for {STALLED_AFTER.total_seconds():.0f} "
+            "s while they worked on this job; see their logs, or those of their machine"
         )
         fail(session, claim, error.problem())
         return JobStatus.FAILED
@@ -330,7 +329,7 @@ def rescue(session: Session, job_id: UUID) -> JobStatus | None:
 
 
 def delete_forgotten_places(session: Session) -> int:
-    """Remove queue rows that lost their worker and stand for nothing any more."""
+    """Remove queue rows that lost their worker and belong to no job."""
     statement = text("""
         DELETE FROM procrastinate_jobs AS place
          WHERE place.status <> 'todo'
@@ -345,7 +344,7 @@ def delete_forgotten_places(session: Session) -> int:
 
 
 def referenced_objects(session: Session) -> set[str]:
-    """Keys in the object store that unfinished jobs still need."""
+    """Return the keys in the object store that unfinished jobs still need."""
     checkpoint = Job.checkpoint["sha256"].astext
     statement = select(checkpoint).where(Job.checkpoint.is_not(None), Job.status.in_(UNFINISHED))
     return set(session.scalars(statement))
@@ -376,5 +375,5 @@ def _write(session: Session, claim: Claim, **values: object) -> None:
 
 
 def _end(session: Session, claim: Claim, status: JobStatus, **values: object) -> None:
-    # Its last checkpoint is of no more use and is swept from the store.
+    # Its last checkpoint is no longer needed and is swept from the store.
     _write(session, claim, status=status, finished_at=func.now(), checkpoint=null(), **values)

@@ -6,12 +6,12 @@ from app.jobs.schemas import RecipeField, Recipes
 from app.recipes.presets import PRESETS
 from app.recipes.recipe import Recipe, SeriesRecipe, TextRecipe
 
-# Set by the service, not by who asks for a training.
+# Set by the service and not by the caller.
 NOT_ASKED_FOR = frozenset({"kind"})
 
 
 def explain_recipes() -> Recipes:
-    """Return all presets, and per kind every field with what it may be."""
+    """Return all presets, and per kind every field with its possible values."""
     return Recipes(
         items=list(PRESETS),
         fields={"series": _fields(SeriesRecipe), "text": _fields(TextRecipe)},

@@ -1,4 +1,4 @@
-"""What the calls on jobs and recipes answer with."""
+"""Answers of the calls on jobs and recipes."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
@@ -13,7 +13,7 @@ from app.recipes.recipe import AnyRecipe, Kind
 from app.storage.job_status import JobStatus
 from app.storage.tables import Job, JobNote
 
-ABOUT_SECONDS = 10  # silence is told in steps of this, so that it is not news every second
+ABOUT_SECONDS = 10  # silence is rounded to this, so that it is not news every second
 MINUTE, HOUR = 60, 3600
 
 
@@ -26,11 +26,11 @@ class JobProgressAnswer(BaseModel):
             description="loading, compiling, training, calibrating, judging, refitting, exporting"
         ),
     ] = None
-    epoch: Annotated[int | None, Field(description="of the stage")] = None
+    epoch: Annotated[int | None, Field(description="within the stage")] = None
     epochs: int | None = None
     loss: Annotated[float | None, Field(description="training loss in scaled units")] = None
     validation_loss: float | None = None
-    eta_seconds: Annotated[float | None, Field(description="for all that is left")] = None
+    eta_seconds: Annotated[float | None, Field(description="for the rest of the job")] = None
 
 
 class EpochAnswer(BaseModel):
@@ -49,24 +49,26 @@ class JobSummary(BaseModel):
     status: JobStatus
     model: str
     kind: Kind
-    version: Annotated[int | None, Field(description="what it became, once succeeded")]
+    version: Annotated[int | None, Field(description="the version it created, once succeeded")]
     note: Annotated[str | None, Field(description="while queued: why nothing happens")]
     progress: JobProgressAnswer
     error: Annotated[Problem | None, Field(description="why it failed")]
-    dataset: Annotated[UUID | None, Field(description="null: it was deleted since")]
-    test: Annotated[UUID | None, Field(description="dataset it is judged on")]
-    target: Annotated[str | None, Field(description="column to predict; null: a text")]
-    start_from: Annotated[int | None, Field(description="version it starts warm from")]
-    comparison: Annotated[UUID | None, Field(description="of cells, that it is a part of")]
-    ordered_by: Annotated[str | None, Field(description="name of the key; null: none was asked")]
-    attempt: Annotated[int, Field(description="how often a worker took it up")]
+    dataset: Annotated[UUID | None, Field(description="null if it was deleted since")]
+    test: Annotated[UUID | None, Field(description="dataset to judge on")]
+    target: Annotated[str | None, Field(description="column to predict; null for a text")]
+    start_from: Annotated[int | None, Field(description="version whose weights it starts from")]
+    comparison: Annotated[UUID | None, Field(description="comparison of cells that it belongs to")]
+    ordered_by: Annotated[
+        str | None, Field(description=("name of the caller's key; null if there was none"))
+    ]
+    attempt: Annotated[int, Field(description="how many times a worker started it")]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
 
     @classmethod
     def of(cls, job: Job, *, silence: timedelta | None) -> Self:
-        """From a row; `silence` since a worker was last heard, None: none is known."""
+        """Build it from a row and the time since a worker was last heard (None: never)."""
         return cls(**_summary(job, silence))
 
 
@@ -78,7 +80,7 @@ class JobAnswer(JobSummary):
 
     @classmethod
     def of(cls, job: Job, *, silence: timedelta | None) -> Self:
-        """From a row."""
+        """Build it from a row."""
         curve = job.progress.get("curve", [])
         return cls(**_summary(job, silence), recipe=job.recipe, curve=curve)
 
@@ -91,7 +93,7 @@ class JobLine(BaseModel):
 
     @classmethod
     def of(cls, line: JobNote) -> Self:
-        """From a row."""
+        """Build it from a row."""
         return cls(text=line.text, at=line.created_at)
 
 
@@ -100,7 +102,7 @@ class RecipeField(BaseModel):
 
     name: str
     description: str
-    value: Annotated[dict[str, Any], Field(description="JSON Schema of what it may be")]
+    value: Annotated[dict[str, Any], Field(description="JSON Schema of its values")]
 
 
 class Recipes(BaseModel):
@@ -135,10 +137,10 @@ def _summary(job: Job, silence: timedelta | None) -> dict[str, Any]:
 
 
 def _note(job: Job, silence: timedelta | None) -> str | None:
-    """Return why a queued job is not worked on, where the reason is that nobody is there."""
+    """Return why a queued job is not worked on, if the reason is that there is no worker."""
     if job.status != JobStatus.QUEUED:
         return None
-    if silence is None:  # workers that end in order leave no trace
+    if silence is None:  # workers that stop in order leave no trace
         silence = datetime.now(UTC) - job.updated_at
     if silence < STALLED_AFTER:
         return None

@@ -1,6 +1,6 @@
-"""The parent's side of the trainer child, which is where TensorFlow lives.
+"""The worker's side of the trainer child, the only process with TensorFlow.
 
-One child is kept warm between jobs; see `app.jobs.messages` for what is said over the pipe.
+One child stays warm between jobs; `app.jobs.messages` is the protocol.
 """
 
 import shlex
@@ -19,15 +19,15 @@ from app.process.out_of_memory import out_of_memory_kills
 from app.process.programs import python_module
 
 COMMAND = python_module("app.training.child")
-START_TRIES = 3  # a child that cannot start is the worker's trouble, not a job's
-STOP_SECONDS = 1.5  # what a child has to answer a Stop in, before it is replaced
+START_TRIES = 3  # a child that cannot start is a problem of the worker, not of a job
+STOP_SECONDS = 1.5  # for a child's answer to a Stop, before it is replaced
 EXIT_SECONDS = 2.0
 
 logger = get_logger(__name__)
 
 
 def command_of(settings: Settings) -> tuple[str, ...]:
-    """Return how the child is started, `--fd N` left out."""
+    """Return the command that starts the child, without `--fd N`."""
     if settings.trainer_command is None:
         return COMMAND
     return tuple(shlex.split(settings.trainer_command))
@@ -37,9 +37,9 @@ class TrainerDied(Exception):
     """The child ended in the middle of a run.
 
     Args:
-        exit_code: of the process; negative: the signal that ended it.
-        was_ready: whether it had come as far as being ready for work.
-        out_of_memory: whether the kernel ended processes for want of memory in its lifetime.
+        exit_code: of the process; negative for the signal that ended it.
+        was_ready: whether it had been ready for work.
+        out_of_memory: whether the kernel killed processes for lack of memory during its lifetime.
     """
 
     def __init__(self, exit_code: int, *, was_ready: bool, out_of_memory: bool = False) -> None:
@@ -50,32 +50,32 @@ class TrainerDied(Exception):
 
     @property
     def reason(self) -> str:
-        """How it ended, for a person."""
+        """How it ended, in plain words."""
         if self.exit_code >= 0:
-            return f"it ended by itself with exit code {self.exit_code}"
+            return f"it ended with exit code {self.exit_code}"
         if self.exit_code == -signal.SIGKILL and self.out_of_memory:
             return (
-                "the kernel ended it because memory ran out: try fewer units, a smaller window or "
+                "the kernel killed it because memory ran out: try fewer units, a smaller window or "
                 "a smaller batch_size"
             )
         return f"it was ended by {signal.Signals(-self.exit_code).name}"
 
 
 class TrainerUnavailable(Exception):
-    """No child can be started here; the worker is of no use."""
+    """No child can be started here, so the worker is of no use."""
 
 
 class Abandoned(Exception):
-    """Waiting for the child to be ready was given up because the worker is to end."""
+    """Waiting for the child was abandoned, because the worker is stopping."""
 
 
 class Trainer:
     """One trainer child and its replacements.
 
-    Who uses it holds `lock`: an attempt for its whole length, the worker's watch for a look.
+    Whoever uses it holds `lock`: an attempt as long as it runs, the worker's watch for a moment.
 
     Args:
-        command: how the child is started; `--fd N` is appended.
+        command: starts the child; `--fd N` is appended.
     """
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
@@ -86,7 +86,7 @@ class Trainer:
         self._is_ready = False
         self._is_running = False  # whether a run was begun and has not ended
         self._failed_starts = 0
-        self._kills_before: int | None = None  # for want of memory, when the child was started
+        self._kills_before: int | None = None  # for lack of memory, when the child was started
 
     @property
     def pid(self) -> int | None:
@@ -99,10 +99,11 @@ class Trainer:
         return self._is_ready
 
     def keep_warm(self) -> None:
-        """Start a child if there is none alive, and hear whether it is ready.
+        """Start a child if none is alive, and note whether it is ready.
 
         Raises:
-            TrainerUnavailable: child after child ended before it was ready, or none can be started.
+            TrainerUnavailable: several children ended before they were ready, or none can be
+                started.
         """
         if self._process is None:
             self._start()
@@ -115,10 +116,11 @@ class Trainer:
             self._start()
 
     def wait_ready(self, abandoned: Callable[[], bool]) -> None:
-        """Return when the child is warm; start it if need be.
+        """Return when the child is warm; start it if necessary.
 
         Raises:
-            TrainerUnavailable: child after child ended before it was ready, or none can be started.
+            TrainerUnavailable: several children ended before they were ready, or none can be
+                started.
             Abandoned: `abandoned` became true first.
         """
         while True:
@@ -130,7 +132,7 @@ class Trainer:
             time.sleep(0.05)
 
     def begin(self, request: TrainingRequest) -> None:
-        """Send the child to work.
+        """Send the child a run.
 
         Raises:
             TrainerDied: there is no child any more.
@@ -139,7 +141,7 @@ class Trainer:
         self._is_running = True
 
     def poll(self, timeout_seconds: float) -> Event | None:
-        """Return the next thing the child says about its run; None if it is silent for that long.
+        """Return the child's next message about its run, or None after the timeout.
 
         Raises:
             TrainerDied: the child ended.
@@ -170,7 +172,7 @@ class Trainer:
         self._send(Stop(checkpoint=checkpoint))
 
     def drop_run(self) -> None:
-        """End the run, if there is one; a child that does not answer is killed."""
+        """End the run, if there is one; kill a child that does not answer."""
         if not self._is_running:
             return
         try:
@@ -184,7 +186,7 @@ class Trainer:
             self.close(patience_seconds=0)
 
     def close(self, *, patience_seconds: float = EXIT_SECONDS) -> None:
-        """End the child: its pipe closes, and if that is not enough it is killed."""
+        """End the child: close its pipe, and kill it if that is not enough."""
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
@@ -207,14 +209,15 @@ class Trainer:
                     [*self._command, "--fd", str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
-                    # The kernel shares cores out among sessions: only so does it give way alone.
+                    # The kernel divides cores among sessions; only as one of its own does it give
+                    # way.
                     start_new_session=True,
                 )
             except OSError as error:
                 ours.close()
                 raise TrainerUnavailable(
-                    f"the trainer cannot be started: {error}; STEPAHEAD_TRAINER_COMMAND, where it "
-                    "is set, must begin with a program that is there"
+                    f"the trainer cannot be started: {error}; if STEPAHEAD_TRAINER_COMMAND is set, "
+                    "it must begin with an existing program"
                 ) from error
         self._pipe = ours
         logger.info("trainer started", pid=self._process.pid)
@@ -228,7 +231,7 @@ class Trainer:
             raise self._bury() from error
 
     def _bury(self) -> TrainerDied:
-        """Return what there is to say of a child whose pipe has closed."""
+        """Return the error for a child whose pipe has closed."""
         process, was_ready = self._process, self._is_ready
         self.close()
         exit_code = 0 if process is None else process.returncode
@@ -245,7 +248,7 @@ class Trainer:
         self._failed_starts += 1
         if self._failed_starts >= START_TRIES:
             raise TrainerUnavailable(
-                f"the trainer ended {self._failed_starts} times before it was ready; the last "
-                f"time {death.reason}. Its own output above may say why; training needs "
-                "TensorFlow (the extra `train`)"
+                f"the trainer ended {self._failed_starts} times before it was ready; the last time "
+                f"{death.reason}. Its own output above may say why; training needs TensorFlow (the "
+                "extra `train`)"
             ) from death

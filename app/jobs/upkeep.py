@@ -1,4 +1,4 @@
-"""What some worker does now and then, whichever it is: rescue lost jobs, clean up."""
+"""Chores that any worker does now and then: rescue lost jobs, clean up."""
 
 import time
 from datetime import timedelta
@@ -15,16 +15,16 @@ from app.registry import store as registry
 from app.storage.engine import expect_answer_soon
 from app.storage.object_store import ObjectStore
 
-UNREFERENCED_FOR = timedelta(days=1)  # younger objects may belong to rows that are on their way
+UNREFERENCED_FOR = timedelta(days=1)  # younger ones may belong to rows still being written
 
 logger = get_logger(__name__)
 
 
 class Rescuer:
-    """Queues again what has lost its worker.
+    """Queues jobs again that have lost their worker.
 
-    When the database comes back after a while, every heartbeat looks old: workers that were cut off
-    with us get the time to be heard before they are given up.
+    When the database comes back after a while, every heartbeat looks old. Workers that were cut off
+    like this one get time to be heard before they are given up.
     """
 
     def __init__(self, sessions: sessionmaker[Session]) -> None:
@@ -53,7 +53,7 @@ class Rescuer:
         except (OperationalError, PoolTimeout):
             self._not_before = time.monotonic() + queue.STALLED_AFTER.total_seconds()
             if not self._is_cut_off:
-                logger.warning("lost jobs not looked for: the database cannot be reached")
+                logger.warning("lost jobs not checked: the database cannot be reached")
             self._is_cut_off = True
 
 

@@ -1,4 +1,4 @@
-"""Where a worker's trainer reads and writes: folders below the data directory, gone afterwards."""
+"""Folders in the data directory where a worker's trainer reads and writes."""
 
 import fcntl
 import os
@@ -15,8 +15,8 @@ LOCK = "lock"
 def workspace(parent: Path) -> Iterator[Path]:
     """Yield a folder of this process's own, removed at the end.
 
-    What killed workers left behind is removed too: whoever lives holds the lock in its folder.
-    Process ids would not tell, for containers share a volume and count their own.
+    Folders of killed workers are removed too: a living worker holds the lock in its folder. Process
+    ids would not tell, because containers share a volume and count their own.
     """
     parent.mkdir(parents=True, exist_ok=True)
     with (parent / LOCK).open("w") as door:
@@ -39,5 +39,5 @@ def _remove_abandoned(parent: Path) -> None:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            # A trainer whose worker was killed may write its last file at this very moment.
+            # A trainer whose worker was killed may write its last file at this moment.
             shutil.rmtree(lock.parent, ignore_errors=True)

@@ -1,18 +1,32 @@
-"""Whether one version's lead over another, on the same judged rows, is more than noise."""
+"""Two versions side by side: what is measured, on which rows, and whether a lead is noise."""
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifact.scorecard import Scorecard, SeriesScore
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Scorecard, SeriesScore, TextScore
 from app.forecasting.metrics import diebold_mariano
 from app.judging.figures import SIGNIFICANT, against
 from app.judging.horizon import horizon_of
+from app.language.ngram import BASELINE_ORDERS
 
 Floats = NDArray[np.float64]
+
+
+class Judged(Protocol):
+    """A version with its scorecard."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the version is."""
+
+    @property
+    def scorecard(self) -> Scorecard:
+        """How good it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,22 +38,50 @@ class Lead:
     test: dict[str, Any]  # for the comparison of the decision
 
 
+def measure_of(scorecard: Scorecard) -> str:
+    """Return the name of the error that decides."""
+    return "RMSE" if scorecard.series is not None else "bits per token"
+
+
+def judged_rows(scorecard: Scorecard) -> int:
+    """Return the number of judged rows, or of judged tokens."""
+    if scorecard.series is not None:
+        return scorecard.series.rows
+    return 0 if scorecard.text is None else scorecard.text.tokens
+
+
+def same_rows(one: Judged, other: Judged) -> bool:
+    """Return whether two scorecards are about the same rows, as far as they can tell."""
+    old, new = one.scorecard, other.scorecard
+    if old.judged_on != new.judged_on:
+        return False
+    if old.series is not None and new.series is not None:
+        return _rows(old.series) == _rows(new.series)
+    if old.text is not None and new.text is not None:
+        return (
+            old.text.tokens == new.text.tokens
+            and _ngrams(old.text) == _ngrams(new.text)
+            and _judged_vocabulary(one.manifest) == _judged_vocabulary(other.manifest)
+        )
+    return False
+
+
 def lead_of(
     challenger: Scorecard, champion: Scorecard, *, gain: float, rows: int, steps: int = 1
 ) -> Lead:
-    """Judge a challenger's lead, both scorecards being of the same rows.
+    """Judge a challenger's lead, where both scorecards are about the same rows.
 
-    Where both have their errors row by row, a Diebold-Mariano test decides on these rows: a lead
-    counts if it is one there too (scorecards keep the last 2,000 rows), and noise alone would give
-    one as large in less than 5 of 100 cases. Otherwise the gain must exceed two standard errors of
-    an RMSE over that many rows, sqrt(2 steps / rows), as forecasts of several steps overlap.
+    If both have their errors row by row, a Diebold-Mariano test on these rows decides (scorecards
+    keep the last 2,000). The lead must exist on these rows too, and noise alone must give such a
+    lead in less than 5 % of cases. Otherwise the gain must exceed two standard errors of an RMSE
+    over that many rows, sqrt(2 steps / rows), because forecasts of several steps overlap.
 
     Args:
         challenger: the one with the smaller error.
         champion: the other.
         gain: 1 - challenger's error / champion's error.
-        rows: judged rows.
-        steps: steps ahead that the errors are over.
+        rows: number of judged rows.
+        steps: number of steps ahead that the errors cover.
     """
     tested = _tested(challenger, champion, steps)
     if tested is not None:
@@ -119,3 +161,18 @@ def _told(rows: int, statistic: float | None, p: float | None) -> tuple[int, flo
     if statistic is None or p is None or not math.isfinite(p):
         return None
     return rows, statistic, p
+
+
+def _rows(score: SeriesScore) -> tuple[object, ...]:
+    actuals = [(point.series, point.time, point.actual) for point in score.curve]
+    return score.rows, score.start, score.end, actuals
+
+
+def _ngrams(score: TextScore) -> list[float | None]:
+    return [score.baselines.get(name) for name in BASELINE_ORDERS]
+
+
+def _judged_vocabulary(manifest: Manifest) -> tuple[str, ...] | None:
+    if manifest.text is None:
+        return None
+    return manifest.text.judged_vocabulary or manifest.text.vocabulary

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.artifact.manifest import Manifest, SeriesInput, TextInput
-from app.artifact.scorecard import Scorecard, SeriesScore, TextScore
+from app.artifact.scorecard import Scorecard
 from app.judging.horizon import horizon_of, rmse_over
-from app.registry.lead import lead_of
+from app.registry.lead import judged_rows, lead_of, measure_of, same_rows
 
 MIN_COMMON_ROWS = 30
 
@@ -83,7 +83,7 @@ def decide(*, champion: Contender | None, challenger: Contender) -> Decision:
 
 def _compared(champion: Contender, challenger: Contender) -> Decision:
     steps = _common_steps(champion.scorecard, challenger.scorecard)
-    measure, rows = _measure(challenger.scorecard)
+    measure, rows = measure_of(challenger.scorecard), judged_rows(challenger.scorecard)
     if steps > 1:
         measure += f" over {steps} steps"
     old, new = _error(champion.scorecard, steps), _error(challenger.scorecard, steps)
@@ -166,41 +166,13 @@ def _judged_apart(champion: Contender, challenger: Contender) -> str | None:
         return "the two were trained on different datasets, so their errors cannot be compared"
     if new.test_dataset_id != old.test_dataset_id:
         return "the two were judged on different test sets, so their errors cannot be compared"
-    if not _same_stretch(champion, challenger):
+    if not same_rows(champion, challenger):
         return "the two were judged on different rows, so their errors cannot be compared"
     return None
 
 
-def _same_stretch(champion: Contender, challenger: Contender) -> bool:
-    old, new = champion.scorecard, challenger.scorecard
-    if old.series is not None and new.series is not None:
-        return _rows(old.series) == _rows(new.series)
-    if old.text is not None and new.text is not None:
-        return (
-            old.text.tokens == new.text.tokens
-            and _ngrams(old.text) == _ngrams(new.text)
-            and _judged_vocabulary(champion.manifest) == _judged_vocabulary(challenger.manifest)
-        )
-    return False
-
-
-def _rows(score: SeriesScore) -> tuple[object, ...]:
-    actuals = [(point.series, point.time, point.actual) for point in score.curve]
-    return score.rows, score.start, score.end, actuals
-
-
-def _ngrams(score: TextScore) -> list[float | None]:
-    return [score.baselines.get(name) for name in ("unigram", "bigram", "trigram")]
-
-
-def _judged_vocabulary(manifest: Manifest) -> tuple[str, ...] | None:
-    if manifest.text is None:
-        return None
-    return manifest.text.judged_vocabulary or manifest.text.vocabulary
-
-
 def _too_few(scorecard: Scorecard) -> str | None:
-    _, rows = _measure(scorecard)
+    rows = judged_rows(scorecard)
     if rows >= MIN_COMMON_ROWS:
         return None
     return (
@@ -208,21 +180,15 @@ def _too_few(scorecard: Scorecard) -> str | None:
     )
 
 
-def _measure(scorecard: Scorecard) -> tuple[str, int]:
-    if scorecard.series is not None:
-        return "RMSE", scorecard.series.rows
-    return "bits per token", 0 if scorecard.text is None else scorecard.text.tokens
-
-
 def _common_steps(champion: Scorecard, challenger: Scorecard) -> int:
-    """Return the steps ahead that both forecast."""
+    """Return how many steps ahead both forecast."""
     if champion.series is None or challenger.series is None:
         return 1
     return min(horizon_of(champion.series), horizon_of(challenger.series))
 
 
 def _error(scorecard: Scorecard, steps: int) -> float | None:
-    """Return the figure that decides, smaller is better; None: undefined."""
+    """Return the error that decides, smaller is better, or None if it is undefined."""
     error = None
     if scorecard.series is not None:
         error = rmse_over(scorecard.series, steps)

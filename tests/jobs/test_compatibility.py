@@ -53,7 +53,7 @@ def test_as_many_rows_as_a_window_and_its_targets_take_are_enough(
 
 def test_rows_with_gaps_do_not_make_a_window() -> None:
     nan = float("nan")
-    with pytest.raises(Unprocessable, match="takes 3 rows in a row"):
+    with pytest.raises(Unprocessable, match="needs 3 consecutive rows"):
         check(series(1, 2, nan, 4, nan, 6, 7), window=2, test_fraction=0.0)
     check(series(1, 2, nan, 4, 5, 6, nan), window=2, test_fraction=0.0)
 
@@ -77,7 +77,7 @@ def test_a_test_set_may_reach_back_into_the_training_rows() -> None:
 
 def test_a_test_set_holds_a_row_and_the_next_one() -> None:
     check(counted(100), test=counted(2))
-    with pytest.raises(Unprocessable, match="at most 1 complete"):
+    with pytest.raises(Unprocessable, match="longest run of complete rows is 1"):
         check(counted(100), test=counted(1))
 
 
@@ -89,7 +89,7 @@ def test_a_target_that_never_changes_is_refused() -> None:
 def test_early_stopping_needs_something_to_watch() -> None:
     recipe: dict[str, Any] = {"early_stopping": 3, "horizon": 4, "test_fraction": 0.0}
     check(counted(10), validation_fraction=0.1, **recipe)
-    with pytest.raises(Unprocessable, match="to watch"):
+    with pytest.raises(Unprocessable, match="to validate on"):
         check(counted(9), validation_fraction=0.1, **recipe)
 
 
@@ -103,14 +103,19 @@ TEXT = Shape(kind="text", columns=(), series_count=1)
         ({}, {"target": "Low"}, "target", "no numeric column 'Low'; there are Open, High"),
         ({}, {"target": None}, "target", "there are Open, High"),
         ({"features": ["Open", "Low"]}, {}, "recipe.features", "no numeric column 'Low'"),
-        ({"features": ["High"], "anchor": "persistence"}, {}, "recipe.features", "hold the target"),
+        (
+            {"features": ["High"], "anchor": "persistence"},
+            {},
+            "recipe.features",
+            "contain the target",
+        ),
         (
             {"features": ["High"], "scaling": "window", "window": 2},
             {},
             "recipe.features",
-            "hold the target",
+            "contain the target",
         ),
-        ({}, {"test": TEXT}, "test", "is a text, and the dataset is a series"),
+        ({}, {"test": TEXT}, "test", "is a text, but the dataset is a series"),
         ({}, {"test": replace(PRICES, columns=("High",))}, "test", "no column 'Open'; there are H"),
         (
             {"features": ["Open", "High"]},

@@ -136,4 +136,4 @@ def test_a_text_is_not_extended(service: Service) -> None:
     answer = train(service, "words", prices(range(100)), extend="true")
 
     assert answer.status_code == 422, answer.json()
-    assert "is a text" in answer.json()["detail"]
+    assert "is a model for texts" in answer.json()["detail"]

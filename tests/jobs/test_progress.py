@@ -83,7 +83,7 @@ def test_a_stage_has_a_line_and_its_epochs_about_ten() -> None:
     progress.report(Progress(stage="judging"))
 
     assert progress.untold[:3] == ["loading the data", "training", "epoch 20 of 200: loss 0.5"]
-    assert progress.untold[-2:] == ["epoch 180 of 200: loss 0.5", "judging on data it has not seen"]
+    assert progress.untold[-2:] == ["epoch 180 of 200: loss 0.5", "judging on held-out data"]
     assert len(progress.untold) == 12
 
 
@@ -93,7 +93,7 @@ def test_few_epochs_have_a_line_each_and_a_run_that_goes_on_says_where() -> None
         progress.report(epoch(number, 3, loss=0.25))
 
     assert progress.untold == [
-        "training, from epoch 2 of 3 on",
+        "training, from epoch 2 of 3",
         "epoch 2 of 3: loss 0.25",
         "epoch 3 of 3: loss 0.25",
     ]

@@ -96,7 +96,7 @@ def test_a_dataset_may_stand_in_for_the_file_and_for_the_test(service: Service) 
     assert answer.json()["recipe"]["horizon"] == 14  # the rows are daily
     assert answer.json()["target"] == "Open"
     lines = service.client.get(f"/jobs/{answer.json()['id']}/log").json()["items"]
-    assert lines[1]["text"] == "no target was named: it is Open; `target` takes Volume too"
+    assert lines[1]["text"] == "no target was named, so it is Open; `target` also takes Volume"
 
 
 def test_without_a_recipe_a_model_trains_again_with_its_champions(service: Service) -> None:
@@ -121,17 +121,17 @@ def test_a_text_is_trained_too(service: Service) -> None:
 @pytest.mark.parametrize(
     ("model", "parts", "field", "words"),
     [
-        ("Not_A_Name", {"files": {"file": PRICES}}, "model", "no model name"),
+        ("Not_A_Name", {"files": {"file": PRICES}}, "model", "not a valid model name"),
         ("m", {"target": "Open"}, "file", "required"),
         ("m", {"files": {"file": ""}}, "file", "empty"),
         ("m", {"files": {"file": PRICES}, "surprise": "true"}, "surprise", "known part"),
         ("m", {"files": {"file": PRICES}, "extend": "perhaps"}, "extend", "true or false"),
         ("m", {"files": {"file": PRICES}, "extend": "true"}, "extend", "no dataset here"),
         ("m", {"dataset": "0" * 32, "extend": "true"}, "extend", "send file"),
-        ("m", {"files": {"file": PRICES}, "dataset": "x"}, "dataset", "beside file"),
-        ("m", {"dataset": "x"}, "dataset", "no dataset id"),
+        ("m", {"files": {"file": PRICES}, "dataset": "x"}, "dataset", "combined with file"),
+        ("m", {"dataset": "x"}, "dataset", "not a dataset id"),
         ("m", {"dataset": "0197aaaa-0000-7000-8000-000000000000"}, "dataset", "no dataset"),
-        ("m", {"files": {"file": PRICES}, "test": "x"}, "test", "no dataset id"),
+        ("m", {"files": {"file": PRICES}, "test": "x"}, "test", "not a dataset id"),
         ("m", {"files": {"file": PRICES}, "recipe": "{"}, "recipe", "valid JSON"),
         ("m", {"files": {"file": PRICES}, "recipe": "[]"}, "recipe", "object"),
         ("m", {"files": {"file": PRICES}, "recipe": '{"epochs": NaN}'}, "recipe", "NaN"),
@@ -151,7 +151,7 @@ def test_a_text_is_trained_too(service: Service) -> None:
             "m",
             {"files": {"file": PRICES}, "recipe": {"features": ["Volume"]}},
             "recipe.features",
-            "hold the target",
+            "contain the target",
         ),
         ("m", {"files": {"file": PRICES}, "recipe": {"window": 200}}, "file", "too short"),
         ("m", {"files": {"file": PRICES}, "recipe": {"window": 1}}, "recipe.window", "2 or more"),

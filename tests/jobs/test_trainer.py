@@ -165,7 +165,7 @@ def test_a_child_that_cannot_start_is_given_up() -> None:
 
 
 def test_a_command_that_is_not_there_is_named() -> None:
-    with pytest.raises(TrainerUnavailable, match="'/nowhere/python'; STEPAHEAD_TRAINER_COMMAND"):
+    with pytest.raises(TrainerUnavailable, match="'/nowhere/python'; if STEPAHEAD_TRAINER_COMMAND"):
         Trainer(["/nowhere/python", "-m", "app.training.child"]).wait_ready(lambda: False)
 
 

@@ -48,7 +48,7 @@ def test_a_queued_job_becomes_a_version(harness: Harness) -> None:
         assert version.job_id == job_id
         assert harness.store.get(version.files["model.onnx"]["sha256"]) == b"onnx"
         lines = [line.text for line in job_log.list_notes(session, job_id, limit=100)]
-    assert lines[0].startswith("taken up by worker ")
+    assert lines[0].startswith("started by worker ")
     assert lines[1:4] == ["training", "epoch 1 of 3: loss 1", "epoch 2 of 3: loss 0.5"]
     assert lines[-2] == "registered as prices, version 1"
     assert lines[-1].startswith("champion: the first version of its model")
@@ -159,7 +159,7 @@ def test_a_job_that_kills_its_trainer_three_times_fails_with_the_reason(working:
     with working.sessions.begin() as session:
         lines = [line.text for line in job_log.list_notes(session, deadly, limit=100)]
     assert len([line for line in lines if "SIGKILL" in line]) == 3
-    assert lines[-1] == "failed: that has happened too often"
+    assert lines[-1] == "failed: this has happened too often"
     working.wait_for(harmless, JobStatus.SUCCEEDED)
 
 

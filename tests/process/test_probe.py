@@ -38,12 +38,12 @@ def url(health: Health) -> Iterator[str]:
 def test_it_answers_as_the_api_does(url: str, health: Health) -> None:
     ready = httpx.get(f"{url}/readyz")
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
-    health.reasons = ["the trainer is starting", "this process is ending"]
+    health.reasons = ["the trainer is starting", "this process is stopping"]
     not_ready = httpx.get(f"{url}/readyz?verbose=1")
     assert not_ready.status_code == 503
     assert not_ready.headers["Content-Type"] == "application/problem+json"
     assert not_ready.json()["detail"] == (
-        "not ready: the trainer is starting; this process is ending"
+        "not ready: the trainer is starting; this process is stopping"
     )
     assert [error["message"] for error in not_ready.json()["errors"]] == health.reasons
 

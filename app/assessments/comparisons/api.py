@@ -1,4 +1,4 @@
-"""RNN, GRU and LSTM side by side on one dataset."""
+"""Compare RNN, GRU and LSTM on one dataset."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -30,10 +30,10 @@ from app.storage.tables import Comparison
 router = APIRouter(tags=["training"])
 
 FIELDS = ("dataset", "read", "target", "recipe")
-MOST_SHOWN = 50  # each brings the scorecards of its cells
+MOST_SHOWN = 50  # each includes the scorecards of its cells
 DEFAULT_SHOWN = 10
 ModelName = Annotated[
-    str, Path(description="a new name, or a model's that is to get versions", examples=["prices"])
+    str, Path(description="a new name, or a model to get new versions", examples=["prices"])
 ]
 ComparisonId = Annotated[UUID, Path(description="a comparison's id")]
 
@@ -41,7 +41,7 @@ ComparisonId = Annotated[UUID, Path(description="a comparison's id")]
 @router.post(
     "/models/{name}/compare",
     operation_id="compare_cells",
-    summary="Train RNN, GRU and LSTM alike, and set them beside an MLP and the simple forecasts",
+    summary="Train RNN, GRU and LSTM alike, and compare them with an MLP and simple forecasts",
     status_code=status.HTTP_202_ACCEPTED,
     responses=problem_responses(400, 403, 409, 413, 415, 422, 507),
     openapi_extra=BODY,
@@ -53,10 +53,10 @@ async def compare_cells(
     resources: ResourcesDep,
     caller: CallerDep,
 ) -> ComparisonAnswer:
-    """Queue three trainings that differ in nothing but the cell; `Location` names the comparison.
+    """Queue three trainings that differ only in the cell; `Location` names the comparison.
 
-    Each is a job and becomes a version of the model like any other: only a lead that is more than
-    noise moves the champion; of a new model the first to end becomes it.
+    Each is a job and becomes a version of the model like any other. Only a lead that is more than
+    noise moves the champion; in a new model, the first to finish becomes it.
     """
     async with receive_multipart(request, files=FILES, fields=FIELDS) as form:
         order = read_order(name, form)
@@ -84,7 +84,7 @@ def list_comparisons(
         Paging[UUID], Depends(paging_by(id_key, usual=DEFAULT_SHOWN, most=MOST_SHOWN))
     ],
 ) -> Page[ComparisonAnswer]:
-    """Also of a name whose first version is still being trained."""
+    """Show the comparisons of a model, even before its first version is trained."""
     if not MODEL_NAME.fullmatch(name) or not store.has_comparison(session, name):
         find_model(session, name)
     rows = store.list_comparisons(session, name, limit=paging.rows, before=paging.start)
@@ -100,7 +100,7 @@ def list_comparisons(
 def get_comparison(
     name: ModelName, comparison_id: ComparisonId, session: SessionDep
 ) -> ComparisonAnswer:
-    """Figures come as the jobs end; the verdict once all have."""
+    """Show a comparison. Figures appear as the jobs end, the verdict when all have ended."""
     (answer,) = _answers(session, [store.get_comparison(session, name, comparison_id)])
     return answer
 
@@ -114,7 +114,7 @@ def get_comparison(
 def cancel_comparison(
     name: ModelName, comparison_id: ComparisonId, session: SessionDep
 ) -> ComparisonAnswer:
-    """What was trained by then stays, with its figures."""
+    """Cancel the comparison; the versions that were trained by then stay."""
     comparison = store.get_comparison(session, name, comparison_id)
     store.cancel_comparison(session, comparison)
     (answer,) = _answers(session, [comparison])

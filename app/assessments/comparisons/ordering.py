@@ -1,4 +1,4 @@
-"""From an order to the jobs of a comparison: one for each cell."""
+"""From an order to the jobs of a comparison, one for each cell."""
 
 from collections.abc import Mapping
 
@@ -17,14 +17,14 @@ CELLS: tuple[Cell, ...] = ("rnn", "gru", "lstm")
 
 
 def check_order(order: Order) -> None:
-    """Whether an order can be one of a comparison; asked before its files are read.
+    """Check that an order suits a comparison, before its files are read.
 
     Raises:
         Unprocessable: it fixes the cell.
     """
     if "cell" in (order.overrides or {}):
         raise Unprocessable.at(
-            "recipe.cell", f"is what is compared: each of {', '.join(CELLS)} is trained; leave out"
+            "recipe.cell", f"is what is compared, so leave it out: {', '.join(CELLS)} are trained"
         )
 
 
@@ -36,17 +36,17 @@ def compare(
     *,
     key: str | None,
 ) -> Comparison:
-    """Keep the order's datasets and queue a job for each cell, in one transaction.
+    """Store the order's datasets and queue a job for each cell, in one transaction.
 
     Args:
-        session: of that transaction.
+        session: of the transaction.
         store: where contents are.
-        order: what is asked for.
-        uploads: its files that were read, by the name of their part.
-        key: the name of the caller's key.
+        order: what was ordered.
+        uploads: the files that were read, by the name of their part.
+        key: name of the caller's key.
 
     Raises:
-        Unprocessable: something does not go together; nothing is kept if the transaction ends so.
+        Unprocessable: something does not fit; if the transaction ends with this, nothing is stored.
     """
     placement = prepare(session, store, order, uploads)
     comparison = add_comparison(session, placement)

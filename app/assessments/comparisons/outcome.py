@@ -1,8 +1,8 @@
-"""What a comparison of cells came to: which is best, and whether noise could say the same."""
+"""The outcome of a comparison: which cell is best, and whether that may be noise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from app.artifact.manifest import Manifest
 from app.artifact.scorecard import Against, Scorecard
@@ -11,7 +11,7 @@ from app.judging.series_verdict import SPOKEN
 from app.judging.simple_forecasts import BASELINES, MLP
 from app.language.ngram import BASELINE_ORDERS
 from app.recipes.recipe import Cell
-from app.registry.lead import lead_of
+from app.registry.lead import judged_rows, lead_of, measure_of, same_rows
 
 Beside = Literal["best", "worse", "within noise", "not to be told"]
 NAMES: Mapping[Cell, str] = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
@@ -36,13 +36,13 @@ class Trained:
 
     @property
     def error(self) -> float | None:
-        """RMSE, or bits per token; None: not defined."""
+        """RMSE, or bits per token; None if it is undefined."""
         return error_of(self.scorecard)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A cell beside the best one."""
+    """A cell compared with the best one."""
 
     beside: Beside
     p_value: float | None = None
@@ -50,7 +50,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What the trained cells tell."""
+    """What the trained cells show."""
 
     best: Cell | None
     places: Mapping[Cell, Place]
@@ -58,14 +58,14 @@ class Outcome:
 
 
 def error_of(scorecard: Scorecard) -> float | None:
-    """Return the RMSE of a series over its horizon, or bits per token of a text; None: none."""
+    """Return RMSE over the horizon, or bits per token, or None if it is undefined."""
     if scorecard.series is not None:
         return scorecard.series.over_horizon.model.rmse
     return None if scorecard.text is None else scorecard.text.bits_per_token
 
 
 def baseline_errors(scorecard: Scorecard) -> dict[str, float]:
-    """Return the same of each baseline that could be measured, the MLP first."""
+    """Return the error of each baseline that could be measured, the MLP first."""
     given: Mapping[str, float | None] = {}
     if scorecard.series is not None:
         whole = scorecard.series.over_horizon
@@ -77,7 +77,7 @@ def baseline_errors(scorecard: Scorecard) -> dict[str, float]:
 
 
 def outcome_of(trained: Sequence[Trained]) -> Outcome:
-    """Set the cells beside each other and the best of them beside the baselines."""
+    """Compare the cells with each other, and the best of them with the baselines."""
     measured = sorted(
         (each for each in trained if each.error is not None), key=lambda each: each.error or 0.0
     )
@@ -89,16 +89,16 @@ def outcome_of(trained: Sequence[Trained]) -> Outcome:
     places |= {each.cell: _place(best, each) for each in others}
     sentence = _cells(best, others, places)
     if best.scorecard.judged_on == "training":
-        sentence = f"not judged, nothing was held out: on what they were trained on, {sentence}"
+        sentence = f"not judged, because nothing was held out; on their training data, {sentence}"
     else:
         sentence += _simple(best)
     return Outcome(best=best.cell, places=places, verdict=sentence)
 
 
 def _place(best: Trained, other: Trained) -> Place:
-    """Return whether the best one's lead over another is more than noise."""
+    """Return whether the best cell's lead over another is more than noise."""
     least, error = best.error, other.error
-    if least is None or error is None or not _same_rows(best.scorecard, other.scorecard):
+    if least is None or error is None or not same_rows(best, other):
         return Place(beside="not to be told")
     if least == error:
         return Place(beside="within noise")
@@ -107,7 +107,7 @@ def _place(best: Trained, other: Trained) -> Place:
         best.scorecard,
         other.scorecard,
         gain=1 - least / error,
-        rows=_rows(best),
+        rows=max(1, judged_rows(best.scorecard)),
         steps=1 if score is None else horizon_of(score),
     )
     return Place(
@@ -116,28 +116,8 @@ def _place(best: Trained, other: Trained) -> Place:
     )
 
 
-def _rows(trained: Trained) -> int:
-    score = trained.scorecard
-    if score.series is not None:
-        return score.series.rows
-    return 1 if score.text is None else max(1, score.text.tokens)
-
-
-def _same_rows(one: Scorecard, other: Scorecard) -> bool:
-    return one.judged_on == other.judged_on and _judged(one) == _judged(other)
-
-
-def _judged(scorecard: Scorecard) -> Any:  # noqa: ANN401 - only to be compared
-    if scorecard.series is not None:
-        series = scorecard.series
-        actual = [(point.series, point.time, point.actual) for point in series.curve]
-        return series.rows, series.start, series.end, actual
-    text = scorecard.text
-    return None if text is None else (text.tokens, text.baselines.get("unigram"))
-
-
 def _cells(best: Trained, others: Sequence[Trained], places: Mapping[Cell, Place]) -> str:
-    measure, name = _measure(best), NAMES[best.cell]
+    measure, name = measure_of(best.scorecard), NAMES[best.cell]
     least = _figure(best)
     if not others:
         return f"only {name} was trained: {measure} {least}"
@@ -145,23 +125,23 @@ def _cells(best: Trained, others: Sequence[Trained], places: Mapping[Cell, Place
     shown = [f"{_figure(each)} ({NAMES[each.cell]})" for each in others]
     if all(each.error == best.error for each in others):
         names = _listed([name, *(NAMES[each.cell] for each in others)])
-        return f"{names} come out equal: {measure} {least}"
+        return f"{names} are equal: {measure} {least}"
     if all(each == "within noise" for each in beside):
         names = _listed([name, *(NAMES[each.cell] for each in others)])
         every = ", ".join([f"{least} ({name})", *shown])
         return f"{names} do not differ by more than noise: {measure} {every}"
     if all(each == "worse" for each in beside):
         return f"{name} is best: {measure} {least} against {_listed(shown)}, more than noise"
-    words = {"worse": "worse by more than noise", "not to be told": "not to be told from it"}
+    words = {"worse": "worse by more than noise", "not to be told": "cannot be compared with it"}
     each_told = [
         f"{NAMES[each.cell]} {_figure(each)}, {words.get(told, told)}"
         for each, told in zip(others, beside, strict=True)
     ]
-    return f"{name} has the least error: {measure} {least} ({'; '.join(each_told)})"
+    return f"{name} has the smallest error: {measure} {least} ({'; '.join(each_told)})"
 
 
 def _simple(best: Trained) -> str:
-    """Return the best cell beside the best of the baselines, and beside the MLP."""
+    """Return the end of the verdict: the best baseline, and the MLP."""
     errors = baseline_errors(best.scorecard)
     told = {name: each for name, each in _against(best).items() if name in errors}
     whole = [name for name, each in told.items() if each.rows == _compared_rows(best)]
@@ -172,9 +152,9 @@ def _simple(best: Trained) -> str:
     verdict = told[nearest].verdict
     sentence = {
         "better": f"; better than {name} ({error}), the best of the simple forecasts",
-        "worse": f"; {name} does better than any of them ({error})",
+        "worse": f"; {name} is better than any of them ({error})",
         "within noise": f"; no better than {name} ({error}), a difference within noise",
-        "not to be told": f"; {name} has {error}, and it is not to be told from noise",
+        "not to be told": f"; {name} has {error}, which cannot be told from noise",
     }[verdict]
     if nearest != MLP and MLP in told:
         sentence += f"; the MLP has {_number(errors[MLP])}"
@@ -190,10 +170,6 @@ def _against(best: Trained) -> Mapping[str, Against]:
 
 def _compared_rows(best: Trained) -> int:
     return max((each.rows for each in _against(best).values()), default=0)
-
-
-def _measure(trained: Trained) -> str:
-    return "RMSE" if trained.scorecard.series is not None else "bits per token"
 
 
 def _figure(trained: Trained) -> str:

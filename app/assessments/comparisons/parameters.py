@@ -1,4 +1,4 @@
-"""How many numbers a network has learned."""
+"""The number of parameters of a network."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,10 @@ GATES: Mapping[Cell, int] = {"lstm": 4, "gru": 3, "rnn": 1}
 
 
 def parameters_of(manifest: Manifest) -> int:
-    """Weights and biases of a version's network, as Keras counts them.
+    """Count the weights and biases of a version's network, as Keras does.
 
-    Each layer has, per gate, a weight for every input and every unit, and a bias; a GRU has two
-    biases, one of them inside the reset gate's reach.
+    Each layer has, per gate, a weight for every input and every unit, and a bias. A GRU has two
+    biases, one of them within the reach of the reset gate.
     """
     recipe, width, outputs, count = manifest.recipe, 0, manifest.horizon, 0
     if manifest.series is not None:

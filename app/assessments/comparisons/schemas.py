@@ -1,4 +1,4 @@
-"""What the calls on comparisons take and answer with."""
+"""Requests and answers of the calls on comparisons."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -33,18 +33,22 @@ class CellFigures(BaseModel):
     one_step_rmse: Annotated[float | None, Field(description="of a series, one step ahead")]
     bits_per_token: Annotated[float | None, Field(description="of a text")]
     accuracy: Annotated[float | None, Field(description="of a text, 0 to 1")]
-    skill: Annotated[float | None, Field(description="1 - error/that of persistence, or trigram")]
-    verdict: Annotated[str, Field(description="its scorecard in one sentence")]
+    skill: Annotated[
+        float | None, Field(description=("1 - error/error of persistence, or of the trigram"))
+    ]
+    verdict: Annotated[str, Field(description="the scorecard in one sentence")]
     parameters: Annotated[int, Field(description="weights and biases")]
     training_seconds: float
-    beside: Annotated[Beside | None, Field(description="the best of the cells; null: not yet told")]
+    beside: Annotated[
+        Beside | None, Field(description=("compared with the best cell; null: not known yet"))
+    ]
     p_value: Annotated[
-        float | None, Field(description="of the Diebold-Mariano test against the best of the cells")
+        float | None, Field(description="of the Diebold-Mariano test against the best cell")
     ]
 
     @classmethod
     def of(cls, trained: Trained, outcome: Outcome | None) -> Self:
-        """From what was trained."""
+        """Build it from what was trained."""
         series, text = trained.scorecard.series, trained.scorecard.text
         place = None if outcome is None else outcome.places.get(trained.cell)
         return cls(
@@ -71,7 +75,7 @@ class CellAnswer(BaseModel):
     note: Annotated[str | None, Field(description="while queued: why nothing happens")]
     progress: JobProgressAnswer
     error: Annotated[Problem | None, Field(description="why its training failed")]
-    version: Annotated[int | None, Field(description="what it became")]
+    version: Annotated[int | None, Field(description="the version that it became")]
     figures: Annotated[CellFigures | None, Field(description="once it has become a version")]
 
 
@@ -82,7 +86,7 @@ class BaselineAnswer(BaseModel):
     rmse: float | None
     mae: float | None
     bits_per_token: float | None
-    best_cell_is: Annotated[Against | None, Field(description="the best of the cells beside it")]
+    best_cell_is: Annotated[Against | None, Field(description="the best cell, compared with it")]
 
 
 class ComparisonAnswer(BaseModel):
@@ -93,19 +97,23 @@ class ComparisonAnswer(BaseModel):
     kind: Kind
     status: Annotated[
         JobStatus,
-        Field(description="succeeded: all cells; failed, cancelled: at least one, and all ended"),
+        Field(
+            description=(
+                "succeeded: all cells; failed, cancelled: at least one, and all have ended"
+            )
+        ),
     ]
-    dataset: Annotated[UUID | None, Field(description="null: it was deleted since")]
-    test: Annotated[UUID | None, Field(description="dataset they are judged on")]
-    target: Annotated[str | None, Field(description="column to predict; null: a text")]
-    recipe: Annotated[AnyRecipe, Field(description="what they have in common: all but `cell`")]
+    dataset: Annotated[UUID | None, Field(description="null if it was deleted")]
+    test: Annotated[UUID | None, Field(description="dataset to judge on")]
+    target: Annotated[str | None, Field(description="column to predict; null for a text")]
+    recipe: Annotated[AnyRecipe, Field(description="what they share: all but `cell`")]
     cells: list[CellAnswer]
     baselines: Annotated[
         list[BaselineAnswer],
-        Field(description="of the scorecards, on the rows that all cells are judged on"),
+        Field(description="from the scorecards, on the rows that all cells are judged on"),
     ]
-    best: Annotated[Cell | None, Field(description="the cell with the least error")]
-    verdict: Annotated[str | None, Field(description="one sentence; null: not all have ended")]
+    best: Annotated[Cell | None, Field(description="the cell with the smallest error")]
+    verdict: Annotated[str | None, Field(description="in one sentence; null until all have ended")]
     created_at: datetime
 
     @classmethod
@@ -117,7 +125,7 @@ class ComparisonAnswer(BaseModel):
         *,
         silence: timedelta | None,
     ) -> Self:
-        """From its rows; versions by the job that they come from."""
+        """Build it from its rows; versions are keyed by their job."""
         trained = {job.id: _trained(versions[job.id]) for job in jobs if job.id in versions}
         outcome = outcome_of([*trained.values()]) if trained else None
         status = status_of([JobStatus(job.status) for job in jobs])
@@ -141,7 +149,7 @@ class ComparisonAnswer(BaseModel):
 
 
 def status_of(states: Sequence[JobStatus]) -> JobStatus:
-    """Of a comparison, from its jobs'."""
+    """Return the status of a comparison from those of its jobs."""
     if all(state == JobStatus.QUEUED for state in states):
         return JobStatus.QUEUED
     if any(state not in FINAL for state in states):
@@ -182,7 +190,7 @@ def _cell(
 
 
 def _baselines(trained: Sequence[Trained], best: Cell | None) -> list[BaselineAnswer]:
-    """Return those of the best cell's scorecard; they are the same in each."""
+    """Return the baselines of the best cell's scorecard; they are the same in each."""
     chosen = next((each for each in trained if each.cell == best), None)
     if chosen is None:
         return []
@@ -207,9 +215,11 @@ BODY = order_form(
     {
         "recipe": {
             "type": "object",
-            "description": "what the cells have in common: a preset and the fields that differ "
-            "from it, see GET /recipes, without cell; left out: the champion's recipe, for a new "
-            "model default",
+            "description": (
+                "what the cells have in common: a preset and the fields that differ "
+                "from it, without cell, see GET /recipes; by default the champion's "
+                "recipe, or `default` for a new model"
+            ),
         },
     }
 )

@@ -1,4 +1,4 @@
-"""The queries of comparisons."""
+"""Queries on comparisons."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -15,7 +15,7 @@ from app.storage.tables import Comparison, Job, Version
 
 
 def add_comparison(session: Session, placement: Placement) -> Comparison:
-    """Record what is to be compared; its jobs are queued in the same transaction."""
+    """Record a comparison; its jobs are queued in the same transaction."""
     comparison = Comparison(
         id=new_id(),
         model=placement.model,
@@ -35,7 +35,7 @@ def get_comparison(session: Session, model: str, comparison_id: UUID) -> Compari
     """Return one comparison of a model.
 
     Raises:
-        NotFound: there is none of that id.
+        NotFound: the model has none with this id.
     """
     found = session.get(Comparison, comparison_id)
     if found is None or found.model != model:
@@ -49,7 +49,7 @@ def get_comparison(session: Session, model: str, comparison_id: UUID) -> Compari
 def list_comparisons(
     session: Session, model: str, *, limit: int, before: UUID | None = None
 ) -> Sequence[Comparison]:
-    """Comparisons of a model, newest first; those with an id under `before`."""
+    """Return comparisons of a model, newest first, from before the id `before`."""
     query = (
         select(Comparison)
         .where(Comparison.model == model)
@@ -66,16 +66,16 @@ def jobs_of(session: Session, comparisons: Sequence[Comparison]) -> Sequence[Job
 
 
 def versions_of(session: Session, jobs: Sequence[Job]) -> Mapping[UUID, Version]:
-    """Return what jobs have become, by the job; deleted versions too, whose figures stay."""
+    """Return the versions of jobs, keyed by job, with deleted ones, whose figures stay."""
     found = session.scalars(select(Version).where(Version.job_id.in_([job.id for job in jobs])))
     return {version.job_id: version for version in found if version.job_id is not None}
 
 
 def cancel_comparison(session: Session, comparison: Comparison) -> None:
-    """Cancel those of its jobs that have not ended.
+    """Cancel those jobs of a comparison that have not ended.
 
     Raises:
-        Conflict: all of them have.
+        Conflict: all of them have ended.
     """
     waiting = session.scalars(
         select(Job.id)
@@ -87,10 +87,10 @@ def cancel_comparison(session: Session, comparison: Comparison) -> None:
         raise Conflict(f"comparison {comparison.id} has ended already")
     for job_id in waiting:
         queue.cancel(session, job_id)
-        job_log.note(session, job_id, "cancelled, with its comparison")
+        job_log.note(session, job_id, "cancelled with its comparison")
 
 
 def has_comparison(session: Session, model: str) -> bool:
-    """Return whether cells were ever compared under a name; it may have no version yet."""
+    """Return whether a name has a comparison; it may have no version yet."""
     count = select(func.count()).select_from(Comparison).where(Comparison.model == model)
     return bool(session.scalar(count))

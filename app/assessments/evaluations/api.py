@@ -1,4 +1,4 @@
-"""Scorecards of versions on other datasets than their own."""
+"""Evaluate versions on datasets other than their own."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -46,19 +46,19 @@ EvaluationId = Annotated[UUID, PathParameter(description="an evaluation's id")]
 @router.post(
     "/models/{name}/versions/{n}/evaluate",
     operation_id="evaluate_version",
-    summary="Measure a version on another dataset",
+    summary="Evaluate a version on another dataset",
     responses=problem_responses(400, 403, 404, 413, 415, 422, 507),
     openapi_extra=BODY,
 )
 async def evaluate_version(
     name: ModelName, n: Number, request: Request, resources: ResourcesDep
 ) -> EvaluationAnswer:
-    """A scorecard of the version on a dataset that was uploaded before, or on a file.
+    """Measure the version on a dataset that was uploaded before, or on a file.
 
-    Measured beside the same baselines as its own, which are fitted on what the version was trained
-    on. Rows in the version's training range, told by their times, are left out; where there are no
-    others, the scorecard says that it is about rows that were trained on. The same dataset gives
-    the same evaluation again.
+    The baselines are those of its own scorecard, fitted on the data that the version was trained
+    on. Rows in the version's training range, recognized by their times, are left out; if no others
+    remain, the scorecard says that it is about training rows. The same dataset gives the same
+    evaluation again.
     """
     await to_thread.run_sync(_check, resources, name, n)
     content_type = request.headers.get("content-type", "application/json").lower()
@@ -68,8 +68,8 @@ async def evaluate_version(
             return await _evaluate(request, resources, (name, n), order, form.folder)
     if not content_type.startswith("application/json"):
         raise UnsupportedMediaType(
-            f"the content type is {content_type}; this call reads application/json, or a file "
-            "as multipart/form-data"
+            f"the content type is {content_type}; send application/json, or a file as "
+            "multipart/form-data"
         )
     try:
         given = EvaluationRequest.model_validate_json(await request.body())
@@ -83,13 +83,13 @@ async def evaluate_version(
 @router.get(
     "/models/{name}/versions/{n}/evaluations",
     operation_id="list_evaluations",
-    summary="List what a version was measured on, newest first",
+    summary="List the evaluations of a version, newest first",
     responses=problem_responses(400, 404, 422),
 )
 def list_evaluations(
     name: ModelName, n: Number, session: SessionDep, paging: PagingById
 ) -> Page[EvaluationSummary]:
-    """Its own scorecard, on its own data, is part of the version."""
+    """Show evaluations on other data. The version's own scorecard is part of the version."""
     get_version(session, name, n)
     rows = store.list_evaluations(
         session, model=name, version=n, limit=paging.rows, before=paging.start
@@ -106,14 +106,14 @@ def list_evaluations(
 def get_evaluation(
     name: ModelName, n: Number, evaluation_id: EvaluationId, session: SessionDep
 ) -> EvaluationAnswer:
-    """The figures, the baselines, and the curve."""
+    """Show an evaluation with its figures, baselines and curve."""
     get_version(session, name, n)
     found = store.get_evaluation(session, model=name, version=n, evaluation_id=evaluation_id)
     return EvaluationAnswer.of(found)
 
 
 async def _form_order(request: Request, form: MultipartForm) -> Order:
-    """Return what a form asks for; its file is read."""
+    """Read the order from a form, and its file."""
     network = form.fields.get("network", "").strip() or None
     if network not in {None, "judged", "served"}:
         raise Unprocessable.at("network", "must be judged or served")
@@ -126,11 +126,13 @@ async def _form_order(request: Request, form: MultipartForm) -> Order:
         file = await understand(request, form, form.file("file"), options)
         return Order(data=file, network=chosen)
     if form.files:
-        raise Unprocessable.at("dataset", "cannot be given beside file; send one of them")
+        raise Unprocessable.at("dataset", "cannot be combined with file; send one of them")
     try:
         return Order(data=UUID(dataset), network=chosen)
     except ValueError as error:
-        raise Unprocessable.at("dataset", "is no dataset id; GET /datasets lists them") from error
+        raise Unprocessable.at(
+            "dataset", "is not a dataset id; GET /datasets lists them"
+        ) from error
 
 
 async def _evaluate(
@@ -146,7 +148,7 @@ async def _evaluate(
     measurement = await to_thread.run_sync(fetch, planned, resources.store, folder)
     readers: Readers = request.app.state.readers
     scorecard: Scorecard = await readers.run(
-        measurement, folder=folder, cpu_seconds=CPU_SECONDS, what="measuring on this dataset"
+        measurement, folder=folder, cpu_seconds=CPU_SECONDS, what="evaluating on this dataset"
     )
     return await to_thread.run_sync(_keep, resources, planned, scorecard)
 
@@ -164,7 +166,7 @@ def _plan(resources: Resources, version: tuple[str, int], order: Order) -> Plan 
 
 def _keep(resources: Resources, planned: Plan, scorecard: Scorecard) -> EvaluationAnswer:
     with resources.sessions.begin() as session:
-        check_version(session, planned.model, planned.version)  # it may be deleted by now
+        check_version(session, planned.model, planned.version)  # it may have been deleted
         kept = store.keep_evaluation(
             session,
             model=planned.model,
@@ -178,7 +180,7 @@ def _keep(resources: Resources, planned: Plan, scorecard: Scorecard) -> Evaluati
 
 @asynccontextmanager
 async def _folder(request: Request) -> AsyncIterator[Path]:
-    """Yield a folder for one request, gone after it."""
+    """Yield a folder for one request, removed after it."""
     uploads: UploadFolder = request.app.state.uploads
     folder = await to_thread.run_sync(uploads.new_folder)
     try:

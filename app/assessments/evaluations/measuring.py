@@ -1,4 +1,4 @@
-"""Measuring a version on a dataset that is not its own; in the reader, away from predictions."""
+"""Measure a version on another dataset, in the reader, away from predictions."""
 
 import math
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ from app.reading.content import DatasetContent, SeriesContent, TextContent, cont
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """What is to be measured; its files lie in the request's folder."""
+    """What to measure; its files are in the request's folder."""
 
     manifest: Manifest
     scorecard: Scorecard  # of the version, on its own data
     network: Network
     graph: Path  # of that network
     dataset: Path
-    training: Path | None  # what the version was trained on; None: it is not here
-    field: str  # what the dataset came as, for errors
+    training: Path | None  # what the version was trained on; None if it is not here
+    field: str  # name of the dataset in errors
 
     def run(self) -> Scorecard:
         """Return the version's scorecard on the dataset.
 
         Raises:
-            Unprocessable: the dataset does not fit the version; names the place.
+            Unprocessable: the dataset does not fit the version; the error names the place.
         """
         other = content_from_bytes(self.dataset.read_bytes())
         training = self._training()
@@ -74,7 +74,7 @@ class Measurement:
         return self.manifest.recipe.test_fraction if held_out and not fitted_again else 0.0
 
     def _training(self) -> DatasetContent | None:
-        """Return what it was trained on, if that has what the version reads."""
+        """Return what the version was trained on, if it has the columns that the version reads."""
         if self.training is None:
             return None
         content = content_from_bytes(self.training.read_bytes())

@@ -1,4 +1,4 @@
-"""From what is asked to what is measured: which dataset, which network, what it was trained on."""
+"""From an order to a measurement: which dataset, which network, which training data."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,20 +29,20 @@ from app.storage.tables import Dataset, Evaluation, Version
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What is asked for."""
+    """What the caller asks for."""
 
     data: UUID | UnderstoodFile
-    network: Network | None  # None: judged, where there is one
+    network: Network | None  # None: judged, if the version has it
 
     @property
     def field(self) -> str:
-        """What the dataset came as."""
+        """Name of the dataset in errors."""
         return "dataset" if isinstance(self.data, UUID) else "file"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is to be measured, before its files are fetched."""
+    """What to measure, before its files are fetched."""
 
     model: str
     version: int
@@ -52,12 +52,12 @@ class Plan:
     dataset_id: UUID
     graph_sha256: str
     content_sha256: str  # of the dataset
-    training_sha256: str | None  # content of what the version was trained on; None: not here
+    training_sha256: str | None  # content of the training data; None if it is not here
     field: str
 
 
 def check_version(session: Session, model: str, number: int) -> Version:
-    """Return the version, asked before a file is read.
+    """Return the version; called before a file is read.
 
     Raises:
         NotFound: there is none, or it was deleted.
@@ -66,11 +66,11 @@ def check_version(session: Session, model: str, number: int) -> Version:
 
 
 def plan(session: Session, model: str, number: int, order: Order) -> Plan | Evaluation:
-    """Return what is to be measured, or what was found when it was measured before.
+    """Return what to measure, or the evaluation that was made before.
 
     Raises:
         NotFound: no such version.
-        Unprocessable: no such dataset or network, another kind, or too much at once.
+        Unprocessable: no such dataset or network, the wrong kind, or too much data.
     """
     version = check_version(session, model, number)
     network = _network(version, order.network)
@@ -78,7 +78,7 @@ def plan(session: Session, model: str, number: int, order: Order) -> Plan | Eval
     manifest = Manifest.model_validate(version.manifest)
     if dataset.kind != manifest.kind:
         raise Unprocessable.at(
-            order.field, f"is a {dataset.kind}, and {model!r} is a model for {manifest.kind}"
+            order.field, f"is a {dataset.kind}, but {model!r} is a model for {manifest.kind}"
         )
     _check_size(dataset, manifest, order.field)
     training = training_dataset(session, version)
@@ -102,7 +102,7 @@ def plan(session: Session, model: str, number: int, order: Order) -> Plan | Eval
 
 
 def fetch(planned: Plan, store: ObjectStore, folder: Path) -> Measurement:
-    """Bring the files of a plan into a folder.
+    """Fetch the files of a plan into a folder.
 
     Raises:
         ObjectMissing, ObjectDamaged: the store has lost one.
@@ -131,8 +131,8 @@ def _network(version: Version, wanted: Network | None) -> Network:
     if wanted == "judged" and not has_judged:
         raise Unprocessable.at(
             "network",
-            f"version {version.number} was not fitted again after it was judged: its one network "
-            "is served",
+            f"version {version.number} was not refitted after it was judged, so its only network "
+            "is the served one",
         )
     return wanted or ("judged" if has_judged else "served")
 
@@ -151,7 +151,7 @@ def _check_size(dataset: Dataset, manifest: Manifest, field: str) -> None:
     if report.text is not None and report.text.characters > MOST_CHARACTERS:
         raise Unprocessable.at(
             field,
-            f"has {report.text.characters:,} characters; at most {MOST_CHARACTERS:,} are measured "
+            f"has {report.text.characters:,} characters; at most {MOST_CHARACTERS:,} are evaluated "
             "at once",
         )
     columns = 1 if manifest.series is None else len(manifest.series.features)
@@ -159,8 +159,8 @@ def _check_size(dataset: Dataset, manifest: Manifest, field: str) -> None:
     if report.text is None and report.rows_used > most:
         raise Unprocessable.at(
             field,
-            f"has {report.rows_used:,} rows; at most {most:,} are measured at once with this "
-            "version: send the newest of them",
+            f"has {report.rows_used:,} rows; at most {most:,} are evaluated at once with this "
+            "version, so send the newest of them",
         )
 
 

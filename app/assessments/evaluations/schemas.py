@@ -1,4 +1,4 @@
-"""What the calls on evaluations take and answer with."""
+"""Requests and answers of the calls on evaluations."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -13,13 +13,13 @@ from app.storage.tables import Evaluation
 
 DATASET_EXAMPLE = {"dataset": "0197d6a0-4a8e-7c3f-9d55-0f6f0c1f7a11"}
 NETWORK = (
-    "judged: the network before it was fitted again on everything; served: the one that answers; "
-    "left out: judged, where the version keeps it"
+    "judged: the network from before it was refitted on all rows; served: the one that answers; by "
+    "default judged, if the version has it"
 )
 
 
 class EvaluationRequest(BaseModel):
-    """On which dataset a version is to be measured."""
+    """The dataset to evaluate a version on."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,12 +34,14 @@ class EvaluationSummary(BaseModel):
     model: str
     version: int
     dataset: UUID
-    network: Annotated[Network, Field(description="what was measured")]
+    network: Annotated[Network, Field(description="the network that was measured")]
     judged_on: Annotated[
         Literal["test", "held-out", "training"],
         Field(
-            description="test: another dataset; held-out: the part of its own that it was not "
-            "fitted on; training: all of it was trained on"
+            description=(
+                "test: another dataset; held-out: the part of its own that it was not "
+                "fitted on; training: it was trained on all of it"
+            )
         ),
     ]
     verdict: Annotated[str, Field(description="the scorecard in one sentence")]
@@ -49,7 +51,7 @@ class EvaluationSummary(BaseModel):
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> Self:
-        """From a row."""
+        """Build it from a row."""
         return cls(**_summary(evaluation, Scorecard.model_validate(evaluation.scorecard)))
 
 
@@ -60,7 +62,7 @@ class EvaluationAnswer(EvaluationSummary):
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> Self:
-        """From a row."""
+        """Build it from a row."""
         scorecard = Scorecard.model_validate(evaluation.scorecard)
         return cls(**_summary(evaluation, scorecard), scorecard=scorecard)
 
@@ -86,7 +88,7 @@ BODY: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {
-                # Not by reference: FastAPI keeps only what signatures name.
+                # Not by reference: FastAPI keeps only schemas that signatures name.
                 "schema": EvaluationRequest.model_json_schema(),
                 "examples": {
                     "dataset": {
@@ -112,7 +114,7 @@ BODY: dict[str, Any] = {
                             "description": "in place of file: a dataset that was uploaded before",
                         },
                         "read": ReadOptions.model_json_schema()
-                        | {"description": "how the file is to be read, where a guess is wrong"},
+                        | {"description": "how to read the file, if a guess is wrong"},
                         "network": {
                             "type": "string",
                             "enum": ["judged", "served"],

@@ -1,4 +1,4 @@
-"""The queries of evaluations."""
+"""Queries on evaluations."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from app.storage.tables import Dataset, Evaluation, Version
 def find_evaluation(
     session: Session, *, model: str, version: int, dataset_id: UUID, network: Network
 ) -> Evaluation | None:
-    """Return what was measured before of a version's network on a dataset."""
+    """Return the earlier evaluation of a version's network on a dataset, if there is one."""
     return session.scalar(
         select(Evaluation).where(
             Evaluation.model == model,
@@ -39,7 +39,7 @@ def keep_evaluation(
     network: Network,
     scorecard: Scorecard,
 ) -> Evaluation:
-    """Keep a scorecard; one that was there before keeps its id and its place."""
+    """Store a scorecard; an earlier evaluation keeps its id and its position."""
     kept = _json(scorecard)
     session.execute(
         insert(Evaluation)
@@ -59,14 +59,14 @@ def keep_evaluation(
         session, model=model, version=version, dataset_id=dataset_id, network=network
     )
     if found is None:
-        raise RuntimeError("an evaluation that was just kept is not there")
+        raise RuntimeError("the evaluation that was just stored does not exist")
     return found
 
 
 def list_evaluations(
     session: Session, *, model: str, version: int, limit: int, before: UUID | None = None
 ) -> Sequence[Evaluation]:
-    """Evaluations of a version, newest first; those with an id under `before`."""
+    """Return evaluations of a version, newest first, from before the id `before`."""
     query = (
         select(Evaluation)
         .where(Evaluation.model == model, Evaluation.version == version)
@@ -82,7 +82,7 @@ def get_evaluation(
     """Return one evaluation of a version.
 
     Raises:
-        NotFound: there is none of that id.
+        NotFound: the version has none with this id.
     """
     found = session.get(Evaluation, evaluation_id)
     if found is None or (found.model, found.version) != (model, version):
@@ -94,9 +94,10 @@ def get_evaluation(
 
 
 def training_dataset(session: Session, version: Version) -> Dataset | None:
-    """Return what a version was trained on, where it is here.
+    """Return the dataset that a version was trained on, if it is here.
 
-    A shipped version names the bytes of its file: whoever has uploaded that has the dataset.
+    A shipped version names the bytes of its file, so whoever has uploaded that file has the
+    dataset.
     """
     if version.dataset_id is not None:
         return session.get(Dataset, version.dataset_id)
@@ -108,7 +109,7 @@ def training_dataset(session: Session, version: Version) -> Dataset | None:
 
 
 def _json(scorecard: Scorecard) -> dict[str, Any]:
-    # By way of JSON text, which writes null where a float is NaN: jsonb takes no NaN.
+    # Through JSON text, which writes null for NaN: jsonb does not accept NaN.
     kept: dict[str, Any] = json.loads(scorecard.model_dump_json())
-    Scorecard.model_validate(kept)  # else no one could read it back
+    Scorecard.model_validate(kept)  # or nobody could read it back
     return kept

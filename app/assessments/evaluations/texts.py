@@ -1,4 +1,4 @@
-"""Measuring a text version on another text."""
+"""Measure a text version on another text."""
 
 import numpy as np
 import numpy.typing as npt
@@ -27,35 +27,32 @@ def judge_other_text(
     test_fraction: float,
     field: str,
 ) -> tuple[JudgedOn, Judgement]:
-    """Read the other text with the version's own tokens and compares it with n-grams and an MLP.
+    """Read the other text with the version's tokens, and compare with n-grams and an MLP.
 
     Args:
         graph: the ONNX file of the network.
-        other: what is read.
-        training: what the version was trained on; None: it is not here.
+        other: the text to read.
+        training: what the version was trained on; None if it is not here.
         manifest: of the version.
-        judged: the network is the one before refitting.
+        judged: whether the network is the one before refitting.
         test_fraction: share of `training` that this network was not fitted on.
-        field: what the other text came as, for errors.
+        field: name of the other text in errors.
 
     Raises:
         Unprocessable: it is a series, too short or too long, or none of it is known.
     """
     described = manifest.text
     if described is None or not isinstance(other, TextContent):
-        raise Unprocessable.at(field, "is a series, and the model is for a text")
+        raise Unprocessable.at(field, "is a series, but the model is for texts")
     tokenizer = _tokenizer(described, judged=judged)
     unit = SHOWN[described.tokenizer]
     tokens = tokenizer.tokens(other.text)
-    if len(tokens) > MOST_TOKENS:
-        raise Unprocessable.at(
-            field, f"has {len(tokens):,} {unit}; at most {MOST_TOKENS:,} are evaluated at once"
-        )
     before = [] if training is None else tokenizer.tokens(training.text)
     known = split_rows(len(before), test_fraction=test_fraction, validation_fraction=0.0).test_start
     fitted, first = before[:known], manifest.window or 1
     held_out = other == training and known < len(before)
     ids = _ids(tokenizer, tokens)
+    _check_length(ids, needed=first + 1, unit=unit, field=field)
     start = judged_from(ids, start=known if held_out else 0, context=first)
     passage = Passage(
         training_ids=_known_ids(tokenizer, fitted),
@@ -65,13 +62,6 @@ def judge_other_text(
         unknown_id=tokenizer.unknown_id,
         characters=len(tokenizer.decode(tokens[start:])),
     )
-    read = int((ids >= 0).sum())
-    if read <= first:
-        raise Unprocessable.at(
-            field,
-            f"has {len(tokens)} {unit}, {read} of which the version knows; at least {first + 1} "
-            "are needed",
-        )
     seen = not held_out and bool(tokens) and contains(fitted, tokens)
     judged_on: JudgedOn = "training" if seen else "held-out" if held_out else "test"
     return judged_on, judge_text(
@@ -86,6 +76,20 @@ def judge_other_text(
     )
 
 
+def _check_length(ids: Ids, *, needed: int, unit: str, field: str) -> None:
+    if len(ids) > MOST_TOKENS:
+        raise Unprocessable.at(
+            field, f"has {len(ids):,} {unit}; at most {MOST_TOKENS:,} are evaluated at once"
+        )
+    known = int((ids >= 0).sum())
+    if known < needed:
+        raise Unprocessable.at(
+            field,
+            f"has {len(ids)} {unit}, {known} of which the version knows; at least {needed} are "
+            "needed",
+        )
+
+
 def _tokenizer(described: TextInput, *, judged: bool) -> Tokenizer:
     before_cut = described.judged_vocabulary if judged else None
     return Tokenizer(
@@ -96,7 +100,7 @@ def _tokenizer(described: TextInput, *, judged: bool) -> Tokenizer:
 
 
 def _ids(tokenizer: Tokenizer, tokens: list[str]) -> Ids:
-    """Ids (tokens,); -1 for a token that a strict vocabulary lacks."""
+    """Return the ids (tokens,); -1 for a token that a strict vocabulary lacks."""
     missing = -1 if tokenizer.unknown_id is None else tokenizer.unknown_id
     id_of = tokenizer.id_of
     return np.array([id_of.get(token, missing) for token in tokens], np.int64)

@@ -157,7 +157,7 @@ def test_texts_are_compared_too(service: Service) -> None:
         ({"recipe": {"epochs": 0}}, "recipe.epochs", "1"),
         ({"target": "Close"}, "target", "Open, Volume"),
         ({"start_from": "1"}, "start_from", "known part"),
-        ({"dataset": "0" * 32}, "dataset", "beside file"),
+        ({"dataset": "0" * 32}, "dataset", "combined with file"),
     ],
 )
 def test_what_does_not_fit_is_named_and_nothing_is_kept(

@@ -51,7 +51,7 @@ def test_equal_cells_are_called_equal() -> None:
     cells: tuple[Cell, ...] = ("rnn", "gru")
     found = outcome_of([trained(cell, noise(1), SIMPLE) for cell in cells])
 
-    assert found.verdict.startswith("RNN and GRU come out equal: RMSE ")
+    assert found.verdict.startswith("RNN and GRU are equal: RMSE ")
 
 
 def test_some_may_be_worse_and_some_not() -> None:
@@ -64,10 +64,10 @@ def test_some_may_be_worse_and_some_not() -> None:
         ]
     )
 
-    assert "has the least error" in found.verdict
+    assert "has the smallest error" in found.verdict
     assert "within noise" in found.verdict
     assert "worse by more than noise" in found.verdict
-    assert "the MLP does better than any of them" in found.verdict
+    assert "the MLP is better than any of them" in found.verdict
 
 
 def test_other_rows_are_not_compared() -> None:
@@ -76,7 +76,7 @@ def test_other_rows_are_not_compared() -> None:
     )
 
     assert found.places["gru"].beside == "not to be told"
-    assert "not to be told from it" in found.verdict
+    assert "cannot be compared with it" in found.verdict
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -91,7 +91,7 @@ def test_what_was_trained_on_tells_nothing() -> None:
     one = trained("rnn", noise(1), SIMPLE)
     seen = replace(one, scorecard=one.scorecard.model_copy(update={"judged_on": "training"}))
 
-    assert outcome_of([seen]).verdict.startswith("not judged, nothing was held out")
+    assert outcome_of([seen]).verdict.startswith("not judged, because nothing was held out")
 
 
 def text_cell(cell: Cell, bits: float, *, tokens: int = 20_000) -> Trained:

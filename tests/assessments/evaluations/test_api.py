@@ -153,9 +153,9 @@ def test_a_text_is_measured_token_by_token(service: Service) -> None:
         (rows(0, 3), {}, "file", "complete window of 3"),
         (b"Date,Close\n2017-01-02,1\n2017-01-03,2\n2017-01-04,2\n", {}, "file", "no column 'Open'"),
         (b"long ago , the mice\n" * 9, {"read": '{"kind": "text"}'}, "file", "is a text"),
-        (rows(0, 20), {"network": "judged"}, "network", "its one network is served"),
+        (rows(0, 20), {"network": "judged"}, "network", "its only network is the served one"),
         (rows(0, 20), {"network": "best"}, "network", "judged or served"),
-        (rows(0, 20), {"dataset": "0" * 32}, "dataset", "beside file"),
+        (rows(0, 20), {"dataset": "0" * 32}, "dataset", "combined with file"),
         (rows(0, 20), {"surprise": "x"}, "surprise", "known part"),
     ],
 )
