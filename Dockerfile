@@ -46,7 +46,7 @@ FROM base AS api
 COPY --from=build-api /opt/stepahead /opt/stepahead
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz?exclude=store', timeout=2)"]
 # It listens beyond this container, so it starts only with STEPAHEAD_API_KEY, or with
 # STEPAHEAD_ALLOW_ANONYMOUS=1.
 CMD ["stepahead", "api", "--host", "0.0.0.0", "--port", "8000"]

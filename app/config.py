@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         str | None,
         Field(description="object store URL (file://, s3://, gs://, az://); if unset, a folder"),
     ] = None
+    store_timeout_seconds: Annotated[
+        float, Field(gt=0, description="how long the object store may leave a request unanswered")
+    ] = 10.0
     data_dir: Annotated[
         Path, Field(description="folder for everything that is kept on this machine")
     ] = Path("data")

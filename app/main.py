@@ -22,7 +22,7 @@ from app.config import Settings, get_settings
 from app.datasets import api as datasets
 from app.erasure import api as erasure
 from app.explanations import api as explanations
-from app.http import health, openapi, problem_responses
+from app.http import health, openapi, problem_responses, store_watch
 from app.http.gateway import Gateway
 from app.http.health import Health
 from app.jobs import api as jobs
@@ -36,8 +36,9 @@ from app.process.observability import Metrics, configure_logging
 from app.registry import api as registry
 from app.registry import watch
 from app.storage.engine import make_engine
-from app.storage.object_store import ObjectStore
+from app.storage.object_store import ObjectStore, Observer
 from app.storage.resources import Resources
+from app.storage.store_metrics import StoreMetrics
 from app.web import api as web
 from app.web import version_report
 from app.web.assets import STATIC_URL, assets
@@ -53,6 +54,7 @@ Errors are `application/problem+json`; every answer carries `X-Request-Id`. List
 WITH_LIFESPAN = (
     access,
     watch,
+    store_watch,
     datasets,
     jobs,
     predictions,
@@ -88,12 +90,13 @@ def create_app(
         )
     configure_logging(settings)
     metrics = Metrics(settings)
+    store_metrics = StoreMetrics(metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as parts:
             parts.callback(metrics.close)
-            resources = open_resources(settings, url)
+            resources = open_resources(settings, url, observe_store=store_metrics.observe)
             parts.callback(resources.engine.dispose)
             app.state.resources = resources
             app.state.health = Health(notices=notices)
@@ -114,6 +117,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.metrics = metrics
+    app.state.store_metrics = store_metrics
     app.state.direct = {}  # filled by the domains that answer calls directly
     app.state.keyring = Keyring(settings)
     app.state.admission = Admission(settings, app.state.keyring)
@@ -166,7 +170,7 @@ class Api(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def open_resources(settings: Settings, database_url: str) -> Resources:
+def open_resources(settings: Settings, database_url: str, *, observe_store: Observer) -> Resources:
     """Return what all domains need; connections are made when they are first used."""
     engine = make_engine(database_url, pool_size=DATABASE_CONNECTIONS)
     return Resources(
@@ -174,7 +178,7 @@ def open_resources(settings: Settings, database_url: str) -> Resources:
         database_url=database_url,
         engine=engine,
         sessions=sessionmaker(engine, expire_on_commit=False),
-        store=ObjectStore.open(settings.resolved_store_url),
+        store=ObjectStore.of(settings, observe=observe_store),
     )
 
 

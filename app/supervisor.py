@@ -98,7 +98,7 @@ def prepare(settings: Settings, database_url: str) -> None:
     engine = make_engine(database_url, statement_seconds=None)
     try:
         upgrade(engine)
-        store = ObjectStore.open(settings.resolved_store_url)
+        store = ObjectStore.of(settings)
         maintain_partitions(engine, settings)
         with Session(engine) as session, session.begin():
             import_shipped(session, store)

@@ -86,7 +86,7 @@ def run_worker(settings: Settings, database_url: str) -> None:
         database_url=database_url,
         engine=engine,
         sessions=sessionmaker(engine, expire_on_commit=False),
-        store=ObjectStore.open(settings.resolved_store_url),
+        store=ObjectStore.of(settings),
     )
     with workspace(settings.resolved_data_dir / "work") as folder:
         means = Means(

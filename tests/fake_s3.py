@@ -3,26 +3,35 @@
 import hashlib
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 PART_BYTES = 5 << 20  # the least that S3 takes for a part that is not the last
+PIECE_BYTES = 1 << 20
+PATIENCE_SECONDS = 60
 
 
 class Bucket:
-    """What was stored, by key."""
+    """What was stored, by key, and how the store behaves."""
 
     def __init__(self) -> None:
+        self.status = 200  # of every answer, if it is another
+        self.code = ""  # of the error that it then answers with
+        self.pause_seconds = 0.0  # before every answer, and between the pieces of one
+        self.hangs_after: int | None = None  # bytes of an answer that come; then none do
+        self.released = threading.Event()  # ends what hangs
+        self.changes_bytes = False  # of what is asked for
         self.objects: dict[str, bytes] = {}
         self.modified: dict[str, datetime] = {}
         self.uploads: dict[str, dict[int, bytes]] = {}
         self.numbers = count(1)
-        self.is_down = False
 
     def put(self, key: str, data: bytes) -> None:
         self.modified[key] = datetime.now(UTC)
@@ -47,15 +56,33 @@ class Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length", "0")))
 
     def _answer(self, status: int, body: bytes = b"", **headers: str) -> None:
-        if self.bucket.is_down:
-            status = 503
+        bucket = self.bucket
+        time.sleep(bucket.pause_seconds)
+        if bucket.status != HTTPStatus.OK:
+            status, body = bucket.status, f"<Error><Code>{bucket.code}</Code></Error>".encode()
+        if bucket.hangs_after == 0:
+            bucket.released.wait(PATIENCE_SECONDS)
+            self.close_connection = True
+            return
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self._write(body)
+
+    def _write(self, body: bytes) -> None:
+        bucket = self.bucket
+        if bucket.hangs_after is not None:
+            self.wfile.write(body[: bucket.hangs_after])
+            bucket.released.wait(PATIENCE_SECONDS)
+            self.close_connection = True
+            return
+        for start in range(0, len(body), PIECE_BYTES):
+            if start:
+                time.sleep(bucket.pause_seconds)
+            self.wfile.write(body[start : start + PIECE_BYTES])
 
     def do_PUT(self) -> None:
         key, query = self._target()
@@ -98,9 +125,10 @@ class Handler(BaseHTTPRequestHandler):
         if "list-type" in query:
             self._answer(200, self._listing(query.get("prefix", "")))
         elif key in self.bucket.objects:
+            data = self.bucket.objects[key]
             self._answer(
                 200,
-                self.bucket.objects[key],
+                data[::-1] if self.bucket.changes_bytes else data,
                 ETag='"x"',
                 Last_Modified=f"{self.bucket.modified[key]:%a, %d %b %Y %H:%M:%S GMT}",
             )
@@ -140,6 +168,18 @@ def running_s3() -> Iterator[tuple[str, Bucket]]:
     try:
         yield f"http://127.0.0.1:{server.server_port}", bucket
     finally:
+        bucket.released.set()
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def environment_of(url: str) -> dict[str, str]:
+    """The environment variables that lead to it."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "eu-central-1",
+    }

@@ -40,7 +40,7 @@ def upgrade_database(
         StoreUnavailable, OSError: the backup cannot be written; the old cluster is as it was.
     """
     data_dir = settings.resolved_data_dir
-    store = ObjectStore.open(settings.resolved_store_url)
+    store = ObjectStore.of(settings)
     backup = data_dir / f"before-upgrade-{datetime.now(UTC):%Y%m%dT%H%M%S}.tar"
     old = EmbeddedPostgres(data_dir, bin_dir=programs)
     try:

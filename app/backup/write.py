@@ -15,8 +15,9 @@ from app.errors import Conflict
 from app.jobs.upkeep import referenced_objects
 from app.storage.engine import make_engine
 from app.storage.migrate import head_revision
-from app.storage.object_store import ObjectDamaged, ObjectMissing, ObjectStore
+from app.storage.object_store import ObjectStore
 from app.storage.schema_version import current_revision
+from app.storage.store_errors import ObjectDamaged, ObjectMissing
 
 Told = Callable[[str], None]  # takes a line about how far the backup is
 

@@ -23,6 +23,7 @@ from app.errors import InvalidRequest, TooLarge, Unprocessable, UnsupportedMedia
 from app.http.caller import Caller
 from app.http.dependencies import get_caller, get_resources
 from app.http.large_bodies import UPLOAD
+from app.http.store_watch import StoreWatch
 from app.storage.resources import Resources
 
 MAX_FIELD_BYTES = 1 << 20
@@ -65,7 +66,11 @@ class MultipartForm:
 
 @asynccontextmanager
 async def receive_multipart(
-    request: Request, *, files: Collection[str], fields: Collection[str] = ()
+    request: Request,
+    *,
+    files: Collection[str],
+    fields: Collection[str] = (),
+    is_stored: bool = True,
 ) -> AsyncIterator[MultipartForm]:
     """The form of a request; its files are there inside the block and gone after it.
 
@@ -73,11 +78,13 @@ async def receive_multipart(
         request: its body has not been read yet.
         files: names of the parts that are written to files.
         fields: names of the parts that are short texts.
+        is_stored: whether the files go to the object store: they are refused while it is away.
 
     Raises:
         UnsupportedMediaType: it is not multipart/form-data.
         TooLarge: it is over the limit; an announced length is looked at before anything is read.
         InsufficientStorage: there is no room for it; the same holds.
+        StoreUnavailable: the object store is away; found before anything is read, too.
         InvalidRequest: it is broken, or broke off.
         TooManyRequests: the caller's key may not upload as much today.
         Unprocessable: a part of another name, twice the same name, a field that is no UTF-8.
@@ -93,6 +100,9 @@ async def receive_multipart(
         raise _too_large(limit)
     if size:
         await to_thread.run_sync(_count, resources, caller, size)
+    if is_stored:
+        store_watch: StoreWatch = request.app.state.store_watch
+        store_watch.require()
     uploads: UploadFolder = request.app.state.uploads
     await to_thread.run_sync(uploads.require_room, size)
     folder = await to_thread.run_sync(uploads.new_folder)

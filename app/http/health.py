@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
@@ -25,7 +25,11 @@ from app.storage.tables import Job
 router = APIRouter(tags=["health"])
 
 
-@dataclass(frozen=True, kw_only=True)
+def _nothing() -> None:
+    """Return no reason."""
+
+
+@dataclass(kw_only=True)
 class Health:
     """What speaks against sending requests here; kept in `app.state.health`."""
 
@@ -35,11 +39,19 @@ class Health:
     checks: list[Callable[[], str | None]] = field(default_factory=list)
     # Reads what is wrong with the service's other processes, which speaks not against this one.
     notices: Callable[[], list[str]] = nothing_to_say
+    # Returns why the object store cannot be used, or None. Predictions of loaded versions need no
+    # store, so it is told apart from the other checks.
+    store: Callable[[], str | None] = _nothing
 
     def reasons(self) -> list[str]:
-        """List why this process is not ready; empty if it is."""
+        """List why this process is not ready, the store aside; empty if it is."""
         draining = ["this process is ending"] if self.draining.is_set() else []
         return draining + [reason for check in self.checks if (reason := check()) is not None]
+
+    def store_reasons(self) -> list[str]:
+        """List why the object store cannot be used; empty if it can."""
+        reason = self.store()
+        return [] if reason is None else [reason]
 
 
 class Alive(BaseModel):
@@ -53,7 +65,8 @@ class Ready(BaseModel):
 
     status: Literal["ready"] = "ready"
     warnings: Annotated[
-        list[str], Field(description="what is wrong with other processes of this service")
+        list[str],
+        Field(description="what is wrong with other processes of this service, or was excluded"),
     ] = []
 
 
@@ -72,16 +85,26 @@ async def livez() -> Alive:
     "/readyz",
     summary="Should this process get requests?",
     operation_id="readyz",
-    responses=problem_responses(),
+    responses=problem_responses(422),
 )
-async def readyz(request: Request) -> Ready:
-    """Ready, or a 503 with every reason: ending, database away, registry not read lately."""
+async def readyz(
+    request: Request,
+    exclude: Annotated[
+        Literal["store"] | None,
+        Query(
+            description="left out of the decision, for load balancers: while the object store is "
+            "away uploads fail, but predictions go on"
+        ),
+    ] = None,
+) -> Ready:
+    """Ready, or a 503 with every reason: ending, no database, no object store, no registry."""
     health: Health = request.app.state.health
-    if reasons := health.reasons():
+    of_store = health.store_reasons()
+    if reasons := health.reasons() + ([] if exclude == "store" else of_store):
         not_ready = Unavailable("not ready: " + "; ".join(reasons))
         not_ready.errors = tuple(FieldError(message=reason) for reason in reasons)
         raise not_ready
-    return Ready(warnings=health.notices())
+    return Ready(warnings=health.notices() + of_store)
 
 
 @router.get(

@@ -33,7 +33,8 @@ from app.registry import store as registry
 from app.registry.references import ModelReference
 from app.storage.engine import expect_answer_soon
 from app.storage.job_status import JobStatus
-from app.storage.object_store import ObjectDamaged, ObjectMissing, ObjectStore, StoreUnavailable
+from app.storage.object_store import ObjectStore
+from app.storage.store_errors import ObjectDamaged, ObjectMissing, StoreUnavailable
 from app.storage.tables import Dataset, Job
 
 LISTEN_SECONDS = 0.1  # between checks of what the worker wants

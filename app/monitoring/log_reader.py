@@ -37,8 +37,8 @@ from app.monitoring.shadow import Answers, Shadows
 from app.monitoring.store import Asked, Day
 from app.process.observability import get_logger
 from app.storage.ids import first_id, time_of
-from app.storage.object_store import ObjectDamaged, ObjectMissing
 from app.storage.resources import Resources
+from app.storage.store_errors import ObjectDamaged, ObjectMissing
 
 ROWS_AT_ONCE = 500
 # A row becomes visible some time after its id was made: a commit may take 10 s and is tried twice,

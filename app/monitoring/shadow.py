@@ -22,8 +22,8 @@ from app.predictions.schemas import PredictRequest
 from app.process.observability import get_logger
 from app.registry.references import CHAMPION
 from app.registry.store import get_live_version
-from app.storage.object_store import ObjectDamaged, ObjectMissing
 from app.storage.resources import Resources
+from app.storage.store_errors import ObjectDamaged, ObjectMissing
 
 SHADOW = "shadow"
 KEPT_VERSIONS = 4

@@ -10,52 +10,45 @@ import hashlib
 import os
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, MemoryStore, from_url
 
-from app.errors import InsufficientStorage, Unavailable
-from app.process.disk import is_full
+from app.config import Settings
+from app.process.observability import get_logger
+from app.storage.durable_files import has_linked, make_durably, sync
+from app.storage.store_backend import RETRIES, open_backend, open_folder
+from app.storage.store_errors import (
+    ObjectDamaged,
+    ObjectMissing,
+    StoreMisconfigured,
+    StoreUnavailable,
+    is_without_bucket,
+    store_error,
+)
 
 OBJECTS = "objects"
 INCOMING = "incoming"
-CHUNK_BYTES = 8 << 20  # above the 5 MiB that S3 asks of a part
-CONCURRENT_CHUNKS = 3
-# obstore's own ten retries within three minutes would hold a caller for as long.
-RETRIES = 4
-PATIENCE = timedelta(seconds=20)
-# How obstore ends the message of an error of the system.
-SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+PROBE = "probe"  # nothing is ever stored below this
+PROBE_SECONDS = 2.0
+ANSWER_SECONDS = 10.0
+CHUNK_BYTES = 5 << 20  # the least that S3 takes for a part, so that each has the longest to be sent
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
+logger = get_logger(__name__)
 
-class StoreUnavailable(Unavailable):
-    """The store could not be reached, read or written; the cause says why."""
-
-
-class StoreFull(StoreUnavailable):
-    """There is no room in the store; it takes objects again once there is."""
-
-    status, title, slug = (
-        InsufficientStorage.status,
-        InsufficientStorage.title,
-        InsufficientStorage.slug,
-    )
+# Told of every request: the operation, how many seconds it took, whether it failed.
+Observer = Callable[[str, float, bool], None]
 
 
-class ObjectMissing(LookupError):
-    """Nothing is stored under this sha256."""
-
-
-class ObjectDamaged(ValueError):
-    """What is stored under a sha256 has another one."""
+def _ignore(operation: str, seconds: float, failed: bool) -> None:  # noqa: FBT001 - an Observer
+    del operation, seconds, failed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,46 +59,76 @@ class StoredObject:
     size: int  # bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ObjectStore:
-    """Files under their sha256. Every method blocks; instances are shared between threads."""
+    """Files under their sha256. Every method blocks; instances are shared between threads.
+
+    No method takes longer than a few seconds to find out that a store in the network does not
+    answer.
+    """
 
     # Not shown: obstore's Azure store panics where its account comes from the environment (0.12).
     _backend: obstore.store.ObjectStore = field(repr=False)
+    _prober: obstore.store.ObjectStore = field(repr=False)  # the same store, asked with less time
     _folder: Path | None = None  # where the objects are files of this machine
+    _observe: Observer = field(default=_ignore, repr=False)
 
     @classmethod
-    def open(cls, url: str) -> "ObjectStore":
-        """The store at a URL: file://, s3://, gs://, az:// or, for tests, memory://.
+    def open(
+        cls,
+        url: str,
+        *,
+        observe: Observer = _ignore,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> "ObjectStore":
+        """Open the store at a URL: file://, s3://, gs://, az:// or, for tests, memory://.
 
         Credentials and regions of the cloud stores come from their usual environment variables.
 
+        Args:
+            url: of the store.
+            observe: is told of every request.
+            answer_seconds: how long a request may stay without an answer.
+
         Raises:
-            ValueError: the URL names no store that we know.
+            ValueError: the URL names no store that is known here.
             OSError: the folder cannot be made.
         """
-        parts = urlsplit(url)
-        if parts.scheme == "memory":
-            return cls(MemoryStore())
-        if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path:
-            folder = Path(unquote(parts.path))
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return cls(LocalStore(folder), folder)
-        if parts.scheme in {"s3", "s3a", "gs", "az", "azure", "abfs", "abfss"}:
-            try:
-                return cls(
-                    from_url(url, retry_config={"max_retries": RETRIES, "retry_timeout": PATIENCE})
-                )
-            except BaseError as error:
-                reason = str(error).splitlines()[0]
-                raise ValueError(f"STEPAHEAD_STORE_URL {url!r} cannot be used: {reason}") from error
-        raise ValueError(
-            f"STEPAHEAD_STORE_URL must be a URL such as file:///var/lib/stepahead/store, "
-            f"s3://bucket/prefix, gs://bucket/prefix or az://container/prefix; got {url!r}"
+        folder = open_folder(url)
+        backend = open_backend(url, folder, answer_seconds=answer_seconds, retries=RETRIES)
+        probe_seconds = min(PROBE_SECONDS, answer_seconds)
+        prober = open_backend(url, folder, answer_seconds=probe_seconds, retries=0)
+        return cls(_backend=backend, _prober=prober, _folder=folder, _observe=observe)
+
+    @classmethod
+    def of(cls, settings: Settings, *, observe: Observer = _ignore) -> "ObjectStore":
+        """Open the store of this service.
+
+        Raises:
+            ValueError: the URL names no store that is known here.
+            OSError: the folder cannot be made.
+        """
+        return cls.open(
+            settings.resolved_store_url,
+            observe=observe,
+            answer_seconds=settings.store_timeout_seconds,
         )
 
+    def probe(self) -> None:
+        """Ask the store for something small, with little patience.
+
+        Raises:
+            StoreMisconfigured: there is no such bucket, the credentials are refused, ...
+            StoreUnavailable: it does not answer, or with an error.
+        """
+        with self._asking(PROBE):
+            if self._folder is None:
+                obstore.list_with_delimiter(self._prober, PROBE)
+            elif not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
+                raise StoreMisconfigured("its folder is gone, or cannot be written by this user")
+
     def put_bytes(self, data: bytes) -> StoredObject:
-        """Stores bytes.
+        """Store bytes.
 
         Storing again what is there writes it anew: that heals a damaged object and keeps an old
         one, so far unreferenced, from being swept while its row is on the way.
@@ -114,13 +137,13 @@ class ObjectStore:
             StoreUnavailable: it could not be written; nothing was stored.
         """
         stored = StoredObject(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
-        with self._incoming() as temporary:
+        with self._asking("put"), self._incoming() as temporary:
             obstore.put(self._backend, temporary, data)
             self._move(temporary, stored.sha256)
         return stored
 
     def put_file(self, path: Path) -> StoredObject:
-        """Stores a file, in pieces: memory does not grow with it.
+        """Store a file, in pieces: memory does not grow with it.
 
         Raises:
             OSError: the file cannot be read.
@@ -136,22 +159,20 @@ class ObjectStore:
                 size += len(chunk)
                 yield chunk
 
-        with path.open("rb") as file, self._incoming() as temporary:
+        with path.open("rb") as file, self._asking("put"), self._incoming() as temporary:
+            # One part after another: each has the whole line to itself.
             obstore.put(
-                self._backend,
-                temporary,
-                chunks(),
-                chunk_size=CHUNK_BYTES,
-                max_concurrency=CONCURRENT_CHUNKS,
+                self._backend, temporary, chunks(), chunk_size=CHUNK_BYTES, max_concurrency=1
             )
             self._move(temporary, digest.hexdigest())
         return StoredObject(sha256=digest.hexdigest(), size=size)
 
     def take_file(self, path: Path, sha256: str) -> StoredObject:
-        """Stores a file that nobody writes to any more; the caller's name of it may go.
+        """Store a file that nobody writes to any more; the caller may remove its own name of it.
 
-        A folder on the same file system takes it as it is. Copying 93 MB and the 72 that were
-        read from them took 0.3 s of an api process, for a part of which predictions waited.
+        A folder on the same file system links to it instead of copying it. Copying 93 MB and the
+        72 MB that were read from them took 0.3 s of an api process, and predictions waited for a
+        part of it.
 
         Args:
             path: the file.
@@ -161,14 +182,15 @@ class ObjectStore:
             OSError: the file cannot be read.
             StoreUnavailable: it could not be written; nothing was stored.
         """
-        with self._incoming() as temporary:
-            if self._has_linked(path, temporary):
-                self._move(temporary, sha256)
-                return StoredObject(sha256=sha256, size=path.stat().st_size)
+        if self._folder is not None:
+            with self._asking("put"), self._incoming() as temporary:
+                if has_linked(path, self._folder / temporary):
+                    self._move(temporary, sha256)
+                    return StoredObject(sha256=sha256, size=path.stat().st_size)
         return self.put_file(path)
 
     def get(self, sha256: str) -> bytes:
-        """The bytes of an object, verified.
+        """Return the bytes of an object, verified.
 
         Raises:
             ObjectMissing: there is none.
@@ -178,7 +200,7 @@ class ObjectStore:
         return b"".join(self.stream(sha256))
 
     def fetch(self, sha256: str, to: Path) -> None:
-        """Writes an object to a file, which appears only when it is complete and verified.
+        """Write an object to a file, which appears only when it is complete and verified.
 
         Raises:
             ObjectMissing: there is none.
@@ -196,7 +218,7 @@ class ObjectStore:
             partial.unlink(missing_ok=True)
 
     def stream(self, sha256: str) -> Iterator[bytes]:
-        """The bytes of an object, piece by piece.
+        """Yield the bytes of an object, piece by piece.
 
         The last piece comes only after all of them have been verified, so that whoever knows the
         size never holds a complete and wrong object.
@@ -214,15 +236,13 @@ class ObjectStore:
             held_back = chunk
             digest.update(chunk)
         if digest.hexdigest() != sha256:
-            raise ObjectDamaged(
-                f"the object {sha256} is damaged: its bytes have sha256 {digest.hexdigest()}; "
-                "put the file back from a backup"
-            )
+            logger.error("a stored object is damaged", sha256=sha256, found=digest.hexdigest())
+            raise ObjectDamaged(sha256, "is damaged in")
         if held_back:
             yield held_back
 
     def exists(self, sha256: str) -> bool:
-        """Whether something is stored under this sha256 (not whether it is whole).
+        """Tell whether something is stored under this sha256 (not whether it is whole).
 
         Raises:
             StoreUnavailable: the store could not be asked.
@@ -230,10 +250,10 @@ class ObjectStore:
         return self._last_modified(_key(sha256)) is not None
 
     def sweep(self, referenced: Callable[[], set[str]], older_than: timedelta) -> int:
-        """Removes objects that nothing refers to, and leftovers of broken writes.
+        """Remove objects that nothing refers to, and leftovers of broken writes.
 
         Args:
-            referenced: gives the sha256 of all that is still needed. It is asked after the
+            referenced: returns the sha256 of all that is still needed. It is called after the
                 objects have been listed, so that what is committed until then counts.
             older_than: younger objects stay: their rows may be on the way.
 
@@ -245,7 +265,7 @@ class ObjectStore:
         """
         before = datetime.now(UTC) - older_than
         removed = self._sweep_staging(before)
-        with _unavailable_if_broken():
+        with self._asking("list"):
             old = {
                 entry["path"]
                 for prefix in (OBJECTS, INCOMING)
@@ -263,45 +283,61 @@ class ObjectStore:
         return removed
 
     def _chunks(self, sha256: str) -> Iterator[bytes]:
-        with _unavailable_if_broken():
+        with self._asking("get"):
             try:
                 result = obstore.get(self._backend, _key(sha256))
             except FileNotFoundError as error:
-                raise ObjectMissing(f"the object store has no object {sha256}") from error
-            for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
-                yield bytes(chunk)
+                if is_without_bucket(error):
+                    raise
+                logger.error("a stored object is missing", sha256=sha256)  # noqa: TRY400 - told below
+                raise ObjectMissing(sha256, "is missing from") from error
+            pieces = iter(result.stream(min_chunk_size=CHUNK_BYTES))
+            piece = next(pieces, None)
+        while piece is not None:
+            yield bytes(piece)
+            with self._asking("read"):
+                piece = next(pieces, None)
 
     def _last_modified(self, key: str) -> datetime | None:
-        with _unavailable_if_broken():
+        with self._asking("head"):
             try:
                 return obstore.head(self._backend, key)["last_modified"]
             except FileNotFoundError:
                 return None
 
     @contextmanager
-    def _incoming(self) -> Iterator[str]:
-        """A key to write to, gone at the end whatever happens."""
-        temporary = f"{INCOMING}/{secrets.token_hex(16)}"
-        with _unavailable_if_broken():
-            try:
-                yield temporary
-            except BaseException:
-                self._delete(temporary)
-                raise
-
-    def _has_linked(self, path: Path, temporary: str) -> bool:
-        if self._folder is None:
-            return False
-        target = self._folder / temporary
+    def _asking(self, operation: str) -> Iterator[None]:
+        """Measure a request, and raise our own error where the store fails."""
+        started = time.perf_counter()
+        failed = True
         try:
-            target.parent.mkdir(exist_ok=True)
-            target.hardlink_to(path)
-        except OSError:  # mostly another file system; of all else, copying it will tell
-            return False
-        return True
+            yield
+            failed = False
+        except ObjectMissing:
+            failed = False
+            raise
+        except (BaseError, FileNotFoundError) as error:
+            raise _reported(operation, error) from error
+        finally:
+            self._observe(operation, time.perf_counter() - started, failed)
+
+    @contextmanager
+    def _incoming(self) -> Iterator[str]:
+        """Give a key to write to, which is removed if the block fails."""
+        temporary = f"{INCOMING}/{secrets.token_hex(16)}"
+        try:
+            yield temporary
+        except BaseError:
+            # A store that has just failed would only make the caller wait; `sweep` removes it.
+            if self._folder is not None:
+                self._delete(temporary)
+            raise
+        except BaseException:
+            self._delete(temporary)
+            raise
 
     def _delete(self, key: str) -> None:
-        with _unavailable_if_broken():
+        with self._asking("delete"):
             try:
                 obstore.delete(self._backend, key)
             except FileNotFoundError:
@@ -314,15 +350,15 @@ class ObjectStore:
             return
         target = self._folder / key
         try:
-            _sync(self._folder / temporary)
-            _make_durably(target.parent, below=self._folder)
+            sync(self._folder / temporary)
+            make_durably(target.parent, below=self._folder)
             obstore.rename(self._backend, temporary, key)
-            _sync(target.parent)
+            sync(target.parent)
         except OSError as error:
-            raise _unavailable(error) from error
+            raise _reported("put", error) from error
 
     def _sweep_staging(self, before: datetime) -> int:
-        """Removes what a killed process left of a write to a folder: obstore does not list it."""
+        """Remove what a killed process left of a write to a folder: obstore does not list it."""
         if self._folder is None:
             return 0
         removed = 0
@@ -340,39 +376,13 @@ def _key(sha256: str) -> str:
     return f"{OBJECTS}/{sha256[:2]}/{sha256}"
 
 
-@contextmanager
-def _unavailable_if_broken() -> Iterator[None]:
-    try:
-        yield
-    except BaseError as error:
-        raise _unavailable(error) from error
-
-
-def _unavailable(error: BaseError | OSError) -> StoreUnavailable:
-    """Return the error for what the store could not do."""
-    number = SYSTEM_ERROR.search(str(error))
-    system = error if isinstance(error, OSError) else OSError(int(number[1]) if number else 0, "")
-    if is_full(system):
-        return StoreFull(
-            "disk full: there is no room in the object store; nothing was stored. Try again when "
-            "space was freed",
-            retry_after_seconds=30,
-        )
-    return StoreUnavailable("The object store cannot be used at the moment.", retry_after_seconds=5)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _make_durably(folder: Path, *, below: Path) -> None:
-    """Makes a folder and its parents; a power cut afterwards leaves them there."""
-    if folder == below or folder.is_dir():
-        return
-    _make_durably(folder.parent, below=below)
-    folder.mkdir(exist_ok=True)
-    _sync(folder.parent)
+def _reported(operation: str, error: BaseError | OSError) -> StoreUnavailable:
+    """Log what the store said, and return the error for the caller, who is not told as much."""
+    problem = store_error(error)
+    if operation == PROBE:  # whoever probes tells of what changed
+        return problem
+    said = str(error).partition("\n")[0]
+    logger.warning(
+        "the object store failed", operation=operation, reason=problem.reason, error=said
+    )
+    return problem

@@ -208,7 +208,7 @@ def test_an_object_that_the_store_lacks_is_named(used: Installation, tmp_path: P
     used.store.sweep(set, timedelta(0))
     contents = write_backup(used.url, used.store, tmp_path / "backup.tar")
     assert gone in contents.missing
-    assert "has no object" in contents.missing[gone]
+    assert "is missing from the object store" in contents.missing[gone]
 
 
 def test_a_backup_that_fails_leaves_the_last_one(used: Installation, tmp_path: Path) -> None:

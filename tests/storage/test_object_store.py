@@ -11,13 +11,8 @@ from pathlib import Path
 import obstore
 import pytest
 
-from app.storage.object_store import (
-    ObjectDamaged,
-    ObjectMissing,
-    ObjectStore,
-    StoredObject,
-    StoreUnavailable,
-)
+from app.storage.object_store import ObjectStore, StoredObject
+from app.storage.store_errors import ObjectDamaged, ObjectMissing, StoreUnavailable
 
 DAY = timedelta(days=1)
 NOTHING: set[str] = set()

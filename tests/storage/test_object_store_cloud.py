@@ -1,31 +1,37 @@
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from app.storage.object_store import ObjectDamaged, ObjectMissing, ObjectStore, StoreUnavailable
-from tests.fake_s3 import Bucket, running_s3
+from app.storage.object_store import ObjectStore
+from app.storage.store_errors import (
+    ObjectDamaged,
+    ObjectMissing,
+    StoreMisconfigured,
+    StoreUnavailable,
+)
+from tests.fake_s3 import Bucket, environment_of, running_s3
 
 DAY = timedelta(days=1)
+URL = "s3://bucket/some/prefix"
+HELLO = hashlib.sha256(b"hello").hexdigest()
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     with running_s3() as (url, held):
-        monkeypatch.setenv("AWS_ENDPOINT", url)
-        monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        monkeypatch.setenv("AWS_REGION", "eu-central-1")
+        for name, value in environment_of(url).items():
+            monkeypatch.setenv(name, value)
         yield held
 
 
 @pytest.fixture
 def store(bucket: Bucket) -> ObjectStore:
     assert not bucket.objects
-    return ObjectStore.open("s3://bucket/some/prefix")
+    return ObjectStore.open(URL)
 
 
 def key_of(sha256: str) -> str:
@@ -88,9 +94,126 @@ def test_an_object_stored_again_in_s3_is_young_again(store: ObjectStore, bucket:
 
 
 def test_s3_that_refuses_is_unavailable(store: ObjectStore, bucket: Bucket) -> None:
-    bucket.is_down = True
+    bucket.status = 503
 
-    with pytest.raises(StoreUnavailable) as caught:
+    with pytest.raises(StoreUnavailable, match="answers with an error") as caught:
         store.put_bytes(b"hello")
 
     assert caught.value.retry_after_seconds > 0
+
+
+OPERATIONS: dict[str, Callable[[ObjectStore, Path], object]] = {
+    "put_bytes": lambda store, _: store.put_bytes(b"hello"),
+    "put_file": lambda store, file: store.put_file(file),
+    "get": lambda store, _: store.get(HELLO),
+    "exists": lambda store, _: store.exists(HELLO),
+    "sweep": lambda store, _: store.sweep(set, DAY),
+    "probe": lambda store, _: store.probe(),
+}
+
+
+@pytest.fixture
+def large_file(tmp_path: Path) -> Path:
+    path = tmp_path / "large"
+    path.write_bytes(bytes(12 << 20))
+    return path
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_no_operation_waits_for_a_store_that_hangs(
+    bucket: Bucket, large_file: Path, operation: str
+) -> None:
+    store = ObjectStore.open(URL, answer_seconds=0.5)
+    store.put_bytes(b"hello")
+    bucket.hangs_after = 0
+
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        OPERATIONS[operation](store, large_file)
+
+    bucket.hangs_after = None
+    bucket.released.set()
+    OPERATIONS[operation](store, large_file)
+
+
+def test_an_answer_that_stops_in_the_middle_is_given_up(bucket: Bucket, large_file: Path) -> None:
+    store = ObjectStore.open(URL, answer_seconds=0.5)
+    stored = store.put_file(large_file)
+    bucket.hangs_after = 7 << 20
+
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        store.get(stored.sha256)
+
+
+def test_a_slow_store_that_goes_on_is_waited_for(bucket: Bucket, large_file: Path) -> None:
+    store = ObjectStore.open(URL, answer_seconds=1.0)
+    bucket.pause_seconds = 0.2
+
+    stored = store.put_file(large_file)
+
+    assert len(store.get(stored.sha256)) == 12 << 20  # took 2.4 s
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_refused_credentials_are_told(bucket: Bucket, large_file: Path, operation: str) -> None:
+    bucket.status, bucket.code = 403, "AccessDenied"
+
+    with pytest.raises(StoreMisconfigured, match="refuses the credentials"):
+        OPERATIONS[operation](ObjectStore.open(URL), large_file)
+
+
+# S3 answers `exists` without saying whether it is the object or the bucket that is not there.
+@pytest.mark.parametrize("operation", sorted(OPERATIONS.keys() - {"exists"}))
+def test_a_missing_bucket_is_told(bucket: Bucket, large_file: Path, operation: str) -> None:
+    bucket.status, bucket.code = 404, "NoSuchBucket"
+
+    with pytest.raises(StoreMisconfigured, match="there is no bucket"):
+        OPERATIONS[operation](ObjectStore.open(URL), large_file)
+
+
+def test_plain_http_has_to_be_allowed(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ALLOW_HTTP")
+    store = ObjectStore.open(URL)
+
+    with pytest.raises(StoreMisconfigured, match="AWS_ALLOW_HTTP=true"):
+        store.probe()
+    assert not bucket.objects
+
+
+def test_missing_credentials_are_told(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The machine's own service of credentials, which would be asked otherwise, stands in here.
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", os.environ["AWS_ENDPOINT_URL"])
+    bucket.status = 403
+    store = ObjectStore.open(URL, answer_seconds=0.5)
+
+    with pytest.raises(StoreMisconfigured, match="credentials"):
+        store.probe()
+
+
+def test_every_request_is_observed(bucket: Bucket) -> None:
+    seen: list[tuple[str, bool]] = []
+    store = ObjectStore.open(
+        URL, observe=lambda operation, _, failed: seen.append((operation, failed))
+    )
+
+    store.put_bytes(b"hello")
+    store.get(HELLO)
+    bucket.status = 503
+    with pytest.raises(StoreUnavailable):
+        store.get(HELLO)
+
+    assert seen == [("put", False), ("get", False), ("read", False), ("get", True)]
+
+
+def test_a_missing_object_is_no_failure_of_the_store(bucket: Bucket) -> None:
+    seen: list[tuple[str, bool]] = []
+    store = ObjectStore.open(
+        URL, observe=lambda operation, _, failed: seen.append((operation, failed))
+    )
+
+    with pytest.raises(ObjectMissing):
+        store.get(HELLO)
+
+    assert not bucket.objects
+    assert seen == [("get", False)]

@@ -118,7 +118,9 @@ async def put_actuals(request: Request, resources: ResourcesDep, caller: CallerD
     """
     content_type = request.headers.get("content-type", "application/json").lower()
     if content_type.startswith("multipart/"):
-        async with receive_multipart(request, files=["file"], fields=FIELDS) as form:
+        async with receive_multipart(
+            request, files=["file"], fields=FIELDS, is_stored=False
+        ) as form:
             said = _said(form)
             content = await _read(request, form)
         return await to_thread.run_sync(_keep_file, resources, caller, content, said)

@@ -28,8 +28,8 @@ from app.reading.read_options import ReadOptions
 from app.reading.report import Report
 from app.registry.store import resolve
 from app.storage.monitoring_tables import Schedule
-from app.storage.object_store import ObjectDamaged, ObjectMissing
 from app.storage.resources import Resources
+from app.storage.store_errors import ObjectDamaged, ObjectMissing
 from app.storage.tables import Dataset, Job
 
 JUDGE_EVERY = timedelta(hours=1)

@@ -28,7 +28,7 @@ def run_backup(place: str, *, data_dir: Path | None) -> None:
     settings = read_settings({"data_dir": data_dir})
     console = Console(stderr=True)
     with _told(settings), _database(settings) as url, written(place) as path:
-        store = ObjectStore.open(settings.resolved_store_url)
+        store = ObjectStore.of(settings)
         contents = write_backup(url, store, path, tell=console.print)
         size = path.stat().st_size
     print(f"Backup written to {place}: {size / BYTES_PER_MB:,.1f} MB.")
@@ -45,7 +45,7 @@ def run_restore(place: str, *, data_dir: Path | None) -> None:
     settings = read_settings({"data_dir": data_dir})
     console = Console(stderr=True)
     with _told(settings), opened(place) as file, _database(settings) as url:
-        store = ObjectStore.open(settings.resolved_store_url)
+        store = ObjectStore.of(settings)
         header = restore_backup(settings, url, store, file, tell=console.print)
     print(f"Restored: a backup of {header.created_at:%Y-%m-%d %H:%M} UTC.")
 

@@ -18,6 +18,7 @@ from app.process.restarts import GivenUp
 from app.storage.engine import conninfo
 from app.storage.object_store import ObjectStore
 from app.storage.schema_version import NewerDatabase
+from app.storage.store_errors import StoreMisconfigured, StoreUnavailable
 from app.terminal.rendering.problems import CommandError
 from app.validation_messages import message_of
 
@@ -89,21 +90,28 @@ def check_database_url(settings: Settings) -> None:
         raise CommandError(told, exit_code=WRONG_SETTINGS) from error
 
 
-def check_store_url(settings: Settings) -> None:
-    """Check that a store can exist at the URL.
+def check_store(settings: Settings) -> None:
+    """Check that a store can exist at the URL, and that it accepts this service.
+
+    A store that does not answer does not end the command: it may come back, and the service says
+    that it is away.
 
     Raises:
-        CommandError: it cannot.
+        CommandError: it cannot, or it does not.
     """
     if settings.store_url is None:
         return
     try:
-        ObjectStore.open(settings.store_url)
+        ObjectStore.of(settings).probe()
     except ValueError as error:
         raise CommandError(str(error), exit_code=WRONG_SETTINGS) from error
     except OSError as error:
         told = f"the folder of STEPAHEAD_STORE_URL={settings.store_url} cannot be created: {error}"
         raise CommandError(told, exit_code=WRONG_SETTINGS) from error
+    except StoreMisconfigured as error:
+        raise CommandError(_store_text(settings, error), exit_code=WRONG_SETTINGS) from error
+    except StoreUnavailable:
+        return
 
 
 def _setting_text(location: tuple[int | str, ...], message: str) -> str:
@@ -117,12 +125,14 @@ def _setting_text(location: tuple[int | str, ...], message: str) -> str:
 def plain_errors(settings: Settings) -> Iterator[None]:
     """Set up logging, and show errors that the user can fix without a traceback."""
     check_database_url(settings)
-    check_store_url(settings)
     configure_logging(settings)
+    check_store(settings)
     try:
         yield
     except (CannotListen, GivenUp, NewerDatabase) as error:
         raise CommandError(str(error)) from error
+    except StoreUnavailable as error:
+        raise CommandError(_store_text(settings, error)) from error
     except OperationalError as error:
         raise CommandError(f"{_database_text(settings)}: {error.orig}") from error
     except ProgrammingError as error:
@@ -133,6 +143,10 @@ def plain_errors(settings: Settings) -> Iterator[None]:
             raise
         said = str(error.orig).partition("\n")[0]
         raise CommandError(f"{_database_text(settings)}: {said}; {mended_by}") from error
+
+
+def _store_text(settings: Settings, error: StoreUnavailable) -> str:
+    return f"the object store at {settings.resolved_store_url} cannot be used: {error.reason}"
 
 
 def _database_text(settings: Settings) -> str:

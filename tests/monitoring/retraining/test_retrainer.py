@@ -18,7 +18,8 @@ from app.monitoring.retraining.retrainer import Retrainer, judge
 from app.monitoring.schemas import Thresholds
 from app.reading.content import SeriesContent, content_from_bytes
 from app.storage.monitoring_tables import Schedule
-from app.storage.object_store import ObjectStore, StoreUnavailable
+from app.storage.object_store import ObjectStore
+from app.storage.store_errors import StoreUnavailable
 from app.storage.tables import Dataset, Job, Version
 from tests.artifacts import persistence_artifact
 from tests.monitoring.log import ask, days, follow, resources_of
@@ -32,12 +33,12 @@ class PartlyAway(ObjectStore):
 
     def __init__(self, url: str, away: str) -> None:
         opened = ObjectStore.open(url)
-        super().__init__(opened._backend, opened._folder)
+        super().__init__(_backend=opened._backend, _prober=opened._prober, _folder=opened._folder)
         object.__setattr__(self, "away", away)
 
     def stream(self, sha256: str) -> Iterator[bytes]:
         if sha256 == vars(self)["away"]:
-            raise StoreUnavailable("The object store cannot be used at the moment.")
+            raise StoreUnavailable("it does not answer")
         return super().stream(sha256)
 
 

@@ -8,10 +8,12 @@ from sqlalchemy import text
 
 from app.config import Settings
 from app.storage.engine import make_engine
+from app.storage.object_store import ObjectStore
 from app.terminal.rendering.problems import CommandError
 from app.terminal.service.serve import run_migrate
 from app.terminal.service.settings import WRONG_SETTINGS, plain_errors
 from tests.database import create_database, drop_database, url_of
+from tests.fake_s3 import Bucket, environment_of, running_s3
 
 
 @pytest.fixture
@@ -34,6 +36,67 @@ def test_a_store_that_cannot_be_used_is_told_before_anything_starts(url: str, sa
     with pytest.raises(CommandError, match=said) as told, plain_errors(Settings(store_url=url)):
         pytest.fail("it started")
     assert told.value.exit_code == WRONG_SETTINGS
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    with running_s3() as (url, held):
+        for name, value in environment_of(url).items():
+            monkeypatch.setenv(name, value)
+        yield held
+
+
+def test_a_missing_bucket_is_told_before_anything_starts(bucket: Bucket) -> None:
+    bucket.status, bucket.code = 404, "NoSuchBucket"
+
+    with (
+        pytest.raises(CommandError) as told,
+        plain_errors(Settings(store_url="s3://bucket/prefix")),
+    ):
+        pytest.fail("it started")
+
+    assert told.value.message == (
+        "the object store at s3://bucket/prefix cannot be used: there is no bucket or container of "
+        "that name"
+    )
+    assert told.value.exit_code == WRONG_SETTINGS
+
+
+def test_an_endpoint_of_plain_http_is_told_before_anything_starts(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "false")
+
+    with (
+        pytest.raises(CommandError, match="AWS_ALLOW_HTTP=true") as told,
+        plain_errors(Settings(store_url="s3://bucket/prefix")),
+    ):
+        pytest.fail("it started")
+
+    assert "\n" not in told.value.message
+    assert not bucket.objects
+
+
+def test_a_store_that_does_not_answer_now_keeps_nothing_from_starting(bucket: Bucket) -> None:
+    bucket.status = 503
+    started = False
+
+    with plain_errors(Settings(store_url="s3://bucket/prefix")):
+        started = True
+
+    assert started
+
+
+def test_a_store_that_fails_a_command_is_told_without_a_traceback(bucket: Bucket) -> None:
+    settings = Settings(store_url="s3://bucket/prefix")
+    store = ObjectStore.of(settings)
+    bucket.status = 500  # it keeps nothing from starting
+
+    with (
+        pytest.raises(CommandError, match="cannot be used: it answers with an error"),
+        plain_errors(settings),
+    ):
+        store.put_bytes(b"hello")
 
 
 def test_a_user_without_rights_is_told_what_to_grant(

@@ -1,0 +1,107 @@
+"""Opening the store that a URL names, with limits on how long it may take to answer."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, MemoryStore, from_url
+
+MEMORY = "memory"
+FOLDER = "file"
+# What the environment variables of each cloud begin with.
+CLOUDS = {
+    "s3": "AWS_",
+    "s3a": "AWS_",
+    "gs": "GOOGLE_",
+    "az": "AZURE_",
+    "azure": "AZURE_",
+    "abfs": "AZURE_",
+    "abfss": "AZURE_",
+}
+# Options of the HTTP client that obstore reads from the environment (AWS_ALLOW_HTTP), unless it is
+# given any: then it reads none of them.
+CLIENT_OPTIONS = (
+    "allow_http",
+    "allow_invalid_certificates",
+    "connect_timeout",
+    "proxy_ca_certificate",
+    "proxy_excludes",
+    "proxy_url",
+    "read_timeout",
+    "root_certificate",
+    "timeout",
+    "user_agent",
+)
+CONNECT_SECONDS = 3.0
+LONGEST_REQUEST = timedelta(hours=1)  # obstore's own 30 s would cut off large files
+RETRIES = 4
+EXAMPLES = (
+    "file:///var/lib/stepahead/store, s3://bucket/prefix, gs://bucket/prefix or "
+    "az://container/prefix"
+)
+
+
+def open_folder(url: str) -> Path | None:
+    """Make the folder that a URL names and return it; None: the URL names no folder.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != FOLDER or parts.netloc not in {"", "localhost"} or not parts.path:
+        return None
+    folder = Path(unquote(parts.path))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def open_backend(
+    url: str, folder: Path | None, *, answer_seconds: float, retries: int
+) -> obstore.store.ObjectStore:
+    """Open the store at a URL.
+
+    Args:
+        url: file://, s3://, gs://, az:// or, for tests, memory://.
+        folder: of a file:// URL.
+        answer_seconds: how long a store in the network may leave a request without an answer, and
+            an answer without its next piece. What is sent has to arrive in this time too.
+        retries: how often a request is repeated that found no connection or an error of the store.
+
+    Raises:
+        ValueError: the URL names no store that is known here.
+    """
+    scheme = urlsplit(url).scheme
+    if folder is not None:
+        return LocalStore(folder)
+    if scheme == MEMORY:
+        return MemoryStore()
+    if scheme not in CLOUDS:
+        raise ValueError(f"STEPAHEAD_STORE_URL must be a URL such as {EXAMPLES}; got {url!r}")
+    limits = {
+        "connect_timeout": timedelta(seconds=min(CONNECT_SECONDS, answer_seconds)),
+        "read_timeout": timedelta(seconds=answer_seconds),
+        "timeout": LONGEST_REQUEST,
+    }
+    # A request that got no answer is not repeated: the time for that is over.
+    retry: Any = {"max_retries": retries, "retry_timeout": timedelta(seconds=answer_seconds)}
+    client: Any = limits | _options(CLOUDS[scheme], os.environ)
+    try:
+        return from_url(url, client_options=client, retry_config=retry)
+    except BaseError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"STEPAHEAD_STORE_URL {url!r} cannot be used: {reason}") from error
+
+
+def _options(prefix: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of the HTTP client that the environment names."""
+    given = {name.upper(): value for name, value in environment.items()}
+    return {
+        option: given[prefix + option.upper()]
+        for option in CLIENT_OPTIONS
+        if prefix + option.upper() in given
+    }

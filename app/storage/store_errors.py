@@ -1,0 +1,145 @@
+"""What can go wrong with the object store, and how obstore's errors are told apart.
+
+StoreUnavailable        503  the store does not answer, or answers with an error
+├── StoreMisconfigured  503  no bucket of that name, credentials refused, plain http not allowed
+└── StoreFull           507  no room
+ObjectLost              500  the store answers, and a file is not what was stored
+├── ObjectMissing
+└── ObjectDamaged
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from obstore.exceptions import BaseError
+
+from app.errors import InsufficientStorage, Internal, Unavailable
+from app.process.disk import FULL
+
+RETRY_SECONDS = 5
+FULL_REASON = "disk full; nothing was stored, try again when space was freed"
+# How obstore ends a message about an error of the system.
+SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound|bucket does not exist")
+
+
+class StoreUnavailable(Unavailable):
+    """The object store cannot be reached, read or written.
+
+    Args:
+        reason: in a few words, without addresses or keys: "it does not answer".
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the object store cannot be used at the moment: {reason}",
+            retry_after_seconds=RETRY_SECONDS,
+        )
+        self.reason = reason
+
+    def again(self) -> "StoreUnavailable":
+        """Return the same error, to be raised for another request."""
+        return type(self)(self.reason)
+
+
+class StoreMisconfigured(StoreUnavailable):
+    """The object store cannot be used until somebody changes its settings or this service's."""
+
+
+class StoreFull(StoreUnavailable):
+    """There is no room in the object store; it takes objects again once there is."""
+
+    status, title, slug = (
+        InsufficientStorage.status,
+        InsufficientStorage.title,
+        InsufficientStorage.slug,
+    )
+
+    def __init__(self, reason: str = FULL_REASON) -> None:
+        super().__init__(reason)
+
+
+class ObjectLost(Internal):
+    """A stored file is not what was stored.
+
+    Args:
+        sha256: of what was stored.
+        fault: what is wrong: "is missing from", the object store.
+        what: the file is: "model.onnx of version 3 of 'prices'".
+    """
+
+    title, slug = "Stored file lost", "stored-file-lost"
+
+    def __init__(self, sha256: str, fault: str, *, what: str | None = None) -> None:
+        super().__init__(f"{what or 'a file'} {fault} the object store; put it back from a backup")
+        self.sha256 = sha256
+        self.fault = fault
+
+    def __str__(self) -> str:
+        """Return the error with the key of the file, for whoever runs the service."""
+        return f"{self.detail} (sha256 {self.sha256})"
+
+    def named(self, what: str) -> Self:
+        """Return the same error with the name of the file."""
+        return type(self)(self.sha256, self.fault, what=what)
+
+
+class ObjectMissing(ObjectLost):
+    """Nothing is stored under this sha256."""
+
+
+class ObjectDamaged(ObjectLost):
+    """The bytes stored under a sha256 have another one."""
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Name the file that is read inside the block, should it be lost."""
+    try:
+        yield
+    except ObjectLost as lost:
+        raise lost.named(what) from lost
+
+
+# What obstore's messages hold, and what that means; the first that fits.
+SIGNS: tuple[tuple[str, type[StoreUnavailable], str], ...] = (
+    # The machine's own service of credentials, which is asked where the environment has none.
+    (r"//169\.254\.", StoreMisconfigured, "there are no credentials for it"),
+    ("status code: 404", StoreMisconfigured, "there is no bucket or container of that name"),
+    ("status code: 40[13]", StoreMisconfigured, "it refuses the credentials"),
+    ("status code: ", StoreUnavailable, "it answers with an error"),
+    (
+        "builder error",  # a request to http://
+        StoreMisconfigured,
+        "its endpoint is plain http, which has to be allowed: set AWS_ALLOW_HTTP=true",
+    ),
+    (
+        "incorrectly configured region",
+        StoreMisconfigured,
+        "it is in another region: set AWS_REGION",
+    ),
+    ("error sending request|body error|timed out", StoreUnavailable, "it does not answer"),
+)
+
+
+def is_without_bucket(error: BaseError | OSError) -> bool:
+    """Tell a missing bucket from a missing object."""
+    return NO_BUCKET.search(str(error)) is not None
+
+
+def store_error(error: BaseError | OSError) -> StoreUnavailable:
+    """Return the error for what the store could not do."""
+    text = str(error)
+    system = SYSTEM_ERROR.search(text)
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and system is not None:
+        number = int(system[1])
+    if number is not None:
+        return StoreFull() if number in FULL else StoreUnavailable(os.strerror(number))
+    for sign, kind, reason in SIGNS:
+        if re.search(sign, text):
+            return kind(reason)
+    return StoreUnavailable("its answer cannot be understood")
