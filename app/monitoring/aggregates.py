@@ -1,24 +1,24 @@
-"""Sums over settled forecasts, and the figures that they give. No database."""
+"""Sums over settled forecasts, and the figures computed from them. No database."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-# An error beyond this counts as this: its square can still be summed.
+# Larger errors count as this one, so that the square can still be summed.
 LARGEST_ERROR = 1e100
 
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorSums:
-    """Sums over forecasts that have been settled."""
+    """Sums over settled forecasts."""
 
     forecasts: int = 0
     signed: float = 0.0  # forecast - actual
     absolute: float = 0.0
     squared: float = 0.0
-    compared: int = 0  # those that persistence could be set beside
-    compared_squared: float = 0.0  # the version's, over these
+    compared: int = 0  # those with a persistence forecast
+    compared_squared: float = 0.0  # squared errors of the version, over these
     persistence_squared: float = 0.0
 
     def __add__(self, other: Self) -> Self:
@@ -38,7 +38,7 @@ class ErrorSums:
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """How often the actual lay inside the interval of a level."""
+    """How often the actual was inside the interval of a level."""
 
     forecasts: int = 0
     covered: int = 0
@@ -51,7 +51,7 @@ class Coverage:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorFigures:
-    """What sums amount to, in the target's unit; None where nothing can be said."""
+    """Figures in the target's unit; None where nothing was measured."""
 
     forecasts: int
     rmse: float | None
@@ -63,12 +63,12 @@ class ErrorFigures:
 
 
 def errors_of(value: float, persistence: float | None, actual: float) -> ErrorSums:
-    """Return the sums of one forecast.
+    """Return the sums for one forecast.
 
     Args:
         value: the forecast.
-        persistence: what repeating the last known value would have forecast.
-        actual: what came.
+        persistence: the last known value, which persistence would forecast.
+        actual: the observed value.
     """
     error = _bounded(value - actual)
     if persistence is None:
@@ -87,7 +87,7 @@ def errors_of(value: float, persistence: float | None, actual: float) -> ErrorSu
 def coverage_of(
     intervals: Sequence[Mapping[str, Any]] | None, actual: float
 ) -> dict[int, Coverage]:
-    """Return whether the actual lies in each of a forecast's intervals, by level."""
+    """Return, by level, whether the actual is inside the forecast's interval."""
     return {
         int(interval["level"]): Coverage(
             forecasts=1, covered=int(interval["low"] <= actual <= interval["high"])
@@ -97,7 +97,7 @@ def coverage_of(
 
 
 def figures_of(sums: ErrorSums) -> ErrorFigures:
-    """Root mean squared error and the like; nothing is 0 that was not measured."""
+    """Compute root mean squared error and the other figures; unmeasured ones are None, never 0."""
     count = sums.forecasts
     if not count:
         return ErrorFigures(
@@ -107,12 +107,12 @@ def figures_of(sums: ErrorSums) -> ErrorFigures:
             bias=None,
             persistence_rmse=None,
             skill=None,
-            skill_missing="no forecast of these days has met its actual yet",
+            skill_missing="no forecast of these days has its actual yet",
         )
     persistence, skill, missing = _skill(sums)
     return ErrorFigures(
         forecasts=count,
-        # Corrected actuals are subtracted again, which may leave a sum a rounding below 0.
+        # Corrected actuals are subtracted, and rounding may leave a sum slightly below 0.
         rmse=math.sqrt(max(sums.squared, 0.0) / count),
         mae=max(sums.absolute, 0.0) / count,
         bias=sums.signed / count,
@@ -123,13 +123,13 @@ def figures_of(sums: ErrorSums) -> ErrorFigures:
 
 
 def total(sums: Iterable[ErrorSums]) -> ErrorSums:
-    """Return all of them together."""
+    """Return the sum of all."""
     return sum(sums, start=ErrorSums())
 
 
 def _skill(sums: ErrorSums) -> tuple[float | None, float | None, str | None]:
     if not sums.compared:
-        return None, None, "the target is no input, so that there is no last value to repeat"
+        return None, None, "the target is not an input, so there is no last value to repeat"
     own = math.sqrt(max(sums.compared_squared, 0.0) / sums.compared)
     persistence = math.sqrt(max(sums.persistence_squared, 0.0) / sums.compared)
     if persistence == 0:

@@ -1,4 +1,4 @@
-"""How models do in use; a logged request asked again; models trained again by themselves."""
+"""How models perform in use, replays of logged requests, and automatic retraining."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -39,19 +39,20 @@ ModelName = Annotated[str, Path(description="a model's name", examples=["google-
 @router.get(
     "/models/{name}/monitor",
     operation_id="monitor_model",
-    summary="Show how a model does in use",
+    summary="Show how a model performs in use",
     responses=problem_responses(404, 422),
 )
 def monitor_model(
     name: ModelName,
     session: SessionDep,
-    days: Annotated[int, Query(ge=1, le=3650, description="so many days, today included")] = 30,
+    days: Annotated[int, Query(ge=1, le=3650, description="number of days, including today")] = 30,
 ) -> MonitorAnswer:
-    """Live error and skill, coverage, drift and requests, by version and by day.
+    """Show live error and skill, coverage, drift and requests, by version and by day.
 
-    Figures are of the day of the request and are kept when the log's days are dropped. A forecast
-    counts once its actual is known, each as often as it was asked for. The alias `shadow` is shown
-    beside what was served. Latencies are at `/metrics`, by version, since each process started.
+    Figures belong to the day of the request and remain when the days of the log are dropped. A
+    forecast counts once its actual is known, as many times as it was requested. The alias `shadow`
+    is shown beside the served version. Latencies by version, since each process started, are at
+    `/metrics`.
     """
     return monitor(session, name, datetime.now(UTC).date() - timedelta(days=days - 1))
 
@@ -77,10 +78,10 @@ async def replay_prediction(
     resources: ResourcesDep,
     caller: CallerDep,
 ) -> ReplayAnswer:
-    """The request as it was logged, answered now; the log is not added to.
+    """Answer the request as it was logged; the replay is not logged.
 
-    A deleted version is a 409. A version that the request does not fit (a longer `min_history`,
-    other columns) is a 422 that says so.
+    A deleted version is a 409. A version that the request does not fit (longer `min_history`, other
+    columns) is a 422 that says so.
     """
     parts: Predictions = request.app.state.predictions
     original, asked, reference = await asyncio.to_thread(
@@ -104,7 +105,7 @@ async def replay_prediction(
 @router.put(
     "/models/{name}/schedule",
     operation_id="put_schedule",
-    summary="Have a model trained again by itself",
+    summary="Schedule automatic retraining of a model",
     responses=problem_responses(400, 403, 404, 409, 415, 422),
 )
 def put_schedule(
@@ -115,7 +116,7 @@ def put_schedule(
             openapi_examples={
                 "weekly": {"summary": "Mondays at 3:00 UTC", "value": {"cron": "0 3 * * 1"}},
                 "thresholds": {
-                    "summary": "when it does worse than persistence",
+                    "summary": "when it is worse than persistence",
                     "value": {"thresholds": {"skill_below": 0.0, "forecasts": 50, "days": 7}},
                 },
             }
@@ -123,16 +124,16 @@ def put_schedule(
     ],
     session: SessionDep,
 ) -> ScheduleAnswer:
-    """On a schedule, when live figures of the champion pass a threshold, or both.
+    """Retrain the model on a schedule, when live figures of the champion pass a threshold, or both.
 
-    It is trained with the champion's recipe on the dataset of its newest version, extended by the
-    actuals that came after it where the target is its only input. What comes of it is promoted, or
-    not, like any other version. Thresholds are looked at every hour; a text has none.
+    The champion's recipe is trained on the dataset of its newest version, extended by later actuals
+    if the target is its only input. The result is promoted, or not, like any other version.
+    Thresholds are checked every hour; texts have none.
 
     409: no version of the model was trained on a dataset that is stored here.
     """
     if request.thresholds is not None and find_model(session, name).kind == "text":
-        raise Unprocessable.at("thresholds", f"{name!r} is a model for text; {TEXT_HAS_NONE}")
+        raise Unprocessable.at("thresholds", f"{name!r} is a model for texts; {TEXT_HAS_NONE}")
     now = datetime.now(UTC)
     cron = None if request.cron is None else checked(request.cron, now)
     store.check_can_retrain(session, name)
@@ -149,11 +150,11 @@ def put_schedule(
 @router.get(
     "/models/{name}/schedule",
     operation_id="get_schedule",
-    summary="Show when a model is trained again by itself",
+    summary="Show a model's schedule for automatic retraining",
     responses=problem_responses(404, 422),
 )
 def get_schedule(name: ModelName, session: SessionDep) -> ScheduleAnswer | None:
-    """Null where it is trained only when it is asked to be."""
+    """Show the schedule; null if the model is not retrained automatically."""
     schedule = store.find_schedule(session, name)
     return None if schedule is None else ScheduleAnswer.of(schedule)
 
@@ -161,27 +162,28 @@ def get_schedule(name: ModelName, session: SessionDep) -> ScheduleAnswer | None:
 @router.delete(
     "/models/{name}/schedule",
     operation_id="delete_schedule",
-    summary="Have a model trained again only when asked to",
+    summary="Stop the automatic retraining of a model",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problem_responses(403, 404, 422),
 )
 def delete_schedule(name: ModelName, session: SessionDep) -> None:
-    """What was decided so far stays."""
+    """Delete the schedule; its decisions so far remain."""
     store.delete_schedule(session, name)
 
 
 @router.get(
     "/models/{name}/decisions",
     operation_id="list_decisions",
-    summary="List what was decided about training a model again, newest first",
+    summary="List the decisions about retraining a model, newest first",
     responses=problem_responses(400, 404, 422),
 )
 def list_decisions(
     name: ModelName, session: SessionDep, paging: PagingById
 ) -> Page[RetrainingAnswer]:
-    """Each with its reason and the figures it was taken on.
+    """Show decisions with their reasons and figures.
 
-    A schedule's every time is one. Thresholds are one whenever their figures have changed.
+    A schedule makes one each time it is due; thresholds make one whenever their figures have
+    changed.
     """
     find_model(session, name)
     rows = store.list_decisions(session, name, before=paging.start, limit=paging.rows)
@@ -205,7 +207,7 @@ def _look_up(
             if version.deleted_at is not None:
                 raise Conflict(
                     f"Version {version.number} of {version.model!r} was deleted on "
-                    f"{version.deleted_at:%Y-%m-%d}; it cannot answer any more."
+                    f"{version.deleted_at:%Y-%m-%d}, so it cannot answer any more."
                 )
         original = LoggedPrediction.model_validate(row)
         return original, PredictRequest.model_validate(row.request), reference

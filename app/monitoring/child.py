@@ -1,7 +1,7 @@
-"""The process of a worker that follows the log and the schedules, and gives way to predictions.
+"""A worker's process that follows the log and the schedules, and gives way to predictions.
 
-Started as `python -m app.monitoring.child --lifeline N`. All that it needs is in the environment,
-and it ends with the worker.
+Started as `python -m app.monitoring.child --lifeline N`. Its settings are in the environment, and
+it ends with the worker.
 """
 
 import argparse
@@ -25,7 +25,7 @@ SCHEDULE_SECONDS = 15.0
 
 
 def main() -> None:
-    """Work until the worker ends. Whatever is cut off in the middle is done again by the next."""
+    """Work until the worker ends. The next process repeats whatever is interrupted."""
     parser = argparse.ArgumentParser(description="Monitoring process of a Stepahead worker.")
     parser.add_argument("--lifeline", type=int, required=True, help="file descriptor of a pipe")
     end_with(parser.parse_args().lifeline, grace_seconds=0)
@@ -33,7 +33,7 @@ def main() -> None:
     settings = Settings()
     configure_logging(settings)
     if settings.database_url is None:
-        raise SystemExit("STEPAHEAD_DATABASE_URL is set by the worker, and is missing")
+        raise SystemExit("STEPAHEAD_DATABASE_URL is missing; the worker sets it")
     engine = make_engine(settings.database_url, pool_size=2)
     resources = Resources(
         settings=settings,

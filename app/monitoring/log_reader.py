@@ -1,7 +1,7 @@
-"""The log, read once and in order: requests counted, forecasts kept, actuals found, shadows asked.
+"""Read the log once and in order: count requests, keep forecasts, find actuals, ask shadows.
 
-Any process may read; the row of the position decides who does. A reader that dies has changed
-nothing, for every batch is one transaction with the position.
+Any process may read; the lock on the position's row decides which one does. A reader that dies has
+changed nothing, because every batch is one transaction with the position.
 """
 
 from collections import defaultdict
@@ -42,9 +42,9 @@ from app.storage.store_errors import ObjectDamaged, ObjectMissing
 
 ROWS_AT_ONCE = 500
 # A row becomes visible some time after its id was made: a commit may take 10 s and is tried twice,
-# and the clocks of several machines differ. Until then what has been read is remembered by id.
+# and the clocks of machines differ. Until then, ids that were read are remembered.
 LATE_BY = timedelta(minutes=2)
-# How often what became visible late is looked for: that goes over all of this time again, which
+# How often to look for rows that became visible late. That scans all of this time again, which
 # takes PostgreSQL 0.4 s for 300,000 rows.
 LATE_EVERY = timedelta(seconds=15)
 
@@ -53,7 +53,7 @@ logger = get_logger(__name__)
 
 @dataclass(kw_only=True)
 class Gathered:
-    """What a batch of the log comes to."""
+    """What was gathered from a batch of the log."""
 
     asked: dict[Day, Asked] = field(default_factory=lambda: defaultdict(Asked))
     steps: list[Step] = field(default_factory=list)
@@ -69,10 +69,10 @@ class LogReader:
         self._shadows = Shadows(resources)
 
     def read_and_settle(self, *, wait: bool = False) -> int:
-        """Take one batch further; gives how much was done, 0 when there is nothing left for now.
+        """Process one batch; return how much was done, 0 if nothing is left for now.
 
         Args:
-            wait: for another process that reads; else it is left alone, and 0 is given.
+            wait: whether to wait for another process that reads; otherwise return 0.
         """
         with self._resources.sessions.begin() as session:
             position = store.lock_position(session, wait=wait)
@@ -91,7 +91,7 @@ class LogReader:
         if len(rows) < ROWS_AT_ONCE:
             rows += store.predictions_after(session, newest, limit=ROWS_AT_ONCE - len(rows))
         else:
-            settled -= LATE_EVERY  # there may be more of them: the next batch looks at once
+            settled -= LATE_EVERY  # there may be more of them, so the next batch looks at once
         if newest == position and not rows:
             return 0
         following = _next_position(position, rows, settled) if is_all_known else position
@@ -118,7 +118,7 @@ class LogReader:
                 history = self._history(session, row, known)
                 _gather(gathered, row, day, known, history=history, answers=answers)
             except (KeyError, TypeError, ValueError) as error:
-                # Logged by another version of this service; the rest of the log goes on.
+                # Logged by another version of this service; the rest of the log is read.
                 logger.warning("prediction not measured", prediction=str(row.id), error=repr(error))
         store.add_requests(session, gathered.asked)
         store.add_inputs(session, _binned(gathered.shown, facts))
@@ -127,7 +127,7 @@ class LogReader:
         settle(session, hits_of_predictions(session, [row.id for row in rows]))
 
     def _history(self, session: Session, row: LoggedAnswer, facts: Facts) -> History | None:
-        """Return what the request showed; None if its dataset cannot be read any more."""
+        """Return what the request showed, or None if its dataset cannot be read any more."""
         history = history_of(row.request, facts)
         if history is not None:
             return history
@@ -168,7 +168,7 @@ def _gather(
         return
     for name, window in windows_shown(history, facts).items():
         gathered.shown[day, name].append(window)
-    # Rows come in order of time, so the newest history has the last word on a moment.
+    # Rows are in order of time, so the newest history decides about a moment.
     for given in implied_actuals(row, history, facts):
         gathered.implied[given.key] = given
 
@@ -194,7 +194,7 @@ def _gather_shadow(
 def _binned(
     shown: dict[tuple[Day, str], list[Floats]], facts: dict[tuple[str, int], Facts]
 ) -> dict[tuple[Day, str], list[int]]:
-    """Return what was shown as histograms, of those features that have quantiles."""
+    """Return histograms of what was shown, for the features that have quantiles."""
     quantiles = {
         (model, version, feature.name): feature.quantiles
         for (model, version), known in facts.items()
@@ -209,12 +209,12 @@ def _binned(
 
 
 def _next_position(position: UUID, rows: Sequence[LoggedAnswer], settled: datetime) -> UUID:
-    """Return how far the log has been read after these rows, late ones among them.
+    """Return how far the log has been read after these rows, including late ones.
 
     Args:
         position: how far it had been read.
-        rows: what was read since, in order; as many as are read at once: there may be more.
-        settled: nothing more appears that was answered before.
+        rows: what was read since, in order. If it is a full batch, there may be more.
+        settled: no row that was answered before this time will appear any more.
     """
     until = first_id(settled)
     if len(rows) == ROWS_AT_ONCE:

@@ -1,4 +1,4 @@
-"""What a logged answer tells: its forecasts, what it was shown, what that says of earlier ones.
+"""What a logged answer contains: its forecasts, its inputs, and actuals of earlier forecasts.
 
 No database: the request and the response as they were logged.
 """
@@ -16,9 +16,9 @@ from app.artifact.manifest import Feature
 from app.monitoring.actuals.moments import moment_of, moment_of_forecast
 from app.monitoring.actuals.store import Given
 
-# Steps past these are not measured: a request may ask for 1,000 and the rows add up.
+# Later steps are not measured: a request may ask for 1,000, and the rows add up.
 MEASURED_STEPS = 100
-# As many of the newest values of a history are looked through for earlier forecasts' actuals.
+# This many of the newest values of a history are searched for actuals of earlier forecasts.
 IMPLYING_ROWS = 1000
 
 Floats = npt.NDArray[np.float64]
@@ -26,7 +26,7 @@ Role = Literal["served", "shadow"]
 
 
 class LoggedAnswer(NamedTuple):
-    """A row of the log, as much as is read of it."""
+    """A row of the log, as far as it is read."""
 
     id: UUID
     created_at: datetime
@@ -41,7 +41,7 @@ class LoggedAnswer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What has to be known of a series version to read its answers."""
+    """What is needed to read the answers of a series version."""
 
     target: str
     features: tuple[Feature, ...]
@@ -52,12 +52,12 @@ class Facts:
 class History:
     """What a request showed the version."""
 
-    columns: dict[str, Sequence[float]]  # oldest first, equally long
+    columns: dict[str, Sequence[float]]  # oldest first, of equal length
     timestamps: Sequence[str] | None  # as given
 
 
 class Step(NamedTuple):
-    """One step of an answer, as it will be measured; the columns of `forecasts`."""
+    """One step of an answer that will be measured; the columns of `forecasts`."""
 
     prediction_id: UUID
     role: Role
@@ -72,7 +72,7 @@ class Step(NamedTuple):
 
 
 def history_of(request: Mapping[str, Any], facts: Facts) -> History | None:
-    """Return the history in a request; None: it names a dataset instead."""
+    """Return the history in a request, or None if it names a dataset instead."""
     given = request.get("history")
     if given is None:
         return None
@@ -90,11 +90,11 @@ def steps_of(
     """Return the steps of an answer that are measured.
 
     Args:
-        row: of the log: what was asked.
-        role: whether this is what was served.
-        version: which answered.
+        row: the request in the log.
+        role: served or shadow.
+        version: that answered.
         forecasts: `predictions` of its answer.
-        persistence: the last value of the target in the request.
+        persistence: last value of the target in the request.
     """
     return [
         Step(
@@ -114,13 +114,13 @@ def steps_of(
 
 
 def last_target(history: History, facts: Facts) -> float | None:
-    """Return what persistence would forecast; None: the target is no input."""
+    """Return the forecast of persistence, or None if the target is not an input."""
     column = history.columns.get(facts.target)
     return None if column is None else float(column[-1])
 
 
 def windows_shown(history: History, facts: Facts) -> dict[str, Floats]:
-    """Return the values of each feature that the version looked at."""
+    """Return the values of each feature that the version saw."""
     return {
         feature.name: np.asarray(history.columns[feature.name], dtype=np.float64)[
             -(facts.window or len(history.columns[feature.name])) :
@@ -130,7 +130,7 @@ def windows_shown(history: History, facts: Facts) -> dict[str, Floats]:
 
 
 def implied_actuals(row: LoggedAnswer, history: History, facts: Facts) -> list[Given]:
-    """Return what a history says of moments that were forecast before; [] without timestamps."""
+    """Return the actuals that a history implies for earlier forecasts; [] without timestamps."""
     column = history.columns.get(facts.target)
     if column is None or history.timestamps is None:
         return []

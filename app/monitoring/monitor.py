@@ -1,4 +1,4 @@
-"""How a model does in use: the daily figures put together."""
+"""How a model performs in use, from its daily figures."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,11 +32,11 @@ from app.registry.store import find_model
 from app.storage.ids import first_id
 from app.storage.tables import Version
 
-# With fewer the index is mostly chance: of N values from the training data's own distribution it
-# comes to about 9 / N in the mean.
+# With fewer, the index is mostly chance: for N values from the training distribution its mean is
+# about 9 / N.
 LEAST_VALUES = 100
 MINUTE = timedelta(minutes=1)
-TEXT_HAS_NONE = "texts are counted only: there are no actuals of a text"
+TEXT_HAS_NONE = "requests with texts are only counted, because texts have no actuals"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +49,12 @@ class Daily:
     shown: dict[tuple[Day, str], list[int]]
 
     def days(self) -> set[Day]:
-        """Return every day and version with a figure."""
+        """Return every day and version that has a figure."""
         return {*self.asked, *(day for day, _ in self.errors)}
 
 
 def read_daily(session: Session, model: str, since: date) -> Daily:
-    """Return a model's daily figures since a day in UTC."""
+    """Read a model's daily figures since a day in UTC."""
     return Daily(
         asked=store.requests_since(session, model, since),
         errors=store.errors_since(session, model, since),
@@ -64,7 +64,7 @@ def read_daily(session: Session, model: str, since: date) -> Daily:
 
 
 def monitor(session: Session, model: str, since: date) -> MonitorAnswer:
-    """Return how a model does in use since a day in UTC.
+    """Return how a model performs in use since a day in UTC.
 
     Raises:
         NotFound: no such model.
@@ -112,7 +112,7 @@ def monitor(session: Session, model: str, since: date) -> MonitorAnswer:
 
 
 def errors_of_version(daily: Daily, version: int, role: Role) -> ErrorSums:
-    """Return all errors of a version in these days."""
+    """Return the errors of a version over all days."""
     return total(
         sums
         for (day, _), sums in daily.errors.items()
@@ -121,7 +121,7 @@ def errors_of_version(daily: Daily, version: int, role: Role) -> ErrorSums:
 
 
 def coverage_of_version(daily: Daily, version: int, role: Role) -> dict[int, Coverage]:
-    """Return the coverage of a version in these days, by level."""
+    """Return the coverage of a version over all days, by level."""
     return _coverage(
         daily, [day for day, _ in daily.coverage if (day.version, day.role) == (version, role)]
     )
@@ -184,18 +184,18 @@ def _drift(
     daily: Daily, days: set[Day], features: Sequence[Feature] | None
 ) -> tuple[list[DriftFigure] | None, str | None]:
     if any(day.role == "shadow" for day in days):
-        return None, "a shadow is shown what the champion is shown"
+        return None, "a shadow sees what the champion sees"
     if not features:
         return None, "the version's columns are not known"
     if all(feature.quantiles is None for feature in features):
-        return None, "the version was trained before the quantiles of its data were kept"
+        return None, "the version was trained before quantiles of training data were stored"
     return [_drift_of(daily, days, feature) for feature in features], None
 
 
 def _drift_of(daily: Daily, days: set[Day], feature: Feature) -> DriftFigure:
     quantiles = feature.quantiles
     if quantiles is None:
-        reason = "the quantiles of its training data were not kept"
+        reason = "the quantiles of its training data were not stored"
         return DriftFigure(feature=feature.name, psi=None, missing=reason, values=0)
     counts = [0] * (len(quantiles) + 1)
     for (day, name), more in daily.shown.items():
@@ -203,7 +203,7 @@ def _drift_of(daily: Daily, days: set[Day], feature: Feature) -> DriftFigure:
             counts = [before + one for before, one in zip(counts, more, strict=True)]
     values = sum(counts)
     if values < LEAST_VALUES:
-        reason = f"{values} values say too little; it takes {LEAST_VALUES}"
+        reason = f"{values} values are too few; {LEAST_VALUES} are needed"
         return DriftFigure(feature=feature.name, psi=None, missing=reason, values=values)
     index = population_stability(counts, quantiles, highest=feature.high)
     return DriftFigure(feature=feature.name, psi=index, missing=None, values=values)

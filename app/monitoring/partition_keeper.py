@@ -1,4 +1,4 @@
-"""Keep the log's partitions in order in a process that serves; days are counted before they go."""
+"""Maintain the log's partitions in a process that serves; days are counted before they go."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,18 +22,18 @@ RETRY_SECONDS = 1.0
 
 
 class PartitionKeeper:
-    """Maintains them at the start and every hour."""
+    """Maintains the partitions at the start and every hour."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._maintained = False
 
     def not_ready(self) -> str | None:
-        """Return why nothing can be logged yet, if so."""
+        """Return why nothing can be logged yet, or None."""
         return None if self._maintained else "the log's partitions could not be made yet"
 
     async def maintain(self) -> None:
-        """Do it once, now.
+        """Maintain the partitions now.
 
         Raises:
             Unavailable: the database is away or not migrated.
@@ -52,19 +52,19 @@ class PartitionKeeper:
         maintain_partitions(self._resources.engine, settings, today=today)
 
     async def keep(self) -> None:
-        """Do it for as long as this process serves."""
+        """Maintain the partitions as long as this process serves."""
         while True:
             await asyncio.sleep(EVERY_SECONDS if self._maintained else RETRY_SECONDS)
-            with suppress(Unavailable):  # logged; what there is lasts for days
+            with suppress(Unavailable):  # logged; existing partitions last for days
                 await self.maintain()
 
 
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
-    """Make the partitions, then maintain them for as long as the app serves."""
+    """Make the partitions, then maintain them as long as the app serves."""
     keeper = PartitionKeeper(resources)
     app.state.health.checks.append(keeper.not_ready)
-    with suppress(Unavailable):  # `keep` goes on trying, and /readyz says so
+    with suppress(Unavailable):  # `keep` keeps trying, and /readyz says so
         await keeper.maintain()
     keeping = asyncio.create_task(keeper.keep())
     try:

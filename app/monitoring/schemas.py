@@ -1,4 +1,4 @@
-"""What the calls on monitoring take and answer with."""
+"""Requests and answers of the calls on monitoring."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
@@ -15,10 +15,10 @@ from app.storage.monitoring_tables import RetrainingDecision, Schedule
 
 
 class CoverageFigure(BaseModel):
-    """How often actuals lay inside the intervals of a level."""
+    """How often actuals were inside the intervals of a level."""
 
-    level: Annotated[int, Field(description="what the intervals promise, in %")]
-    observed: Annotated[float, Field(description="what came, in %")]
+    level: Annotated[int, Field(description="promised coverage, in %")]
+    observed: Annotated[float, Field(description="observed coverage, in %")]
     forecasts: int
 
 
@@ -28,21 +28,26 @@ class DriftFigure(BaseModel):
     feature: str
     psi: Annotated[
         float | None,
-        Field(description="population stability index; from 0.1 worth a look, from 0.25 another"),
+        Field(
+            description=(
+                "population stability index; from 0.1 worth a look, from 0.25 a "
+                "different distribution"
+            )
+        ),
     ]
     missing: Annotated[str | None, Field(description="why psi is null")]
-    values: Annotated[int, Field(description="how many were shown, each as often as it was")]
+    values: Annotated[int, Field(description="number of values shown, counted each time")]
 
 
 class ErrorsShown(BaseModel):
-    """Live errors, in the target's unit; null where there is none to tell."""
+    """Live errors, in the target's unit; null where nothing was measured."""
 
-    forecasts: Annotated[int, Field(description="those that have met their actual")]
+    forecasts: Annotated[int, Field(description="those with a known actual")]
     rmse: float | None
     mae: float | None
     bias: Annotated[float | None, Field(description="mean of forecast - actual")]
     persistence_rmse: Annotated[
-        float | None, Field(description="of repeating the last value of each request")
+        float | None, Field(description="RMSE of repeating the last value of each request")
     ]
     skill: Annotated[
         float | None, Field(description="1 - RMSE / RMSE of persistence, on the same forecasts")
@@ -57,16 +62,16 @@ class StepFigures(ErrorsShown):
 
 
 class Figures(ErrorsShown):
-    """What a version did."""
+    """How a version performed."""
 
     version: int
     role: Annotated[
         Literal["served", "shadow"],
-        Field(description="shadow: it answered silently what the champion was asked"),
+        Field(description="shadow: it silently answered the champion's requests"),
     ]
     requests: int
     refused: Annotated[int, Field(description="shadow: requests that do not fit it")]
-    skipped: Annotated[int, Field(description="shadow: not asked, there were too many")]
+    skipped: Annotated[int, Field(description="shadow: skipped, there were too many")]
     coverage: list[CoverageFigure] | None
     coverage_missing: Annotated[str | None, Field(description="why coverage is null")]
     drift: list[DriftFigure] | None
@@ -74,40 +79,42 @@ class Figures(ErrorsShown):
 
 
 class VersionFigures(Figures):
-    """What a version did in the whole time."""
+    """How a version performed over the whole time."""
 
     aliases: list[str]
-    measured_skill: Annotated[float | None, Field(description="of its scorecard, for comparison")]
+    measured_skill: Annotated[
+        float | None, Field(description=("skill of its scorecard, for comparison"))
+    ]
     steps: list[StepFigures]
 
 
 class DayFigures(Figures):
-    """What a version did on a day."""
+    """How a version performed on one day."""
 
     day: Annotated[date, Field(description="in UTC, of the requests")]
 
 
 class ShadowComparison(BaseModel):
-    """The shadow beside what was served, over the forecasts that both made."""
+    """The shadow compared with the served version, on forecasts that both made."""
 
     version: int
-    forecasts: Annotated[int, Field(description="those that have met their actual")]
+    forecasts: Annotated[int, Field(description="those with a known actual")]
     rmse: float | None
     served_rmse: float | None
     skill: Annotated[
-        float | None, Field(description="1 - RMSE / RMSE of what was served; above 0: better")
+        float | None, Field(description="1 - RMSE / RMSE of the served version; above 0: better")
     ]
 
 
 class MonitorAnswer(BaseModel):
-    """How a model does in use."""
+    """How a model performs in use."""
 
     model: str
     kind: Kind
     since: Annotated[date, Field(description="first day, in UTC")]
     unread: Annotated[
         int,
-        Field(description="predictions that a worker has still to take in; counted up to 10,000"),
+        Field(description="predictions that a worker has not read yet; counted up to 10,000"),
     ]
     requests_per_minute: Annotated[
         int, Field(description="answered in the last 60 seconds; counted up to 10,000")
@@ -121,33 +128,33 @@ class MonitorAnswer(BaseModel):
 
 
 class ReplayRequest(BaseModel):
-    """Who is to answer."""
+    """The version that is to answer."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     version: Annotated[
-        int | None, Field(ge=1, le=MAX_NUMBER, description="of the model that was asked")
+        int | None, Field(ge=1, le=MAX_NUMBER, description="version of the model that was asked")
     ] = None
     model: Annotated[
         str | None,
-        Field(max_length=220, description="in place of version: `name`, `name@alias` or `name@3`"),
+        Field(max_length=220, description="instead of version: `name`, `name@alias` or `name@3`"),
     ] = None
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         if (self.version is None) == (self.model is None):
-            raise ValueError("give version or model, one of them")
+            raise ValueError("give either version or model")
         return self
 
 
 class ReplayedAnswer(BaseModel):
-    """What the other version says to the same request."""
+    """The other version's answer to the same request."""
 
     model: str
     version: int
     kind: Kind
     predictions: list[SeriesStep] | list[TextStep]
-    text: Annotated[str | None, Field(description="text: the text, continued")] = None
+    text: Annotated[str | None, Field(description="text: the continued text")] = None
     skill: float | None
     warnings: list[str]
 
@@ -159,11 +166,11 @@ class ReplayAnswer(BaseModel):
     replay: ReplayedAnswer
 
 
-# Training again by itself.
+# Automatic retraining.
 
 
 class Thresholds(BaseModel):
-    """When live figures call for another training."""
+    """Live figures that trigger a retraining."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -172,14 +179,21 @@ class Thresholds(BaseModel):
     ] = None
     coverage_off_by: Annotated[
         float | None,
-        Field(gt=0, le=100, description="points between a level and its observed coverage"),
+        Field(
+            gt=0,
+            le=100,
+            description=("percentage points between a level and its observed coverage"),
+        ),
     ] = None
     forecasts: Annotated[
-        int, Field(ge=10, le=1_000_000, description="fewer settled ones decide nothing")
+        int,
+        Field(
+            ge=10, le=1_000_000, description=("with fewer settled forecasts, nothing is decided")
+        ),
     ] = 50
-    days: Annotated[int, Field(ge=1, le=365, description="that the figures are taken over")] = 7
+    days: Annotated[int, Field(ge=1, le=365, description="days that the figures cover")] = 7
     hours_between: Annotated[
-        int, Field(ge=1, le=8760, description="least time from one training to the next")
+        int, Field(ge=1, le=8760, description="shortest time between two trainings")
     ] = 24
 
     @model_validator(mode="after")
@@ -190,7 +204,7 @@ class Thresholds(BaseModel):
 
 
 class ScheduleRequest(BaseModel):
-    """When a model is to be trained again by itself."""
+    """When to retrain a model automatically."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -198,8 +212,10 @@ class ScheduleRequest(BaseModel):
         str | None,
         Field(
             max_length=100,
-            description="minute, hour, day of month, month, day of week, in UTC: `0 3 * * 1` is "
-            "Mondays at 3",
+            description=(
+                "minute, hour, day of month, month, day of week, in UTC: `0 3 * * 1` is "
+                "Mondays at 3:00"
+            ),
         ),
     ] = None
     thresholds: Annotated[Thresholds | None, Field(description="null: switched off")] = None
@@ -212,17 +228,17 @@ class ScheduleRequest(BaseModel):
 
 
 class ScheduleAnswer(BaseModel):
-    """When a model is trained again by itself."""
+    """When a model is retrained automatically."""
 
     model: str
     cron: str | None
-    next_at: Annotated[datetime | None, Field(description="the cron expression's next time")]
+    next_at: Annotated[datetime | None, Field(description="next time of the cron expression")]
     thresholds: Thresholds | None
     updated_at: datetime
 
     @classmethod
     def of(cls, schedule: Schedule) -> Self:
-        """From a row."""
+        """Build it from a row."""
         return cls(
             model=schedule.model,
             cron=schedule.cron,
@@ -235,20 +251,20 @@ class ScheduleAnswer(BaseModel):
 
 
 class RetrainingAnswer(BaseModel):
-    """A decision to train a model again, or not to."""
+    """A decision to retrain a model, or not to."""
 
     id: UUID
     model: str
-    cause: Annotated[Literal["cron", "thresholds"], Field(description="what asked for it")]
+    cause: Annotated[Literal["cron", "thresholds"], Field(description="what triggered it")]
     trained: bool
     reason: str
-    figures: Annotated[dict[str, Any], Field(description="what it was decided on")]
+    figures: Annotated[dict[str, Any], Field(description="the figures it is based on")]
     job: UUID | None
     decided_at: datetime
 
     @classmethod
     def of(cls, decision: RetrainingDecision) -> Self:
-        """From a row."""
+        """Build it from a row."""
         return cls(
             id=decision.id,
             model=decision.model,

@@ -1,7 +1,7 @@
-"""The alias `shadow`: its version answers what the champion was asked, after the fact and silently.
+"""The alias `shadow`: its version silently answers the champion's requests, afterwards.
 
-It reads the log: `POST /predict` knows nothing of it, nothing is lost when a process dies, and
-under load the shadow falls behind or is skipped, never the answers.
+It reads the log, so `POST /predict` knows nothing of it and nothing is lost when a process dies.
+Under load the shadow falls behind or is skipped, never the answers.
 """
 
 import time
@@ -28,7 +28,7 @@ from app.storage.store_errors import ObjectDamaged, ObjectMissing
 SHADOW = "shadow"
 KEPT_VERSIONS = 4
 ROWS_AT_ONCE = 32
-# What shadows may take of one batch of the log; what is left over then is skipped and counted.
+# Time for shadows in one batch of the log; requests beyond it are skipped and counted.
 SECONDS_PER_BATCH = 2.0
 
 Outcome = dict[str, Any] | StepaheadError | None  # None: skipped
@@ -38,14 +38,14 @@ logger = get_logger(__name__)
 
 
 class Shadows:
-    """The shadow versions of one process, loaded as they are needed."""
+    """The shadow versions of one process, loaded when they are needed."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._loaded: OrderedDict[tuple[str, int], Loaded] = OrderedDict()
 
     def answer(self, session: Session, rows: Sequence[LoggedAnswer]) -> Answers:
-        """Return what the shadows say to these requests.
+        """Answer these requests with the shadows.
 
         Args:
             session: a transaction.
@@ -53,9 +53,9 @@ class Shadows:
 
         Returns:
             By prediction: the shadow's version and its answer, its error, or None if it was
-            skipped. Requests that named another alias or a number, that are older than the alias,
-            or that the shadow answered itself are left out; and texts, whose answers are not
-            measured yet.
+                skipped. Left out are requests that named another alias or a number, that are older
+                than the alias, or that the shadow itself answered; and texts, which are not
+                measured yet.
         """
         asked: dict[tuple[str, int], list[LoggedAnswer]] = {}
         shadows = pointers(session, SHADOW)
@@ -81,7 +81,7 @@ class Shadows:
         try:
             requests = [PredictRequest.model_validate(row.request) for row in rows]
         except ValidationError as error:  # logged by another version of this service
-            logger.warning("shadow skipped: a logged request is not understood", error=str(error))
+            logger.warning("shadow skipped: a logged request cannot be parsed", error=str(error))
             return [None] * len(rows)
         return answer_again(loaded, requests, self._resources)
 

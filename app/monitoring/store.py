@@ -1,4 +1,4 @@
-"""The monitoring's queries: the log as it is read, and the daily figures that outlive it."""
+"""The monitoring's queries: reading the log, and the daily figures that outlive it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ NOT_READ = ~exists().where(ReadPrediction.id == Prediction.id)
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """Whose figures they are: what a version did on a day in UTC."""
+    """What daily figures belong to: a version on a day in UTC."""
 
     day: date
     model: str
@@ -42,7 +42,7 @@ class Day:
 
 @dataclass(kw_only=True)
 class Asked:
-    """How much a version was asked; counted up."""
+    """How much a version was asked; can be added up."""
 
     requests: int = 0
     refused: int = 0
@@ -56,15 +56,15 @@ class Asked:
         )
 
 
-# The log as it is read: once, in the order of ids, by one process at a time.
+# Reading the log: once, in the order of ids, by one process at a time.
 
 
 def lock_position(session: Session, *, wait: bool) -> UUID | None:
-    """Return how far the log has been read, ours to move on until the transaction ends.
+    """Lock the log's position until the transaction ends, and return how far it has been read.
 
     Args:
-        session: of that transaction.
-        wait: for another process that is at it; else None is given.
+        session: of the transaction.
+        wait: whether to wait for another process that has the lock; otherwise return None.
     """
     query = select(LogPosition.position).where(LogPosition.id == 1)
     return session.scalar(query.with_for_update(skip_locked=not wait))
@@ -76,20 +76,20 @@ def position_of_log(session: Session) -> UUID:
 
 
 def newest_read(session: Session, position: UUID) -> UUID:
-    """Return the newest prediction that has been read; the position where none is behind it."""
+    """Return the newest prediction that was read, or the position if none is after it."""
     newest = select(ReadPrediction.id).order_by(ReadPrediction.id.desc()).limit(1)
     return session.scalar(newest) or position
 
 
 def predictions_after(session: Session, newest: UUID, *, limit: int) -> list[LoggedAnswer]:
-    """Return the oldest predictions behind this one, in order: none of them has been read."""
+    """Return the oldest predictions after this one, in order; none of them has been read."""
     return _logged(session, Prediction.id > newest, limit=limit)
 
 
 def late_predictions(
     session: Session, position: UUID, newest: UUID, *, limit: int
 ) -> list[LoggedAnswer]:
-    """Predictions that became visible after later ones had been read, in order."""
+    """Return predictions that became visible after later ones had been read, in order."""
     which = (Prediction.id > position) & (Prediction.id <= newest) & NOT_READ
     return _logged(session, which, limit=limit)
 
@@ -100,7 +100,7 @@ def _logged(session: Session, which: ColumnElement[bool], *, limit: int) -> list
 
 
 def count_unread(session: Session, model: str, *, limit: int = 10_000) -> int:
-    """Return how many of a model's predictions have not been read; not counted past the limit."""
+    """Count a model's predictions that have not been read, up to the limit."""
     unread = (
         select(Prediction.id)
         .where(Prediction.model == model, Prediction.id > position_of_log(session), NOT_READ)
@@ -111,7 +111,7 @@ def count_unread(session: Session, model: str, *, limit: int = 10_000) -> int:
 
 
 def count_answered(session: Session, model: str, since: datetime, *, limit: int = 10_000) -> int:
-    """How many of a model's requests were answered since then; not counted past the limit."""
+    """Count a model's requests that were answered since then, up to the limit."""
     answered = (
         select(Prediction.id)
         .where(Prediction.model == model, Prediction.id >= first_id(since))
@@ -122,13 +122,13 @@ def count_answered(session: Session, model: str, since: datetime, *, limit: int 
 
 
 def note_read(session: Session, read: Sequence[UUID]) -> None:
-    """Remember what was read behind the position."""
+    """Remember what was read beyond the position."""
     note = text("INSERT INTO read_predictions SELECT unnest(CAST(:ids AS uuid[]))")
     session.execute(note, {"ids": read})
 
 
 def move_position(session: Session, position: UUID) -> None:
-    """Say that everything up to here has been read and nothing more will appear there."""
+    """Move the position: everything before it has been read, and nothing more will appear there."""
     session.execute(update(LogPosition).values(position=position))
     session.execute(delete(ReadPrediction).where(ReadPrediction.id <= position))
 
@@ -136,7 +136,7 @@ def move_position(session: Session, position: UUID) -> None:
 def facts_of_versions(
     session: Session, versions: Iterable[tuple[str, int]]
 ) -> dict[tuple[str, int], Facts]:
-    """Return what has to be known of series versions to read their answers."""
+    """Return what is needed to read the answers of series versions."""
     found = {}
     for model, number in sorted(set(versions)):
         row = session.get(Version, (model, number))
@@ -151,13 +151,13 @@ def facts_of_versions(
 
 
 def pointers(session: Session, alias: str) -> dict[str, tuple[int, datetime]]:
-    """Of each model that has this alias: the version it points at, and since when."""
+    """Return, for each model with this alias, the version it points at, and since when."""
     query = select(Alias.model, Alias.version, Alias.moved_at).where(Alias.alias == alias)
     return {model: (version, since) for model, version, since in session.execute(query)}
 
 
 def add_forecasts(session: Session, steps: Iterable[Step]) -> None:
-    """Keep steps of answers until their actuals come."""
+    """Store steps of answers until their actuals are known."""
     command = f"COPY forecasts ({', '.join(Step._fields)}) FROM STDIN"
     cursor = cast("Cursor", session.connection().connection.cursor())
     with cursor, cursor.copy(command) as copy:
@@ -167,11 +167,11 @@ def add_forecasts(session: Session, steps: Iterable[Step]) -> None:
 
 
 def forget_forecasts(session: Session, before: UUID) -> None:
-    """Drop the forecasts of predictions that leave the log."""
+    """Delete the forecasts of predictions that leave the log."""
     session.execute(delete(Forecast).where(Forecast.prediction_id < before))
 
 
-# Daily figures, added to.
+# Daily figures: adding.
 
 
 def add_requests(session: Session, asked: Mapping[Day, Asked]) -> None:
@@ -228,7 +228,7 @@ def add_coverage(session: Session, coverage: Mapping[tuple[Day, int], Coverage])
 
 
 def add_inputs(session: Session, shown: Mapping[tuple[Day, str], Sequence[int]]) -> None:
-    """Add to the histograms of what was shown. The log's position is locked: nobody else does."""
+    """Add to the histograms of inputs; the log's position is locked, so nobody else does."""
     for (day, feature), counts in shown.items():
         key = (day.day, day.model, day.version, feature)
         row = session.get(DailyInputs, key)
@@ -245,11 +245,11 @@ def add_inputs(session: Session, shown: Mapping[tuple[Day, str], Sequence[int]])
     session.flush()
 
 
-# Daily figures, read.
+# Daily figures: reading.
 
 
 def requests_since(session: Session, model: str, since: date) -> dict[Day, Asked]:
-    """Requests by day and version."""
+    """Return requests by day and version."""
     query = select(DailyRequests).where(DailyRequests.model == model, DailyRequests.day >= since)
     return {
         _day(row): Asked(requests=row.requests, refused=row.refused, skipped=row.skipped)
@@ -258,7 +258,7 @@ def requests_since(session: Session, model: str, since: date) -> dict[Day, Asked
 
 
 def errors_since(session: Session, model: str, since: date) -> dict[tuple[Day, int], ErrorSums]:
-    """Sums by day and version, and by step."""
+    """Return sums by day and version, and by step."""
     query = select(DailyErrors).where(DailyErrors.model == model, DailyErrors.day >= since)
     return {
         (_day(row), row.step): ErrorSums(
@@ -275,7 +275,7 @@ def errors_since(session: Session, model: str, since: date) -> dict[tuple[Day, i
 
 
 def coverage_since(session: Session, model: str, since: date) -> dict[tuple[Day, int], Coverage]:
-    """Coverage by day and version, and by level."""
+    """Return coverage by day and version, and by level."""
     query = select(DailyCoverage).where(DailyCoverage.model == model, DailyCoverage.day >= since)
     return {
         (_day(row), row.level): Coverage(forecasts=row.forecasts, covered=row.covered)
@@ -284,7 +284,7 @@ def coverage_since(session: Session, model: str, since: date) -> dict[tuple[Day,
 
 
 def inputs_since(session: Session, model: str, since: date) -> dict[tuple[Day, str], list[int]]:
-    """Histograms by day and version, and by feature; as of requests that were served."""
+    """Return histograms of served requests by day and version, and by feature."""
     query = select(DailyInputs).where(DailyInputs.model == model, DailyInputs.day >= since)
     return {
         (Day(day=row.day, model=model, version=row.version, role="served"), row.feature): row.counts
@@ -294,7 +294,7 @@ def inputs_since(session: Session, model: str, since: date) -> dict[tuple[Day, s
 
 @dataclass(frozen=True, kw_only=True)
 class SideBySide:
-    """A shadow and what was served, over the forecasts that both made and that were settled."""
+    """A shadow and the served version, over settled forecasts that both made."""
 
     forecasts: int
     shadow_squared: float
@@ -302,7 +302,7 @@ class SideBySide:
 
 
 def compare_shadow(session: Session, model: str, version: int, since: UUID) -> SideBySide:
-    """Return a shadow beside what was served on the same requests, as far as the log goes back."""
+    """Compare a shadow with the served version on the same requests, as far as logged."""
     statement = text("""
         SELECT count(*) AS forecasts,
                coalesce(sum(power(least(abs(shadow.value - shadow.actual), 1e100), 2)), 0)

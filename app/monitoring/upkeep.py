@@ -1,4 +1,4 @@
-"""What a process does for the monitoring, again and again; it never brings down what it watches."""
+"""The monitoring's chores, repeated for ever; their errors never stop the process."""
 
 import time
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from app.process.observability import get_logger
 from app.storage.ids import first_id
 from app.storage.resources import Resources
 
-SECONDS_PER_LOOK = 2.0  # a worker that is to end waits for it
-# After an error that should not be: the same batch would most likely fail again at once.
+SECONDS_PER_LOOK = 2.0  # a worker that is stopping waits for it
+# After an unexpected error, because the same batch would probably fail again at once.
 PAUSE_SECONDS = 60.0
 
 logger = get_logger(__name__)
@@ -33,7 +33,7 @@ class Monitoring:
 
     def _follow(self) -> None:
         deadline = time.monotonic() + SECONDS_PER_LOOK
-        # What comes in the meantime is left to the next look: many rows at once cost less each.
+        # New rows are left to the next look: many rows at once cost less each.
         while self._reader.read_and_settle() >= ROWS_AT_ONCE and time.monotonic() < deadline:
             pass
 
@@ -42,7 +42,7 @@ class Monitoring:
 
 
 class Chore:
-    """Something to be done again and again, whatever comes of it."""
+    """Something to repeat, whatever its outcome."""
 
     def __init__(self, subject: str, work: Callable[[], None]) -> None:
         self._subject = subject
@@ -61,7 +61,7 @@ class Chore:
             if not self._is_cut_off:
                 logger.warning("database or store away", looking_at=self._subject, error=str(error))
             self._is_cut_off = True
-        except Exception:  # the worker's boundary: training goes on without monitoring
+        except Exception:  # the worker's boundary: training continues without monitoring
             logger.exception("monitoring failed", looking_at=self._subject)
             self._not_before = time.monotonic() + PAUSE_SECONDS
 
@@ -71,7 +71,7 @@ def finish_days_before(resources: Resources, day: date) -> None:
 
     Args:
         resources: of this process.
-        day: the first that stays, in UTC.
+        day: the first one that stays, in UTC.
     """
     edge = first_id(datetime(day.year, day.month, day.day, tzinfo=UTC))
     reader = LogReader(resources)

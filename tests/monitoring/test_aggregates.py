@@ -48,7 +48,7 @@ def test_a_forecast_taken_back_leaves_nothing() -> None:
 def test_what_is_not_known_is_none_and_says_why() -> None:
     nothing = figures_of(ErrorSums())
     assert (nothing.forecasts, nothing.rmse, nothing.mae, nothing.bias) == (0, None, None, None)
-    assert nothing.skill_missing == "no forecast of these days has met its actual yet"
+    assert nothing.skill_missing == "no forecast of these days has its actual yet"
     alone = figures_of(SETTLED[2])
     assert (alone.rmse, alone.persistence_rmse, alone.skill) == (1.0, None, None)
     assert alone.skill_missing is not None

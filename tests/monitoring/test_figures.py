@@ -83,7 +83,7 @@ def test_too_few_values_say_nothing_about_drift(service: Service) -> None:
     follow(service)
     (drift,) = monitor(service, "few")["versions"][0]["drift"]
     assert (drift["psi"], drift["values"]) == (None, 3)
-    assert "it takes 100" in drift["missing"]
+    assert "100 are needed" in drift["missing"]
 
 
 def test_a_model_nobody_asked_has_an_empty_monitor(service: Service) -> None:

@@ -231,7 +231,7 @@ def test_texts_are_counted(service: Service) -> None:
     follow(service)
     (version,) = monitor(service, "belling-the-cat")["versions"]
     assert (version["requests"], version["skill"]) == (1, None)
-    assert "no actuals of a text" in version["skill_missing"]
+    assert "texts have no actuals" in version["skill_missing"]
     assert monitor(service, "belling-the-cat")["requests_per_minute"] == 1
     told = service.client.get("/metrics").text
     assert 'stepahead_prediction_seconds_count{model="belling-the-cat",version="1"} 1.0' in told

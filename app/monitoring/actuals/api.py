@@ -1,4 +1,4 @@
-"""What really happened; predictions are measured by it."""
+"""Save and list actual values, which predictions are measured by."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -44,7 +44,7 @@ BODY: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {
-                # Not by reference: FastAPI keeps only what signatures name.
+                # Not by reference: FastAPI keeps only schemas that signatures name.
                 "schema": {
                     "type": "object",
                     "required": ["items"],
@@ -75,20 +75,23 @@ BODY: dict[str, Any] = {
                         "file": {
                             "type": "string",
                             "contentMediaType": "application/octet-stream",
-                            "description": "a table with times, read as a dataset is",
+                            "description": "a table with times, read like a dataset",
                         },
                         "model": {"type": "string", "description": "name of the model"},
                         "series": {
                             "type": "string",
-                            "description": "as the predictions named it, where the file does not",
+                            "description": (
+                                "name of the series in the predictions, if the file "
+                                "does not name it"
+                            ),
                         },
                         "target": {
                             "type": "string",
-                            "description": "the column of the values; left out: the target's name",
+                            "description": "column of the values; by default the target's name",
                         },
                         "read": ReadOptions.model_json_schema()
                         | {
-                            "description": "how the file is to be read, where a guess is wrong",
+                            "description": "how to read the file, if a guess is wrong",
                             "examples": [{"gaps": "leave"}],
                         },
                     },
@@ -103,18 +106,18 @@ BODY: dict[str, Any] = {
 @router.post(
     "/actuals",
     operation_id="put_actuals",
-    summary="Say what really happened",
+    summary="Save actual values",
     responses=problem_responses(400, 403, 413, 415, 422, 507),
     openapi_extra=BODY,
 )
 async def put_actuals(request: Request, resources: ResourcesDep, caller: CallerDep) -> ActualsKept:
-    """Keep actual values, as JSON or as a file; predictions are measured by them within seconds.
+    """Save the values that were observed, as JSON or as a file.
 
-    A value is found by the prediction's id, or by model, series and timestamp: then it measures
-    every prediction of that moment, earlier and later ones. Predictions whose request had no
-    timestamps can be measured by their id only. What is given here stands before what a later
-    request's history says of the same moment, and a value given again replaces the earlier one.
-    One wrong item is a 422, and nothing is kept.
+    Predictions are measured by them within seconds. A value belongs to a prediction's id, or to a
+    model, series and timestamp; then it measures every prediction for that time, earlier and later
+    ones. Predictions without timestamps can be measured only by their id. A value given here takes
+    precedence over one from the history of a later request, and replaces an earlier one. One
+    invalid item is a 422, and nothing is saved.
     """
     content_type = request.headers.get("content-type", "application/json").lower()
     if content_type.startswith("multipart/"):
@@ -126,8 +129,8 @@ async def put_actuals(request: Request, resources: ResourcesDep, caller: CallerD
         return await to_thread.run_sync(_keep_file, resources, caller, content, said)
     if not content_type.startswith("application/json"):
         raise UnsupportedMediaType(
-            f"the content type is {content_type}; this call reads application/json, or a file "
-            "as multipart/form-data"
+            f"the content type is {content_type}; send application/json, or a file as "
+            "multipart/form-data"
         )
     try:
         given = ActualsRequest.model_validate_json(await request.body())
@@ -139,7 +142,7 @@ async def put_actuals(request: Request, resources: ResourcesDep, caller: CallerD
 @router.get(
     "/models/{name}/actuals",
     operation_id="list_actuals",
-    summary="List a model's actuals, those that came last first",
+    summary="List a model's actuals, newest first",
     responses=problem_responses(400, 404, 422),
 )
 def list_actuals(
@@ -151,19 +154,20 @@ def list_actuals(
         str | None, Query(max_length=MAX_NAME_CHARACTERS, pattern=r"^[^\x00]*$")
     ] = None,
     prediction: Annotated[
-        UUID | None, Query(description="id of a prediction of this model: the actuals of its steps")
+        UUID | None,
+        Query(description=("id of a prediction of this model, to show the actuals of its steps")),
     ] = None,
 ) -> Page[ActualAnswer]:
-    """Those that were given, and those that later histories implied for moments forecast before.
+    """Show the actuals that were sent, and those from the histories of later requests.
 
-    With `prediction`: what that answer is measured by, however its times were spelt, each with the
-    `step` that it is the actual of; a step that is not among them has none yet.
+    With `prediction`, show those of that prediction, however its times were written, each with its
+    `step`. A step that is not listed has no actual yet.
     """
     find_model(session, name)
     steps: dict[str, int] | None = None
     if prediction is not None:
         if series is not None:
-            raise Unprocessable.at("series", "is known from the prediction: leave it out")
+            raise Unprocessable.at("series", "follows from the prediction, so leave it out")
         logged = get_prediction(session, prediction)
         if logged.model != name:
             raise NotFound(f"prediction {prediction} is of {logged.model!r}, not of {name[:100]!r}")
@@ -190,10 +194,14 @@ def _said(form: MultipartForm) -> FileFields:
     for name in ("model", "series", "target"):
         value = texts[name] or ""
         if len(value) > MAX_NAME_CHARACTERS or "\x00" in value:
-            raise Unprocessable.at(name, f"may have {MAX_NAME_CHARACTERS} characters, and no NUL")
+            raise Unprocessable.at(
+                name, f"must have at most {MAX_NAME_CHARACTERS} characters and no NUL"
+            )
     model = texts["model"]
     if model is None:
-        raise Unprocessable.at("model", "is required: whose predictions the values are of")
+        raise Unprocessable.at(
+            "model", "is required: the model whose predictions the values belong to"
+        )
     return FileFields(model=model, series=texts["series"], target=texts["target"])
 
 

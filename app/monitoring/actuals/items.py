@@ -1,4 +1,4 @@
-"""From what a caller sends to the keys that actuals are kept under."""
+"""From the items of a request to the keys of actuals."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -20,7 +20,7 @@ def given_by(session: Session, items: Sequence[ActualItem]) -> list[Given]:
     """Return the actuals of a request, one for each key.
 
     Raises:
-        Unprocessable: an item names nothing to be the actual of, or two disagree; each is named.
+        Unprocessable: an item has no key, or two items disagree; the error names each.
     """
     found: list[tuple[str, Given]] = []
     wrong: list[FieldError] = []
@@ -37,7 +37,7 @@ def given_by(session: Session, items: Sequence[ActualItem]) -> list[Given]:
 
 
 def steps_by_moment(row: Prediction) -> dict[str, int]:
-    """The moments that a logged answer is of, each with its step; {} where nothing measures it."""
+    """Return the steps of a logged answer by moment; {} if it cannot be measured."""
     if row.kind != "series":
         return {}
     try:
@@ -45,18 +45,18 @@ def steps_by_moment(row: Prediction) -> dict[str, int]:
             moment_of_forecast(row.id, forecast["step"], forecast["timestamp"]): forecast["step"]
             for forecast in row.response["predictions"]
         }
-    except ValueError:  # in UTC beyond the calendar: of this answer no forecast is kept
+    except ValueError:  # beyond the calendar in UTC: no forecast of this answer is kept
         return {}
 
 
 def agreed(found: Iterable[tuple[str, Given]]) -> list[Given]:
-    """Return one actual for each key.
+    """Merge repeats so that each key has one actual.
 
     Args:
-        found: each with its place in the request.
+        found: actuals, each with its place in the request.
 
     Raises:
-        Unprocessable: the same moment was given two values.
+        Unprocessable: the same moment has two values.
     """
     kept: dict[tuple[str, str, str], tuple[str, Given]] = {}
     wrong = []
@@ -64,8 +64,8 @@ def agreed(found: Iterable[tuple[str, Given]]) -> list[Given]:
         there = kept.setdefault(given.key, (place, given))
         if there[1].value != given.value:
             message = (
-                f"{given.value:g} is for the same model, series and time as {there[1].value:g} "
-                f"at {there[0]}; a moment has one value"
+                f"{given.value:g} contradicts {there[1].value:g} at {there[0]}, for the same "
+                "model, series and time"
             )
             wrong.append(FieldError(field=place, message=message))
     if wrong:
@@ -80,10 +80,10 @@ def _given(session: Session, item: ActualItem, place: str, known: dict[str, str 
     if item.model is None or item.timestamp is None:
         raise Unprocessable.at(
             f"{place}.{missing[0]}",
-            "is required: an actual is of a prediction, or of a model (and series) at a timestamp",
+            "is required: give a prediction, or a model (and series) and a timestamp",
         )
     if item.step is not None:
-        raise Unprocessable.at(f"{place}.step", "belongs to a prediction")
+        raise Unprocessable.at(f"{place}.step", "applies to a prediction only")
     _check_model(session, item.model, place, known)
     return Given(
         model=item.model,
@@ -96,11 +96,11 @@ def _given(session: Session, item: ActualItem, place: str, known: dict[str, str 
 
 
 def _check_model(session: Session, name: str, place: str, known: dict[str, str | None]) -> None:
-    """Whether it is a series model; each name is looked up once."""
+    """Check that the model is for series; each name is looked up only once."""
     if name not in known:
         try:
             kind = find_model(session, name).kind
-            known[name] = None if kind == "series" else f"{name!r} is a model for text"
+            known[name] = None if kind == "series" else f"{name!r} is a model for texts"
         except NotFound as error:
             known[name] = error.detail
     reason = known[name]
@@ -111,14 +111,16 @@ def _check_model(session: Session, name: str, place: str, known: dict[str, str |
 def _by_prediction(session: Session, item: ActualItem, prediction: UUID, place: str) -> Given:
     beside = [name for name in ("model", "series", "timestamp") if getattr(item, name) is not None]
     if beside:
-        raise Unprocessable.at(f"{place}.{beside[0]}", "is known from the prediction: leave it out")
+        raise Unprocessable.at(
+            f"{place}.{beside[0]}", "follows from the prediction, so leave it out"
+        )
     try:
         row = get_prediction(session, prediction)
     except NotFound as error:
         raise Unprocessable.at(f"{place}.prediction", error.detail) from error
     if row.kind != "series":
         raise Unprocessable.at(
-            f"{place}.prediction", "continued a text; actuals are values of a series"
+            f"{place}.prediction", "continued a text, but actuals are values of a series"
         )
     step = item.step or 1
     timestamp = _timestamp_of(row, step, place)
@@ -138,7 +140,7 @@ def _timestamp_of(row: Prediction, step: int, place: str) -> str | None:
     forecasts = row.response["predictions"]
     if step > len(forecasts):
         raise Unprocessable.at(
-            f"{place}.step", f"is {step}; the prediction has {len(forecasts)} steps"
+            f"{place}.step", f"is {step}, but the prediction has {len(forecasts)} steps"
         )
     timestamp: str | None = forecasts[step - 1]["timestamp"]
     return timestamp

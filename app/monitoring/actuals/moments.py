@@ -1,7 +1,7 @@
-"""One spelling for a moment of a series, so that actuals and forecasts meet under it.
+"""One spelling for each moment of a series, so that actuals and forecasts match.
 
-A series' times are civil: a date is its midnight, a local time stands for itself, and only a time
-with a zone is an instant, written in UTC. A date and a zoned time never meet.
+The times of a series are civil. A date means its midnight, a local time means itself, and only a
+time with a zone is an instant, written in UTC. A date never matches a zoned time.
 """
 
 from datetime import UTC, datetime
@@ -12,22 +12,22 @@ from app.errors import Unprocessable
 from app.predictions.times import ISO_TIME
 
 UTC_MARK = "Z"
-SECOND_LENGTH = len("2017-01-03T09:30:00")  # a moment up to its second
+SECOND_LENGTH = len("2017-01-03T09:30:00")  # of a moment up to its second
 
 
-# Histories that slide repeat nearly all their times from one request to the next.
+# Sliding histories repeat nearly all their times from request to request.
 @lru_cache(maxsize=100_000)
 def moment_of(timestamp: str) -> str:
     """Return the canonical spelling of an ISO time.
 
-    Within one form order of text is order of time, the mark of UTC left out: `00Z` comes behind
-    `00.500000Z`.
+    Within one form, the order of texts is the order of times, apart from the mark of UTC: `00Z`
+    sorts after `00.500000Z`.
 
     Raises:
-        ValueError: it is no ISO time, or in UTC it is before the year 1 or after 9999.
+        ValueError: it is not an ISO time, or in UTC it is before year 1 or after 9999.
     """
     if not ISO_TIME.fullmatch(timestamp):
-        raise ValueError(f"{timestamp[:100]!r} is no ISO time")
+        raise ValueError(f"{timestamp[:100]!r} is not an ISO time")
     given = datetime.fromisoformat(timestamp)
     if given.tzinfo is None:
         return given.isoformat()
@@ -38,31 +38,37 @@ def moment_of(timestamp: str) -> str:
 
 
 def checked_moment(timestamp: str, field: str) -> str:
-    """Return the same for a field of a request.
+    """Return the canonical spelling of a time in a request.
 
     Raises:
-        Unprocessable: it is no ISO time; names the field.
+        Unprocessable: it is not an ISO time; the error names the field.
     """
     try:
         return moment_of(timestamp)
     except ValueError as error:
         raise Unprocessable.at(
             field,
-            f"{timestamp[:100]!r} is no ISO time, as in 2017-01-03, 2017-01-03T09:30:00 or "
-            "2017-01-03T09:30:00+01:00",
+            f"{timestamp[:100]!r} is not an ISO time, for example 2017-01-03, 2017-01-03T09:30:00 "
+            "or 2017-01-03T09:30:00+01:00",
         ) from error
 
 
 def moment_of_step(prediction: UUID, step: int) -> str:
-    """Return what stands for the moment of a forecast that nobody knows the time of."""
+    """Return the moment of a forecast whose time is not known."""
     return f"{prediction}/{step}"
 
 
 def moment_of_forecast(prediction: UUID, step: int, timestamp: str | None) -> str:
-    """Under which a logged forecast meets its actual; `timestamp` as it was answered."""
+    """Return the moment that a logged forecast shares with its actual.
+
+    Args:
+        prediction: id of the logged answer.
+        step: of the horizon.
+        timestamp: as it was answered.
+    """
     return moment_of_step(prediction, step) if timestamp is None else moment_of(timestamp)
 
 
 def step_of(moment: str) -> int:
-    """Return the step of the forecast that such a moment stands for."""
+    """Return the step of the forecast that `moment_of_step` was called with."""
     return int(moment.rpartition("/")[2])

@@ -1,4 +1,4 @@
-"""What the calls on actuals take and answer with."""
+"""Requests and answers of the calls on actuals."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -11,7 +11,7 @@ from app.predictions.schemas import MAX_STEPS, Number
 from app.storage.monitoring_tables import Actual
 
 MAX_ACTUALS = 10_000
-MAX_NAME_CHARACTERS = 200  # of a series, as predictions have it
+MAX_NAME_CHARACTERS = 200  # of a series, as in predictions
 
 SERIES_EXAMPLE = {
     "items": [
@@ -32,17 +32,17 @@ PREDICTION_EXAMPLE = {
 
 
 class ActualItem(BaseModel):
-    """One value that came, by prediction, or by model, series and timestamp."""
+    """One observed value, by prediction, or by model, series and timestamp."""
 
     model_config = ConfigDict(extra="forbid")
 
-    prediction: Annotated[UUID | None, Field(description="id of the prediction it is of")] = None
+    prediction: Annotated[UUID | None, Field(description="id of its prediction")] = None
     step: Annotated[
         int | None,
-        Field(ge=1, le=MAX_STEPS, strict=True, description="of the prediction; 1 if left out"),
+        Field(ge=1, le=MAX_STEPS, strict=True, description="of the prediction; by default 1"),
     ] = None
     model: Annotated[
-        str | None, Field(max_length=100, description="name of the model, for a timestamp")
+        str | None, Field(max_length=100, description="name of the model, with a timestamp")
     ] = None
     series: Annotated[
         str | None,
@@ -50,17 +50,17 @@ class ActualItem(BaseModel):
             min_length=1,
             max_length=MAX_NAME_CHARACTERS,
             pattern=r"^[^\x00]+$",
-            description="as the predictions named it; left out: those that named none",
+            description="as in the predictions; leave it out for those without a series",
         ),
     ] = None
     timestamp: Annotated[
-        str | None, Field(max_length=40, description="when the value was, in ISO form")
+        str | None, Field(max_length=40, description="time of the value, in ISO form")
     ] = None
     value: Annotated[Number, Field(strict=True, description="of the model's target")]
 
 
 class ActualsRequest(BaseModel):
-    """Values that came."""
+    """Observed values."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -68,43 +68,49 @@ class ActualsRequest(BaseModel):
 
 
 class ActualsKept(BaseModel):
-    """What became of the values."""
+    """What happened to the values."""
 
     new: int
-    changed: Annotated[int, Field(description="another value, or an implied one, stood there")]
+    changed: Annotated[int, Field(description="replaced another value, or an implied one")]
     unchanged: int
     matching: Annotated[
-        int, Field(description="forecasts answered so far that these are the actuals of")
+        int, Field(description="forecasts answered so far that these values belong to")
     ]
 
 
 class ActualAnswer(BaseModel):
-    """One value as it is kept."""
+    """One value as it is stored."""
 
     id: UUID
     model: str
     series: str | None
-    timestamp: Annotated[str | None, Field(description="null: given for a prediction without any")]
+    timestamp: Annotated[
+        str | None, Field(description=("null if it was given for a prediction without timestamps"))
+    ]
     step: Annotated[
         int | None,
         Field(
-            description="of the prediction that was asked for; where none was, of the one it was "
-            "given for, and null where there is a timestamp"
+            description=(
+                "of the prediction in the query; without one, of the prediction it was "
+                "given for, or null if there is a timestamp"
+            )
         ),
     ]
     value: float
     source: Annotated[
-        Literal["explicit", "implied"], Field(description="implied: by a later request's history")
+        Literal["explicit", "implied"],
+        Field(description=("implied: from the history of a later request")),
     ]
     prediction: Annotated[
-        UUID | None, Field(description="given for it; or its history implied the value")
+        UUID | None,
+        Field(description=("the prediction it was given for, or whose history implied it")),
     ]
     created_at: datetime
     updated_at: datetime
 
     @classmethod
     def of(cls, actual: Actual, *, step: int | None) -> Self:
-        """From a row; `step` of the prediction that was asked for, None: none was."""
+        """Build it from a row and the step of the prediction in the query, if there was one."""
         if step is None and actual.timestamp is None:
             step = step_of(actual.moment)
         return cls(

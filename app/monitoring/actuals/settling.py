@@ -1,7 +1,7 @@
-"""Forecasts meet their actuals: what each adds to the daily figures.
+"""Settle forecasts: measure them by their actuals, and add the errors to the daily figures.
 
-Every change of an actual comes to the same figures, in whatever order things arrive: what a
-forecast added when it was measured by another value is taken off again.
+Every change of an actual leads to the same figures, in whatever order things arrive. What a
+forecast contributed when it was measured by another value is subtracted.
 """
 
 from collections import defaultdict
@@ -20,10 +20,10 @@ FORECASTS_AT_ONCE = 5_000
 
 
 def settle_unsettled(session: Session) -> int:
-    """Measure forecasts by actuals that came in; gives how many, 0 when there is nothing more.
+    """Measure forecasts by actuals that came in; return how many, 0 if none are left.
 
     Args:
-        session: of a transaction that holds the log's position, so that one process settles.
+        session: of a transaction that holds the log's position, so that only one process settles.
     """
     actuals = store.lock_unsettled(session, limit=ACTUALS_AT_ONCE)
     if not actuals:
@@ -36,7 +36,7 @@ def settle_unsettled(session: Session) -> int:
 
 
 def settle(session: Session, hits: Sequence[Hit]) -> None:
-    """Add these forecasts to the daily figures, with their actuals."""
+    """Add these forecasts, with their actuals, to the daily figures."""
     if not hits:
         return
     errors: dict[tuple[Day, int], ErrorSums] = defaultdict(ErrorSums)

@@ -1,4 +1,4 @@
-"""The queries of actuals: kept under model, series and moment, explicit before implied."""
+"""Queries on actuals, stored by model, series and moment; explicit values take precedence."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,8 +37,7 @@ ON CONFLICT (model, series, moment) DO UPDATE
 RETURNING xmax = 0 AS is_new
 """)
 
-# What waits for a step of a prediction: unsettled forecasts of an actual, those of other versions
-# and of shadows too.
+# Unsettled forecasts of an actual, including those of other versions and of shadows.
 WAITING = text("""
 SELECT count(*)
   FROM forecasts
@@ -54,7 +53,7 @@ class Given:
     """One actual that came in."""
 
     model: str
-    series: str  # "": unnamed
+    series: str  # "": without a name
     moment: str  # canonical
     timestamp: str | None  # as given
     value: float
@@ -68,7 +67,7 @@ class Given:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """What became of actuals that came in."""
+    """What happened to actuals that came in."""
 
     new: int
     changed: int
@@ -76,12 +75,12 @@ class Kept:
 
 
 def put_actuals(session: Session, given: Sequence[Given], source: Source) -> Kept:
-    """Keep actuals; an implied one neither replaces an explicit one nor is kept without a forecast.
+    """Store actuals; an implied one needs a forecast and never replaces an explicit one.
 
     Args:
-        session: a transaction; forecasts are settled by a later one, off the hot path.
+        session: a transaction; a later one settles the forecasts, off the hot path.
         given: at most one for each key.
-        source: explicit: a caller said so. implied: read from the history of a later request.
+        source: explicit: a caller sent it. implied: from the history of a later request.
     """
     if not given:
         return Kept(new=0, changed=0, unchanged=0)
@@ -104,7 +103,7 @@ def put_actuals(session: Session, given: Sequence[Given], source: Source) -> Kep
 
 
 def count_matching(session: Session, given: Sequence[Given]) -> int:
-    """Return how many forecasts that were answered so far are of these moments."""
+    """Return how many forecasts answered so far are for these moments."""
     parameters = {
         "models": [one.model for one in given],
         "series": [one.series for one in given],
@@ -123,15 +122,15 @@ def list_actuals(
     before: UUID | None,
     limit: int,
 ) -> Sequence[Actual]:
-    """Return the actuals of a model, those that came last first.
+    """Return the actuals of a model, newest first.
 
     Args:
         session: a transaction.
-        model: whose.
-        series: of this one alone; None: of all.
-        moments: of these alone; None: of all.
-        before: the last id of the page before; None: from the newest.
-        limit: how many at most.
+        model: its name.
+        series: only this one; None: all.
+        moments: only these; None: all.
+        before: last id of the previous page; None: from the newest.
+        limit: maximum number.
     """
     query = select(Actual).where(Actual.model == model).order_by(Actual.id.desc()).limit(limit)
     if series is not None:
@@ -150,12 +149,13 @@ def series_of_actuals(session: Session, model: str) -> list[str]:
 def actuals_after(
     session: Session, model: str, series: str, moment: str, *, limit: int
 ) -> list[tuple[str, float]]:
-    """Moments and values of a series after a moment, oldest first; those that have a time."""
+    """Return a series' moments and values after a moment, oldest first, if they have a time."""
     in_order = func.rtrim(Actual.moment, UTC_MARK)
     query = (
         select(Actual.moment, Actual.value)
         .where(Actual.model == model, Actual.series == series)
-        # By its second, which begins both spellings, the index finds what the last line sorts out.
+        # The index finds candidates by the second, which both spellings begin with; the next line
+        # filters them.
         .where(Actual.moment >= moment[:SECOND_LENGTH])
         .where(in_order > moment.removesuffix(UTC_MARK), Actual.timestamp.is_not(None))
         .order_by(in_order)
@@ -169,7 +169,7 @@ def actuals_after(
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """A forecast, and the actual that it is to be measured by."""
+    """A forecast and the actual to measure it by."""
 
     prediction_id: UUID
     role: Literal["served", "shadow"]
@@ -179,34 +179,34 @@ class Hit:
     value: float
     persistence: float | None
     intervals: list[dict[str, Any]] | None
-    measured_by: float | None  # the actual that the daily figures hold so far
+    measured_by: float | None  # the actual that the daily figures include so far
     actual: float
 
 
 def hits_of_predictions(session: Session, predictions: Iterable[UUID]) -> list[Hit]:
-    """Forecast of these predictions whose actual is known already."""
+    """Return the forecasts of these predictions whose actual is known already."""
     return _hits(session, Forecast.prediction_id == any_(_array(predictions)), limit=None)
 
 
 def hits_of_actuals(session: Session, actuals: Iterable[UUID], *, limit: int) -> list[Hit]:
-    """Forecast that these actuals are of, and that were not measured by them yet."""
+    """Return the forecasts for these actuals that were not yet measured by them."""
     return _hits(session, Actual.id == any_(_array(actuals)), limit=limit)
 
 
 def lock_unsettled(session: Session, *, limit: int) -> list[UUID]:
-    """Actuals that forecasts may wait for, ours until the transaction ends."""
+    """Lock actuals that forecasts may wait for, until the transaction ends."""
     query = select(Actual.id).where(Actual.unsettled).order_by(Actual.id).limit(limit)
     return list(session.scalars(query.with_for_update(skip_locked=True)))
 
 
 def mark_settled(session: Session, actuals: Sequence[UUID]) -> None:
-    """Say that no forecast waits for these any more."""
+    """Record that no forecast waits for these any more."""
     statement = text("UPDATE actuals SET unsettled = false WHERE id = ANY(CAST(:ids AS uuid[]))")
     session.execute(statement, {"ids": list(actuals)})
 
 
 def measure(session: Session, hits: Sequence[Hit]) -> None:
-    """Note with each forecast the actual that it was measured by."""
+    """Record with each forecast the actual that it was measured by."""
     statement = text("""
         UPDATE forecasts SET actual = given.actual
           FROM unnest(CAST(:predictions AS uuid[]), CAST(:roles AS text[]),
@@ -227,7 +227,7 @@ def measure(session: Session, hits: Sequence[Hit]) -> None:
 
 
 def _array(ids: Iterable[UUID]) -> ColumnElement[Sequence[UUID]]:
-    """As one parameter: a statement with one for each is another for each number of them."""
+    """Return the ids as one parameter: one for each would make a new statement for each number."""
     return cast(list(ids), ARRAY(Uuid))
 
 

@@ -1,4 +1,4 @@
-"""Actuals from a file: read as a dataset is, and taken row by row."""
+"""Actuals from a file, which is read like a dataset."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ SHOWN_CHARACTERS = 40  # of a name that is too long
 
 @dataclass(frozen=True, kw_only=True)
 class FileFields:
-    """What was said of the file."""
+    """What the call says about the file."""
 
     model: str
     series: str | None
@@ -27,24 +27,24 @@ class FileFields:
 
 
 def given_by_file(session: Session, content: DatasetContent, said: FileFields) -> list[Given]:
-    """Return the actuals in a file: a row each, of the series that it names, at its time.
+    """Return the actuals in a file, one per row, by series and time.
 
     Raises:
-        Unprocessable: it is a text, has no times, or it is not clear which column is meant.
+        Unprocessable: it is a text, has no times, or its column is ambiguous.
     """
     try:
         kind = find_model(session, said.model).kind
     except NotFound as error:
         raise Unprocessable.at("model", error.detail) from error
     if kind != "series":
-        raise Unprocessable.at("model", f"{said.model!r} is a model for text")
+        raise Unprocessable.at("model", f"{said.model!r} is a model for texts")
     if not isinstance(content, SeriesContent):
-        raise Unprocessable.at("file", "is a text; actuals are numbers over time")
+        raise Unprocessable.at("file", "is a text, but actuals are numbers over time")
     if content.times is None:
         raise Unprocessable.at(
             "file",
-            "has no times to find predictions by; actuals of predictions without timestamps are "
-            "given by prediction id, as JSON",
+            "has no times to find predictions by; for predictions without timestamps, send actuals "
+            "as JSON with their prediction ids",
         )
     column = _column(session, content, said)
     labels = _labels(content, said)
@@ -73,18 +73,19 @@ def _labels(content: SeriesContent, said: FileFields) -> list[str]:
             raise Unprocessable.at(
                 "file",
                 f"the series {longest[:SHOWN_CHARACTERS]!r}… has a name of {len(longest):,} "
-                f"characters; predictions name theirs with at most {MAX_NAME_CHARACTERS}",
+                f"characters, but predictions have at most {MAX_NAME_CHARACTERS}",
             )
         return list(content.labels)
     if len(content.labels) > 1:
         raise Unprocessable.at(
-            "series", f"the file itself names {len(content.labels)} series: leave it out"
+            "series",
+            f"must be left out, because the file itself names {len(content.labels)} series",
         )
     return [said.series]
 
 
 def _column(session: Session, content: SeriesContent, said: FileFields) -> str:
-    """The column of the target: as asked, else as the champion calls it, else the only one."""
+    """Return the target's column: as named, or as the champion names it, or the only one."""
     there = ", ".join(content.columns)
     if said.target is not None:
         if said.target not in content.columns:
@@ -96,13 +97,13 @@ def _column(session: Session, content: SeriesContent, said: FileFields) -> str:
     if len(content.columns) == 1:
         return content.columns[0]
     raise Unprocessable.at(
-        "target", f"none of the file's columns is called {target!r}: name one of {there}"
+        "target", f"no column of the file is called {target!r}; name one of {there}"
     )
 
 
 def _target_of_champion(session: Session, model: str) -> str:
     try:
         manifest = Manifest.model_validate(resolve(session, model).manifest)
-    except NotFound:  # no champion now
+    except NotFound:  # no champion at the moment
         return ""
     return "" if manifest.series is None else manifest.series.target

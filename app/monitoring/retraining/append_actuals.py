@@ -1,4 +1,4 @@
-"""A dataset and the actuals that came after it, as one dataset."""
+"""A dataset extended by later actuals."""
 
 import csv
 import io
@@ -13,8 +13,8 @@ from app.monitoring.actuals.moments import UTC_MARK
 from app.reading.content import SeriesContent
 from app.reading.series.frequency import next_times
 
-# A gap of more steps than this ends it: what lies behind could not be told from a jump. Shorter
-# ones are holidays.
+# A longer gap, in steps, ends the extension: across it, a change could not be told from a jump.
+# Shorter ones are holidays.
 LONGEST_GAP_STEPS = 5
 MIDNIGHT = "T00:00:00"
 
@@ -23,18 +23,18 @@ Actuals = Sequence[tuple[str, float]]  # canonical moments and values, oldest fi
 
 @dataclass(frozen=True, kw_only=True)
 class Extended:
-    """What came of it."""
+    """The extended dataset."""
 
     content: SeriesContent
     rows: int  # added
 
 
 def extend(content: SeriesContent, target: str, actuals: Mapping[str, Actuals]) -> Extended:
-    """Add actuals behind the last row of each series; nothing is added without times.
+    """Append actuals to each series; without times, nothing is appended.
 
     Args:
-        content: a dataset whose target can be trained on by itself.
-        target: the column the actuals are of; other columns have no value in the new rows.
+        content: a dataset whose target can be trained on without other columns.
+        target: column of the actuals; other columns are missing in the new rows.
         actuals: by label of the dataset.
     """
     if content.times is None:
@@ -62,7 +62,7 @@ def extend(content: SeriesContent, target: str, actuals: Mapping[str, Actuals]) 
 
 
 def as_csv(content: SeriesContent) -> bytes:
-    """Return the content as the file it could have been."""
+    """Return the content as a CSV file."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     is_named = content.labels != ("",)
@@ -112,7 +112,7 @@ def _extended(own: SeriesContent, target: str, actuals: Actuals) -> SeriesConten
 
 
 def _time(own: SeriesContent, moment: str, offset_minutes: int) -> np.datetime64 | None:
-    """Return a moment as a civil time of the series; None: it is of another form."""
+    """Return a moment as a civil time of the series, or None if it has another form."""
     if moment.endswith(UTC_MARK) != (own.offsets is not None):
         return None
     if own.time_form == "date" and not moment.endswith(MIDNIGHT):

@@ -11,10 +11,10 @@ FIELDS = 5
 
 
 def next_time(expression: str, after: datetime) -> datetime:
-    """Return when an expression is next due.
+    """Return when an expression is due next.
 
     Args:
-        expression: one that `checked` let pass.
+        expression: accepted by `checked`.
         after: in UTC; the answer is later.
     """
     found: datetime = croniter(expression, after).get_next(datetime)
@@ -22,19 +22,19 @@ def next_time(expression: str, after: datetime) -> datetime:
 
 
 def checked(expression: str, now: datetime) -> str:
-    """Return the expression, if it can be understood and is ever due.
+    """Return the expression, if it is valid and is ever due.
 
     Raises:
-        Unprocessable: it is not; names the field `cron`.
+        Unprocessable: it is not; the error names the field `cron`.
     """
-    example = "five fields are right, as in 0 3 * * 1 for Mondays at 3:00 UTC"
+    example = "write five fields, for example 0 3 * * 1 for Mondays at 3:00 UTC"
     fields = expression.split()
-    # croniter knows more: seconds, years, random and hashed times.
+    # croniter accepts more: seconds, years, random and hashed times.
     has_more = any(letter in expression.lower() for letter in "@#") or any(
         field.lower()[:1] in {"h", "r"} for field in fields
     )
     if len(fields) != FIELDS or has_more:
-        raise Unprocessable.at("cron", f"{expression!r} is no cron expression: {example}")
+        raise Unprocessable.at("cron", f"{expression!r} is not a cron expression: {example}")
     try:
         next_time(expression, now)
     except (CroniterError, ValueError, KeyError) as error:

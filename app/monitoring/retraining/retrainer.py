@@ -41,7 +41,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What live figures say against thresholds."""
+    """Live figures compared with thresholds."""
 
     passed: bool
     reason: str
@@ -52,9 +52,9 @@ def judge(errors: ErrorSums, coverage: dict[int, Coverage], thresholds: Threshol
     """Return whether a threshold is passed.
 
     Args:
-        errors: of the champion over the thresholds' days.
-        coverage: the same forecasts' intervals, by level.
-        thresholds: what was asked for.
+        errors: of the champion over the days of the thresholds.
+        coverage: of the same forecasts' intervals, by level.
+        thresholds: as scheduled.
     """
     live = figures_of(errors)
     figures: dict[str, Any] = {
@@ -81,14 +81,14 @@ def judge(errors: ErrorSums, coverage: dict[int, Coverage], thresholds: Threshol
         return Judgement(passed=True, reason=told, figures=figures)
     most = max([live.forecasts, *(one.forecasts for one in coverage.values())])
     if most < enough:
-        told = f"{most} settled forecasts decide nothing; it takes {enough}"
+        told = f"{most} settled forecasts are too few to decide; {enough} are needed"
     else:
         told = f"no threshold is passed (over {live.forecasts} forecasts)"
     return Judgement(passed=False, reason=told, figures=figures)
 
 
 class Retrainer:
-    """Looks at the schedules, for a worker to call every now and then."""
+    """Carries out the schedules; a worker calls it now and then."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
@@ -104,7 +104,7 @@ class Retrainer:
         """
         now = now or datetime.now(UTC)
         done = 0
-        postponed: set[str] = set()  # models whose files cannot be read now; the next look retries
+        postponed: set[str] = set()  # models whose files cannot be read now, to be retried
         while True:
             model: str | None = None
             try:
@@ -184,9 +184,8 @@ class Retrainer:
         pause = timedelta(hours=thresholds.hours_between)
         if before is not None and before.decided_at > now - pause:
             told = (
-                f"{judgement.reason}, but it was trained again at "
-                f"{before.decided_at:%Y-%m-%d %H:%M} UTC, and not more than once in "
-                f"{thresholds.hours_between} hours"
+                f"{judgement.reason}, but it was retrained at {before.decided_at:%Y-%m-%d %H:%M} "
+                f"UTC, and at most once in {thresholds.hours_between} hours is allowed"
             )
             self._note(session, model, cause, told, figures)
             return
@@ -227,10 +226,10 @@ class Retrainer:
     def _train(self, session: Session, model: str) -> tuple[Job | None, str]:
         under_way = store.unfinished_job(session, model)
         if under_way is not None:
-            return None, f"not trained: job {under_way.id} is under way"
+            return None, f"not trained: job {under_way.id} is queued or running"
         dataset = store.newest_dataset(session, model)
         if dataset is None:
-            return None, "not trained: no version of it has a dataset here; upload one and train"
+            return None, "not trained: no version has a dataset here; upload one and train"
         described = Manifest.model_validate(resolve(session, model).manifest).series
         rows = 0
         if described is not None:
@@ -245,18 +244,18 @@ class Retrainer:
             start_from=None,
         )
         job = place(session, self._resources.store, order, {})
-        return job, f"trains on {dataset.filename or dataset.id}, {rows} actuals newly added"
+        return job, f"trains on {dataset.filename or dataset.id}, with {rows} new actuals"
 
     def _with_actuals(
         self, session: Session, model: str, dataset: Dataset, described: SeriesInput
     ) -> tuple[Dataset, int]:
-        """Return the dataset, with the actuals that came after it if they can be trained on."""
+        """Return the dataset, with later actuals if they can be trained on, and their number."""
         content = load_content(dataset, self._resources.store)
         inputs = [feature.name for feature in described.features]
         if not isinstance(content, SeriesContent) or content.times is None:
             return dataset, 0
         if inputs != [described.target] or described.target not in content.columns:
-            return dataset, 0  # actuals are of the target alone
+            return dataset, 0  # actuals exist for the target only
         extended = extend(content, described.target, _actuals_by_label(session, model, content))
         if not extended.rows:
             return dataset, 0
@@ -274,11 +273,11 @@ class Retrainer:
 
 
 def _actuals_by_label(session: Session, model: str, content: SeriesContent) -> dict[str, Actuals]:
-    """Return what came after the last row of each series, by its label in the dataset."""
+    """Return the actuals after the last row of each series, by its label in the dataset."""
     named = series_of_actuals(session, model)
     found: dict[str, Actuals] = {}
     for label in content.labels:
-        # An unnamed series goes by any name, as long as there is but one.
+        # A series without a name may have any name, if there is only one.
         name = named[0] if content.labels == ("",) and len(named) == 1 else label
         found[label] = actuals_after(
             session, model, name, last_moment(content, label), limit=MOST_ACTUALS
@@ -288,7 +287,7 @@ def _actuals_by_label(session: Session, model: str, content: SeriesContent) -> d
 
 def _report(dataset: Dataset, content: SeriesContent, rows: int) -> Report:
     report = Report.model_validate(dataset.report)
-    note = f"{rows} rows are actuals that came in after the file's last row; made by a retraining"
+    note = f"{rows} rows are actuals from after the file's last row; made by a retraining"
     times = content.row_times_iso()
     return report.model_copy(
         update={

@@ -1,4 +1,4 @@
-"""The queries of schedules and of what was decided by them."""
+"""Queries on schedules and their decisions."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from app.storage.tables import Dataset, Job, Version
 
 
 def find_schedule(session: Session, model: str) -> Schedule | None:
-    """Return a model's schedule; None: it has none.
+    """Return a model's schedule, or None if it has none.
 
     Raises:
         NotFound: no such model.
@@ -35,14 +35,14 @@ def put_schedule(
     next_at: datetime | None,
     thresholds: dict[str, Any] | None,
 ) -> Schedule:
-    """Give a model a schedule, in place of the one it may have.
+    """Set a model's schedule, replacing the one it may have.
 
     Raises:
         NotFound: no such model.
     """
     find_model(session, model)
     given = {"cron": cron, "next_at": next_at, "thresholds": thresholds, "judged_at": None}
-    # One statement: of two who give a model its first schedule at once, the later one is kept.
+    # One statement: if two set the first schedule at once, the later one is kept.
     new = insert(Schedule).values(model=model, **given)
     statement = new.on_conflict_do_update(
         index_elements=[Schedule.model],
@@ -67,14 +67,14 @@ def check_can_retrain(session: Session, model: str) -> None:
 
 
 def delete_schedule(session: Session, model: str) -> None:
-    """Take a model's schedule away; what was decided by it stays.
+    """Delete a model's schedule; its decisions remain.
 
     Raises:
-        NotFound: no such model, or it has none.
+        NotFound: no such model, or it has no schedule.
     """
     schedule = find_schedule(session, model)
     if schedule is None:
-        raise NotFound(f"{model!r} has no schedule: it is trained when it is asked to be")
+        raise NotFound(f"{model!r} has no schedule; it is not retrained automatically")
     session.delete(schedule)
     session.flush()
 
@@ -110,7 +110,7 @@ def add_decision(
     figures: dict[str, Any],
     job_id: UUID | None,
 ) -> RetrainingDecision:
-    """Keep a decision; it trained if it has a job."""
+    """Record a decision; it trained if it has a job."""
     decision = RetrainingDecision(
         id=new_id(),
         model=model,
@@ -129,7 +129,7 @@ def add_decision(
 def list_decisions(
     session: Session, model: str, *, before: UUID | None, limit: int
 ) -> Sequence[RetrainingDecision]:
-    """Decisions about a model, newest first; `before` is the last id of the page before."""
+    """Return decisions about a model, newest first, from before the id `before`."""
     query = (
         select(RetrainingDecision)
         .where(RetrainingDecision.model == model)
@@ -144,7 +144,7 @@ def list_decisions(
 def last_decision(
     session: Session, model: str, *, cause: str | None = None, trained: bool | None = None
 ) -> RetrainingDecision | None:
-    """Return the newest decision about a model, of a cause or an outcome."""
+    """Return the newest decision about a model with this cause or outcome."""
     query = select(RetrainingDecision).where(RetrainingDecision.model == model)
     if cause is not None:
         query = query.where(RetrainingDecision.cause == cause)
@@ -154,13 +154,13 @@ def last_decision(
 
 
 def unfinished_job(session: Session, model: str) -> Job | None:
-    """Return a job of the model that waits or runs."""
+    """Return a job of the model that is queued or running."""
     query = select(Job).where(Job.model == model, Job.status.in_(UNFINISHED))
     return session.scalar(query.order_by(Job.id.desc()).limit(1))
 
 
 def newest_dataset(session: Session, model: str) -> Dataset | None:
-    """Return what the model's newest version with a dataset was trained on."""
+    """Return the dataset of the model's newest version that has one."""
     query = (
         select(Dataset)
         .join(Version, Version.dataset_id == Dataset.id)

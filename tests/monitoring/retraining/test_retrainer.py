@@ -106,7 +106,7 @@ def test_nothing_is_trained_while_a_job_is_under_way(service: Service) -> None:
         assert retrainer.look(now=later(days=day)) == 1
     newest, oldest = decisions(service)
     assert (oldest["trained"], newest["trained"]) == (True, False)
-    assert "is under way" in newest["reason"]
+    assert "is queued or running" in newest["reason"]
     assert len(jobs(service)) == 1
 
 
@@ -121,7 +121,7 @@ def test_settled_actuals_extend_the_newest_dataset(service: Service) -> None:
     schedule(service, cron="0 3 * * *")
     Retrainer(resources_of(service)).look(now=later(days=1))
     (decision,) = decisions(service)
-    assert "4 actuals newly added" in decision["reason"]
+    assert "4 new actuals" in decision["reason"]
     (job,) = jobs(service)
     assert job.dataset_id is not None
     with service.sessions.begin() as session:
@@ -147,7 +147,7 @@ def test_a_model_whose_dataset_was_taken_away_says_so(service: Service) -> None:
     Retrainer(resources_of(service)).look(now=later(days=1))
     (decision,) = decisions(service)
     assert decision["trained"] is False
-    assert "no version of it has a dataset" in decision["reason"]
+    assert "no version has a dataset" in decision["reason"]
 
 
 def test_a_dataset_that_is_gone_is_no_reason_to_stop(service: Service) -> None:
@@ -223,7 +223,7 @@ def test_live_skill_below_the_threshold_trains_once_and_then_waits(service: Serv
     retrainer = Retrainer(resources_of(service))
     assert retrainer.look(now=later()) == 1
     (undecided,) = decisions(service)
-    assert "0 settled forecasts decide nothing" in undecided["reason"]
+    assert "0 settled forecasts are too few" in undecided["reason"]
     for known in range(3, 15):
         ask(service, [100.0 - row for row in range(known)], model="google-stock@2")
     follow(service)
