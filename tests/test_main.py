@@ -295,7 +295,6 @@ def test_without_its_database_it_lives_and_says_that_it_is_not_ready(tmp_path: P
         ready = service.client.get("/readyz")
         assert ready.status_code == 503
         assert [error["message"] for error in ready.json()["errors"]] == [
-            "the keys have not been read yet",
             "the registry has not been read yet",
             "the database cannot be reached",
             "the log's partitions could not be made yet",

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Body, FastAPI, Path, Query, Request, Response, status
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.access import store
 from app.access.admission import Admission
@@ -111,18 +110,15 @@ def list_audit(
 
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
-    """Follow the keys and record changes for as long as the app serves."""
+    """Keep who uses what and who changes what for as long as the app serves."""
     keyring: Keyring = app.state.keyring
     admission: Admission = app.state.admission
     keyring.follow(resources.sessions)
     admission.follow(resources.sessions)
-    app.state.health.checks.append(keyring.not_ready)
-    with suppress(SQLAlchemyError):  # `watch` goes on trying, and /readyz says so
-        await asyncio.to_thread(keyring.refresh)
     ending = asyncio.Event()
-    watching = asyncio.create_task(keyring.watch(ending))
+    noting = asyncio.create_task(keyring.note_uses(ending))
     try:
         yield
     finally:
         ending.set()
-        await watching
+        await noting

@@ -24,7 +24,6 @@ from app.storage.access_tables import ApiKey
 
 logger = get_logger(__name__)
 
-POLL_SECONDS = 0.4
 LATELY_SECONDS = 5.0  # by then the change was committed and read, or did not happen
 NOTE_USE_SECONDS = 10.0
 FIRST_KEY = "STEPAHEAD_API_KEY"  # the name of the key that the settings give
@@ -107,38 +106,29 @@ class Keyring:
         """Refuse a session that is being ended here, until the database is read without it."""
         self._lately[self.digest(cookie)] = None, time.monotonic()
 
-    def not_ready(self) -> str | None:
-        """Return why keys cannot be told yet, if so."""
-        return "the keys have not been read yet" if self._known is None else None
-
-    async def watch(self, ending: asyncio.Event) -> None:
-        """Follow the database until the process ends; returns when no thread reads any more."""
-        noted = time.monotonic()
-        away = False
+    async def note_uses(self, ending: asyncio.Event) -> None:
+        """Keep when keys were last used, until the process ends."""
         while not ending.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(ending.wait(), POLL_SECONDS)
+                await asyncio.wait_for(ending.wait(), NOTE_USE_SECONDS)
+            used, self._used = self._used, set()
+            if not used:
+                continue
             try:
-                await asyncio.to_thread(self.refresh)
-                if self._used and time.monotonic() - noted > NOTE_USE_SECONDS:
-                    used, self._used, noted = self._used, set(), time.monotonic()
-                    await asyncio.to_thread(self._note_use, used)
-                away = False
-            except SQLAlchemyError as error:  # what was known stays good
-                if not away:
-                    logger.warning("keys not followed: the database is away", error=str(error))
-                away = True
+                await asyncio.to_thread(self._note_use, used)
+            except SQLAlchemyError as error:
+                self._used |= used  # to be noted when the database is back
+                logger.warning("uses of keys not noted", error=str(error).partition("\n")[0])
 
-    def refresh(self) -> None:
-        """Read what has changed.
+    def read(self, session: Session) -> None:
+        """Read what has changed; called a few times a second, with each look at the registry.
 
         Raises:
-            SQLAlchemyError: the database is away or not migrated.
+            SQLAlchemyError: the database is away or not migrated; what was known stays good.
         """
-        with self._begun() as session:
-            seen = store.stamp(session)
-            if self._known is None or seen != self._known.stamp:
-                self._known = self._read(session, seen)
+        seen = store.stamp(session)
+        if self._known is None or seen != self._known.stamp:
+            self._known = self._read(session, seen)
 
     def _read(self, session: Session, seen: store.Stamp) -> Known:
         keys = {key.id: (key.digest, self._held(key)) for key in store.live_keys(session)}

@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI, Request
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app.access.keyring import Keyring
 from app.errors import Unavailable
 from app.http.problem_responses import DATABASE_AWAY
 from app.process.observability import get_logger
@@ -35,7 +36,16 @@ class RegistryWatch:
     is touched only on the event loop.
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(
+        self, database_url: str, also_read: Callable[[Session], None] = lambda _: None
+    ) -> None:
+        """Begin without having read.
+
+        Args:
+            database_url: a migrated database.
+            also_read: reads something else with each look, in the same transaction and thread.
+        """
+        self._also_read = also_read
         self.catalogue: Catalogue | None = None
         # Called after the catalogue has changed.
         self.on_change: Callable[[Catalogue], None] = lambda _: None
@@ -44,6 +54,11 @@ class RegistryWatch:
         self._looking: asyncio.Task[None] | None = None
         self._read_at = time.monotonic()
         self._trouble: str | None = None  # why the last read failed
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago the registry was last read."""
+        return time.monotonic() - self._read_at
 
     @property
     def is_looking(self) -> bool:
@@ -84,7 +99,7 @@ class RegistryWatch:
         """Return why the catalogue is out of date, or None if it is not."""
         if self.catalogue is None:
             return "the registry has not been read yet"
-        silence = time.monotonic() - self._read_at
+        silence = self.age_seconds
         if silence <= STALE_SECONDS:
             return None
         return f"the registry was last read {silence:.0f} s ago"
@@ -129,7 +144,8 @@ class RegistryWatch:
         with Session(self._engine) as session, session.begin():
             if known is None:
                 refuse_newer(session.connection())
-            elif revision(session) == known:
+            self._also_read(session)
+            if known is not None and revision(session) == known:
                 return None
             return read_catalogue(session)
 
@@ -149,7 +165,8 @@ FOLLOWS_CHANGE = Depends(_follow_change, scope="function")
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
     """Follow the registry as long as the app serves."""
-    watch = RegistryWatch(resources.database_url)
+    keyring: Keyring = app.state.keyring
+    watch = RegistryWatch(resources.database_url, also_read=keyring.read)
     app.state.registry_watch = watch
     app.state.health.checks.extend([watch.not_read, watch.not_reachable])
     with suppress(Unavailable):  # `follow` keeps trying
