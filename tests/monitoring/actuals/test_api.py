@@ -130,7 +130,7 @@ def test_what_is_wrong_is_named_and_nothing_is_kept(service: Service, model: str
         ({"prediction": text["id"], "value": 1.0}, "prediction", "continued a text"),
         ({"prediction": series["id"], "step": 3, "value": 1.0}, "step", "has 2 steps"),
         ({"prediction": series["id"], "model": model, "value": 1.0}, "model", "leave it out"),
-        ({**good, "value": 2.0}, None, "a moment has one value"),
+        ({**good, "value": 2.0}, None, "contradicts"),
     ]
     for item, field, message in wrong:
         answer = put(service, good, item)

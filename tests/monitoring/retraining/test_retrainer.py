@@ -236,7 +236,7 @@ def test_live_skill_below_the_threshold_trains_once_and_then_waits(service: Serv
     for hours in (3, 5):
         assert retrainer.look(now=later(hours=hours)) == 1
     waiting, *others = decisions(service)
-    assert "not more than once in 24 hours" in waiting["reason"]
+    assert "at most once in 24 hours" in waiting["reason"]
     assert len(others) == 2  # the same figures are not told over again
     assert len(jobs(service)) == 1
 
