@@ -9,6 +9,7 @@ from importlib.metadata import version
 from types import FrameType
 
 from fastapi import FastAPI
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import sessionmaker
 from starlette.types import Receive, Scope, Send
 
@@ -99,6 +100,7 @@ def create_app(
             resources = open_resources(settings, url, observe_store=store_metrics.observe)
             parts.callback(resources.engine.dispose)
             app.state.resources = resources
+            count_connections(resources.engine, metrics)
             app.state.health = Health(notices=notices)
             for domain in WITH_LIFESPAN:
                 await parts.enter_async_context(domain.lifespan_of(app, resources))
@@ -168,6 +170,12 @@ class Api(FastAPI):
     async def beyond_gateway(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What the gateway has admitted and has no direct handler for."""
         await super().__call__(scope, receive, send)
+
+
+def count_connections(engine: Engine, metrics: Metrics) -> None:
+    """Have the metrics say how many of an engine's connections are in use."""
+    event.listen(engine, "checkout", lambda *_: metrics.connections.inc())
+    event.listen(engine, "checkin", lambda *_: metrics.connections.dec())
 
 
 def open_resources(settings: Settings, database_url: str, *, observe_store: Observer) -> Resources:

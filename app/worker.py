@@ -33,13 +33,14 @@ from app.jobs.attempt import Attempt, Means
 from app.jobs.log_lines import taken_line
 from app.jobs.trainer import Abandoned, Trainer, TrainerUnavailable, command_of
 from app.jobs.upkeep import Rescuer
+from app.jobs.worker_metrics import WorkerMetrics
 from app.jobs.workspace import workspace
 from app.process.children import Child, Program, end_in_order
 from app.process.cpu_priority import GIVES_WAY, GIVES_WAY_MOST, CpuFloor
 from app.process.lifeline import Lifeline
 from app.process.listening import listen, location_of
 from app.process.observability import get_logger
-from app.process.probe import Probe, health_answer
+from app.process.probe import Probe, figures_answer, health_answer
 from app.process.programs import child_environment, python_module
 from app.storage.connecting import AsyncConnection
 from app.storage.engine import conninfo, make_engine
@@ -93,13 +94,14 @@ def run_worker(settings: Settings, database_url: str) -> None:
             sessions=resources.sessions,
             store=resources.store,
             trainer=Trainer(command_of(settings)),
+            metrics=WorkerMetrics(),
             folder=folder,
             worker=f"{socket.gethostname()}:{os.getpid()}",
             leaving_seconds=min(settings.drain_seconds * CHECKPOINT_SHARE, CHECKPOINT_SECONDS),
         )
         worker = Worker(resources, means)
         try:
-            with worker.monitoring(), answering_probes(settings, worker.health):
+            with worker.monitoring(), answering_probes(settings, worker.health, means.metrics):
                 asyncio.run(worker.work())
         finally:
             means.trainer.close()
@@ -107,8 +109,10 @@ def run_worker(settings: Settings, database_url: str) -> None:
 
 
 @contextmanager
-def answering_probes(settings: Settings, health: "WorkerHealth") -> Iterator[None]:
-    """Answer /livez and /readyz on `worker_port`, if it is set.
+def answering_probes(
+    settings: Settings, health: "WorkerHealth", metrics: WorkerMetrics
+) -> Iterator[None]:
+    """Answer /livez, /readyz and /metrics on `worker_port`, if it is set.
 
     Raises:
         CannotListen: the port is not free.
@@ -119,7 +123,9 @@ def answering_probes(settings: Settings, health: "WorkerHealth") -> Iterator[Non
     routes = {
         "/livez": lambda: health_answer("alive", health.against_living()),
         "/readyz": lambda: health_answer("ready", health.against_work()),
+        "/metrics": lambda: figures_answer(metrics.exposition()),
     }
+    metrics.watch_turns(health.seconds_since_turn)
     listener = listen(settings.host, settings.worker_port)
     logger.info("answering probes", address=location_of(listener))
     with Probe(listener, routes):
@@ -139,9 +145,13 @@ class WorkerHealth:
         """Note that the event loop turns, which sends the heartbeats."""
         self._turned_at = time.monotonic()
 
+    def seconds_since_turn(self) -> float:
+        """Return how long ago the event loop last turned."""
+        return time.monotonic() - self._turned_at
+
     def against_living(self) -> list[str]:
         """Return the reasons why this process should be ended."""
-        silence = time.monotonic() - self._turned_at
+        silence = self.seconds_since_turn()
         return (
             [f"the event loop last turned {silence:.0f} s ago"] if silence > SILENCE_SECONDS else []
         )

@@ -7,20 +7,15 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import FieldError, Unavailable
 from app.http.dependencies import ResourcesDep
 from app.http.openapi import problem_responses
+from app.http.shared_figures import shared_figures
 from app.process.notice_board import nothing_to_say
 from app.process.observability import Metrics
-from app.storage.job_status import JobStatus
-from app.storage.resources import Resources
-from app.storage.tables import Job
 
 router = APIRouter(tags=["health"])
 
@@ -124,17 +119,6 @@ async def metrics(request: Request, resources: ResourcesDep) -> Response:
     """Requests, latencies, batch sizes, log writes, jobs by status, loaded versions."""
     figures: Metrics = request.app.state.metrics
     figures.put()
-    jobs = await asyncio.to_thread(_jobs_by_status, resources)
-    exposition, content_type = await asyncio.to_thread(figures.exposition, jobs)
+    shared = await asyncio.to_thread(shared_figures, resources)
+    exposition, content_type = await asyncio.to_thread(figures.exposition, shared)
     return Response(exposition, headers={"Content-Type": content_type})
-
-
-def _jobs_by_status(resources: Resources) -> dict[str, int]:
-    """How many jobs are in each state; empty while the database is away."""
-    try:
-        with resources.sessions.begin() as session:
-            rows = session.execute(select(Job.status, func.count()).group_by(Job.status))
-            counts = dict(rows.all())
-    except (OperationalError, PoolTimeout):
-        return {}
-    return {status.value: 0 for status in JobStatus} | counts

@@ -27,6 +27,7 @@ from app.jobs.messages import Checkpoint, Failed, Finished, Progress, Stopped, T
 from app.jobs.progress import JobProgress
 from app.jobs.queue import Claim, Superseded
 from app.jobs.trainer import Trainer, TrainerDied
+from app.jobs.worker_metrics import StageClock, WorkerMetrics
 from app.process.observability import get_logger
 from app.recipes.recipe import RECIPE
 from app.registry import store as registry
@@ -60,6 +61,7 @@ class Means:
     trainer: Trainer
     folder: Path  # the worker's own; each attempt makes a folder in it
     worker: str  # host:pid
+    metrics: WorkerMetrics
     leaving_seconds: float  # time for a last checkpoint when the worker stops
 
 
@@ -72,11 +74,13 @@ class Attempt:
     is_leaving: Callable[[], bool]  # whether the worker is stopping
     claim: Claim = field(init=False)
     progress: JobProgress = field(init=False)
+    _clock: StageClock = field(init=False)
     _next_pulse: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.claim = Claim(job_id=self.job.id, attempt=self.job.attempt)
         self.progress = JobProgress(self.job.progress)
+        self._clock = StageClock(self.means.metrics.stage_ended)
 
     def run(self) -> None:
         """Run the attempt to one of its ends; the trainer is idle or gone afterwards.
@@ -85,9 +89,11 @@ class Attempt:
             sqlalchemy.exc.OperationalError: the database was away for too long; the job is found
                 lost and is rescued later.
         """
+        self.means.metrics.began()
         try:
             self._run()
         except Superseded:
+            self.means.metrics.ended(None)
             logger.info("attempt superseded")
 
     def _run(self) -> None:
@@ -113,6 +119,7 @@ class Attempt:
             try:
                 ending = self._follow()
             finally:
+                self._clock.see(None)
                 # Before the folder is removed: a trainer that still writes there would crash.
                 self.means.trainer.drop_run()
             if isinstance(ending, Failed):
@@ -190,6 +197,7 @@ class Attempt:
             if isinstance(event, Finished | Stopped | Failed):
                 return event
             if isinstance(event, Progress):
+                self._clock.see(event.stage)
                 self.progress.report(event)
             elif isinstance(event, Checkpoint):
                 self._keep_checkpoint(event.path)
@@ -264,6 +272,7 @@ class Attempt:
             return version.number
 
         logger.info("job succeeded", version=self._write(register))
+        self.means.metrics.ended(JobStatus.SUCCEEDED)
 
     def _bury(self, reason: str) -> None:
         logger.warning("trainer died", reason=reason)
@@ -277,6 +286,7 @@ class Attempt:
             return status
 
         status = self._write(bury)
+        self.means.metrics.ended(status)
         logger.info("trainer's death counted", status=status)
 
     def _hand_back(self) -> None:
@@ -286,6 +296,7 @@ class Attempt:
             self._tell(session, "its worker is stopping: queued again, to continue from here")
 
         self._write(hand_back)
+        self.means.metrics.ended(JobStatus.QUEUED)
         logger.info("job handed back")
 
     def _fail(self, problem: dict[str, Any]) -> None:
@@ -296,6 +307,7 @@ class Attempt:
             self._tell(session, f"failed: {problem['detail']}")
 
         self._write(fail)
+        self.means.metrics.ended(JobStatus.FAILED)
 
     def _tell(self, session: Session, *lines: str) -> None:
         """Add these lines and those not yet written to the log, in the caller's transaction."""

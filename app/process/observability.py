@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -220,6 +220,18 @@ class Metrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
+        self.registry_read = client.Gauge(
+            "stepahead_registry_read_timestamp_seconds",
+            "When the registry was last read; of several processes the one that lags most",
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
+        self.connections = client.Gauge(
+            "stepahead_database_connections",
+            "Connections of handlers that are in use; the log and the registry have their own",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self._requests: dict[tuple[str, str, int], Tally] = {}
         self._answers: dict[tuple[str, int], Tally] = {}
         self._runs = {
@@ -290,25 +302,20 @@ class Metrics:
             self.log_writes.labels(outcome).inc(rows)
             self._rows[outcome] = 0
 
-    def exposition(self, jobs: Mapping[str, int]) -> tuple[bytes, str]:
-        """All processes' figures and the queue's, with their content type.
+    def exposition(self, shared: str) -> tuple[bytes, str]:
+        """Return all processes' figures and the installation's, with their content type.
 
         Those of this process are as they were at its last `put`.
 
         Args:
-            jobs: how many jobs are in each state; the same for all processes.
+            shared: figures of the whole installation, as Prometheus reads them.
         """
         registry = self.registry
         if self.folder is not None:
             registry = self._client.CollectorRegistry()
             self._multiprocess.MultiProcessCollector(registry)
         figures: bytes = self._client.generate_latest(registry)
-        lines = [
-            "# HELP stepahead_jobs Training jobs by status",
-            "# TYPE stepahead_jobs gauge",
-            *(f'stepahead_jobs{{status="{status}"}} {count}' for status, count in jobs.items()),
-        ]
-        return figures + ("\n".join(lines) + "\n").encode(), self._client.CONTENT_TYPE_LATEST
+        return figures + shared.encode(), self._client.CONTENT_TYPE_LATEST
 
     def close(self) -> None:
         """Put what is left into the figures, and take this process's gauges out of the sum."""

@@ -41,6 +41,12 @@ def health_answer(status: str, reasons: list[str]) -> ProbeAnswer:
     )
 
 
+def figures_answer(figures: bytes) -> ProbeAnswer:
+    """Answer with figures for Prometheus."""
+    media_type = "text/plain; version=0.0.4; charset=utf-8"
+    return ProbeAnswer(status=HTTPStatus.OK, media_type=media_type, body=figures)
+
+
 class Probe:
     """A server of GET requests on a listening socket, while it is entered.
 

@@ -47,6 +47,8 @@ class RegistryWatch:
         """
         self._also_read = also_read
         self.catalogue: Catalogue | None = None
+        # Called after each read.
+        self.on_read: Callable[[], None] = lambda: None
         # Called after the catalogue has changed.
         self.on_change: Callable[[Catalogue], None] = lambda _: None
         self._engine = make_engine(database_url, pool_size=1, statement_seconds=PROBE_SECONDS)
@@ -128,6 +130,7 @@ class RegistryWatch:
             raise Unavailable(DATABASE_AWAY) from error
         self._note(None, None)
         self._read_at = time.monotonic()
+        self.on_read()
         if found is not None:
             self.catalogue = found
             self.on_change(found)
@@ -168,6 +171,7 @@ async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]
     keyring: Keyring = app.state.keyring
     watch = RegistryWatch(resources.database_url, also_read=keyring.read)
     app.state.registry_watch = watch
+    watch.on_read = app.state.metrics.registry_read.set_to_current_time
     app.state.health.checks.extend([watch.not_read, watch.not_reachable])
     with suppress(Unavailable):  # `follow` keeps trying
         await watch.refresh()

@@ -145,6 +145,16 @@ class RegistryRevision(Base):
     value: Mapped[int] = mapped_column(BigInteger)
 
 
+class Lease(Base):
+    """Something that one process of all does at a time."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    until: Mapped[datetime]
+
+
 class Job(Base):
     """One training run. The queue's own row is `queue_id` in procrastinate_jobs."""
 

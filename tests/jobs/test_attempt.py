@@ -8,6 +8,7 @@ from app.jobs.attempt import Attempt, Means
 from app.jobs.messages import Failed, Finished, Stopped, TrainingRequest
 from app.jobs.queue import Superseded
 from app.jobs.trainer import Trainer
+from app.jobs.worker_metrics import WorkerMetrics
 from app.recipes.presets import presets
 from app.storage.ids import new_id
 from app.storage.object_store import ObjectStore
@@ -46,6 +47,7 @@ class CancelledAttempt(Attempt):
 def test_a_cancelled_run_is_stopped_before_its_files_go(tmp_path: Path) -> None:
     trainer = WatchedTrainer()
     means = Means(
+        metrics=WorkerMetrics(),
         sessions=sessionmaker(),
         store=ObjectStore.open("memory://"),
         trainer=trainer,

@@ -44,7 +44,7 @@ from pathlib import Path
 from app.config import Settings
 from app.process.observability import Metrics
 metrics = Metrics(Settings(data_dir=Path(sys.argv[1]), api_processes=2))
-print(metrics.exposition({"queued": 3})[0].decode())
+print(metrics.exposition('stepahead_jobs{status="queued"} 3')[0].decode())
 """
 
 
@@ -145,7 +145,7 @@ def counted(metrics: Metrics, *, path: str, statuses: Iterable[int], seconds: fl
 def test_one_process_keeps_its_figures_to_itself(tmp_path: Path) -> None:
     metrics = Metrics(Settings(data_dir=tmp_path))
     counted(metrics, path="/livez", statuses=[200])
-    figures, content_type = metrics.exposition({})
+    figures, content_type = metrics.exposition("")
     assert b'path="/livez"' in figures
     assert content_type.startswith("text/plain")
     assert not (tmp_path / "metrics").exists()
@@ -160,7 +160,7 @@ def test_a_scrape_does_not_grow_with_every_version(tmp_path: Path) -> None:
 
     asyncio.run(answer())
     metrics.put()
-    figures = metrics.exposition({})[0].decode()
+    figures = metrics.exposition("")[0].decode()
     counts = [line for line in figures.splitlines() if "prediction_seconds_count{" in line]
     assert len(counts) == MAX_VERSIONS + 1
     assert 'stepahead_prediction_seconds_count{model="retrained",version="1"} 4.0' in counts
@@ -200,7 +200,7 @@ def test_what_is_counted_together_is_as_if_observed_one_by_one(
 
 def lines_of(metrics: Metrics) -> dict[str, str]:
     """The figures by their names and labels."""
-    lines = metrics.exposition({})[0].decode().splitlines()
+    lines = metrics.exposition("")[0].decode().splitlines()
     figures = [line for line in lines if not line.startswith("#") and "_created" not in line]
     return dict(line.rsplit(" ", 1) for line in figures)
 

@@ -68,7 +68,7 @@ def test_what_was_refused_is_counted(service: SmallService, caller: Caller) -> N
     caller.send_what_is_taken(TOO_LONG["one header"][1]("/asgi"))
     caller.answer()
     service.app.metrics.put()
-    figures, _ = service.app.metrics.exposition({})
+    figures, _ = service.app.metrics.exposition("")
     line = 'stepahead_http_requests_total{method="unread",path="refused",status="431"} 1.0'
     assert line in figures.decode()
 

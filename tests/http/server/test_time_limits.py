@@ -120,7 +120,7 @@ def test_what_was_closed_is_logged_and_counted() -> None:
         caller.send(b"POST")
         caller.answer()
         eventually(lambda: service.connections.logged["head too slow"] == 1)
-        figures, _ = service.app.metrics.exposition({})
+        figures, _ = service.app.metrics.exposition("")
         line = 'stepahead_connections_closed_total{reason="head too slow"} 1.0'
         assert line in figures.decode()
 
@@ -131,4 +131,4 @@ def test_a_request_whose_caller_was_hung_up_on_is_no_fault_of_ours() -> None:
         caller.send(head("/asgi", "Content-Length: 100"))
         caller.answer()
         line = 'stepahead_http_requests_total{method="POST",path="unmatched",status="499"} 1.0'
-        eventually(lambda: line in service.app.metrics.exposition({})[0].decode())
+        eventually(lambda: line in service.app.metrics.exposition("")[0].decode())
