@@ -1,4 +1,4 @@
-"""Squashing functions, and their slopes told from what they put out."""
+"""Activation functions, with derivatives expressed by their output."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ ActivationName = Literal["tanh", "sigmoid", "relu"]
 
 @dataclass(frozen=True, kw_only=True)
 class Activation:
-    """A squashing function, any shape to the same shape."""
+    """An activation function, element by element."""
 
     squash: Callable[[Floats], Floats]
-    slope: Callable[[Floats], Floats]  # the derivative as a function of the squashed value
+    slope: Callable[[Floats], Floats]  # the derivative as a function of the output
 
 
 def sigmoid(x: Floats) -> Floats:
-    """1 / (1 + exp(-x)), written so that no x overflows."""
+    """Compute 1 / (1 + exp(-x)) so that no x overflows."""
     result: Floats = 0.5 * (1.0 + np.tanh(0.5 * x))
     return result
 
 
 def sigmoid_slope(y: Floats) -> Floats:
-    """Return the derivative of the sigmoid where it is y."""
+    """Return the derivative of the sigmoid where its value is y."""
     return y * (1.0 - y)
 
 

@@ -1,8 +1,8 @@
 """One step of a recurrent cell, forward and backward, for RNN, LSTM and GRU.
 
-A step gets two products, both (batch, gates * units), gates side by side in Keras' order: the drive
-x W + b, what comes in, and the product h U (+ its own bias for GRU), what is remembered. Written
-here for one unit at one time t; σ is the sigmoid, φ the activation of the recipe, · element-wise.
+A step gets two products, both (batch, gates * units), with the gates in Keras' order: the drive x W
++ b from the input, and the product h U (for GRU plus its own bias) from the state. The equations
+are for one unit at time t; σ is the sigmoid, φ the activation of the recipe, · element-wise.
 """
 
 from collections.abc import Mapping
@@ -19,22 +19,22 @@ Parts = tuple[Floats, ...]
 
 
 class Cell(Protocol):
-    """What the cells share; all arrays (batch, units) unless told otherwise."""
+    """What the cells have in common; arrays are (batch, units) unless stated otherwise."""
 
     @property
     def gates(self) -> tuple[str, ...]:
-        """Their names, in the order of the weights."""
+        """Names of the gates, in the order of the weights."""
         ...
 
     @property
     def states(self) -> tuple[str, ...]:
-        """Their names; the first is the output."""
+        """Names of the states; the first is the output."""
         ...
 
     def step(
         self, drive: Floats, product: Floats, before: Parts, activation: Activation
     ) -> tuple[Parts, Parts]:
-        """Return the gates and the states after a step, from the states before it."""
+        """Return the gates, and the states after a step, from the states before it."""
         ...
 
     def back(
@@ -47,21 +47,20 @@ class Cell(Protocol):
         d_after: Parts,
         activation: Activation,
     ) -> tuple[Floats, Floats, Parts, Parts]:
-        """Return the step backward.
+        """Return the gradients of one step.
 
         Args:
             gates: of the step.
             product: of the step, (batch, gates * units).
             before: states before the step.
             after: states after it.
-            d_after: gradient by the states after it, as far as it comes from later steps and
-                outputs.
+            d_after: gradient by the states after it, from later steps and from outputs.
             activation: of the layer.
 
         Returns:
             Gradients by the drive and by the product, (batch, gates * units) each; by the states
-            before the step, without what flows through the product; and by the states after it,
-            now whole (an LSTM's cell state also acts through the output of its own step).
+            before the step, except through the product; and by the states after it, now complete
+            (an LSTM's cell state also acts through the output of its own step).
         """
         ...
 
@@ -79,7 +78,7 @@ class Rnn:
         self, drive: Floats, product: Floats, before: Parts, activation: Activation
     ) -> tuple[Parts, Parts]:
         """See `Cell.step`."""
-        del before  # it acts through the product alone
+        del before  # it acts only through the product
         hidden = activation.squash(drive + product)  # (batch, units)
         return (hidden,), (hidden,)
 
@@ -102,12 +101,12 @@ class Rnn:
 class Lstm:
     """The long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000).
 
-    The chapter's four equations and the state they keep:
+    The chapter's four equations, and the states that they update:
 
-    i_t = σ(x_t W_i + b_i + h_{t-1} U_i)    input gate: what is let in
-    f_t = σ(x_t W_f + b_f + h_{t-1} U_f)    forget gate: what is kept
+    i_t = σ(x_t W_i + b_i + h_{t-1} U_i)    input gate: what enters the state
+    f_t = σ(x_t W_f + b_f + h_{t-1} U_f)    forget gate: what stays
     g_t = φ(x_t W_c + b_c + h_{t-1} U_c)    candidate
-    o_t = σ(x_t W_o + b_o + h_{t-1} U_o)    output gate: what is shown
+    o_t = σ(x_t W_o + b_o + h_{t-1} U_o)    output gate: what is output
     c_t = f_t · c_{t-1} + i_t · g_t
     h_t = o_t · φ(c_t)
     """
@@ -135,10 +134,10 @@ class Lstm:
         d_after: Parts,
         activation: Activation,
     ) -> tuple[Floats, Floats, Parts, Parts]:
-        """See `Cell.back`.
+        """Return the gradients of one step; see `Cell.back`.
 
-        dc_t gains dh_t · o_t φ'(c_t); then dc_{t-1} = dc_t · f_t: the gradient that the chapter
-        calls the conveyor belt, which shrinks by the forget gate alone.
+        dc_t gains dh_t · o_t φ'(c_t), and then dc_{t-1} = dc_t · f_t. This is the chapter's
+        conveyor belt: only the forget gate shrinks the gradient.
         """
         del product
         i, f, g, o = gates
@@ -158,9 +157,9 @@ class Lstm:
 
 
 class Gru:
-    """The gated recurrent unit (Cho et al. 2014), as Keras has it (`reset_after`).
+    """The gated recurrent unit (Cho et al. 2014), as in Keras (`reset_after`).
 
-    z_t = σ(x_t W_z + b_z + h_{t-1} U_z + b'_z)              update gate: what is kept
+    z_t = σ(x_t W_z + b_z + h_{t-1} U_z + b'_z)              update gate: what stays
     r_t = σ(x_t W_r + b_r + h_{t-1} U_r + b'_r)              reset gate
     n_t = φ(x_t W_h + b_h + r_t · (h_{t-1} U_h + b'_h))      candidate
     h_t = z_t · h_{t-1} + (1 - z_t) · n_t

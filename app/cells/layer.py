@@ -1,4 +1,4 @@
-"""A recurrent layer: a cell run over the steps of a batch, and backward through time."""
+"""A recurrent layer: a cell applied to the steps of a batch, and backward through time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ class LayerTrace:
     inputs: Floats | Ids  # (batch, steps, inputs), or ids (batch, steps) of one-hot inputs
     products: Floats  # (batch, steps, gates * units), h_{t-1} U and its bias
     gates: dict[str, Floats]  # by name, (batch, steps, units)
-    # By name, (batch, steps + 1, units): place 0 is the initial state, t + 1 that after step t.
+    # By name, (batch, steps + 1, units): index 0 is the initial state, t + 1 the state after step
+    # t.
     states: dict[str, Floats]
 
     @property
@@ -38,7 +39,7 @@ class LayerTrace:
 class LayerGradients:
     """The gradient of a loss by everything in a layer."""
 
-    # As the trace's inputs; for ids by the rows of the kernel they chose, (batch, steps, columns).
+    # Like the trace's inputs; for ids by the selected rows of the kernel, (batch, steps, columns).
     inputs: Floats
     kernel: Floats  # (inputs, gates * units)
     recurrent: Floats  # (units, gates * units)
@@ -49,7 +50,7 @@ class LayerGradients:
     product: Floats  # by h U, (batch, steps, gates * units)
 
     def recurrent_by_step(self, trace: LayerTrace) -> Floats:
-        """What each step adds to the recurrent kernel's gradient, (steps, units, gates * units)."""
+        """Return each step's part of the recurrent gradient, (steps, units, gates * units)."""
         before = trace.states["hidden"][:, :-1]  # (batch, steps, units)
         added: Floats = np.einsum("btu,btc->tuc", before, self.product)
         return added
@@ -60,14 +61,14 @@ class Layer:
     """The weights of a recurrent layer, in Keras' layout.
 
     Raises:
-        ValueError: the shapes do not go together.
+        ValueError: the shapes do not fit together.
     """
 
     cell: CellName
     activation: ActivationName = "tanh"
     kernel: Floats  # (inputs, gates * units)
     recurrent: Floats  # (units, gates * units)
-    bias: Floats  # (gates * units,), for GRU (2, gates * units): the input's, the product's
+    bias: Floats  # (gates * units,), for GRU (2, gates * units): input's, product's
 
     def __post_init__(self) -> None:
         units = self.recurrent.shape[0]
@@ -77,17 +78,17 @@ class Layer:
         given = (self.kernel.shape, self.recurrent.shape, self.bias.shape)
         if given != expected:
             raise ValueError(
-                f"{self.cell} weights (kernel, recurrent, bias) have shapes {given}; with {units} "
-                f"units {expected} are needed"
+                f"{self.cell} weights (kernel, recurrent, bias) have shapes {given}, but {units} "
+                f"units need {expected}"
             )
 
     @property
     def units(self) -> int:
-        """The size of the hidden state."""
+        """Size of the hidden state."""
         return int(self.recurrent.shape[0])
 
     def zero_states(self, batch: int) -> tuple[Floats, ...]:
-        """Return the initial states when nothing went before, (batch, units) each."""
+        """Return initial states of zero, (batch, units) each."""
         return tuple(np.zeros((batch, self.units)) for _ in CELLS[self.cell].states)
 
     def forward(self, inputs: Floats | Ids, initial: Sequence[Floats] | None = None) -> LayerTrace:
@@ -95,7 +96,7 @@ class Layer:
 
         Args:
             inputs: (batch, steps, inputs), or integer ids (batch, steps), which stand for one-hot
-                vectors and choose rows of the kernel.
+                vectors and select rows of the kernel.
             initial: states before the first step, (batch, units) each, hidden first; zero if None.
         """
         cell, activation = CELLS[self.cell], ACTIVATIONS[self.activation]
@@ -125,12 +126,12 @@ class Layer:
         d_outputs: Floats,
         d_final: Sequence[Floats] | None = None,
     ) -> LayerGradients:
-        """Backpropagation through time (Werbos 1990) over all steps of a trace.
+        """Backpropagate through time (Werbos 1990), over all steps of a trace.
 
         Args:
             trace: of the forward run with these weights.
             d_outputs: gradient of the loss by the output of each step, (batch, steps, units).
-            d_final: gradient by the states after the last step, beyond that by its output.
+            d_final: additional gradient by the states after the last step.
         """
         cell, activation = CELLS[self.cell], ACTIVATIONS[self.activation]
         gates = np.stack(list(trace.gates.values()))  # (gates, batch, steps, units)
@@ -161,7 +162,7 @@ class Layer:
         d_states: Floats,
         d_initial: tuple[Floats, ...],
     ) -> LayerGradients:
-        """Sums over batch and steps: the weights are the same at every step."""
+        """Sum over batch and steps, because all steps share the weights."""
         before = trace.states["hidden"][:, :-1]  # (batch, steps, units)
         d_bias = d_drive.sum(axis=(0, 1))  # (gates * units,)
         if self.cell == "gru":
@@ -169,7 +170,7 @@ class Layer:
         if trace.inputs.dtype.kind in "iu":
             d_inputs, d_kernel = d_drive, np.zeros_like(self.kernel)
             rows = trace.inputs.astype(np.int64)  # (batch, steps)
-            np.add.at(d_kernel, rows, d_drive)  # rows chosen twice add up
+            np.add.at(d_kernel, rows, d_drive)  # adds up rows that were selected twice
         else:
             d_inputs = d_drive @ self.kernel.T  # (batch, steps, inputs)
             d_kernel = np.tensordot(trace.inputs, d_drive, axes=((0, 1), (0, 1)))
@@ -192,7 +193,7 @@ class Layer:
         return product
 
     def _biases(self) -> tuple[Floats, Floats]:
-        """Return the bias of the drive and that of the product, (gates * units,) each."""
+        """Return the biases of drive and product, (gates * units,) each."""
         if self.cell == "gru":
             return self.bias[0], self.bias[1]
         return self.bias, np.zeros_like(self.bias)

@@ -1,9 +1,9 @@
-"""A network that learns with the parts of this package alone.
+"""Train a network with nothing but the parts of this package.
 
     python -m app.cells.learn [TEXT.txt]
 
 trains the chapter's two examples: the letters of "hello", each from those before it, and the words
-of a text, each from the three before it. Without a file the text is made up.
+of a text, each from the three before it. Without a file, the text is made up.
 """
 
 import sys
@@ -32,21 +32,21 @@ CONTINUED_WORDS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Learned:
-    """What came out of training."""
+    """The result of training."""
 
     network: Network
     tokenizer: Tokenizer
-    context: int  # tokens that it saw at once
+    context: int  # tokens that it sees at once
     losses: tuple[float, ...]  # cross-entropy of each epoch, summed over the steps, in nats
-    right: int  # targets that the network's most probable token hits
+    right: int  # targets that are the network's most probable token
     targets: int
 
 
 def learn_word(word: str, *, cell: CellName = "rnn", units: int = 8, seed: int = 0) -> Learned:
-    """Return each letter of a word from all letters before it: outputs at every step.
+    """Learn each letter of a word from all letters before it, with outputs at every step.
 
     Raises:
-        ValueError: fewer than two letters.
+        ValueError: the word has fewer than two letters.
     """
     tokenizer, ids = _read(word, unit="char", at_least=2)
     inputs, targets = ids[None, :-1], ids[None, 1:]  # (1, letters - 1) each
@@ -57,10 +57,10 @@ def learn_word(word: str, *, cell: CellName = "rnn", units: int = 8, seed: int =
 
 
 def learn_text(text: str, *, cell: CellName = "rnn", units: int = 64, seed: int = 0) -> Learned:
-    """Return each word of a text from the three before it: the output of the last step only.
+    """Learn each word of a text from the three before it, with the output of the last step only.
 
     Raises:
-        ValueError: fewer than four words.
+        ValueError: the text has fewer than four words.
     """
     tokenizer, ids = _read(text, unit="word", at_least=CONTEXT + 1)
     examples = np.lib.stride_tricks.sliding_window_view(ids, CONTEXT + 1)  # (n, context + 1)
@@ -72,7 +72,7 @@ def learn_text(text: str, *, cell: CellName = "rnn", units: int = 64, seed: int 
 
 
 def most_right(inputs: Ids, targets: Ids) -> int:
-    """Return how many targets can be right at all: one context with two continuations is half lost.
+    """Return how many targets can be right: of a context with two continuations, only one can.
 
     Args:
         inputs: (n, steps)
@@ -87,14 +87,14 @@ def most_right(inputs: Ids, targets: Ids) -> int:
 
 
 def made_up_text(words: int = 200, *, seed: int = 0) -> str:
-    """Return a text of made-up words in which hardly any three come twice."""
+    """Return a text of made-up words, where almost no three words occur twice."""
     syllables = [first + second for first, second in product("bdfgklmnprst", "aeiou")]
     generator = np.random.default_rng(seed)
     return " ".join(generator.choice(syllables, words))
 
 
 def continued(learned: Learned, text: str, *, tokens: int) -> str:
-    """Return a text and what the network says comes after it, token by token."""
+    """Return a text with the network's continuation, token by token."""
     ids = list(learned.tokenizer.encode(text).ids)
     for _ in range(tokens):
         seen = np.array([ids[-learned.context :]])  # (1, context)
@@ -106,7 +106,9 @@ def _read(text: str, *, unit: Unit, at_least: int) -> tuple[Tokenizer, Ids]:
     tokenizer = Tokenizer.fit(text, unit=unit)
     ids = tokenizer.encode(text).ids
     if len(ids) < at_least:
-        raise ValueError(f"{len(ids)} tokens; {at_least} or more are needed to learn from")
+        raise ValueError(
+            f"the text has {len(ids)} tokens, but at least {at_least} are needed to learn from"
+        )
     return tokenizer, ids
 
 
@@ -125,12 +127,12 @@ def _train(
     optimizer: Optimizer,
     epochs: int,
 ) -> Learned:
-    """Epochs of one step over the whole batch."""
+    """Train for some epochs, with one step over the whole batch in each."""
     every_step = targets.ndim > 1
     losses: list[float] = []
     for _ in range(epochs):
         trace = network.forward(inputs, every_step=every_step)
-        # Outputs are (batch, steps, vocabulary), or (batch, vocabulary) of the last step alone.
+        # Outputs are (batch, steps, vocabulary), or (batch, vocabulary) of the last step only.
         loss, d_outputs = cross_entropy(trace.outputs, targets)
         gradients = network.backward(trace, d_outputs).weights
         clip_norm(gradients, LARGEST_NORM)
@@ -148,7 +150,7 @@ def _train(
 
 
 def main(arguments: list[str]) -> None:
-    """Train both examples and say how it went."""
+    """Train both examples and print the results."""
     text = Path(arguments[0]).read_text(encoding="utf-8") if arguments else made_up_text()
     started = time.perf_counter()
     word = learn_word(WORD)

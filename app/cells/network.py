@@ -1,4 +1,4 @@
-"""A whole network: embedding where there is one, stacked recurrent layers, output layer."""
+"""A whole network: an optional embedding, stacked recurrent layers, an output layer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class NetworkTrace:
     """Everything that happened in a network."""
 
     layers: tuple[LayerTrace, ...]  # from the input up
-    ids: Ids | None  # (batch, steps), where an embedding was looked up
-    # (batch, steps, outputs), or (batch, outputs) of the last step alone; logits for tokens.
+    ids: Ids | None  # (batch, steps), if an embedding was looked up
+    # (batch, steps, outputs), or (batch, outputs) of the last step only; logits for tokens.
     outputs: Floats
 
     @property
@@ -35,8 +35,8 @@ class NetworkGradients:
     """The gradient of a loss by everything in a network."""
 
     weights: dict[str, Floats]  # by the weights' names
-    # By the inputs (batch, steps, inputs); by the embedded tokens (batch, steps, size); for one-hot
-    # tokens by the rows of the first kernel that they chose (batch, steps, gates * units).
+    # By the inputs (batch, steps, inputs), by the embedded tokens (batch, steps, size), or for
+    # one-hot tokens by the selected rows of the first kernel (batch, steps, gates * units).
     inputs: Floats
     initial: tuple[Floats, ...]  # by the initial states, (batch, units), layer by layer
     layers: tuple[LayerGradients, ...]
@@ -44,7 +44,7 @@ class NetworkGradients:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A network by the names and shapes that `weights.safetensors` has.
+    """A network with the names and shapes of `weights.safetensors`.
 
     `embedding` (vocabulary, size), only for trained embeddings; for each layer I from the input up,
     from 0, `layerI.kernel`, `layerI.recurrent`, `layerI.bias` (see `Layer`); `output.kernel`
@@ -78,19 +78,19 @@ class Network:
         cell: CellName,
         activation: ActivationName = "tanh",
     ) -> Self:
-        """Return the network of an artifact's weights, computed in double precision.
+        """Build the network from an artifact's weights, in double precision.
 
         Raises:
-            ValueError: a name is missing or unknown, or shapes do not go together.
+            ValueError: a name is missing or unknown, or shapes do not fit together.
         """
-        # A series' anchor stands beside its network.
+        # A series' anchor is stored beside its network.
         weights = {name: each for name, each in weights.items() if not name.startswith("anchor.")}
         depth = sum(name.endswith(".recurrent") for name in weights)
         expected = {f"layer{i}.{part}" for i in range(depth) for part in _PARTS}
         expected |= {"output.kernel", "output.bias"} | ({"embedding"} & set(weights))
         if not depth or expected != set(weights):
             wrong = ", ".join(sorted(expected ^ set(weights))) or "no layer"
-            raise ValueError(f"these weights are no network; missing or unknown: {wrong}")
+            raise ValueError(f"these weights do not form a network; missing or unknown: {wrong}")
         doubles = {name: np.asarray(array, dtype=np.float64) for name, array in weights.items()}
         return cls(
             layers=tuple(
@@ -119,10 +119,10 @@ class Network:
         outputs: int,
         activation: ActivationName = "tanh",
     ) -> Self:
-        """Return a network to be trained, initialised as Keras does.
+        """Initialise a network for training, as Keras does.
 
-        Kernels uniform after Glorot & Bengio (2010), recurrent kernels orthogonal (Saxe et al.
-        2014), biases 0 but for the LSTM's forget gate, 1 (Jozefowicz et al. 2015).
+        Kernels are uniform after Glorot & Bengio (2010), recurrent kernels orthogonal (Saxe et al.
+        2014), biases 0, except 1 for the LSTM's forget gate (Jozefowicz et al. 2015).
         """
         weights: dict[str, Floats] = {}
         width, gates = inputs, len(CELLS[cell].gates)
@@ -132,7 +132,7 @@ class Network:
             if cell == "lstm":
                 bias[units : 2 * units] = 1.0
             weights[f"layer{i}.kernel"] = _glorot(generator, width, columns)
-            # The rows of a tall orthogonal matrix are what is orthogonal after turning it.
+            # The columns of a tall matrix are orthogonal, so it is transposed afterwards.
             square = np.linalg.qr(generator.normal(size=(columns, units)))[0]  # (columns, units)
             weights[f"layer{i}.recurrent"] = square.T  # (units, columns)
             weights[f"layer{i}.bias"] = bias
@@ -142,7 +142,7 @@ class Network:
         return cls.from_weights(weights, cell=cell, activation=activation)
 
     def weights(self) -> dict[str, Floats]:
-        """All weights by name; the arrays themselves, so that an optimizer can change them."""
+        """Return all weights by name, as the arrays that an optimizer can change."""
         named = {} if self.embedding is None else {"embedding": self.embedding}
         for i, layer in enumerate(self.layers):
             named |= {f"layer{i}.{part}": getattr(layer, part) for part in _PARTS}
@@ -161,7 +161,7 @@ class Network:
             inputs: (batch, steps, inputs), or integer ids (batch, steps).
             initial: states before the first step, (batch, units) each, layer by layer and hidden
                 first (`NetworkTrace.final` of the run before); zero if None.
-            every_step: give the output after every step, not after the last alone.
+            every_step: whether to return the output after every step, or after the last only.
         """
         hidden: Floats | Ids = inputs
         if self.embedding is not None:
@@ -187,7 +187,7 @@ class Network:
             d_outputs: gradient of the loss by the outputs, in their shape.
         """
         top = trace.layers[-1].outputs  # (batch, steps, units)
-        if d_outputs.ndim == 2:  # (batch, outputs): the last step alone
+        if d_outputs.ndim == 2:  # (batch, outputs): the last step only
             spread = np.zeros((*top.shape[:2], d_outputs.shape[-1]))  # (batch, steps, outputs)
             spread[:, -1] = d_outputs
             d_outputs = spread

@@ -1,4 +1,4 @@
-"""How gradients change weights. All work on the arrays in place."""
+"""Optimizers, which change weights in place by their gradients."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 
 
 class Optimizer(Protocol):
-    """What the optimizers share."""
+    """What the optimizers have in common."""
 
     def update(self, weights: Mapping[str, Floats], gradients: Mapping[str, Floats]) -> None:
         """Change the weights against their gradients, name by name."""
@@ -50,7 +50,7 @@ class Adam:
     def update(self, weights: Mapping[str, Floats], gradients: Mapping[str, Floats]) -> None:
         """See `Optimizer.update`."""
         self._count += 1
-        # Both means start at 0 and are too small at first by these factors.
+        # Both means start at 0; dividing by these factors corrects the bias.
         grown = 1 - self.beta_1**self._count
         squared = 1 - self.beta_2**self._count
         for name, array in weights.items():
@@ -64,12 +64,12 @@ class Adam:
 
 
 def clip_norm(gradients: Mapping[str, Floats], largest: float) -> float:
-    """Scale all gradients, in place, so that their joint norm is at most `largest`.
+    """Scale all gradients in place so that their joint norm is at most `largest`.
 
-    Pascanu, Mikolov & Bengio 2013: what keeps an exploding gradient from undoing the training.
+    This keeps an exploding gradient from undoing the training (Pascanu, Mikolov & Bengio 2013).
 
     Returns:
-        The norm before.
+        The norm before scaling.
     """
     norm = float(np.sqrt(sum(float((gradient**2).sum()) for gradient in gradients.values())))
     if norm > largest:

@@ -1,4 +1,4 @@
-"""What the network's output is added to, told apart from the network."""
+"""The anchor of a version: the forecast that its network's output is added to."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from app.judging.notes import anchor_of
 
 
 def anchor_from(manifest: Manifest, weights: Mapping[str, NDArray[Any]]) -> Anchor | None:
-    """The anchor of a version, from what stands beside its network's weights; None: it has none.
+    """Return a version's anchor from its weights file, or None if it has no anchor.
 
     Raises:
         ValueError: the weights lack it.
@@ -25,9 +25,9 @@ def anchor_from(manifest: Manifest, weights: Mapping[str, NDArray[Any]]) -> Anch
 
 
 def target_index(described: SeriesInput) -> int:
-    """Return the target's place among the features.
+    """Return the target's index among the features.
 
     Raises:
-        ValueError: it is none of them.
+        ValueError: it is not one of them.
     """
     return [feature.name for feature in described.features].index(described.target)

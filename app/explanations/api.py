@@ -1,4 +1,4 @@
-"""Predictions opened up, and how far back a version's memory reaches."""
+"""Explain predictions, and show how far back a version's memory reaches."""
 
 import asyncio
 import json
@@ -44,26 +44,26 @@ router = APIRouter(tags=["explanations"])
 
 @dataclass(frozen=True, kw_only=True)
 class Explanations:
-    """This domain's parts; kept in `app.state.explanations`."""
+    """The parts of this domain, in `app.state.explanations`."""
 
     opened: OpenedVersions
-    # One at a time: computed in Python, two would only take each other's and predictions' time.
+    # One at a time: it runs in Python, so two would only slow down each other and predictions.
     turn: asyncio.Semaphore
     resources: Resources
 
     def explain(
         self, version: Loaded, request: ExplainRequest
     ) -> SeriesExplanation | TextExplanation:
-        """Return the explanation of what a version would answer. Blocks.
+        """Explain what a version would answer. Blocks.
 
         Raises:
-            StepaheadError: there is none, and why.
+            StepaheadError: it cannot be explained; the error says why.
         """
         try:
             opened = self.opened.get(version.model, version.number, version.manifest)
             if request.member > len(opened.networks):
                 raise Unprocessable.at(
-                    "member", f"is {request.member}; {version} has {len(opened.networks)}"
+                    "member", f"is {request.member}, but {version} has {len(opened.networks)}"
                 )
             asked = _question(request)
             if version.tokenizer is not None:
@@ -87,7 +87,7 @@ class Explanations:
 
 @router.post(
     "/explain",
-    summary="Open up a prediction",
+    summary="Explain a prediction",
     operation_id="explain",
     response_model=SeriesExplanation | TextExplanation,
     responses=problem_responses(400, 403, 404, 409, 413, 415, 422),
@@ -105,11 +105,12 @@ async def explain(
     request: Request,
     caller: CallerDep,
 ) -> Response:
-    """What `POST /predict` would answer, computed again by hand with everything that happened.
+    """Compute the answer of `POST /predict` step by step, and show everything that happened.
 
-    Per layer and step all gates and states; for each past step its influence on the prediction, by
-    integrated gradients on the scaled window (for text, on the tokens' vectors), the anchor's part
-    apart; for text also what was expected after every token. Nothing is logged.
+    The answer has all gates and states per layer and step; the influence of each past step on the
+    prediction, by integrated gradients on the scaled window (for texts, on the vectors of the
+    tokens); the anchor's part separately; and for texts the expected tokens after every token.
+    Nothing is logged.
     """
     parts: Explanations = request.app.state.explanations
     runtime = request.app.state.predictions.runtime
@@ -123,7 +124,7 @@ async def explain(
 
 @router.get(
     "/models/{name}/versions/{n}/gradients",
-    summary="How far back a version's memory reaches",
+    summary="Show how far back a version's memory reaches",
     operation_id="get_gradients",
     responses=problem_responses(404, 409, 422),
 )
@@ -132,10 +133,10 @@ def gradients(
     n: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="a version", examples=[1])],
     session: SessionDep,
 ) -> GradientsAnswer:
-    """The norm of the gradient, from the last step back through time, layer by layer.
+    """Show the norm of the gradient, from the last step back through time, layer by layer.
 
-    Measured when the version was trained, on its own judged rows, and kept in its scorecard. Where
-    the norm falls to nothing, what happened earlier can neither be seen nor be learned from.
+    It was measured on the version's own judged rows when it was trained, and is kept in its
+    scorecard. Where the norm falls to zero, earlier inputs can neither be seen nor be learned from.
     """
     version = get_live_version(session, name, n)
     manifest = Manifest.model_validate_json(json.dumps(version.manifest))
@@ -144,7 +145,8 @@ def gradients(
     if memory is None:
         raise Conflict(
             f"The memory of version {n} of {name!r} was not measured when it was trained: either "
-            "its gradient is no finite number, or it is of an earlier Stepahead; train it again."
+            "its gradient is not a finite number, or an older Stepahead trained it. Train it "
+            "again."
         )
     return GradientsAnswer(
         model=name,
@@ -172,7 +174,7 @@ def gradients(
 
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
-    """Yield what this domain keeps for as long as the app serves; after the predictions' own."""
+    """Provide this domain's parts as long as the app serves, after those of the predictions."""
     app.state.explanations = Explanations(
         opened=OpenedVersions(resources), turn=asyncio.Semaphore(1), resources=resources
     )
@@ -196,8 +198,8 @@ def _refuse(
     found = [name for name in foreign if name in request.model_fields_set]
     if found:
         raise Unprocessable(
-            f"{version} is a model of {takes}: it takes no {', '.join(found)}",
+            f"{version} is a model for {takes}; it does not take {', '.join(found)}",
             errors=tuple(
-                FieldError(field=name, message=f"does not go with {takes}") for name in found
+                FieldError(field=name, message=f"does not apply to {takes}") for name in found
             ),
         )

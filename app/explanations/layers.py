@@ -1,4 +1,4 @@
-"""The gates and states of a run, cut to what a page can draw."""
+"""The gates and states of a run, reduced to what a page can draw."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,24 +11,24 @@ from app.explanations.schemas import OpenedLayer
 
 Floats = NDArray[np.float64]
 
-# Gates lie in 0 … 1: finer than this nobody sees.
+# Gates are between 0 and 1; nobody sees more digits.
 DECIMALS = 6
 
 
 def opened_layers(traces: Sequence[LayerTrace], *, steps: int, units: int) -> list[OpenedLayer]:
-    """Return each layer's last steps and liveliest units.
+    """Return each layer's last steps and the units that change most.
 
     Args:
         traces: of one example, from the input up.
-        steps: the newest so many.
-        units: at most so many of each layer.
+        steps: number of the newest steps.
+        units: maximum number of units per layer.
     """
     return [_opened(number, trace, steps=steps, units=units) for number, trace in enumerate(traces)]
 
 
 def _opened(number: int, trace: LayerTrace, *, steps: int, units: int) -> OpenedLayer:
     hidden = trace.states["hidden"][0, -steps - 1 :]  # (steps + 1, units)
-    # How far each unit's state travels over the steps shown, (units,).
+    # How far each unit's state travels over these steps, (units,).
     travelled = np.abs(np.diff(hidden, axis=0)).sum(axis=0)
     liveliest = np.sort(np.argsort(-travelled, kind="stable")[:units])
     return OpenedLayer(

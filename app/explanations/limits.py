@@ -1,4 +1,4 @@
-"""How much of a network can be opened up at once."""
+"""Limits on the size of an explanation."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,18 @@ from app.errors import Unprocessable
 Floats = NDArray[np.float64]
 Ids = NDArray[np.integer]
 
-# Multiplications of one explanation; a few seconds on one core.
+# Multiplications of one explanation: a few seconds on one core.
 MOST_WORK = 2e10
-# Where 32 points leave a gap (large weights, relu): there it fell from a thousandth to hardly any.
+# If 32 points leave a gap (large weights, relu), more points reduce it from a thousandth to almost
+# nothing.
 MOST_POINTS = 128
-# Share of the change explained above which more points are worth their time.
+# Gap, relative to the explained change, above which more points are used.
 LARGEST_GAP = 1e-5
-# Below these, the integral is too rough to be shown.
+# With fewer points, the integral is too rough to be shown.
 FEWEST_POINTS = 8
-# Forward once, backward about twice that.
+# Once forward, and about twice that backward.
 PASSES = 3
-# Numbers in the gates and states of an answer; some 2 MB of JSON.
+# Numbers in the gates and states of an answer: about 2 MB of JSON.
 MOST_NUMBERS = 200_000
 
 
@@ -34,17 +35,17 @@ def influence_of(
     initial: Sequence[Floats] | None = None,
     field: str,
 ) -> Influence:
-    """Integrated gradients with as many points as are needed and can be afforded.
+    """Compute integrated gradients, with as many points as are needed and affordable.
 
     Args:
-        network: what is explained.
+        network: to explain.
         inputs: (steps, inputs), or ids (steps,).
-        explained: which output.
+        explained: selects the output.
         initial: states before the first step, (1, units) each; zero if None.
-        field: of the request, to be named where it is too much.
+        field: of the request, for errors.
 
     Raises:
-        Unprocessable: too few points to be worth showing can be afforded.
+        Unprocessable: so few points are affordable that the result would be too rough.
     """
     most = points_for(network, len(inputs), field=field)
     found = integrated_gradients(
@@ -56,10 +57,10 @@ def influence_of(
 
 
 def points_for(network: Network, steps: int, *, field: str) -> int:
-    """Return how many points of the path can be afforded over so many steps.
+    """Return how many points of the path are affordable over so many steps.
 
     Raises:
-        Unprocessable: too few to be worth showing; `field` is named.
+        Unprocessable: too few; the error names `field`.
     """
     work = PASSES * steps * work_per_step(network)
     points = min(MOST_POINTS, int(MOST_WORK / work))
@@ -67,22 +68,22 @@ def points_for(network: Network, steps: int, *, field: str) -> int:
         possible = int(MOST_WORK / (FEWEST_POINTS * PASSES * work_per_step(network)))
         raise Unprocessable.at(
             field,
-            f"the influence of {steps} steps on a network of this size takes too long; "
-            f"at most {possible} can be explained",
+            f"the influence of {steps} steps on a network of this size takes too long; at most "
+            f"{possible} can be explained",
         )
     return points
 
 
 def work_per_step(network: Network) -> int:
-    """Multiplications of one step forward."""
+    """Return the number of multiplications of one step forward."""
     return sum(layer.kernel.size + layer.recurrent.size for layer in network.layers)
 
 
 def check_size(network: Network, *, steps: int, units: int) -> None:
-    """Whether an answer can hold so many steps and units.
+    """Check that an answer can hold so many steps and units.
 
     Raises:
-        Unprocessable: more than `MOST_NUMBERS`.
+        Unprocessable: it would have more than `MOST_NUMBERS`.
     """
     numbers = 0
     for layer in network.layers:
@@ -91,6 +92,6 @@ def check_size(network: Network, *, steps: int, units: int) -> None:
     if numbers > MOST_NUMBERS:
         raise Unprocessable.at(
             "units",
-            f"{units} units over {steps} steps make {numbers:,} numbers; at most "
-            f"{MOST_NUMBERS:,} are shown: ask for fewer units or steps",
+            f"{units} units over {steps} steps make {numbers:,} numbers, but at most "
+            f"{MOST_NUMBERS:,} are shown; ask for fewer units or steps",
         )

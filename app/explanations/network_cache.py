@@ -1,4 +1,4 @@
-"""The networks of versions, computed by hand from their weights, kept for the next question."""
+"""Networks in NumPy, rebuilt from the weights of versions and cached."""
 
 import threading
 from collections import OrderedDict
@@ -16,27 +16,27 @@ from app.forecasting.anchors import Anchor
 from app.registry.store import get_live_version
 from app.storage.resources import Resources
 
-# Doubles of one kept set of weights and more; about 50 networks of LSTM(128).
+# Memory for cached weights: about 50 networks of LSTM(128).
 BUDGET_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Opened:
-    """A version's networks; several where their forecasts are averaged."""
+    """A version's networks; several if their forecasts are averaged."""
 
     networks: tuple[Network, ...]
-    anchor: Anchor | None = None  # of a series, what their outputs are added to
+    anchor: Anchor | None = None  # of a series: what their outputs are added to
 
     @property
     def bytes(self) -> int:
-        """What its weights take."""
+        """Memory that its weights take."""
         return sum(
             array.nbytes for network in self.networks for array in network.weights().values()
         )
 
 
 class OpenedVersions:
-    """Those of this process; loading and asking may happen in any thread."""
+    """The cached networks of this process, for use in any thread."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
@@ -48,7 +48,7 @@ class OpenedVersions:
 
         Raises:
             NotFound: the version was deleted meanwhile.
-            Conflict: its weights are no network of its recipe.
+            Conflict: its weights do not fit its recipe.
         """
         key = (model, number)
         with self._lock:
@@ -70,10 +70,10 @@ class OpenedVersions:
 
 
 def open_weights(data: bytes, manifest: Manifest) -> Opened:
-    """Return the networks of `weights.safetensors`.
+    """Build the networks from `weights.safetensors`.
 
     Raises:
-        Conflict: the weights are no network of the manifest's recipe.
+        Conflict: the weights do not fit the manifest's recipe.
     """
     recipe = manifest.recipe
     try:
@@ -81,5 +81,5 @@ def open_weights(data: bytes, manifest: Manifest) -> Opened:
         network = Network.from_weights(weights, cell=recipe.cell, activation=recipe.activation)
         anchor = anchor_from(manifest, weights)
     except (ValueError, SafetensorError) as error:
-        raise Conflict(f"this version cannot be opened up: {error}") from error
+        raise Conflict(f"this version cannot be explained: {error}") from error
     return Opened(networks=(network,), anchor=anchor)

@@ -1,8 +1,8 @@
-"""A series version without its graph: the scaled window, and what the network's output stands for.
+"""A series version without its graph: how the window is scaled, and what the output means.
 
-The same arithmetic as the artifact's ONNX file, from manifest and weights alone:
+This is the same arithmetic as in the artifact's ONNX file, from manifest and weights only:
 
-    forecast = anchor + scale · network(scaled window), raised to the least where it is lower
+    forecast = anchor + scale · network(scaled window), at least the version's minimum
 """
 
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from app.recipes.recipe import SeriesRecipe
 
 Floats = NDArray[np.float64]
 
-# As in the graph: finite inputs stay finite.
+# As in the graph, so that finite inputs stay finite.
 LARGEST_SCALED = 1e9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Anchored:
-    """What an output of 0 stands for, in the target's unit."""
+    """The forecast for an output of 0, in the target's unit."""
 
     name: str
-    start: Floats  # (horizon,), what it would be if the last value had stood all through the window
-    shares: Floats  # (window, horizon), what each step's distance from the last value adds
+    start: Floats  # (horizon,), the forecast if every value were the last one
+    shares: Floats  # (window, horizon), contribution of each step's distance from the last
 
     @property
     def forecast(self) -> Floats:
@@ -39,45 +39,45 @@ class Anchored:
 
     @classmethod
     def fixed(cls, name: str, value: float, *, window: int, horizon: int) -> "Anchored":
-        """Return the same for every step, and by no other step of the window."""
+        """Return an anchor with the same value for every step, independent of the window."""
         return cls(name=name, start=np.full(horizon, value), shares=np.zeros((window, horizon)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A window made ready for the network."""
+    """A window scaled for the network, and how to scale back."""
 
-    scaled: Floats  # (window, features), what the network sees
+    scaled: Floats  # (window, features), the network's input
     anchored: Anchored
-    scale: float  # what an output of 1 adds to it
-    at_least: float | None = None  # no forecast is lower
+    scale: float  # contribution of an output of 1
+    at_least: float | None = None  # minimum of a forecast
 
     def forecast(self, outputs: Floats) -> Floats:
-        """Outputs (horizon,) in the target's unit."""
+        """Return the forecasts for outputs (horizon,), in the target's unit."""
         result = self.added(outputs)
         return result if self.at_least is None else np.maximum(result, self.at_least)
 
     def added(self, outputs: Floats) -> Floats:
-        """Return the same, before any of it is raised."""
+        """Return the forecasts before the minimum is applied."""
         result: Floats = self.anchored.forecast + self.scale * outputs
         return result
 
 
 def prepare(window: Floats, manifest: Manifest, anchor: Anchor | None) -> Prepared:
-    """Return a raw window (window, features) as its version sees it.
+    """Scale a raw window (window, features) as its version does.
 
     Raises:
         Conflict: the version's manifest does not say how it was scaled.
     """
     recipe, described = manifest.recipe, manifest.series
     if not isinstance(recipe, SeriesRecipe) or described is None:
-        raise TypeError("no series version")
+        raise TypeError("not a series version")
     horizon = manifest.horizon
     values = np.clip(window, -LARGEST_VALUE, LARGEST_VALUE)
     anchored = None if anchor is None else _anchored(values[:, target_index(described)], anchor)
     if recipe.scaling == "window":
         own, index = WindowScaling.of(values[None]), target_index(described)
-        # Scaled by itself, a window is centred on its last value: that is persistence in any case.
+        # Scaled separately, a window is centred on its last value, which is persistence.
         last = float(own.center[0, 0, index])
         return Prepared(
             scaled=own.transform(values[None])[0],  # (window, features)
@@ -97,7 +97,7 @@ def prepare(window: Floats, manifest: Manifest, anchor: Anchor | None) -> Prepar
 
 
 def _anchored(values: Floats, anchor: Anchor) -> Anchored:
-    """Return the anchor taken apart on the target's window (window,)."""
+    """Split the anchor's forecast into parts, on the target's window (window,)."""
     return Anchored(
         name=anchor.name,
         start=anchor.start(values[None, -1:])[0],
@@ -106,7 +106,7 @@ def _anchored(values: Floats, anchor: Anchor) -> Anchored:
 
 
 def _measured(recipe: SeriesRecipe, described: SeriesInput) -> tuple[Affine, Affine]:
-    """Scaling of features and target, as measured on the training rows."""
+    """Return the scaling of features and target, as measured on the training rows."""
     if described.scaling is not None:
         measured = described.scaling
         features = Affine(center=np.array(measured.center), scale=np.array(measured.scale))
@@ -116,9 +116,9 @@ def _measured(recipe: SeriesRecipe, described: SeriesInput) -> tuple[Affine, Aff
         return features, target
     if recipe.scaling != "minmax":
         raise Conflict(
-            "this version's manifest does not say what its training rows were scaled with; "
-            "train it again to open it up"
+            "this version's manifest does not say how its training rows were scaled; train it "
+            "again to explain it"
         )
     ends = [[feature.low, feature.high] for feature in described.features]
-    features = Affine.minmax(np.array(ends).T)  # of (2, features)
+    features = Affine.minmax(np.array(ends).T)  # from (2, features)
     return features, features.column(target_index(described))

@@ -1,4 +1,4 @@
-"""What `POST /explain` takes and gives, and what tells of a version's memory."""
+"""Requests and answers of `POST /explain` and of the memory of versions."""
 
 from typing import Annotated, Literal
 
@@ -19,17 +19,17 @@ from app.predictions.schemas import (
 DEFAULT_UNITS = 16
 DEFAULT_STEPS = 60
 MAX_UNITS = 1024
-MAX_STEPS = 2000  # the longest window of a recipe
+MAX_STEPS = 2000  # longest window of a recipe
 
 SERIES_EXAMPLE = {"model": "google-stock", "history": [778.81, 788.36, 786.08]}
 TEXT_EXAMPLE = {"model": "belling-the-cat", "text": "long ago , the"}
 
-# By unit and step; rounded, for drawing.
+# By step and unit; rounded, for drawing.
 Grid = Annotated[list[list[float]], Field(description="one list per step, one number per unit")]
 
 
 class ExplainRequest(BaseModel):
-    """A prediction to be opened up: the question as `POST /predict` takes it, and what to show."""
+    """A prediction to explain: the request as for `POST /predict`, and what to show."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -39,14 +39,14 @@ class ExplainRequest(BaseModel):
     history: Annotated[
         Numbers | Columns | None, Field(description="series: as for a prediction")
     ] = None
-    dataset: Annotated[str | None, Field(description="series: in place of history")] = None
-    series: Annotated[str | None, Field(description="series: which of the dataset's")] = None
+    dataset: Annotated[str | None, Field(description="series: instead of history")] = None
+    series: Annotated[str | None, Field(description="series: the one of the dataset")] = None
     timestamps: Annotated[
-        list[str] | None, Field(max_length=MAX_HISTORY, description="series: when each value was")
+        list[str] | None, Field(max_length=MAX_HISTORY, description="series: time of each value")
     ] = None
     ahead: Annotated[
         int | None,
-        Field(ge=1, description="series: which step of the trained horizon; 1 if left out"),
+        Field(ge=1, description="series: step of the trained horizon; by default 1"),
     ] = None
     levels: Annotated[
         list[Annotated[int, Field(ge=50, le=99)]] | None,
@@ -58,32 +58,47 @@ class ExplainRequest(BaseModel):
     ] = None
     token: Annotated[
         str | None,
-        Field(max_length=200, description="text: whose probability to explain; the likeliest's"),
+        Field(
+            max_length=200,
+            description=(
+                "text: token whose probability to explain; by default the most probable one"
+            ),
+        ),
     ] = None
     top_k: Annotated[
         int | None,
-        Field(ge=1, description=f"text: tokens shown after each; {DEFAULT_TOP_K} if left out"),
+        Field(
+            ge=1,
+            description=(f"text: alternatives shown after each token; by default {DEFAULT_TOP_K}"),
+        ),
     ] = None
     member: Annotated[
         int,
         Field(
             ge=1,
-            description="which network to open where a version averages several, from 1; "
-            "`members` in the answer says how many it has",
+            description=(
+                "which network to explain if a version averages several, from 1; `members` "
+                "in the answer is their number"
+            ),
         ),
     ] = 1
     units: Annotated[
-        int, Field(ge=1, le=MAX_UNITS, description="most units shown of a layer: the liveliest")
+        int,
+        Field(
+            ge=1,
+            le=MAX_UNITS,
+            description=("maximum number of units per layer; those that change most"),
+        ),
     ] = DEFAULT_UNITS
     steps: Annotated[
-        int, Field(ge=1, le=MAX_STEPS, description="most past steps shown: the newest")
+        int, Field(ge=1, le=MAX_STEPS, description="maximum number of past steps; the newest")
     ] = DEFAULT_STEPS
 
     def question(self) -> PredictRequest:
-        """Return the prediction asked about.
+        """Return the prediction to explain.
 
         Raises:
-            pydantic.ValidationError: a value that no prediction takes.
+            pydantic.ValidationError: a value is not valid for a prediction.
         """
         given = {name: getattr(self, name) for name in QUESTION if name in self.model_fields_set}
         return PredictRequest.model_validate(given)
@@ -95,11 +110,11 @@ TEXT_ONLY = ("token", "top_k")
 
 
 class OpenedLayer(BaseModel):
-    """What went on in a layer, over the steps shown."""
+    """What happened in a layer, over the steps shown."""
 
     layer: Annotated[int, Field(description="from the input up, from 0")]
-    size: Annotated[int, Field(description="units that it has")]
-    units: Annotated[list[int], Field(description="those shown: the ones whose state changes most")]
+    size: Annotated[int, Field(description="number of its units")]
+    units: Annotated[list[int], Field(description="the units shown, which change most")]
     gates: Annotated[
         dict[str, Grid],
         Field(description="LSTM input, forget, candidate, output; GRU update, reset, candidate"),
@@ -111,23 +126,25 @@ class OpenedLayer(BaseModel):
 
 
 class Explanation(BaseModel):
-    """What explanations of both kinds share."""
+    """What explanations of series and texts have in common."""
 
     model: str
     version: int
     member: int
-    members: Annotated[int, Field(description="networks that the version averages")]
+    members: Annotated[int, Field(description="number of networks that the version averages")]
     cell: Literal["lstm", "gru", "rnn"]
-    steps: Annotated[int, Field(description="past steps that the prediction goes back on")]
-    shown: Annotated[int, Field(description="how many of them, the newest, are shown")]
+    steps: Annotated[int, Field(description="number of past steps behind the prediction")]
+    shown: Annotated[int, Field(description="number of them that are shown, the newest")]
     baseline: Annotated[
-        float, Field(description="the network's part if the inputs explained said nothing")
+        float, Field(description="the network's output for inputs that say nothing")
     ]
     gap: Annotated[
         float,
         Field(
-            description="completeness gap: what the sum of baseline, influences and, for a series, "
-            "anchor misses of the value explained"
+            description=(
+                "completeness gap: the value explained, minus baseline, influences and, "
+                "for a series, anchor"
+            )
         ),
     ]
     layers: list[OpenedLayer]
@@ -136,9 +153,9 @@ class Explanation(BaseModel):
 
 
 class SeriesInfluence(BaseModel):
-    """One past step, and what it did to the forecast."""
+    """One past step and its influence on the forecast."""
 
-    step: Annotated[int, Field(description="0 is the newest, -1 the one before it")]
+    step: Annotated[int, Field(description="0 is the newest, -1 the one before")]
     timestamp: str | None
     values: dict[str, float]
     influence: Annotated[
@@ -149,22 +166,24 @@ class SeriesInfluence(BaseModel):
 
 
 class Anchor(BaseModel):
-    """What the network's output is added to."""
+    """The forecast that the network's output is added to."""
 
-    name: Annotated[str, Field(description="none: the scaling's own zero point")]
-    season: Annotated[int | None, Field(description="rows in its season, where it has one")]
+    name: Annotated[str, Field(description="none: the zero point of the scaling")]
+    season: Annotated[int | None, Field(description="rows in its season, if it has one")]
     value: Annotated[
         float,
-        Field(description="its part of the forecast: start + earlier + what each step shown adds"),
+        Field(
+            description=(
+                "its part of the forecast: start + earlier + contributions of the steps shown"
+            )
+        ),
     ]
-    start: Annotated[
-        float, Field(description="what it would be if the last value had stood all through")
-    ]
-    earlier: Annotated[float, Field(description="what the steps not shown add, together")]
+    start: Annotated[float, Field(description="its forecast if every value were the last one")]
+    earlier: Annotated[float, Field(description="contribution of the steps not shown, together")]
 
 
 class SeriesExplanation(Explanation):
-    """A forecast opened up.
+    """An explained forecast.
 
     value = anchor + baseline + earlier + sum of influences + gap + raised
     """
@@ -174,49 +193,55 @@ class SeriesExplanation(Explanation):
     ahead: Annotated[int, Field(description="the step explained")]
     intervals: Annotated[
         list[Interval] | None,
-        Field(description="of that step, as predicted; null: not asked for, or it has none"),
+        Field(description="of that step, as predicted; null if not requested or not available"),
     ]
-    value: Annotated[float, Field(description="the network's or member's forecast of that step")]
+    value: Annotated[
+        float, Field(description=("forecast of that step, by the version or by its member"))
+    ]
     anchor: Anchor
     raised: Annotated[
         float,
-        Field(description="by which the sum was raised to what no forecast is below; mostly 0"),
+        Field(description="what raises the sum to the version's minimum; mostly 0"),
     ]
     earlier: Annotated[float, Field(description="influence of the steps not shown, together")]
     inputs: Annotated[list[SeriesInfluence], Field(description="the steps shown, oldest first")]
 
 
 class TextInfluence(BaseModel):
-    """One token, what it did to the probability explained, and what was expected after it."""
+    """One token, its influence on the explained probability, and the expected tokens after it."""
 
-    step: Annotated[int, Field(description="0 is the newest, -1 the one before it")]
+    step: Annotated[int, Field(description="0 is the newest, -1 the one before")]
     token: str
     influence: Annotated[float, Field(description="on the probability of `token` after the text")]
-    next: Annotated[list[TokenProbability], Field(description="the likeliest after this token")]
+    next: Annotated[
+        list[TokenProbability], Field(description=("the most probable tokens after this one"))
+    ]
 
 
 class TextExplanation(Explanation):
-    """A continuation opened up: probability = baseline + sum of influences + gap."""
+    """An explained continuation: probability = baseline + sum of influences + gap."""
 
     kind: Literal["text"]
-    token: Annotated[str, Field(description="whose probability after the text is explained")]
+    token: Annotated[
+        str, Field(description=("the token whose probability after the text is explained"))
+    ]
     probability: float
     inputs: Annotated[list[TextInfluence], Field(description="the tokens shown, oldest first")]
 
 
 class LayerMemoryAnswer(LayerMemory):
-    """One layer's."""
+    """The memory of one layer."""
 
     layer: Annotated[int, Field(description="from the input up, from 0")]
 
 
 class EpochGradients(BaseModel):
-    """What training saw of the gradient in one epoch."""
+    """Gradient and weight changes in one epoch of training."""
 
     epoch: int
     gradient_norm: float
     update_ratio: Annotated[
-        float | None, Field(description="how far the weights moved, by their norm; null: unknown")
+        float | None, Field(description="norm of the change of the weights; null if unknown")
     ]
 
 
@@ -225,10 +250,12 @@ class GradientsAnswer(BaseModel):
 
     model: str
     version: int
-    statement: Annotated[str, Field(description="one plain sentence")]
+    statement: Annotated[str, Field(description="in one plain sentence")]
     measured_on: Annotated[str, Field(description="the data, in words")]
     examples: int
-    steps: Annotated[int, Field(description="length of each; the window, where there is one")]
-    reached: Annotated[int, Field(description="the most steps of any layer that reach the output")]
+    steps: Annotated[int, Field(description="length of each; the window, if there is one")]
+    reached: Annotated[
+        int, Field(description=("largest number of steps in any layer that reach the output"))
+    ]
     layers: list[LayerMemoryAnswer]
     training: Annotated[list[EpochGradients], Field(description="epoch by epoch")]

@@ -1,4 +1,4 @@
-"""A forecast opened up."""
+"""Explain a forecast."""
 
 from dataclasses import dataclass
 
@@ -30,14 +30,14 @@ STEPS = TypeAdapter(list[SeriesStep])
 
 @dataclass(frozen=True, kw_only=True)
 class Forecasts:
-    """What a version's networks forecast from a window."""
+    """The forecasts of a version's networks from a window."""
 
     prepared: Prepared
     members: Floats  # (members, horizon)
 
     @property
     def together(self) -> Floats:
-        """The version's forecast (horizon,): the mean of its members'."""
+        """The version's forecast (horizon,): the mean over its members."""
         mean: Floats = self.members.mean(axis=0)
         return mean
 
@@ -66,36 +66,33 @@ def explain(
     question: SeriesQuestion,
     asked: PredictRequest,
 ) -> SeriesExplanation:
-    """Return the explanation of a forecast.
+    """Explain a forecast.
 
     Args:
         version: that would answer.
         opened: its networks.
-        request: what is asked.
-        question: as `POST /predict` understands it.
-        asked: the request with the stored history, if a dataset stood for it.
+        request: what to explain and to show.
+        question: the prediction, as `POST /predict` reads it.
+        asked: the request, with the stored history if it named a dataset.
 
     Raises:
-        Unprocessable: a step that the version does not forecast, or too much to be opened.
+        Unprocessable: the version does not forecast this step, or the explanation would be too
+            large.
         Conflict: the version cannot be computed without its graph.
     """
-    ahead = request.ahead or 1
-    if ahead > version.manifest.horizon:
-        raise Unprocessable.at(
-            "ahead",
-            f"is {ahead}; {version} gives {version.manifest.horizon} at once, and what is fed back "
-            "past that is several predictions, not one",
-        )
     window = np.array(question.columns, dtype=np.float64).T  # (window, features)
+    ahead = _ahead(version, request)
     network, shown = opened.networks[request.member - 1], min(request.steps, len(window))
     check_size(network, steps=shown, units=request.units)
     found = forecasts(window, version.manifest, opened)
     if not np.isfinite(found.members).all():
-        raise Unprocessable.at("history", "its values are too large to forecast from")
+        raise Unprocessable.at("history", "has values that are too large to forecast from")
     prepared = found.prepared
     trace = network.forward(prepared.scaled[None], every_step=False)
     influence = influence_of(network, prepared.scaled, one_output(ahead - 1), field="model")
     in_unit = prepared.scale * influence.values  # (window, features)
+    anchor_shares = prepared.anchored.shares[:, ahead - 1]  # (window,)
+    raised = prepared.forecast(trace.outputs[0]) - prepared.added(trace.outputs[0])  # (horizon,)
     return SeriesExplanation(
         model=version.model,
         version=version.number,
@@ -110,18 +107,12 @@ def explain(
         intervals=_intervals(version, question, ahead),
         value=float(found.members[request.member - 1, ahead - 1]),
         anchor=_anchor(prepared.anchored, opened.anchor, ahead=ahead, shown=shown),
-        raised=float(
-            (prepared.forecast(trace.outputs[0]) - prepared.added(trace.outputs[0]))[ahead - 1]
-        ),
+        raised=float(raised[ahead - 1]),
         baseline=prepared.scale * influence.baseline,
         gap=prepared.scale * influence.gap,
         earlier=float(in_unit[:-shown].sum()),
         inputs=_inputs(
-            version.manifest,
-            window[-shown:],
-            in_unit[-shown:],
-            prepared.anchored.shares[-shown:, ahead - 1],
-            asked,
+            version.manifest, window[-shown:], in_unit[-shown:], anchor_shares[-shown:], asked
         ),
         layers=opened_layers(trace.layers, steps=shown, units=request.units),
         skill=version.skill_over(1),
@@ -129,8 +120,19 @@ def explain(
     )
 
 
+def _ahead(version: Loaded, request: ExplainRequest) -> int:
+    ahead = request.ahead or 1
+    if ahead > version.manifest.horizon:
+        raise Unprocessable.at(
+            "ahead",
+            f"is {ahead}, but {version} forecasts {version.manifest.horizon} steps at once; beyond "
+            "that, forecasts are fed back and depend on several predictions",
+        )
+    return ahead
+
+
 def _anchor(anchored: Anchored, anchor: forms.Anchor | None, *, ahead: int, shown: int) -> Anchor:
-    """Return the anchor's part of a step's forecast, taken apart."""
+    """Return the anchor's part of a step's forecast."""
     return Anchor(
         name=anchored.name,
         season=None if anchor is None else anchor.season,
@@ -141,7 +143,7 @@ def _anchor(anchored: Anchored, anchor: forms.Anchor | None, *, ahead: int, show
 
 
 def _intervals(version: Loaded, question: SeriesQuestion, ahead: int) -> list[Interval] | None:
-    """Return those of one step, from the version's graph: they are no part of what is opened up."""
+    """Return the intervals of one step, from the version's graph."""
     if not question.levels:
         return None
     (outcome,) = answer(version, [question._replace(steps=ahead)])
@@ -157,11 +159,19 @@ def _inputs(
     anchor: Floats,
     asked: PredictRequest,
 ) -> list[SeriesInfluence]:
-    """Return the steps shown, (shown, features) twice and (shown,), oldest first."""
+    """Return the steps shown, oldest first.
+
+    Args:
+        manifest: of the version.
+        window: (shown, features)
+        influence: (shown, features)
+        anchor: (shown,)
+        asked: the request, for the timestamps.
+    """
     names = [feature.name for feature in manifest.series.features] if manifest.series else []
     shown = len(window)
     given = (asked.timestamps or [])[-shown:]
-    # A short history is filled up in front, with values that have no time.
+    # A short history is padded in front, with values that have no time.
     times: list[str | None] = [*[None] * (shown - len(given)), *given]
     return [
         SeriesInfluence(

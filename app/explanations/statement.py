@@ -1,4 +1,4 @@
-"""What a measured memory means, in a sentence."""
+"""What a measured memory means, in one sentence."""
 
 from app.artifact.manifest import Manifest
 from app.artifact.scorecard import Memory, Scorecard
@@ -6,7 +6,7 @@ from app.artifact.scorecard import Memory, Scorecard
 MEASURED_ON = {
     "test": "rows of the version's test set",
     "held-out": "rows that were held out when the version was judged",
-    "training": "rows the version was trained on: nothing was held out",
+    "training": "rows the version was trained on, because nothing was held out",
 }
 
 
@@ -19,24 +19,21 @@ def measured_on(scorecard: Scorecard, manifest: Manifest) -> str:
 
 
 def reached(memory: Memory) -> int:
-    """Return the most steps back from which any layer's state still reaches the output."""
+    """Return the largest number of steps back from which a layer's state reaches the output."""
     return max(layer.reached for layer in memory.layers)
 
 
 def statement(memory: Memory, manifest: Manifest) -> str:
-    """Return how far back the memory reaches, against what the version is given to see."""
+    """Return how far back the memory reaches, compared with the window."""
     far, steps = reached(memory), memory.steps
     if far == 0:
-        return (
-            "no gradient flows back: the network adds nothing to the simple forecast it is "
-            "anchored to"
-        )
+        return "no gradient flows back, because the network adds nothing to its anchor"
     if manifest.window is None:
         if far < steps:
             return f"of what it reads, the last {_steps(far)} the output"
-        return f"all {steps} steps it was measured over reach the output; it may be more"
+        return f"all {steps} measured steps reach the output, and possibly more"
     if manifest.window == 1:
-        return "the window is a single step: there is no past to remember"
+        return "the window is a single step, so there is no past to remember"
     if far < steps:
         return f"the window of {steps} is longer than the {_steps(far, that='that ')} the output"
     return f"all {steps} steps of the window reach the output"

@@ -1,4 +1,4 @@
-"""A continuation opened up."""
+"""Explain a continuation."""
 
 from dataclasses import dataclass
 
@@ -22,9 +22,9 @@ from app.predictions.text import TextQuestion
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
-# Read step by step in Python, which keeps others waiting; a twentieth of a second per 1,000.
+# Runs step by step in Python and blocks other requests: 50 ms per 1,000 tokens.
 MOST_TOKENS = 10_000
-# The trace of a piece is thrown away before the next.
+# The trace of a piece is discarded before the next.
 PIECE_TOKENS = 512
 
 
@@ -32,7 +32,7 @@ PIECE_TOKENS = 512
 class Reading:
     """A text as one network read it."""
 
-    before: tuple[Floats, ...] | None  # states ahead of the tokens shown; None: zero
+    before: tuple[Floats, ...] | None  # states before the tokens shown; None: zero
     trace: NetworkTrace  # of the tokens shown
 
     @property
@@ -42,7 +42,7 @@ class Reading:
 
 
 def read(network: Network, ids: Ids, *, shown: int) -> Reading:
-    """Read ids (tokens,), keeping what happened at the last `shown`."""
+    """Read ids (tokens,) and keep the trace of the last `shown`."""
     before: tuple[Floats, ...] | None = None
     earlier = ids[:-shown]
     for start in range(0, len(earlier), PIECE_TOKENS):
@@ -54,20 +54,20 @@ def read(network: Network, ids: Ids, *, shown: int) -> Reading:
 def explain(
     version: Loaded, opened: Opened, request: ExplainRequest, *, question: TextQuestion
 ) -> TextExplanation:
-    """Return the explanation of a next token.
+    """Explain the next token.
 
     Args:
         version: that would answer.
         opened: its networks.
-        request: what is asked.
-        question: as `POST /predict` understands it.
+        request: what to explain and to show.
+        question: the prediction, as `POST /predict` reads it.
 
     Raises:
-        Unprocessable: an unknown token, or too much to be opened.
+        Unprocessable: a token is unknown, or the explanation would be too large.
     """
     tokenizer = version.tokenizer
     if tokenizer is None:
-        raise TypeError(f"{version} is no text version")
+        raise TypeError(f"{version} is not a text version")
     ids, shown = question.ids, min(request.steps, len(question.ids))
     network = opened.networks[request.member - 1]
     _check_limits(network, request, question, shown=shown)
@@ -91,24 +91,38 @@ def explain(
         probability=influence.output,
         baseline=influence.baseline,
         gap=influence.gap,
-        inputs=[
-            TextInfluence(
-                step=number - shown + 1,
-                token=tokenizer.vocabulary[ids[len(ids) - shown + number]],
-                influence=float(influence.values[number]),
-                next=[
-                    TokenProbability(
-                        token=tokenizer.vocabulary[other.id], probability=other.probability
-                    )
-                    for other in alternatives(together[number], question.top_k)
-                ],
-            )
-            for number in range(shown)
-        ],
+        inputs=_inputs(tokenizer, ids[-shown:], influence.values, together, top_k=question.top_k),
         layers=opened_layers(reading.trace.layers, steps=shown, units=request.units),
         skill=version.skill_over(1),
         warnings=question.warnings,
     )
+
+
+def _inputs(
+    tokenizer: Tokenizer, ids: Ids, influence: Floats, probabilities: Floats, *, top_k: int
+) -> list[TextInfluence]:
+    """Return the tokens shown, oldest first.
+
+    Args:
+        tokenizer: of the version.
+        ids: (shown,)
+        influence: (shown,)
+        probabilities: after each of them, (shown, vocabulary)
+        top_k: number of expected tokens after each.
+    """
+    tokens = tokenizer.vocabulary
+    return [
+        TextInfluence(
+            step=number - len(ids) + 1,
+            token=tokens[token],
+            influence=float(influence[number]),
+            next=[
+                TokenProbability(token=tokens[other.id], probability=other.probability)
+                for other in alternatives(probabilities[number], top_k)
+            ],
+        )
+        for number, token in enumerate(ids)
+    ]
 
 
 def _check_limits(
@@ -118,19 +132,19 @@ def _check_limits(
     most = min(MOST_TOKENS, int(MOST_WORK / work_per_step(network)))
     if tokens > most:
         raise Unprocessable.at(
-            "text", f"has {tokens:,} tokens; at most {most:,} can be opened up: give its end"
+            "text", f"has {tokens:,} tokens, but at most {most:,} can be explained; send its end"
         )
     if shown * question.top_k > MAX_ALTERNATIVES:
         raise Unprocessable.at(
             "top_k",
-            f"{question.top_k} after each of {shown} tokens are more than {MAX_ALTERNATIVES:,} "
-            "in all: ask for fewer, or fewer steps",
+            f"{question.top_k} after each of {shown} tokens are more than {MAX_ALTERNATIVES:,} in "
+            "total; ask for fewer, or for fewer steps",
         )
     check_size(network, steps=shown, units=request.units)
 
 
 def _token(tokenizer: Tokenizer, request: ExplainRequest, probabilities: Floats) -> int:
-    """Return the id of the token to explain; left out, the one that a prediction would give."""
+    """Return the id of the token to explain; by default the one that would be predicted."""
     if request.token is None:
         excluded = () if tokenizer.unknown_id is None else (tokenizer.unknown_id,)
         return choose(probabilities, exclude=excluded)

@@ -1,4 +1,4 @@
-"""N-gram models of a text: what a network has to beat.
+"""N-gram models of a text, which a network has to beat.
 
 Interpolated Kneser–Ney smoothing (Kneser & Ney 1995, in the interpolated form of Chen & Goodman
 1999, section 2.7): with c the count of a gram h w, D the discount of its order and N1+(h •) the
@@ -6,10 +6,10 @@ number of different tokens that follow h,
 
     p(w | h) = max(c(h w) - D, 0) / c(h) + D N1+(h •) / c(h) · p(w | h')
 
-where h' is h without its oldest token. At the highest order c is how often the gram occurs; below,
-how many different tokens come before it. D = n1 / (n1 + 2 n2), n1 and n2 being how many grams have
-count 1 and 2 (Ney, Essen & Kneser 1994). The recursion ends at 1 / vocabulary, so every token has a
-probability above 0 and they sum to 1.
+where h' is h without its oldest token. At the highest order, c is the frequency of the gram; below,
+the number of different tokens that precede it. D = n1 / (n1 + 2 n2), where n1 and n2 are the
+numbers of grams with count 1 and 2 (Ney, Essen & Kneser 1994). The recursion ends at 1 /
+vocabulary, so every token has a probability above 0, and they sum to 1.
 """
 
 from collections.abc import Sequence
@@ -23,23 +23,23 @@ Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 BASELINE_ORDERS = {"unigram": 1, "bigram": 2, "trigram": 3}
-# Where counts of 1 or of 2 are missing (tiny or periodic texts) the estimate of D is not defined or
-# leaves nothing for what was not seen.
+# Without counts of 1 or of 2 (in tiny or periodic texts), the estimate of D is undefined or leaves
+# nothing for unseen tokens.
 FALLBACK_DISCOUNT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Grams:
-    """All grams of one order; a gram is named by its place in `keys`."""
+    """All grams of one order; a gram is identified by its position in `keys`."""
 
-    keys: Ids  # (grams,), rising: gram without its last token * (vocabulary + 1) + last token
-    counts: Floats  # (grams,), raw at the highest order, else different tokens before it
+    keys: Ids  # (grams,), ascending: gram without its last token * (vocabulary + 1) + last token
+    counts: Floats  # (grams,), raw at the highest order, else different preceding tokens
     context_totals: Floats  # (contexts,), sum of counts over the grams of a context
     context_types: Floats  # (contexts,), grams of a context with a count above 0
     discount: float
 
     def find(self, contexts: Ids, tokens: Ids, *, base: int) -> Ids:
-        """The grams of contexts followed by tokens; -1 where never seen. Shapes broadcast."""
+        """Return the grams of contexts followed by tokens, -1 if never seen. Shapes broadcast."""
         wanted = contexts * base + tokens
         found = np.searchsorted(self.keys, wanted).clip(max=len(self.keys) - 1)
         return np.where((contexts >= 0) & (self.keys[found] == wanted), found, -1)
@@ -47,7 +47,7 @@ class _Grams:
 
 @dataclass(frozen=True, kw_only=True)
 class NgramModel:
-    """An n-gram model; tokens before the start of a text are a start symbol of their own."""
+    """An n-gram model; tokens before the start of a text are a separate start symbol."""
 
     vocabulary_size: int
     levels: tuple[_Grams, ...]  # order 1, 2, …
@@ -59,10 +59,10 @@ class NgramModel:
         Args:
             ids: (tokens,), oldest first.
             order: 1 unigram, 2 bigram, 3 trigram …
-            vocabulary_size: how many different tokens there can be.
+            vocabulary_size: number of different tokens that are possible.
 
         Raises:
-            ValueError: arguments out of their range, or an id outside the vocabulary.
+            ValueError: an argument is out of range, or an id is outside the vocabulary.
         """
         ids = _checked_ids(ids, vocabulary_size)
         if order < 1 or not len(ids):
@@ -75,8 +75,8 @@ class NgramModel:
         for k in range(order):
             positions = ends[k][real]  # (tokens,), the gram of order k + 1 that ends at each token
             if k < order - 1:
-                # One position for each different gram of the next order: as many as a gram has
-                # different tokens before it.
+                # One position for each different gram of the next order: one for each token that
+                # precedes a gram.
                 positions = positions[np.unique(ends[k + 1][real], return_index=True)[1]]
             counts = np.bincount(positions, minlength=len(keys[k]))  # (grams,)
             levels.append(_level(keys[k], counts.astype(np.float64), base=base))
@@ -84,21 +84,21 @@ class NgramModel:
 
     @property
     def order(self) -> int:
-        """How many tokens a gram has, the predicted one included."""
+        """Number of tokens in a gram, including the predicted one."""
         return len(self.levels)
 
     def probabilities(self, contexts: Ids) -> Floats:
-        """Return what may follow each context.
+        """Return the probabilities of the tokens after each context.
 
         Args:
-            contexts: (n, width), the tokens before, oldest first; only the last order - 1 count,
-                and where there are fewer the shorter grams decide.
+            contexts: (n, width), the preceding tokens, oldest first. Only the last order - 1 count;
+                with fewer, the shorter grams decide.
 
         Returns:
             (n, vocabulary), rows summing to 1.
 
         Raises:
-            ValueError: a wrong shape, or an id outside the vocabulary.
+            ValueError: the shape is wrong, or an id is outside the vocabulary.
         """
         contexts = _checked_ids(contexts, self.vocabulary_size, ndim=2)
         width = min(contexts.shape[1], self.order - 1)
@@ -119,21 +119,21 @@ class NgramModel:
         """Return the base-2 logarithm of the probability of each token from `start` on.
 
         Args:
-            ids: (tokens,), oldest first; each token sees those before it in `ids`.
-            start: how many tokens are seen only, not scored.
+            ids: (tokens,), oldest first; each token is predicted from those before it.
+            start: number of tokens that are read but not scored.
 
         Returns:
             (tokens - start,)
 
         Raises:
-            ValueError: an id outside the vocabulary, or a start past the end.
+            ValueError: an id is outside the vocabulary, or the start is past the end.
         """
         ids = _checked_ids(ids, self.vocabulary_size)
         if not 0 <= start <= len(ids):
-            raise ValueError(f"start {start} lies outside the {len(ids)} tokens")
+            raise ValueError(f"start {start} is outside the {len(ids)} tokens")
         base = self.vocabulary_size + 1
         padded = _padded(ids, order=self.order, start=self.vocabulary_size)
-        scored = np.arange(start, len(ids)) + self.order - 1  # (scored,), places in `padded`
+        scored = np.arange(start, len(ids)) + self.order - 1  # (scored,), positions in `padded`
         result = np.full(len(scored), 1.0 / self.vocabulary_size)  # (scored,)
         ending = np.zeros(len(padded), dtype=np.int64)  # gram of order k that ends at each place
         for k in range(self.order):
@@ -145,14 +145,15 @@ class NgramModel:
         return logarithms
 
     def bits_per_token(self, ids: Ids, *, start: int = 0) -> float:
-        """Mean cost of a token from `start` on, in bits; NaN if there is none."""
+        """Return the mean cost of a token from `start` on, in bits, or NaN if there is none."""
         scores = self.log2_probabilities(ids, start=start)
         return float(-scores.mean()) if len(scores) else float("nan")
 
     def _interpolated(self, k: int, contexts: Ids, tokens: Ids, lower: Floats) -> Floats:
-        """The formula above at order k + 1. Contexts that were never seen leave `lower` as it is.
+        """Apply the formula above at order k + 1; unseen contexts keep `lower`.
 
-        `contexts` names grams of order k (-1: never seen); shapes broadcast to that of `lower`.
+        `contexts` identifies grams of order k (-1: never seen); shapes broadcast to that of
+        `lower`.
         """
         level = self.levels[k]
         gram = level.find(contexts, tokens, base=self.vocabulary_size + 1)
@@ -169,13 +170,13 @@ class NgramModel:
 def baseline_bits(
     train_ids: Ids, ids: Ids, *, vocabulary_size: int, start: int = 0
 ) -> dict[str, float]:
-    """Bits per token of the unigram, bigram and trigram fitted on `train_ids`.
+    """Return the bits per token of unigram, bigram and trigram fitted on `train_ids`.
 
     Args:
         train_ids: (training tokens,)
         ids: (tokens,), scored from `start` on; see `NgramModel.bits_per_token`.
-        vocabulary_size: how many different tokens there can be.
-        start: how many tokens are seen only.
+        vocabulary_size: number of different tokens that are possible.
+        start: number of tokens that are read but not scored.
     """
     models = {
         name: NgramModel.fit(train_ids, order=order, vocabulary_size=vocabulary_size)
@@ -185,7 +186,7 @@ def baseline_bits(
 
 
 def _grams_by_order(padded: Ids, *, order: int, base: int) -> tuple[list[Ids], list[Ids]]:
-    """Per order the keys of all grams (grams,) and which of them ends at each place (places,)."""
+    """Return, per order, the keys of all grams (grams,) and the gram ending at each place."""
     keys: list[Ids] = []
     ends: list[Ids] = []
     contexts = np.zeros(len(padded), dtype=np.int64)
@@ -217,14 +218,14 @@ def _padded(ids: Ids, *, order: int, start: int) -> Ids:
 def _checked_ids(ids: Ids | Sequence[int], vocabulary_size: int, *, ndim: int = 1) -> Ids:
     array = np.asarray(ids)
     if array.ndim != ndim:
-        raise ValueError(f"ids have {array.ndim} dimensions; {ndim} needed")
+        raise ValueError(f"ids have {array.ndim} dimensions, but {ndim} are needed")
     if array.size == 0:
         return array.astype(np.int64)
     if not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"ids are of type {array.dtype}; integers are needed")
     if array.min() < 0 or array.max() >= vocabulary_size:
         raise ValueError(
-            f"ids lie between {array.min()} and {array.max()}; the vocabulary has "
+            f"ids range from {array.min()} to {array.max()}, but the vocabulary has "
             f"{vocabulary_size} tokens, 0 to {vocabulary_size - 1}"
         )
     return array.astype(np.int64)

@@ -1,4 +1,4 @@
-"""From the probabilities of the next token to a token."""
+"""Choose the next token from its probabilities."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True, kw_only=True)
 class Alternative:
-    """A token that may come next."""
+    """A possible next token."""
 
     id: int
     probability: float
@@ -22,60 +22,62 @@ def choose(
     generator: np.random.Generator | None = None,
     exclude: Collection[int] = (),
 ) -> int:
-    """Return the next token.
+    """Choose the next token.
 
-    Temperature 0 takes the most probable one (of equals the smallest id). Above 0 a token is drawn
-    with probability proportional to p ** (1 / temperature): 1 draws from the model's own
+    Temperature 0 takes the most probable one (of equals, the smallest id). Above 0, a token is
+    drawn with probability proportional to p ** (1 / temperature): 1 draws from the model's own
     probabilities, less sharpens them, more flattens them (Ackley, Hinton & Sejnowski 1985).
 
     Args:
         probabilities: (vocabulary,), not negative, not all zero; scaled to sum to 1.
         temperature: 0 or more.
-        generator: source of chance, needed above temperature 0; seeded alike it draws alike.
-        exclude: ids never taken, the unknown symbol's for instance. Where everything else has
-            probability 0, as next to a softmax that is certain, all else is equally probable.
+        generator: random numbers, needed above temperature 0; the same seed draws the same.
+        exclude: ids that are never chosen, such as the unknown symbol's. If all others have
+            probability 0 (the softmax is certain), they are equally probable.
 
     Raises:
-        ValueError: arguments out of their range, or nothing left to take.
+        ValueError: an argument is out of range, or no token is left.
     """
     weights = _checked(probabilities)
     if not (np.isfinite(temperature) and temperature >= 0):
-        raise ValueError(f"temperature is {temperature}; it must be 0 or a finite number above")
+        raise ValueError(
+            f"temperature is {temperature}, but it must be 0 or a finite number above 0"
+        )
     if not weights.any():
         raise ValueError("every token has probability 0")
     if exclude:
         left = np.ones(len(weights), dtype=np.bool_)  # (vocabulary,)
         left[list(exclude)] = False
         if not left.any():
-            raise ValueError("no token is left to choose: all are excluded")
+            raise ValueError("no token is left to choose, because all are excluded")
         weights = np.where(left, weights, 0.0) if weights[left].any() else left.astype(np.float64)
     if temperature == 0:
         return int(weights.argmax())
     if generator is None:
         raise ValueError("a temperature above 0 draws at random and needs a generator")
     with np.errstate(divide="ignore"):
-        # Logarithms relative to the largest: at small temperatures p ** (1 / temperature) is 0 for
+        # Logarithms relative to the largest: at small temperatures, p ** (1 / temperature) is 0 for
         # every token.
         logits = (np.log(weights) - np.log(weights.max())) / temperature  # (vocabulary,)
     cumulative = np.cumsum(np.exp(logits))  # (vocabulary,)
     drawn = generator.random() * cumulative[-1]
-    # The first token whose cumulative weight exceeds the draw has a weight above 0 of its own.
+    # The first token whose cumulative weight exceeds the draw has a weight above 0.
     return int(np.searchsorted(cumulative, drawn, side="right").clip(max=_last_above(cumulative)))
 
 
 def alternatives(probabilities: ArrayLike, count: int) -> list[Alternative]:
-    """Return the most probable tokens, falling; of equals the smallest id first.
+    """Return the most probable tokens in descending order; of equals the smallest id first.
 
     Args:
-        probabilities: (vocabulary,), not negative; given back as they are.
+        probabilities: (vocabulary,), not negative; returned unchanged.
         count: how many, at most the whole vocabulary.
 
     Raises:
-        ValueError: arguments out of their range.
+        ValueError: an argument is out of range.
     """
     weights = _checked(probabilities)
     if not 0 <= count <= len(weights):
-        raise ValueError(f"{count} alternatives of a vocabulary of {len(weights)}")
+        raise ValueError(f"{count} alternatives from a vocabulary of {len(weights)}")
     order = np.argsort(-weights, kind="stable")[:count]  # (count,)
     return [Alternative(id=int(i), probability=float(weights[i])) for i in order]
 
@@ -83,12 +85,12 @@ def alternatives(probabilities: ArrayLike, count: int) -> list[Alternative]:
 def _checked(probabilities: ArrayLike) -> NDArray[np.float64]:
     weights = np.asarray(probabilities, dtype=np.float64)
     if weights.ndim != 1 or not len(weights):
-        raise ValueError(f"probabilities have shape {weights.shape}; (vocabulary,) is needed")
+        raise ValueError(f"probabilities have shape {weights.shape}, but (vocabulary,) is needed")
     if not np.isfinite(weights).all() or weights.min() < 0:
         raise ValueError("probabilities must be finite and not negative")
     return weights
 
 
 def _last_above(cumulative: NDArray[np.float64]) -> int:
-    """The last token that has a weight: where rounding takes a draw past the end, it ends here."""
+    """Return the last token with a weight, for a draw that rounding takes past the end."""
     return int(np.searchsorted(cumulative, cumulative[-1], side="left"))

@@ -1,7 +1,7 @@
-"""Which characters make up words, in any script: the pattern behind word tokens.
+"""The characters that make up words, in any script: the pattern behind word tokens.
 
-`re` knows letters and digits but not combining marks, so "हिन्दी" would fall apart at its vowel
-signs; the classes here come from the Unicode database that the interpreter carries.
+`re` knows letters and digits but not combining marks, so "हिन्दी" would be split at its vowel
+signs. The classes here come from the interpreter's Unicode database.
 """
 
 import re
@@ -11,8 +11,8 @@ from functools import lru_cache
 
 ZERO_WIDTH_JOINERS = "\u200c\u200d"
 SKIN_TONES = range(0x1F3FB, 0x1F400)
-# Written without spaces between words, so that each letter is a token: Thai, Lao, Myanmar, Khmer,
-# kana, Han.
+# Scripts written without spaces between words, so that each letter is a token: Thai, Lao, Myanmar,
+# Khmer, kana, Han.
 SPACELESS = (
     (0x0E01, 0x0E4E),
     (0x0E80, 0x0ECE),
@@ -28,17 +28,17 @@ SPACELESS = (
     (0xFF66, 0xFF9F),
     (0x20000, 0x3FFFD),
 )
-# Punctuation of those scripts, set without spaces too.
+# Punctuation of those scripts, written without spaces too.
 SPACELESS_PUNCTUATION = ((0x3001, 0x3004), (0x3008, 0x303F), (0xFF01, 0xFF0F), (0xFF1A, 0xFF20))
-# Marks live in the first two planes, but for the variation selectors of plane 14.
+# Marks are in the first two planes, except for the variation selectors in plane 14.
 MARK_PLANES = (range(0x20000), range(0xE0100, 0xE01F0))
-# Longest run of combining marks left as it is (Unicode Standard Annex 15, "Stream-Safe Text").
+# Longest run of combining marks that is kept (Unicode Standard Annex 15, "Stream-Safe Text").
 LONGEST_MARK_RUN = 30
 COMBINING_GRAPHEME_JOINER = "\u034f"
 
 
 def _in_class(codes: Iterable[int]) -> str:
-    """Return the inside of a character class that holds the codes."""
+    """Return the inside of a character class for these codes."""
     ranges: list[list[int]] = []
     for code in sorted(codes):
         if ranges and ranges[-1][1] == code - 1:
@@ -63,11 +63,11 @@ def _spread(ranges: Iterable[tuple[int, int]]) -> set[int]:
 
 @lru_cache(maxsize=1)
 def word_pattern() -> re.Pattern[str]:
-    """Match one word token of a lower-case, NFC-normalised text; linear in the text's length.
+    """Match one word token of a lower-case, NFC-normalised text, in linear time.
 
-    In the order tried: a letter of a script without spaces; a word (letters, digits, marks; an
-    apostrophe between letters, a point or comma between digits); any one other sign that is neither
-    space nor control, with the marks and joiners that belong to it.
+    In this order: a letter of a script without spaces; a word (letters, digits, marks; an
+    apostrophe between letters, a point or comma between digits); any other single sign that is
+    neither space nor control, with its marks and joiners.
     """
     marks = _marks()
     extend = _in_class({*marks, *map(ord, ZERO_WIDTH_JOINERS), *SKIN_TONES})
@@ -88,7 +88,7 @@ def word_pattern() -> re.Pattern[str]:
 
 @lru_cache(maxsize=1)
 def spaceless_pattern() -> re.Pattern[str]:
-    """Match at the start of a token that is set without a space before or after its like."""
+    """Match at the start of a token that is written without a space before or after its kind."""
     inside = _in_class(_spread((*SPACELESS, *SPACELESS_PUNCTUATION)) - _marks())
     return re.compile(f"[{inside}]")
 
@@ -103,8 +103,8 @@ def normalise(text: str) -> str:
     """Return the text in Unicode normal form C, in linear time.
 
     `unicodedata.normalize` sorts each run of combining marks by insertion: 40,000 alternating marks
-    took 1.3 s, four times that for twice as many. Runs are therefore cut as Unicode's stream-safe
-    format has it, after 30 marks, by a combining grapheme joiner.
+    took 1.3 s, and twice as many four times as long. Runs are therefore cut after 30 marks by a
+    combining grapheme joiner, as in Unicode's stream-safe format.
     """
     if text.isascii():
         return text

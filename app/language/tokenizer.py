@@ -1,4 +1,4 @@
-"""Texts as tokens, tokens as ids, and back."""
+"""Texts to tokens, tokens to ids, and back."""
 
 import re
 from collections import Counter
@@ -16,20 +16,20 @@ Unit = Literal["word", "char"]
 UNKNOWN = "<unk>"
 SOFT_HYPHEN = "\u00ad"
 TYPOGRAPHIC_APOSTROPHE = "\u2019"
-# A text is tokenised in pieces of about this many characters, so that a large one does not exist
-# several times over as Python strings.
+# A text is tokenized in pieces of about this many characters, so that a large one does not exist
+# several times as Python strings.
 BLOCK_CHARACTERS = 1 << 20
 SPACE = re.compile(r"\s")
-# How many unknown tokens a message names.
+# Number of unknown tokens named in a message.
 NAMED_TOKENS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnknownToken:
-    """A token that the vocabulary does not have."""
+    """A token that is not in the vocabulary."""
 
     token: str
-    position: int  # among the tokens of the text, from 0
+    position: int  # index among the tokens of the text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Encoded:
     """A text as ids."""
 
     ids: NDArray[np.int64]  # (tokens,)
-    unknown: tuple[UnknownToken, ...]  # those that were given the unknown symbol's id
+    unknown: tuple[UnknownToken, ...]  # those that got the unknown symbol's id
 
 
 class UnknownTokens(ValueError):
@@ -57,7 +57,7 @@ class UnknownTokens(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Tokenizer:
-    """A vocabulary and the rule that cuts a text into its tokens.
+    """A vocabulary, and the rule that splits a text into tokens.
 
     Unit `word`: lower case; a token is
       - a run of letters, digits and combining marks, in which an apostrophe between letters
@@ -66,28 +66,29 @@ class Tokenizer:
       - or one letter of a script that is written without spaces (Han, kana, Thai, Lao, Khmer,
         Myanmar), with its marks;
       - or one other sign: punctuation, a currency, an emoji with its modifiers.
-    Spaces, line ends, control and formatting characters part tokens and are none themselves.
+    Spaces, line breaks, control and formatting characters separate tokens and are not tokens
+    themselves.
 
-    Unit `char`: every Unicode code point is a token, case and line ends kept.
+    Unit `char`: every Unicode code point is a token; case and line breaks are kept.
 
     Both read the text in Unicode normal form C, so that "é" is the same however it was typed, and
-    both take time linear in the text's length, whatever it holds. Where there is an unknown symbol,
-    that symbol written in a text ("<unk>", as in prepared corpora) is itself.
+    both take time linear in the text's length, whatever it contains. If there is an unknown symbol,
+    that symbol written in a text ("<unk>", as in prepared corpora) stands for itself.
 
     Raises:
-        ValueError: the vocabulary is empty, names a token twice or lacks the unknown symbol.
+        ValueError: the vocabulary is empty, has a token twice, or lacks the unknown symbol.
     """
 
     unit: Unit
     vocabulary: tuple[str, ...]  # token of each id
-    unknown: str | None = None  # stands for tokens outside the vocabulary; None: they are errors
+    unknown: str | None = None  # for tokens outside the vocabulary; None: they are errors
 
     def __post_init__(self) -> None:
         if not self.vocabulary:
             raise ValueError("the vocabulary is empty")
         if len(self.id_of) != len(self.vocabulary):
             twice = next(token for token, n in Counter(self.vocabulary).items() if n > 1)
-            raise ValueError(f"the vocabulary names {twice!r} twice")
+            raise ValueError(f"the vocabulary has {twice!r} twice")
         if self.unknown is not None and self.unknown not in self.id_of:
             raise ValueError(f"the unknown symbol {self.unknown!r} is not in the vocabulary")
 
@@ -95,25 +96,27 @@ class Tokenizer:
     def fit(
         cls, text: str, *, unit: Unit = "word", min_count: int = 1, unknown: bool | None = None
     ) -> Self:
-        """Return the tokenizer of a training text.
+        """Build the tokenizer of a training text.
 
-        Ids follow the frequency of occurrence, the most frequent token first, ties by first
-        appearance. Tokens that occur fewer than `min_count` times are folded into the unknown
-        symbol, which is counted like any other; if nothing was folded it comes last.
+        Ids follow the frequency, the most frequent token first, ties by first appearance. Tokens
+        that occur fewer than `min_count` times are folded into the unknown symbol, which is counted
+        like any other; if nothing was folded, it comes last.
 
         Args:
-            text: what is trained on.
+            text: to be trained on.
             unit: what a token is.
-            min_count: how often a token must occur to have an id of its own.
+            min_count: how often a token must occur to have its own id.
             unknown: whether there is an unknown symbol; None: if `min_count` is above 1.
 
         Raises:
-            ValueError: no token in the text, none that occurs `min_count` times, or `min_count`
+            ValueError: the text has no token, none that occurs `min_count` times, or `min_count` is
                 above 1 without an unknown symbol.
         """
         symbol = UNKNOWN if (min_count > 1 if unknown is None else unknown) else None
         if min_count > 1 and symbol is None:
-            raise ValueError(f"min_count {min_count} folds rare tokens into an unknown symbol")
+            raise ValueError(
+                f"min_count {min_count} needs an unknown symbol to fold rare tokens into"
+            )
         counts = Counter(_iterate(text, unit=unit, unknown=symbol))
         if not counts:
             raise ValueError("the text has no tokens")
@@ -121,7 +124,7 @@ class Tokenizer:
         for token, count in counts.items():  # in order of first appearance
             folded[token if count >= min_count or symbol is None else symbol] += count
         if folded.keys() == {symbol}:
-            raise ValueError(f"no token occurs {min_count} times; a lower min_count is needed")
+            raise ValueError(f"no token occurs {min_count} times, so a lower min_count is needed")
         if symbol is not None:
             folded.setdefault(symbol, 0)
         # A stable sort: equal counts stay in order of first appearance.
@@ -142,14 +145,14 @@ class Tokenizer:
         return len(self.vocabulary)
 
     def tokens(self, text: str) -> list[str]:
-        """Return the tokens of a text, in the vocabulary or not."""
+        """Return the tokens of a text, whether or not they are in the vocabulary."""
         return list(_iterate(text, unit=self.unit, unknown=self.unknown))
 
     def encode(self, text: str) -> Encoded:
         """Return the ids of a text's tokens, (tokens,).
 
         Raises:
-            UnknownTokens: the text has a token outside the vocabulary and there is no unknown
+            UnknownTokens: the text has a token outside the vocabulary, and there is no unknown
                 symbol.
         """
         id_of, unknown_id = self.id_of, self.unknown_id
@@ -169,15 +172,15 @@ class Tokenizer:
         return Encoded(ids=encoded, unknown=tuple(unknown))
 
     def decode(self, tokens: Iterable[str]) -> str:
-        """Return a readable text of the tokens; words of it tokenise to the same tokens again.
+        """Join tokens to a readable text, whose words are tokenized to the same tokens again.
 
-        Words are joined by spaces, letters of scripts without spaces and characters are not.
+        Words are joined by spaces; letters of scripts without spaces and characters are not.
         """
         if self.unit == "char":
             return "".join(tokens)
         spaceless = spaceless_pattern()
         parts: list[str] = []
-        tight = False  # whether the token before takes no space after it
+        tight = False  # whether the previous token takes no space after it
         for token in tokens:
             starts_tight = spaceless.match(token) is not None
             if parts and not (tight and starts_tight):
@@ -187,14 +190,14 @@ class Tokenizer:
         return "".join(parts)
 
     def text(self, ids: Iterable[int]) -> str:
-        """Return a readable text of the ids."""
+        """Return a readable text for the ids."""
         return self.decode(self.vocabulary[number] for number in ids)
 
 
 def _iterate(text: str, *, unit: Unit, unknown: str | None) -> Iterator[str]:
     """Yield the tokens of a text, one after the other."""
     for block in _blocks(text):
-        # Without an unknown symbol, or where it is not written out, there is nothing to keep whole.
+        # Without an unknown symbol, or if the text does not contain it, nothing must be kept whole.
         lowered = block.lower() if unit == "word" else block
         pieces = [lowered] if unknown is None else lowered.split(unknown)
         for number, piece in enumerate(pieces):
@@ -210,7 +213,7 @@ def _words(lowered: str) -> Iterator[str]:
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """The text in pieces that end before white space: no token and no normal form spans it."""
+    """Yield the text in pieces that end before white space, so none splits a token."""
     start = 0
     while start < len(text):
         space = SPACE.search(text, start + BLOCK_CHARACTERS)

@@ -95,9 +95,9 @@ def test_the_word_that_decides_has_the_influence() -> None:
 
 def test_what_cannot_be_is_refused() -> None:
     network, inputs = random("rnn"), np.ones((4, 3))
-    with pytest.raises(ValueError, match="0 points"):
+    with pytest.raises(ValueError, match="points is 0"):
         integrated_gradients(network, inputs, one_output(0), points=0)
-    with pytest.raises(ValueError, match=r"baseline \(2, 3\) for inputs \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"baseline has shape \(2, 3\), the inputs \(4, 3\)"):
         integrated_gradients(network, inputs, one_output(0), baseline=np.ones((2, 3)))
 
 

@@ -53,9 +53,9 @@ def test_the_example_runs(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
 
 
 def test_too_little_to_learn_from_is_refused() -> None:
-    with pytest.raises(ValueError, match="3 tokens; 4 or more"):
+    with pytest.raises(ValueError, match="3 tokens, but at least 4"):
         learn_text("one two three")
-    with pytest.raises(ValueError, match="1 tokens; 2 or more"):
+    with pytest.raises(ValueError, match="1 tokens, but at least 2"):
         learn_word("h")
 
 

@@ -173,11 +173,11 @@ def test_a_version_of_before_the_scaling_was_told(service: Service) -> None:
     [
         ({"history": {"price": [1.0]}}, 422, "history.volume", "is required"),
         ({"history": {"price": [1.0], "volume": [1.0]}}, 422, "history", "needs at least 7"),
-        ({"ahead": 3}, 422, "ahead", f"gives {HORIZON} at once"),
+        ({"ahead": 3}, 422, "ahead", f"forecasts {HORIZON} steps"),
         ({"member": 2}, 422, "member", "has 1"),
         ({"units": 0}, 422, "units", "must be at least 1"),
         ({"steps": 2001}, 422, "steps", "must be at most 2000"),
-        ({"token": "cat"}, 422, "token", "does not go with a series"),
+        ({"token": "cat"}, 422, "token", "does not apply to a series"),
         ({"dataset": "x"}, 422, "dataset", "must be a UUID"),
         ({"history": None, "text": "the"}, 422, "text", "belongs to text"),
         ({"model": "nothing"}, 404, None, "no model"),

@@ -100,8 +100,8 @@ def test_tokens_not_shown_are_in_the_state_before(service: Service) -> None:
     [
         ({"token": "dog"}, "token", "'dog' is not in the vocabulary"),
         ({"top_k": 7}, "top_k", "the vocabulary of refusing@1 has 6"),
-        ({"ahead": 1}, "ahead", "does not go with a text"),
-        ({"text": "the cat " * 6000}, "text", "at most 10,000 can be opened up"),
+        ({"ahead": 1}, "ahead", "does not apply to a text"),
+        ({"text": "the cat " * 6000}, "text", "at most 10,000 can be explained"),
         ({"text": "a\x00b"}, "text", "NUL"),
         ({"history": [1.0]}, "history", "belongs to series"),
     ],

@@ -27,7 +27,7 @@ def test_the_statement_is_plain() -> None:
     assert "single step" in statement(memory(1, steps=1), one)
     assert statement(memory(9), STREAM) == "of what it reads, the last 9 steps reach the output"
     assert statement(memory(1), STREAM) == "of what it reads, the last 1 step reaches the output"
-    assert statement(memory(60), STREAM).endswith("it may be more")
+    assert statement(memory(60), STREAM).endswith("and possibly more")
 
 
 def test_every_shipped_version_tells_its_memory(service: Service) -> None:
@@ -53,7 +53,7 @@ def test_where_nothing_was_measured_the_answer_says_so(service: Service) -> None
     service.register("unmeasured", persistence_artifact())
     found = service.client.get("/models/unmeasured/versions/1/gradients")
     assert found.status_code == 409
-    assert "train it again" in found.json()["detail"]
+    assert "Train it again" in found.json()["detail"]
     assert service.client.get("/models/unmeasured/versions/2/gradients").status_code == 404
     assert service.client.get("/models/none/versions/1/gradients").status_code == 404
 
@@ -64,4 +64,4 @@ def test_a_version_without_weights_cannot_be_opened(service: Service) -> None:
         "/explain", json={"model": "no-weights", "history": [1.0, 2.0, 3.0]}
     )
     assert answer.status_code == 409
-    assert "cannot be opened up" in answer.json()["detail"]
+    assert "cannot be explained" in answer.json()["detail"]

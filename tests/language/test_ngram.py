@@ -144,10 +144,10 @@ def test_nothing_to_score_is_nan() -> None:
 
 
 def test_ids_outside_the_vocabulary_are_refused() -> None:
-    with pytest.raises(ValueError, match="between 0 and 5; the vocabulary has 5 tokens, 0 to 4"):
+    with pytest.raises(ValueError, match="from 0 to 5, but the vocabulary has 5 tokens, 0 to 4"):
         NgramModel.fit(np.array([0, 5]), order=1, vocabulary_size=5)
     model = NgramModel.fit(np.array([0, 1]), order=2, vocabulary_size=2)
-    with pytest.raises(ValueError, match="between -1 and 0"):
+    with pytest.raises(ValueError, match="from -1 to 0"):
         model.log2_probabilities(np.array([0, -1]))
     with pytest.raises(ValueError, match="integers are needed"):
         model.log2_probabilities(np.array([0.5]))

@@ -118,5 +118,5 @@ def test_alternatives_fall_with_ties_by_id_up_to_the_whole_vocabulary() -> None:
     assert alternatives(PROBABILITIES, 0) == []
     assert [entry.id for entry in alternatives(np.ones(100), 100)] == list(range(100))
     for count in (-1, 5):
-        with pytest.raises(ValueError, match=f"{count} alternatives of a vocabulary of 4"):
+        with pytest.raises(ValueError, match=f"{count} alternatives from a vocabulary of 4"):
             alternatives(PROBABILITIES, count)

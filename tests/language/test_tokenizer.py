@@ -171,9 +171,9 @@ def test_what_cannot_be_is_refused() -> None:
         Tokenizer.fit(" \n")
     with pytest.raises(ValueError, match="no token occurs 2 times"):
         Tokenizer.fit("a b c", min_count=2)
-    with pytest.raises(ValueError, match="min_count 2 folds"):
+    with pytest.raises(ValueError, match="min_count 2 needs"):
         Tokenizer.fit("a", min_count=2, unknown=False)
-    with pytest.raises(ValueError, match="names 'a' twice"):
+    with pytest.raises(ValueError, match="has 'a' twice"):
         Tokenizer(unit="word", vocabulary=("b", "a", "a"))
     with pytest.raises(ValueError, match="vocabulary is empty"):
         Tokenizer(unit="word", vocabulary=())
