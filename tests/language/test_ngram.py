@@ -153,7 +153,7 @@ def test_ids_outside_the_vocabulary_are_refused() -> None:
         model.log2_probabilities(np.array([0.5]))
     with pytest.raises(ValueError, match="outside the 1 tokens"):
         model.log2_probabilities(np.array([0]), start=2)
-    with pytest.raises(ValueError, match="2 needed"):
+    with pytest.raises(ValueError, match="2 are needed"):
         model.probabilities(np.array([0]))
     with pytest.raises(ValueError, match="order 2 from 0 tokens"):
         NgramModel.fit(np.array([], dtype=np.int64), order=2, vocabulary_size=2)
