@@ -5,7 +5,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 from contextlib import ExitStack
 from functools import partial
 from types import FrameType
@@ -26,7 +25,7 @@ from app.process.notice_board import NoticeBoard, nothing_to_say, read_notices
 from app.process.observability import empty_metrics_folder
 from app.process.programs import child_environment, grace_seconds
 from app.process.running import running_apis, tend_until_ready, tend_until_stopped
-from app.process.stopping import Stopping
+from app.process.stopping import Stopping, exit_at_once
 
 
 def run_api(
@@ -116,4 +115,4 @@ def inherited_socket(descriptor: int) -> socket.socket:
 
 def _leave(number: int, frame: FrameType | None) -> None:
     del number, frame
-    sys.exit(0)
+    exit_at_once()

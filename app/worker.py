@@ -35,7 +35,7 @@ from app.jobs.trainer import Abandoned, Trainer, TrainerUnavailable, command_of
 from app.jobs.upkeep import Rescuer
 from app.jobs.worker_metrics import WorkerMetrics
 from app.jobs.workspace import workspace
-from app.process.children import Child, Program, end_in_order
+from app.process.children import Child, Program
 from app.process.cpu_priority import GIVES_WAY, GIVES_WAY_MOST, CpuFloor
 from app.process.lifeline import Lifeline
 from app.process.listening import listen, location_of
@@ -104,7 +104,7 @@ def run_worker(settings: Settings, database_url: str) -> None:
             with worker.monitoring(), answering_probes(settings, worker.health, means.metrics):
                 asyncio.run(worker.work())
         finally:
-            means.trainer.close()
+            means.trainer.abandon()
             engine.dispose()
 
 
@@ -192,12 +192,12 @@ class Worker:
 
     @contextmanager
     def monitoring(self) -> Iterator[None]:
-        """End the monitoring child at the end of the block."""
+        """End the monitoring child afterwards, without waiting: it leaves nothing behind."""
         with self._lifeline:
             try:
                 yield
             finally:
-                end_in_order([self._monitoring], hastened=lambda: False)
+                self._monitoring.ask_to_end()
 
     async def work(self) -> None:
         """Work until told to stop, across losses of the database."""

@@ -14,6 +14,8 @@ from multiprocessing.connection import Connection
 
 from app.config import Settings
 from app.jobs.messages import Event, Failed, Finished, Ready, Stop, Stopped, TrainingRequest
+from app.process.children import end_at_once
+from app.process.cpu_priority import stop_giving_way
 from app.process.observability import get_logger
 from app.process.out_of_memory import out_of_memory_kills
 from app.process.programs import python_module
@@ -192,13 +194,22 @@ class Trainer:
             self._pipe = None
         if self._process is None:
             return
+        stop_giving_way(self._process.pid)
         try:
             self._process.wait(patience_seconds)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            end_at_once(self._process)
         self._process = None
         self._is_ready = self._is_running = False
+
+    def abandon(self) -> None:
+        """Kill the child and do not wait: this process is to end, and so does the child."""
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        if self._process is not None:
+            stop_giving_way(self._process.pid)
+            self._process.kill()
 
     def _start(self) -> None:
         ours, theirs = Pipe(duplex=True)

@@ -11,11 +11,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.process.cpu_priority import stop_giving_way
 from app.process.observability import get_logger
 from app.process.restarts import Restarts
 
 LAST_WORDS = 20  # lines of a child's output kept for the message when it is given up
 POLL_SECONDS = 0.05
+DYING_SECONDS = 5.0
 
 logger = get_logger("supervisor")
 
@@ -98,6 +100,7 @@ class Child:
         self._start_at = None
         if self._process is not None:
             self._process.terminate()
+            stop_giving_way(self._process.pid)
 
     def ended(self) -> bool:
         """Whether it is gone; what it left in its session goes with it."""
@@ -112,8 +115,7 @@ class Child:
     def kill(self) -> None:
         """End the process and all it started, at once."""
         if self._process is not None:
-            _kill_session(self._process.pid)
-            self._process.wait()
+            end_at_once(self._process)
 
     def _start_again(self, now: float) -> None:
         try:
@@ -169,6 +171,17 @@ def end_in_order(children: Sequence[Child], *, hastened: Callable[[], bool]) -> 
                 logger.warning("killed", child=child.program.name, waited_seconds=round(waited, 1))
                 child.kill()
             time.sleep(POLL_SECONDS)
+
+
+def end_at_once(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a process that leads a session, and the rest of its group.
+
+    It is waited for, but not forever: the kernel ends it all the same.
+    """
+    stop_giving_way(process.pid)
+    _kill_session(process.pid)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(DYING_SECONDS)
 
 
 def _kill_session(leader: int) -> None:

@@ -1,13 +1,28 @@
 """Being asked to stop, once or again."""
 
+import logging
+import os
 import signal
+import sys
 import time
 from types import FrameType, TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 # One request may arrive twice at once: from the terminal and again from `make` or `timeout`.
 SAME_REQUEST_SECONDS = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def exit_at_once() -> NoReturn:
+    """End this process, whose work is done, without having Python free all that it holds.
+
+    That takes a quarter of a second of processor time, at a load of 45 six seconds of the grace
+    that a supervisor gives.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 class Stopping:

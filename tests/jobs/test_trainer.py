@@ -19,6 +19,7 @@ from app.jobs.trainer import (
 )
 from app.recipes.resolve import resolve_recipe
 from tests.jobs.harness import eventually
+from tests.serving import runs
 
 
 @pytest.fixture
@@ -106,6 +107,13 @@ def test_a_child_that_stops_leaves_a_checkpoint_if_asked(trainer: Trainer, tmp_p
 
     eventually(lambda: heard(trainer, Stopped))
     assert list((tmp_path / "checkpoint").iterdir())
+
+
+def test_an_abandoned_child_ends_without_being_waited_for(trainer: Trainer, tmp_path: Path) -> None:
+    pid = ready(trainer)
+    trainer.begin(request(tmp_path, model="deaf", epochs=10_000))
+    trainer.abandon()
+    eventually(lambda: not runs(pid))
 
 
 @pytest.mark.parametrize(("kills_after", "is_told"), [(4, True), (3, False), (None, False)])

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from app.process.cpu_priority import FLOOR, WINDOW_SECONDS, CpuFloor, cpu_times, fitting_niceness
+from app.process.cpu_priority import (
+    FLOOR,
+    WINDOW_SECONDS,
+    CpuFloor,
+    cpu_times,
+    fitting_niceness,
+    stop_giving_way,
+)
 
 AUTOGROUP = Path("/proc/self/autogroup")
 OURS = os.getpriority(os.PRIO_PROCESS, 0)  # these tests may be run by `nice`
@@ -78,6 +85,32 @@ def test_where_python_knows_no_scheduler_a_process_is_nice_only() -> None:
     assert niceness == f"{max(7, OURS)}\n"
 
 
+GIVING_WAY = """
+from app.process.cpu_priority import give_way
+give_way(19)
+print(flush=True)
+input()
+"""
+
+
+@pytest.mark.skipif(
+    not AUTOGROUP.exists() or os.geteuid() != 0, reason="an ordinary user changes sessions alone"
+)
+def test_what_is_to_end_does_not_give_way_any_more() -> None:
+    command = [sys.executable, "-c", GIVING_WAY]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
+        stop_giving_way(process.pid)
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == OURS
+        group = Path(f"/proc/{process.pid}/autogroup").read_text().split()
+        assert group[-1] == str(OURS)
+        process.kill()
+
+
 @pytest.mark.parametrize(
     ("niceness", "ran", "waited", "expected"),
     [
@@ -98,9 +131,7 @@ def test_what_is_starved_gives_way_less(
 
 
 BUSY = "while True: pass"
-BUSY_AND_NICE = (
-    f"from app.process.cpu_priority import give_way; give_way(19); print(flush=True)\n{BUSY}"
-)
+BUSY_AND_NICE = GIVING_WAY.replace("input()", BUSY)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from app.jobs.trainer import TrainerUnavailable
 from app.process.lifeline import end_with
 from app.process.programs import grace_seconds
+from app.process.stopping import exit_at_once
 from app.terminal.rendering.problems import CommandError
 from app.terminal.service.settings import plain_errors, read_settings, required_database_url
 from app.worker import run_worker
@@ -19,3 +20,4 @@ def run_worker_command(*, lifeline: int | None) -> None:
             run_worker(settings, url)
         except TrainerUnavailable as error:
             raise CommandError(str(error)) from error
+    exit_at_once()
