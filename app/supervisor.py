@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.config import Settings
+from app.jobs.trainer import why_no_training
 from app.predictions.partitions import maintain_partitions
 from app.process.lifeline import Lifeline
 from app.process.listening import listen, location_of
@@ -15,6 +16,7 @@ from app.process.notice_board import NoticeBoard
 from app.process.observability import empty_metrics_folder, get_logger
 from app.process.programs import child_environment
 from app.process.running import (
+    Absent,
     Tended,
     running_apis,
     running_workers,
@@ -73,7 +75,13 @@ def serve(settings: Settings, *, announce: Callable[[Served], None]) -> None:
         lifeline = parts.enter_context(Lifeline())
         board = parts.enter_context(NoticeBoard())
         environment = child_environment(settings, database_url)
-        tended += parts.enter_context(running_workers(settings, stopping, lifeline, environment))
+        missing = why_no_training(settings) if settings.workers else None
+        if missing is None:
+            tended += parts.enter_context(
+                running_workers(settings, stopping, lifeline, environment)
+            )
+        else:
+            tended.append(Absent(f"no worker runs: {missing}"))
         tended += parts.enter_context(
             running_apis(settings, stopping, lifeline, environment, listener=listener, board=board)
         )

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
@@ -33,6 +34,13 @@ def command_of(settings: Settings) -> tuple[str, ...]:
     if settings.trainer_command is None:
         return COMMAND
     return tuple(shlex.split(settings.trainer_command))
+
+
+def why_no_training(settings: Settings) -> str | None:
+    """Return why no trainer can start here, or None; a command of the settings is trusted."""
+    if settings.trainer_command is not None or find_spec("tensorflow") is not None:
+        return None
+    return "training needs TensorFlow, which is not installed: pip install 'stepahead[train]'"
 
 
 class TrainerDied(Exception):

@@ -11,10 +11,13 @@ from app.process.children import Child, end_in_order
 from app.process.lifeline import Lifeline
 from app.process.listening import address_of
 from app.process.notice_board import NoticeBoard
+from app.process.observability import get_logger
 from app.process.programs import api_program, worker_program
 from app.process.readiness import is_ready
 from app.process.restarts import GivenUp
 from app.process.stopping import Stopping
+
+logger = get_logger("supervisor")
 
 TEND_SECONDS = 0.1
 
@@ -36,6 +39,24 @@ class Tended(Protocol):
 
     def tend(self) -> None:
         """Notice a death and mend it."""
+
+
+class Absent:
+    """A part that cannot run here; the rest of the service does without it.
+
+    Args:
+        trouble: what is missing, and how it can be had.
+    """
+
+    is_vital = False
+    last_words: Iterable[str] = ()
+
+    def __init__(self, trouble: str) -> None:
+        self.trouble = trouble
+        logger.warning(trouble)
+
+    def tend(self) -> None:
+        """Do nothing."""
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from app.jobs.trainer import (
     TrainerDied,
     TrainerUnavailable,
     command_of,
+    why_no_training,
 )
 from app.recipes.resolve import resolve_recipe
 from tests.jobs.harness import eventually
@@ -182,3 +183,11 @@ def test_waiting_for_a_child_can_be_given_up() -> None:
     with pytest.raises(Abandoned):
         slow.wait_ready(lambda: True)
     slow.close(patience_seconds=0)
+
+
+def test_without_tensorflow_it_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.jobs.trainer.find_spec", lambda _: None)
+    missing = why_no_training(Settings())
+    assert missing is not None
+    assert "pip install 'stepahead[train]'" in missing
+    assert why_no_training(Settings(trainer_command="nice python")) is None

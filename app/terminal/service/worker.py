@@ -1,6 +1,6 @@
 """`stepahead worker`."""
 
-from app.jobs.trainer import TrainerUnavailable
+from app.jobs.trainer import TrainerUnavailable, why_no_training
 from app.process.lifeline import end_with
 from app.process.programs import grace_seconds
 from app.process.stopping import exit_at_once
@@ -13,6 +13,9 @@ def run_worker_command(*, lifeline: int | None) -> None:
     """Train until asked to stop."""
     settings = read_settings({})
     url = required_database_url(settings, "worker")
+    missing = why_no_training(settings)
+    if missing is not None:
+        raise CommandError(missing)
     if lifeline is not None:
         end_with(lifeline, grace_seconds=grace_seconds(settings))
     with plain_errors(settings):
