@@ -45,7 +45,7 @@ def run_api(
         lifeline: the pipe of the supervisor, if there is one.
         board: the supervisor's notice board, if there is one.
     """
-    # Before uvicorn listens to signals, and when it passes on the one it drained for.
+    # Until uvicorn installs its handlers, and again when it re-raises the signal after draining.
     signal.signal(signal.SIGTERM, _leave)
     if lifeline is not None:
         end_with(lifeline, grace_seconds=grace_seconds(settings))
@@ -57,8 +57,8 @@ def run_api(
 
 
 def collect_garbage_seldom() -> None:
-    """Let Python look for cycles among what requests leave, and not all the time."""
-    gc.freeze()  # what is loaded by now stays: a full collection need not go through all of it
+    """Collect cyclic garbage less often than Python does by default."""
+    gc.freeze()  # what is loaded by now stays, so full collections can skip it
     look_for_garbage_seldom(WHILE_SERVING)
 
 
@@ -91,7 +91,7 @@ def run_apis(settings: Settings, *, database_url: str) -> None:
     """Run `api_processes` processes behind one socket until SIGTERM or Ctrl-C.
 
     Raises:
-        CannotListen: the port cannot be had; nothing was started.
+        CannotListen: the port is not free; nothing was started.
         GivenUp: a process keeps dying, and none has ever been ready.
     """
     with Stopping() as stopping, ExitStack() as parts:

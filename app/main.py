@@ -1,4 +1,4 @@
-"""The api process, from top to bottom: settings, parts, routes, the way out of errors."""
+"""The api process, from top to bottom: settings, parts, routes, errors."""
 
 import asyncio
 import signal
@@ -51,7 +51,7 @@ trained in the background, judged against simple forecasts, kept as a version, a
 Errors are `application/problem+json`; every answer carries `X-Request-Id`. Lists answer
 `{"items": [...], "next": cursor or null}`.
 """
-# In the order in which they start; they end the other way round.
+# In the order in which they start; they stop in reverse.
 WITH_LIFESPAN = (
     access,
     watch,
@@ -63,6 +63,25 @@ WITH_LIFESPAN = (
     log_api,
     explanations,
 )
+ROUTERS = (
+    predictions.router,
+    log_api.router,
+    registry.router,
+    evaluations.router,
+    datasets.router,
+    jobs.router,
+    comparisons.router,
+    actuals.router,
+    monitoring.router,
+    explanations.router,
+    erasure.router,
+    access.router,
+    session_api.router,
+    health.router,
+    openapi.router,
+    web.router,
+    version_report.router,
+)
 # Connections for `def` handlers; the prediction log has its own.
 DATABASE_CONNECTIONS = 5
 
@@ -73,15 +92,15 @@ def create_app(
     database_url: str | None = None,
     notices: Callable[[], list[str]] = nothing_to_say,
 ) -> FastAPI:
-    """Return the service's HTTP side.
+    """Build the service's HTTP side.
 
     Args:
-        settings: left out, they are read from the environment.
-        database_url: a migrated PostgreSQL database; left out, the settings' own.
-        notices: reads what a supervisor has to say of the service's other processes.
+        settings: by default, read from the environment.
+        database_url: a migrated PostgreSQL database; by default, that of the settings.
+        notices: reads a supervisor's notices about the service's other processes.
 
     Raises:
-        ValueError: no database is named anywhere.
+        ValueError: no database is set.
     """
     settings = settings or get_settings()
     url = database_url or settings.database_url
@@ -92,21 +111,6 @@ def create_app(
     configure_logging(settings)
     metrics = Metrics(settings)
     store_metrics = StoreMetrics(metrics)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as parts:
-            parts.callback(metrics.close)
-            resources = open_resources(settings, url, observe_store=store_metrics.observe)
-            parts.callback(resources.engine.dispose)
-            app.state.resources = resources
-            count_connections(resources.engine, metrics)
-            app.state.health = Health(notices=notices)
-            for domain in WITH_LIFESPAN:
-                await parts.enter_async_context(domain.lifespan_of(app, resources))
-            parts.enter_context(draining_at_sigterm(app.state.health))
-            yield
-
     app = Api(
         title="Stepahead",
         version=version("stepahead"),
@@ -114,8 +118,8 @@ def create_app(
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        lifespan=lifespan,
-        # Prometheus has the figures; asking OpenTelemetry took 10 us of every request.
+        lifespan=lambda app: serving(app, settings, url, notices=notices),
+        # Prometheus has the metrics; asking OpenTelemetry took 10 us of every request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.metrics = metrics
@@ -132,54 +136,56 @@ def create_app(
     )
     problem_responses.install(app)
     openapi.describe(app)
-    for router in (
-        predictions.router,
-        log_api.router,
-        registry.router,
-        evaluations.router,
-        datasets.router,
-        jobs.router,
-        comparisons.router,
-        actuals.router,
-        monitoring.router,
-        explanations.router,
-        erasure.router,
-        access.router,
-        session_api.router,
-        health.router,
-        openapi.router,
-        web.router,
-        version_report.router,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
     app.mount(openapi.ASSETS_URL, openapi.assets())
     app.mount(STATIC_URL, assets())
     return app
 
 
+@asynccontextmanager
+async def serving(
+    app: FastAPI, settings: Settings, database_url: str, *, notices: Callable[[], list[str]]
+) -> AsyncIterator[None]:
+    """Open what the app needs to serve, and close it in reverse order."""
+    metrics: Metrics = app.state.metrics
+    store_metrics: StoreMetrics = app.state.store_metrics
+    async with AsyncExitStack() as parts:
+        parts.callback(metrics.close)
+        resources = open_resources(settings, database_url, observe_store=store_metrics.observe)
+        parts.callback(resources.engine.dispose)
+        app.state.resources = resources
+        count_connections(resources.engine, metrics)
+        app.state.health = Health(notices=notices)
+        for domain in WITH_LIFESPAN:
+            await parts.enter_async_context(domain.lifespan_of(app, resources))
+        parts.enter_context(draining_at_sigterm(app.state.health))
+        yield
+
+
 class Api(FastAPI):
-    """FastAPI behind the gateway, which as its middleware would have four layers around it."""
+    """FastAPI behind the gateway, which would have four layers around it if it were middleware."""
 
     gateway: Gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What the server calls."""
+        """Handle a request or the lifespan; the server calls it."""
         scope["app"] = self
         await self.gateway(scope, receive, send)
 
     async def beyond_gateway(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What the gateway has admitted and has no direct handler for."""
+        """Handle what the gateway has admitted and does not answer directly."""
         await super().__call__(scope, receive, send)
 
 
 def count_connections(engine: Engine, metrics: Metrics) -> None:
-    """Have the metrics say how many of an engine's connections are in use."""
+    """Let the metrics show how many of an engine's connections are in use."""
     event.listen(engine, "checkout", lambda *_: metrics.connections.inc())
     event.listen(engine, "checkin", lambda *_: metrics.connections.dec())
 
 
 def open_resources(settings: Settings, database_url: str, *, observe_store: Observer) -> Resources:
-    """Return what all domains need; connections are made when they are first used."""
+    """Open what all domains share; connections are made when they are first used."""
     engine = make_engine(database_url, pool_size=DATABASE_CONNECTIONS)
     return Resources(
         settings=settings,
@@ -192,9 +198,9 @@ def open_resources(settings: Settings, database_url: str, *, observe_store: Obse
 
 @contextmanager
 def draining_at_sigterm(state: Health) -> Iterator[None]:
-    """Be not ready from the moment of SIGTERM, and let the server's own handler go on from there.
+    """Stop being ready at SIGTERM, and then let the server's own handler continue.
 
-    Only in a main thread: elsewhere (a test's server) Python gives no say in signals.
+    This works only in the main thread; elsewhere (a test's server) Python does not handle signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

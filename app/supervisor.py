@@ -35,25 +35,25 @@ logger = get_logger("supervisor")
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """What there is to tell when everything is up."""
+    """What to announce when everything is up."""
 
     url: str
     data_dir: Path
-    database_dir: Path | None  # of the embedded PostgreSQL; None: the database is another
+    database_dir: Path | None  # of the embedded PostgreSQL; None if it is not used
 
 
 def serve(settings: Settings, *, announce: Callable[[Served], None]) -> None:
     """Run the whole service on this machine until it is asked to stop.
 
-    What is entered first ends last: the api drains, the worker hands its job back, and only then
-    does PostgreSQL end.
+    What is entered first ends last: the api drains, the worker returns its job to the queue, and
+    only then does PostgreSQL stop.
 
     Args:
         settings: of the service.
         announce: called once, when the api answers.
 
     Raises:
-        CannotListen: the port cannot be had; nothing was started.
+        CannotListen: the port is not free; nothing was started.
         EmbeddedPostgresError: the database cannot start.
         NewerDatabase: a newer Stepahead has used the database.
         GivenUp: api or database keep dying, and the service has never worked.
@@ -94,11 +94,11 @@ def serve(settings: Settings, *, announce: Callable[[Served], None]) -> None:
         if not stopping.requested:
             announce(served)
         tend_until_stopped(tended, stopping, board)
-        logger.info("stopping: the api answers what it has begun, then the worker and the rest end")
+        logger.info("stopping: the api finishes its answers, then the worker and the rest stop")
 
 
 def prepare(settings: Settings, database_url: str) -> None:
-    """Migrations, the log's next partitions, the shipped models; safe to repeat.
+    """Migrate, make the log's next partitions, import the shipped models; safe to repeat.
 
     Raises:
         NewerDatabase: a newer Stepahead has used the database.

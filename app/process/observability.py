@@ -157,8 +157,25 @@ class Metrics:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
         self._client = importlib.import_module("prometheus_client")
         self._multiprocess = importlib.import_module("prometheus_client.multiprocess")
-        client, registry = self._client, self._client.CollectorRegistry()
-        self.registry: CollectorRegistry = registry
+        self.registry: CollectorRegistry = self._client.CollectorRegistry()
+        self._declare_requests()
+        self._declare_predictions()
+        self._declare_state()
+        self._requests: dict[tuple[str, str, int], Tally] = {}
+        self._answers: dict[tuple[str, int], Tally] = {}
+        self._runs = {
+            kind: Tally(self.batch_rows.labels(kind), COUNT_BUCKETS) for kind in get_args(Kind)
+        }
+        self._commits = Tally(self.commit_rows, COUNT_BUCKETS)
+        self._rows = {"committed": 0, "failed": 0}  # of the log
+        self._waiting: list[Tally] = []
+        self._is_put_soon = False
+        self.put()  # what has not happened yet is 0, and not unknown
+        self._forget_dead_processes()
+
+    def _declare_requests(self) -> None:
+        """Declare the metrics about requests and connections."""
+        client, registry = self._client, self.registry
         self.requests = client.Counter(
             "stepahead_http_requests",
             "Answered requests",
@@ -172,6 +189,22 @@ class Metrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
+        self.open_connections = client.Gauge(
+            "stepahead_connections",
+            "Open connections",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.closed_connections = client.Counter(
+            "stepahead_connections_closed",
+            "Connections that the service closed because of a limit",
+            ["reason"],
+            registry=registry,
+        )
+
+    def _declare_predictions(self) -> None:
+        """Declare the metrics about inference, the log and answers."""
+        client, registry = self._client, self.registry
         self.batch_rows = client.Histogram(
             "stepahead_batch_rows",
             "Requests that shared one inference",
@@ -188,6 +221,18 @@ class Metrics:
         self.log_writes = client.Counter(
             "stepahead_log_writes", "Rows of the prediction log", ["outcome"], registry=registry
         )
+        self.answers = client.Histogram(
+            "stepahead_prediction_seconds",
+            "Time from a turn of requests to their committed answers, by version; those "
+            f"beyond the first {MAX_VERSIONS} of a process together, as {OTHER}",
+            ["model", "version"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+
+    def _declare_state(self) -> None:
+        """Declare the gauges of what a process holds."""
+        client, registry = self._client, self.registry
         self.loaded_models = client.Gauge(
             "stepahead_loaded_models",
             "Versions in memory",
@@ -199,26 +244,6 @@ class Metrics:
             "Memory that loaded versions are counted with",
             registry=registry,
             multiprocess_mode="livesum",
-        )
-        self.open_connections = client.Gauge(
-            "stepahead_connections",
-            "Open connections",
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
-        self.closed_connections = client.Counter(
-            "stepahead_connections_closed",
-            "Connections that the service closed because of a limit",
-            ["reason"],
-            registry=registry,
-        )
-        self.answers = client.Histogram(
-            "stepahead_prediction_seconds",
-            "Time from a turn of requests to their committed answers, by version; those "
-            f"beyond the first {MAX_VERSIONS} of a process together, as {OTHER}",
-            ["model", "version"],
-            buckets=LATENCY_BUCKETS,
-            registry=registry,
         )
         self.registry_read = client.Gauge(
             "stepahead_registry_read_timestamp_seconds",
@@ -232,17 +257,6 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
-        self._requests: dict[tuple[str, str, int], Tally] = {}
-        self._answers: dict[tuple[str, int], Tally] = {}
-        self._runs = {
-            kind: Tally(self.batch_rows.labels(kind), COUNT_BUCKETS) for kind in get_args(Kind)
-        }
-        self._commits = Tally(self.commit_rows, COUNT_BUCKETS)
-        self._rows = {"committed": 0, "failed": 0}  # of the log
-        self._waiting: list[Tally] = []
-        self._is_put_soon = False
-        self.put()  # what has not happened yet is 0, and not unknown
-        self._forget_dead_processes()
 
     def observe(self, method: str, path: str, status: int, seconds: float) -> None:
         """Count one answered request."""

@@ -1,6 +1,7 @@
-"""The dashboard: its pages.
+"""The pages of the dashboard.
 
-Pages are frames without data; what they show they fetch from the public API, as anyone could.
+Pages are frames without data. Their scripts fetch the data from the public API, like any other
+client.
 """
 
 from typing import Annotated
@@ -25,10 +26,10 @@ MENU = {
     "/ui/jobs": ("jobs", "Jobs"),
 }
 OTHERS = {"/ui/train": ("train", "Train")}
-# Where the service says the same as JSON.
+# Where the API has the same as JSON.
 AS_JSON = {
     "home": "/models",
-    "monitor": "/models",  # its script knows which
+    "monitor": "/models",  # its script knows the address
     "log": "/predictions",
     "jobs": "/jobs",
     "train": "/datasets",
@@ -38,7 +39,7 @@ AS_JSON = {
 def page(
     template: str, *, title: str, at: str, as_json: str | None = None, **values: str
 ) -> HTMLResponse:
-    """Return a page's frame."""
+    """Render a page's frame."""
     body = TEMPLATES.get_template(f"{template}.html").render(
         title=title,
         at=at,
@@ -56,7 +57,7 @@ for address in (*MENU, *OTHERS):
 
     @router.get(address, name=f"page {address}")
     def show(request: Request) -> HTMLResponse:
-        """A page whose address says all."""
+        """Show a page that needs nothing but its address."""
         path: str = request.scope["route"].path
         template, title = (MENU | OTHERS)[path]
         return page(template, title=title, at=path)
@@ -64,15 +65,15 @@ for address in (*MENU, *OTHERS):
 
 @router.get("/ui/models/{name}")
 def show_model(name: str) -> HTMLResponse:
-    """A model's page; whether there is such a model the page finds out."""
+    """Show a model's page; its script finds out whether the model exists."""
     if not MODEL_NAME.fullmatch(name):
-        raise NotFound(f"{name[:100]!r} is no model's name")
+        raise NotFound(f"{name[:100]!r} is not a valid model name")
     return page("model", title=name, at="/", as_json=f"/models/{name}", model=name)
 
 
 @router.get(PLOTLY_URL)
 def plotly(accept_encoding: Annotated[str, Header()] = "") -> Response:
-    """plotly.js; its address changes with its version, so it is kept by browsers."""
+    """Return plotly.js; its address changes with its version, so browsers may keep it."""
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
     if "gzip" not in accept_encoding:
         return FileResponse(plotly_file(), media_type="text/javascript", headers=headers)

@@ -1,4 +1,4 @@
-"""Scripts and styles of the dashboard, what a page may load, and plotly.js from its package."""
+"""Scripts and styles of the dashboard, the content security policy, and plotly.js."""
 
 import gzip
 from functools import lru_cache
@@ -15,9 +15,8 @@ STATIC = Path(__file__).parent / "static"
 STATIC_URL = "/ui/static"
 PLOTLY_URL = f"/ui/plotly/{version('plotly')}/plotly.min.js"
 
-# No inline script and no inline style. plotly.js adds its style rules by script to a style sheet of
-# a certain id; `base.html` brings that sheet as a file, so that 'self' is enough for it, and the
-# images it makes are data: and blob: URLs.
+# No inline scripts and no inline styles. plotly.js adds its rules to a style sheet with a certain
+# id, which `base.html` loads as a file, so 'self' is enough. Its images are data: and blob: URLs.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
@@ -30,7 +29,7 @@ SAFE_HEADERS = {
 
 
 class Assets(StaticFiles):
-    """Files of the dashboard; a browser asks each time whether they have changed (ETag)."""
+    """Files of the dashboard; browsers check each time whether they have changed (ETag)."""
 
     def file_response(
         self,
@@ -39,7 +38,7 @@ class Assets(StaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
-        """Return the file, never to be taken for another type than the one stated."""
+        """Return the file with a header against guessing its type."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Cache-Control"] = "no-cache"
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -52,20 +51,22 @@ def assets() -> Assets:
 
 
 def plotly_file() -> Path:
-    """plotly.js as it lies in the installed package, which is not imported: that takes a second.
+    """Return the path of plotly.js in the installed package.
+
+    The package is not imported, because that takes a second.
 
     Raises:
-        FileNotFoundError: the package is not installed, or is another than we know.
+        FileNotFoundError: the package is missing, or its files have moved.
     """
     package = find_spec("plotly")
     for folder in () if package is None else package.submodule_search_locations or ():
         file = Path(folder) / "package_data" / "plotly.min.js"
         if file.is_file():
             return file
-    raise FileNotFoundError("plotly.min.js is not where the package plotly keeps it")
+    raise FileNotFoundError("plotly.min.js is not where the plotly package used to keep it")
 
 
 @lru_cache(maxsize=1)
 def plotly_compressed() -> bytes:
-    """Return the same, a third as long on its way: 1.4 instead of 4.8 MB."""
+    """Return plotly.js compressed: 1.4 instead of 4.8 MB."""
     return gzip.compress(plotly_file().read_bytes(), compresslevel=6, mtime=0)

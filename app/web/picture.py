@@ -1,4 +1,4 @@
-"""The held-out curve as a drawing of lines, for a page that no script draws."""
+"""The held-out curve as an SVG drawing, for a page without scripts."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ TICKS = 5
 LINES = {
     "persistence": "repeating the last value",
     "forecast": "forecast",
-    "actual": "what came",
+    "actual": "actual value",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tick:
-    """A labelled place of an axis, in the drawing's units."""
+    """A labelled position on an axis, in the drawing's units."""
 
     at: float
     label: str
@@ -39,7 +39,7 @@ class Picture:
     """Lines and axes, in the drawing's units."""
 
     lines: list[Line]
-    band: str | None  # points of an SVG polygon, the intervals; None: there are none
+    band: str | None  # points of an SVG polygon, the intervals; None if there are none
     across: list[Tick]
     up: list[Tick]
     width: int = WIDTH
@@ -50,7 +50,7 @@ class Picture:
 
 
 def picture(curve: Sequence[CurvePoint]) -> Picture | None:
-    """Return what came, the forecast and repeating the last value; None for fewer than two rows."""
+    """Draw actual values, forecasts and persistence; return None for fewer than two rows."""
     if len(curve) < 2:  # a line has two ends
         return None
     values: list[float] = [getattr(point, key) for point in curve for key in LINES]
@@ -91,9 +91,9 @@ def picture(curve: Sequence[CurvePoint]) -> Picture | None:
 
 
 def round_ticks(low: float, high: float) -> list[float]:
-    """About five round numbers from at or below `low` to at or above `high`."""
+    """Return about five round numbers from at or below `low` to at or above `high`."""
     if not high > low:
-        margin = max(1.0, abs(low) * 1e-9)  # beyond 1e16 adding 1 changes nothing
+        margin = max(1.0, abs(low) * 1e-9)  # above 1e16, adding 1 changes nothing
         low, high = low - margin, high + margin
     rough = (high - low) / TICKS
     power = 10.0 ** math.floor(math.log10(rough))

@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
 def figure(value: float | None) -> str:
-    """Return a measured figure, with the digits it deserves."""
+    """Return a measured figure with four significant digits."""
     return "–" if value is None else f"{value:,.4g}"
 
 

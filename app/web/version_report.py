@@ -1,4 +1,4 @@
-"""A version's report: one page to print and to defend, which needs nothing beside itself."""
+"""A version's report: a self-contained page to print."""
 
 import base64
 import hashlib
@@ -37,13 +37,13 @@ STEP_NAMES = {
     "h": "hours",
 }
 JUDGED_ON = {
-    "test": "a test set of its own",
+    "test": "a test set",
     "held-out": "the last part of the data, which it was not trained on",
-    "training": "the very data it was trained on, for nothing was held out",
+    "training": "the data it was trained on, because nothing was held out",
 }
 
 STYLE = TEMPLATES.get_template("report.css").render()
-# The one style of the page stands in it, so that it can be kept as a file; the policy names it.
+# The page's style is inline, so that it can be saved as one file; the policy allows its hash.
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY = (
     f"default-src 'none'; img-src data:; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; "
@@ -66,7 +66,7 @@ def get_report(
     n: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="a version", examples=[1])],
     session: SessionDep,
 ) -> HTMLResponse:
-    """Data and rows left out, the picture, the verdict in the target's unit, baselines, limits."""
+    """Show data, left-out rows, the curve, the verdict, baselines and limits."""
     row = get_version(session, name, n)
     version = VersionAnswer.of(row, list_aliases(session, [name]))
     dataset = None if row.dataset_id is None else get_dataset(session, row.dataset_id)
@@ -90,7 +90,7 @@ def get_report(
 
 
 def curves_by_series(curve: Sequence[CurvePoint]) -> list[list[CurvePoint]]:
-    """Return the held-out curve of each series; a file of one has one."""
+    """Return the held-out curve of each series."""
     curves: dict[str | None, list[CurvePoint]] = {}
     for point in curve:
         curves.setdefault(point.series, []).append(point)
@@ -98,7 +98,7 @@ def curves_by_series(curve: Sequence[CurvePoint]) -> list[list[CurvePoint]]:
 
 
 def within(scorecard: Scorecard, manifest: Manifest) -> str | None:
-    """How far off it mostly was, in the target's unit; None: there is no curve to tell from."""
+    """Return the usual size of its errors, in the target's unit, or None without a curve."""
     if scorecard.series is None or not scorecard.series.curve or manifest.series is None:
         return None
     curve = scorecard.series.curve
@@ -112,7 +112,7 @@ def within(scorecard: Scorecard, manifest: Manifest) -> str | None:
 
 
 def interval_limits(series: SeriesInput) -> list[str]:
-    """Return what its intervals rest on, or why it has none."""
+    """Return what its intervals are based on, or why it has none."""
     calibrated = series.intervals
     if calibrated is None:
         return (
@@ -121,35 +121,37 @@ def interval_limits(series: SeriesInput) -> list[str]:
             else []
         )
     rests = (
-        f"Its intervals rest on {calibrated.forecasts:,} forecasts of {calibrated.forecasts_of}, "
-        f"for rows that it had not been fitted on ({calibrated.calibrated_on}); "
-        f"their width follows {calibrated.volatility}."
+        f"Its intervals are based on {calibrated.forecasts:,} forecasts of "
+        f"{calibrated.forecasts_of}, for rows that it had not been fitted on "
+        f"({calibrated.calibrated_on}); their width follows {calibrated.volatility}."
     )
     return [rests, *(f"{note[0].upper()}{note[1:]}." for note in calibrated.notes)]
 
 
 def limits(scorecard: Scorecard, manifest: Manifest) -> list[str]:
-    """Return what the figures do not say, in plain sentences."""
+    """Return what the figures do not show, in plain sentences."""
     told = list(scorecard.notes)
     if scorecard.skill is None and scorecard.skill_missing:
         told.append(f"No skill could be measured: {scorecard.skill_missing}.")
     if scorecard.network == "judged":
         told.append(
-            "The network that is served was fitted again on all rows after the judging; the "
-            "figures are those of the network before that."
+            "The served network was fitted again on all rows after judging; the figures are those "
+            "of the network before."
         )
     if manifest.series is not None:
         told.extend(
-            f"It has seen {feature.name} between {feature.low:,.6g} and {feature.high:,.6g}; what "
-            "it says of values beyond that is a guess."
+            f"It has seen {feature.name} between {feature.low:,.6g} and {feature.high:,.6g}; its "
+            "forecasts from values beyond that are guesses."
             for feature in manifest.series.features
         )
         told.append(
-            f"It needs {manifest.min_history} past values and was trained to look "
-            f"{manifest.horizon} steps ahead; further forecasts are fed back and carry no interval."
+            f"It needs {manifest.min_history} past values and was trained to forecast "
+            f"{manifest.horizon} steps; further forecasts are fed back and have no intervals."
             if manifest.horizon > 1
-            else f"It needs {manifest.min_history} past values and was trained to look one step "
-            "ahead; further forecasts are fed back and carry no interval."
+            else (
+                f"It needs {manifest.min_history} past values and was trained to forecast one "
+                "step; further forecasts are fed back and have no intervals."
+            )
         )
         told.extend(interval_limits(manifest.series))
     if manifest.text is not None:
@@ -160,5 +162,7 @@ def limits(scorecard: Scorecard, manifest: Manifest) -> list[str]:
         )
     if scorecard.memory is not None:
         told.append(f"How far back it remembers: {statement(scorecard.memory, manifest)}.")
-    told.append("What held in the judged rows need not hold in others: the world may change.")
+    told.append(
+        "What was true of the judged rows need not be true of others: the world may change."
+    )
     return told
