@@ -6,6 +6,7 @@ Not a file on a disk, which may be full just then.
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -27,7 +28,7 @@ class NoticeBoard:
             return
         self._written = list(notices)
         kept = list(notices)
-        while len(text := json.dumps(kept).encode()) > SIZE:
+        while len(text := _sealed(kept)) > SIZE:
             kept.pop()
         os.pwrite(self.descriptor, text.ljust(SIZE), 0)
 
@@ -48,10 +49,20 @@ def read_notices(descriptor: int) -> list[str]:
     while True:
         text = os.pread(descriptor, SIZE, 0)
         try:
-            notices: list[str] = json.loads(text)
+            checksum, notices = json.loads(text)
         except ValueError:
             continue
-        return notices
+        if checksum == _checksum(notices):
+            return list(notices)
+
+
+def _sealed(notices: list[str]) -> bytes:
+    """Return notices with a checksum: the kernel may replace a text page by page."""
+    return json.dumps([_checksum(notices), notices]).encode()
+
+
+def _checksum(notices: list[str]) -> int:
+    return zlib.crc32(json.dumps(notices).encode())
 
 
 def nothing_to_say() -> list[str]:
