@@ -112,19 +112,19 @@ class Pair:
         self._flows = threading.Event()
         if not frozen:
             self._flows.set()
-        self._is_closed = False
+        self._closed = threading.Event()
         threading.Thread(target=self._forward, daemon=True).start()
 
     def freeze(self) -> bool:
         """Stop forwarding; whether the connection was open."""
         self._flows.clear()
-        return not self._is_closed
+        return not self._closed.is_set()
 
     def thaw(self) -> None:
         self._flows.set()
 
     def close(self) -> None:
-        self._is_closed = True
+        self._closed.set()
         self._flows.set()
         for one in self._sockets:
             try:
@@ -139,10 +139,10 @@ class Pair:
             for one in self._sockets:
                 ready.register(one, selectors.EVENT_READ)
             try:
-                while not self._is_closed:
+                while not self._closed.is_set():
                     for key, _ in ready.select(0.5):
                         self._flows.wait()
-                        if self._is_closed:  # what was held back is lost
+                        if self._closed.is_set():  # what was held back is lost
                             return
                         source = key.fileobj
                         assert isinstance(source, socket.socket)
@@ -153,4 +153,4 @@ class Pair:
             except OSError:
                 return
             finally:
-                self._is_closed = True
+                self._closed.set()
