@@ -34,6 +34,7 @@ from app.predictions import api as predictions
 from app.predictions import log_api
 from app.process.notice_board import nothing_to_say
 from app.process.observability import Metrics, configure_logging
+from app.process.tracing import tracing_of
 from app.registry import api as registry
 from app.registry import watch
 from app.storage.engine import make_engine
@@ -133,6 +134,7 @@ def create_app(
         metrics=metrics,
         direct=app.state.direct,
         guard=app.state.admission,
+        tracing=tracing_of("api"),
     )
     problem_responses.install(app)
     openapi.describe(app)

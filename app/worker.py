@@ -42,6 +42,7 @@ from app.process.listening import listen, location_of
 from app.process.observability import get_logger
 from app.process.probe import Probe, figures_answer, health_answer
 from app.process.programs import child_environment, python_module
+from app.process.tracing import tracing_of
 from app.storage.connecting import AsyncConnection
 from app.storage.engine import conninfo, make_engine
 from app.storage.object_store import ObjectStore
@@ -95,6 +96,7 @@ def run_worker(settings: Settings, database_url: str) -> None:
             store=resources.store,
             trainer=Trainer(command_of(settings)),
             metrics=WorkerMetrics(),
+            tracing=tracing_of("worker"),
             folder=folder,
             worker=f"{socket.gethostname()}:{os.getpid()}",
             leaving_seconds=min(settings.drain_seconds * CHECKPOINT_SHARE, CHECKPOINT_SECONDS),

@@ -38,11 +38,12 @@ class Whole(NamedTuple):
 class Call:
     """A request on its way to its answer; it must be answered once."""
 
-    __slots__ = ("_metrics", "_started", "caller", "request", "request_id")
+    __slots__ = ("_metrics", "_started", "caller", "on_end", "request", "request_id")
 
     def __init__(self, request: Whole, request_id: str, metrics: Metrics) -> None:
         self.request = request
         self.request_id = request_id
+        self.on_end: Callable[[int], None] | None = None  # takes the status; for a trace
         self.caller = ANYONE  # until the gateway knows better
         self._metrics = metrics
         self._started = time.perf_counter()
@@ -74,6 +75,8 @@ class Call:
         request.respond(status, headers, body)
         seconds = time.perf_counter() - self._started
         self._metrics.observe(request.method, request.path, status, seconds)
+        if self.on_end is not None:
+            self.on_end(status)
 
 
 DirectHandler = Callable[[Call], None]

@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -31,6 +32,7 @@ from app.http.direct_calls import (
 from app.http.large_bodies import UPLOAD, LargeBodies, too_large
 from app.http.problem_responses import problem_response
 from app.process.observability import Metrics, get_logger
+from app.process.tracing import Tracing, trace_of
 
 logger = get_logger(__name__)
 
@@ -63,11 +65,13 @@ class Gateway:
         metrics: Metrics,
         direct: DirectHandlers,
         guard: Guard,
+        tracing: Tracing | None = None,
     ) -> None:
         self._app = app
         self.direct = direct
         self._metrics = metrics
         self._guard = guard
+        self._tracing = tracing
         self._is_for_this_machine = settings.is_for_this_machine
         self._max_body_bytes = settings.max_body_bytes
         self._large_bodies = LargeBodies()
@@ -82,6 +86,8 @@ class Gateway:
         headers = dict(scope["headers"])
         request_id = scope["request_id"] = request_id_of(headers)
         method, path = scope["method"], scope["path"]
+        if self._tracing is not None:
+            scope["span"] = self._tracing.begin_request(method, path, headers)
         try:
             scope["caller"] = self._admit(method, path, headers, _address(scope))
         except StepaheadError as error:
@@ -97,6 +103,9 @@ class Gateway:
     def take(self, handler: DirectHandler, request: Whole) -> None:
         """Admit a request for one of `direct` and have it answered."""
         call = Call(request, request_id_of(request.headers), self._metrics)
+        if self._tracing is not None:
+            span = self._tracing.begin_request(request.method, request.path, request.headers)
+            call.on_end = partial(self._tracing.end_request, span, request.path)
         try:
             call.caller = self._admit(
                 request.method, request.path, request.headers, request.address
@@ -138,6 +147,8 @@ class Gateway:
         request = Whole(scope["method"], scope["path"], dict(scope["headers"]), given, respond)
         call = Call(request, scope["request_id"], self._metrics)
         call.caller = scope["caller"]
+        if self._tracing is not None:
+            call.on_end = partial(self._tracing.end_request, scope["span"], scope["path"])
         if isinstance(body, StepaheadError):
             call.refuse(body)
         else:
@@ -231,7 +242,10 @@ class Gateway:
             status=status,
             seconds=round(seconds, 4),
             request_id=scope["request_id"],
+            **_trace_fields(scope),
         )
+        if self._tracing is not None:
+            self._tracing.end_request(scope["span"], template, status)
 
 
 def _check_name(host: bytes) -> None:
@@ -264,6 +278,11 @@ def _change_of(scope: Scope, status: int) -> Change:
         request_id=scope["request_id"],
         address=_address(scope),
     )
+
+
+def _trace_fields(scope: Scope) -> dict[str, str]:
+    trace = trace_of(dict(scope["headers"]))
+    return {} if trace is None else {"trace_id": trace}
 
 
 def _template_of(scope: Scope) -> str:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from app.jobs.queue import Claim, Superseded
 from app.jobs.trainer import Trainer, TrainerDied
 from app.jobs.worker_metrics import StageClock, WorkerMetrics
 from app.process.observability import get_logger
+from app.process.tracing import Tracing
 from app.recipes.recipe import RECIPE
 from app.registry import store as registry
 from app.registry.references import ModelReference
@@ -63,6 +64,7 @@ class Means:
     worker: str  # host:pid
     metrics: WorkerMetrics
     leaving_seconds: float  # time for a last checkpoint when the worker stops
+    tracing: Tracing | None = None
 
 
 @dataclass(kw_only=True)
@@ -91,10 +93,19 @@ class Attempt:
         """
         self.means.metrics.began()
         try:
-            self._run()
+            with self._span():
+                self._run()
         except Superseded:
             self.means.metrics.ended(None)
             logger.info("attempt superseded")
+
+    def _span(self) -> AbstractContextManager[None]:
+        if self.means.tracing is None:
+            return nullcontext()
+        job = self.job
+        return self.means.tracing.span(
+            f"train {job.model}", job=str(job.id), model=job.model, attempt=job.attempt
+        )
 
     def _run(self) -> None:
         try:
