@@ -1,0 +1,328 @@
+"""How good `universal` is on series it never saw, beside statistics made for each of them.
+
+    python -m benchmarks.zero_shot [--quick] [--model FILE.onnx]
+
+Public series from the shared data are left out where they are absent: M4's weekly set (OWA against
+Naive2, whose sMAPE and MASE are the competition's), and ten series at three origins, the last three
+horizons, each beside statsforecast's AutoETS, AutoTheta and AutoARIMA fitted to the same last 1,000
+values (RMSE over the three horizons; the best of the three in hindsight is the reference). Short
+histories of 12 to 40 values are cut from the same ten. The hourly family is made up, by a formula
+of its own that the network was not trained on. Coverage counts all of these forecasts.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.figures import (
+    Figure,
+    Outcome,
+    Table,
+    at_least,
+    at_most,
+    line_of,
+    number,
+)
+from benchmarks.parts.hourly_family import DAY, WEEK, hourly_family
+from benchmarks.parts.public_series import PublicSeries, m4_weekly, public_series
+from benchmarks.parts.statsforecast import AUTOMATIC, MODELS, Task, reference_forecasts
+from benchmarks.parts.universal import LEVELS, PER_RUN, SHIPPED, Forecast, Universal
+
+Floats = npt.NDArray[np.float64]
+
+NAIVE2_SMAPE, NAIVE2_MASE = 9.161, 2.777  # of M4's weekly set (Makridakis et al. 2020)
+WEEKLY, WEEKLY_HORIZON = 52, 13
+ORIGINS = 3
+MOST_VALUES = 1000  # that a reference is fitted to
+SHORT_LENGTHS = (12, 16, 20, 28, 40)
+SHORT_PLACES = 8
+SHORT_HORIZON = 8
+FAMILY, FAMILY_ROWS, FAMILY_HORIZON = 40, 1000, 48
+SPEED_ROUNDS = 30
+TOLERANCE = 0.03
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Judged:
+    """Forecasts beside what came."""
+
+    forecast: Forecast
+    actual: Floats
+
+
+def measure(*, quick: bool) -> Iterator[Outcome]:
+    """The figures of the shipped model."""
+    yield from measured(Universal(), quick=quick)
+
+
+def measured(model: Universal, *, quick: bool) -> Iterator[Outcome]:
+    """The figures of one model."""
+    judged: list[Judged] = []
+    for part in (_weekly, _public, _short, _hourly):
+        yield from part(model, judged, quick=quick)
+    yield from _coverage(judged)
+    yield from _speed(model)
+
+
+def _weekly(model: Universal, judged: list[Judged], *, quick: bool) -> Iterator[Outcome]:
+    pairs = m4_weekly()[: 40 if quick else None]
+    if not pairs:
+        return
+    own = [
+        Judged(forecast=forecast, actual=actual)
+        for forecast, (_, actual) in zip(
+            model.forecast(
+                [train for train, _ in pairs], [(WEEKLY, 0)] * len(pairs), horizon=WEEKLY_HORIZON
+            ),
+            pairs,
+            strict=True,
+        )
+    ]
+    judged += own
+    smape = np.mean(
+        [
+            200
+            * np.abs(x.actual - x.forecast.values)
+            / (np.abs(x.actual) + np.abs(x.forecast.values))
+            for x in own
+        ]
+    )
+    mase = np.mean(
+        [
+            np.abs(x.actual - x.forecast.values).mean() / np.abs(np.diff(train)).mean()
+            for x, (train, _) in zip(own, pairs, strict=True)
+        ]
+    )
+    yield Figure(
+        name="M4 weekly, OWA without training",
+        value=float((smape / NAIVE2_SMAPE + mase / NAIVE2_MASE) / 2),
+        unit="",
+        wanted=at_most(0.74),
+        note=f"{len(own)} series; sMAPE {smape:.3f}, MASE {mase:.3f}; "
+        "best submission 0.739, winner 0.851",
+    )
+
+
+def _public(model: Universal, judged: list[Judged], *, quick: bool) -> Iterator[Outcome]:
+    chosen = [x for x in public_series() if not quick or len(x.values) < 250]
+    tasks = [_task(x, back) for x in chosen for back in range(ORIGINS, 0, -1)]
+    references = reference_forecasts(tasks) if chosen else None
+    if references is None:
+        return
+    rows, ratios = [], []
+    for place, series in enumerate(chosen):
+        own = [_asked(model, series, back) for back in range(ORIGINS, 0, -1)]
+        judged += own
+        of_series = references[place * ORIGINS : (place + 1) * ORIGINS]
+        error = _rmse([x.forecast.values for x in own], [x.actual for x in own])
+        others = {
+            name: _rmse([x[name] for x in of_series], [x.actual for x in own]) for name in MODELS
+        }
+        best = min(others[name] for name in AUTOMATIC)
+        ratios.append(error / best)
+        rows.append(
+            (
+                f"{series.name:40}",
+                f"{number(error):>8}",
+                *(f"{error / others[name]:>13.2f}" for name in MODELS),
+                f"{error / best:>5.2f}",
+            )
+        )
+    yield Table(
+        title="RMSE of `universal` over the horizon at three origins, and by that of others",
+        columns=(f"{'series':40}", f"{'RMSE':>8}", *(f"{x:>13}" for x in MODELS), " best"),
+        rows=tuple(rows),
+    )
+    yield Figure(
+        name="public series, RMSE by the best of three in hindsight",
+        value=_geometric(ratios),
+        unit="",
+        wanted=at_most(1.0),
+        note=f"geometric mean over {len(ratios)} series",
+    )
+
+
+def _short(model: Universal, judged: list[Judged], *, quick: bool) -> Iterator[Outcome]:
+    chosen = [x for x in public_series() if not quick or len(x.values) < 250]
+    cuts = [
+        (series, length, start)
+        for series in chosen
+        for length in SHORT_LENGTHS
+        for start in _starts(len(series.values), length + SHORT_HORIZON)
+    ]
+    if not cuts:
+        return
+    tasks = [
+        Task(
+            values=series.values[start : start + length],
+            season=series.source.season if series.source.season * 2 <= length else 1,
+            horizon=SHORT_HORIZON,
+            models=("AutoTheta",),
+        )
+        for series, length, start in cuts
+    ]
+    references = reference_forecasts(tasks)
+    if references is None:
+        return
+    forecasts = model.forecast(
+        [task.values for task in tasks],
+        [(series.source.season, series.source.longer) for series, *_ in cuts],
+        horizon=SHORT_HORIZON,
+    )
+    own: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for (series, length, start), forecast, reference in zip(
+        cuts, forecasts, references, strict=True
+    ):
+        actual = series.values[start + length : start + length + SHORT_HORIZON]
+        judged.append(Judged(forecast=forecast, actual=actual))
+        errors = (forecast.values - actual, reference["AutoTheta"] - actual)
+        own.setdefault((series.name, length), []).append(
+            (float(np.mean(errors[0] ** 2)), float(np.mean(errors[1] ** 2)))
+        )
+    ratios = [
+        np.sqrt(np.mean([x for x, _ in v]) / np.mean([y for _, y in v])) for v in own.values()
+    ]
+    yield Figure(
+        name="histories of 12 to 40 values, RMSE by AutoTheta's",
+        value=_geometric(ratios),
+        unit="",
+        wanted=at_most(1.0),
+        note=f"geometric mean over {len(ratios)} series and lengths, {len(cuts)} histories",
+    )
+
+
+def _hourly(model: Universal, judged: list[Judged], *, quick: bool) -> Iterator[Outcome]:
+    family = hourly_family(count=8 if quick else FAMILY, length=FAMILY_ROWS + FAMILY_HORIZON)
+    histories = [series[:FAMILY_ROWS] for series in family]
+    actual = [series[FAMILY_ROWS:] for series in family]
+    forecasts = model.forecast(histories, [(DAY, WEEK)] * len(family), horizon=FAMILY_HORIZON)
+    judged += [
+        Judged(forecast=forecast, actual=values)
+        for forecast, values in zip(forecasts, actual, strict=True)
+    ]
+    naive = [history[-WEEK : -WEEK + FAMILY_HORIZON] for history in histories]
+    daily = [np.tile(history[-DAY:], 2)[:FAMILY_HORIZON] for history in histories]
+    for name, other in (("week", naive), ("day", daily)):
+        ratios = [
+            _rmse([own.values], [came]) / _rmse([copied], [came])
+            for own, copied, came in zip(forecasts, other, actual, strict=True)
+        ]
+        yield Figure(
+            name=f"hourly family, RMSE by that of the {name} before",
+            value=_geometric(ratios),
+            unit="",
+            wanted=at_most(0.9),
+            note=f"geometric mean over {len(ratios)} series, {FAMILY_HORIZON} hours",
+        )
+
+
+def _coverage(judged: Sequence[Judged]) -> Iterator[Outcome]:
+    for place, level in enumerate(LEVELS):
+        inside = [
+            (x.actual >= x.forecast.bounds[:, place, 0])
+            & (x.actual <= x.forecast.bounds[:, place, 1])
+            for x in judged
+        ]
+        share = float(np.concatenate(inside).mean())
+        yield Figure(
+            name=f"values inside the intervals of {level} %",
+            value=share,
+            unit="",
+            note=f"{'within' if abs(share - level / 100) <= TOLERANCE else 'NOT within'} "
+            f"{TOLERANCE:.0%} of {level} %; all forecasts above",
+        )
+
+
+def _speed(model: Universal) -> Iterator[Outcome]:
+    chance = np.random.default_rng(1)
+    windows = np.cumsum(chance.normal(size=(256, model.context, 1)), axis=1)
+    periods = np.tile([[DAY, WEEK]], (256, 1))
+    yield Figure(name="size of the graph", value=model.bytes, unit="bytes", wanted=at_most(4e6))
+    one = _median_seconds(lambda: model.run(windows[:1], periods[:1]))
+    yield Figure(
+        name="one series of 1,024 values, one core",
+        value=one * 1000,
+        unit="ms",
+        wanted=at_most(3.0),
+    )
+    many = _median_seconds(
+        lambda: [
+            model.run(windows[start : start + PER_RUN], periods[start : start + PER_RUN])
+            for start in range(0, 256, PER_RUN)
+        ]
+    )
+    yield Figure(
+        name="256 series of 1,024 values, one core",
+        value=256 / many,
+        unit="series/s",
+        wanted=at_least(1000),
+    )
+
+
+def _median_seconds(run: Callable[[], object]) -> float:
+    run()
+    seconds = []
+    for _ in range(SPEED_ROUNDS):
+        started = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds))
+
+
+def _task(series: PublicSeries, back: int) -> Task:
+    history = series.values[: len(series.values) - back * series.source.horizon]
+    return Task(
+        values=history[-MOST_VALUES:],
+        season=series.source.season,
+        horizon=series.source.horizon,
+    )
+
+
+def _asked(model: Universal, series: PublicSeries, back: int) -> Judged:
+    horizon = series.source.horizon
+    end = len(series.values) - back * horizon
+    [forecast] = model.forecast(
+        [series.values[:end]], [(series.source.season, series.source.longer)], horizon=horizon
+    )
+    return Judged(forecast=forecast, actual=series.values[end : end + horizon])
+
+
+def _starts(rows: int, needed: int) -> list[int]:
+    """Return where histories begin, evenly over the series."""
+    return sorted({int(x) for x in np.linspace(0, rows - needed, SHORT_PLACES)} - {-1})
+
+
+def _rmse(forecasts: Sequence[Floats], actual: Sequence[Floats]) -> float:
+    errors = np.concatenate(forecasts) - np.concatenate(actual)
+    return float(np.sqrt(np.mean(errors**2)))
+
+
+def _geometric(ratios: Sequence[float]) -> float:
+    return float(np.exp(np.mean(np.log(ratios))))
+
+
+def main() -> int:
+    """Print each figure as it comes; 1 if something was missed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.zero_shot",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="see that it runs; less of everything")
+    parser.add_argument("--model", type=Path, default=SHIPPED, help="the graph of another network")
+    options = parser.parse_args()
+    missed = 0
+    for outcome in measured(Universal(options.model), quick=options.quick):
+        print(line_of(outcome), flush=True)
+        missed += isinstance(outcome, Figure) and outcome.met is False
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
