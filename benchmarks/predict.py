@@ -1,9 +1,10 @@
 """`POST /predict`, logged and committed, against an endpoint that does nothing.
 
-The api process has one core; the load generator and PostgreSQL share the other. Both servers run at
-the same time and are loaded in turn, many short rounds, of which the one with the median ratio
-stands here. The database has its WAL files, as one in use has: a fresh one makes one every two
-seconds of this load, while all commits wait.
+The api process has one core; the client and PostgreSQL share the other. The client is wrk, or our
+own load generator where wrk is not installed. Both servers run at the same time and are loaded in
+turn, many short rounds, of which the one with the median ratio stands here. The database has its
+WAL files, as one in use has: a fresh one makes one every two seconds of this load, while all
+commits wait.
 
     python -m benchmarks.predict [--quick]
 """
@@ -36,14 +37,16 @@ from app.storage.engine import conninfo, make_engine
 from app.storage.migrate import upgrade
 from app.storage.object_store import ObjectStore
 from benchmarks.figures import Figure, Reference, at_least, at_most, middle, run_alone
-from benchmarks.parts.load import Load, load, request_bytes
+from benchmarks.parts.load import Load
 from benchmarks.parts.lstm_graph import lstm_artifact
 from benchmarks.parts.wal import make_wal_files
+from benchmarks.parts.wrk import has_wrk, load_by_wrk
 from tests.service import register_artifact
 
 UNITS, WINDOW = 64, 60
-ROUNDS, SECONDS = 11, 1.2
+ROUNDS, SECONDS = 11, 2
 API_CORE, OTHER_CORE = {0}, {1}
+CLIENT = "wrk" if has_wrk() else "our own, since wrk is not installed"
 BODY = {
     "model": "bench",
     "history": [
@@ -160,16 +163,17 @@ class Measured:
 
 
 def in_turn(
-    servers: Sequence[Server], connections: int, rounds: int, seconds: float
+    servers: Sequence[Server], connections: int, rounds: int, seconds: int
 ) -> list[list[Measured]]:
     """What each of the servers gave in each round, taken in turn."""
-    request = request_bytes("/predict", BODY)
     found: list[list[Measured]] = []
     for _ in range(rounds):
         found.append([])
         for server in servers:
             before = server.cpu_seconds()
-            one = load(server.port, request, connections=connections, seconds=seconds)
+            one = load_by_wrk(
+                server.port, "/predict", BODY, connections=connections, seconds=seconds
+            )
             used = server.cpu_seconds() - before
             found[-1].append(Measured(load=one, cpu_us=1e6 * used / max(1, one.answers)))
     return found
@@ -177,7 +181,7 @@ def in_turn(
 
 def measure(*, quick: bool) -> Iterator[Figure]:
     """Requests per second at 64 and 16 connections, the latency of one."""
-    rounds, seconds = (1, 1.0) if quick else (ROUNDS, SECONDS)
+    rounds, seconds = (1, 1) if quick else (ROUNDS, SECONDS)
     everywhere = os.sched_getaffinity(0)
     os.sched_setaffinity(0, OTHER_CORE)
     with ExitStack() as stack:
@@ -227,7 +231,7 @@ def rate(rounds: list[list[Measured]], connections: int, bound: float) -> Figure
             value=reference,
         ),
         wanted=at_least(bound),
-        note=f"processor time per request {ours:.0f} us against {empty:.0f} us; "
+        note=f"client: {CLIENT}; processor time per request {ours:.0f} us against {empty:.0f} us; "
         f"failures: {failures}",
     )
 

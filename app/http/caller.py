@@ -18,8 +18,10 @@ class Scope(StrEnum):
 
     def includes(self, needed: "Scope") -> bool:
         """Return whether a caller of this scope may do what `needed` is for."""
-        order = list(Scope)
-        return order.index(self) >= order.index(needed)
+        return RANKS[self] >= RANKS[needed]
+
+
+RANKS = {scope: rank for rank, scope in enumerate(Scope)}
 
 
 class Allowance(Protocol):

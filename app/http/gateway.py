@@ -9,7 +9,7 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -38,6 +38,7 @@ logger = get_logger(__name__)
 
 # `Host` of a call from this machine, its port left out.
 LOOPBACK_NAME = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
+REMEMBERED_HOSTS = 128
 CALLER_GONE = 499  # nginx logs this status when the caller hangs up; it is never sent
 WRITING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -256,12 +257,17 @@ def _check_name(host: bytes) -> None:
     Raises:
         Forbidden: the call names another host than this machine.
     """
-    if host and not LOOPBACK_NAME.fullmatch(host):
+    if not _is_loopback_name(host):
         raise Forbidden(
             f"this service is for its own machine and answers to localhost or 127.0.0.1, not to "
             f"{host.decode('latin-1')!r}; to serve other names set STEPAHEAD_API_KEY, or "
             "STEPAHEAD_ALLOW_ANONYMOUS=1 if anyone who can reach it may use it"
         )
+
+
+@lru_cache(REMEMBERED_HOSTS)
+def _is_loopback_name(host: bytes) -> bool:
+    return not host or LOOPBACK_NAME.fullmatch(host) is not None
 
 
 def _address(scope: Scope) -> str | None:
