@@ -21,9 +21,8 @@ from app.main import create_app
 from app.process.gc_tuning import WHILE_SERVING, look_for_garbage_seldom
 from app.process.lifeline import Lifeline, end_with
 from app.process.listening import listen
-from app.process.notice_board import NoticeBoard, nothing_to_say, read_notices
-from app.process.observability import empty_metrics_folder
-from app.process.programs import child_environment, grace_seconds
+from app.process.notice_board import NoticeBoard, read_notices
+from app.process.programs import Inherited, child_environment, grace_seconds
 from app.process.running import running_apis, tend_until_ready, tend_until_stopped
 from app.process.stopping import Stopping, exit_at_once
 
@@ -33,8 +32,7 @@ def run_api(
     *,
     database_url: str,
     listener: socket.socket,
-    lifeline: int | None = None,
-    board: int | None = None,
+    inherited: Inherited | None = None,
 ) -> None:
     """Serve on a socket until SIGTERM or Ctrl-C, then drain within `drain_seconds`.
 
@@ -42,16 +40,21 @@ def run_api(
         settings: of this process.
         database_url: a migrated database.
         listener: a listening socket, possibly shared with other processes.
-        lifeline: the pipe of the supervisor, if there is one.
-        board: the supervisor's notice board, if there is one.
+        inherited: what the supervisor handed on, if there is one.
     """
     # Until uvicorn installs its handlers, and again when it re-raises the signal after draining.
     signal.signal(signal.SIGTERM, _leave)
-    if lifeline is not None:
-        end_with(lifeline, grace_seconds=grace_seconds(settings))
     raise_descriptor_limit()
-    notices = nothing_to_say if board is None else partial(read_notices, board)
-    application = create_app(settings, database_url=database_url, notices=notices)
+    if inherited is None:
+        application = create_app(settings, database_url=database_url)
+    else:
+        end_with(inherited.lifeline, grace_seconds=grace_seconds(settings))
+        application = create_app(
+            settings,
+            database_url=database_url,
+            notices=partial(read_notices, inherited.board),
+            slot=inherited.figures,
+        )
     collect_garbage_seldom()
     uvicorn.Server(server_config(application, settings)).run(sockets=[listener])
 
@@ -96,7 +99,6 @@ def run_apis(settings: Settings, *, database_url: str) -> None:
     """
     with Stopping() as stopping, ExitStack() as parts:
         listener = parts.enter_context(listen(settings.host, settings.port))
-        empty_metrics_folder(settings)
         lifeline = parts.enter_context(Lifeline())
         board = parts.enter_context(NoticeBoard())
         environment = child_environment(settings, database_url)

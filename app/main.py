@@ -34,6 +34,7 @@ from app.predictions import api as predictions
 from app.predictions import log_api
 from app.process.notice_board import nothing_to_say
 from app.process.observability import Metrics, configure_logging
+from app.process.shared_figures import Slot
 from app.process.tracing import tracing_of
 from app.registry import api as registry
 from app.registry import watch
@@ -92,6 +93,7 @@ def create_app(
     *,
     database_url: str | None = None,
     notices: Callable[[], list[str]] = nothing_to_say,
+    slot: Slot | None = None,
 ) -> FastAPI:
     """Build the service's HTTP side.
 
@@ -99,6 +101,7 @@ def create_app(
         settings: by default, read from the environment.
         database_url: a migrated PostgreSQL database; by default, that of the settings.
         notices: reads a supervisor's notices about the service's other processes.
+        slot: of this process among several whose figures are counted together.
 
     Raises:
         ValueError: no database is set.
@@ -110,7 +113,7 @@ def create_app(
             "no database: set STEPAHEAD_DATABASE_URL, or run `stepahead serve`, which brings one"
         )
     configure_logging(settings)
-    metrics = Metrics(settings)
+    metrics = Metrics(slot)
     store_metrics = StoreMetrics(metrics)
     app = Api(
         title="Stepahead",

@@ -13,7 +13,7 @@ from app.predictions.partitions import maintain_partitions
 from app.process.lifeline import Lifeline
 from app.process.listening import listen, location_of
 from app.process.notice_board import NoticeBoard
-from app.process.observability import empty_metrics_folder, get_logger
+from app.process.observability import get_logger
 from app.process.programs import child_environment
 from app.process.running import (
     Absent,
@@ -70,7 +70,6 @@ def serve(settings: Settings, *, announce: Callable[[Served], None]) -> None:
             database_url, database_dir = postgres.start(), postgres.home
             tended.append(postgres)
         prepare(settings, database_url)
-        empty_metrics_folder(settings)
 
         lifeline = parts.enter_context(Lifeline())
         board = parts.enter_context(NoticeBoard())

@@ -125,9 +125,7 @@ def filled(logs: Logs) -> Iterator[Figure]:
 
 async def inserts(logs: Logs, *, turns: int) -> Figure:
     """Rows per second into either log, and the WAL that a row takes."""
-    few, many = (
-        Inserted(log=PredictionLog(url, Metrics(Settings()))) for url in (logs.few, logs.many)
-    )
+    few, many = (Inserted(log=PredictionLog(url, Metrics())) for url in (logs.few, logs.many))
     with psycopg.connect(conninfo(logs.few), autocommit=True) as server:
         async with few.log.running(), many.log.running():
             for each in (few, many):

@@ -39,12 +39,6 @@ def test_the_api_loads_neither_tensorflow_nor_pandas_nor_scikit_learn() -> None:
     assert heavy & set(loaded) == set()
 
 
-def test_figures_can_still_be_shared_between_processes_after_the_import() -> None:
-    # prometheus_client looks at the environment when it is first imported.
-    loaded = in_a_fresh_interpreter("import sys, app.main; print(*sys.modules)").split()
-    assert "prometheus_client" not in loaded
-
-
 def test_without_a_database_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STEPAHEAD_DATABASE_URL", raising=False)
     with pytest.raises(ValueError, match="STEPAHEAD_DATABASE_URL"):

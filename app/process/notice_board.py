@@ -1,24 +1,20 @@
-"""What a supervisor tells its children about each other: a file in memory that they inherit.
-
-Not a file on a disk, which may be full just then.
-"""
+"""What a supervisor tells its children about each other: a file in memory that they inherit."""
 
 import json
 import os
-import tempfile
-import zlib
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-SIZE = 1 << 14  # bytes; what does not fit is left out
+from app.process.shared_memory import anonymous_file, read_shared, write_shared
 
 
 class NoticeBoard:
     """The supervisor's side."""
 
     def __init__(self) -> None:
-        self.descriptor = _anonymous_file()
+        self.descriptor = anonymous_file("notices")
+        self._generation = 0
         self._written: list[str] | None = None
         self.write([])
 
@@ -27,10 +23,8 @@ class NoticeBoard:
         if list(notices) == self._written:
             return
         self._written = list(notices)
-        kept = list(notices)
-        while len(text := _sealed(kept)) > SIZE:
-            kept.pop()
-        os.pwrite(self.descriptor, text.ljust(SIZE), 0)
+        self._generation += 1
+        write_shared(self.descriptor, self._generation, json.dumps(self._written).encode())
 
     def __enter__(self) -> Self:
         return self
@@ -45,33 +39,12 @@ class NoticeBoard:
 
 
 def read_notices(descriptor: int) -> list[str]:
-    """Read a board from a child; a text that is being replaced is read once more."""
-    while True:
-        text = os.pread(descriptor, SIZE, 0)
-        try:
-            checksum, notices = json.loads(text)
-        except ValueError:
-            continue
-        if checksum == _checksum(notices):
-            return list(notices)
-
-
-def _sealed(notices: list[str]) -> bytes:
-    """Return notices with a checksum: the kernel may replace a text page by page."""
-    return json.dumps([_checksum(notices), notices]).encode()
-
-
-def _checksum(notices: list[str]) -> int:
-    return zlib.crc32(json.dumps(notices).encode())
+    """Read a board from a child."""
+    written = read_shared(descriptor)
+    notices: list[str] = [] if written is None else json.loads(written.text)
+    return notices
 
 
 def nothing_to_say() -> list[str]:
     """Stand in for a board where there is no supervisor."""
     return []
-
-
-def _anonymous_file() -> int:
-    if hasattr(os, "memfd_create"):  # on Linux
-        return os.memfd_create("stepahead-notices", os.MFD_CLOEXEC)
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())

@@ -1,25 +1,28 @@
 """What an operator sees: structured logs with the request id, and Prometheus metrics."""
 
 import asyncio
-import importlib
 import logging
-import os
 import sys
+import time
 from bisect import bisect_left
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import structlog
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from structlog.types import Processor
 
 from app.config import Settings
+from app.process.shared_figures import SharedFigures, Slot
 from app.recipes.recipe import Kind
 
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry, Counter, Histogram
-
-MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 LATENCY_BUCKETS = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
@@ -29,6 +32,8 @@ LATENCY_BUCKETS = (
 MAX_VERSIONS = 1000
 OTHER = "other"  # no version's number
 PUT_SECONDS = 0.1
+PUBLISH_SECONDS = 1.0  # for the other api processes
+PUBLISHING_SHARE = 0.01  # of a core, at most: figures of a thousand versions take 0.1 s
 COUNT_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -82,19 +87,6 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     return bound
 
 
-def metrics_folder(settings: Settings) -> Path:
-    """Where several api processes keep their figures for each other."""
-    return settings.resolved_data_dir / "metrics"
-
-
-def empty_metrics_folder(settings: Settings) -> None:
-    """Forget the figures of an earlier run; for who starts the api processes, before they start."""
-    folder = metrics_folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in folder.glob("*.db"):
-        file.unlink()
-
-
 class Tally:
     """Observations that are not in their histogram yet."""
 
@@ -102,9 +94,9 @@ class Tally:
 
     def __init__(
         self,
-        histogram: "Histogram",
+        histogram: Histogram,
         bounds: Sequence[float],
-        counter: "Counter | None" = None,
+        counter: Counter | None = None,
     ) -> None:
         """Begin with none.
 
@@ -139,25 +131,22 @@ class Tally:
 
 
 class Metrics:
-    """The figures of one api process; with several processes, its part of a shared sum.
+    """The figures of one api process; of several, its part of their sum.
 
     What happens all the time is noted on the event loop and put into the figures ten times a
-    second. At once, each request took 1 us and each group of them 20; with several processes, whose
-    figures are in files, 3 and 35: one in twenty of what a logged prediction takes.
-
-    prometheus_client decides between memory and shared files when it is first imported, so it is
-    imported here, after the folder of the shared files has been named.
+    second. At once, each request took 1 us and each group of them 20.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        if settings.api_processes > 1:
-            os.environ.setdefault(MULTIPROCESS_VARIABLE, str(metrics_folder(settings)))
-        self.folder = os.environ.get(MULTIPROCESS_VARIABLE)
-        if self.folder is not None:
-            Path(self.folder).mkdir(parents=True, exist_ok=True)
-        self._client = importlib.import_module("prometheus_client")
-        self._multiprocess = importlib.import_module("prometheus_client.multiprocess")
-        self.registry: CollectorRegistry = self._client.CollectorRegistry()
+    def __init__(self, slot: Slot | None = None) -> None:
+        """Begin with nothing counted.
+
+        Args:
+            slot: of this process among several that are counted together.
+        """
+        self.registry = CollectorRegistry()
+        self._shared = None if slot is None else SharedFigures(slot, self.registry)
+        self._is_published_soon = False
+        self._publishing_took = 0.0  # seconds
         self._declare_requests()
         self._declare_predictions()
         self._declare_state()
@@ -171,31 +160,29 @@ class Metrics:
         self._waiting: list[Tally] = []
         self._is_put_soon = False
         self.put()  # what has not happened yet is 0, and not unknown
-        self._forget_dead_processes()
 
     def _declare_requests(self) -> None:
         """Declare the metrics about requests and connections."""
-        client, registry = self._client, self.registry
-        self.requests = client.Counter(
+        registry = self.registry
+        self.requests = Counter(
             "stepahead_http_requests",
             "Answered requests",
             ["method", "path", "status"],
             registry=registry,
         )
-        self.latency = client.Histogram(
+        self.latency = Histogram(
             "stepahead_http_request_seconds",
             "Time from the request's head to the end of its answer",
             ["method", "path"],
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
-        self.open_connections = client.Gauge(
+        self.open_connections = Gauge(
             "stepahead_connections",
             "Open connections",
             registry=registry,
-            multiprocess_mode="livesum",
         )
-        self.closed_connections = client.Counter(
+        self.closed_connections = Counter(
             "stepahead_connections_closed",
             "Connections that the service closed because of a limit",
             ["reason"],
@@ -204,24 +191,24 @@ class Metrics:
 
     def _declare_predictions(self) -> None:
         """Declare the metrics about inference, the log and answers."""
-        client, registry = self._client, self.registry
-        self.batch_rows = client.Histogram(
+        registry = self.registry
+        self.batch_rows = Histogram(
             "stepahead_batch_rows",
             "Requests that shared one inference",
             ["kind"],
             buckets=COUNT_BUCKETS,
             registry=registry,
         )
-        self.commit_rows = client.Histogram(
+        self.commit_rows = Histogram(
             "stepahead_log_commit_rows",
             "Predictions that shared one commit",
             buckets=COUNT_BUCKETS,
             registry=registry,
         )
-        self.log_writes = client.Counter(
+        self.log_writes = Counter(
             "stepahead_log_writes", "Rows of the prediction log", ["outcome"], registry=registry
         )
-        self.answers = client.Histogram(
+        self.answers = Histogram(
             "stepahead_prediction_seconds",
             "Time from a turn of requests to their committed answers, by version; those "
             f"beyond the first {MAX_VERSIONS} of a process together, as {OTHER}",
@@ -232,30 +219,26 @@ class Metrics:
 
     def _declare_state(self) -> None:
         """Declare the gauges of what a process holds."""
-        client, registry = self._client, self.registry
-        self.loaded_models = client.Gauge(
+        registry = self.registry
+        self.loaded_models = Gauge(
             "stepahead_loaded_models",
             "Versions in memory",
             registry=registry,
-            multiprocess_mode="livesum",
         )
-        self.loaded_bytes = client.Gauge(
+        self.loaded_bytes = Gauge(
             "stepahead_loaded_model_bytes",
             "Memory that loaded versions are counted with",
             registry=registry,
-            multiprocess_mode="livesum",
         )
-        self.registry_read = client.Gauge(
+        self.registry_read = Gauge(
             "stepahead_registry_read_timestamp_seconds",
             "When the registry was last read; of several processes the one that lags most",
             registry=registry,
-            multiprocess_mode="livemin",
         )
-        self.connections = client.Gauge(
+        self.connections = Gauge(
             "stepahead_database_connections",
             "Connections of handlers that are in use; the log and the registry have their own",
             registry=registry,
-            multiprocess_mode="livesum",
         )
 
     def observe(self, method: str, path: str, status: int, seconds: float) -> None:
@@ -304,7 +287,22 @@ class Metrics:
     def _put_soon(self) -> None:
         if not self._is_put_soon:
             self._is_put_soon = True
-            asyncio.get_running_loop().call_later(PUT_SECONDS, self.put)
+            asyncio.get_running_loop().call_later(PUT_SECONDS, self._put_and_publish)
+
+    def _put_and_publish(self) -> None:
+        self.put()
+        if self._shared is not None and not self._is_published_soon:
+            self._is_published_soon = True
+            seconds = max(PUBLISH_SECONDS, self._publishing_took / PUBLISHING_SHARE)
+            loop = asyncio.get_running_loop()
+            loop.call_later(seconds, lambda: loop.run_in_executor(None, self._publish))
+
+    def _publish(self) -> None:
+        self._is_published_soon = False
+        began = time.perf_counter()
+        if self._shared is not None:
+            self._shared.publish()
+        self._publishing_took = time.perf_counter() - began
 
     def put(self) -> None:
         """Put what was noted into the figures, on the event loop."""
@@ -325,33 +323,13 @@ class Metrics:
             shared: figures of the whole installation, as Prometheus reads them.
         """
         registry = self.registry
-        if self.folder is not None:
-            registry = self._client.CollectorRegistry()
-            self._multiprocess.MultiProcessCollector(registry)
-        figures: bytes = self._client.generate_latest(registry)
-        return figures + shared.encode(), self._client.CONTENT_TYPE_LATEST
+        if self._shared is not None:
+            registry = CollectorRegistry(auto_describe=False)
+            registry.register(self._shared)
+        return generate_latest(registry) + shared.encode(), CONTENT_TYPE_LATEST
 
     def close(self) -> None:
         """Put what is left into the figures, and take this process's gauges out of the sum."""
         self.put()
-        if self.folder is not None:
-            self._multiprocess.mark_process_dead(os.getpid())
-
-    def _forget_dead_processes(self) -> None:
-        """Take the gauges of processes that were killed out of the sum."""
-        if self.folder is None:
-            return
-        for file in Path(self.folder).glob("gauge_live*_*.db"):
-            pid = file.stem.rsplit("_", 1)[1]
-            if pid.isdigit() and not _alive(int(pid)):
-                self._multiprocess.mark_process_dead(int(pid))
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        if self._shared is not None:
+            self._shared.publish(is_ending=True)

@@ -3,12 +3,12 @@
 import os
 import sys
 from collections.abc import Mapping
-from socket import socket
+from dataclasses import dataclass
 
 from app.config import Settings
 from app.process.children import Program
 from app.process.lifeline import Lifeline
-from app.process.notice_board import NoticeBoard
+from app.process.shared_figures import Slot
 
 # Beyond draining: an api process's last commit, a worker's last checkpoint. Both end by themselves
 # before that.
@@ -44,27 +44,44 @@ def grace_seconds(settings: Settings) -> float:
     return settings.drain_seconds + CLOSING_SECONDS
 
 
+@dataclass(frozen=True, kw_only=True)
+class Inherited:
+    """The file descriptors that an api process has from its supervisor."""
+
+    listener: int
+    lifeline: int
+    board: int
+    figures: Slot
+
+    @classmethod
+    def parse(cls, text: str) -> "Inherited":
+        """Read what `str` gives."""
+        listener, lifeline, board, figures = text.split(":")
+        return cls(
+            listener=int(listener),
+            lifeline=int(lifeline),
+            board=int(board),
+            figures=Slot.parse(figures),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.listener}:{self.lifeline}:{self.board}:{self.figures}"
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """All of them."""
+        return (self.listener, self.lifeline, self.board, *self.figures.descriptors)
+
+
 def api_program(
-    settings: Settings,
-    number: int,
-    *,
-    listener: socket,
-    lifeline: Lifeline,
-    board: NoticeBoard,
-    environment: Mapping[str, str],
+    settings: Settings, number: int, *, inherited: Inherited, environment: Mapping[str, str]
 ) -> Program:
-    """The `number`-th api process, counted from 1."""
-    handed_on = {
-        "--listener": listener.fileno(),
-        "--lifeline": lifeline.reading_end,
-        "--board": board.descriptor,
-    }
-    options = [text for name, number in handed_on.items() for text in (name, str(number))]
+    """Return what the `number`-th api process runs, counted from 1."""
     return Program(
         name="api" if settings.api_processes == 1 else f"api {number}",
-        command=python_module("app.cli", "api", *options),
+        command=python_module("app.cli", "api", "--inherited", str(inherited)),
         environment=environment,
-        inherited=tuple(handed_on.values()),
+        inherited=inherited.descriptors,
         grace_seconds=grace_seconds(settings),
     )
 
@@ -72,7 +89,7 @@ def api_program(
 def worker_program(
     settings: Settings, number: int, *, lifeline: Lifeline, environment: Mapping[str, str]
 ) -> Program:
-    """The `number`-th worker, counted from 1."""
+    """Return what the `number`-th worker runs, counted from 1."""
     return Program(
         name="worker" if settings.workers == 1 else f"worker {number}",
         command=python_module("app.cli", "worker", "--lifeline", str(lifeline.reading_end)),

@@ -1,5 +1,6 @@
 """Children that run while a block runs, and are tended until a stop is asked for."""
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,9 +13,10 @@ from app.process.lifeline import Lifeline
 from app.process.listening import address_of
 from app.process.notice_board import NoticeBoard
 from app.process.observability import get_logger
-from app.process.programs import api_program, worker_program
+from app.process.programs import Inherited, api_program, worker_program
 from app.process.readiness import is_ready
 from app.process.restarts import GivenUp
+from app.process.shared_figures import Slot, make_files
 from app.process.stopping import Stopping
 
 logger = get_logger("supervisor")
@@ -94,16 +96,19 @@ def running_apis(
     board: NoticeBoard,
 ) -> Iterator[Sequence[Child]]:
     """`api_processes` api processes on one socket, which is closed before they drain."""
-    programs = [
-        api_program(
-            settings,
-            number,
-            listener=listener,
-            lifeline=lifeline,
-            board=board,
-            environment=environment,
+    figures = tuple(make_files(settings.api_processes))
+    inherited = [
+        Inherited(
+            listener=listener.fileno(),
+            lifeline=lifeline.reading_end,
+            board=board.descriptor,
+            figures=Slot(descriptors=figures, own=own),
         )
-        for number in range(1, settings.api_processes + 1)
+        for own in range(settings.api_processes)
+    ]
+    programs = [
+        api_program(settings, number, inherited=one, environment=environment)
+        for number, one in enumerate(inherited, start=1)
     ]
     with running([Child(program) for program in programs], stopping) as children:
         try:
@@ -111,6 +116,8 @@ def running_apis(
         finally:
             # A connection left in the queue would wait for an answer in vain.
             listener.close()
+            for descriptor in figures:
+                os.close(descriptor)
 
 
 def tend_until_ready(

@@ -1,6 +1,6 @@
 """The figures of the object store: how long its requests take, and which of them fail."""
 
-import importlib
+from prometheus_client import Counter, Gauge, Histogram
 
 from app.process.observability import LATENCY_BUCKETS, Metrics
 
@@ -9,26 +9,23 @@ class StoreMetrics:
     """What this process saw of the store. Any thread may report."""
 
     def __init__(self, metrics: Metrics) -> None:
-        # Imported after `Metrics` has named the folder that several processes share.
-        client = importlib.import_module("prometheus_client")
-        self._seconds = client.Histogram(
+        self._seconds = Histogram(
             "stepahead_store_request_seconds",
             "Time that a request to the object store took",
             ["operation"],
             buckets=LATENCY_BUCKETS,
             registry=metrics.registry,
         )
-        self._failures = client.Counter(
+        self._failures = Counter(
             "stepahead_store_failures",
             "Requests to the object store that failed",
             ["operation"],
             registry=metrics.registry,
         )
-        self._up = client.Gauge(
+        self._up = Gauge(
             "stepahead_store_up",
             "Whether the object store answered the last probe",
             registry=metrics.registry,
-            multiprocess_mode="livemin",
         )
 
     def observe(self, operation: str, seconds: float, failed: bool) -> None:  # noqa: FBT001 - an Observer

@@ -178,7 +178,7 @@ def test_the_log_holds_no_more_than_its_limit_while_the_database_is_slow(
     monkeypatch.setattr(log, "MAX_WAITING_BYTES", 500)
 
     async def write() -> list[BaseException | None]:
-        prediction_log = PredictionLog(fresh_database, Metrics(settings))
+        prediction_log = PredictionLog(fresh_database, Metrics())
         async with prediction_log.running():
             async with await psycopg.AsyncConnection.connect(conninfo(fresh_database)) as blocking:
                 await blocking.execute("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE")
@@ -223,11 +223,9 @@ def entry(series: str | None = None) -> Entry:
     )
 
 
-def test_without_a_partition_for_the_day_nothing_is_answered(
-    fresh_database: str, tmp_path: Path
-) -> None:
+def test_without_a_partition_for_the_day_nothing_is_answered(fresh_database: str) -> None:
     async def write() -> None:
-        prediction_log = PredictionLog(fresh_database, Metrics(Settings(data_dir=tmp_path)))
+        prediction_log = PredictionLog(fresh_database, Metrics())
         async with prediction_log.running():
             with pytest.raises(Unavailable):
                 await written(prediction_log, [entry()])

@@ -8,7 +8,6 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from app.config import Settings
 from app.errors import StepaheadError, Unavailable
 from app.predictions import batching, log
 from app.predictions.batching import Batcher, Reply, Ticket, groups_of
@@ -66,7 +65,7 @@ def version() -> Loaded:
 
 @pytest.fixture(scope="module")
 def metrics() -> Metrics:
-    return Metrics(Settings())
+    return Metrics()
 
 
 def ticket(version: Loaded, size: int, replies: list[Reply]) -> Ticket:

@@ -55,7 +55,7 @@ def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def metrics() -> Metrics:
-    return Metrics(Settings())
+    return Metrics()
 
 
 def logged(database_url: str) -> list[str]:

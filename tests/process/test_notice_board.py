@@ -28,12 +28,6 @@ def test_a_child_reads_what_was_written_last() -> None:
         assert read() == "\n"
 
 
-def test_what_does_not_fit_is_left_out() -> None:
-    with NoticeBoard() as board:
-        board.write(["short", "x" * 100_000])
-        assert read_notices(board.descriptor) == ["short"]
-
-
 def test_a_text_is_never_read_in_halves() -> None:
     long, longer = ["a" * 8_000], ["b" * 16_000]
     with NoticeBoard() as board:

@@ -1,9 +1,6 @@
 import asyncio
 import json
 import logging
-import os
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,36 +13,10 @@ from app.process.observability import (
     MAX_VERSIONS,
     Metrics,
     configure_logging,
-    empty_metrics_folder,
     get_logger,
 )
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-# Counts one request and one loaded version, says so, and lives until its input closes.
-API_PROCESS = """
-import asyncio
-import sys
-from pathlib import Path
-from app.config import Settings
-from app.process.observability import Metrics
-metrics = Metrics(Settings(data_dir=Path(sys.argv[1]), api_processes=2))
-async def answer_one():
-    metrics.observe("POST", "/predict", 200, 0.01)
-asyncio.run(answer_one())
-metrics.put()
-metrics.loaded_models.set(1)
-print("ready", flush=True)
-sys.stdin.read()
-"""
-SCRAPE = """
-import sys
-from pathlib import Path
-from app.config import Settings
-from app.process.observability import Metrics
-metrics = Metrics(Settings(data_dir=Path(sys.argv[1]), api_processes=2))
-print(metrics.exposition('stepahead_jobs{status="queued"} 3')[0].decode())
-"""
 
 
 @pytest.fixture
@@ -91,46 +62,6 @@ def test_lines_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) 
     assert "quiet" not in shown
 
 
-def child(code: str, data_dir: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(data_dir)],
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={key: value for key, value in os.environ.items() if "PROMETHEUS" not in key},
-    )
-
-
-def scraped(data_dir: Path) -> dict[str, float]:
-    figures, _ = child(SCRAPE, data_dir).communicate()
-    lines = [line for line in figures.splitlines() if line and not line.startswith("#")]
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
-
-
-def test_figures_of_several_processes_are_one_sum_and_the_dead_are_forgotten(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "metrics").mkdir()
-    (tmp_path / "metrics" / "counter_1.db").write_bytes(b"of an earlier run")
-    empty_metrics_folder(Settings(data_dir=tmp_path))
-    processes = [child(API_PROCESS, tmp_path) for _ in range(2)]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    answered = 'stepahead_http_requests_total{method="POST",path="/predict",status="200"}'
-    together = scraped(tmp_path)
-    processes[0].kill()
-    processes[0].wait()
-    after = scraped(tmp_path)
-    for process in processes:
-        process.communicate()
-    assert together[answered] == after[answered] == 2
-    assert together["stepahead_loaded_models"] == 2
-    assert after["stepahead_loaded_models"] == 1
-    assert after['stepahead_jobs{status="queued"}'] == 3
-
-
 def counted(metrics: Metrics, *, path: str, statuses: Iterable[int], seconds: float = 0.01) -> None:
     """Count one request of each status, on an event loop of its own."""
 
@@ -142,17 +73,16 @@ def counted(metrics: Metrics, *, path: str, statuses: Iterable[int], seconds: fl
     metrics.put()
 
 
-def test_one_process_keeps_its_figures_to_itself(tmp_path: Path) -> None:
-    metrics = Metrics(Settings(data_dir=tmp_path))
+def test_one_process_has_its_figures_to_itself() -> None:
+    metrics = Metrics()
     counted(metrics, path="/livez", statuses=[200])
     figures, content_type = metrics.exposition("")
     assert b'path="/livez"' in figures
     assert content_type.startswith("text/plain")
-    assert not (tmp_path / "metrics").exists()
 
 
-def test_a_scrape_does_not_grow_with_every_version(tmp_path: Path) -> None:
-    metrics = Metrics(Settings(data_dir=tmp_path))
+def test_a_scrape_does_not_grow_with_every_version() -> None:
+    metrics = Metrics()
 
     async def answer() -> None:
         for version in [*range(1, MAX_VERSIONS + 11), 1, MAX_VERSIONS + 1]:
@@ -169,9 +99,9 @@ def test_a_scrape_does_not_grow_with_every_version(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [0.0, 0.0005, 0.003, 1.0, 3.0, 60.0, 5000.0])
 def test_what_is_counted_together_is_as_if_observed_one_by_one(
-    tmp_path: Path, value: float
+    value: float,
 ) -> None:
-    together, apart = Metrics(Settings(data_dir=tmp_path)), Metrics(Settings(data_dir=tmp_path))
+    together, apart = Metrics(), Metrics()
 
     async def count() -> None:
         together.answered("prices", 1, value, 3)
@@ -206,10 +136,10 @@ def lines_of(metrics: Metrics) -> dict[str, str]:
 
 
 def test_what_was_noted_is_put_into_the_figures_by_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(observability, "PUT_SECONDS", 0.001)
-    metrics = Metrics(Settings(data_dir=tmp_path))
+    metrics = Metrics()
     total = 'stepahead_http_requests_total{method="POST",path="/predict",status="%d"}'
 
     async def count() -> None:
@@ -223,8 +153,8 @@ def test_what_was_noted_is_put_into_the_figures_by_itself(
     asyncio.run(count())
 
 
-def test_what_has_not_happened_yet_is_none_and_not_unknown(tmp_path: Path) -> None:
-    lines = lines_of(Metrics(Settings(data_dir=tmp_path)))
+def test_what_has_not_happened_yet_is_none_and_not_unknown() -> None:
+    lines = lines_of(Metrics())
     assert lines['stepahead_log_writes_total{outcome="failed"}'] == "0.0"
     assert lines['stepahead_batch_rows_count{kind="series"}'] == "0.0"
     assert lines["stepahead_log_commit_rows_count"] == "0.0"

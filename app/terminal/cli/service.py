@@ -36,9 +36,9 @@ def api(
     *,
     host: Listen = None,
     port: Port = None,
-    listener: Inherited = None,
-    lifeline: Inherited = None,
-    board: Inherited = None,
+    inherited: Annotated[
+        str | None, typer.Option(hidden=True, help="File descriptors of a supervisor.")
+    ] = None,
 ) -> None:
     """Run the HTTP api alone, on a database that `stepahead migrate` has prepared.
 
@@ -47,7 +47,7 @@ def api(
     """
     from app.terminal.service.api import run_api_command
 
-    run_api_command({"host": host, "port": port}, listener=listener, lifeline=lifeline, board=board)
+    run_api_command({"host": host, "port": port}, inherited=inherited)
 
 
 @commands.command(rich_help_panel=PANEL)

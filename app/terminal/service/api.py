@@ -8,25 +8,20 @@ from sqlalchemy.exc import OperationalError
 
 from app.api_process import inherited_socket, run_api, run_apis
 from app.process.listening import listen
-from app.process.observability import empty_metrics_folder
+from app.process.programs import Inherited
 from app.storage.schema_version import refuse_newer_at_start
 from app.terminal.service.settings import plain_errors, read_settings, required_database_url
 
 
-def run_api_command(
-    overrides: Mapping[str, Any],
-    *,
-    listener: int | None,
-    lifeline: int | None,
-    board: int | None,
-) -> None:
+def run_api_command(overrides: Mapping[str, Any], *, inherited: str | None) -> None:
     """Serve HTTP until asked to stop."""
     settings = read_settings(overrides)
     url = required_database_url(settings, "api")
     with plain_errors(settings):
-        if listener is not None:
-            socket = inherited_socket(listener)
-            run_api(settings, database_url=url, listener=socket, lifeline=lifeline, board=board)
+        if inherited is not None:
+            handed_on = Inherited.parse(inherited)
+            socket = inherited_socket(handed_on.listener)
+            run_api(settings, database_url=url, listener=socket, inherited=handed_on)
             return
         with suppress(OperationalError):  # it is checked again when the database answers
             refuse_newer_at_start(url)
@@ -34,5 +29,4 @@ def run_api_command(
             run_apis(settings, database_url=url)
         else:
             socket = listen(settings.host, settings.port)
-            empty_metrics_folder(settings)
             run_api(settings, database_url=url, listener=socket)

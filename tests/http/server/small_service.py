@@ -53,7 +53,7 @@ class SmallApp:
     """Answers with the length of the body, when it may."""
 
     def __init__(self, settings: Settings) -> None:
-        self.metrics = Metrics(settings)
+        self.metrics = Metrics()
         self.gateway = Gateway(
             self._through_asgi,
             settings=settings,
