@@ -188,14 +188,17 @@ def test_it_works_on_a_database_of_another_server_with_several_processes(
         assert "postgres" not in service.children()
         for _ in range(20):  # each on a connection of its own, so that both processes get some
             assert httpx.get(f"{service.url}/readyz").is_success
-        figures = httpx.get(f"{service.url}/metrics").text
-        counted = sum(
-            float(line.rpartition(" ")[2])
-            for line in figures.splitlines()
-            if line.startswith("stepahead_http_requests_total{") and "/readyz" in line
-        )
-        assert counted >= 20
+        wait_until(lambda: requests_counted(service.url, "/readyz") >= 20)
         assert service.end() == 0
+
+
+def requests_counted(url: str, path: str) -> float:
+    """Sum the requests to a path over all processes, each of which tells its own every second."""
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in httpx.get(f"{url}/metrics").text.splitlines()
+        if line.startswith("stepahead_http_requests_total{") and path in line
+    )
 
 
 def test_the_api_alone_runs_on_a_prepared_database(

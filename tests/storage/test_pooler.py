@@ -58,7 +58,7 @@ def pooled(url: str, folder: Path, port: str) -> Iterator[str]:
     host = Path(str(where["host"]))
     (folder / "users").write_text(f'"{where["user"]}" ""\n')
     (folder / "ini").write_text(
-        INI.format(host=host, port=where["port"], listen_port=port, folder=folder)
+        INI.format(host=host, port=where.get("port", 5432), listen_port=port, folder=folder)
     )
     folder.chmod(0o777)
     # Not as root, which it refuses, and as somebody whom the server's `peer` rule lets in.
