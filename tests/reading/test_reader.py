@@ -421,3 +421,38 @@ def test_the_error_crosses_process_boundaries(tmp_path: Path) -> None:
     assert again.errors == error.errors
     assert again.report == error.report
     assert again.problem() == error.problem()
+
+
+def test_values_too_large_to_be_judged_are_refused_where_they_stand(tmp_path: Path) -> None:
+    error = refused(tmp_path, "date,x,y\n2017-03-01,1,2\n2017-03-02,1e300,3\n2017-03-03,4,-2e200\n")
+
+    assert [(each.row, each.column) for each in error.errors] == [(3, "x"), (4, "y")]
+    assert error.errors[0].message == "1e+300 lies outside ±1e+150"
+    assert "2 values lie outside ±1e+150" in str(error)
+    assert "first 1e+300 in row 3, column x" in str(error)
+
+
+def test_one_value_too_large_is_found_beside_missing_ones(tmp_path: Path) -> None:
+    error = refused(tmp_path, daily([1, "", "-1e151", 2]))
+
+    assert str(error).startswith("1 value lies outside ±1e+150")
+    assert [(each.row, each.column) for each in error.errors] == [(4, "x")]
+
+
+def test_the_largest_value_that_can_be_judged_is_read(tmp_path: Path) -> None:
+    read_values = series(read(tmp_path, daily([1, "1e150", "-1e150"]))).column("x")
+
+    assert read_values.tolist() == [1.0, 1e150, -1e150]
+
+
+@pytest.mark.parametrize("cut", [40, 200, 400])
+def test_the_error_of_a_broken_parquet_file_names_no_path(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "whole.parquet"
+    pq.write_table(pa.table({"date": days(1, 9), "x": [float(n) for n in range(9)]}), path)
+    whole = path.read_bytes()
+
+    error = refused(tmp_path, whole[:cut] + whole[-40:])
+
+    assert str(error).startswith("the Parquet file cannot be opened: ")
+    assert str(tmp_path) not in str(error)
+    assert "Buffer" not in str(error)

@@ -12,6 +12,8 @@ from app.reading.series.time_column import FoundTimes
 from app.reading.table.table import Floats, Table
 
 _MAX_UNDATED = 0.1  # share of rows without a date above which the dates were misunderstood
+# The square of a larger error exceeds what a double holds, and no score could be computed.
+LARGEST_VALUE = 1e150
 
 Bools = npt.NDArray[np.bool_]
 
@@ -25,7 +27,8 @@ def usable_rows(
     """The rows that can be used, and why the others cannot.
 
     Raises:
-        FileProblem: there is none, or so many lack a date that the dates were misunderstood.
+        FileProblem: there is none, so many lack a date that the dates were misunderstood, or one
+            holds a value that is too large to be judged.
     """
     # (rows, columns), each column in one piece of memory: everything after goes by columns.
     values = np.empty((len(table.rows), len(used)), order="F")
@@ -44,8 +47,39 @@ def usable_rows(
         series=labels.series,
         numbers=table.rows,
     )
-    left_out = _left_out(reasons)
-    return (every if bool(keep.all()) else every.take(np.flatnonzero(keep))), left_out
+    rows = every if bool(keep.all()) else every.take(np.flatnonzero(keep))
+    _check_size(rows, used)
+    return rows, _left_out(reasons)
+
+
+def _check_size(rows: SeriesRows, used: list[ReadColumn]) -> None:
+    """Refuse values beyond LARGEST_VALUE, naming where the first of them stand."""
+    too_large: list[tuple[int, int]] = []  # place of the row, of the column
+    total = 0
+    for place in range(len(used)):
+        values = rows.values[:, place]
+        if not max(np.fmax.reduce(values), -np.fmin.reduce(values)) > LARGEST_VALUE:
+            continue
+        found = np.flatnonzero(np.abs(values) > LARGEST_VALUE)
+        total += len(found)
+        too_large += [(int(row), place) for row in found[:LISTED]]
+    if not total:
+        return
+    errors = tuple(
+        FieldError(
+            row=int(rows.numbers[row]),
+            column=used[place].name,
+            message=f"{rows.values[row, place]:g} lies outside ±{LARGEST_VALUE:g}",
+        )
+        for row, place in sorted(too_large)[:LISTED]
+    )
+    values_lie = "1 value lies" if total == 1 else f"{total} values lie"
+    raise FileProblem(
+        f"{values_lie} outside ±{LARGEST_VALUE:g}, too large to train on, first "
+        f"{errors[0].message.split()[0]} in row {errors[0].row}, column {errors[0].column}. "
+        "Correct such cells, or leave them empty",
+        *errors,
+    )
 
 
 def _decide(
