@@ -1,18 +1,18 @@
-"""A file that is hashed while it is written, and goes to the disk bit by bit."""
+"""A file that is hashed and synced to the disk while it is written."""
 
 import hashlib
 import os
 from pathlib import Path
 
-# 70 MB that were synced at once held up every commit of a database on the same disk for 30 ms.
+# Syncing 70 MB at once delayed every commit of a database on the same disk by 30 ms.
 SYNC_BYTES = 4 << 20
 
 
 class HashedFile:
-    """A new file; whoever opened it closes it, and may then read its `sha256`.
+    """A new file and the sha256 of what was written to it; the caller closes it.
 
     Raises:
-        OSError: it is there already, or it cannot be written.
+        OSError: the file exists, or it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,11 +24,11 @@ class HashedFile:
 
     @property
     def sha256(self) -> str:
-        """In lower-case hexadecimal, of what has been written."""
+        """Return the digest of all bytes so far, in lower-case hexadecimal."""
         return self._digest.hexdigest()
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append this."""
+        """Append data."""
         whole = memoryview(data)
         for start in range(0, len(whole), SYNC_BYTES):
             piece = whole[start : start + SYNC_BYTES]
@@ -41,17 +41,17 @@ class HashedFile:
                 self._synced = self.size
 
     def close(self) -> None:
-        """Nothing is written after this."""
+        """Close the file."""
         self._file.close()
 
 
 def write_hashed(path: Path, data: bytes) -> str:
-    """A new file with this in it, in place of one that is there; its sha256.
+    """Write a file, replacing one of that name, and return its sha256.
 
     Raises:
         OSError: it cannot be written.
     """
-    path.unlink(missing_ok=True)  # a reader that broke may have left it
+    path.unlink(missing_ok=True)  # a reader that died may have left it
     file = HashedFile(path)
     try:
         file.write(data)

@@ -1,10 +1,10 @@
-"""From an uploaded file to one that is understood and kept: read, then put into the store."""
+"""What happens to an uploaded file: it is read, and then put into the object store."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -18,12 +18,15 @@ from app.errors import FieldError, Unprocessable
 from app.http.dependencies import get_resources
 from app.http.problem_responses import invalid_fields
 from app.reading.read_options import ReadOptions
+from app.storage.object_store import StoredObject
 from app.storage.resources import Resources
+
+STORED_AT_ONCE = 8  # files on their way to the store
 
 
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
-    """The upload folder and the reader of this process."""
+    """Open the upload folder and the readers of this process."""
     settings = resources.settings
     with open_upload_folder(settings) as uploads:
         limits = ReadingLimits(
@@ -32,6 +35,7 @@ async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]
         readers = Readers(limits)
         app.state.uploads = uploads
         app.state.readers = readers
+        app.state.storing = CapacityLimiter(STORED_AT_ONCE)
         if settings.warm_reader:
             readers.start()
         try:
@@ -48,20 +52,21 @@ async def understand(
     *,
     extends: Path | None = None,
 ) -> UnderstoodFile:
-    """Reads an uploaded file and puts it and its content into the store; no row is written yet.
+    """Read an uploaded file and put it and its content into the store; no row is written yet.
 
     Args:
-        request: that it came with.
-        form: that it is a part of.
+        request: the request that brought the file.
+        form: the form that the file is a part of.
         upload: the file.
-        options: how it is to be read.
-        extends: content of a dataset that it is to be joined with.
+        options: how to read it.
+        extends: content of a dataset to join it with.
 
     Raises:
-        Conflict: it does not go together with that dataset. Nothing was stored.
+        Conflict: the file cannot be joined with that dataset. Nothing was stored.
         UnreadableFile: it cannot be used; the report says why. Nothing was stored.
-        ReaderStopped: the reader came to no end with it. Nothing was stored.
-        Unavailable: the reader or the store does not work at the moment.
+        ReaderStopped: it takes too much time or memory to read. Nothing was stored.
+        InsufficientStorage: there is no room for it. Nothing was stored.
+        Unavailable: the reader or the store cannot be used at the moment.
     """
     if upload.size == 0:
         raise Unprocessable.at(upload.field, "the file is empty")
@@ -73,30 +78,42 @@ async def understand(
         folder=form.folder,
         extends=extends,
     )
-    store = get_resources(request).store
     joined = None
     if read.joined is not None:
         joined = JoinedContent(
-            content=await to_thread.run_sync(
-                store.take_file, read.joined.content, read.joined.content_sha256
-            ),
+            content=await _store(request, read.joined.content, read.joined.content_sha256),
             report=read.joined.report,
         )
     return UnderstoodFile(
         filename=upload.filename,
-        original=await to_thread.run_sync(store.take_file, upload.path, upload.sha256),
-        content=await to_thread.run_sync(store.take_file, read.content, read.content_sha256),
+        original=await _store(request, upload.path, upload.sha256),
+        content=await _store(request, read.content, read.content_sha256),
         read_options=options.canonical(),
         report=read.report,
         joined=joined,
     )
 
 
+async def _store(request: Request, path: Path, sha256: str) -> StoredObject:
+    """Put a file into the store.
+
+    Files wait here, and not in the threads that handlers run in, for a store that is slow. They
+    stop waiting once the store is known to be away.
+    """
+    store, watch = get_resources(request).store, request.app.state.store_watch
+
+    def take() -> StoredObject:
+        watch.require()
+        return store.take_file(path, sha256)
+
+    return await to_thread.run_sync(take, limiter=request.app.state.storing)
+
+
 def parse_read_options(text: str | None, *, field: str = "read") -> ReadOptions:
-    """The options in a form's field; what a form leaves empty is not given.
+    """Parse the options in a field of a form; an empty field gives none.
 
     Raises:
-        Unprocessable: it is no JSON object of known options; every wrong one is named.
+        Unprocessable: it is not a JSON object of known options; every wrong option is named.
     """
     if text is None or not text.strip():
         return ReadOptions()
