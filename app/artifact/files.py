@@ -34,6 +34,11 @@ LENGTHS = "lengths"
 PROBABILITIES = "probabilities"
 
 
+def file_of(model: str, number: int, file: str) -> str:
+    """Name a file of a version for people: "model.onnx of version 3 of 'prices'"."""
+    return f"{file} of version {number} of {model!r}"
+
+
 def read_artifact(folder: Path) -> tuple[Manifest, Scorecard]:
     """Manifest and scorecard of an artifact folder.
 

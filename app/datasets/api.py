@@ -18,6 +18,7 @@ from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById
 from app.reading.read_options import ReadOptions
 from app.storage.resources import Resources
+from app.storage.store_errors import naming
 from app.storage.tables import Dataset
 
 __all__ = ["lifespan_of", "router"]
@@ -144,14 +145,15 @@ def download_dataset(
             f"{dataset.extends_id} and {dataset.extended_by_id or 'the actuals that came after it'}"
         )
     filename = dataset.filename or dataset.kind
-    return download(
-        objects,
-        dataset.sha256,
-        size=dataset.size_bytes,
-        filename=filename,
-        media_type=media_type_of(filename),
-        if_none_match=if_none_match,
-    )
+    with naming(f"the file of dataset {dataset_id}", store.UPLOAD_AGAIN):
+        return download(
+            objects,
+            dataset.sha256,
+            size=dataset.size_bytes,
+            filename=filename,
+            media_type=media_type_of(filename),
+            if_none_match=if_none_match,
+        )
 
 
 @router.get(

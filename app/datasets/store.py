@@ -17,8 +17,10 @@ from app.reading.report import Report
 from app.storage.ids import new_id
 from app.storage.job_status import UNFINISHED, JobStatus
 from app.storage.object_store import ObjectStore, StoredObject
+from app.storage.store_errors import naming
 from app.storage.tables import Dataset, Job, Version
 
+UPLOAD_AGAIN = "upload the file again, or put it back from a backup"
 SHOWN = 10  # labels in a message
 
 _tails = Tails()  # of this process; named by content, so it holds for every store
@@ -155,7 +157,8 @@ def load_content(dataset: Dataset, store: ObjectStore) -> DatasetContent:
         ObjectMissing, ObjectDamaged: the store has lost it.
         StoreUnavailable: the store cannot be read at the moment.
     """
-    return content_from_bytes(store.get(dataset.content_sha256))
+    with naming(f"the content of dataset {dataset.id}", UPLOAD_AGAIN):
+        return content_from_bytes(store.get(dataset.content_sha256))
 
 
 def stored_tail(

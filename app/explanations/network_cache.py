@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from app.artifact.files import WEIGHTS
+from app.artifact.files import WEIGHTS, file_of
 from app.artifact.manifest import Manifest
 from app.cells.network import Network
 from app.errors import Conflict
@@ -15,6 +15,7 @@ from app.explanations.anchors import anchor_from
 from app.forecasting.anchors import Anchor
 from app.registry.store import get_live_version
 from app.storage.resources import Resources
+from app.storage.store_errors import naming
 
 # Memory for cached weights: about 50 networks of LSTM(128).
 BUDGET_BYTES = 64 << 20
@@ -49,6 +50,7 @@ class OpenedVersions:
         Raises:
             NotFound: the version was deleted meanwhile.
             Conflict: its weights do not fit its recipe.
+            ObjectMissing, ObjectDamaged: the store has lost them.
         """
         key = (model, number)
         with self._lock:
@@ -66,7 +68,8 @@ class OpenedVersions:
     def _read(self, model: str, number: int) -> bytes:
         with self._resources.sessions.begin() as session:
             sha256 = get_live_version(session, model, number).files[WEIGHTS]["sha256"]
-        return self._resources.store.get(sha256)
+        with naming(file_of(model, number, WEIGHTS)):
+            return self._resources.store.get(sha256)
 
 
 def open_weights(data: bytes, manifest: Manifest) -> Opened:

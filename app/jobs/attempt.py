@@ -19,7 +19,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.artifact.files import ARTIFACT_FILES, read_artifact
+from app.artifact.files import ARTIFACT_FILES, file_of, read_artifact
+from app.datasets.store import UPLOAD_AGAIN
 from app.errors import Internal, StepaheadError
 from app.jobs import job_log, queue
 from app.jobs.log_lines import OUTCOME, outcome_lines
@@ -36,7 +37,7 @@ from app.registry.references import ModelReference
 from app.storage.engine import expect_answer_soon
 from app.storage.job_status import JobStatus
 from app.storage.object_store import ObjectStore
-from app.storage.store_errors import ObjectDamaged, ObjectMissing, StoreUnavailable
+from app.storage.store_errors import ObjectDamaged, ObjectMissing, StoreUnavailable, naming
 from app.storage.tables import Dataset, Job
 
 LISTEN_SECONDS = 0.1  # between checks of what the worker wants
@@ -147,11 +148,12 @@ class Attempt:
         recipe = RECIPE.validate_python(job.recipe)
         for name in ("output", "checkpoint", "start_from"):
             (folder / name).mkdir()
-        self._fetch(dataset.content_sha256, folder / "dataset.npz")
+        self._fetch_content(dataset, folder / "dataset.npz")
         if test is not None:
-            self._fetch(test.content_sha256, folder / "test.npz")
+            self._fetch_content(test, folder / "test.npz")
         for name, stored in base.items():
-            self._fetch(stored["sha256"], folder / "start_from" / name)
+            with naming(file_of(job.model, job.start_from or 0, name)):
+                self._fetch(stored["sha256"], folder / "start_from" / name)
         self._fetch_checkpoint(folder / "checkpoint")
         reference = ModelReference(name=job.model, alias=None, number=job.start_from)
         return TrainingRequest(
@@ -178,15 +180,12 @@ class Attempt:
             base = registry.get_live_version(session, job.model, job.start_from).files
         return dataset, test, base
 
+    def _fetch_content(self, dataset: Dataset, to: Path) -> None:
+        with naming(f"the content of dataset {dataset.id}", UPLOAD_AGAIN):
+            self._fetch(dataset.content_sha256, to)
+
     def _fetch(self, sha256: str, to: Path) -> None:
-        try:
-            self._with_store(lambda: self.means.store.fetch(sha256, to))
-        except (ObjectMissing, ObjectDamaged) as error:
-            logger.exception("a file of the job cannot be read")
-            raise Internal(
-                f"a stored file that the job needs ({sha256}) is missing or damaged in the object "
-                "store; upload the dataset again"
-            ) from error
+        self._with_store(lambda: self.means.store.fetch(sha256, to))
 
     def _fetch_checkpoint(self, folder: Path) -> None:
         checkpoint = self.job.checkpoint

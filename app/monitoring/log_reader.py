@@ -38,7 +38,6 @@ from app.monitoring.store import Asked, Day
 from app.process.observability import get_logger
 from app.storage.ids import first_id, time_of
 from app.storage.resources import Resources
-from app.storage.store_errors import ObjectDamaged, ObjectMissing
 
 ROWS_AT_ONCE = 500
 # A row becomes visible some time after its id was made: a commit may take 10 s and is tried twice,
@@ -141,7 +140,7 @@ class LogReader:
                 rows=facts.window or 1,
                 series=row.series,
             )
-        except (StepaheadError, ObjectMissing, ObjectDamaged) as error:
+        except StepaheadError as error:
             logger.warning("dataset of a prediction not read", error=str(error))
             return None
         return History(

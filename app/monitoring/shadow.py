@@ -17,13 +17,12 @@ from app.errors import StepaheadError
 from app.monitoring.logged_answers import LoggedAnswer
 from app.monitoring.store import pointers
 from app.predictions.replay import answer_again
-from app.predictions.runtime import BrokenArtifact, Loaded, load_version
+from app.predictions.runtime import Loaded, load_version
 from app.predictions.schemas import PredictRequest
 from app.process.observability import get_logger
 from app.registry.references import CHAMPION
 from app.registry.store import get_live_version
 from app.storage.resources import Resources
-from app.storage.store_errors import ObjectDamaged, ObjectMissing
 
 SHADOW = "shadow"
 KEPT_VERSIONS = 4
@@ -92,7 +91,7 @@ class Shadows:
             return self._loaded[key]
         try:
             loaded = load_version(get_live_version(session, model, number), self._resources.store)
-        except (StepaheadError, BrokenArtifact, ObjectMissing, ObjectDamaged) as error:
+        except StepaheadError as error:
             logger.warning(
                 "shadow skipped: not loaded", version=f"{model}@{number}", error=str(error)
             )

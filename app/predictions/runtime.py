@@ -10,11 +10,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
-from app.artifact.files import FORECAST, HISTORY, INTERVALS, LENGTHS, MODEL, PROBABILITIES, TOKENS
+from app.artifact.files import (
+    FORECAST,
+    HISTORY,
+    INTERVALS,
+    LENGTHS,
+    MODEL,
+    PROBABILITIES,
+    TOKENS,
+    file_of,
+)
 from app.artifact.manifest import Manifest
 from app.artifact.scorecard import Scorecard
-from app.errors import NotFound, Unavailable
+from app.errors import Internal, NotFound, Unavailable
 from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS
 from app.judging.horizon import skill_by_horizon
 from app.language.tokenizer import Tokenizer
@@ -25,6 +35,7 @@ from app.registry.store import get_live_version
 from app.registry.watch import RegistryWatch
 from app.storage.object_store import ObjectStore
 from app.storage.resources import Resources
+from app.storage.store_errors import naming
 from app.storage.tables import Version
 
 logger = get_logger(__name__)
@@ -41,8 +52,20 @@ MAX_REMEMBERED_NAMES = 10_000
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-class BrokenArtifact(RuntimeError):
-    """A version's files do not fit each other; the registry should not have let them in."""
+# What ONNX Runtime raises at a graph that it cannot load; their one base is Exception.
+UNUSABLE_GRAPH = (
+    onnxruntime_errors.Fail,
+    onnxruntime_errors.InvalidArgument,
+    onnxruntime_errors.InvalidGraph,
+    onnxruntime_errors.InvalidProtobuf,
+    onnxruntime_errors.NotImplemented,
+)
+
+
+class BrokenArtifact(Internal):
+    """A version whose files do not fit each other; the registry should not have let them in."""
+
+    title, slug = "Broken version", "broken-version"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -212,12 +235,14 @@ def load_version(row: Version, store: ObjectStore) -> Loaded:
         BrokenArtifact: its files do not fit each other.
         ObjectMissing, ObjectDamaged, StoreUnavailable: its graph cannot be had.
     """
+    with naming(file_of(row.model, row.number, MODEL)):
+        graph = store.get(row.files[MODEL]["sha256"])
     return build(
         row.model,
         row.number,
         Manifest.model_validate_json(json.dumps(row.manifest)),
         Scorecard.model_validate_json(json.dumps(row.scorecard)),
-        store.get(row.files[MODEL]["sha256"]),
+        graph,
     )
 
 
@@ -235,7 +260,13 @@ def build(
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    try:
+        session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except UNUSABLE_GRAPH as error:
+        reason = str(error).partition("\n")[0]
+        raise BrokenArtifact(
+            f"{file_of(model, number, MODEL)} cannot be loaded: {reason}"
+        ) from error
     text = manifest.text
     loaded = Loaded(
         model=model,

@@ -6,7 +6,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 
-from app.artifact.files import read_artifact
+from app.artifact.files import file_of, read_artifact
 from app.datasets.upload import receive_multipart
 from app.errors import NotFound, Unprocessable
 from app.http.dependencies import CallerDep, ResourcesDep, SessionDep, StoreDep
@@ -29,6 +29,7 @@ from app.registry.schemas import (
 )
 from app.registry.watch import FOLLOWS_CHANGE
 from app.storage.resources import Resources
+from app.storage.store_errors import naming
 
 router = APIRouter(tags=["models"])
 
@@ -319,11 +320,12 @@ def download_file(
             f"Version {n} of {name!r} has no file {file[:100]!r}; "
             f"it has {', '.join(sorted(version.files))}."
         )
-    return download(
-        objects,
-        entry["sha256"],
-        size=entry["size"],
-        filename=file,
-        media_type="application/json" if file.endswith(".json") else "application/octet-stream",
-        if_none_match=if_none_match,
-    )
+    with naming(file_of(name, n, file)):
+        return download(
+            objects,
+            entry["sha256"],
+            size=entry["size"],
+            filename=file,
+            media_type="application/json" if file.endswith(".json") else "application/octet-stream",
+            if_none_match=if_none_match,
+        )

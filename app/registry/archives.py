@@ -15,10 +15,11 @@ from typing import IO, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.artifact.files import ARTIFACT_FILES
+from app.artifact.files import ARTIFACT_FILES, file_of
 from app.errors import Unavailable, Unprocessable
 from app.storage.hashing import sha256_of
 from app.storage.object_store import SHA256, ObjectStore
+from app.storage.store_errors import naming
 from app.storage.tables import Version
 
 DESCRIPTION = "version.json"
@@ -63,9 +64,14 @@ def archive_of(version: Version, store: ObjectStore) -> tuple[int, Iterator[byte
     """Return an archive's size in bytes and its pieces.
 
     Raises:
-        ObjectMissing, ObjectDamaged: a file is damaged, found while it is read.
+        ObjectMissing: a file is missing.
+        ObjectDamaged: a file is damaged; found while the pieces are taken, so that the archive
+            ends early.
     """
     files = {name: FileEntry(**entry) for name, entry in sorted(version.files.items())}
+    for name, entry in files.items():
+        with naming(file_of(version.model, version.number, name)):
+            store.require(entry.sha256)
     described = Description(format=1, model=version.model, number=version.number, files=files)
     head = described.model_dump_json(indent=1).encode()
     sizes = [len(head), *(entry.size for entry in files.values())]
@@ -75,7 +81,8 @@ def archive_of(version: Version, store: ObjectStore) -> tuple[int, Iterator[byte
         yield _entry(DESCRIPTION, len(head)) + head + bytes(_padding(len(head)))
         for name, entry in files.items():
             yield _entry(name, entry.size)
-            yield from store.stream(entry.sha256)
+            with naming(file_of(version.model, version.number, name)):
+                yield from store.stream(entry.sha256)
             yield bytes(_padding(entry.size))
         yield bytes(END_BYTES)
 

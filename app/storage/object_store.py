@@ -36,9 +36,11 @@ from app.storage.store_errors import (
 OBJECTS = "objects"
 INCOMING = "incoming"
 PROBE = "probe"  # nothing is ever stored below this
-PROBE_SECONDS = 2.0
+PROBE_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 CHUNK_BYTES = 5 << 20  # the least that S3 takes for a part, so that each has the longest to be sent
+MISSING = "is missing from"  # the object store
+DAMAGED = "is damaged in"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 logger = get_logger(__name__)
@@ -237,7 +239,7 @@ class ObjectStore:
             digest.update(chunk)
         if digest.hexdigest() != sha256:
             logger.error("a stored object is damaged", sha256=sha256, found=digest.hexdigest())
-            raise ObjectDamaged(sha256, "is damaged in")
+            raise ObjectDamaged(sha256, DAMAGED)
         if held_back:
             yield held_back
 
@@ -248,6 +250,16 @@ class ObjectStore:
             StoreUnavailable: the store could not be asked.
         """
         return self._last_modified(_key(sha256)) is not None
+
+    def require(self, sha256: str) -> None:
+        """Check that something is stored under this sha256 (not that it is whole).
+
+        Raises:
+            ObjectMissing: nothing is.
+            StoreUnavailable: the store could not be asked.
+        """
+        if not self.exists(sha256):
+            raise ObjectMissing(sha256, MISSING)
 
     def sweep(self, referenced: Callable[[], set[str]], older_than: timedelta) -> int:
         """Remove objects that nothing refers to, and leftovers of broken writes.
@@ -290,7 +302,7 @@ class ObjectStore:
                 if is_without_bucket(error):
                     raise
                 logger.error("a stored object is missing", sha256=sha256)  # noqa: TRY400 - told below
-                raise ObjectMissing(sha256, "is missing from") from error
+                raise ObjectMissing(sha256, MISSING) from error
             pieces = iter(result.stream(min_chunk_size=CHUNK_BYTES))
             piece = next(pieces, None)
         while piece is not None:

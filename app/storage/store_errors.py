@@ -20,6 +20,7 @@ from app.errors import InsufficientStorage, Internal, Unavailable
 from app.process.disk import FULL
 
 RETRY_SECONDS = 5
+FROM_BACKUP = "put it back from a backup"
 FULL_REASON = "disk full; nothing was stored, try again when space was freed"
 # How obstore ends a message about an error of the system.
 SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
@@ -69,12 +70,15 @@ class ObjectLost(Internal):
         sha256: of what was stored.
         fault: what is wrong: "is missing from", the object store.
         what: the file is: "model.onnx of version 3 of 'prices'".
+        mend: what to do about it.
     """
 
     title, slug = "Stored file lost", "stored-file-lost"
 
-    def __init__(self, sha256: str, fault: str, *, what: str | None = None) -> None:
-        super().__init__(f"{what or 'a file'} {fault} the object store; put it back from a backup")
+    def __init__(
+        self, sha256: str, fault: str, *, what: str = "a file", mend: str = FROM_BACKUP
+    ) -> None:
+        super().__init__(f"{what} {fault} the object store; {mend}")
         self.sha256 = sha256
         self.fault = fault
 
@@ -82,9 +86,9 @@ class ObjectLost(Internal):
         """Return the error with the key of the file, for whoever runs the service."""
         return f"{self.detail} (sha256 {self.sha256})"
 
-    def named(self, what: str) -> Self:
+    def named(self, what: str, mend: str) -> Self:
         """Return the same error with the name of the file."""
-        return type(self)(self.sha256, self.fault, what=what)
+        return type(self)(self.sha256, self.fault, what=what, mend=mend)
 
 
 class ObjectMissing(ObjectLost):
@@ -96,12 +100,12 @@ class ObjectDamaged(ObjectLost):
 
 
 @contextmanager
-def naming(what: str) -> Iterator[None]:
-    """Name the file that is read inside the block, should it be lost."""
+def naming(what: str, mend: str = FROM_BACKUP) -> Iterator[None]:
+    """Name the file that is read inside the block, in the error should it be lost."""
     try:
         yield
     except ObjectLost as lost:
-        raise lost.named(what) from lost
+        raise lost.named(what, mend) from lost
 
 
 # What obstore's messages hold, and what that means; the first that fits.

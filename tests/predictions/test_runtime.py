@@ -221,7 +221,12 @@ def test_a_version_that_was_interrupted_while_it_was_timed_is_not_taken_for_slow
     assert loaded.run_seconds == pytest.approx(0.001)
 
 
-def test_a_damaged_file_is_our_error_and_says_nothing_of_the_inside(service: Service) -> None:
+def test_a_graph_that_cannot_be_loaded_is_named() -> None:
+    with pytest.raises(BrokenArtifact, match=r"model\.onnx of version 1 of 'm' cannot be loaded"):
+        broken(persistence_artifact(), b"no graph")
+
+
+def test_a_damaged_file_is_our_error_and_names_the_version(service: Service) -> None:
     version = service.register("damaged", persistence_artifact(step=0.125))
     sha256 = version.files["model.onnx"]["sha256"]
     (path,) = service.settings.resolved_data_dir.rglob(f"*{sha256[-20:]}*")
@@ -229,6 +234,6 @@ def test_a_damaged_file_is_our_error_and_says_nothing_of_the_inside(service: Ser
     path.write_bytes(b"nothing")
     answer = service.predict(model="damaged", history=PRICES)
     assert answer.status_code == 500
-    assert answer.headers["X-Request-Id"] in answer.json()["detail"]
+    assert answer.json()["detail"].startswith("model.onnx of version 1 of 'damaged' is damaged")
     assert "sha256" not in answer.text
     assert served(service, "google-stock") == 1

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.artifact.files import JUDGED, MODEL
+from app.artifact.files import JUDGED, MODEL, file_of
 from app.artifact.manifest import Manifest
 from app.artifact.scorecard import Scorecard
 from app.assessments.evaluations.limits import (
@@ -19,11 +19,12 @@ from app.assessments.evaluations.limits import (
 from app.assessments.evaluations.measuring import Measurement
 from app.assessments.evaluations.store import find_evaluation, training_dataset
 from app.datasets import store as datasets
-from app.datasets.store import UnderstoodFile
+from app.datasets.store import UPLOAD_AGAIN, UnderstoodFile
 from app.errors import NotFound, Unprocessable
 from app.reading.report import Report
 from app.registry.store import get_live_version
 from app.storage.object_store import ObjectStore
+from app.storage.store_errors import naming
 from app.storage.tables import Dataset, Evaluation, Version
 
 
@@ -109,12 +110,16 @@ def fetch(planned: Plan, store: ObjectStore, folder: Path) -> Measurement:
         StoreUnavailable: the store cannot be read at the moment.
     """
     graph, dataset = folder / "graph.onnx", folder / "dataset"
-    store.fetch(planned.graph_sha256, graph)
-    store.fetch(planned.content_sha256, dataset)
+    file = JUDGED if planned.network == "judged" else MODEL
+    with naming(file_of(planned.model, planned.version, file)):
+        store.fetch(planned.graph_sha256, graph)
+    with naming(f"the content of dataset {planned.dataset_id}", UPLOAD_AGAIN):
+        store.fetch(planned.content_sha256, dataset)
     training = None
     if planned.training_sha256 is not None:
         training = folder / "training"
-        store.fetch(planned.training_sha256, training)
+        with naming(f"the training data of version {planned.version} of {planned.model!r}"):
+            store.fetch(planned.training_sha256, training)
     return Measurement(
         manifest=planned.manifest,
         scorecard=planned.scorecard,

@@ -29,7 +29,6 @@ from app.reading.report import Report
 from app.registry.store import resolve
 from app.storage.monitoring_tables import Schedule
 from app.storage.resources import Resources
-from app.storage.store_errors import ObjectDamaged, ObjectMissing
 from app.storage.tables import Dataset, Job
 
 JUDGE_EVERY = timedelta(hours=1)
@@ -211,7 +210,7 @@ class Retrainer:
                 job, what = self._train(session, model)
         except Unavailable:
             raise  # the store may be back at the next look; the schedule stays due
-        except (StepaheadError, ObjectMissing, ObjectDamaged) as error:
+        except StepaheadError as error:
             what = f"not trained: {error}"
         store.add_decision(
             session,
