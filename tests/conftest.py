@@ -5,6 +5,7 @@ test of arithmetic runs at once.
 """
 
 import gc
+import shutil
 import socket
 import sys
 from collections.abc import Generator, Iterator
@@ -123,6 +124,19 @@ def fresh_database(cluster: tuple[str, str]) -> Iterator[str]:
 
     with own_database(cluster) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def other_major() -> Iterator[Path]:
+    """PostgreSQL 16, which the package ships beside 18; every user can reach this copy of it."""
+    from app.storage.embedded.account import current_account
+    from app.storage.embedded.binaries import PACKAGE, find_binaries
+
+    packages = find_binaries(None, current_account()).bin_dir.parents[2]
+    with open_place() as folder:
+        for name in (f"{PACKAGE}/pginstall", f"{PACKAGE}.libs"):
+            shutil.copytree(packages / name, folder / name)
+        yield folder / PACKAGE / "pginstall" / "bin"
 
 
 @pytest.fixture(scope="session")

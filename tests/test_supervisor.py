@@ -104,7 +104,7 @@ def test_a_part_that_keeps_dying_ends_no_other_and_is_told_of(place: Path) -> No
         for _ in range(KEEPS_DYING):
             kill(service, "api")
         wait_until(lambda: is_ready(service.url))
-        assert any("api ended " in warning for warning in warnings(service))
+        wait_until(lambda: any("api ended " in warning for warning in warnings(service)))
         assert predicted(service) == 200
 
 
@@ -115,7 +115,7 @@ def test_a_database_that_keeps_dying_ends_no_other(place: Path) -> None:
             kill(service, "postgres")
         wait_until(lambda: is_ready(service.url))
         assert service.children()["api"] == api
-        assert any("PostgreSQL ended " in warning for warning in warnings(service))
+        wait_until(lambda: any("PostgreSQL ended " in warning for warning in warnings(service)))
         wait_until(lambda: predicted(service) == 200)
 
 

@@ -14,7 +14,6 @@ from app.storage.object_store import ObjectStore
 from app.storage.tables import Alias
 from tests.artifacts import persistence_artifact
 from tests.service import register_artifact
-from tests.storage.embedded.test_server import OTHER_MAJOR
 
 pytestmark = pytest.mark.linux
 
@@ -44,9 +43,9 @@ def test_where_none_runs_one_is_started_and_stopped(place: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_cluster_of_an_older_postgresql_is_moved_to_ours(place: Path) -> None:
+def test_a_cluster_of_an_older_postgresql_is_moved_to_ours(place: Path, other_major: Path) -> None:
     settings = Settings(data_dir=place / "data")
-    with EmbeddedPostgres(place / "data", bin_dir=OTHER_MAJOR) as old:
+    with EmbeddedPostgres(place / "data", bin_dir=other_major) as old:
         engine = make_engine(old.url)
         upgrade(engine)
         store = ObjectStore.open(settings.resolved_store_url)
@@ -54,7 +53,7 @@ def test_a_cluster_of_an_older_postgresql_is_moved_to_ours(place: Path) -> None:
         engine.dispose()
     with pytest.raises(WrongMajorVersion, match="upgrade-database --programs"):
         EmbeddedPostgres(place / "data").start()
-    kept = upgrade_database(settings, OTHER_MAJOR)
+    kept = upgrade_database(settings, other_major)
     assert kept.backup.is_file()
     assert (kept.cluster / "PG_VERSION").read_text().strip() == "16"
     with EmbeddedPostgres(place / "data") as new:
@@ -65,10 +64,10 @@ def test_a_cluster_of_an_older_postgresql_is_moved_to_ours(place: Path) -> None:
         engine.dispose()
 
 
-def test_programs_of_the_wrong_release_change_nothing(place: Path) -> None:
-    with EmbeddedPostgres(place / "data", bin_dir=OTHER_MAJOR):
+def test_programs_of_the_wrong_release_change_nothing(place: Path, other_major: Path) -> None:
+    with EmbeddedPostgres(place / "data", bin_dir=other_major):
         pass
     with pytest.raises(EmbeddedPostgresError):
         upgrade_database(Settings(data_dir=place / "data"), place / "nowhere")
-    with EmbeddedPostgres(place / "data", bin_dir=OTHER_MAJOR):
+    with EmbeddedPostgres(place / "data", bin_dir=other_major):
         pass

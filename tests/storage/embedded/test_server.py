@@ -18,16 +18,11 @@ from app.storage.embedded import (
     StartFailed,
     WrongMajorVersion,
 )
-from app.storage.embedded.account import current_account
-from app.storage.embedded.binaries import find_binaries
 from app.storage.embedded.leftovers import postgres_processes
 from app.storage.embedded.lock import DirectoryLock
 from app.storage.engine import conninfo
 from tests.service import eventually
 from tests.storage.embedded.conftest import Make
-
-# The package ships PostgreSQL 16 beside 18: another major, always at hand.
-OTHER_MAJOR = find_binaries(None, current_account()).bin_dir.parent.with_name("pginstall") / "bin"
 
 
 def one(url: str, query: str) -> object:
@@ -70,10 +65,11 @@ def test_the_database_is_made_once_and_found_again(make: Make, place: Path) -> N
     assert one(again.url, "SELECT answer FROM kept") == 42
 
 
-@pytest.mark.parametrize("bin_dir", [None, OTHER_MAJOR], ids=["packaged", "given"])
+@pytest.mark.parametrize("programs", ["packaged", "given"])
 def test_it_is_durable_utc_utf8_and_without_tcp(
-    make: Make, place: Path, bin_dir: Path | None
+    make: Make, place: Path, programs: str, other_major: Path
 ) -> None:
+    bin_dir = other_major if programs == "given" else None
     url = make(place / "data", bin_dir=bin_dir).start()
     settings = {
         "listen_addresses": "",
@@ -216,8 +212,10 @@ def test_what_an_interrupted_start_left_is_removed_and_never_taken_for_a_cluster
     assert sorted(path.name for path in home.glob("cluster*")) == ["cluster"]
 
 
-def test_another_major_is_recognised_and_not_touched(make: Make, place: Path) -> None:
-    embedded = make(place / "data", bin_dir=OTHER_MAJOR)
+def test_another_major_is_recognised_and_not_touched(
+    make: Make, place: Path, other_major: Path
+) -> None:
+    embedded = make(place / "data", bin_dir=other_major)
     embedded.start()
     embedded.stop()
     before = changed_at(place / "data")
