@@ -19,7 +19,8 @@ from examples.pictures import DRAWN
 from tests.database import own_database
 from tests.service import Service, running_service
 
-DOCUMENT = (PROJECT_DIR / "docs" / "chapter.md").read_text(encoding="utf-8")
+DOCUMENTS = PROJECT_DIR / "docs"
+DOCUMENT = (DOCUMENTS / "chapter.md").read_text(encoding="utf-8")
 PICTURES = PROJECT_DIR / "docs" / "pictures"
 COMMANDS = tuple(
     line.removeprefix("$ ")
@@ -138,8 +139,9 @@ def test_the_service_says_what_the_text_says(outputs: dict[str, str]) -> None:
 
 
 def test_every_picture_is_there_and_is_what_the_script_draws() -> None:
-    shown = re.findall(r"\]\((pictures/\S+)\)", DOCUMENT)
-    assert {Path(name).name for name in shown} == set(DRAWN)
+    documents = (path.read_text(encoding="utf-8") for path in DOCUMENTS.glob("*.md"))
+    shown = re.findall(r"\]\((pictures/\S+)\)", "".join(documents))
+    assert {Path(name).name for name in shown} == {path.name for path in PICTURES.glob("*.svg")}
     for name, draw in DRAWN.items():
         kept = (PICTURES / name).read_text(encoding="utf-8")
         assert kept == draw().to_svg(), "run `python -m examples.pictures`"
