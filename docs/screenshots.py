@@ -29,7 +29,7 @@ PICTURES = {
     "jobs": "/ui/jobs",
 }
 NARROW = {"model"}
-PRESSED = {"try-series": "Forecast", "try-text": "Next word", "look": "Open it up", "jobs": "Log"}
+PRESSED = {"try-series": "Forecast", "try-text": "Next word", "look": "Explain", "jobs": "Log"}
 
 
 def main() -> None:

@@ -37,7 +37,11 @@ PAGES = {
     "log": "/ui/log",
     "jobs": "/ui/jobs",
 }
-SAID = {"monitor": "95 % within", "jobs": "No such job", "model-series": "in the unit of Open"}
+SAID = {
+    "monitor": "95 % within",
+    "jobs": "No jobs match these filters.",
+    "model-series": "in the unit of Open",
+}
 DRAWN = {"model-series", "model-text", "try-series", "monitor"}  # plotly.js is loaded here alone
 MOST_BYTES = 100_000
 
@@ -104,7 +108,7 @@ def test_home_says_what_each_model_is_worth(service: Service, open_page: OpenPag
         expect(stock).to_contain_text("in the last minute")
         fable = page.get_by_role("listitem").filter(has_text="belling-the-cat")
         expect(fable).to_contain_text("texts have no actuals")
-        expect(page.get_by_role("link", name="Upload yours")).to_be_visible()
+        expect(page.get_by_role("link", name="Upload data")).to_be_visible()
 
 
 def pasted(page: Page, text: str) -> None:
@@ -136,8 +140,8 @@ def test_what_is_pasted_is_understood_or_the_line_is_named(
     service: Service, open_page: OpenPage
 ) -> None:
     pastes = {
-        "778.81\nabc": "Line 2: “abc” is no number.",
-        "": "Paste the values so far, oldest first.",
+        "778.81\nabc": "Line 2: “abc” is not a number.",
+        "": "Paste past values, oldest first.",
         "1,5\n2,5": "2 rows understood.",
         "1,657,300\n1,700,000": "2 rows understood.",
         "[1, 2, 3]": "3 rows understood.",
@@ -171,7 +175,7 @@ def test_an_unknown_word_is_named_beside_the_text(service: Service, open_page: O
 def test_a_forecast_is_opened_up(service: Service, open_page: OpenPage, axe: Axe) -> None:
     with open_page(service.url) as page:
         page.goto("/ui/look?model=belling-the-cat")
-        page.get_by_role("button", name="Open it up").click()
+        page.get_by_role("button", name="Explain").click()
         expect(page.get_by_role("heading", name="Gates and states")).to_be_visible()
         expect(page.get_by_role("img", name="forget")).to_be_visible()
         settle(page)
@@ -183,18 +187,18 @@ def test_the_chapters_hello_follows_its_weights(service: Service, open_page: Ope
     with open_page(service.url) as page:
         page.goto("/ui/look?model=hello")
         after_e = page.locator(".readstep").nth(1)
-        expect(after_e).to_contain_text("state (0.9365, 0.9491, 0.7623): it says “h”")
+        expect(after_e).to_contain_text("state (0.9365, 0.9491, 0.7623): it expects “h”")
         expect(after_e).to_contain_text("42 %")
         page.get_by_label("from unit 1 to l").fill("3")
-        expect(after_e).to_contain_text("it says “l”")
+        expect(after_e).to_contain_text("it expects “l”")
 
 
 def test_a_logged_request_is_answered_again(service: Service, open_page: OpenPage) -> None:
     with open_page(service.url) as page:
         page.goto("/ui/log?model=google-stock")
         page.get_by_role("button", name="Details").first.click()
-        page.get_by_role("textbox", name="What really came").fill("790.5")
-        page.get_by_role("button", name="Tell").click()
+        page.get_by_role("textbox", name="Actual value (step 1)").fill("790.5")
+        page.get_by_role("button", name="Save actual value").click()
         expect(page.get_by_role("cell", name="790.5")).to_be_visible()
         page.get_by_role("button", name="Replay").click()
         expect(page.get_by_role("region", name="Both answers")).to_be_visible()
@@ -241,7 +245,7 @@ def test_what_came_is_found_however_late_and_however_its_time_is_spelt(
         def open_details() -> Locator:
             page.goto("/ui/log?model=google-stock&series=old")
             page.get_by_role("button", name="Details").click()
-            return page.get_by_role("region", name="What was forecast").get_by_role("row")
+            return page.get_by_role("region", name="Forecast vs. actual").get_by_role("row")
 
         expect(open_details().last).to_contain_text("not known yet")
         assert service.client.post("/actuals", json={"items": items}).is_success
@@ -267,14 +271,16 @@ def test_a_version_is_measured_on_another_file(service: Service, open_page: Open
     )
     with open_page(service.url) as page:
         page.goto("/ui/models/google-stock")
-        part = page.get_by_role("region", name="Measured on other data")
-        expect(part).to_contain_text("its own data only")
-        part.get_by_label("Measure it on another file").set_input_files(csv(january))
-        part.get_by_role("button", name="Measure", exact=True).click()
+        part = page.get_by_role("region", name="Evaluate on other data")
+        expect(part).to_contain_text("Not evaluated on other data yet.")
+        part.get_by_label("Evaluate on another file").set_input_files(csv(january))
+        part.get_by_role("button", name="Evaluate", exact=True).click()
         figures = part.get_by_role("heading", level=3)
-        expect(figures).to_contain_text("Measured", timeout=PATIENCE_SECONDS * 1000)
+        expect(figures).to_contain_text("Evaluated", timeout=PATIENCE_SECONDS * 1000)
         expect(part).to_contain_text("the data it was trained on are not here")
-        expect(part.get_by_role("region", name="What this version")).to_contain_text("over 28 days")
+        expect(part.get_by_role("region", name="Evaluations of this version")).to_contain_text(
+            "over 28 days"
+        )
 
 
 def test_cells_are_compared_and_what_waits_is_cancelled(
@@ -287,8 +293,8 @@ def test_cells_are_compared_and_what_waits_is_cancelled(
     )
     with open_page(service.url) as page:
         page.goto("/ui/models/google-stock")
-        part = page.get_by_role("region", name="RNN, GRU and LSTM side by side")
-        part.get_by_text("Compare them").click()
+        part = page.get_by_role("region", name="Compare RNN, GRU and LSTM")
+        part.get_by_text("Compare the cells").click()
         part.get_by_label("On a file").set_input_files(csv(prices))
         part.get_by_label("Recipe").select_option("chapter")
         part.get_by_role("button", name="Train all three").click()

@@ -29,7 +29,7 @@ def test_the_dashboard_asks_for_the_key_once(service: Service, open_page: OpenPa
         page.reload()
         page.get_by_role("textbox", name="Key").fill("not it")
         page.get_by_role("button", name="Open").click()
-        expect(page.locator(".field-error:visible")).to_contain_text("not a good key")
+        expect(page.locator(".field-error:visible")).to_contain_text("not a valid key")
         page.get_by_role("textbox", name="Key").fill(KEY)
         page.get_by_role("button", name="Open").click()
         expect(page.get_by_role("link", name="prices", exact=True)).to_be_visible()

@@ -39,7 +39,7 @@ def train(page: Page, prices: Path, *, epochs: int, warm: bool = False) -> None:
     page.get_by_text("Change the recipe").click()
     page.get_by_label("epochs", exact=True).fill(str(epochs))
     if warm:
-        page.get_by_label("First weights").select_option("1")
+        page.get_by_label("Initial weights").select_option("1")
     page.get_by_role("button", name="Train", exact=True).click()
 
 
@@ -53,14 +53,14 @@ def test_from_a_file_to_a_promoted_version(
         expect(page.get_by_text("My Prices.csv: One series, 120 of 120 rows used")).to_be_visible()
 
         page.get_by_text("How it was read").click()
-        page.get_by_label("Order in dates: read as").select_option("mdy")  # of the stored file
-        expect(page.get_by_label("Order in dates: read as")).to_be_focused()
+        page.get_by_label("Date order: read as").select_option("mdy")  # of the stored file
+        expect(page.get_by_label("Date order: read as")).to_be_focused()
         settle(page)
         keep_screenshot(page, "train-understood")
         assert violations(axe, page) == []
 
         train(page, prices, epochs=0)
-        expect(page.locator(".field-error:visible")).to_contain_text("greater than or equal to 1")
+        expect(page.locator(".field-error:visible")).to_contain_text("must be at least 1")
         expect(page.get_by_label("epochs", exact=True)).to_be_focused()
         keep_screenshot(page, "train-refused")
         page.get_by_label("epochs", exact=True).fill("60")
@@ -68,19 +68,17 @@ def test_from_a_file_to_a_promoted_version(
 
         page.wait_for_url("**/ui/train?job=*")
         page.reload()
-        seen = page.get_by_role("link", name="See the version")
+        seen = page.get_by_role("link", name="Show the version")
         seen.wait_for(timeout=TRAINED_MS)
         expect(page.get_by_text("It is champion")).to_be_visible()
         settle(page)
         keep_screenshot(page, "train-done")
         assert violations(axe, page) == []
         seen.click()
-        expect(
-            page.get_by_role("heading", name="What came, and what was said before")
-        ).to_be_visible()
+        expect(page.get_by_role("heading", name="Forecast vs. actual")).to_be_visible()
 
         train(page, prices, epochs=61, warm=True)
-        page.get_by_role("link", name="See the version").wait_for(timeout=TRAINED_MS)
+        page.get_by_role("link", name="Show the version").wait_for(timeout=TRAINED_MS)
         expect(page.get_by_text("It waits beside champion 1")).to_be_visible()
         page.goto("/ui/models/my-prices?version=1")
         expect(page.get_by_role("heading", name="Version 1")).to_be_visible()

@@ -1,4 +1,4 @@
-"""What gets in the way of a page: a service that is gone, odd names, a file that was changed."""
+"""Check the pages when something goes wrong: no service, odd names, a changed file."""
 
 from collections.abc import Iterator
 from os import utime
@@ -64,7 +64,7 @@ def test_the_menu_and_what_stands_beside_it_share_no_place(
         page.goto("/ui/jobs")
         for width in (360, 640, 768, 901, 1440):
             view_as(page, Viewer(width=width, scheme="light"))
-            upload = page.get_by_role("link", name="Upload yours").bounding_box()
+            upload = page.get_by_role("link", name="Upload data").bounding_box()
             last = page.get_by_role("link", name="API", exact=True).bounding_box()
             assert upload is not None
             assert last is not None
@@ -97,7 +97,7 @@ def test_a_file_that_was_changed_since_it_was_chosen_is_named(
         file.write_text(table_of("North", "South"))
         utime(file, (1, 1))  # of another time, however fast this is
         page.get_by_label("Decimal sign: read as").select_option(".")
-        expect(page.locator(".problem")).to_contain_text("sales.csv is a folder, or was changed")
+        expect(page.locator(".problem")).to_contain_text("sales.csv is a folder, or it was changed")
 
 
 def test_a_recipe_stays_as_typed_when_the_name_is_corrected(
@@ -110,9 +110,9 @@ def test_a_recipe_stays_as_typed_when_the_name_is_corrected(
         name = page.get_by_label("Name of the model")
         name.fill("Not a Name")
         page.get_by_role("button", name="Train", exact=True).click()
-        expect(page.locator(".field-error:visible")).to_contain_text("is no model name")
+        expect(page.locator(".field-error:visible")).to_contain_text("is not a valid model name")
         name.fill("prices")
-        expect(page.get_by_label("First weights")).to_be_visible()
+        expect(page.get_by_label("Initial weights")).to_be_visible()
         expect(page.get_by_label("epochs", exact=True)).to_have_value("7")
         # Pressed as by hand, from the field: what came with the name must not move the button.
         button = page.get_by_role("button", name="Train", exact=True)
@@ -140,9 +140,9 @@ def test_what_was_said_of_a_file_counts_for_the_one_it_is_judged_on(
         page.locator("input[type=file]").first.set_input_files(days_first(1, 2, 3, 4, 5, 6))
         page.get_by_text("How it was read").click()
         with page.expect_response("**/datasets"):
-            page.get_by_label("Order in dates: read as").select_option("dmy")
+            page.get_by_label("Date order: read as").select_option("dmy")
         expect(page.locator("[inert]")).to_have_count(0)  # what is ordered is of this reading
-        page.get_by_label("To be judged on").select_option("file")
+        page.get_by_label("Judge on").select_option("file")
         page.get_by_label("The second file").set_input_files(days_first(7, 8, 9, 10, 11, 12))
         page.get_by_role("button", name="Train", exact=True).click()
         page.wait_for_url("**/ui/train?job=*")
@@ -157,8 +157,8 @@ def test_numbers_that_are_typed_are_of_no_series(
     assert shops
     with open_page(service.url) as page:
         page.goto("/ui/try?model=shops")
-        taken = page.get_by_label("Taken from")
-        taken.select_option(label="the end of North")
+        taken = page.get_by_label("Input")
+        taken.select_option(label="End of North")
         past = page.get_by_role("textbox", name="Past values of Sales")
         expect(past).to_have_value("\n".join(f"{day} {row}" for row, day in enumerate(DAYS)))
         past.fill("2025-01-01 5\n2025-01-02 6\n2025-01-03 7")
@@ -182,7 +182,7 @@ def test_what_was_typed_meanwhile_stays(service: Service, open_page: OpenPage, s
         expect(past).not_to_have_value("")
         page.route("**/values?*", hold, times=1)
         with page.expect_request("**/values?*"):
-            page.get_by_label("Taken from").select_option(index=2)
+            page.get_by_label("Input").select_option(index=2)
         past.fill("5\n6\n7")
         with page.expect_response("**/values?*"):
             held[0].continue_()
@@ -195,9 +195,9 @@ def test_a_dataset_of_before_that_does_not_come_is_told(
 ) -> None:
     with open_page(service.url, refusals=True) as page:
         page.goto("/ui/train")
-        page.get_by_text("Uploaded before", exact=True).click()
+        page.get_by_text("Earlier uploads", exact=True).click()
         page.route(f"**/datasets/{shops}", lambda route: route.abort())
-        page.get_by_label("or take a dataset").select_option(shops)
+        page.get_by_label("or use an earlier upload").select_option(shops)
         expect(page.locator(".problem")).to_contain_text("cannot be reached")
 
 
@@ -284,7 +284,7 @@ def test_older_rows_take_the_focus(service: Service, open_page: OpenPage) -> Non
         service.predict(model="prices", series="many", history=[1.0, 2.0, 3.0])
     with open_page(service.url) as page:
         page.goto("/ui/log?series=many")
-        page.get_by_role("button", name="Older ones").press("Enter")
+        page.get_by_role("button", name="Older predictions").press("Enter")
         expect(page.get_by_role("row").nth(31).get_by_role("link")).to_be_focused()
 
 

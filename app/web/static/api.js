@@ -1,4 +1,4 @@
-// The way to the JSON API: what curl gets, a page gets.
+// Calls of the JSON API, the same that curl can make.
 
 export const MOST_OF_A_PAGE = 500;
 
@@ -12,7 +12,7 @@ export class Problem extends Error {
   }
 }
 
-// fetch, whose failure says what is amiss.
+// fetch, with errors that say what is wrong.
 export async function reach(path, options = {}) {
   try {
     return await fetch(path, options);
@@ -21,13 +21,13 @@ export async function reach(path, options = {}) {
   }
 }
 
-// A folder, or a file that was changed since it was chosen: a browser sends neither, and calls that a
-// failure of the network.
+// Browsers do not send a folder or a file that has changed since it was chosen, and report a network
+// failure.
 async function unreadable(body) {
   const values = body instanceof FormData ? [...body.values()] : [];
   for (const file of values.filter((each) => each instanceof File)) {
     const readable = await file.slice(0, 1).arrayBuffer().then(() => true, () => false);
-    if (!readable) return new Problem({ status: 0, title: "Not readable", detail: `${file.name} is a folder, or was changed, moved or removed since it was chosen. Choose the file once more.` });
+    if (!readable) return new Problem({ status: 0, title: "Not readable", detail: `${file.name} is a folder, or it was changed, moved or removed since it was chosen. Choose the file again.` });
   }
   return null;
 }
@@ -52,7 +52,7 @@ async function send(method, path, { json, form }) {
 export async function call(method, path, body = {}) {
   let response = await send(method, path, body);
   if (response.status === 401) {
-    // Another tab may have opened a session of its own since: then only the token is new.
+    // Another tab may have opened a new session; then only the token is new.
     if (!(await sessionNow(true)).signed_in) {
       const { signedInWithKey } = await import("./key.js");
       await signedInWithKey();
@@ -68,7 +68,7 @@ export async function call(method, path, body = {}) {
 
 export const get = (path) => call("GET", path);
 
-// Null where there is none, an error for all other reasons.
+// Null for a 404; any other failure is an error.
 export async function find(path) {
   try {
     return await get(path);
@@ -78,7 +78,7 @@ export async function find(path) {
   }
 }
 
-// All of a list that fits a filter, page by page: where some were left out, nobody would know.
+// All items of a list that match a filter, page by page, so that none is missing silently.
 export async function all(path, filter = {}) {
   const items = [];
   let cursor = null;

@@ -1,5 +1,5 @@
-// RNN, GRU and LSTM trained alike on one dataset, beside an MLP and the simple forecasts: started
-// here, live while they train, and read here.
+// RNN, GRU and LSTM trained alike on one dataset, beside an MLP and the simple forecasts: start a
+// comparison, follow it, and read it.
 
 import { call, find, get } from "./api.js";
 import { fill, h, say, table } from "./dom.js";
@@ -18,7 +18,7 @@ export class Comparisons {
     this.shown = h("div");
     this.earlier = h("div");
     this.trouble = h("div");
-    this.element = part("RNN, GRU and LSTM side by side", this.shown, this.trouble, this.earlier, this.form());
+    this.element = part("Compare RNN, GRU and LSTM", this.shown, this.trouble, this.earlier, this.form());
     this.load().catch((error) => showProblem(this.trouble, error));
   }
 
@@ -33,7 +33,7 @@ export class Comparisons {
 
   choose(list) {
     if (!list.length) {
-      fill(this.shown, h("p", { class: "hint" }, "Not compared yet. Each is trained with one recipe on the same rows, and becomes a version; only a lead that is more than noise moves the champion."));
+      fill(this.shown, h("p", { class: "hint" }, "No comparison yet. Each cell is trained with the same recipe on the same rows and becomes a version. Only a lead that is more than noise moves the champion."));
       return;
     }
     if (list.length > 1) {
@@ -58,7 +58,7 @@ export class Comparisons {
       comparison.verdict && h("p", { class: "sentence" }, h("strong", {}, `${capital(comparison.verdict)}.`)),
       table({
         caption: `Cells and simple forecasts by ${text ? "bits per token" : "RMSE"}; shorter bars are better`,
-        head: ["Forecaster", text ? "Bits per token" : "RMSE", { label: second, class: "num" }, "Beside the best cell", { label: "Parameters", class: "num" }, { label: "Trained in", class: "num" }],
+        head: ["Forecaster", text ? "Bits per token" : "RMSE", { label: second, class: "num" }, "Compared with the best", { label: "Parameters", class: "num" }, { label: "Trained in", class: "num" }],
         rows: [...comparison.cells.map((each) => cellRow(each, comparison, measure, most)), ...comparison.baselines.map((each) => baselineRow(each, measure, most))],
         stacked: true,
       }),
@@ -66,7 +66,7 @@ export class Comparisons {
     if (!ended) this.lookAgain(comparison);
   }
 
-  // The page may show another comparison by then, or be gone.
+  // By then the page may show another comparison, or be closed.
   lookAgain(comparison) {
     setTimeout(async () => {
       if (this.current !== comparison.id || !this.element.isConnected) return;
@@ -94,8 +94,8 @@ export class Comparisons {
   }
 
   form() {
-    const file = new Field({ name: "file", label: "On a file", hint: this.dataset ? "Left out: on what this version was trained on." : undefined, input: h("input", { type: "file", required: !this.dataset }) });
-    const preset = new Field({ name: "recipe", label: "Recipe", hint: "All but the cell.", input: select(PRESETS, "") });
+    const file = new Field({ name: "file", label: "On a file", hint: this.dataset ? "If empty, the data that this version was trained on." : undefined, input: h("input", { type: "file", required: !this.dataset }) });
+    const preset = new Field({ name: "recipe", label: "Recipe", hint: "Everything except the cell.", input: select(PRESETS, "") });
     const go = h("button", { type: "submit", class: "primary" }, "Train all three");
     const trouble = h("div");
     const form = h("form", {}, h("div", { class: "fields" }, file.element, preset.element), trouble, go);
@@ -119,7 +119,7 @@ export class Comparisons {
       }
       go.disabled = false;
     });
-    const details = h("details", {}, h("summary", {}, "Compare them"), form);
+    const details = h("details", {}, h("summary", {}, "Compare the cells"), form);
     return details;
   }
 }

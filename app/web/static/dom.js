@@ -1,4 +1,4 @@
-// Elements built from data: text is always text, so nothing a file or a model says becomes markup.
+// Builds elements from data. Text stays text, so nothing in a file or a model becomes markup.
 
 export function h(tag, given = {}, ...children) {
   const element = document.createElement(tag);
@@ -27,7 +27,7 @@ export function fill(element, ...children) {
 let number = 0;
 export const newId = (prefix) => `${prefix}-${++number}`;
 
-// Says something to who listens instead of looking.
+// Announces something to screen readers.
 let live = null;
 export function say(text) {
   if (live === null) {
@@ -37,7 +37,7 @@ export function say(text) {
   live.textContent = text;
 }
 
-// head: names, or {label, class}; a row: cells, the first of which is its header.
+// head: names or {label, class}; rows: lists of cells, of which the first is the row's header.
 export function table({ caption, head, rows, stacked = false, scroll = false }) {
   const heads = head.map((cell) => (typeof cell === "string" ? { label: cell } : cell));
   const body = rows.map((row) => {

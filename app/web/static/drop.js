@@ -1,4 +1,4 @@
-// A place to drop a file on, or to choose one by keyboard.
+// An area to drop a file on, or to choose one with the keyboard.
 
 import { h, newId } from "./dom.js";
 
@@ -16,7 +16,7 @@ export function dropZone({ title, hint, onfile }) {
     });
   }
   for (const name of ["dragleave", "drop"]) zone.addEventListener(name, () => zone.classList.remove("over"));
-  // A file that is let go beside it would be opened by the browser, in place of the page.
+  // A file dropped beside it would replace the page.
   for (const name of ["dragover", "drop"]) {
     window.addEventListener(name, (event) => {
       if (event.dataTransfer.types.includes("Files") && event.target.type !== "file") event.preventDefault();

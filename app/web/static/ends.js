@@ -1,4 +1,4 @@
-// The end of the data that a version was trained on, as something to ask it with.
+// The end of a version's training data, to predict from.
 
 import { find, get, query } from "./api.js";
 import { h } from "./dom.js";
@@ -7,7 +7,7 @@ import { Field, select } from "./fields.js";
 const LEAST = 60;
 const MOST = 2000;
 
-// A choice of its series; taken(label) when one stands in `into`. Null where there is no data here.
+// A choice of its series; calls taken(label) when one was put into `into`. Null without data.
 export async function endsOf(version, { into, taken = () => null, failed }) {
   const { manifest, lineage } = version;
   if (!lineage.dataset || manifest.min_history > MOST) return null;
@@ -17,14 +17,14 @@ export async function endsOf(version, { into, taken = () => null, failed }) {
   const many = labels.length > 1;
   const now = !into.value;
   const first = Math.max(0, dataset.report.series.findIndex((each) => each.rows >= manifest.min_history));
-  const input = select([["-1", "what stands below"], ...labels.map((label, index) => [index, many ? `the end of ${label}` : "the end of its data"])], now ? String(first) : "-1");
-  const field = new Field({ name: "series", label: "Taken from", input });
+  const input = select([["-1", "Pasted values"], ...labels.map((label, index) => [index, many ? `End of ${label}` : "End of the training data"])], now ? String(first) : "-1");
+  const field = new Field({ name: "series", label: "Input", input });
   const take = async () => {
     const chosen = input.value;
     if (chosen === "-1") return;
     const label = many ? labels[Number(chosen)] : null;
     const end = await endOf(lineage.dataset, manifest, label);
-    if (input.value !== chosen) return; // something was typed meanwhile, or another one chosen
+    if (input.value !== chosen) return; // something else was typed or chosen meanwhile
     into.value = end;
     taken(label);
   };

@@ -1,4 +1,4 @@
-// What a version was measured on besides its own data, and measuring it on another file.
+// Evaluations of a version on other data, and a form for another one.
 
 import { call, get } from "./api.js";
 import { fill, h, say, table } from "./dom.js";
@@ -6,7 +6,7 @@ import { Field, showProblem } from "./fields.js";
 import { count, signed, when } from "./format.js";
 import { scorecardSummary } from "./scorecard.js";
 
-const JUDGED = { test: "another dataset", "held-out": "the part of its own data that it was not fitted on", training: "rows it was trained on" };
+const JUDGED = { test: "another dataset", "held-out": "the part of its own data that it was not fitted on", training: "rows that it was trained on" };
 
 export function evaluations(version, part) {
   const path = `/models/${version.model}/versions/${version.version}`;
@@ -14,12 +14,12 @@ export function evaluations(version, part) {
   const one = h("div");
   const load = async () => {
     const { items } = await get(`${path}/evaluations?limit=20`);
-    if (!items.length) return fill(list, h("p", { class: "hint" }, "Measured on its own data only, so far."));
+    if (!items.length) return fill(list, h("p", { class: "hint" }, "Not evaluated on other data yet."));
     fill(
       list,
       table({
-        caption: "What this version was measured on",
-        head: ["Measured", "Verdict", { label: "Skill", class: "num" }, { label: "Rows", class: "num" }, "On", "Look"],
+        caption: "Evaluations of this version",
+        head: ["Evaluated", "Verdict", { label: "Skill", class: "num" }, { label: "Rows", class: "num" }, "Judged on", "Actions"],
         rows: items.map((each) => [when(each.created_at), each.verdict, each.skill === null ? "–" : signed(each.skill), count(each.rows), on(each), look(each)]),
         stacked: true,
       }),
@@ -35,19 +35,19 @@ export function evaluations(version, part) {
     await load();
   });
   load().catch((error) => showProblem(list, error));
-  return part("Measured on other data", list, one, form);
+  return part("Evaluate on other data", list, one, form);
 }
 
-const on = (each) => [h("a", { href: `/ui/train?dataset=${each.dataset}` }, JUDGED[each.judged_on]), each.network === "judged" && h("span", { class: "quiet small" }, ", before it was fitted again")];
+const on = (each) => [h("a", { href: `/ui/train?dataset=${each.dataset}` }, JUDGED[each.judged_on]), each.network === "judged" && h("span", { class: "quiet small" }, ", before refitting")];
 
 function show(place, evaluation, version) {
-  fill(place, h("h3", {}, `Measured ${when(evaluation.created_at)}`), scorecardSummary({ ...version, scorecard: evaluation.scorecard }));
+  fill(place, h("h3", {}, `Evaluated ${when(evaluation.created_at)}`), scorecardSummary({ ...version, scorecard: evaluation.scorecard }));
   say(evaluation.verdict);
 }
 
 function measureForm(path, done) {
-  const file = new Field({ name: "file", label: "Measure it on another file", hint: "Rows that it was trained on are left out.", input: h("input", { type: "file", required: true }) });
-  const go = h("button", { type: "submit" }, "Measure");
+  const file = new Field({ name: "file", label: "Evaluate on another file", hint: "Rows that it was trained on are left out.", input: h("input", { type: "file", required: true }) });
+  const go = h("button", { type: "submit" }, "Evaluate");
   const trouble = h("div");
   const form = h("form", { class: "row filters" }, file.element, go, trouble);
   form.addEventListener("submit", async (event) => {

@@ -1,4 +1,4 @@
-// Form fields that carry their own errors, and problems shown where they belong.
+// Form fields that show their own errors, and problems shown beside their fields.
 
 import { h, newId, say } from "./dom.js";
 
@@ -39,7 +39,7 @@ export function select(options, value, given = {}) {
   );
 }
 
-// The text of a problem; what its errors say of a field that is here, beside that field.
+// Shows a problem; errors of fields on this page appear beside the fields.
 export function showProblem(place, problem, fields = []) {
   for (const field of fields) field.clear();
   if (!problem) {
@@ -79,7 +79,7 @@ function where(error) {
   return parts.length ? `${parts.join(", ")}: ` : "";
 }
 
-// Where a page has nothing else to show.
+// For a page that has nothing else to show.
 export function failed(place, problem) {
   place.removeAttribute("aria-busy");
   showProblem(place, problem);

@@ -1,11 +1,11 @@
-// How numbers, times and skills are said.
+// Formats numbers, times and skills.
 
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 export const count = (value) => WHOLE.format(value);
 
-// Four significant digits are what a measured figure deserves.
+// A measured figure has four significant digits.
 export function figure(value, digits = 4) {
   if (value === null || value === undefined) return "–";
   if (value < 0) return `−${figure(-value, digits)}`;

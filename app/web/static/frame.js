@@ -1,8 +1,8 @@
-// What every page has: a way to make this browser forget the key, where there is one.
+// On every page: a button to sign out, if there is a session.
 
 import { h } from "./dom.js";
 
-// Where the service cannot be reached the page says so.
+// If the service cannot be reached, the page itself says so.
 const session = await fetch("/session").then((answer) => answer.json()).catch(() => null);
 
 if (session?.key_required && session.signed_in) {

@@ -1,4 +1,4 @@
-// Numbers by step and unit as colours: one pixel each, scaled up by the style sheet.
+// Numbers by step and unit as colours, one pixel each, scaled up by the style sheet.
 
 import { h, newId } from "./dom.js";
 import { figure as number } from "./format.js";
@@ -10,7 +10,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   for (const again of drawn) again();
 });
 
-// grid: a list per step, a number per unit; signed: from -most to most, else from 0 to 1.
+// grid: one list per step with one number per unit; signed: from -most to most, otherwise 0 to 1.
 export function heatmap({ title, about, grid, steps, units, signed = false }) {
   const most = signed ? Math.max(1e-9, ...grid.flat().map(Math.abs)) : 1;
   const canvas = h("canvas", { width: grid.length, height: units.length, class: "heat", role: "img", "aria-label": `${title}: ${about}` });

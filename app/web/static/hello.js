@@ -1,4 +1,4 @@
-// The chapter's worked example: an RNN of three units reads "hello", and any weight may be changed.
+// The chapter's worked example: an RNN with three units reads "hello"; any weight can be changed.
 
 import { fill, h, newId } from "./dom.js";
 import { figure as number, percent } from "./format.js";
@@ -28,7 +28,7 @@ export function helloByHand() {
   const shown = h("div", { "aria-live": "polite" });
   const inputs = h("div", { class: "weights" });
   const show = () => fill(shown, read(weights));
-  const reset = h("button", { type: "button", class: "tight" }, "The chapter’s weights again");
+  const reset = h("button", { type: "button", class: "tight" }, "Restore the chapter’s weights");
   const put = () => fill(inputs, Object.keys(NAMES).map((name) => matrix(weights, name, show)));
   reset.addEventListener("click", () => {
     Object.assign(weights, structuredClone(START));
@@ -41,7 +41,7 @@ export function helloByHand() {
     "section",
     { class: "card", "aria-labelledby": "hello" },
     h("h2", { id: "hello" }, "“hello”, by hand"),
-    h("p", {}, "The chapter’s network before any training: three units read “hell”, letter by letter. Change a weight and watch what it expects next."),
+    h("p", {}, "The chapter’s network before training: three units read “hell”, letter by letter. Change a weight and see what it expects next."),
     h("div", { class: "grid2" }, h("div", {}, inputs, reset), shown),
   );
 }
@@ -87,7 +87,7 @@ function read(weights) {
     return h(
       "div",
       { class: "readstep" },
-      h("p", {}, "after ", h("strong", {}, letter), `, state (${state.map((each) => number(each, 4)).join(", ")}): it says “${best}”, the word goes on with “${wanted}”`),
+      h("p", {}, "after ", h("strong", {}, letter), `, state (${state.map((each) => number(each, 4)).join(", ")}): it expects “${best}”, but the word continues with “${wanted}”`),
       h("ul", { class: "bars letters" }, LETTERS.map((each, at) => bar(each, step.probabilities[at], each === wanted))),
     );
   });

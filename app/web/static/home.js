@@ -1,4 +1,4 @@
-// The models, each with what it is worth.
+// The models, each with its quality.
 
 import { call, find, get, query } from "./api.js";
 import { facts, fill, h, put, say } from "./dom.js";
@@ -13,7 +13,7 @@ const AT_ONCE = 50;
 async function show(cursor = null, list = h("ul", { class: "models" })) {
   try {
     const page = await get(`/models${query({ limit: AT_ONCE, cursor })}`);
-    if (!cursor) fill(place, page.items.length ? list : h("p", {}, "No model yet. Upload a file and train the first."));
+    if (!cursor) fill(place, page.items.length ? list : h("p", {}, "No models yet. Upload a file and train the first."));
     put(list, page.items.map(card));
     place.removeAttribute("aria-busy");
     if (page.next) {
@@ -41,7 +41,7 @@ function card(model) {
       "div",
       {},
       h("h2", {}, h("a", { href: address }, model.name), " ", h("span", { class: "badge" }, model.kind)),
-      h("p", { class: "verdict" }, champion ? champion.verdict : "Nothing is served: no version is champion."),
+      h("p", { class: "verdict" }, champion ? champion.verdict : "No champion, so nothing is served."),
     ),
     champion ? skillBar(champion.skill, model.kind, { ends: true, noise: champion.significance === "within noise" }) : h("div"),
     use,
@@ -66,13 +66,13 @@ async function inUse(model) {
   ];
 }
 
-// Without a job it came as a file: with Stepahead.
+// Without a job it is a shipped version.
 const made = ({ champion }) => champion && h("span", { title: when(champion.created_at) }, "shipped with Stepahead");
 
 function training(job) {
   if (job.status === "succeeded") return ago(job.finished_at);
   if (job.status === "running") return "training now";
-  return job.status === "queued" ? "waiting to be trained" : `last training ${job.status}`;
+  return job.status === "queued" ? "queued for training" : `last training ${job.status}`;
 }
 
 function live(model, monitor) {
@@ -87,7 +87,7 @@ const trouble = h("div");
 drop.append(
   dropZone({
     title: "Drop a CSV of numbers over time, or a text",
-    hint: "or press to choose a file. You see how it was understood before anything is trained.",
+    hint: "or press to choose a file. You see how it is understood before anything is trained.",
     onfile: async (file) => {
       showProblem(trouble, null);
       say(`Reading ${file.name}`);
@@ -98,7 +98,7 @@ drop.append(
         location.assign(`/ui/train?dataset=${dataset.id}`);
       } catch (error) {
         showProblem(trouble, error);
-        put(trouble, h("p", {}, h("a", { href: "/ui/train" }, "Go to Train"), " to say how the file is to be read."));
+        put(trouble, h("p", {}, h("a", { href: "/ui/train" }, "Go to Train"), " to set how the file is read."));
       }
     },
   }),

@@ -1,4 +1,4 @@
-// A training to watch: stage, time left, the curve of its loss, and what came of it.
+// Follows a training: stage, time left, loss curve, and result.
 
 import { call, get } from "./api.js";
 import { facts, fill, h, say } from "./dom.js";
@@ -10,10 +10,10 @@ import { scorecardSummary } from "./scorecard.js";
 
 export const FINAL = ["succeeded", "failed", "cancelled"];
 const LOOK_AGAIN = 3000;
-const CURVE_POINTS = 400; // per stage, however long the training is watched
+const CURVE_POINTS = 400; // per stage, however long the page is open
 const STAGES = {
-  loading: "Loading the data", compiling: "Compiling the network", training: "Training", calibrating: "Fitting on a part, to calibrate intervals", judging: "Judging on data it has not seen",
-  refitting: "Fitting again on everything", exporting: "Writing the version",
+  loading: "Loading the data", compiling: "Compiling the network", training: "Training", calibrating: "Fitting on a part of the rows, to calibrate intervals", judging: "Judging on held-out data",
+  refitting: "Refitting on all rows", exporting: "Exporting the version",
 };
 
 export const badge = (status) =>
@@ -62,8 +62,8 @@ export class JobWatch {
     return job;
   }
 
-  // While the page is looked at: a tab that listens holds one of the six connections that a browser
-  // opens to a service, and in six such tabs no page would load any more.
+  // Only while the page is visible: each listening tab holds one of the six connections that a
+  // browser opens to a service, and with six such tabs no page would load.
   listen() {
     if (document.hidden) {
       document.addEventListener("visibilitychange", () => this.lookAgain(), { once: true });
@@ -85,7 +85,7 @@ export class JobWatch {
       this.show({ ...this.job, ...job });
       if (FINAL.includes(job.status)) end();
     });
-    // A browser comes back by itself, but not after an answer such as 401 or 503.
+    // Browsers reconnect by themselves, but not after an answer such as 401 or 503.
     source.addEventListener("error", () => {
       end();
       setTimeout(() => this.lookAgain(), LOOK_AGAIN);
@@ -130,7 +130,7 @@ export class JobWatch {
           ["Validation loss", progress.validation_loss === null ? null : number(progress.validation_loss)],
           ["Time left", ended || progress.eta_seconds === null ? null : duration(progress.eta_seconds)],
           ["Recipe", job.recipe ? recipeInWords(job.recipe) : null],
-          ["Ordered", when(job.created_at)],
+          ["Queued at", when(job.created_at)],
           ["Took", ended && job.started_at ? duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000) : null],
         ],
         "numbers",
@@ -148,7 +148,7 @@ export class JobWatch {
       this.curve.element,
       () => {
         const traces = [];
-        for (const [stage, name, line] of [["training", "loss", "forecast"], ["refitting", "loss when fitted again", "persistence"]]) {
+        for (const [stage, name, line] of [["training", "loss", "forecast"], ["refitting", "loss when refitting", "persistence"]]) {
           const points = this.curvePoints().filter((each) => each.stage === stage);
           if (!points.length) continue;
           const x = points.map((each) => each.epoch);
@@ -175,7 +175,7 @@ export class JobWatch {
       return;
     }
     const version = await get(`/models/${job.model}/versions/${job.version}`);
-    // Progress is told a few times a second; the scorecard knows every epoch.
+    // Progress arrives a few times a second; the scorecard has every epoch.
     for (const epoch of version.scorecard.epochs) this.remember({ stage: "training", ...epoch });
     this.drawCurve();
     const champion = version.aliases.includes("champion");
@@ -190,7 +190,7 @@ export class JobWatch {
         h(
           "p",
           { class: "acts" },
-          h("a", { class: "button primary", href: `/ui/models/${job.model}?version=${job.version}` }, "See the version"),
+          h("a", { class: "button primary", href: `/ui/models/${job.model}?version=${job.version}` }, "Show the version"),
           h("a", { class: "button", href: `/ui/try?model=${job.model}@${job.version}` }, "Try it"),
         ),
       ),

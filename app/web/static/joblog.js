@@ -1,4 +1,4 @@
-// What happened to a job, line by line, oldest first.
+// The log of a job, oldest line first.
 
 import { get, query } from "./api.js";
 import { fill, h, put } from "./dom.js";
@@ -16,7 +16,7 @@ export class JobLog {
     this.element = h("div", { tabindex: "0", role: "region", "aria-label": "Log of the job", class: "scroll" }, this.list);
   }
 
-  // From the beginning, page by page: new lines come at the end.
+  // From the beginning, page by page, because new lines come last.
   async load() {
     const lines = [];
     let cursor = null;
@@ -27,7 +27,7 @@ export class JobLog {
     } while (cursor);
     if (lines.length === this.lines.length && lines.length) return;
     this.lines = lines;
-    fill(this.list, lines.length ? withDays(lines) : h("li", { class: "quiet" }, "Nothing was noted of this job."));
+    fill(this.list, lines.length ? withDays(lines) : h("li", { class: "quiet" }, "This job has no log."));
   }
 
   show() {
@@ -35,7 +35,7 @@ export class JobLog {
   }
 }
 
-// The day stands where it begins.
+// The date is shown where a day begins.
 function withDays(lines) {
   let day = null;
   return lines.flatMap((each) => {

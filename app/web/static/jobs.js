@@ -1,4 +1,4 @@
-// Trainings: what waits, what runs, how others ended, in plain words.
+// Training jobs: queued, running and ended.
 
 import { call, get, query } from "./api.js";
 import { dialog, facts, fill, h, table } from "./dom.js";
@@ -14,13 +14,13 @@ const STATES = ["queued", "running", "succeeded", "failed", "cancelled"];
 const list = h("div");
 const trouble = h("div");
 const address = new URLSearchParams(location.search);
-const status = new Field({ name: "status", label: "State", input: select([["", "all"], ...STATES.map((each) => [each, each])], address.get("status")) });
+const status = new Field({ name: "status", label: "Status", input: select([["", "all"], ...STATES.map((each) => [each, each])], address.get("status")) });
 const model = new Field({ name: "model", label: "Model", input: h("input", { value: address.get("model") ?? "", spellcheck: "false" }) });
 
 let jobs = [];
 let next = null;
 let filter = {};
-// The question whose answer is waited for; one that it has overtaken shows neither answer nor error.
+// The pending request; answers and errors of earlier ones are ignored.
 let asking = null;
 let lost = false;
 let rows = new Map(); // by job
@@ -45,7 +45,7 @@ function show() {
   place.removeAttribute("aria-busy");
   rows = new Map(jobs.map((job) => [job.id, new Row(job)]));
   if (!jobs.length) {
-    fill(list, h("p", {}, "No such job. ", h("a", { href: "/ui/train" }, "Train a model.")));
+    fill(list, h("p", {}, "No jobs match these filters. ", h("a", { href: "/ui/train" }, "Train a model.")));
     return;
   }
   const older = async () => {
@@ -56,7 +56,7 @@ function show() {
   const more = next && h("button", { onclick: () => older().catch(told) }, "Older jobs");
   fill(
     list,
-    h("div", { class: "card" }, table({ caption: "Jobs", head: ["Model", "State", "What happens", "Ordered", "Took", "Act"], rows: [...rows.values()].map((row) => row.cells), stacked: true })),
+    h("div", { class: "card" }, table({ caption: "Jobs", head: ["Model", "Status", "Progress", "Queued at", "Took", "Actions"], rows: [...rows.values()].map((row) => row.cells), stacked: true })),
     more,
   );
   if (held) document.getElementById(held)?.focus({ preventScroll: true });
@@ -64,7 +64,7 @@ function show() {
 
 const told = (error) => showProblem(trouble, error);
 
-// Made once and renewed in place: what has the focus keeps it while the figures go on.
+// Made once and updated in place, so that the focus stays while figures change.
 class Row {
   constructor(job) {
     this.state = h("span");
@@ -108,18 +108,18 @@ async function details({ id }) {
     "div",
     {},
     facts([
-      ["State", badge(job.status)],
+      ["Status", badge(job.status)],
       ["Outcome", words(job)],
       ["Recipe", recipeInWords(job.recipe)],
       ["Predicts", job.target],
-      ["Started from", job.start_from && `version ${job.start_from}, warm`],
-      ["Data", h("a", { href: `/ui/train?dataset=${job.dataset}` }, "the dataset")],
-      ["Judged on", job.test && h("a", { href: `/ui/train?dataset=${job.test}` }, "a dataset of its own")],
+      ["Started from", job.start_from && `weights of version ${job.start_from}`],
+      ["Data", h("a", { href: `/ui/train?dataset=${job.dataset}` }, "dataset")],
+      ["Judged on", job.test && h("a", { href: `/ui/train?dataset=${job.test}` }, "another dataset")],
       ["Attempts", job.attempt > 1 ? job.attempt : null],
-      ["Ordered", when(job.created_at)],
+      ["Queued at", when(job.created_at)],
       ["Ended", job.finished_at && when(job.finished_at)],
     ]),
-    h("h3", { class: "gap" }, "What happened"),
+    h("h3", { class: "gap" }, "Log"),
     log.element,
     h("div", { class: "acts gap" }, h("a", { class: "button", href: `/ui/train?job=${id}` }, "Curve and figures"), close),
   );
@@ -156,7 +156,7 @@ form.addEventListener("submit", (event) => {
 status.input.addEventListener("change", () => form.requestSubmit());
 fill(place, form, trouble, list);
 
-// While something waits or runs and nobody reads further back; one question at a time.
+// Poll while something is queued or running and only the first page is shown; one request at a time.
 async function follow() {
   const busy = jobs.some((job) => !FINAL.includes(job.status));
   if (busy && jobs.length <= 30 && !document.hidden && !asking) {

@@ -1,4 +1,4 @@
-// Asks for the service's key, once for all calls that wait for it.
+// Asks for the service's key, once for all pending calls.
 
 import { Problem, reach } from "./api.js";
 import { dialog, h } from "./dom.js";
@@ -16,12 +16,12 @@ function ask() {
     const field = new Field({
       name: "key",
       label: "Key",
-      hint: "What STEPAHEAD_API_KEY was set to. This browser remembers it for 30 days, out of reach of scripts.",
+      hint: "The value of STEPAHEAD_API_KEY. This browser remembers it for 30 days, where scripts cannot read it.",
       input: h("input", { type: "password", autocomplete: "current-password", required: true }),
     });
     const form = h("form", {}, field.element, h("button", { class: "primary", type: "submit" }, "Open"));
-    const box = dialog({ title: "This service asks for its key", body: form, narrow: true });
-    const left = new Problem({ status: 401, title: "No key was given", detail: "Without it the service shows nothing. Reload the page to be asked again." });
+    const box = dialog({ title: "This service needs a key", body: form, narrow: true });
+    const left = new Problem({ status: 401, title: "No key was given", detail: "Nothing can be shown without it. Reload the page to enter it." });
     box.addEventListener("close", () => reject(left));
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -37,7 +37,7 @@ function ask() {
           box.close();
           return;
         }
-        field.showError((await answer.json()).errors?.[0]?.message ?? "The key was not taken.");
+        field.showError((await answer.json()).errors?.[0]?.message ?? "The key was not accepted.");
       } catch (error) {
         field.showError(error.message);
       }

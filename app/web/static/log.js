@@ -1,4 +1,4 @@
-// The log: every answered request, with filters, details, replay by another version, and export.
+// The log: every answered request, with filters, details, replay and export.
 
 import { MOST_OF_A_PAGE, all, call, find, get, query } from "./api.js";
 import { dialog, facts, fill, h, put, say, table } from "./dom.js";
@@ -24,12 +24,12 @@ const list = h("div");
 const trouble = h("div");
 let items = [];
 let next = null;
-// The question whose answer is waited for; one that it has overtaken shows neither answer nor error.
+// The pending request; answers and errors of earlier ones are ignored.
 let asking = null;
 
 const shown = () => Object.fromEntries(fields.map((field) => [field.name, field.input.value.trim()]));
 
-// The viewer's own times, told to the service with their zone.
+// Local times, sent with their zone.
 function asked() {
   const values = shown();
   for (const name of ["from", "to"]) if (values[name]) values[name] = new Date(values[name]).toISOString();
@@ -56,13 +56,13 @@ async function load(cursor = null) {
 
 function show() {
   if (!items.length) {
-    fill(list, h("p", {}, "Nothing was answered that fits. ", h("a", { href: "/ui/try" }, "Try a model.")));
+    fill(list, h("p", {}, "No predictions match these filters. ", h("a", { href: "/ui/try" }, "Try a model.")));
     return;
   }
   fill(
     list,
-    h("div", { class: "card" }, table({ caption: "Predictions, newest first", head: ["Answered", "Model", "Asked", "Answer", "Act"], rows: items.map(row), stacked: true })),
-    next && h("button", { onclick: older }, "Older ones"),
+    h("div", { class: "card" }, table({ caption: "Predictions, newest first", head: ["Answered", "Model", "Request", "Answer", "Actions"], rows: items.map(row), stacked: true })),
+    next && h("button", { onclick: older }, "Older predictions"),
   );
 }
 
@@ -109,22 +109,22 @@ async function details(item) {
       ["Answered", when(item.created_at)],
       ["By", `${item.model}, version ${item.version}${item.alias ? ` (asked as ${item.alias})` : ""}`],
       ["Series", item.series],
-      ["Asked", question(item.request)],
+      ["Request", question(item.request)],
       ["Answer", answer(item.response)],
       ["Id", h("code", {}, item.id)],
       ["Request id", h("code", {}, item.request_id)],
     ]),
     h("details", {}, h("summary", {}, "Request and answer as JSON"), h("pre", { class: "code scroll", tabindex: "0" }, JSON.stringify({ request: item.request, response: item.response }, null, 1))),
-    item.kind === "series" ? await actuals(item) : h("p", { class: "hint" }, "Texts have no actuals: nothing is joined to this answer."),
+    item.kind === "series" ? await actuals(item) : h("p", { class: "hint" }, "Texts have no actual values."),
     await replayForm(item, outcome),
     outcome,
     h("div", { class: "acts" }, close),
   );
-  const box = dialog({ title: "An answered request", body });
+  const box = dialog({ title: "Prediction", body });
   close.addEventListener("click", () => box.close());
 }
 
-// What really came: joined where it is known, else to be told here.
+// The actual values: shown if they are known, otherwise they can be entered here.
 async function actuals(item) {
   const place = h("div");
   const known = await all(`/models/${item.model}/actuals`, { prediction: item.id });
@@ -135,25 +135,25 @@ async function actuals(item) {
     fill(
       place,
       table({
-        caption: "What was forecast and what really came",
-        head: ["Step", { label: "Forecast", class: "num" }, ...(level ? [{ label: `${level} %`, class: "num" }] : []), { label: "Really came", class: "num" }, { label: "Off by", class: "num" }],
+        caption: "Forecast vs. actual",
+        head: ["Step", { label: "Forecast", class: "num" }, ...(level ? [{ label: `${level} %`, class: "num" }] : []), { label: "Actual value", class: "num" }, { label: "Error", class: "num" }],
         rows: steps.slice(0, 20).map(({ step, actual }) => [step.timestamp ?? step.step, number(step.value, 6), ...(level ? [band(step.intervals?.find((each) => each.level === level))] : []), actual ? number(actual.value, 6) : "not known yet", actual ? number(step.value - actual.value) : ""]),
       }),
     );
   show();
-  const field = new Field({ name: "value", label: "What really came (step 1)", input: h("input", { inputmode: "decimal" }) });
+  const field = new Field({ name: "value", label: "Actual value (step 1)", input: h("input", { inputmode: "decimal" }) });
   const trouble = h("div");
-  const form = h("form", { class: "row" }, field.element, h("button", { type: "submit" }, "Tell"));
+  const form = h("form", { class: "row" }, field.element, h("button", { type: "submit" }, "Save actual value"));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const value = Number(field.input.value);
-    if (!field.input.value.trim() || !Number.isFinite(value)) return field.showError("must be a number, as in 795.26");
+    if (!field.input.value.trim() || !Number.isFinite(value)) return field.showError("must be a number, for example 795.26");
     try {
       await call("POST", "/actuals", { json: { items: [{ prediction: item.id, step: 1, value }] } });
       field.clear();
       steps[0].actual = { value };
       show();
-      say("Kept; the monitor has it within seconds");
+      say("Saved; the monitor shows it within seconds");
     } catch (error) {
       showProblem(trouble, error, [field]);
     }
@@ -165,7 +165,7 @@ async function replayForm(item, outcome) {
   const model = await find(`/models/${item.model}`);
   const others = model?.versions.filter((each) => !each.deleted_at) ?? [];
   if (!others.length) return null;
-  const field = new Field({ name: "version", label: "Answer it again with", input: select(others.map((each) => [each.version, `version ${each.version}${each.aliases.length ? ` (${each.aliases.join(", ")})` : ""}`]), others[0].version) });
+  const field = new Field({ name: "version", label: "Replay with", input: select(others.map((each) => [each.version, `version ${each.version}${each.aliases.length ? ` (${each.aliases.join(", ")})` : ""}`]), others[0].version) });
   const form = h("form", { class: "row" }, field.element, h("button", { type: "submit" }, "Replay"));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -173,7 +173,7 @@ async function replayForm(item, outcome) {
       const { replay } = await call("POST", `/predictions/${item.id}/replay`, { json: { version: Number(field.input.value) } });
       field.clear();
       fill(outcome, beside(item, replay));
-      say(`Version ${replay.version} says ${answer(replay)}`);
+      say(`Version ${replay.version} answers ${answer(replay)}`);
     } catch (error) {
       showProblem(outcome, error, [field]);
     }
@@ -192,7 +192,7 @@ function beside(item, replay) {
   });
 }
 
-// What fits the filters, page by page, as a table of steps.
+// All matching predictions, page by page, as a table of steps.
 async function exported(button) {
   const label = button.textContent;
   button.disabled = true;
@@ -216,8 +216,8 @@ async function exported(button) {
   button.disabled = false;
 }
 
-// A spreadsheet takes text that begins like this for a formula and may run it; as in the service's
-// own export.
+// A spreadsheet may run text that begins like this as a formula. The service's own export does the
+// same.
 const FORMULA_START = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
 
 function csv(rows) {
@@ -230,16 +230,16 @@ function csv(rows) {
 
 const form = h("form", { class: "card" }, h("div", { class: "fields" }, fields.map((field) => field.element)));
 const steps = h("button", { type: "button", onclick: () => exported(steps) }, "Export as CSV");
-// However many: the service writes the file, one row per prediction.
+// Any number: the service writes the file, with one row per prediction.
 const whole = ["csv", "parquet"].map((format) => {
-  const button = h("button", { type: "button" }, `Everything as ${format === "csv" ? "CSV" : "Parquet"}`);
+  const button = h("button", { type: "button" }, `Export all as ${format === "csv" ? "CSV" : "Parquet"}`);
   button.addEventListener("click", async () => {
-    // Filters that are wrong are told here, and not in the file.
+    // Invalid filters are shown here, and not in the file.
     if (await load()) h("a", { href: `/predictions/export${query({ ...asked(), format })}`, download: "" }).click();
   });
   return button;
 });
-put(form, trouble, h("div", { class: "acts" }, h("button", { type: "submit", class: "primary" }, "Show"), steps, whole), h("p", { class: "hint" }, `Export: a line per forecast step, of the newest ${count(MOST_EXPORTED)} requests. Everything: a line per request, with question and answer as JSON, however many.`));
+put(form, trouble, h("div", { class: "acts" }, h("button", { type: "submit", class: "primary" }, "Show"), steps, whole), h("p", { class: "hint" }, `“Export as CSV” has one line per forecast step of the newest ${count(MOST_EXPORTED)} predictions. “Export all” has one line per prediction, with request and answer as JSON, for any number.`));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   load();

@@ -1,4 +1,4 @@
-// A prediction opened up: what each past step did to it, and what went on in every gate.
+// Explains a prediction: the influence of each past step, and what happened in every gate.
 
 import { all, call, get } from "./api.js";
 import { fill, h, put, say, table } from "./dom.js";
@@ -14,10 +14,10 @@ import { colour, draw, figure, plain } from "./plot.js";
 const place = document.getElementById("look");
 const EXAMPLES = { "belling-the-cat": "some said this , and", hello: "hel" };
 const GATES = {
-  input: "how much of the new is let in", forget: "how much of the old is kept", candidate: "what the new would be", output: "how much of the cell is shown",
-  update: "how much of the old is kept", reset: "how much of the old the candidate sees",
+  input: "how much of the candidate is added", forget: "how much of the old state is kept", candidate: "the candidate for the new state", output: "how much of the cell state is output",
+  update: "how much of the old state is kept", reset: "how much of the old state the candidate uses",
 };
-const STATES = { hidden: "what the layer passes on", cell: "what it remembers" };
+const STATES = { hidden: "the layer’s output", cell: "the layer’s memory" };
 const SIGNED = new Set(["candidate", "hidden", "cell"]);
 
 const trouble = h("div");
@@ -47,7 +47,7 @@ async function question(form, choice, models) {
   const [name, which] = reference.split("@");
   const model = models.find((each) => each.name === name) ?? (await get(`/models/${name}`));
   const version = await get(`/models/${name}/versions/${which === undefined ? model.champion.version : (model.aliases[which] ?? which)}`);
-  if (reference !== choice.input.value) return; // another was chosen meanwhile
+  if (reference !== choice.input.value) return; // another model was chosen meanwhile
   const text = version.kind === "text";
   const field = new Field({
     name: text ? "text" : "history",
@@ -57,7 +57,7 @@ async function question(form, choice, models) {
   const fields = [choice, field];
   const ends = h("div");
   if (!text) offerEnds(ends, field, version).catch((error) => showProblem(trouble, error));
-  fill(form, choice.element, ends, field.element, h("button", { class: "primary", type: "submit" }, "Open it up"));
+  fill(form, choice.element, ends, field.element, h("button", { class: "primary", type: "submit" }, "Explain"));
   form.onsubmit = async (event) => {
     event.preventDefault();
     showProblem(trouble, null, fields);
@@ -96,16 +96,16 @@ function opened(explained, version) {
   showMemory(memory, explained.model, explained.version)
     .catch((error) => showProblem(memory, error))
     .then(() => (memory.hidden = !memory.children.length));
-  say(`Opened: ${text ? explained.token : number(explained.value)}`);
+  say(`Explained: ${text ? explained.token : number(explained.value)}`);
 }
 
 function summary(explained, steps) {
   const text = explained.kind === "text";
   const bars = figure({
-    caption: text ? `What each word did to the probability of “${explained.token}”` : `What each past step did to the forecast, in the unit of the target`,
+    caption: text ? `Influence of each token on the probability of “${explained.token}”` : `Influence of each past step on the forecast, in the unit of the target`,
     label: "Bar chart of the influence of each past step",
     size: "mid",
-    head: ["Step", ...(text ? [] : ["Values"]), { label: "Influence", class: "num" }, ...(byAnchor(explained) ? [{ label: "By the anchor", class: "num" }] : [])],
+    head: ["Step", ...(text ? [] : ["Values"]), { label: "Influence", class: "num" }, ...(byAnchor(explained) ? [{ label: "Through the anchor", class: "num" }] : [])],
     rows: () => explained.inputs.map((each, index) => (text ? [steps[index], number(each.influence, 3)] : [steps[index], Object.values(each.values).map((value) => number(value)).join(", "), Object.values(each.influence).map((value) => number(value, 3)).join(", "), ...(byAnchor(explained) ? [number(each.anchor, 3)] : [])])),
   });
   const card = h(
@@ -128,7 +128,7 @@ function summary(explained, steps) {
         type: "bar", name: plain(name), x, y: explained.inputs.map((each) => each.influence[name]),
         marker: several ? {} : { color: explained.inputs.map((each) => colour(each.influence[name] < 0 ? "bad-fill" : "forecast")) },
       }));
-      return byAnchor(explained) ? [...network, { type: "bar", name: "by the anchor", x, y: explained.inputs.map((each) => each.anchor) }] : network;
+      return byAnchor(explained) ? [...network, { type: "bar", name: "through the anchor", x, y: explained.inputs.map((each) => each.anchor) }] : network;
     },
     () => ({
       barmode: "relative", bargap: steps.length < 6 ? 0.6 : 0.2, showlegend: !text && (Object.keys(explained.inputs[0].influence).length > 1 || byAnchor(explained)),
@@ -139,19 +139,19 @@ function summary(explained, steps) {
   return card;
 }
 
-// Whether the anchor reads more than the last value, so that past steps work through it too.
+// Whether the anchor uses more than the last value, so that past steps act through it too.
 const byAnchor = (explained) => explained.kind === "series" && explained.inputs.some((each) => each.anchor);
 
 function sumInWords(explained) {
   const sum = (each) => (typeof each.influence === "number" ? each.influence : Object.values(each.influence).reduce((a, b) => a + b, 0));
   const total = explained.inputs.reduce((a, each) => a + sum(each), 0);
   if (explained.kind === "text") {
-    return `${percent(explained.probability)} = ${percent(explained.baseline)} if the words said nothing ${total < 0 ? "−" : "+"} ${percent(Math.abs(total))} from the words (completeness gap ${number(explained.gap, 2)}).`;
+    return `${percent(explained.probability)} = ${percent(explained.baseline)} without the words ${total < 0 ? "−" : "+"} ${percent(Math.abs(total))} from the words (completeness gap ${number(explained.gap, 2)}).`;
   }
   const season = explained.anchor.season ? ` of ${explained.anchor.season} rows` : "";
   const anchor = explained.anchor.name === "none" ? "the scaling’s zero point" : `the anchor (${explained.anchor.name}${season})`;
   const earlier = explained.earlier ? ` ${signedNumber(explained.earlier)} from earlier steps` : "";
-  return `${number(explained.value, 6)} = ${number(explained.anchor.value, 6)} from ${anchor} ${signedNumber(explained.baseline)} from the network if the inputs said nothing ${signedNumber(total)} from the steps below${earlier} (completeness gap ${number(explained.gap, 2)})${explained.raised ? `, raised by ${number(explained.raised, 3)}: it was never lower` : ""}.`;
+  return `${number(explained.value, 6)} = ${number(explained.anchor.value, 6)} from ${anchor} ${signedNumber(explained.baseline)} from the network without the inputs ${signedNumber(total)} from the steps below${earlier} (completeness gap ${number(explained.gap, 2)})${explained.raised ? `, raised by ${number(explained.raised, 3)}: it was never lower` : ""}.`;
 }
 
 const signedNumber = (value) => `${value < 0 ? "−" : "+"} ${number(Math.abs(value), 4)}`;
@@ -160,9 +160,9 @@ function expected(explained) {
   return h(
     "details",
     {},
-    h("summary", {}, "What was expected after each word"),
+    h("summary", {}, "Expected after each token"),
     table({
-      caption: "The likeliest next after each token",
+      caption: "The most probable next tokens after each token",
       head: ["After", "Expected"],
       rows: explained.inputs.map((each) => [each.token, each.next.map((next) => `${next.token} ${percent(next.probability, 0)}`).join(" · ")]),
     }),
@@ -171,9 +171,9 @@ function expected(explained) {
 
 function layerCard(layer, steps, layers) {
   const maps = [...Object.entries(layer.gates).map(([name, grid]) => [name, GATES[name] ?? "", grid]), ...Object.entries(layer.states).map(([name, grid]) => [`${name} state`, STATES[name] ?? "", grid])];
-  const shown = layer.units.length < layer.size ? `, the ${layer.units.length} liveliest of ${layer.size} units` : "";
+  const shown = layer.units.length < layer.size ? `, the ${layer.units.length} of ${layer.size} units that change most` : "";
   const id = `layer-${layer.layer}`;
-  const card = h("section", { class: "card", "aria-labelledby": id }, h("h2", { id }, layers > 1 ? `Layer ${layer.layer + 1}` : "Gates and states"), h("p", { class: "hint" }, `A column per step, oldest left (${steps[0]} to ${steps.at(-1)}); a row per unit${shown}.`));
+  const card = h("section", { class: "card", "aria-labelledby": id }, h("h2", { id }, layers > 1 ? `Layer ${layer.layer + 1}` : "Gates and states"), h("p", { class: "hint" }, `One column per step, oldest left (${steps[0]} to ${steps.at(-1)}); one row per unit${shown}.`));
   put(
     card,
     h(

@@ -1,4 +1,4 @@
-// How far back a version's memory reaches: the gradient, from the last step back through time.
+// How far back a version's memory reaches: the gradient from the last step back through time.
 
 import { find } from "./api.js";
 import { h, put } from "./dom.js";
@@ -8,8 +8,8 @@ import { colour, draw, figure } from "./plot.js";
 export async function showMemory(element, name, version) {
   const memory = await find(`/models/${name}/versions/${version}/gradients`);
   if (!memory) return;
-  put(element, h("h3", {}, "How far back its memory reaches"), h("p", {}, `${capital(memory.statement)}.`));
-  // A network that adds nothing to its anchor has no gradient to draw.
+  put(element, h("h3", {}, "Memory"), h("p", {}, `${capital(memory.statement)}.`));
+  // A network that adds nothing to its anchor has no gradient.
   if (memory.steps > 1 && memory.layers.some((layer) => layer.norms.some((norm) => norm > 0))) {
     const decay = figure({ caption: `Gradient norm, from the last step back through ${memory.steps}`, label: memory.statement, size: "low" });
     put(element, decay.whole);

@@ -1,4 +1,4 @@
-// A model: what is served and how good it is, its versions, and who moved which alias when and why.
+// A model: what is served, how good it is, its versions, and its alias history.
 
 import { get, query } from "./api.js";
 import { Comparisons } from "./compared.js";
@@ -24,7 +24,7 @@ async function show() {
     place,
     header(model, version),
     version.scorecard.series?.curve.length ? picture(version) : null,
-    part("Beside the simple forecasts", notes(version), scorecardTable(version), h("p", { class: "hint" }, judgedHow(version))),
+    part("Compared with simple forecasts", notes(version), scorecardTable(version), h("p", { class: "hint" }, judgedHow(version))),
     evaluations(version, part),
     new Comparisons({ model, version, part }).element,
     versions(model, version),
@@ -64,15 +64,15 @@ function header(model, version) {
 }
 
 function picture(version) {
-  return part("What came, and what was said before", heldOutPicture(version));
+  return part("Forecast vs. actual", heldOutPicture(version));
 }
 
 const notes = (version) => (version.scorecard.notes.length ? h("ul", { class: "small" }, version.scorecard.notes.map((note) => h("li", {}, note))) : null);
 
 function trainingCurve(version) {
   const { epochs, best_epoch: best } = version.scorecard;
-  if (epochs.length < 2) return h("p", { class: "quiet" }, "No curve was kept.");
-  const curve = figure({ caption: `Loss by epoch, in scaled units; kept: epoch ${best}`, label: "Training loss by epoch", size: "mid" });
+  if (epochs.length < 2) return h("p", { class: "quiet" }, "This version has no training curve.");
+  const curve = figure({ caption: `Loss by epoch, in scaled units; epoch ${best} was kept`, label: "Training loss by epoch", size: "mid" });
   draw(
     curve.element,
     () => {
@@ -106,7 +106,7 @@ function versions(model, shown) {
       list,
       table({
         caption: `Versions of ${name}`,
-        head: ["Version", "Verdict", { label: "Skill", class: "num" }, "Recipe and data", "Made", "What became of it", "Act"],
+        head: ["Version", "Verdict", { label: "Skill", class: "num" }, "Recipe and data", "Created", "Decision", "Actions"],
         rows: rows.map((each) => ({ self: each.version === shown.version, cells: versionCells(model, each) })),
         stacked: true,
       }),
@@ -143,7 +143,7 @@ function versionCells(model, each) {
     [h("a", { href: `/ui/models/${name}?version=${each.version}` }, String(each.version)), " ", each.aliases.map((alias) => h("span", { class: `badge ${alias === "champion" ? "champion" : "busy"}` }, alias))],
     each.verdict,
     [each.skill === null ? "–" : signed(each.skill), each.significance === "within noise" && h("div", { class: "quiet small" }, "within noise")],
-    [recipeInWords(each.recipe), h("div", { class: "small" }, each.dataset ? h("a", { href: `/ui/train?dataset=${each.dataset}` }, "its data") : "shipped")],
+    [recipeInWords(each.recipe), h("div", { class: "small" }, each.dataset ? h("a", { href: `/ui/train?dataset=${each.dataset}` }, "training data") : "shipped")],
     when(each.created_at),
     each.deleted_at ? `deleted ${when(each.deleted_at)}` : each.decision.reason,
     act.children.length > 0 && act,
@@ -154,7 +154,7 @@ function about(version) {
   const { manifest, lineage } = version;
   const series = manifest.series;
   return part(
-    "What it is",
+    "About this version",
     facts([
       ["Recipe", recipeInWords(manifest.recipe)],
       ["Inputs", series ? series.features.map((each) => each.name).join(", ") : `${count(manifest.text.vocabulary.length)} different tokens`],
@@ -162,7 +162,7 @@ function about(version) {
       ["Step", series && frequency(series.frequency)],
       ["Needs", `${count(manifest.min_history)} past ${series ? "values" : "tokens"}`],
       ["Trained", `${when(manifest.trained_at)}, in ${duration(manifest.training_seconds)}`],
-      ["Data", lineage.dataset ? [h("a", { href: `/ui/train?dataset=${lineage.dataset}` }, "how it was understood"), lineage.test_dataset && [", judged on ", h("a", { href: `/ui/train?dataset=${lineage.test_dataset}` }, "another")]] : "shipped with Stepahead"],
+      ["Data", lineage.dataset ? [h("a", { href: `/ui/train?dataset=${lineage.dataset}` }, "preflight report"), lineage.test_dataset && [", judged on ", h("a", { href: `/ui/train?dataset=${lineage.test_dataset}` }, "another")]] : "shipped with Stepahead"],
       ["Training", lineage.job ? h("a", { href: `/ui/train?job=${lineage.job}` }, "the job") : null],
       ["Started from", lineage.start_from],
       ["Seed", manifest.seed],
@@ -175,12 +175,12 @@ function about(version) {
 
 function past() {
   const list = h("ol", { class: "timeline" });
-  const whole = part("Who moved which alias, when and why", list);
+  const whole = part("Alias history", list);
   const add = async (cursor = null) => {
     const page = await get(`/models/${name}/moves${query({ limit: 20, cursor })}`);
     put(list, page.items.map(move));
     if (!page.next) return;
-    const more = h("button", { type: "button" }, "Older moves");
+    const more = h("button", { type: "button" }, "Older entries");
     more.addEventListener("click", () => {
       more.remove();
       add(page.next).catch((error) => failed(list, error));
@@ -196,7 +196,7 @@ const move = (each) =>
     "li",
     {},
     h("p", {}, h("strong", {}, each.alias), each.from_version ? `: ${each.from_version} → ${each.to_version}` : ` → ${each.to_version}`),
-    h("p", { class: "small" }, each.reason || "no reason was given"),
+    h("p", { class: "small" }, each.reason || "no reason given"),
     h("p", { class: "quiet small" }, `${each.moved_by}, ${when(each.moved_at)}`),
   );
 

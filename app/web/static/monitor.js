@@ -1,4 +1,4 @@
-// How a model does in use: live skill beside its scorecard's, coverage, drift, requests, latency.
+// How a model performs in use: live skill, coverage, drift, requests, latency.
 
 import { all, get, query, reach } from "./api.js";
 import { fill, h, table } from "./dom.js";
@@ -16,7 +16,7 @@ const DRIFT = { worth: 0.1, another: 0.25 };
 async function start() {
   const items = await all("/models");
   place.removeAttribute("aria-busy");
-  if (!items.length) return fill(place, h("p", {}, "There is no model yet. ", h("a", { href: "/ui/train" }, "Train the first.")));
+  if (!items.length) return fill(place, h("p", {}, "No models yet. ", h("a", { href: "/ui/train" }, "Train the first.")));
   const address = new URLSearchParams(location.search);
   const asked = address.get("model") ?? items.find((each) => each.kind === "series")?.name;
   const options = items.map((each) => [each.name, `${each.name} (${each.kind})`]);
@@ -30,7 +30,7 @@ async function start() {
     document.getElementById("as-json").href = `/models/${model.input.value}/monitor${query({ days: days.input.value })}`;
     history.replaceState(null, "", `/ui/monitor${query({ model: model.input.value, days: days.input.value })}`);
     try {
-      // First alone: where a key is needed, it is asked for once.
+      // Alone at first, so that a needed key is asked for once.
       const monitor = await get(`/models/${model.input.value}/monitor${query({ days: days.input.value })}`);
       const [decisions, latencies, schedule] = await Promise.all([
         get(`/models/${model.input.value}/decisions?limit=10`),
@@ -50,16 +50,16 @@ async function start() {
 function cards(monitor, decisions, latencies, schedule) {
   const served = monitor.versions.filter((each) => each.role === "served");
   const parts = [];
-  if (monitor.unread) parts.push(h("p", { class: "warning" }, `${plural(monitor.unread, "prediction")} of the log still to be counted.`));
+  if (monitor.unread) parts.push(h("p", { class: "warning" }, `${plural(monitor.unread, "prediction")} not counted yet.`));
   if (!monitor.versions.length) {
-    parts.push(h("p", { class: "card" }, "Nothing was asked in this time. ", h("a", { href: `/ui/try?model=${monitor.model}` }, "Try it.")));
+    parts.push(h("p", { class: "card" }, "No requests in this period. ", h("a", { href: `/ui/try?model=${monitor.model}` }, "Try it.")));
   } else {
     const champion = served.find((each) => each.aliases.includes("champion")) ?? served[0];
     if (champion && monitor.kind === "series") parts.push(now(champion));
     parts.push(byVersion(monitor), byDay(monitor));
   }
   if (monitor.shadow) parts.push(shadow(monitor.shadow));
-  if (monitor.kind === "text") parts.push(h("p", { class: "quiet" }, "Of a text no actuals are kept: what “really came next” is whatever was written. So there is no live skill, coverage or drift, and no shadow; requests and latency are counted."));
+  if (monitor.kind === "text") parts.push(h("p", { class: "quiet" }, "Texts have no actual values, so there is no live skill, coverage or drift, and no shadow. Requests and latency are counted."));
   parts.push(speed(latencies), retraining(monitor.model, decisions, schedule));
   return parts.filter(Boolean);
 }
@@ -70,16 +70,16 @@ function now(champion) {
   return card(
     `Version ${champion.version}, in use`,
     champion.skill === null
-      ? h("p", {}, `${capital(champion.skill_missing ?? "no live skill")}. Actuals join by themselves when a later request’s history holds them, or by POST /actuals.`)
+      ? h("p", {}, `${capital(champion.skill_missing ?? "no live skill")}. Actual values are taken from the histories of later requests, or from POST /actuals.`)
       : h("div", { class: "limit" }, skillBar(champion.skill, "series", { ends: true })),
-    champion.measured_skill !== null && h("p", { class: "quiet" }, `Its scorecard measured ${signed(champion.measured_skill)}.`),
+    champion.measured_skill !== null && h("p", { class: "quiet" }, `Its scorecard has ${signed(champion.measured_skill)}.`),
   );
 }
 
 function byVersion(monitor) {
   const series = monitor.kind === "series";
   const head = ["Version", { label: "Requests", class: "num" }];
-  if (series) head.push({ label: "Settled", class: "num" }, { label: "RMSE", class: "num" }, { label: "Last value’s", class: "num" }, { label: "Live skill", class: "num" }, { label: "Scorecard", class: "num" }, { label: "Bias", class: "num" }, "Coverage");
+  if (series) head.push({ label: "Settled", class: "num" }, { label: "RMSE", class: "num" }, { label: "Persistence", class: "num" }, { label: "Live skill", class: "num" }, { label: "Scorecard", class: "num" }, { label: "Bias", class: "num" }, "Coverage");
   if (series) head.push("Drift");
   return card(
     "By version",
@@ -110,7 +110,7 @@ function drift(each) {
   return each.drift.map((feature) => {
     if (feature.psi === null) return h("div", { class: "quiet small" }, `${feature.feature}: ${feature.missing}`);
     const kind = feature.psi >= DRIFT.another ? "bad" : feature.psi >= DRIFT.worth ? "busy" : "good";
-    const words = feature.psi >= DRIFT.another ? "another world" : feature.psi >= DRIFT.worth ? "worth a look" : "as in training";
+    const words = feature.psi >= DRIFT.another ? "different distribution" : feature.psi >= DRIFT.worth ? "worth a look" : "as in training";
     return h("div", {}, `${feature.feature}: ${number(feature.psi, 2)} `, h("span", { class: `badge ${kind}` }, words));
   });
 }
@@ -145,12 +145,12 @@ function byDay(monitor) {
 function shadow(compared) {
   return card(
     `Shadow: version ${compared.version}`,
-    compared.skill === null ? h("p", {}, "No forecast that both made has met its actual yet.") : skillBar(compared.skill, "series", { ends: true, label: `${signed(compared.skill)} against what was served, over ${plural(compared.forecasts, "forecast")}` }),
-    compared.rmse !== null && h("p", { class: "quiet" }, `RMSE ${number(compared.rmse)}; of what was served ${number(compared.served_rmse)}.`),
+    compared.skill === null ? h("p", {}, "No forecast that both made has its actual value yet.") : skillBar(compared.skill, "series", { ends: true, label: `${signed(compared.skill)} compared with the served version, over ${plural(compared.forecasts, "forecast")}` }),
+    compared.rmse !== null && h("p", { class: "quiet" }, `RMSE ${number(compared.rmse)}; served version ${number(compared.served_rmse)}.`),
   );
 }
 
-// The service's own figures, by version: cumulated buckets of how long answers took.
+// The service's metrics, by version: cumulative buckets of answer times.
 async function latency(model) {
   const text = await (await reach("/metrics")).text();
   const versions = new Map();
@@ -167,18 +167,18 @@ async function latency(model) {
 }
 
 function speed(versions) {
-  if (!versions.length) return card("Latency", h("p", { class: "quiet" }, "Nothing was answered since the service started."));
+  if (!versions.length) return card("Latency", h("p", { class: "quiet" }, "No predictions since the service started."));
   const told = (seconds) => (seconds === Number.POSITIVE_INFINITY ? "over 10 s" : seconds < 1 ? `${number(seconds * 1000)} ms` : `${number(seconds)} s`);
   const within = (buckets, share) => told(buckets.find(([, seen]) => seen >= share * buckets.at(-1)[1])[0]);
   return card(
     "Latency",
     table({
-      caption: "How long answers took, by version",
+      caption: "Answer times by version",
       head: ["Version", { label: "Answers", class: "num" }, ...PERCENTILES.map(([, label]) => ({ label, class: "num" }))],
       rows: versions.map(([version, buckets]) => [`Version ${version}`, count(buckets.at(-1)[1]), ...PERCENTILES.map(([share]) => within(buckets, share))]),
       stacked: true,
     }),
-    h("p", { class: "hint" }, "From a request’s turn to its committed answer, since the service started; the network on the way to you comes on top. All of it is at /metrics."),
+    h("p", { class: "hint" }, "From the start of processing to the committed answer, since the service started, without the network. Details are at /metrics."),
   );
 }
 
@@ -187,20 +187,20 @@ function retraining(model, decisions, schedule) {
   const rows = [];
   const add = ({ items, next }) => {
     rows.push(...items);
-    fill(list, rows.length > 0 && table({ caption: "Decisions", head: ["When", "Because of", "Trained", "Reason"], rows: rows.map((each) => [when(each.decided_at), each.cause, each.job ? h("a", { href: `/ui/train?job=${each.job}` }, "yes") : each.trained ? "yes" : "no", each.reason]), stacked: true }));
+    fill(list, rows.length > 0 && table({ caption: "Decisions", head: ["When", "Cause", "Trained", "Reason"], rows: rows.map((each) => [when(each.decided_at), each.cause, each.job ? h("a", { href: `/ui/train?job=${each.job}` }, "yes") : each.trained ? "yes" : "no", each.reason]), stacked: true }));
     if (next) list.append(h("button", { class: "tight", onclick: () => get(`/models/${model}/decisions${query({ limit: 20, cursor: next })}`).then(add, (error) => failed(list, error)) }, "Older decisions"));
   };
   add(decisions);
-  return card("Training again by itself", scheduleInWords(schedule), list);
+  return card("Automatic retraining", scheduleInWords(schedule), list);
 }
 
 function scheduleInWords(schedule) {
-  if (!schedule) return h("p", { class: "quiet" }, "Not scheduled. PUT /models/NAME/schedule switches it on: by time, or when live figures fall.");
+  if (!schedule) return h("p", { class: "quiet" }, "Not scheduled. PUT /models/NAME/schedule switches it on, by time or by thresholds on live figures.");
   const { cron, next_at: next, thresholds } = schedule;
   return [
-    cron && h("p", {}, `By time: ${cron} (UTC), next ${when(next)}.`),
-    thresholds && thresholds.skill_below !== null && h("p", {}, `When the live skill falls below ${percent(thresholds.skill_below)} over ${thresholds.days} days.`),
-    thresholds && thresholds.coverage_off_by !== null && h("p", {}, `When coverage is off by more than ${number(thresholds.coverage_off_by)} points.`),
+    cron && h("p", {}, `Scheduled: ${cron} (UTC), next ${when(next)}.`),
+    thresholds && thresholds.skill_below !== null && h("p", {}, `If the live skill falls below ${percent(thresholds.skill_below)} over ${thresholds.days} days.`),
+    thresholds && thresholds.coverage_off_by !== null && h("p", {}, `If coverage is off by more than ${number(thresholds.coverage_off_by)} points.`),
   ];
 }
 

@@ -1,4 +1,4 @@
-// What to train: the model's name, what it goes on from, what it is judged on, its recipe.
+// What to train: the model's name, its start, what it is judged on, its recipe.
 
 import { call, find, get } from "./api.js";
 import { fill, h, newId, put } from "./dom.js";
@@ -11,8 +11,8 @@ const HELD_OUT = "", OTHER_FILE = "file";
 export const describeDataset = (each) =>
   `${each.filename ?? each.kind} · ${each.rows_used === null ? bytes(each.size_bytes) : `${count(each.rows_used)} rows`} · ${ago(each.created_at)}`;
 
-// again: a job that is offered as it was ordered, or null; fileOf: the uploaded file again, for a
-// training that joins it to what came before.
+// again: a job whose order is repeated, or null; fileOf: returns the uploaded file, for a training
+// that joins it to earlier data.
 export class OrderForm {
   constructor({ dataset, recipes, models, datasets, model, again, fileOf, onordered }) {
     Object.assign(this, { dataset, recipes, models, datasets, fileOf, onordered });
@@ -21,7 +21,7 @@ export class OrderForm {
     this.name = new Field({
       name: "model",
       label: "Name of the model",
-      hint: "A new name, or a model’s that is to get another version. Small letters, digits, dot, dash, underscore.",
+      hint: "A new name, or a model that is to get another version. Lower-case letters, digits, dot, dash, underscore.",
       input: h("input", { value: model ?? nameFrom(dataset.filename), required: true, list: names.id, spellcheck: "false", autocomplete: "off" }),
     });
     this.target = dataset.kind === "series" ? this.targetField() : null;
@@ -39,7 +39,7 @@ export class OrderForm {
       this.trouble,
       this.go,
     );
-    // As it is typed: fields that came when the name is left would move the button from under its press.
+    // While typing: fields that appear on leaving the name would move the button away from the click.
     this.name.input.addEventListener("input", () => (this.known = this.showKnown().catch((error) => showProblem(this.trouble, error))));
     this.element.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -60,8 +60,8 @@ export class OrderForm {
 
   testField() {
     const before = this.datasets.filter((each) => each.kind === this.dataset.kind && each.id !== this.dataset.id);
-    const choice = select([[HELD_OUT, "its last part, held out"], [OTHER_FILE, "a second file …"], ...before.map((each) => [each.id, describeDataset(each)])], this.again?.test ?? HELD_OUT);
-    const field = new Field({ name: "test", label: "To be judged on", hint: "Never trained on before it is judged.", input: choice });
+    const choice = select([[HELD_OUT, "the last part, held out"], [OTHER_FILE, "a second file …"], ...before.map((each) => [each.id, describeDataset(each)])], this.again?.test ?? HELD_OUT);
+    const field = new Field({ name: "test", label: "Judge on", hint: "Not trained on before judging.", input: choice });
     this.testFile = h("input", { type: "file", "aria-label": "The second file", hidden: true });
     choice.after(this.testFile);
     choice.addEventListener("change", () => {
@@ -71,11 +71,11 @@ export class OrderForm {
     return field;
   }
 
-  // What a model that is there already offers: its champion's recipe, its weights, its last dataset.
+  // Offers what a known model has: its champion's recipe, its weights, its last dataset.
   async showKnown() {
     const name = this.name.input.value.trim();
     const known = this.models.find((model) => model.name === name && model.kind === this.dataset.kind);
-    if (!known && this.recipe && !this.extend && !this.startFrom) return; // one new name for another
+    if (!known && this.recipe && !this.extend && !this.startFrom) return; // still a new name
     const [model, version] = known ? await this.find(known) : [null, null];
     if (this.name.input.value.trim() !== name) return;
     this.recipe = new RecipeForm({ recipes: this.recipes, kind: this.dataset.kind, champion: version?.manifest.recipe ?? null, before: this.recipe, again: this.again?.recipe });
@@ -85,17 +85,17 @@ export class OrderForm {
     const live = model.versions.filter((each) => !each.deleted_at);
     this.startFrom = new Field({
       name: "start_from",
-      label: "First weights",
-      hint: "Warm needs a recipe of the same form: cell, layers, horizon.",
-      input: select([["", "fresh, by the seed"], ...live.map((each) => [each.version, `warm, from version ${each.version}${each.aliases.includes("champion") ? " (champion)" : ""}`])], this.again?.model === name ? this.again.start_from : null),
+      label: "Initial weights",
+      hint: "Weights of a version need a recipe with the same cell, layers and horizon.",
+      input: select([["", "random, from the seed"], ...live.map((each) => [each.version, `from version ${each.version}${each.aliases.includes("champion") ? " (champion)" : ""}`])], this.again?.model === name ? this.again.start_from : null),
     });
     put(this.onward, this.startFrom.element);
     if (this.dataset.kind !== "series" || this.dataset.extends || !version?.lineage.dataset) return;
     this.extend = new Field({
       name: "extend",
       label: "Rows to train on",
-      hint: `The last ones: what ${name} was trained on last. Joined by series and time; rows of one time must agree.`,
-      input: select([["", "this file alone"], ["true", "the last ones, and this file after them"]]),
+      hint: `The previous rows are the ones that ${name} was last trained on. Rows are joined by series and time; rows with the same time must agree.`,
+      input: select([["", "this file only"], ["true", "the previous rows and this file"]]),
     });
     put(this.onward, this.extend.element);
   }
@@ -105,7 +105,7 @@ export class OrderForm {
       return await Promise.all([get(`/models/${name}`), champion && find(`/models/${name}/versions/${champion.version}`)]);
     } catch (error) {
       if (this.name.input.value.trim() !== name) return [];
-      this.offerNothing(); // of the model that was named before
+      this.offerNothing(); // of the previous model
       throw error;
     }
   }
@@ -149,7 +149,7 @@ export class OrderForm {
     const test = this.test.input.value;
     if (test === OTHER_FILE && this.testFile.files.length) {
       form.append("test", this.testFile.files[0]);
-      form.set("read", JSON.stringify(this.dataset.read)); // what was said of the first file counts for it
+      form.set("read", JSON.stringify(this.dataset.read)); // the options of the first file apply to it too
     } else if (test !== HELD_OUT && test !== OTHER_FILE) form.append("test", test);
     return form;
   }

@@ -1,4 +1,4 @@
-// Numbers as people paste them: a list, a column of a spreadsheet, dates beside them.
+// Parses pasted numbers: a list or a column of a spreadsheet, with or without dates.
 
 const ISO = /^\d{4}-\d{2}(-\d{2})?([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?$/;
 const THOUSANDS = /^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$/;
@@ -8,10 +8,10 @@ const CURRENCY = /[$€£¥%]/g;
 
 export class NotUnderstood extends Error {}
 
-// features: names of the input columns. Gives {history, timestamps}; timestamps null where none are.
+// features: names of the input columns. Returns {history, timestamps}; timestamps may be null.
 export function readPasted(text, features) {
   const cleaned = text.trim().replace(/^\[|\]$/g, "");
-  if (!cleaned) throw new NotUnderstood("Paste the values so far, oldest first.");
+  if (!cleaned) throw new NotUnderstood("Paste past values, oldest first.");
   let lines = cleaned.split(/\r?\n/).map((line) => line.trim()).filter(Boolean);
   const decimalComma = lines.some((line) => cellsOf(line).some((cell) => DECIMAL_COMMA.test(cell) && !THOUSANDS.test(cell))) && !/\d\.\d/.test(cleaned) && !(lines.length === 1 && /^[\d,+-]+$/.test(lines[0]));
   let rows = lines.map((line) => splitLine(line, decimalComma));
@@ -27,12 +27,12 @@ export function readPasted(text, features) {
   rows.forEach((row, index) => {
     if (row.length !== width) {
       const wanted = features.length === 1 ? "one value" : `${features.length} values (${features.join(", ")})`;
-      throw new NotUnderstood(`Line ${index + 1} (“${lines[index]?.slice(0, 40) ?? row.join(" ")}”) should hold ${wanted}, with or without a time in ISO form (2017-01-31) before it.`);
+      throw new NotUnderstood(`Line ${index + 1} (“${lines[index]?.slice(0, 40) ?? row.join(" ")}”) should have ${wanted}, with or without a time in ISO form (2017-01-31) before it.`);
     }
     if (timed) timestamps.push(row[0].replace(" ", "T"));
     row.slice(timed ? 1 : 0).forEach((cell, column) => {
       const value = numberOf(cell, decimalComma);
-      if (value === null) throw new NotUnderstood(`Line ${index + 1}: “${cell.slice(0, 40)}” is no number.`);
+      if (value === null) throw new NotUnderstood(`Line ${index + 1}: “${cell.slice(0, 40)}” is not a number.`);
       columns[column].push(value);
     });
   });
@@ -43,7 +43,7 @@ export function readPasted(text, features) {
 const cellsOf = (line) => line.split(/[\t;]|,\s|\s+/).map((cell) => cell.replaceAll(CURRENCY, "").replaceAll('"', "").trim()).filter(Boolean);
 
 function splitLine(line, decimalComma) {
-  // A blank inside a time belongs to it.
+  // A space within a time belongs to it.
   const joined = line.replace(/^("?\d{4}-\d{2}-\d{2}) (\d{2}:\d{2})/, "$1T$2");
   return cellsOf(joined).flatMap((cell) => (decimalComma || THOUSANDS.test(cell) || ISO.test(cell) ? [cell] : cell.split(",").filter(Boolean)));
 }

@@ -1,11 +1,11 @@
-// Drawings by plotly.js, loaded when the first of them is wanted, in the colours of the page.
+// Charts by plotly.js, loaded for the first chart, in the colours of the page.
 
 import { h, table } from "./dom.js";
 
 let loading = null;
 
-// plotly.js also brings the styles of its maps, as an inline style sheet, unless an element of this id
-// is there. Nothing here draws a map.
+// plotly.js adds an inline style sheet for maps unless an element with this id exists. No map is drawn
+// here.
 const MAP_STYLES = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53";
 
 function plotly() {
@@ -18,12 +18,12 @@ function plotly() {
   return loading;
 }
 
-// plotly.js reads tags in names; a column called <b> is to be called so.
+// plotly.js interprets tags in names; a column called <b> keeps its name.
 export const plain = (name) => String(name).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-// What is drawn now, to be drawn again when the viewer changes between light and dark.
+// The current charts, drawn again when the viewer switches between light and dark.
 const drawn = new Map();
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
@@ -51,7 +51,7 @@ function dressed(layout) {
   };
 }
 
-// traces and layout are made anew by their functions, so that they carry the colours of the moment.
+// traces and layout are functions, so that they use the current colours.
 export async function draw(element, traces, layout = () => ({})) {
   const Plotly = await plotly();
   const again = () =>
@@ -65,7 +65,7 @@ export function figure({ caption, label, size = "", rows = null, head = null }) 
   const element = h("div", { class: `plot ${size}`, role: "img", "aria-label": label ?? caption });
   const whole = h("figure", { class: "figure" }, h("figcaption", {}, caption), element);
   if (rows) {
-    const details = h("details", { class: "small" }, h("summary", {}, "The same as a table"));
+    const details = h("details", { class: "small" }, h("summary", {}, "Show as a table"));
     details.addEventListener("toggle", () => {
       if (details.open && details.children.length === 1) details.append(table({ caption, head, rows: rows(), scroll: true }));
     });

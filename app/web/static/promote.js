@@ -1,4 +1,4 @@
-// Moving an alias: the comparison is shown before anything moves, and the reason is kept.
+// Moves an alias: shows the comparison first and keeps the reason.
 
 import { call, get } from "./api.js";
 import { dialog, fill, h, put, say, table } from "./dom.js";
@@ -12,11 +12,11 @@ export async function moveAlias({ model, number: to, alias, done }) {
   const from = model.aliases[alias];
   const numbers = [from ?? (alias === "champion" ? null : model.champion?.version), to].filter((each) => each);
   const versions = await Promise.all(numbers.map((each) => get(`/models/${model.name}/versions/${each}`)));
-  const reason = new Field({ name: "reason", label: "Why", hint: "Kept in the history of the alias.", input: h("input", { maxlength: 1000 }) });
+  const reason = new Field({ name: "reason", label: "Why", hint: "Kept in the alias history.", input: h("input", { maxlength: 1000 }) });
   const force = h("input", { type: "checkbox" });
-  const forceRow = h("label", { class: "check", hidden: true }, force, "Move it all the same");
+  const forceRow = h("label", { class: "check", hidden: true }, force, "Move it anyway");
   const trouble = h("div");
-  const cancel = h("button", { type: "button" }, "Leave it");
+  const cancel = h("button", { type: "button" }, "Cancel");
   const go = h("button", { type: "submit", class: "primary" }, `Point ${alias} at version ${to}`);
   const form = h("form", {}, comparison(versions), decisionOf(versions.at(-1)), reason.element, trouble, forceRow, h("div", { class: "acts" }, go, cancel));
   const back = alias === "champion" && to < (from ?? 0);
@@ -40,7 +40,7 @@ export async function moveAlias({ model, number: to, alias, done }) {
   reason.input.focus();
 }
 
-// Figures of different data are no comparison, and that is said.
+// Figures on different data cannot be compared, and the page says so.
 function comparison(versions) {
   const head = ["Figure", ...versions.map((each) => `Version ${each.version}${each.aliases.includes("champion") ? " (champion)" : ""}`)];
   const row = (label, value) => [label, ...versions.map((each) => value(each) ?? "–")];
@@ -64,12 +64,12 @@ function comparison(versions) {
   }
   const place = h("div", {}, table({ caption: "The versions side by side", head, rows }));
   const judged = versions.map((each) => JSON.stringify([each.scorecard.series?.start, each.scorecard.series?.end, each.scorecard.series?.rows]));
-  if (versions.length > 1 && new Set(judged).size > 1) put(place, h("p", { class: "warning" }, "They were judged on different rows: their errors cannot be compared with each other, only each with its own simple forecast."));
+  if (versions.length > 1 && new Set(judged).size > 1) put(place, h("p", { class: "warning" }, "They were judged on different rows, so their errors cannot be compared with each other, only with their own simple forecasts."));
   return place;
 }
 
 function decisionOf(version) {
   const place = h("div");
-  if (!version.decision.promoted) fill(place, h("p", {}, h("strong", {}, "What was decided when it was trained: "), version.decision.reason));
+  if (!version.decision.promoted) fill(place, h("p", {}, h("strong", {}, "Decision after training: "), version.decision.reason));
   return place;
 }

@@ -1,17 +1,17 @@
-// The form of a recipe: a preset, and every field that may differ from it, explained.
+// The recipe form: a preset, and every field that may differ from it.
 
 import { h } from "./dom.js";
 import { Field, select } from "./fields.js";
 
 const AS_CHAMPION = "\u0000champion";
 const SHOWN_FIRST = ["epochs", "window", "cell", "layers"];
-// What people ask for before anything else: it stands outside the folded part.
+// Asked for most often, so not in the folded part.
 const ALWAYS_SHOWN = ["horizon"];
 const LABELS = { horizon: "Steps ahead to forecast" };
 
 export class RecipeForm {
-  // recipes: GET /recipes; champion: the recipe of the model that gets a version, or null; before: the
-  // form that this one replaces, whose changes it takes over; again: a recipe that the first form shows.
+  // recipes: GET /recipes; champion: the recipe of the model's champion, or null; before: the form
+  // that this one replaces, whose changes it keeps; again: a recipe for the first form to show.
   constructor({ recipes, kind, champion, before = null, again = null }) {
     this.kind = kind;
     this.presets = recipes.items.filter((preset) => preset.kind === kind);
@@ -29,19 +29,19 @@ export class RecipeForm {
     this.details.open = before ? before.details.open : this.typed.some(([name]) => !ALWAYS_SHOWN.includes(name));
   }
 
-  // What was changed by hand, as it stands in the fields.
+  // The values of the fields that were changed.
   get typed() {
     return this.fields.filter((field) => field.input.value !== field.offered).map((field) => [field.key, field.input.value]);
   }
 
-  // Every field of a recipe, as texts.
+  // Every field of a recipe, as text.
   asIn(recipe) {
     return recipe ? this.fields.map(({ key, schema }) => [key, inputFor(schema, recipe[key]).value]) : [];
   }
 
   choices() {
     const options = this.presets.map((preset) => [preset.name, preset.name, preset.summary]);
-    if (this.champion) options.unshift([AS_CHAMPION, "As last time", "The recipe of this model’s champion, on the new data."]);
+    if (this.champion) options.unshift([AS_CHAMPION, "Like the champion", "The recipe of this model’s champion, on the new data."]);
     return h(
       "fieldset",
       {},
@@ -83,7 +83,7 @@ export class RecipeForm {
     return field;
   }
 
-  // null: nothing differs and the champion's recipe stands, which is what no recipe means.
+  // null: nothing differs from the champion's recipe, so no recipe is sent.
   value() {
     const changed = {};
     for (const field of this.fields) {
@@ -115,7 +115,7 @@ function inputFor(schema, value) {
   });
 }
 
-// What is no number goes to the service as it is: it says what is wrong with it.
+// Anything that is not a number is sent unchanged; the service says what is wrong with it.
 function read(input, schema) {
   const text = input.value.trim();
   const [main] = variants(schema);

@@ -1,4 +1,4 @@
-// A version's figures beside its baselines, and the chapter's picture done right.
+// A version's errors beside those of its baselines, and the chapter's chart with correct alignment.
 
 import { facts, h, put, table } from "./dom.js";
 import { count, figure as number, percent, signed } from "./format.js";
@@ -6,18 +6,18 @@ import { colour, draw, figure } from "./plot.js";
 import { isNoise, skillBar } from "./skill.js";
 
 const BASELINES = {
-  persistence: "Repeating the last value", drift: "Going on as on average (drift)", seasonal_naive: "The value one season ago",
+  persistence: "Repeating the last value", drift: "Continuing the average change (drift)", seasonal_naive: "The value one season ago",
   seasonal: "The value one season ago", autoregression: "Linear autoregression", linear_autoregression: "Linear autoregression", mlp: "The chapter’s MLP",
-  unigram: "Counting words (unigram)", bigram: "Counting pairs (bigram)", trigram: "Counting triples (trigram)",
+  unigram: "Word frequencies (unigram)", bigram: "Frequencies of pairs (bigram)", trigram: "Frequencies of triples (trigram)",
 };
 const LAST = 250;
 
 export const baselineName = (key) => BASELINES[key] ?? key.replaceAll("_", " ");
 
 const JUDGED = {
-  test: "on a test set of its own",
+  test: "on a test set",
   "held-out": "on the last part of the data, which it was not trained on",
-  training: "on the very data it was trained on: nothing was held out",
+  training: "on the data it was trained on, because nothing was held out",
 };
 
 export function scorecardSummary(version) {
@@ -37,7 +37,7 @@ export function scorecardSummary(version) {
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 export function judgedHow({ scorecard }) {
-  const network = scorecard.network === "judged" ? " What was measured is the network before it was fitted again on everything." : "";
+  const network = scorecard.network === "judged" ? " The figures are those of the network before it was refitted on all rows." : "";
   return `Judged ${JUDGED[scorecard.judged_on]}.${network}`;
 }
 
@@ -48,7 +48,7 @@ export function scorecardTable(version) {
 }
 
 const METRICS = [
-  ["rmse", "RMSE"], ["mae", "MAE"], ["mase", "MASE"], ["smape", "sMAPE, %"], ["bias", "Bias"], ["directional_accuracy", "Direction right"],
+  ["rmse", "RMSE"], ["mae", "MAE"], ["mase", "MASE"], ["smape", "sMAPE, %"], ["bias", "Bias"], ["directional_accuracy", "Direction correct"],
 ];
 const ORDER = ["persistence", "drift", "seasonal_naive", "linear_autoregression", "mlp", "unigram", "bigram", "trigram"];
 
@@ -56,13 +56,13 @@ const ordered = (baselines) => Object.entries(baselines).sort(([a], [b]) => ORDE
 
 const metric = (key, value) => (key === "directional_accuracy" && typeof value === "number" ? percent(value, 0) : number(value));
 
-// Errors over all steps ahead, which the verdict is about; of a horizon of 1 those of that step.
+// Errors over all steps ahead, which the verdict is about; with a horizon of 1, of that step.
 export const overHorizon = (series) => series.all_steps ?? series;
 
 const horizonOf = (series) => (series.steps?.length ? series.steps.at(-1).step : 1);
 
 function seriesTable(series, version) {
-  const unit = series.pooled ? "in units of each series’ own mean change from row to row" : `in the unit of ${version.manifest.series?.target ?? "the target"}`;
+  const unit = series.pooled ? "in units of each series’ mean change from row to row" : `in the unit of ${version.manifest.series?.target ?? "the target"}`;
   const rows = `${count(series.rows)} judged rows${series.start ? `, ${series.start} to ${series.end}` : ""}`;
   const horizon = horizonOf(series);
   const whole = overHorizon(series);
@@ -73,18 +73,18 @@ function seriesTable(series, version) {
     scoresTable(whole, `Errors over ${over}, ${unit}`),
     ...Object.entries(series.missing ?? {}).map(([key, reason]) => h("p", { class: "hint" }, `${baselineName(key)}: ${reason}.`)),
     horizon > 1 && stepPicture(series, unit),
-    horizon > 1 && h("details", {}, h("summary", {}, "The first step alone"), scoresTable(series, `Errors one step ahead, ${unit}`)),
+    horizon > 1 && h("details", {}, h("summary", {}, "The first step only"), scoresTable(series, `Errors one step ahead, ${unit}`)),
     intervals.length > 0 && intervalsTable(intervals, unit),
     (series.steps ?? []).length > 1 && parts("By step ahead", series.steps, (each) => String(each.step)),
     (series.each ?? []).length > 1 && parts("By series", series.each, (each) => each.series),
   ];
 }
 
-// How often the intervals held what came: to be near their level, not above all above it.
+// Coverage of the intervals, which should be near their level, not just above it.
 function intervalsTable(intervals, unit) {
   return table({
     caption: `Intervals over ${count(intervals[0].rows)} forecasts, widths ${unit}`,
-    head: ["Interval", { label: "Held what came", class: "num" }, { label: "Mean width", class: "num" }, { label: "Pinball loss", class: "num" }],
+    head: ["Interval", { label: "Coverage", class: "num" }, { label: "Mean width", class: "num" }, { label: "Pinball loss", class: "num" }],
     rows: intervals.map((each) => [`${each.level} %`, percent(each.coverage), number(each.width), number(each.pinball)]),
   });
 }
@@ -95,7 +95,7 @@ function scoresTable(scores, caption) {
   return table({
     caption,
     stacked: true,
-    head: ["Forecaster", ...metrics.map(([, label]) => ({ label, class: "num" })), { label: "Skill against it", class: "num" }, "So this version is"],
+    head: ["Forecaster", ...metrics.map(([, label]) => ({ label, class: "num" })), { label: "Skill against it", class: "num" }, "Result"],
     rows: [
       { self: true, cells: [...row("This version", scores.model), "", ""] },
       ...ordered(scores.baselines).map(([key, errors]) => ({ cells: [...row(baselineName(key), errors), ...verdictOf(scores.against?.[key], errors, scores.model)] })),
@@ -111,7 +111,7 @@ function verdictOf(against, errors, model) {
   return [against.skill === null ? "–" : signed(against.skill), [h("span", { class: `badge ${kind}` }, against.verdict), " ", h("span", { class: "quiet small" }, sure)]];
 }
 
-// RMSE by step ahead: this version, the last value, and the best of the other simple forecasts.
+// RMSE by step ahead: this version, persistence, and the best of the other simple forecasts.
 function stepPicture(series, unit) {
   const { baselines } = overHorizon(series);
   const best = Object.keys(baselines).sort((a, b) => baselines[a].rmse - baselines[b].rmse)[0];
@@ -135,7 +135,7 @@ function stepPicture(series, unit) {
 }
 
 function parts(title, list, name) {
-  const head = [title === "By series" ? "Series" : "Step", { label: "Rows", class: "num" }, { label: "RMSE", class: "num" }, { label: "Last value’s", class: "num" }, { label: "Skill", class: "num" }, "So this version is"];
+  const head = [title === "By series" ? "Series" : "Step", { label: "Rows", class: "num" }, { label: "RMSE", class: "num" }, { label: "Persistence", class: "num" }, { label: "Skill", class: "num" }, "Result"];
   const rows = list.map((each) => [name(each), count(each.rows), number(each.model.rmse), number(each.baselines.persistence?.rmse), ...verdictOf(each.against?.persistence, each.baselines.persistence ?? {}, each.model)]);
   return h("details", {}, h("summary", {}, title), table({ caption: title, head, rows, scroll: true }));
 }
@@ -151,13 +151,13 @@ function textTable(text) {
   return [
     table({
       stacked: true,
-      caption: `Surprise at the next token over ${count(text.tokens)} contexts; lower is better`,
-      head: ["Forecaster", { label: "Bits per token", class: "num" }, { label: "Right", class: "num" }, { label: "Skill against it", class: "num" }, "So this version is"],
+      caption: `Bits per token over ${count(text.tokens)} contexts; lower is better`,
+      head: ["Forecaster", { label: "Bits per token", class: "num" }, { label: "Right", class: "num" }, { label: "Skill against it", class: "num" }, "Result"],
       rows,
     }),
     facts(
       [
-        ["Among the first five", typeof text.accuracy_in_5 === "number" ? percent(text.accuracy_in_5) : null],
+        ["In the top five", typeof text.accuracy_in_5 === "number" ? percent(text.accuracy_in_5) : null],
         ["Perplexity", typeof text.perplexity === "number" ? number(text.perplexity) : null],
         ["Bits per character", typeof text.bits_per_character === "number" ? number(text.bits_per_character) : null],
       ],
@@ -166,12 +166,12 @@ function textTable(text) {
   ];
 }
 
-// The skill that is shown is against persistence (text: trigram); a difference within noise is called so.
+// Skill against persistence (text: trigram); differences within noise are marked.
 export function skillOf(version) {
   return skillBar(version.scorecard.skill, version.kind, { ends: true, noise: isNoise(version) });
 }
 
-// Real against predicted on data the network had not seen, persistence beside it, residuals below.
+// Actual and forecast on held-out data, with persistence, and the residuals below.
 export function heldOutPicture(version) {
   const { series } = version.scorecard;
   if (!series?.curve.length) return null;
@@ -185,13 +185,13 @@ export function heldOutPicture(version) {
   const x = () => points().map((point, index) => point.time ?? index);
   const target = version.manifest.series?.target ?? "value";
   const picture = figure({
-    caption: `${target}: what came, what this version had said one step before, and what repeating the last value says`,
+    caption: `${target}: actual value, forecast one step before, and persistence`,
     label: `Line chart: ${version.scorecard.verdict}`,
-    head: ["Time", { label: "What came", class: "num" }, { label: "Forecast", class: "num" }, { label: "Last value", class: "num" }],
+    head: ["Time", { label: "Actual value", class: "num" }, { label: "Forecast", class: "num" }, { label: "Last value", class: "num" }],
     rows: () => points().map((each, index) => [each.time ?? index, number(each.actual, 6), number(each.forecast, 6), number(each.persistence, 6)]),
   });
   const residuals = figure({
-    caption: "How far off: forecast minus what came; repeating the last value beside it",
+    caption: "Residuals (forecast − actual), with those of persistence",
     label: "Bar chart of residuals of the forecast and of repeating the last value",
     size: "low",
   });
@@ -218,7 +218,7 @@ function controls(state, labels, total, redraw) {
       });
       return button;
     });
-    row.append(...buttons, h("span", { class: "quiet small" }, "Drag over a stretch to look closer, double-click to go back."));
+    row.append(...buttons, h("span", { class: "quiet small" }, "Drag to zoom in, double-click to zoom out."));
   }
   if (labels.length > 1) {
     const choice = h("select", { "aria-label": "Series", class: "narrow" }, labels.map((label) => h("option", { value: label ?? "" }, label)));
@@ -247,7 +247,7 @@ function drawPicture(element, x, points, level) {
       traces.push(
         line("repeating the last value", "persistence", { color: colour("persistence"), width: 1.5, dash: "dot" }),
         line("forecast", "forecast", { color: colour("forecast"), width: 2.4 }),
-        line("what came", "actual", { color: colour("actual"), width: 2 }),
+        line("actual value", "actual", { color: colour("actual"), width: 2 }),
       );
       return traces;
     },

@@ -1,9 +1,9 @@
-// Skill as a signed bar: left of the middle is worse than the simple forecast, right is better.
+// Skill as a signed bar: worse than the simple forecast to the left, better to the right.
 
 import { h } from "./dom.js";
 import { signed } from "./format.js";
 
-const BASELINE = { series: "repeating the last value", text: "counting three words at a time (trigram)" };
+const BASELINE = { series: "repeating the last value", text: "frequencies of triples (trigram)" };
 
 export function skillWords(skill, kind) {
   if (skill === null || skill === undefined) return "skill not measured";
@@ -11,7 +11,7 @@ export function skillWords(skill, kind) {
   return `${signed(skill)}: ${skill > 0 ? "better" : "worse"} than ${BASELINE[kind]}`;
 }
 
-// Whether a version's skill is told from nothing by no test.
+// Whether a version's skill is within noise.
 export function isNoise({ kind, scorecard }) {
   const scores = scorecard.series?.all_steps ?? scorecard.series ?? scorecard.text;
   return scores?.against?.[kind === "series" ? "persistence" : "trigram"]?.verdict === "within noise";

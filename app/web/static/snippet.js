@@ -1,4 +1,4 @@
-// The call that a page has just made, as curl and as Python, to take along.
+// The last call of a page, as curl and as Python, to copy.
 
 import { get } from "./api.js";
 import { h, say } from "./dom.js";
@@ -50,7 +50,7 @@ function copyButton(label, text) {
 }
 
 async function copy(text) {
-  // Beyond loopback without TLS a browser has no clipboard for scripts, but it still obeys this.
+  // Without TLS, beyond loopback, browsers have no clipboard API, but this still works.
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = h("textarea", { class: "sr", value: text });
   document.body.append(area);

@@ -1,6 +1,5 @@
-// From a file to a version: what was understood, the recipe, the training watched. The address keeps
-// the dataset or the job, so that a reload goes on where it was; `again` is a job whose order is to be
-// given once more.
+// From a file to a version: the report, the recipe, the training. The address holds the dataset or the
+// job, so that a reload continues there; `again` is a job whose order is repeated.
 
 import { Problem, all, call, get, query, reach } from "./api.js";
 import { fill, h, newId, say } from "./dom.js";
@@ -14,12 +13,12 @@ import { columnTable, guessTable, inASentence, leftOut, textFacts, warningsOf } 
 
 const place = document.getElementById("train");
 const state = { file: null, read: {}, dataset: null, earlier: [], model: null, again: null };
-let earlier = null; // what was uploaded before, being fetched
+let earlier = null; // earlier uploads, being fetched
 
 const parts = {
-  file: section("Your file"),
-  report: section("What was understood"),
-  order: section("What to train"),
+  file: section("Data"),
+  report: section("Preflight report"),
+  order: section("Training"),
 };
 
 function section(title) {
@@ -64,11 +63,11 @@ function showFilePart() {
   earlier = showEarlier(place).catch((error) => showProblem(uploadTrouble, error));
 }
 
-// What was uploaded before: newest first, older ones when asked for.
+// Earlier uploads, newest first; older ones on request.
 async function showEarlier(element) {
   const choice = h("select", {}, h("option", { value: "" }, "–"));
-  const field = new Field({ name: "dataset", label: "or take a dataset that was uploaded before", input: choice });
-  const older = h("button", { type: "button", class: "tight", hidden: true }, "Older ones");
+  const field = new Field({ name: "dataset", label: "or use an earlier upload", input: choice });
+  const older = h("button", { type: "button", class: "tight", hidden: true }, "Older uploads");
   const add = async (cursor) => {
     const page = await get(`/datasets${query({ limit: 20, cursor })}`);
     state.earlier.push(...page.items);
@@ -79,7 +78,7 @@ async function showEarlier(element) {
   await add(null);
   if (!state.earlier.length) return;
   choice.addEventListener("change", () => choice.value && takeEarlier(choice.value));
-  fill(element, h("details", {}, h("summary", {}, "Uploaded before"), field.element, older));
+  fill(element, h("details", {}, h("summary", {}, "Earlier uploads"), field.element, older));
 }
 
 async function takeEarlier(id) {
@@ -96,9 +95,9 @@ async function takeEarlier(id) {
 }
 
 async function upload(file) {
-  const own = (state.upload = {}); // what is asked later counts, whichever answer comes first
+  const own = (state.upload = {}); // the latest request counts, whichever answer comes first
   state.file = file;
-  parts.order.whole.inert = true; // until it is of the file as it is read now
+  parts.order.whole.inert = true; // until it matches the current reading
   showProblem(uploadTrouble, null);
   state.busy.hidden = false;
   state.busy.textContent = `Reading ${file.name} (${bytes(file.size)}) …`;
@@ -114,18 +113,18 @@ async function upload(file) {
   if (own === state.upload) state.busy.hidden = true;
 }
 
-// A file that cannot be used as it was read: why, how far the reading came, and what to say instead.
+// A file that cannot be used: why, the report so far, and what to change.
 function refused(error) {
   const { touched } = state;
   parts.order.whole.inert = false;
   showProblem(uploadTrouble, error);
   const report = error.body?.report;
-  if (!report && touched) return besideGuess(touched, error); // what was typed means nothing
+  if (!report && touched) return besideGuess(touched, error); // the input was invalid
   state.dataset = null;
   parts.order.whole.hidden = true;
   parts.report.whole.hidden = !report;
   if (!report) return;
-  fill(parts.report.body, h("div", { class: "card" }, h("p", {}, "So far this was understood. Say below what is otherwise, and the file is read again."), warningsOf(report), guessTable(report, state.read, changeGuess)));
+  fill(parts.report.body, h("div", { class: "card" }, h("p", {}, "This was understood so far. Correct it below, and the file is read again."), warningsOf(report), guessTable(report, state.read, changeGuess)));
   returnTo(parts.report.heading);
   if (touched) besideGuess(touched, error);
 }
@@ -150,7 +149,7 @@ async function changeGuess(name, value) {
   }
 }
 
-// As it was chosen here, or, after a reload, as it was uploaded.
+// As it was chosen here or, after a reload, as it was uploaded.
 async function theFile(dataset) {
   if (state.file) return state.file;
   const answer = await reach(`/datasets/${dataset.id}/file`);
@@ -179,12 +178,12 @@ function understood(dataset) {
       h(
         "details",
         { class: "guesses", open: report.warnings.length > 0 || Boolean(state.touched || parts.report.body.querySelector(".guesses")?.open) },
-        h("summary", {}, "How it was read, and how to change that"),
-        dataset.extends ? h("p", { class: "hint" }, "It was joined from two uploads, each read as it was.") : h("p", { class: "hint" }, h("a", { href: `/datasets/${dataset.id}/file`, download: dataset.filename ?? "" }, "Download the file as it came")),
+        h("summary", {}, "How it was read, and how to change it"),
+        dataset.extends ? h("p", { class: "hint" }, "It was joined from two uploads with their own options.") : h("p", { class: "hint" }, h("a", { href: `/datasets/${dataset.id}/file`, download: dataset.filename ?? "" }, "Download the original file")),
         guessTable(report, state.read, dataset.extends ? null : changeGuess),
       ),
       report.columns.length > 0 && h("details", {}, h("summary", {}, "Columns"), columnTable(report)),
-      h("details", {}, h("summary", {}, "Rows left out, odd values"), leftOut(report)),
+      h("details", {}, h("summary", {}, "Rows left out, outliers"), leftOut(report)),
     ),
   );
   showLook(look, dataset).catch((error) => failed(look, error));
@@ -196,7 +195,7 @@ function understood(dataset) {
   returnTo(parts.report.heading);
 }
 
-// After a guess was changed the keyboard stays with it; else it goes to what is new.
+// After an option was changed the focus stays there; otherwise it moves to what is new.
 function returnTo(heading) {
   const touched = state.touched && parts.report.body.querySelector(`[data-guess="${state.touched}"]`);
   state.touched = null;
@@ -241,7 +240,7 @@ async function showLook(element, dataset) {
 
 async function showOrder() {
   const { dataset, again, upload: own } = state;
-  const overtaken = () => state.dataset !== dataset || state.upload !== own; // or about to be
+  const overtaken = () => state.dataset !== dataset || state.upload !== own; // or will be
   const [recipes, models, test] = await Promise.all([get("/recipes"), all("/models"), again?.test && get(`/datasets/${again.test}`), earlier]);
   if (overtaken()) return;
   const form = new OrderForm({

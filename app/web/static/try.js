@@ -1,4 +1,4 @@
-// A model, asked: numbers pasted or a text typed, the answer drawn, and the call to take along.
+// Try a model: paste numbers or type a text, see the answer, copy the call.
 
 import { all, find, get } from "./api.js";
 import { fill, h } from "./dom.js";
@@ -12,14 +12,14 @@ const place = document.getElementById("try");
 async function start() {
   const items = await all("/models");
   place.removeAttribute("aria-busy");
-  if (!items.length) return fill(place, h("p", {}, "There is no model yet. ", h("a", { href: "/ui/train" }, "Train the first.")));
+  if (!items.length) return fill(place, h("p", {}, "No models yet. ", h("a", { href: "/ui/train" }, "Train the first.")));
   const asked = new URLSearchParams(location.search).get("model");
   const served = items.filter((model) => model.champion);
   const options = served.map((model) => [model.name, `${model.name} (${model.kind}${model.champion.skill === null ? "" : `, skill ${signed(model.champion.skill)}`})`]);
   if (asked && !options.some(([name]) => name === asked)) options.unshift([asked, asked]);
   const choice = new Field({ name: "model", label: "Model", input: select(options, asked ?? served[0]?.name) });
   const trial = h("div");
-  // With the arrow keys models are chosen faster than they come.
+  // With the arrow keys models are chosen faster than they load.
   const show = async () => {
     const reference = choice.input.value;
     const late = () => reference !== choice.input.value;
@@ -42,7 +42,7 @@ async function trialOf(reference, models) {
   const [name, which] = reference.split("@");
   const model = models.find((each) => each.name === name) ?? (await get(`/models/${name}`));
   const number = which === undefined ? model.champion?.version : /^\d+$/.test(which) ? Number(which) : model.aliases[which];
-  if (!number) throw Object.assign(new Error(`${name} has no version called ${which ?? "champion"}.`), { title: "Not found" });
+  if (!number) throw Object.assign(new Error(`${name} has no version or alias ${which ?? "champion"}.`), { title: "Not found" });
   const version = await get(`/models/${name}/versions/${number}`);
   const last = await find(`/predictions?model=${name}&version=${number}&limit=1`);
   const Trial = version.kind === "series" ? SeriesTrial : TextTrial;

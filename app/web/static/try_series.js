@@ -1,4 +1,4 @@
-// A series asked for its next step: history and forecast in one picture.
+// Predicts the next step of a series: history and forecast in one chart.
 
 import { call } from "./api.js";
 import { fill, h, say, table } from "./dom.js";
@@ -22,13 +22,13 @@ export class SeriesTrial {
     this.history = new Field({
       name: "history",
       label: this.features.length === 1 ? `Past values of ${series.target}, oldest first` : `Past rows of ${this.features.join(", ")}, oldest first`,
-      hint: `Paste a list, or a column from a spreadsheet; a date in ISO form may stand before each value. At least ${version.manifest.min_history}.`,
+      hint: `Paste a list, or a column from a spreadsheet; with or without a date in ISO form before each value. At least ${version.manifest.min_history}.`,
       input: h("textarea", { rows: 11, spellcheck: "false", value: this.example(last) }),
     });
     this.horizon = new Field({ name: "horizon", label: "Steps ahead", hint: `Trained for ${version.manifest.horizon}.`, input: h("input", { inputmode: "numeric", value: String(version.manifest.horizon) }) });
     this.read = h("p", { class: "hint read", role: "status" });
     this.ends = h("div");
-    this.label = null; // of the series, where it is known
+    this.label = null; // of the series, if it is known
     this.trouble = h("div");
     this.go = h("button", { class: "primary", type: "submit" }, "Forecast");
     this.answer = h("div", { class: "answer" }, h("div", { class: "card quiet" }, h("p", {}, "The forecast appears here, appended to the history.")));
@@ -47,11 +47,11 @@ export class SeriesTrial {
       this.ask();
     });
     this.history.input.addEventListener("input", () => {
-      this.label = null; // what is typed is of no series that we know
+      this.label = null; // typed values belong to no known series
       this.look();
     });
     this.element = h("div", { class: "side" }, form, this.answer);
-    // Opening the page asks nothing: every answer goes to the log.
+    // Opening the page requests nothing, because every answer is logged.
     this.showHistory();
     this.offerEnds().catch((error) => showProblem(this.trouble, error));
   }
@@ -68,7 +68,7 @@ export class SeriesTrial {
     if (offered) fill(this.ends, offered);
   }
 
-  // What was held out, as it came: the forecast then goes on where the data ended.
+  // The held-out rows, so that the forecast continues where the data ended.
   example(last) {
     const { manifest, scorecard } = this.version;
     const curve = scorecard.series?.curve ?? [];
@@ -101,7 +101,7 @@ export class SeriesTrial {
   showHistory() {
     const read = this.look();
     if (!read) return;
-    const picture = figure({ caption: "The history; the forecast will be appended to it", label: `Line chart of ${read.rows} past values` });
+    const picture = figure({ caption: "The history, to which the forecast will be appended", label: `Line chart of ${read.rows} past values` });
     fill(this.answer, h("div", { class: "card" }, picture.whole));
     this.drawAnswer(picture.element, read, { predictions: [] });
   }
@@ -124,7 +124,7 @@ export class SeriesTrial {
     if (steps && steps !== String(this.version.manifest.horizon)) question.horizon = Number.isFinite(Number(steps)) ? Number(steps) : steps;
     const fields = [this.history, this.horizon];
     showProblem(this.trouble, null, fields);
-    this.go.disabled = true; // each press would be answered, and logged
+    this.go.disabled = true; // each press would be answered and logged
     try {
       await this.show(question, await call("POST", "/predict", { json: question }));
     } catch (error) {
@@ -150,7 +150,7 @@ export class SeriesTrial {
         answer.warnings.length > 0 && h("div", { class: "warning" }, h("ul", {}, answer.warnings.map((each) => h("li", {}, each)))),
         picture.whole,
         widest && this.stepTable(answer),
-        h("h2", {}, "How far to trust it"),
+        h("h2", {}, "Reliability"),
         h("div", { class: "limit" }, skillBar(answer.skill, "series", { ends: true, noise: isNoise(this.version) })),
         h("p", { class: "hint" }, `${answer.model}, version ${answer.version}: ${this.version.scorecard.verdict}.`),
         h("p", { class: "hint" }, h("a", { href: `/ui/log?id=${answer.id}` }, "This answer in the log")),

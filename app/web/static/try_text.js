@@ -1,4 +1,4 @@
-// A text continued: the likeliest next tokens as bars, one click writes one of them.
+// Continues a text: the most probable next tokens as bars; a click adds one of them.
 
 import { call } from "./api.js";
 import { fill, h, say } from "./dom.js";
@@ -24,19 +24,19 @@ export class TextTrial {
     this.prompt = new Field({
       name: "text",
       label: "What comes before",
-      hint: version.manifest.window ? `The last ${version.manifest.window} ${this.unit}s count.` : `All of it counts, from the first ${this.unit} on.`,
+      hint: version.manifest.window ? `Only the last ${version.manifest.window} ${this.unit}s count.` : `The whole text counts.`,
       input: h("textarea", { rows: 4, class: "prose", value: last?.text ?? EXAMPLES[version.model] ?? "" }),
     });
     this.temperature = new Field({
       name: "temperature",
       label: "Temperature",
-      hint: "0 takes the likeliest; 1 draws by the probabilities; above that it grows wild.",
+      hint: "0 takes the most probable token; 1 samples from the probabilities; more is more random.",
       input: h("input", { inputmode: "decimal", value: "0" }),
     });
     this.trouble = h("div");
     this.next = h("button", { class: "primary", type: "submit" }, `Next ${this.unit}`);
-    this.run = h("button", { type: "button" }, "Write on");
-    this.answer = h("div", { class: "answer" }, h("div", { class: "card quiet" }, h("p", {}, "The likeliest continuations appear here.")));
+    this.run = h("button", { type: "button" }, "Continue");
+    this.answer = h("div", { class: "answer" }, h("div", { class: "card quiet" }, h("p", {}, "The most probable continuations appear here.")));
     const form = h("form", { class: "card", novalidate: true }, this.prompt.element, this.temperature.element, this.trouble, h("div", { class: "acts" }, this.next, this.run));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -56,7 +56,7 @@ export class TextTrial {
     try {
       const answer = await call("POST", "/predict", { json: question });
       await this.show(question, answer);
-      if (!quietly) say(`Likeliest next: ${answer.predictions[0].top[0].token}`);
+      if (!quietly) say(`Most probable: ${answer.predictions[0].top[0].token}`);
       return answer;
     } catch (error) {
       if (!quietly) showProblem(this.trouble, error, fields);
@@ -84,7 +84,7 @@ export class TextTrial {
     this.warnings = h("div");
     this.trust = h("div");
     this.code = h("div");
-    return h("div", { class: "card" }, this.written, h("h2", {}, `Next ${this.unit}: press one to write it`), this.bars, this.warnings, h("h2", { class: "gap" }, "How far to trust it"), this.trust, this.code);
+    return h("div", { class: "card" }, this.written, h("h2", {}, `Next ${this.unit}: press one to add it`), this.bars, this.warnings, h("h2", { class: "gap" }, "Reliability"), this.trust, this.code);
   }
 
   bar({ token, probability }, chosen) {
@@ -131,6 +131,6 @@ export class TextTrial {
 
   stop() {
     this.running = false;
-    this.run.textContent = "Write on";
+    this.run.textContent = "Continue";
   }
 }
