@@ -1,4 +1,4 @@
-"""Learning a made-up task with the parts of `app.cells` alone."""
+"""Learn a made-up task with nothing but the parts of `app.cells`."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 
 BATCH = 32
 LARGEST_NORM = 1.0
-# σ(4) = 0.98 is kept per step: with Keras' 1 (0.73) nothing of 50 steps ago is left to learn from.
-# Gers et al. 2000; Tallec & Ollivier 2018 derive the logarithm of the time to be spanned.
+# σ(4) = 0.98 of the state is kept per step. With Keras' bias of 1 it is 0.73, which leaves nothing
+# after 50 steps (Gers et al. 2000). Tallec & Ollivier 2018 derive the logarithm of the time span.
 FORGET_BIAS = 4.0
 JUDGED = 400
 LEARNED = 0.02  # loss per answer, in nats, at which training stops
@@ -25,15 +25,15 @@ LEARNED = 0.02  # loss per answer, in nats, at which training stops
 
 @dataclass(frozen=True, kw_only=True)
 class Learned:
-    """What came of it."""
+    """A trained network and how well it does."""
 
     cell: CellName
     network: Network
     losses: tuple[float, ...]  # per answer, of each batch, in nats
-    right: float  # share of answers on sequences of its own
-    guessing: float  # the same by chance
-    before: Reach  # of the gradient, before training
-    after: Reach  # and after it
+    right: float  # share of right answers on sequences not trained on
+    guessing: float  # the same share if the commonest answer is always given
+    before: Reach  # how far back the gradient reaches before training
+    after: Reach
 
 
 def learn(
@@ -45,7 +45,7 @@ def learn(
     learning_rate: float = 0.003,
     seed: int = 0,
 ) -> Learned:
-    """Trains a network of one layer on fresh sequences, until it can or the batches are used up."""
+    """Train a network of one layer on new sequences until its loss is small or the batches end."""
     generator = np.random.default_rng(seed)
     size = len(task.vocabulary)
     network = Network.random(generator, cell=cell, inputs=size, layers=(units,), outputs=size)
@@ -70,7 +70,7 @@ def learn(
 
 
 def gradient_reach(network: Network, examples: Examples) -> Reach:
-    """How far back the gradient of the last answer reaches."""
+    """Measure how far back the gradient of the last answer reaches."""
     ids, targets = examples.ids[:BATCH], examples.targets[:BATCH, -1]
     asked = targets != NOT_ASKED
     logits = network.forward(ids[asked], every_step=False).outputs  # (asked, vocabulary)

@@ -1,10 +1,10 @@
-"""What a plain recurrent network forgets and an LSTM keeps.
+"""Show what a plain recurrent network forgets and an LSTM keeps.
 
     python -m examples.memory [FOLDER]
 
-trains both on the chapter's examples, made up here: a symbol 50 steps back, the clouds in the sky,
-the language spoken there, he and she. With a folder it also draws the gradient curves and the
-forget gate there. About a minute.
+trains both on made-up sequences after the chapter's examples: a symbol 50 steps back, the clouds in
+the sky, the language spoken there, he and she. Given a folder, it also draws the gradient curves
+and the forget gate into it. Takes about a minute.
 """
 
 import sys
@@ -27,27 +27,27 @@ SENTENCE = ("bob", "walks", "then", "sings", "alice", "walks", "home", "john", "
 
 
 def far(cell: CellName) -> Learned:
-    """The symbol 50 steps back."""
+    """Train on the symbol 50 steps back."""
     return learn(far_symbol(), cell, units=24, batches=500)
 
 
 def near(cell: CellName) -> Learned:
-    """The clouds are in the sky: a plain RNN is enough."""
+    """Train on "the clouds are in the sky", for which a plain RNN is enough."""
     return learn(clouds(), cell, units=24, batches=400, learning_rate=0.005)
 
 
 def spoken(cell: CellName) -> Learned:
-    """The language spoken there: an LSTM is needed."""
+    """Train on "the language spoken there is", which needs an LSTM."""
     return learn(language(), cell, units=24, batches=600, learning_rate=0.004)
 
 
 def genders() -> Learned:
-    """He and she, by the last subject."""
+    """Train an LSTM to say "he" or "she" after the last subject."""
     return learn(subjects(), "lstm", units=8, batches=400, learning_rate=0.01)
 
 
 def gates_over(learned: Learned) -> tuple[int, Floats, Floats]:
-    """The unit that carries the gender, and its forget gate and cell state over `SENTENCE`.
+    """Find the unit that carries the gender, with its forget gate and cell state over `SENTENCE`.
 
     Returns:
         The unit; its forget gate (words,); its cell state after each word (words,).
@@ -60,7 +60,7 @@ def gates_over(learned: Learned) -> tuple[int, Floats, Floats]:
 
 
 def carrier(learned: Learned) -> int:
-    """The unit whose cell state tells men from women best, some words after their names."""
+    """Return the unit whose cell state best separates men from women two words after the name."""
     vocabulary = subjects().vocabulary
     cells = []
     for names in (MEN, WOMEN):
@@ -71,7 +71,7 @@ def carrier(learned: Learned) -> int:
 
 
 def gradient_picture(curves: dict[CellName, Learned], task: Task) -> Picture:
-    """The gradient's norm back through time, before and after training, on a log scale."""
+    """Draw the gradient norm back through time, before and after training, on a log scale."""
     picture = Picture(720, 360, f"Gradient norm back through time: {task.name}")
     steps = len(curves["rnn"].before.norms)
     axes = Axes(
@@ -85,7 +85,7 @@ def gradient_picture(curves: dict[CellName, Learned], task: Task) -> Picture:
         y_label="norm of the gradient, as a share of the last step's",
     )
     for number, (cell, colour) in enumerate((("rnn", "b"), ("lstm", "a"))):
-        learned = curves[cell]  # type: ignore[index]  # the names of cells, spelled out above
+        learned = curves[cell]  # type: ignore[index]  # the loop spells out the names of cells
         for row, (told, norms, dash) in enumerate(
             (("untrained", learned.before.norms, " dash"), ("trained", learned.after.norms, ""))
         ):
@@ -98,7 +98,7 @@ def gradient_picture(curves: dict[CellName, Learned], task: Task) -> Picture:
 
 
 def gate_picture(learned: Learned) -> Picture:
-    """The forget gate of the unit that carries the gender, over a sentence."""
+    """Draw the forget gate of the unit that carries the gender, over a sentence."""
     unit, forget, cell = gates_over(learned)
     names = {*MEN, *WOMEN}
     picture = Picture(720, 330, "The forget gate closes at each new subject")
@@ -122,12 +122,12 @@ def gate_picture(learned: Learned) -> Picture:
 
 
 def main(arguments: list[str]) -> None:
-    """Train, tell and draw."""
+    """Train all networks; print the results and draw the pictures."""
     started = time.perf_counter()
     farthest = {cell: far(cell) for cell in CELLS}
-    _tell(far_symbol(), farthest)
-    _tell(clouds(), {cell: near(cell) for cell in CELLS})
-    _tell(language(), {cell: spoken(cell) for cell in CELLS})
+    _report(far_symbol(), farthest)
+    _report(clouds(), {cell: near(cell) for cell in CELLS})
+    _report(language(), {cell: spoken(cell) for cell in CELLS})
     learned = genders()
     unit, forget, _ = gates_over(learned)
     sys.stdout.write(
@@ -147,7 +147,7 @@ def main(arguments: list[str]) -> None:
             (folder / name).write_text(picture.to_svg(), encoding="utf-8")
 
 
-def _tell(task: Task, results: dict[CellName, Learned]) -> None:
+def _report(task: Task, results: dict[CellName, Learned]) -> None:
     for cell, learned in results.items():
         sys.stdout.write(
             f"{task.name}: {cell.upper()} {learned.right:.0%} right (guessing "

@@ -1,7 +1,7 @@
-"""Draws the pictures of `docs/chapter.md`: `python -m examples.pictures [FOLDER]`.
+"""Draw the pictures of `docs/chapter.md`: `python -m examples.pictures [FOLDER]`.
 
-All but two are drawn from formulas and from the shipped versions' files; the two of what an LSTM
-remembers train networks for it (`examples.memory`). About a minute.
+Most are drawn from formulas and from the shipped versions' files. Two show trained networks, which
+`examples.memory` trains first; that takes about a minute.
 """
 
 import sys
@@ -13,14 +13,14 @@ import numpy as np
 from app.artifact.files import read_artifact
 from app.cells.activations import ACTIVATIONS, ActivationName
 from app.config import PROJECT_DIR, shipped_dir
-from examples import memory, stock
+from examples import memory, stock, updates
 from examples.svg import Axes, Picture
 
 FABLE_WORDS = ("long", "ago", ",", "the", "mice")
 
 
 def networks() -> Picture:
-    """An MLP with one hidden layer, and a deep network with three."""
+    """Draw an MLP with one hidden layer, and a deep network with three."""
     picture = Picture(760, 300, "A multilayer perceptron and a deep network")
     picture.text(40, 30, "multilayer perceptron", kind="title")
     picture.layers((3, 4, 2), left=60, top=50, height=190, gap=110)
@@ -34,26 +34,26 @@ def networks() -> Picture:
 
 
 def unrolled() -> Picture:
-    """A recurrent layer, rolled in and unrolled over four steps."""
+    """Draw a recurrent layer, rolled in and unrolled over four steps."""
     picture = Picture(760, 300, "A recurrent network, rolled in and unrolled over time")
     picture.text(40, 30, "rolled in", kind="title")
     picture.text(250, 30, "unrolled: one layer per step, the same weights in each", kind="title")
     _step(picture, 60, ("x", "h", "y"))
-    # The loop: what the layer remembers goes back into it.
+    # The loop: the state goes back into the layer.
     picture.line([(130, 150), (160, 150), (160, 95), (95, 95)])
     picture.arrow((95, 95), (95, 128))
     picture.text(166, 126, "W_hh", kind="soft")
     for number in range(4):
         x = 260 + 125 * number
         _step(picture, x, (f"x{number + 1}", f"h{number + 1}", f"y{number + 1}"), loop=False)
-        if number < 3:  # the last has no one to hand its state to
+        if number < 3:  # the last step passes its state to no other
             picture.arrow((x + 70, 150), (x + 125, 150))
             picture.text(x + 98, 142, "W_hh", anchor="middle", kind="soft")
     return picture
 
 
 def _step(picture: Picture, x: float, names: tuple[str, str, str], *, loop: bool = True) -> None:
-    """Input, hidden layer and output of a step, from the bottom up."""
+    """Draw input, hidden layer and output of a step, from the bottom up."""
     low, middle, high = names
     picture.unit(x + 35, 250, label=low)
     picture.arrow((x + 35, 236), (x + 35, 172))
@@ -65,8 +65,30 @@ def _step(picture: Picture, x: float, names: tuple[str, str, str], *, loop: bool
     picture.unit(start, 70, label=high)
 
 
+def outputs() -> Picture:
+    """Draw an output after every step beside one output at the end."""
+    picture = Picture(760, 300, "An output after every step, and one output at the end")
+    picture.text(40, 30, "an output after every step: four losses", kind="title")
+    picture.text(440, 30, "one output at the end: one loss", kind="title")
+    for left, tokens, targets in (
+        (40, ("h", "e", "l", "l"), ("e", "l", "l", "o")),
+        (440, ("long", "ago", ","), ("", "", "the")),
+    ):
+        for number, (token, target) in enumerate(zip(tokens, targets, strict=True)):
+            x = left + 85 * number
+            picture.text(x + 30, 264, token, anchor="middle")
+            picture.arrow((x + 30, 244), (x + 30, 196))
+            picture.box(x, 152, 60, 44, "state")
+            if number + 1 < len(tokens):
+                picture.arrow((x + 60, 174), (x + 85, 174))
+            if target:
+                picture.arrow((x + 30, 152), (x + 30, 104))
+                picture.text(x + 30, 92, target, anchor="middle")
+    return picture
+
+
 def squashing() -> Picture:
-    """Tanh and sigmoid, and their slopes."""
+    """Draw tanh and sigmoid with their slopes."""
     picture = Picture(760, 320, "Tanh and sigmoid squash any number; their slopes are small")
     kinds: tuple[tuple[float, ActivationName, float], ...] = ((60, "tanh", -1), (440, "sigmoid", 0))
     for left, name, low in kinds:
@@ -91,7 +113,7 @@ def squashing() -> Picture:
 
 
 def gates() -> Picture:
-    """An LSTM step: three gates and a candidate around the cell state."""
+    """Draw an LSTM step: three gates and a candidate around the cell state."""
     picture = Picture(760, 380, "One step of an LSTM: forget, input, candidate and output gate")
     picture.arrow((20, 80), (740, 80), "a")
     picture.text(20, 48, "c before: the conveyor belt")
@@ -125,7 +147,7 @@ def gates() -> Picture:
 
 
 def encoding() -> Picture:
-    """The fable's words as numbers, and the numbers as one-hot vectors."""
+    """Draw the fable's words as numbers, and the numbers as one-hot vectors."""
     manifest, _ = read_artifact(shipped_dir("models") / "belling-the-cat" / "1")
     vocabulary = manifest.text.vocabulary if manifest.text else ()
     picture = Picture(760, 300, "The fable's words as ids and as one-hot vectors")
@@ -142,7 +164,7 @@ def encoding() -> Picture:
 
 
 def stock_plot() -> Picture:
-    """The shipped stock model on the days it was judged on, in both alignments."""
+    """Draw the shipped stock model on the days it was judged on, in both alignments."""
     _, scorecard = read_artifact(shipped_dir("models") / "google-stock" / "1")
     curve = scorecard.series.curve if scorecard.series else ()
     return stock.picture(
@@ -157,7 +179,9 @@ def stock_plot() -> Picture:
 DRAWN: Mapping[str, Callable[[], Picture]] = {
     "networks.svg": networks,
     "unrolled.svg": unrolled,
+    "outputs.svg": outputs,
     "squashing.svg": squashing,
+    "updates.svg": updates.picture,
     "gates.svg": gates,
     "encoding.svg": encoding,
     "stock.svg": stock_plot,
@@ -165,7 +189,7 @@ DRAWN: Mapping[str, Callable[[], Picture]] = {
 
 
 def main(arguments: list[str]) -> None:
-    """Draw them all."""
+    """Draw all pictures."""
     folder = Path(arguments[0]) if arguments else PROJECT_DIR / "docs" / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in DRAWN.items():

@@ -1,4 +1,4 @@
-"""Made-up sequences in which something has to be remembered, after the chapter's examples."""
+"""Make up sequences after the chapter's examples, in which something has to be remembered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Ids = NDArray[np.int64]
 
 NOT_ASKED = -1
-SYMBOLS = 8  # to be told apart by `far_symbol`
+SYMBOLS = 8  # that `far_symbol` asks for
 COUNTRIES = {"france": "french", "spain": "spanish", "italy": "italian", "greece": "greek"}
 PLACES = {"clouds": "sky", "fish": "sea", "cars": "street", "books": "library"}
 TALK = ("my", "friend", "likes", "and", "we", "saw", "pictures", "of")
@@ -19,26 +19,26 @@ DEEDS = ("walks", "home", "then", "sings", "again")
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Sequences and what is asked of them."""
+    """Sequences and the answers wanted at some of their steps."""
 
     ids: Ids  # (n, steps)
-    targets: Ids  # (n, steps), NOT_ASKED where nothing is asked
+    targets: Ids  # (n, steps), NOT_ASKED where no answer is wanted
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """Something to be learned."""
+    """A task that a network can learn."""
 
     name: str
     vocabulary: tuple[str, ...]
-    steps_back: int  # from the question to what answers it
+    steps_back: int  # from the question to the token that answers it
     draw: Callable[[np.random.Generator, int], Examples]
 
 
 def far_symbol(gap: int = 50) -> Task:
-    """One marked symbol, many unmarked ones of the same kind, and then: which was the marked one?
+    """Ask for the one marked symbol after many unmarked ones of the same kind.
 
-    The unmarked ones matter: a state that takes in all it sees has forgotten by then.
+    The unmarked ones make it hard: a state that takes in every symbol loses the marked one.
     """
     marked = tuple(f"!{symbol}" for symbol in range(SYMBOLS))
     vocabulary = (*marked, *(str(symbol) for symbol in range(SYMBOLS)), "?")
@@ -54,7 +54,7 @@ def far_symbol(gap: int = 50) -> Task:
 
 
 def clouds(filler: int = 20) -> Task:
-    """The clouds are in the sky: the answer stands a few words back."""
+    """Ask for "sky" after "the clouds are in the": the answer is a few words back."""
     tail = ("are", "in", "the")
     return _sentences(
         name="the clouds are in the …",
@@ -66,7 +66,7 @@ def clouds(filler: int = 20) -> Task:
 
 
 def language(filler: int = 40) -> Task:
-    """I am going to france … the language spoken there is: talk of other countries between."""
+    """Ask for "french" after "i am going to france …", with other countries in between."""
     tail = ("the", "language", "spoken", "there", "is")
     return _sentences(
         name="i am going to … the language spoken there is …",
@@ -81,7 +81,7 @@ def language(filler: int = 40) -> Task:
 
 
 def subjects(steps: int = 30) -> Task:
-    """Subjects come and go; at "and" it is asked whether he or she goes on."""
+    """Ask at each "and" whether "he" or "she" goes on, while subjects change."""
     vocabulary = (*MEN, *WOMEN, *DEEDS, "and", "he", "she")
     ask, he = vocabulary.index("and"), vocabulary.index("he")
     people, first_deed = len(MEN) + len(WOMEN), len(MEN) + len(WOMEN)
@@ -89,11 +89,11 @@ def subjects(steps: int = 30) -> Task:
     def draw(generator: np.random.Generator, count: int) -> Examples:
         ids = generator.integers(first_deed, first_deed + len(DEEDS), (count, steps))
         kind = generator.random((count, steps))
-        ids[kind < 0.15] = ask  # a question about every seventh word
-        new = kind > 0.88  # and a new subject about every eighth
+        ids[kind < 0.15] = ask  # about every seventh word is a question
+        new = kind > 0.88  # and about every eighth a new subject
         new[:, 0] = True
         ids[new] = generator.integers(0, people, int(new.sum()))
-        # The place of the last subject so far, (n, steps).
+        # Where the latest subject is, (n, steps).
         last = np.maximum.accumulate(np.where(new, np.arange(steps), 0), axis=1)
         is_woman = np.take_along_axis(ids, last, axis=1) >= len(MEN)
         targets = np.where(ids == ask, he + is_woman, NOT_ASKED)
@@ -108,7 +108,7 @@ Words = Callable[[np.random.Generator], tuple[str, ...]]
 def _sentences(
     *, name: str, answers: dict[str, str], before: Words, after: Words, steps_back: int
 ) -> Task:
-    """Sentences with a word in the middle that settles how they end."""
+    """Make up sentences whose last word depends on one in the middle."""
     generator = np.random.default_rng(0)
     said = {*before(generator), *after(generator), *TALK, *answers, *answers.values()}
     vocabulary = tuple(sorted(said))

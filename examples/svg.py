@@ -1,4 +1,4 @@
-"""Small SVG pictures that can be read on light and on dark pages."""
+"""Draw small SVG pictures that can be read on light and on dark pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ from typing import Literal
 Anchor = Literal["start", "middle", "end"]
 Point = tuple[float, float]
 
-# Classes in place of colours: one picture serves both kinds of page. Line colours are from
-# Okabe & Ito (2008), which are told apart by the colour-blind too.
+# Classes instead of colours, so that one picture suits both kinds of page. The line colours are
+# those of Okabe & Ito (2008), which colour-blind readers can tell apart.
 STYLE = """
 svg { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
 text { fill: #1f2328; } .soft { fill: #57606a; } .title { font-weight: 600; font-size: 15px; }
@@ -33,20 +33,20 @@ HEAD = 10.0  # length of an arrow's head
 
 @dataclass
 class Picture:
-    """A picture under construction."""
+    """A picture that is being drawn."""
 
     width: int
     height: int
-    title: str  # what it shows, for those who cannot see it
+    title: str  # for screen readers
     parts: list[str] = field(default_factory=list)
 
     def line(self, points: Sequence[Point], kind: str = "ink") -> None:
-        """A line through points."""
+        """Draw a line through points."""
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         self.parts.append(f'<polyline class="line {kind}" points="{path}"/>')
 
     def arrow(self, start: Point, end: Point, kind: str = "ink") -> None:
-        """A straight line with a head at its end."""
+        """Draw a straight line with a head at its end."""
         length = max(1e-9, ((end[0] - start[0]) ** 2 + (end[1] - start[1]) ** 2) ** 0.5)
         dx, dy = (end[0] - start[0]) / length * HEAD, (end[1] - start[1]) / length * HEAD
         self.line([start, end], kind)
@@ -60,7 +60,7 @@ class Picture:
         )
 
     def box(self, x: float, y: float, width: float, height: float, label: str = "") -> None:
-        """A rounded box with a label in its middle."""
+        """Draw a rounded box with a label in its middle."""
         self.parts.append(
             f'<rect class="box" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
             f'height="{height:.1f}" rx="6"/>'
@@ -69,14 +69,14 @@ class Picture:
             self.text(x + width / 2, y + height / 2 + 5, label, anchor="middle")
 
     def bar(self, x: float, y: float, *, width: float, height: float, share: float) -> None:
-        """A filled rectangle, the stronger the nearer `share` is to 1."""
+        """Draw a filled rectangle; `share` is its opacity, from 0 to 1."""
         self.parts.append(
             f'<rect class="fill" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
             f'height="{height:.1f}" fill-opacity="{min(1.0, max(0.1, share)):.2f}"/>'
         )
 
     def unit(self, x: float, y: float, radius: float = 14, label: str = "") -> None:
-        """A circle: a unit of a network."""
+        """Draw a circle, a unit of a network."""
         self.parts.append(f'<circle class="unit" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>')
         if label:
             self.text(x, y + 5, label, anchor="middle")
@@ -84,7 +84,7 @@ class Picture:
     def text(
         self, x: float, y: float, label: str, *, anchor: Anchor = "start", kind: str = ""
     ) -> None:
-        """A line of text; y is its baseline."""
+        """Write a line of text; y is its baseline."""
         self.parts.append(
             f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">'
             f"{escape(label)}</text>"
@@ -93,7 +93,7 @@ class Picture:
     def layers(
         self, columns: Sequence[int], *, left: float, top: float, height: float, gap: float
     ) -> None:
-        """Fully connected layers of so many units each, from left to right."""
+        """Draw fully connected layers from left to right; `columns` are their numbers of units."""
         places = [
             [(left + gap * number, top + height * (unit + 0.5) / count) for unit in range(count)]
             for number, count in enumerate(columns)
@@ -107,7 +107,7 @@ class Picture:
                 self.unit(x, y)
 
     def to_svg(self) -> str:
-        """The finished file."""
+        """Return the picture as an SVG file."""
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
             f'width="{self.width}" height="{self.height}" role="img">\n'
@@ -119,7 +119,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Axes:
-    """A rectangle of a picture with numbers along its sides."""
+    """A plot area of a picture with numbers along its sides."""
 
     picture: Picture
     left: float
@@ -130,7 +130,7 @@ class Axes:
     y_range: Point
 
     def place(self, x: float, y: float) -> Point:
-        """Where a pair of numbers lies in the picture."""
+        """Return the place of a pair of numbers in the picture."""
         across = (x - self.x_range[0]) / (self.x_range[1] - self.x_range[0])
         up = (y - self.y_range[0]) / (self.y_range[1] - self.y_range[0])
         return self.left + across * self.width, self.top + (1 - up) * self.height
@@ -143,7 +143,7 @@ class Axes:
         x_label: str = "",
         y_label: str = "",
     ) -> None:
-        """Grid lines with their numbers, and what the axes are."""
+        """Draw grid lines with their numbers, and the names of the axes."""
         low, high = self.y_range
         for x, label in x_ticks:
             self.picture.line([self.place(x, low), self.place(x, high)], "grid")
@@ -163,5 +163,5 @@ class Axes:
         self.picture.text(self.left, self.top - 10, y_label, kind="soft")
 
     def curve(self, xs: Sequence[float], ys: Sequence[float], kind: str) -> None:
-        """A line through pairs of numbers."""
+        """Draw a line through pairs of numbers."""
         self.picture.line([self.place(x, y) for x, y in zip(xs, ys, strict=True)], kind)

@@ -1,4 +1,4 @@
-"""The chapter's worked example: an RNN of three units reads "h", then "e", of "hello"."""
+"""Check the chapter's worked example: an RNN with three units reads "h", then "e"."""
 
 import numpy as np
 import pytest
@@ -6,37 +6,11 @@ from numpy.typing import NDArray
 
 from app.cells.layer import Layer, LayerTrace
 from app.cells.losses import softmax
-from app.cells.network import Network
+from examples.hello import VOCABULARY, W_XH, network
 
 Floats = NDArray[np.float64]
 
-VOCABULARY = "helo"
-W_XH = np.array(
-    [
-        [0.287027, 0.84606, 0.572392, 0.486813],
-        [0.902874, 0.871522, 0.691079, 0.18998],
-        [0.537524, 0.09224, 0.558159, 0.491528],
-    ]
-)
-W_HH, BIAS = 0.427043, 0.567001
-W_HY = np.array(
-    [
-        [0.37168, 0.974829459, 0.830034886],
-        [0.39141, 0.282585823, 0.659835709],
-        [0.64985, 0.09821557, 0.334287084],
-        [0.91266, 0.32581642, 0.144630018],
-    ]
-)
-# The chapter writes matrix times column; rows times matrix is Keras' way. Its one number W_HH
-# stands for every unit remembering itself.
-WEIGHTS = {
-    "layer0.kernel": W_XH.T,
-    "layer0.recurrent": W_HH * np.eye(3),
-    "layer0.bias": np.full(3, BIAS),
-    "output.kernel": W_HY.T,
-    "output.bias": np.zeros(4),
-}
-NETWORK = Network.from_weights(WEIGHTS, cell="rnn")
+NETWORK = network()
 ONE_HOT = np.eye(4)[None, [0, 1]]  # (1, 2, 4): "h", "e"
 
 
@@ -50,7 +24,7 @@ def test_hello_step_by_step() -> None:
     h, e = ONE_HOT[0]
     # 1: the one-hot "h" picks the first column of W_xh.
     assert h @ layer.kernel == digits([0.2870, 0.9029, 0.5375])
-    # 2: nothing remembered yet, so W_hh h + bias is the bias.
+    # 2: the state is still zero, so W_hh h + bias is the bias.
     assert trace.products[0, 0] + layer.bias == digits([0.5670, 0.5670, 0.5670])
     # 3: the state after "h".
     assert trace.outputs[0, 0] == digits([0.6932, 0.8996, 0.8021])
@@ -61,7 +35,7 @@ def test_hello_step_by_step() -> None:
     assert trace.outputs[0, 1] == digits([0.9365, 0.9491, 0.7623])
     # 6: the output.
     assert run.outputs[0, 1] == digits([1.9061, 1.1378, 0.9567, 1.2742])
-    # 7: its softmax, and the letter it says.
+    # 7: its softmax, and the letter it expects.
     probabilities = softmax(run.outputs[0, 1])
     assert probabilities == digits([0.4197, 0.1947, 0.1624, 0.2231])
     assert VOCABULARY[probabilities.argmax()] == "h"
@@ -70,7 +44,7 @@ def test_hello_step_by_step() -> None:
 def test_the_printed_six_digits_of_states_and_output() -> None:
     run = NETWORK.forward(ONE_HOT)
     states = run.layers[0].outputs[0]
-    # As far as weights printed to six digits can tell.
+    # Weights printed with six digits allow no more.
     np.testing.assert_allclose(states[0], [0.693168, 0.899554, 0.802119], atol=1.5e-6)
     np.testing.assert_allclose(states[1], [0.936534, 0.949104, 0.762341], atol=1.5e-6)
     np.testing.assert_allclose(
@@ -84,21 +58,21 @@ def test_letters_may_be_given_as_ids() -> None:
 
 
 def unrolled(inputs: Floats, recurrent: list[Floats], biases: list[Floats]) -> Floats:
-    """A deep network with a hidden layer for each step, which also gets that step's input."""
+    """Run a deep network with a hidden layer per step, which also gets that step's input."""
     hidden = np.zeros((len(inputs), 3))
     for step, (weights, bias) in enumerate(zip(recurrent, biases, strict=True)):
         hidden = np.tanh(inputs[:, step] @ W_XH.T + hidden @ weights + bias)
     return hidden
 
 
-def test_rolled_in_hidden_layers_of_one_weight_are_a_recurrent_layer() -> None:
+def test_hidden_layers_with_equal_weights_are_a_recurrent_layer() -> None:
     generator = np.random.default_rng(0)
     inputs = np.eye(4)[generator.integers(0, 4, (5, 6))]  # (5, 6, 4)
     recurrent, bias = generator.normal(size=(3, 3)), generator.normal(size=3)
     layer = Layer(cell="rnn", kernel=W_XH.T, recurrent=recurrent, bias=bias)
     rolled = layer.forward(inputs).outputs[:, -1]
     np.testing.assert_allclose(unrolled(inputs, [recurrent] * 6, [bias] * 6), rolled)
-    # With weights or biases of its own in only one hidden layer it is another network.
+    # Different weights or a different bias in a single layer change the result.
     other = [*[recurrent] * 5, recurrent + 0.1]
     assert np.abs(unrolled(inputs, other, [bias] * 6) - rolled).max() > 0.01
     other = [*[bias] * 5, bias + 0.1]
