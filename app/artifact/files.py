@@ -1,7 +1,7 @@
-"""The files of an artifact, the names of its graph's tensors, and how they are read.
+"""Name an artifact's files and its graph's tensors, and read manifest and scorecard.
 
 An artifact is data and cannot run code: `manifest.json`, `model.onnx`, `weights.safetensors`,
-`scorecard.json` and, where the network was fitted again after judging, `judged.onnx`.
+`scorecard.json` and, if the network was refitted after judging, `judged.onnx`.
 """
 
 from pathlib import Path
@@ -17,14 +17,15 @@ JUDGED = "judged.onnx"
 REQUIRED_FILES = (MANIFEST, MODEL, WEIGHTS, SCORECARD)
 ARTIFACT_FILES = (*REQUIRED_FILES, JUDGED)
 
-# Names of the graph's tensors. Series: `history` double (batch, window, features), the columns in
-# the order of `features`, raw values; `forecast` double (batch, horizon), raw values. Where there
-# are intervals, `levels` int64 (levels,), whole numbers from 50 to 99, which may be left out; and
-# `intervals` double (batch, steps, levels, 2), low and high, of the first steps of the horizon.
-# Text: `tokens` int64 (batch, steps) ids; `probabilities` float (batch, vocabulary) of what follows
-# the last token. Stream text also takes `lengths` int32 (batch,), how many of the steps are real
-# (so that texts of unlike length share one run), and every state of `Manifest.states`, float
-# (1, batch, units), zero at the start; it gives each state back as NAME_out, after `lengths` steps.
+# Names of the graph's tensors. Series: `history` double (batch, window, features), raw values with
+# the columns in the order of `features`; `forecast` double (batch, horizon), raw values. A graph
+# with intervals also has an optional input `levels` int64 (levels,), whole numbers from 50 to 99,
+# and an output `intervals` double (batch, steps, levels, 2), low and high, for the first steps of
+# the horizon. Text: `tokens` int64 (batch, steps), ids; `probabilities` float (batch, vocabulary)
+# of the token after the last. A stream also takes `lengths` int32 (batch,), the number of real
+# steps in each row (so that texts of different lengths can share a run), and every state of
+# `Manifest.states`, float (1, batch, units), zero at the start. It returns each state after
+# `lengths` steps as NAME_out.
 HISTORY = "history"
 FORECAST = "forecast"
 LEVELS = "levels"
@@ -40,15 +41,15 @@ def file_of(model: str, number: int, file: str) -> str:
 
 
 def read_artifact(folder: Path) -> tuple[Manifest, Scorecard]:
-    """Manifest and scorecard of an artifact folder.
+    """Read manifest and scorecard of an artifact folder.
 
     Raises:
         FileNotFoundError: a file of the format is missing; the message names it.
-        pydantic.ValidationError: a file is not of the format.
+        pydantic.ValidationError: a file does not have the expected form.
     """
     missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
     if missing:
-        raise FileNotFoundError(f"{folder} is no artifact: {', '.join(missing)} missing")
+        raise FileNotFoundError(f"{folder} is not an artifact: {', '.join(missing)} missing")
     manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     scorecard = Scorecard.model_validate_json((folder / SCORECARD).read_bytes())
     return manifest, scorecard

@@ -1,4 +1,4 @@
-"""manifest.json: everything that serving needs beside the graph, and where a version comes from."""
+"""Define manifest.json: what serving needs beside the graph, and the version's origin."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -23,7 +23,7 @@ class Feature(Strict):
 
 
 class State(Strict):
-    """One recurrent state that a stream graph takes and gives."""
+    """A recurrent state that a stream graph reads and returns."""
 
     name: Annotated[str, Field(description="input NAME and output NAME_out, (1, batch, units)")]
     units: int
@@ -37,23 +37,25 @@ class SeriesInput(Strict):
     frequency: str | None
     calendar: Annotated[
         str | None,
-        Field(description="weekdays, hours or days of the month with rows; null: all of them"),
+        Field(description="weekdays, hours or days of the month that have rows; null: all"),
     ] = None
     time_form: Literal["date", "local", "zoned"] | None
     never_negative: Annotated[bool, Field(description="no training value was below zero")]
     at_least: Annotated[
         float | None,
         Field(
-            description="a lower forecast is raised to this; null: no limit, or an older version"
+            description="lower forecasts are raised to this; null: no limit, or an older version"
         ),
     ] = None
     scaling: Annotated[
-        MeasuredScaling | None, Field(description="null: each window is scaled by itself")
+        MeasuredScaling | None, Field(description="null: each window is scaled separately")
     ] = None
     anchor: Annotated[
-        SeriesAnchor | None, Field(description="null: none, or as the recipe says (older versions)")
+        SeriesAnchor | None, Field(description="null: none, or as in the recipe (older versions)")
     ] = None
-    intervals: Annotated[SeriesIntervals | None, Field(description="null: see why")] = None
+    intervals: Annotated[
+        SeriesIntervals | None, Field(description="null: see intervals_missing")
+    ] = None
     intervals_missing: Annotated[str | None, Field(description="why there are no intervals")] = None
 
 
@@ -63,36 +65,45 @@ class TextInput(Strict):
     tokenizer: Literal["word", "char"]
     vocabulary: Annotated[tuple[str, ...], Field(description="token of each id")]
     unknown: Annotated[
-        str | None, Field(description="the symbol of unknown tokens; null: they are errors")
+        str | None, Field(description="the symbol for unknown tokens; null: they are errors")
     ]
     reading: Literal["window", "stream"]
     judged_vocabulary: Annotated[
         tuple[str, ...] | None,
-        Field(description="of judged.onnx, which knows the words before the cut; null: the same"),
+        Field(description="of judged.onnx, which knows only words before the cut; null: the same"),
     ] = None
     states: tuple[State, ...] = ()
 
 
 class Manifest(Strict):
-    """manifest.json: all that serving needs beside the graph, and where the version comes from."""
+    """manifest.json: what serving needs beside the graph, and the version's origin."""
 
     format: Literal[1] = 1
     kind: Kind
     recipe: AnyRecipe
-    window: Annotated[int | None, Field(description="steps the graph sees; null: any (stream)")]
+    window: Annotated[
+        int | None, Field(description="steps that the graph sees; null: any number (stream)")
+    ]
     min_history: Annotated[int, Field(ge=1)]
     horizon: Annotated[int, Field(ge=1)]
     series: SeriesInput | None = None
     text: TextInput | None = None
-    refitted: Annotated[bool, Field(description="served network was fitted again after judging")]
+    refitted: Annotated[bool, Field(description="the served network was refitted after judging")]
     parity: Annotated[
         float,
-        Field(description="largest ONNX - Keras difference on held-out windows; series: in sd"),
+        Field(
+            description=(
+                "largest difference between ONNX and Keras on held-out windows; series: "
+                "in standard deviations of the target"
+            )
+        ),
     ]
     dataset_sha256: Annotated[str | None, Field(description="of the uploaded file's bytes")] = None
     dataset_id: str | None = None
     test_dataset_id: str | None = None
-    start_from: Annotated[str | None, Field(description="NAME@N it was warm-started from")] = None
+    start_from: Annotated[
+        str | None, Field(description="NAME@N of the version that it was warm-started from")
+    ] = None
     libraries: dict[str, str] = {}
     seed: int
     trained_at: datetime

@@ -1,4 +1,4 @@
-"""Running an artifact's graph, to judge what will be served and not something like it."""
+"""Run an artifact's graph, so that judging uses exactly what will be served."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -13,12 +13,12 @@ from app.artifact.files import FORECAST, HISTORY, INTERVALS, LENGTHS, LEVELS, TO
 Floats = npt.NDArray[np.float64]
 States = dict[str, npt.NDArray[np.float32]]
 WINDOWS_AT_ONCE = 1024
-MOST_BOUNDS = 30_000_000  # numbers kept of intervals: of a long horizon's the first steps
+MOST_BOUNDS = 30_000_000  # of a long horizon, only the first steps get intervals
 
 
 @lru_cache(maxsize=2)
 def session_of(graph: bytes) -> onnxruntime.InferenceSession:
-    """Return the loaded graph; one thread, so that sums are made in one order."""
+    """Load the graph with one thread, so that sums are always added in the same order."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -27,7 +27,7 @@ def session_of(graph: bytes) -> onnxruntime.InferenceSession:
 
 
 def forecasts(graph: bytes, history: Floats, *, check: Callable[[], None] = lambda: None) -> Floats:
-    """Forecast of a series graph.
+    """Compute the forecasts of a series graph.
 
     Args:
         graph: the ONNX file.
@@ -38,7 +38,7 @@ def forecasts(graph: bytes, history: Floats, *, check: Callable[[], None] = lamb
         (n, horizon), raw values.
 
     Raises:
-        ValueError: no windows.
+        ValueError: there are no windows.
     """
     session = session_of(graph)
     parts: list[Floats] = []
@@ -52,7 +52,7 @@ def forecasts(graph: bytes, history: Floats, *, check: Callable[[], None] = lamb
 def forecasts_with_intervals(
     graph: bytes, history: Floats, levels: Sequence[int], *, check: Callable[[], None]
 ) -> tuple[Floats, Floats | None]:
-    """Forecast of a series graph, and its intervals if it has any.
+    """Compute the forecasts of a series graph, and its intervals if it has any.
 
     Args:
         graph: the ONNX file.
@@ -61,10 +61,10 @@ def forecasts_with_intervals(
         check: called between runs; may raise to stop.
 
     Returns:
-        Forecasts (n, horizon) and bounds (n, steps, levels, 2), low and high of the first steps.
+        Forecasts (n, horizon) and bounds (n, steps, levels, 2), low and high, of the first steps.
 
     Raises:
-        ValueError: no windows.
+        ValueError: there are no windows.
     """
     session = session_of(graph)
     if INTERVALS not in {output.name for output in session.get_outputs()}:
@@ -83,18 +83,18 @@ def forecasts_with_intervals(
 
 
 def zero_states(states: Sequence[tuple[str, int]], batch: int) -> States:
-    """Return the states at the start of a stream, by name and units: each (1, batch, units)."""
+    """Return zero states, (1, batch, units) each, by name."""
     return {name: np.zeros((1, batch, units), np.float32) for name, units in states}
 
 
 def token_probabilities(
     graph: bytes, tokens: npt.NDArray[np.int64], states: States | None
 ) -> tuple[npt.NDArray[np.float32], States]:
-    """Probabilities of a text graph, and for a stream the states after the tokens.
+    """Compute a text graph's probabilities and, for a stream, the states after the tokens.
 
     Args:
         graph: the ONNX file.
-        tokens: (batch, steps) ids.
+        tokens: (batch, steps), ids.
         states: of a stream, by name; None for a graph that reads windows.
     """
     session = session_of(graph)

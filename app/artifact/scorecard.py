@@ -1,4 +1,4 @@
-"""scorecard.json: a version's measured quality beside the baselines."""
+"""Define scorecard.json: a version's measured quality beside the baselines."""
 
 from typing import Annotated, Literal
 
@@ -10,8 +10,8 @@ from app.artifact.strict import Strict
 class Errors(Strict):
     """Errors of one forecaster over the judged rows, in the target's unit.
 
-    Where several series are pooled, rmse, mae and bias are in units of each series' own scale, the
-    mean change from row to row in its training rows. Null figures are not defined, or not measured.
+    If several series are pooled, rmse, mae and bias are in units of each series' own scale: its
+    mean change from row to row in the training rows. A null figure is undefined or not measured.
     """
 
     rmse: float
@@ -22,13 +22,13 @@ class Errors(Strict):
     smape: Annotated[float | None, Field(description="percent, 0 to 200")] = None
     bias: Annotated[float | None, Field(description="above 0: forecasts are too high")] = None
     directional_accuracy: Annotated[
-        float | None, Field(description="share of movements whose direction was forecast, 0 to 1")
+        float | None, Field(description="share of changes whose direction was forecast, 0 to 1")
     ] = None
     missing: Annotated[dict[str, str], Field(description="why a figure is null, by its name")] = {}
 
 
 class Against(Strict):
-    """A model beside one baseline, on the rows that both forecast."""
+    """A model compared with one baseline on the rows that both forecast."""
 
     rows: int
     skill: Annotated[float | None, Field(description="1 - error/baseline's error")]
@@ -38,30 +38,34 @@ class Against(Strict):
     p_value: Annotated[float | None, Field(description="two-sided")] = None
     verdict: Annotated[
         Literal["better", "worse", "within noise", "not to be told"],
-        Field(description="of the model; within noise: a p-value of 0.05 or more"),
+        Field(description="of the model; within noise: p-value of 0.05 or more"),
     ]
     missing: Annotated[str | None, Field(description="why a figure is null")] = None
 
 
 class LevelScore(Strict):
-    """Intervals of one level beside what came."""
+    """Intervals of one level compared with the actual values."""
 
-    level: Annotated[int, Field(description="what they promise, in %")]
+    level: Annotated[int, Field(description="the nominal coverage, in %")]
     rows: Annotated[int, Field(description="forecasts with an interval")]
-    coverage: Annotated[float, Field(description="share of the values inside, 0 to 1")]
+    coverage: Annotated[
+        float, Field(description="share of actual values inside the interval, 0 to 1")
+    ]
     width: Annotated[float, Field(description="mean width, in the unit of rmse")]
-    pinball: Annotated[float, Field(description="mean pinball loss of both ends, in that unit")]
+    pinball: Annotated[
+        float, Field(description="mean pinball loss of both ends, in the unit of rmse")
+    ]
 
 
 class Scores(Strict):
-    """A model and its baselines over some of the judged rows."""
+    """Errors of a model and its baselines over some of the judged rows."""
 
     rows: int
     model: Errors
     baselines: dict[str, Errors]
     against: dict[str, Against]
     intervals: Annotated[
-        tuple[LevelScore, ...], Field(description="by level; empty: the network has none")
+        tuple[LevelScore, ...], Field(description="by level; empty: the network has no intervals")
     ] = ()
 
 
@@ -72,7 +76,7 @@ class StepScores(Scores):
 
 
 class EachScores(Scores):
-    """One series of several, in its own unit."""
+    """Scores of one series among several, in its own unit."""
 
     series: str
     season: Annotated[int | None, Field(description="rows in its season; null: none found")]
@@ -83,17 +87,23 @@ class EachScores(Scores):
 
 
 class LagCheck(Strict):
-    """Whether forecasts follow the previous value more than they foresee the next."""
+    """Test whether the forecasts are closer to the previous value than to the actual one."""
 
-    error: Annotated[float, Field(description="RMSE against the values that were forecast")]
-    error_to_previous: Annotated[float, Field(description="RMSE against the values before them")]
-    copies: Annotated[bool | None, Field(description="closer to those before; null: no telling")]
+    error: Annotated[float, Field(description="RMSE against the actual values")]
+    error_to_previous: Annotated[
+        float, Field(description="RMSE against the values one step before them")
+    ]
+    copies: Annotated[
+        bool | None, Field(description="closer to the values before; null: undecided")
+    ]
 
 
 class CurvePoint(Strict):
     """One judged row."""
 
-    series: Annotated[str | None, Field(description="its label, where there are several")] = None
+    series: Annotated[str | None, Field(description="its label, if there are several series")] = (
+        None
+    )
     time: str | None
     actual: float
     forecast: float
@@ -103,8 +113,10 @@ class CurvePoint(Strict):
     horizon_rmse: Annotated[
         float | None,
         Field(
-            description="RMSE over all steps ahead of the forecast made before this row; null: the "
-            "horizon is 1, or the rows end before it"
+            description=(
+                "RMSE over all steps ahead of the forecast made before this row; null: the "
+                "horizon is 1, or the rows end too early"
+            )
         ),
     ] = None
 
@@ -112,7 +124,7 @@ class CurvePoint(Strict):
 class SeriesScore(Strict):
     """Quality of a series version.
 
-    Errors are one step ahead; `all_steps` has those over the horizon, which decide.
+    Errors are one step ahead. `all_steps` has those over the whole horizon, which decide.
     """
 
     rows: int
@@ -120,7 +132,7 @@ class SeriesScore(Strict):
     end: str | None
     model: Errors
     baselines: dict[str, Errors]
-    against: Annotated[dict[str, Against], Field(description="the model beside each baseline")] = {}
+    against: Annotated[dict[str, Against], Field(description="comparison with each baseline")] = {}
     missing: Annotated[
         dict[str, str], Field(description="why a baseline could not be measured, by its name")
     ] = {}
@@ -129,24 +141,29 @@ class SeriesScore(Strict):
     ] = None
     lag_copy: LagCheck | None = None
     intervals: Annotated[
-        tuple[LevelScore, ...], Field(description="by level; empty: the network has none")
+        tuple[LevelScore, ...], Field(description="by level; empty: the network has no intervals")
     ] = ()
     curve_level: Annotated[
-        int | None, Field(description="level of the curve's intervals; null: it has none")
+        int | None, Field(description="level of the curve's intervals; null: no intervals")
     ] = None
     pooled: Annotated[
-        bool, Field(description="several series: errors are in units of each one's scale")
+        bool, Field(description="several series: errors are in units of each series' scale")
     ] = False
     each: Annotated[
         tuple[EachScores, ...],
-        Field(max_length=200, description="per series, where there are several; the first 200"),
+        Field(
+            max_length=200, description="one entry per series if there are several; the first 200"
+        ),
     ] = ()
     steps: Annotated[
         tuple[StepScores, ...],
-        Field(max_length=48, description="per step ahead; thinned evenly where there are more"),
+        Field(
+            max_length=48,
+            description="one entry per step ahead, thinned evenly if there are more",
+        ),
     ] = ()
     all_steps: Annotated[
-        Scores | None, Field(description="over the whole horizon; null: it is one step")
+        Scores | None, Field(description="over the whole horizon; null: the horizon is one step")
     ] = None
     curve: Annotated[
         tuple[CurvePoint, ...], Field(max_length=2000, description="the last 2,000 judged rows")
@@ -154,7 +171,7 @@ class SeriesScore(Strict):
 
     @property
     def over_horizon(self) -> Scores:
-        """The figures that decide: over all steps ahead."""
+        """The scores that decide: over all steps ahead."""
         if self.all_steps is not None:
             return self.all_steps
         return Scores(
@@ -170,32 +187,38 @@ class TextScore(Strict):
     """Quality of a text version."""
 
     tokens: Annotated[int, Field(description="contexts judged")]
-    correct: Annotated[int, Field(description="contexts whose most probable token was right")]
+    correct: Annotated[
+        int, Field(description="contexts whose most probable token was the right one")
+    ]
     bits_per_token: Annotated[
-        float | None, Field(description="null: a judged token has no probability, see the skill")
+        float | None, Field(description="null: a judged token has probability 0, see skill_missing")
     ]
     baselines: Annotated[
         dict[str, float | None],
         Field(description="bits per token of unigram, bigram, trigram and an MLP"),
     ]
     correct_in_5: Annotated[
-        int | None, Field(description="contexts whose token was among the 5 most probable")
+        int | None, Field(description="contexts whose right token was among the 5 most probable")
     ] = None
     accuracy: Annotated[float | None, Field(description="correct / tokens, 0 to 1")] = None
     accuracy_in_5: Annotated[float | None, Field(description="correct_in_5 / tokens")] = None
     perplexity: Annotated[
-        float | None, Field(description="2 to the bits per token; null as these are")
+        float | None, Field(description="2 to the power of the bits per token; null if those are")
     ] = None
     bits_per_character: Annotated[
-        float | None, Field(description="comparable between tokenizers; null as those per token")
+        float | None,
+        Field(description="comparable across tokenizers; null if the bits per token are"),
     ] = None
-    against: Annotated[dict[str, Against], Field(description="the model beside each baseline")] = {}
+    against: Annotated[dict[str, Against], Field(description="comparison with each baseline")] = {}
     missing: Annotated[
         dict[str, str], Field(description="why a baseline could not be measured, by its name")
     ] = {}
     curve: Annotated[
         tuple[float, ...],
-        Field(max_length=2000, description="bits of each judged token; more: means of equal runs"),
+        Field(
+            max_length=2000,
+            description="bits of each judged token; if there are more, means of equal runs",
+        ),
     ] = ()
 
 
@@ -210,30 +233,33 @@ class Epoch(Strict):
     ] = None
     update_ratio: Annotated[
         float | None,
-        Field(description="how far the weights moved in the epoch, by their norm; null: epoch 0"),
+        Field(description="norm of the change of the weights in the epoch; null: epoch 0"),
     ] = None
 
 
 class LayerMemory(Strict):
-    """How the gradient changes back through a layer's time."""
+    """The gradient norm back through a layer's time steps."""
 
     norms: Annotated[
         tuple[float, ...],
-        Field(description="of the gradient by the layer's state: last step first, then back"),
+        Field(
+            description="of the gradient with respect to the layer's state, from the last step back"
+        ),
     ]
     half_life: Annotated[
-        int | None, Field(description="steps back from which it stays below half; null: never")
+        int | None,
+        Field(description="steps back after which the norm stays below half; null: never"),
     ]
     reached: Annotated[
-        int, Field(description="how many of the last steps have 1 % of the last one's or more")
+        int, Field(description="number of last steps whose norm is at least 1 % of the last one's")
     ]
 
 
 class Memory(Strict):
     """How far back the served network's memory reaches."""
 
-    examples: Annotated[int, Field(description="windows of the judged rows it was measured on")]
-    steps: Annotated[int, Field(description="length of each")]
+    examples: Annotated[int, Field(description="windows of the judged rows that were measured")]
+    steps: Annotated[int, Field(description="length of each window")]
     layers: tuple[LayerMemory, ...]  # from the input up
 
 
@@ -243,25 +269,36 @@ class Scorecard(Strict):
     format: Literal[1] = 1
     judged_on: Annotated[
         Literal["test", "held-out", "training"],
-        Field(description="test: a file of its own; held-out: the last part; training: none left"),
+        Field(
+            description=(
+                "test: a separate dataset; held-out: the last part of the data; "
+                "training: nothing was held out"
+            )
+        ),
     ]
     network: Annotated[
         Literal["served", "judged"],
-        Field(description="served: the same network; judged: the one before refitting"),
+        Field(
+            description="served: the network that is served; judged: the network before refitting"
+        ),
     ]
-    verdict: Annotated[str, Field(description="one plain sentence")]
-    skill: Annotated[float | None, Field(description="1 - error/baseline's error; null: see why")]
+    verdict: Annotated[str, Field(description="one sentence in plain words")]
+    skill: Annotated[
+        float | None, Field(description="1 - error / baseline's error; null: see skill_missing")
+    ]
     skill_missing: Annotated[str | None, Field(description="why skill is null")] = None
     notes: Annotated[
-        tuple[str, ...], Field(description="what bears on the figures, in plain sentences")
+        tuple[str, ...], Field(description="remarks on the figures, in full sentences")
     ] = ()
     final_loss: Annotated[
-        float, Field(description="training loss in scaled units, in the epoch that was kept")
+        float, Field(description="training loss of the kept epoch, in scaled units")
     ]
-    best_epoch: Annotated[int, Field(description="the epoch kept; 0: the network before training")]
+    best_epoch: Annotated[
+        int, Field(description="the epoch that was kept; 0: the untrained network")
+    ]
     series: SeriesScore | None = None
     text: TextScore | None = None
     memory: Annotated[Memory | None, Field(description="null: not measured")] = None
     epochs: Annotated[
-        tuple[Epoch, ...], Field(max_length=2000, description="thinned evenly where there are more")
+        tuple[Epoch, ...], Field(max_length=2000, description="thinned evenly if there are more")
     ] = ()

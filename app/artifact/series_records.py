@@ -1,4 +1,4 @@
-"""What a manifest says of a series version beside its columns: scaling, anchor, intervals."""
+"""Define a manifest's records of a series version: scaling, anchor and intervals."""
 
 from typing import Annotated, Literal
 
@@ -11,31 +11,36 @@ from app.recipes.recipe import AnchorName
 class MeasuredScaling(Strict):
     """A scaling measured on the training rows: (x - center) / scale."""
 
-    center: Annotated[tuple[float, ...], Field(description="of the features, in their order")]
+    center: Annotated[tuple[float, ...], Field(description="one per feature, in their order")]
     scale: tuple[float, ...]
     target_center: float
     target_scale: float
 
 
 class AnchorCandidate(Strict):
-    """A simple forecast that the anchor was chosen from."""
+    """A simple forecast that was a candidate for the anchor."""
 
     name: AnchorName
     error: Annotated[
-        float | None, Field(description="RMSE over the origins; null: it was no candidate")
+        float | None, Field(description="RMSE over the origins; null: not a candidate")
     ]
-    missing: Annotated[str | None, Field(description="why it was no candidate")] = None
+    missing: Annotated[str | None, Field(description="why it was not a candidate")] = None
 
 
 class SeriesAnchor(Strict):
-    """The simple forecast that a version's network adds to."""
+    """The simple forecast that the network's output is added to."""
 
     name: AnchorName
-    season: Annotated[int | None, Field(description="rows in it, where the anchor has one")] = None
+    season: Annotated[int | None, Field(description="rows in a season, if the anchor has one")] = (
+        None
+    )
     level: Annotated[
-        bool, Field(description="autoregression: the last value itself counts, not changes alone")
+        bool,
+        Field(description="autoregression: the level of the last value counts, not only changes"),
     ] = False
-    chosen: Annotated[bool, Field(description="on validation data; else the recipe named it")]
+    chosen: Annotated[
+        bool, Field(description="true: chosen on validation data; false: named by the recipe")
+    ]
     origins: Annotated[int, Field(description="rows before the cut that it was chosen on")] = 0
     pooled: Annotated[
         bool, Field(description="errors are in units of each series' mean change from row to row")
@@ -44,26 +49,32 @@ class SeriesAnchor(Strict):
 
 
 class SeriesIntervals(Strict):
-    """How the intervals of a version were calibrated; the figures are in its graph."""
+    """How the intervals of a version were calibrated; the graph holds the figures."""
 
     method: Literal["split conformal"] = "split conformal"
     calibrated_on: Annotated[
         Literal["validation", "validation and held-out", "held-out", "last training rows"],
-        Field(description="rows whose forecasts were compared with what came"),
+        Field(description="rows whose forecasts were compared with actual values"),
     ]
     forecasts_of: Annotated[
         Literal["this network", "the network before refitting", "a network of its own"],
         Field(
-            description="whose forecasts: it was not fitted on those rows; a network of its own: "
-            "fitted on the earlier rows alone, where none were kept for validation"
+            description=(
+                "the network whose forecasts were used; it was not fitted on those rows. A "
+                "network of its own: fitted only on the earlier rows, because none were "
+                "kept for validation"
+            )
         ),
     ]
-    forecasts: Annotated[int, Field(description="how many, at the step with the fewest")]
+    forecasts: Annotated[int, Field(description="number of forecasts, at the step with the fewest")]
     earlier: Annotated[
         int,
         Field(
-            description="of these by its anchor alone, fitted on the first half of the training "
-            "rows, for the second half: where the network adds nothing to the anchor"
+            description=(
+                "of these, forecasts of the second half of the training rows by the anchor "
+                "alone, fitted on the first half; only if the network adds nothing to the "
+                "anchor"
+            )
         ),
     ] = 0
     steps: Annotated[int, Field(description="steps ahead that have intervals")]
@@ -72,18 +83,21 @@ class SeriesIntervals(Strict):
         Field(description="mean change from row to row in the training rows; null: several series"),
     ]
     recent_changes: Annotated[
-        int, Field(description="changes at the window's end that widths follow; 0: none")
+        int, Field(description="changes at the window's end that decide the width; 0: none")
     ]
     share: Annotated[
-        float, Field(description="of the volatility that follows the window, the rest is the usual")
+        float,
+        Field(
+            description="share of the volatility that follows the window; the rest is the usual one"
+        ),
     ]
-    volatility: Annotated[str, Field(description="what it is told by, in words")]
+    volatility: Annotated[str, Field(description="where the volatility comes from, in words")]
     signed_to: Annotated[
         int | None,
-        Field(description="highest level whose ends are told apart; above: as far either way"),
+        Field(description="highest level with separate ends; above it the interval is symmetric"),
     ]
     conformal_to: Annotated[
         int | None,
-        Field(description="highest level that so many forecasts suffice for; above: Student's t"),
+        Field(description="highest level that so many forecasts allow; above it: Student's t"),
     ]
     notes: tuple[str, ...] = ()

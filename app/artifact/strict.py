@@ -1,9 +1,9 @@
-"""The base of everything that is read back from an artifact."""
+"""Define the base of all records in an artifact."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Strict(BaseModel):
-    """Base of what is read back: nothing missing, nothing unknown."""
+    """Base of records that are read back; refuses missing and unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,8 +1,8 @@
-"""Artifacts from elsewhere: hostile until every file has been proven to be plain data.
+"""Check artifacts from elsewhere, which are hostile until every file is proven to be plain data.
 
 `python -m app.artifact.untrusted FOLDER` checks a folder of files and prints, as JSON, what is
-wrong. It runs in a process of its own with limits on memory and time: a crafted file may crash or
-starve a parser, and must take nothing else along.
+wrong. It runs in a process of its own with limits on memory and time, because a crafted file may
+crash or starve a parser.
 """
 
 import json
@@ -31,8 +31,8 @@ from app.artifact.onnx_session import forecasts, token_probabilities, zero_state
 
 MEMORY_BYTES = 4 << 30
 CPU_SECONDS = 120
-# Operators of arithmetic and of moving numbers about. None loops, branches, draws random numbers,
-# touches files or takes strings.
+# Operators that compute or move numbers. None of them loops, branches, draws random numbers, opens
+# files or takes strings.
 # fmt: off
 OPERATORS = frozenset({
     "Abs", "Add", "And", "ArgMax", "ArgMin", "Cast", "Ceil", "Clip", "Concat", "Constant",
@@ -51,17 +51,17 @@ DOMAINS = frozenset({"", "ai.onnx"})
 
 
 class Untrusted(ValueError):
-    """A file is not what an artifact may hold; the message names it and says why."""
+    """A file may not be part of an artifact; the message names it and says why."""
 
 
 def check_artifact(folder: Path) -> None:
     """Prove that a folder's files are an artifact and nothing more.
 
     Args:
-        folder: the files under their names; nothing else lies there.
+        folder: holds the files under their names, and nothing else.
 
     Raises:
-        Untrusted: a file is missing, unknown, damaged, or could do more than compute.
+        Untrusted: a file is missing, unknown or damaged, or could do more than compute.
     """
     unknown = {path.name for path in folder.iterdir()} - set(ARTIFACT_FILES)
     if unknown:
@@ -87,9 +87,9 @@ def _check_weights(path: Path) -> None:
         with safe_open(path, framework="np") as weights:
             for name in weights.keys():  # noqa: SIM118 - not a mapping
                 if not np.isfinite(weights.get_tensor(name)).all():
-                    raise Untrusted(f"{WEIGHTS}: {name} has values that are not finite")
+                    raise Untrusted(f"{WEIGHTS}: {name} contains values that are not finite")
     except (SafetensorError, TypeError) as error:
-        raise Untrusted(f"{WEIGHTS} is not a file of weights: {error}") from error
+        raise Untrusted(f"{WEIGHTS} is not a safetensors file: {error}") from error
 
 
 def _check_graph(name: str, graph: bytes) -> None:
@@ -98,7 +98,7 @@ def _check_graph(name: str, graph: bytes) -> None:
         refers = any(_external(tensor) for tensor in _tensors(model.graph))
         if not refers:
             onnx.checker.check_model(model)
-    except Exception as error:  # protobuf and the checker raise what they like; this is a boundary
+    except Exception as error:  # a boundary: protobuf and the checker raise all kinds of errors
         raise Untrusted(f"{name} is not an ONNX file: {_first_line(error)}") from error
     if refers:
         raise Untrusted(f"{name} refers to data in other files")
@@ -109,12 +109,12 @@ def _check_operators(name: str, model: ModelProto) -> None:
     domains = {entry.domain for entry in model.opset_import} - DOMAINS
     if domains or model.functions or model.training_info:
         what = f"operators of {min(domains)!r}" if domains else "functions of its own"
-        raise Untrusted(f"{name} brings {what}; only ONNX's own operators are taken")
+        raise Untrusted(f"{name} defines {what}; only ONNX's own operators are allowed")
     for node in model.graph.node:
         if node.domain not in DOMAINS or node.op_type not in OPERATORS:
-            raise Untrusted(f"{name} uses the operator {node.op_type[:40]!r}, which is not taken")
+            raise Untrusted(f"{name} uses the operator {node.op_type[:40]!r}, which is not allowed")
         if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
-            raise Untrusted(f"{name} holds a graph within {node.op_type}")
+            raise Untrusted(f"{name} contains a graph inside {node.op_type}")
 
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
@@ -137,26 +137,27 @@ def _try_graph(name: str, graph: bytes, manifest: Manifest) -> None:
     """Run the graph once, as the service would."""
     try:
         answer, wanted = _answer(name, graph, manifest)
-    except Exception as error:  # ONNX Runtime's errors have no common base of their own
+    except Exception as error:  # ONNX Runtime's errors have no common base class
         raise Untrusted(
-            f"{name} cannot be run as its manifest says: {_first_line(error)}"
+            f"{name} does not run as its manifest says: {_first_line(error)}"
         ) from error
     if answer.shape != wanted or not np.isfinite(answer).all():
         raise Untrusted(
-            f"{name} answers {answer.shape} and not {wanted}, or with numbers that are not finite"
+            f"{name} returns shape {answer.shape} instead of {wanted}, or numbers that are not "
+            "finite"
         )
 
 
 def _answer(
     name: str, graph: bytes, manifest: Manifest
 ) -> tuple[npt.NDArray[Any], tuple[int, int]]:
-    """Return what the graph answers to a plain question, and the shape that is due."""
+    """Return the graph's output for a plain input, and the expected shape."""
     length = manifest.window or manifest.min_history
     if manifest.series is not None:
         history = np.ones((1, length, len(manifest.series.features)))
         return forecasts(graph, history), (1, manifest.horizon)
     if manifest.text is None:
-        raise ValueError("it describes neither a series nor a text")
+        raise ValueError("the manifest describes neither a series nor a text")
     text = manifest.text
     states = [(state.name, state.units) for state in text.states]
     start = zero_states(states, 1) if text.reading == "stream" else None
@@ -179,7 +180,7 @@ def main(folder: Path) -> None:
     except Untrusted as refused:
         error = str(refused)
     except MemoryError:
-        error = f"it takes more than {MEMORY_BYTES >> 30} GB of memory"
+        error = f"it needs more than {MEMORY_BYTES >> 30} GB of memory"
     print(json.dumps({"error": error}))  # noqa: T201 - the answer to the parent
 
 
