@@ -45,6 +45,7 @@ from app.storage.store_metrics import StoreMetrics
 from app.web import api as web
 from app.web import version_report
 from app.web.assets import STATIC_URL, assets
+from app.web.problem_pages import problem_page
 
 DESCRIPTION = """\
 A service that predicts the next step. Upload a CSV of numbers over time, or a text; an LSTM is
@@ -80,7 +81,6 @@ ROUTERS = (
     access.router,
     session_api.router,
     health.router,
-    openapi.router,
     web.router,
     version_report.router,
 )
@@ -127,6 +127,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.metrics = metrics
+    app.state.problem_page = problem_page
     app.state.store_metrics = store_metrics
     app.state.direct = {}  # filled by the domains that answer calls directly
     app.state.keyring = Keyring(settings)

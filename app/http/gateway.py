@@ -30,7 +30,7 @@ from app.http.direct_calls import (
     request_id_of,
 )
 from app.http.large_bodies import UPLOAD, LargeBodies, too_large
-from app.http.problem_responses import problem_response
+from app.http.problem_responses import answer_problem
 from app.process.observability import Metrics, get_logger
 from app.process.tracing import Tracing, trace_of
 
@@ -92,7 +92,7 @@ class Gateway:
         try:
             scope["caller"] = self._admit(method, path, headers, _address(scope))
         except StepaheadError as error:
-            await problem_response(error, {"X-Request-Id": request_id})(scope, receive, send)
+            await answer_problem(scope, error, {"X-Request-Id": request_id})(scope, receive, send)
             self._count(scope, "refused", error.status, started)
             return
         handler = self.direct.get((method, path))

@@ -1,15 +1,12 @@
-"""The OpenAPI document, and the page that shows it without a network."""
+"""The OpenAPI document, and the scripts that show it without a network."""
 
 from pathlib import Path
 from typing import Any
 
 import fastapi_offline
-from fastapi import APIRouter, FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
-from starlette.requests import Request
-from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from app.errors import BY_STATUS, StepaheadError
@@ -98,7 +95,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         "key": {
             "type": "http",
             "scheme": "bearer",
-            "description": "the value of STEPAHEAD_API_KEY, where the service was given one",
+            "description": "an API key, where the service was given STEPAHEAD_API_KEY",
         }
     }
     schema["security"] = [{"key": []}, {}]
@@ -111,28 +108,6 @@ def _draw_validation_errors_as_problems(responses: dict[str, Any]) -> None:
         responses["422"] = problem_responses(422)[422]
 
 
-router = APIRouter(include_in_schema=False)
-
-
-@router.get("/docs")
-async def docs(request: Request) -> HTMLResponse:
-    """The API, to read and to try."""
-    root = request.scope.get("root_path", "").rstrip("/")
-    page = get_swagger_ui_html(
-        openapi_url=f"{root}/openapi.json",
-        title="Stepahead API",
-        swagger_js_url=f"{root}{ASSETS_URL}/swagger-ui-bundle.js",
-        swagger_css_url=f"{root}{ASSETS_URL}/swagger-ui.css",
-        swagger_favicon_url=f"{root}{ASSETS_URL}/favicon.png",
-        # Swagger UI would otherwise fetch a badge from a validator on the internet.
-        swagger_ui_parameters={"validatorUrl": None, "tryItOutEnabled": True},
-    )
-    # Its calls are those of our own pages: within a frame of another site a click could be led to
-    # one of them.
-    page.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
-    return page
-
-
 def assets() -> StaticFiles:
-    """Scripts and styles of the page, from the installed package."""
+    """Return Swagger UI's scripts and styles, from the installed package."""
     return StaticFiles(directory=ASSETS)

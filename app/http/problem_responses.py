@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from app.errors import (
     BY_STATUS,
@@ -73,6 +74,23 @@ def problem_response(error: StepaheadError, headers: Mapping[str, str] | None = 
     )
 
 
+def answer_problem(
+    scope: Scope, error: StepaheadError, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer a request with an error: with a page where a browser opened an address, else JSON."""
+    if scope["method"] == "GET" and _opens_a_page(scope):
+        page: Response = scope["app"].state.problem_page(error, scope["path"])
+        page.headers.update({**problem_headers(error), **(headers or {})})
+        return page
+    return problem_response(error, headers)
+
+
+def _opens_a_page(scope: Scope) -> bool:
+    """Return whether the request asks for HTML by name, as browsers do and scripts do not."""
+    accepts = (value for name, value in scope["headers"] if name == b"accept")
+    return any(b"text/html" in value.lower() for value in accepts)
+
+
 def unforeseen(error: BaseException, request_id: str) -> Internal:
     """Log a fault of ours; gives what the caller is to see."""
     logger.error("unforeseen error", request_id=request_id, exc_info=error)
@@ -119,10 +137,10 @@ def from_http_exception(error: HTTPException, method: str, path: str) -> Stepahe
     return BY_STATUS.get(error.status_code, InvalidRequest)(str(error.detail))
 
 
-async def _on_stepahead_error(_request: Request, error: Exception) -> Response:
+async def _on_stepahead_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, StepaheadError):
         raise error
-    return problem_response(error)
+    return answer_problem(request.scope, error)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
@@ -131,12 +149,13 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     content_type = request.headers.get("content-type", "none")
     unread_body = isinstance(error.body, bytes) and "json" not in content_type
     if unread_body and any(entry["loc"] == ("body",) for entry in error.errors()):
-        return problem_response(
+        return answer_problem(
+            request.scope,
             UnsupportedMediaType(
                 f"the content type is {content_type}; this call reads application/json"
-            )
+            ),
         )
-    return problem_response(invalid_fields(error.errors()))
+    return answer_problem(request.scope, invalid_fields(error.errors()))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -144,23 +163,23 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         raise error
     ours = from_http_exception(error, request.method, request.url.path)
     allow = (error.headers or {}).get("Allow")
-    return problem_response(ours, {"Allow": allow} if allow else None)
+    return answer_problem(request.scope, ours, {"Allow": allow} if allow else None)
 
 
-async def _on_database_away(_request: Request, _error: Exception) -> Response:
-    return problem_response(Unavailable(DATABASE_AWAY))
+async def _on_database_away(request: Request, _error: Exception) -> Response:
+    return answer_problem(request.scope, Unavailable(DATABASE_AWAY))
 
 
-async def _on_os_error(_request: Request, error: Exception) -> Response:
+async def _on_os_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, OSError) or not is_full(error):
         raise error
-    return problem_response(InsufficientStorage(DISK_FULL))
+    return answer_problem(request.scope, InsufficientStorage(DISK_FULL))
 
 
 async def _on_unforeseen(request: Request, error: Exception) -> Response:
     problem = unforeseen(error, request.scope.get("request_id", "unknown"))
     # Starlette raises the error on, and uvicorn then closes the connection: the caller should know.
-    return problem_response(problem, {"Connection": "close"})
+    return answer_problem(request.scope, problem, {"Connection": "close"})
 
 
 def install(app: FastAPI) -> None:

@@ -10,48 +10,12 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
 from app.errors import NotFound
+from app.http.openapi import ASSETS_URL
 from app.registry.references import MODEL_NAME
-from app.web.assets import PLOTLY_URL, SAFE_HEADERS, STATIC_URL, plotly_compressed, plotly_file
-from app.web.rendering import TEMPLATES
+from app.web.assets import PLOTLY_URL, plotly_compressed, plotly_file
+from app.web.frame import MENU, OTHERS, page
 
 router = APIRouter(include_in_schema=False)
-
-# Pages by address, in the order of the menu: template and title.
-MENU = {
-    "/": ("home", "Models"),
-    "/ui/try": ("try", "Try"),
-    "/ui/look": ("look", "Look inside"),
-    "/ui/monitor": ("monitor", "Monitor"),
-    "/ui/log": ("log", "Log"),
-    "/ui/jobs": ("jobs", "Jobs"),
-}
-OTHERS = {"/ui/train": ("train", "Train")}
-# Where the API has the same as JSON.
-AS_JSON = {
-    "home": "/models",
-    "monitor": "/models",  # its script knows the address
-    "log": "/predictions",
-    "jobs": "/jobs",
-    "train": "/datasets",
-}
-
-
-def page(
-    template: str, *, title: str, at: str, as_json: str | None = None, **values: str
-) -> HTMLResponse:
-    """Render a page's frame."""
-    body = TEMPLATES.get_template(f"{template}.html").render(
-        title=title,
-        at=at,
-        menu=[(address, label) for address, (_, label) in MENU.items()],
-        page=template,
-        as_json=as_json or AS_JSON.get(template),
-        static=STATIC_URL,
-        plotly=PLOTLY_URL,
-        **values,
-    )
-    return HTMLResponse(body, headers={**SAFE_HEADERS, "Cache-Control": "no-cache"})
-
 
 for address in (*MENU, *OTHERS):
 
@@ -69,6 +33,12 @@ def show_model(name: str) -> HTMLResponse:
     if not MODEL_NAME.fullmatch(name):
         raise NotFound(f"{name[:100]!r} is not a valid model name")
     return page("model", title=name, at="/", as_json=f"/models/{name}", model=name)
+
+
+@router.get("/docs")
+def show_api() -> HTMLResponse:
+    """Show the API's operations, to read and to try."""
+    return page("docs", title="API", at="/docs", as_json="/openapi.json", swagger=ASSETS_URL)
 
 
 @router.get(PLOTLY_URL)

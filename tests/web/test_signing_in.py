@@ -41,3 +41,35 @@ def test_the_dashboard_asks_for_the_key_once(service: Service, open_page: OpenPa
         assert "$STEPAHEAD_API_KEY" in page.evaluate("navigator.clipboard.readText()")
         page.get_by_role("button", name="Forget the key").click()
         expect(page.get_by_role("textbox", name="Key")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_the_api_page_calls_as_whoever_signed_in(service: Service, open_page: OpenPage) -> None:
+    with open_page(service.url, refusals=True) as page:
+        page.goto("/docs")
+        page.get_by_role("textbox", name="Key").fill(KEY)
+        page.get_by_role("button", name="Open").click()
+        operation = page.locator(".opblock-post", has_text="/predict").first
+        operation.locator(".opblock-summary").click()
+        operation.locator("textarea").fill('{"model": "prices", "history": [1, 2, 3]}')
+        operation.get_by_role("button", name="Execute").click()
+        code = operation.locator(".live-responses-table .response-col_status").last
+        expect(code).to_have_text("200")
+
+
+@pytest.mark.browser
+def test_a_browser_sees_pages_where_a_script_sees_errors(
+    service: Service, open_page: OpenPage
+) -> None:
+    with open_page(service.url, refusals=True) as page:
+        page.goto("/models/prices")
+        page.get_by_role("textbox", name="Key").fill(KEY)
+        page.get_by_role("button", name="Open").click()
+        expect(page.locator("body")).to_contain_text('"name":"prices"')
+        page.goto("/nowhere")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+        expect(page.locator(".problem")).to_have_text("there is nothing at /nowhere")
+        page.get_by_role("link", name="All models").click()
+        expect(page.get_by_role("link", name="prices", exact=True)).to_be_visible()
+    answer = service.client.get("/nowhere", headers={"Authorization": f"Bearer {KEY}"})
+    assert answer.json()["detail"] == "there is nothing at /nowhere"

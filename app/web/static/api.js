@@ -39,11 +39,16 @@ async function sessionNow(again = false) {
   return session;
 }
 
+// What a change must carry, besides the cookie; null where no one is signed in.
+export async function sessionToken() {
+  return (await sessionNow()).token;
+}
+
 async function send(method, path, { json, form }) {
   const headers = { accept: "application/json" };
   if (json !== undefined) headers["content-type"] = "application/json";
   if (method !== "GET") {
-    const { token } = await sessionNow();
+    const token = await sessionToken();
     if (token) headers["x-session-token"] = token;
   }
   return reach(path, { method, headers, body: json === undefined ? form : JSON.stringify(json) });
