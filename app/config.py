@@ -54,7 +54,7 @@ def _as_it_can_be_sent(key: SecretStr | None) -> SecretStr | None:
 
 
 # For each of these, STEPAHEAD_…_FILE may name a file instead, because orchestrators mount secrets.
-SECRETS = ("api_key", "database_url", "key_secret")
+SECRETS = ("api_key", "database_url", "key_secret", "read_database_url")
 
 
 class Settings(BaseSettings):
@@ -67,6 +67,17 @@ class Settings(BaseSettings):
     database_url: Annotated[
         str | None, Field(description="PostgreSQL URL; if unset, the embedded PostgreSQL")
     ] = None
+    read_database_url: Annotated[
+        str | None,
+        Field(description="URL of a replica, for lists and exports; if unset, the database itself"),
+    ] = None
+    database_connections: Annotated[
+        int,
+        Field(ge=1, le=500, description="kept per api process; as many more when all are busy"),
+    ] = 5
+    statement_seconds: Annotated[
+        float, Field(gt=0, description="how long a statement of an api or worker may take")
+    ] = 60.0
     store_url: Annotated[
         str | None,
         Field(description="object store URL (file://, s3://, gs://, az://); if unset, a folder"),

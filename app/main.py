@@ -84,8 +84,6 @@ ROUTERS = (
     web.router,
     version_report.router,
 )
-# Connections for `def` handlers; the prediction log has its own.
-DATABASE_CONNECTIONS = 5
 
 
 def create_app(
@@ -160,6 +158,8 @@ async def serving(
         parts.callback(metrics.close)
         resources = open_resources(settings, database_url, observe_store=store_metrics.observe)
         parts.callback(resources.engine.dispose)
+        if resources.replica is not None:
+            parts.callback(resources.replica.kw["bind"].dispose)
         app.state.resources = resources
         count_connections(resources.engine, metrics)
         app.state.health = Health(notices=notices)
@@ -192,13 +192,24 @@ def count_connections(engine: Engine, metrics: Metrics) -> None:
 
 def open_resources(settings: Settings, database_url: str, *, observe_store: Observer) -> Resources:
     """Open what all domains share; connections are made when they are first used."""
-    engine = make_engine(database_url, pool_size=DATABASE_CONNECTIONS)
+    engine = _engine_of(database_url, settings)
+    replica = settings.read_database_url and _engine_of(settings.read_database_url, settings)
     return Resources(
         settings=settings,
         database_url=database_url,
         engine=engine,
         sessions=sessionmaker(engine, expire_on_commit=False),
         store=ObjectStore.of(settings, observe=observe_store),
+        replica=sessionmaker(replica, expire_on_commit=False) if replica else None,
+    )
+
+
+def _engine_of(url: str, settings: Settings) -> Engine:
+    """Make an engine for handlers; the prediction log and the registry have connections too."""
+    return make_engine(
+        url,
+        pool_size=settings.database_connections,
+        statement_seconds=settings.statement_seconds,
     )
 
 

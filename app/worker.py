@@ -82,7 +82,7 @@ def run_worker(settings: Settings, database_url: str) -> None:
         CannotListen: `worker_port` is not free.
     """
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # we log the same, with job ids
-    engine = make_engine(database_url)
+    engine = make_engine(database_url, statement_seconds=settings.statement_seconds)
     resources = Resources(
         settings=settings,
         database_url=database_url,

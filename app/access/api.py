@@ -13,7 +13,7 @@ from app.access.admission import Admission
 from app.access.keyring import Keyring
 from app.access.schemas import AuditAnswer, KeyAnswer, KeyRequest, NewKeyAnswer
 from app.access.secrets import digest_of, instance_secret, new_token
-from app.http.dependencies import CallerDep, SessionDep, SettingsDep
+from app.http.dependencies import CallerDep, ListSessionDep, SessionDep, SettingsDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById
 from app.storage.resources import Resources
@@ -96,7 +96,7 @@ def revoke_key(key_id: KeyId, session: SessionDep) -> KeyAnswer:
     responses=problem_responses(400, 403, 422),
 )
 def list_audit(
-    session: SessionDep,
+    session: ListSessionDep,
     paging: PagingById,
     key: Annotated[
         str | None,

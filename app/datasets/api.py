@@ -12,7 +12,7 @@ from app.datasets.preview import MOST_POINTS, Glance
 from app.datasets.schemas import DatasetAnswer, media_type_of
 from app.datasets.upload import receive_multipart
 from app.errors import NotFound
-from app.http.dependencies import CallerDep, ResourcesDep, SessionDep, StoreDep
+from app.http.dependencies import CallerDep, ListSessionDep, ResourcesDep, SessionDep, StoreDep
 from app.http.downloads import download
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById
@@ -97,7 +97,7 @@ def _save(resources: Resources, understood: store.UnderstoodFile) -> tuple[Datas
     responses=problem_responses(400, 422),
 )
 def list_datasets(
-    session: SessionDep, caller: CallerDep, paging: PagingById
+    session: ListSessionDep, caller: CallerDep, paging: PagingById
 ) -> Page[DatasetAnswer]:
     """What was uploaded, and how it was understood."""
     caller.check_everything("datasets")

@@ -34,11 +34,18 @@ def get_session(resources: Annotated[Resources, Depends(get_resources)]) -> Iter
         yield session
 
 
+def get_list_session(resources: Annotated[Resources, Depends(get_resources)]) -> Iterator[Session]:
+    """One transaction to read a list in, on the replica where there is one."""
+    with resources.list_sessions.begin() as session:
+        yield session
+
+
 ResourcesDep = Annotated[Resources, Depends(get_resources)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 StoreDep = Annotated[ObjectStore, Depends(get_store)]
 # scope="function": else FastAPI would commit after the answer has been sent.
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+ListSessionDep = Annotated[Session, Depends(get_list_session, scope="function")]
 
 
 def get_caller(request: Request) -> Caller:

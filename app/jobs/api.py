@@ -12,7 +12,7 @@ from app.datasets.ingest import understand
 from app.datasets.store import UnderstoodFile
 from app.datasets.upload import UploadedFile, receive_multipart
 from app.http.caller import Caller
-from app.http.dependencies import CallerDep, ResourcesDep, SessionDep
+from app.http.dependencies import CallerDep, ListSessionDep, ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById
 from app.jobs import job_log, queue
@@ -143,7 +143,7 @@ def list_recipes() -> Recipes:
 )
 def list_jobs(
     *,
-    session: SessionDep,
+    session: ListSessionDep,
     caller: CallerDep,
     paging: PagingById,
     model: Annotated[str | None, Query(max_length=100, description="of this model")] = None,

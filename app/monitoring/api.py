@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path, Query, Request, status
 
 from app.errors import Conflict, StepaheadError, Unprocessable
-from app.http.dependencies import CallerDep, ResourcesDep, SessionDep
+from app.http.dependencies import CallerDep, ListSessionDep, ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById
 from app.monitoring.monitor import TEXT_HAS_NONE, monitor
@@ -178,7 +178,7 @@ def delete_schedule(name: ModelName, session: SessionDep) -> None:
     responses=problem_responses(400, 404, 422),
 )
 def list_decisions(
-    name: ModelName, session: SessionDep, paging: PagingById
+    name: ModelName, session: ListSessionDep, paging: PagingById
 ) -> Page[RetrainingAnswer]:
     """Show decisions with their reasons and figures.
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import StreamingResponse
 
-from app.http.dependencies import CallerDep, SessionDep
+from app.http.dependencies import CallerDep, ListSessionDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById, id_key, read_paging
 from app.predictions.export import MEDIA_TYPES, ExportAnswer, Exports
@@ -26,7 +26,7 @@ router = APIRouter(tags=["predictions"])
     responses=problem_responses(400, 422),
 )
 def predictions(
-    session: SessionDep,
+    session: ListSessionDep,
     caller: CallerDep,
     which: Annotated[LogQuery, Query()],
 ) -> Page[LoggedPrediction]:
@@ -44,7 +44,7 @@ def predictions(
     responses=problem_responses(400, 403, 422),
 )
 def refused(
-    session: SessionDep,
+    session: ListSessionDep,
     paging: PagingById,
     status: Annotated[int | None, Query(ge=400, le=599, description="with this status")] = None,
 ) -> Page[RefusedAnswer]:
@@ -91,7 +91,7 @@ async def export(
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
     """The exports, ended with the app."""
-    exports = Exports(resources.database_url)
+    exports = Exports(resources.list_url)
     app.state.exports = exports
     try:
         yield

@@ -36,7 +36,9 @@ def child_environment(settings: Settings, database_url: str) -> dict[str, str]:
         else ("console" if sys.stderr.isatty() else "json"),
         "PYTHONUNBUFFERED": "1",
     }
-    return {**os.environ, **decided}
+    # A file that held the URL was read here; with both of them a child would refuse to choose.
+    inherited = {k: v for k, v in os.environ.items() if k != "STEPAHEAD_DATABASE_URL_FILE"}
+    return {**inherited, **decided}
 
 
 def grace_seconds(settings: Settings) -> float:

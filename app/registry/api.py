@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from app.artifact.files import file_of, read_artifact
 from app.datasets.upload import receive_multipart
 from app.errors import NotFound, Unprocessable
-from app.http.dependencies import CallerDep, ResourcesDep, SessionDep, StoreDep
+from app.http.dependencies import CallerDep, ListSessionDep, ResourcesDep, SessionDep, StoreDep
 from app.http.downloads import disposition, download
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById, PagingByName, PagingByNumber
@@ -71,7 +71,7 @@ FileName = Annotated[str, Path(description="a file of the artifact", examples=["
     responses=problem_responses(400, 422),
 )
 def list_models(
-    session: SessionDep,
+    session: ListSessionDep,
     paging: PagingByName,
     tag: Annotated[
         str | None, Query(max_length=50, description="only models with this tag")
@@ -133,7 +133,7 @@ def describe_model(
     responses=problem_responses(400, 404, 422),
 )
 def list_versions(
-    name: ModelName, session: SessionDep, paging: PagingByNumber
+    name: ModelName, session: ListSessionDep, paging: PagingByNumber
 ) -> Page[VersionSummary]:
     """Include deleted versions, as tombstones."""
     rows = store.list_versions(session, name, limit=paging.rows, before=paging.start)
@@ -151,7 +151,9 @@ def list_versions(
     summary="Show a model's alias history, newest first",
     responses=problem_responses(400, 404, 422),
 )
-def list_moves(name: ModelName, session: SessionDep, paging: PagingById) -> Page[AliasMoveAnswer]:
+def list_moves(
+    name: ModelName, session: ListSessionDep, paging: PagingById
+) -> Page[AliasMoveAnswer]:
     """Show who moved which alias, when and why."""
     store.find_model(session, name)
     rows = alias_history(session, name, before=paging.start, limit=paging.rows)

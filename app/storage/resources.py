@@ -18,3 +18,14 @@ class Resources:
     engine: Engine
     sessions: sessionmaker[Session]
     store: ObjectStore
+    replica: sessionmaker[Session] | None = None
+
+    @property
+    def list_sessions(self) -> sessionmaker[Session]:
+        """Return the sessions in which lists are read: the replica's, where there is one."""
+        return self.replica or self.sessions
+
+    @property
+    def list_url(self) -> str:
+        """Return the URL of the database that `list_sessions` reads."""
+        return self.settings.read_database_url or self.database_url

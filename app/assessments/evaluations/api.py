@@ -27,7 +27,7 @@ from app.datasets.readers import Readers
 from app.datasets.upload import MultipartForm, receive_multipart
 from app.datasets.upload_folder import UploadFolder
 from app.errors import Unprocessable, UnsupportedMediaType
-from app.http.dependencies import ResourcesDep, SessionDep
+from app.http.dependencies import ListSessionDep, ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById
 from app.http.problem_responses import invalid_fields
@@ -87,7 +87,7 @@ async def evaluate_version(
     responses=problem_responses(400, 404, 422),
 )
 def list_evaluations(
-    name: ModelName, n: Number, session: SessionDep, paging: PagingById
+    name: ModelName, n: Number, session: ListSessionDep, paging: PagingById
 ) -> Page[EvaluationSummary]:
     """Show evaluations on other data. The version's own scorecard is part of the version."""
     get_version(session, name, n)

@@ -12,7 +12,7 @@ from app.datasets.readers import Readers
 from app.datasets.upload import MultipartForm, receive_multipart
 from app.errors import NotFound, Unprocessable, UnsupportedMediaType
 from app.http.caller import Caller
-from app.http.dependencies import CallerDep, ResourcesDep, SessionDep
+from app.http.dependencies import CallerDep, ListSessionDep, ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById
 from app.http.problem_responses import invalid_fields
@@ -147,7 +147,7 @@ async def put_actuals(request: Request, resources: ResourcesDep, caller: CallerD
 )
 def list_actuals(
     name: Annotated[str, Path(description="a model's name", examples=["google-stock"])],
-    session: SessionDep,
+    session: ListSessionDep,
     paging: PagingById,
     *,
     series: Annotated[
