@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import math
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -32,6 +33,11 @@ WITHOUT_KEY = frozenset({"/livez", "/readyz", "/", "/session"})
 PAGES_WITHOUT_KEY = "/ui/"
 
 CHANGES_NOTHING = ("/explain", "/replay")  # although it is asked with POST
+# A series may be a person, whose name must not come back by the list of what was erased.
+SERIES = re.compile(r"(?<![^&])series=[^&]*")
+DRY_RUN = re.compile(
+    r"(^|&)dry_run=(true|1|on|yes|t|y)(&|$)", re.IGNORECASE
+)  # as pydantic reads it
 
 FREE_TRIES = 5  # wrong keys from an address before it has to wait
 LONGEST_WAIT_SECONDS = 60.0
@@ -88,7 +94,7 @@ class Admission:
 
         A change that could not be recorded has happened all the same: it is logged as an error.
         """
-        if change.path.endswith(CHANGES_NOTHING):
+        if change.path.endswith(CHANGES_NOTHING) or DRY_RUN.search(change.query):
             return
         try:
             await asyncio.to_thread(self._record, change)
@@ -110,7 +116,7 @@ class Admission:
                 key=change.caller.name,
                 scope=change.caller.scope,
                 method=change.method,
-                path=change.path,
+                path=_address_of(change),
                 status=change.status,
                 request_id=change.request_id,
                 address=change.address,
@@ -176,6 +182,12 @@ class Admission:
         caller = self._keyring.of_key(token)
         self._wrong.count(address, token, good=caller is not None)
         return caller
+
+
+def _address_of(change: Change) -> str:
+    """Return what was called, as the audit list keeps it."""
+    query = SERIES.sub("series=(erased)", change.query)
+    return f"{change.path}?{query}" if query else change.path
 
 
 class WrongKeys:

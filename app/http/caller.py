@@ -107,6 +107,7 @@ class Change:
     caller: Caller
     method: str
     path: str
+    query: str  # as it was sent, such as series=shop-7
     status: int
     request_id: str
     address: str | None  # of the connection

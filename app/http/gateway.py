@@ -280,6 +280,7 @@ def _change_of(scope: Scope, status: int) -> Change:
         caller=scope["caller"],
         method=scope["method"],
         path=scope["path"],
+        query=scope["query_string"].decode("latin-1"),
         status=status,
         request_id=scope["request_id"],
         address=_address(scope),

@@ -256,6 +256,18 @@ def test_what_changes_nothing_is_not_audited(service: Service, as_key: AsKey) ->
     assert found == []
 
 
+def test_the_audit_list_keeps_what_was_erased_without_the_series_name(
+    service: Service, as_key: AsKey
+) -> None:
+    made = make(service, scope="admin")
+    client = as_key(service, made["key"])
+    which = {"model": "prices", "series": "Jane Doe", "until": "2030-01-01T00:00:00Z"}
+    assert client.delete("/predictions", params={**which, "dry_run": "true"}).is_success
+    assert client.delete("/predictions", params=which).is_success
+    (entry,) = service.client.get("/audit", params={"key": made["name"]}).json()["items"]
+    assert entry["path"].startswith("/predictions?model=prices&series=(erased)&until=2030")
+
+
 def test_guessing_is_slowed_down_and_others_at_the_address_are_not(
     fresh_database: str, tmp_path: Path
 ) -> None:

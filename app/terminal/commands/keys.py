@@ -125,7 +125,7 @@ def read_limit(text: str) -> tuple[str, int]:
 
 def keys_table(found: list[Json]) -> Table:
     """Return the keys as a table that fits 80 columns."""
-    table = Table("name", "for", "models", "last used", "state")
+    table = Table("name", "for", "models", "limits", "last used", "state")
     for key in found:
         if key["revoked_at"] is not None:
             state = "revoked"
@@ -135,5 +135,6 @@ def keys_table(found: list[Json]) -> Table:
             state = "good"
         used = "never" if key["last_used_at"] is None else local_time(key["last_used_at"])
         models = "all" if key["models"] is None else ", ".join(key["models"])
-        table.add_row(key["name"], key["scope"], models, used, state)
+        limits = "\n".join(f"{name}={number}" for name, number in key["limits"].items() if number)
+        table.add_row(key["name"], key["scope"], models, limits or "none", used, state)
     return table
