@@ -72,7 +72,7 @@ def open_session(
     address = None if request.client is None else request.client.host
     caller = admission.of_shown_key(shown.key.strip(), address)
     if caller is None:
-        raise Unprocessable.at("key", "is not a good key: it is mistyped, expired or revoked")
+        raise Unprocessable.at("key", "is not a valid key: it is mistyped, expired or revoked")
     cookie = new_token()
     store.open_session(session, admission.digest(cookie), caller.key_id)
     response.set_cookie(
