@@ -82,7 +82,11 @@ def check_content(
 
 
 def _check_columns(data: Shape, recipe: SeriesRecipe, target: str | None) -> None:
-    if target is None or target not in data.columns:
+    if target is None:
+        raise Unprocessable.at(
+            "target", f"no column looks like a measurement, so none is suggested; {_there(data)}"
+        )
+    if target not in data.columns:
         raise Unprocessable.at("target", f"no numeric column {target!r}; {_there(data)}")
     features = recipe.features or (target,)
     for name in features:

@@ -252,7 +252,7 @@ def _target(order: Order, data: Dataset, champion: Manifest | None) -> str | Non
 
 def _shape(dataset: Dataset) -> Shape:
     report = Report.model_validate(dataset.report)
-    columns = () if report.target is None else (report.target, *report.target_alternatives)
+    columns = tuple(filter(None, (report.target, *report.target_alternatives)))
     return Shape(
         kind="series" if dataset.kind == "series" else "text",
         columns=columns,

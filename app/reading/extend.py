@@ -1,4 +1,4 @@
-"""Extend a dataset by a later file: rows are joined by series and time. NumPy only.
+"""Extend a dataset by a later file: join the rows by series and time. NumPy only.
 
 The reader process runs it, as it runs everything that goes through all rows.
 """
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from app.errors import Conflict, FieldError
 from app.reading.content import DatasetContent, SeriesContent, content_from_bytes
+from app.reading.decisions import settled
 from app.reading.read_options import ReadOptions
 from app.reading.report import ColumnReport, Report
 from app.reading.series import anomalies
@@ -25,7 +26,7 @@ _SAME = 1e-9  # relative difference that two ways of writing a number may make
 def join(
     last: Path, more: DatasetContent, upload: Report, options: ReadOptions
 ) -> tuple[SeriesContent, Report]:
-    """The dataset and the upload as one, with the report of the whole.
+    """Join the dataset and the upload, with the report of the whole.
 
     Args:
         last: a file with the dataset's content.
@@ -46,17 +47,22 @@ def join(
     frequency = options.frequency or found.frequency or whole.frequency
     calendar = options.calendar or (found.calendar if frequency == found.frequency else None)
     whole = replace(whole, frequency=frequency, calendar=calendar)
+    added = f"a dataset of {len(before)} rows, extended by {len(whole) - len(before)}"
+    told = options.frequency is not None
+    target = upload.target if upload.target in whole.columns else whole.columns[0]
     report = Report(
         kind="series",
-        kind_reason=f"a dataset of {len(before)} rows, extended by {len(whole) - len(before)}",
+        decisions=[
+            settled("kind", "series", added),
+            settled("frequency", frequency or "irregular", found.reason, told=told),
+        ],
         layout="table",
         frequency=frequency,
         calendar=calendar,
-        frequency_reason="as `read` says" if options.frequency else found.reason,
         order="oldest first",
         date=upload.date,
-        target=whole.columns[0],
-        target_alternatives=list(whole.columns[1:]),
+        target=target,
+        target_alternatives=[name for name in whole.columns if name != target],
         series_columns=upload.series_columns,
         columns=_columns(whole),
         rows_in_file=len(whole),
@@ -69,7 +75,7 @@ def join(
 
 
 def extended(last: SeriesContent, more: SeriesContent) -> SeriesContent:
-    """All rows of both, each series and time once.
+    """Return all rows of both, each series and time once.
 
     Args:
         last: the dataset that the model was trained on.

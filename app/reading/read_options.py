@@ -1,4 +1,4 @@
-"""How a file is to be read, where the user knows better than the reader's guess."""
+"""The `read` object: how a file is to be read, where its sender knows better than the reader."""
 
 import json
 from typing import Annotated, Literal
@@ -9,6 +9,7 @@ from app.reading.series.calendar import parse_calendar
 from app.reading.series.frequency import FREQUENCY_PATTERN
 
 ColumnName = Annotated[str, Field(max_length=200)]
+ColumnNames = Annotated[list[ColumnName], Field(min_length=1, max_length=10)]
 
 
 def _calendar(text: str) -> str:
@@ -16,7 +17,7 @@ def _calendar(text: str) -> str:
 
 
 class ReadOptions(BaseModel):
-    """The `read` object. What is left out is found out from the file, and stated in the report."""
+    """What is left out is decided from the file, and the report says how sure the decision is."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -25,13 +26,23 @@ class ReadOptions(BaseModel):
         description="Numbers over time, or a text to be read word by word. Left out: a file with "
         "a table of numbers is a series, anything else a text.",
     )
-    date: ColumnName | None = Field(
+    date: ColumnName | ColumnNames | None = Field(
         default=None,
-        description="The column that holds the dates or times; an empty string says that there "
-        "is none and that the rows stand in order.",
+        description="The column that holds the dates or times, or several that hold their parts, "
+        "separated by commas or as a list (Year, Month, Day, Hour); an empty string says that "
+        "there is none and that the rows stand in order.",
     )
     date_order: Literal["ymd", "mdy", "dmy"] | None = Field(
         default=None, description="The order of year, month and day in dates such as 01/02/2017."
+    )
+    years: Literal["ad", "be"] | None = Field(
+        default=None,
+        description="ad: years are as written. be: those of the Buddhist count, 543 ahead.",
+    )
+    hours: Literal["start", "end"] | None = Field(
+        default=None,
+        description="Whether hours from 1 to 24 name the start of each hour (1 is 00:00) or its "
+        "end (1 is 01:00). With end, midnight behind 23:00 of its date belongs to the next day.",
     )
     decimal: Literal[".", ","] | None = Field(default=None, description="The decimal sign.")
     delimiter: Literal[",", ";", "\t", "|", " "] | None = Field(
@@ -43,18 +54,24 @@ class ReadOptions(BaseModel):
     header: bool | None = Field(
         default=None, description="Whether the first line of the table holds the column names."
     )
-    layout: Literal["table", "series_per_column", "series_per_row"] | None = Field(
+    layout: Literal["table", "series_per_column", "series_per_row", "matrix"] | None = Field(
         default=None,
         description="table: a row per time, the columns belong together. series_per_column: each "
-        "column is a series of its own. series_per_row: a row per series, the times as header.",
+        "column is a series of its own. series_per_row: a row per series, the times as header. "
+        "matrix: a row per year, month or day, with its months, days or hours as header.",
     )
-    series: ColumnName | None = Field(
+    series: ColumnName | ColumnNames | None = Field(
         default=None,
-        description="In a long file the column that names the series, or several, separated by "
-        "commas; an empty string says that all rows are one series.",
+        description="The column that names the series, or several, separated by commas or as a "
+        "list; an empty string says that all rows are one series.",
+    )
+    missing: Annotated[str, Field(max_length=200)] | None = Field(
+        default=None,
+        description="Values or texts that stand for a missing value, separated by commas, as in "
+        "-999.9 or -99,n.v.",
     )
     sheet: ColumnName | None = Field(
-        default=None, description="The sheet of a spreadsheet; left out: the first with a table."
+        default=None, description="The sheet of a spreadsheet; left out: the one with most numbers."
     )
     frequency: Annotated[str, Field(pattern=FREQUENCY_PATTERN)] | None = Field(
         default=None,
@@ -82,8 +99,8 @@ class ReadOptions(BaseModel):
     )
 
     def canonical(self) -> str:
-        """The options that are set, as JSON that is equal for equal options.
+        """Return the options that are set, as JSON that is equal for equal options.
 
-        A dataset's identity is the sha256 of the file together with this.
+        The sha256 of a file together with this identifies a dataset.
         """
         return json.dumps(self.model_dump(exclude_none=True), sort_keys=True, separators=(",", ":"))

@@ -1,17 +1,18 @@
-"""Reads an uploaded file: text or series, whatever it is packed and written in.
+"""Read an uploaded file: text or series, whatever it is packed and written in.
 
-How text is told from series: `kind` in `read` decides where it is given. Else a spreadsheet, a
-Parquet file or a file that a delimiter splits into rows of equal width with a column of numbers is
-a series; so is a file of one number per line. A table that has no times but a column of sentences
-(labelled texts, say) is a text, as is every other file.
+A spreadsheet, a Parquet file, or a file that a delimiter splits into rows of equal width with a
+column of numbers is a series, and so is a file of one number per line. A table without times but
+with a column of sentences (labelled texts, say) is a text, as is every file that is not a table.
+`kind` in `read` overrules this.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import FieldError
-from app.reading.columns.column_types import ReadColumn, read_columns
+from app.reading.columns.column_types import read_columns
 from app.reading.content import DatasetContent
+from app.reading.decisions import Candidate, settled, weigh
 from app.reading.file.encoding import UndecodableError
 from app.reading.file.parquet import read_parquet
 from app.reading.file.spreadsheet import read_spreadsheet
@@ -19,18 +20,10 @@ from app.reading.file.unpack import MAX_UNPACKED_BYTES, Source, UnpackingError, 
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem, Report, UnreadableFile
 from app.reading.series.series_reader import read_series
-from app.reading.series.time_column import find_times
 from app.reading.table.csv_reader import BrokenTableError, read_csv
 from app.reading.table.delimiter import NO_DELIMITER
-from app.reading.table.dialect import Dialect, find_dialect, read_sample
+from app.reading.table.dialect import find_dialect, read_sample
 from app.reading.table.table import Table
-from app.reading.table.wide_tables import (
-    SERIES,
-    TIME,
-    columns_as_series,
-    rows_as_series,
-    times_in_header,
-)
 from app.reading.text_reader import has_sentences, read_text, read_text_column
 
 _TABLE_SUFFIXES = {".csv", ".tsv", ".tab", ".psv"}
@@ -38,7 +31,7 @@ _TABLE_SUFFIXES = {".csv", ".tsv", ".tab", ".psv"}
 
 @dataclass(frozen=True, kw_only=True)
 class ReadResult:
-    """What a file says, and how it was understood."""
+    """What a file holds, and how it was understood."""
 
     content: DatasetContent
     report: Report
@@ -51,12 +44,12 @@ def read_file(
     *,
     max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
 ) -> ReadResult:
-    """Reads a file.
+    """Read a file.
 
     Args:
         path: where it lies; it is not changed.
-        filename: what the user calls it.
-        options: what the user said of it.
+        filename: what its sender calls it.
+        options: how it is to be read.
         max_unpacked_bytes: limit on the size of a packed file once it is unpacked.
 
     Raises:
@@ -85,85 +78,74 @@ def _read(source: Source, filename: str, options: ReadOptions, report: Report) -
     report.file_format, report.compression = source.file_format, source.compression
     if source.encoding is not None:
         report.encoding = source.encoding.name
-        report.encoding_reason = source.encoding.reason
+        report.decide(source.encoding.decision)
     suffixes = {suffix.lower() for suffix in Path(filename).suffixes}
-    plain_text = source.file_format == "text" and not suffixes & _TABLE_SUFFIXES
-    if options.kind == "text" and options.text is None and plain_text:
-        report.kind, report.kind_reason = "text", "as `read` says"
-        return read_text(source.path, report)
+    named_table = bool(suffixes & _TABLE_SUFFIXES)
+    plain = source.file_format == "text" and not named_table and options.text is None
+    if options.kind == "text" and plain:
+        return _as_text(source, report, "", told=True)
     table = _table(source, options, report)
-    if table is None:
-        if options.kind == "series":
-            raise FileProblem(
-                "the file is no table: no delimiter splits its lines into cells of numbers"
-            )
-        if suffixes & _TABLE_SUFFIXES and _lines(source.path) == 1:
-            raise FileProblem("the file has one line: a header without rows, or a single row")
-        report.kind, report.kind_reason = "text", "it is no table of numbers"
-        return read_text(source.path, report)
-    return _as_kind(source, table, options, report, named_table=bool(suffixes & _TABLE_SUFFIXES))
+    if table is not None:
+        return _as_kind(source, table, options, report, named_table=named_table)
+    if options.kind == "series":
+        raise FileProblem(
+            "the file is not a table: no delimiter splits its lines into cells of numbers"
+        )
+    if (
+        named_table
+        and sum(1 for line in read_sample(source.path).splitlines() if line.strip()) == 1
+    ):
+        raise FileProblem("the file has one line: a header without rows, or a single row")
+    if named_table and options.kind is None:
+        raise _numberless("no delimiter splits its lines into cells of numbers")
+    return _as_text(source, report, "it is not a table of numbers", told=options.kind == "text")
+
+
+def _as_text(source: Source, report: Report, reason: str, *, told: bool = False) -> DatasetContent:
+    report.kind = "text"
+    report.decide(settled("kind", "text", reason, told=told))
+    return read_text(source.path, report)
 
 
 def _as_kind(
     source: Source, table: Table, options: ReadOptions, report: Report, *, named_table: bool
 ) -> DatasetContent:
-    """Reads a table as what it is, or as what the user says."""
-    columns = read_columns(table)
-    if options.kind == "text" or (options.text is not None and options.kind is None):
-        report.kind, report.kind_reason = "text", "as `read` says"
-        return read_text_column(table, columns, options, report)
-    if options.kind == "series":
-        report.kind, report.kind_reason = "series", "as `read` says"
-        return _series(table, columns, options, report)
+    """Read a table as series or as text, as `read` says or as it looks."""
+    columns = read_columns(table, missing=options.missing)
     numeric = any(column.type == "number" for column in columns)
     dated = any(column.type == "date" for column in columns)
     sentences = has_sentences(columns)
-    if numeric and (dated or not sentences):
-        report.kind, report.kind_reason = "series", "it is a table with a column of numbers"
-        return _series(table, columns, options, report)
-    if not sentences and (dated or numeric or source.encoding is None):
-        report.kind, report.kind_reason = "series", "it is a table"
-        return _series(table, columns, options, report)
-    report.kind = "text"
-    if not numeric and not named_table and source.encoding is not None:
-        report.kind_reason = "none of its lines hold numbers"
-        return read_text(source.path, report)
-    report.kind_reason = "it is a table without times, with a column of sentences"
-    if numeric:
-        report.warnings.append(
-            'There are numbers in it too: to read it as series, set "kind" in `read` to series.'
-        )
+    told = options.kind or ("text" if options.text is not None else None)
+    if told is not None:
+        report.kind = told
+        report.decide(settled("kind", told, "", told=True))
+    elif numeric and sentences and not dated:
+        report.kind = "text"
+        text = (1.5, "it is a table without times, with a column of sentences")
+        candidates = [
+            Candidate("text", "text", {"kind": "text"}, [text]),
+            Candidate("series", "series", {"kind": "series"}, [(1.0, "it has numbers too")]),
+        ]
+        report.decide(weigh("kind", candidates)[1])
+    elif numeric or dated or (not sentences and source.encoding is None):
+        report.kind = "series"
+        reason = "it is a table with a column of numbers" if numeric else "it is a table"
+        report.decide(settled("kind", "series", reason))
+    elif named_table or source.encoding is None:
+        raise _numberless("none of its columns holds numbers")
+    else:
+        return _as_text(source, report, "none of its lines hold numbers")
+    if report.kind == "series":
+        return read_series(table, columns, options, report)
     return read_text_column(table, columns, options, report)
 
 
-def _series(
-    table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report
-) -> DatasetContent:
-    """Reads a table as series, made long first where it is wide."""
-    report.layout = options.layout
-    told = options.layout == "series_per_row"
-    places = times_in_header(columns, told=told) if told or options.layout is None else []
-    if told and not places:
-        raise FileProblem(
-            "the header holds no times, which it would with a series in each row",
-            FieldError(field="read.layout", message="the header holds no times"),
-        )
-    if places:
-        report.layout = "series_per_row"
-        long = rows_as_series(table, columns, places)
-        labels = SERIES if long.column(SERIES) is not None else ""
-        found_so = options.model_copy(update={"series": labels, "date": TIME})
-        return read_series(long, read_columns(long), found_so, report)
-    if options.layout == "series_per_column":
-        found = find_times(columns, table.rows, options, european=report.delimiter == ";")
-        times = () if found is None else found.columns
-        long = columns_as_series(table, columns, times)
-        # Where they are several, with a time of day or as year and month, they are found again.
-        date = "" if not times else times[0] if len(times) == 1 else None
-        found_so = options.model_copy(update={"series": SERIES, "date": date})
-        return read_series(long, read_columns(long), found_so, report)
-    report.layout = "table"
-    return read_series(table, columns, options, report)
+def _numberless(why: str) -> FileProblem:
+    message = (
+        f'{why}, so it cannot be read as series. Set "kind" in `read` to text if it is a text to '
+        "be read word by word"
+    )
+    return FileProblem(message, FieldError(field="read.kind", message=message))
 
 
 def _table(source: Source, options: ReadOptions, report: Report) -> Table | None:
@@ -174,26 +156,8 @@ def _table(source: Source, options: ReadOptions, report: Report) -> Table | None
     dialect = find_dialect(read_sample(source.path), options)
     if dialect is None:
         return None
-    _report_dialect(dialect, report)
-    return read_csv(source.path, dialect, decimal=options.decimal)
-
-
-def _lines(path: Path) -> int:
-    return sum(1 for line in read_sample(path).splitlines() if line.strip())
-
-
-def _report_dialect(dialect: Dialect, report: Report) -> None:
     report.delimiter = None if dialect.delimiter == NO_DELIMITER else dialect.delimiter
-    report.delimiter_reason = dialect.delimiter_reason
-    report.header_row, report.header_reason = dialect.header_row, dialect.header_reason
-    others = " or ".join(repr(sign) for sign in dialect.equally_good if sign != NO_DELIMITER)
-    if NO_DELIMITER in dialect.equally_good:
-        report.warnings.append(
-            "Each line could as well be one number with a decimal comma; the lines were split into "
-            'two columns. Set "decimal" or "delimiter" in `read` to settle it.'
-        )
-    if others:
-        report.warnings.append(
-            f"The cells could as well be split at {others}; they were split at "
-            f'{dialect.delimiter!r}. Set "delimiter" in `read` to settle it.'
-        )
+    report.header_row = dialect.header_row
+    for decision in dialect.decisions:
+        report.decide(decision)
+    return read_csv(source.path, dialect, decimal=options.decimal)

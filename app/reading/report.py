@@ -1,4 +1,4 @@
-"""The preflight report: what a file was understood to say, and why."""
+"""The preflight report: how a file was read, how sure that is, and where its cells went."""
 
 from dataclasses import replace
 from typing import Literal
@@ -6,15 +6,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import FieldError, Unprocessable
+from app.reading.decisions import SUBJECTS, Decision, Part
 
 LISTED = 20  # entries of a list that are shown; the counts beside it are of all
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class DateFormat(_Part):
+class DateFormat(Part):
     """One of the ways in which the times are written."""
 
     format: str = Field(description="As written, such as m/d/yyyy.")
@@ -22,19 +19,22 @@ class DateFormat(_Part):
     first_row: int = Field(description="Where in the file it stands first; the first line is 1.")
 
 
-class DateReport(_Part):
-    """Where the times come from."""
+class DateReport(BaseModel):
+    """The columns that the times come from, and how they are written."""
+
+    model_config = ConfigDict(extra="ignore")  # stored reports may have fields that are gone
 
     columns: list[str]
-    form: Literal["date", "local", "zoned"]
+    form: Literal["date", "local", "zoned", "step"] = Field(
+        description="step: the column counts the rows, and there are no dates."
+    )
     formats: list[DateFormat]
     date_order: Literal["ymd", "mdy", "dmy"] | None = Field(
         default=None, description="How dates such as 01/02/2017 were read, where there are any."
     )
-    reason: str
 
 
-class ColumnReport(_Part):
+class ColumnReport(Part):
     """One column of the file."""
 
     name: str
@@ -47,7 +47,7 @@ class ColumnReport(_Part):
     note: str | None = None
 
 
-class SeriesReport(_Part):
+class SeriesReport(Part):
     """One of the series in the file."""
 
     label: str
@@ -56,15 +56,32 @@ class SeriesReport(_Part):
     end: str | None = None
 
 
-class LeftOut(_Part):
-    """Rows that are not in the dataset, for one reason."""
+class LeftOut(Part):
+    """Rows that are not in the dataset, grouped by reason."""
 
     reason: str
     rows: int
     numbers: list[int] = Field(description="The first of them, as counted in the file from 1.")
 
 
-class Gap(_Part):
+class CellGroup(Part):
+    """Cells of the table that are not in the dataset: a column, or a reason for any column."""
+
+    cells: int
+    column: str | None = Field(default=None, description="A column that is not used.")
+    reason: str | None = Field(default=None, description="Why cells of used columns are left out.")
+
+
+class CellCounts(Part):
+    """Where the cells below the header went: `used` and the groups add up to `in_file`."""
+
+    in_file: int
+    used: int = Field(description="Values, times and names of series.")
+    left_out: list[CellGroup] = Field(default_factory=list)
+    unused: list[CellGroup] = Field(default_factory=list)
+
+
+class Gap(Part):
     """A stretch without rows, in a series that is otherwise regular."""
 
     series: str
@@ -73,7 +90,7 @@ class Gap(_Part):
     missing: int
 
 
-class Duplicates(_Part):
+class Duplicates(Part):
     """Rows of the same series and time."""
 
     rows: int
@@ -81,7 +98,7 @@ class Duplicates(_Part):
     numbers: list[int]
 
 
-class Outlier(_Part):
+class Outlier(Part):
     """A value far from the ones around it."""
 
     series: str
@@ -92,7 +109,7 @@ class Outlier(_Part):
     expected: float = Field(description="The middle of the values around it.")
 
 
-class Contradiction(_Part):
+class Contradiction(Part):
     """Columns that cannot all be right."""
 
     columns: list[str]
@@ -103,7 +120,7 @@ class Contradiction(_Part):
     message: str
 
 
-class TextReport(_Part):
+class TextReport(Part):
     """What a text amounts to."""
 
     characters: int
@@ -112,30 +129,30 @@ class TextReport(_Part):
     column: str | None = None
 
 
-class Report(_Part):
+class Report(BaseModel):
     """The preflight report of a file. Rows are counted in the file; its first line is row 1."""
+
+    model_config = ConfigDict(extra="ignore")  # stored reports may have fields that are gone
 
     warnings: list[str] = Field(
         default_factory=list,
-        description="What to look at, first of all the readings that were about equally good.",
+        description="What to look at: first the doubtful decisions, the gravest first of all.",
+    )
+    decisions: list[Decision] = Field(
+        default_factory=list,
+        description="What had to be decided about the file, the doubtful ones first.",
     )
     kind: Literal["series", "text"] | None = None
-    kind_reason: str = ""
     file_format: Literal["text", "spreadsheet", "parquet"] | None = None
     compression: Literal["gzip", "zip"] | None = None
     sheet: str | None = None
     encoding: str | None = None
-    encoding_reason: str | None = None
     delimiter: str | None = None
-    delimiter_reason: str | None = None
     decimal: str | None = None
-    decimal_reason: str | None = None
     header_row: int | None = None
-    header_reason: str | None = None
-    layout: Literal["table", "series_per_column", "series_per_row"] | None = None
+    layout: Literal["table", "series_per_column", "series_per_row", "matrix"] | None = None
     date: DateReport | None = None
     frequency: str | None = None
-    frequency_reason: str | None = None
     calendar: str | None = Field(
         default=None, description="Weekdays, hours or days of the month that have rows."
     )
@@ -143,17 +160,17 @@ class Report(_Part):
     start: str | None = None
     end: str | None = None
     columns: list[ColumnReport] = Field(default_factory=list)
-    target: str | None = Field(default=None, description="Suggested: the first numeric column.")
+    target: str | None = Field(default=None, description="Suggested: the likeliest measurement.")
     target_alternatives: list[str] = Field(default_factory=list)
     series_columns: list[str] = Field(
         default_factory=list, description="The column, or columns, that name the series."
     )
-    series_reason: str | None = None
     series_count: int = 0
     series: list[SeriesReport] = Field(default_factory=list, description="The first of them.")
     rows_in_file: int = 0
     rows_used: int = 0
     rows_left_out: list[LeftOut] = Field(default_factory=list)
+    cells: CellCounts | None = None
     gap_count: int = Field(default=0, description="Steps without a row.")
     gaps: list[Gap] = Field(default_factory=list, description="The longest of them.")
     gaps_handled: str | None = None
@@ -167,9 +184,29 @@ class Report(_Part):
     contradictions: list[Contradiction] = Field(default_factory=list)
     text: TextReport | None = None
 
+    def decide(self, decision: Decision) -> None:
+        """Add a decision; a doubtful one is put among the first warnings, by its gravity."""
+        order = list(SUBJECTS)
+
+        def rank(entry: Decision) -> tuple[bool, int]:
+            return entry.certainty != "doubtful", order.index(entry.about)
+
+        if decision.certainty == "doubtful":
+            before = sum(rank(entry) <= rank(decision) for entry in self.decisions)
+            self.warnings.insert(before, decision.warning)
+        self.decisions = sorted([*self.decisions, decision], key=rank)
+
+    def note(self, *warnings: str) -> None:
+        """Add warnings behind those of doubtful decisions, each once."""
+        self.warnings += [text for text in warnings if text not in self.warnings]
+
+    def decision(self, about: str) -> Decision | None:
+        """Return the decision about a subject."""
+        return next((entry for entry in self.decisions if entry.about == about), None)
+
 
 class UnreadableFile(Unprocessable):
-    """A file that cannot be used; the report says how far its reading came.
+    """A file that cannot be used; the report holds what was understood before that.
 
     Args:
         detail: what is wrong, and what would be right.
@@ -182,12 +219,12 @@ class UnreadableFile(Unprocessable):
         self.report = report
 
     def in_part(self, field: str) -> "UnreadableFile":
-        """The same, said of a part of a request that brings more than one file."""
+        """Return the same for a part of a request that brings more than one file."""
         errors = tuple(replace(error, field=error.field or field) for error in self.errors)
         return UnreadableFile(f"{field}: {self.detail}", report=self.report, errors=errors)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Lets it cross from the reader process."""
+        """Pickle it, so that it crosses from the reader process."""
         return _unreadable, (self.detail, self.report, self.errors)
 
 
@@ -196,7 +233,7 @@ def _unreadable(detail: str, report: Report, errors: tuple[FieldError, ...]) -> 
 
 
 class FileProblem(ValueError):
-    """Raised inside the readers; `read_file` adds the report and makes it an UnreadableFile."""
+    """A file that a reader cannot use; `read_file` makes it an UnreadableFile with the report."""
 
     def __init__(self, detail: str, *errors: FieldError) -> None:
         super().__init__(detail)

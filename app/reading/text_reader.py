@@ -1,4 +1,4 @@
-"""Texts: a plain file as it stands, or one column of a table."""
+"""Read texts: a plain file as it stands, or one column of a table."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from app.reading.columns.column_types import ReadColumn
 from app.reading.content import TextContent
 from app.reading.read_options import ReadOptions
 from app.reading.report import ColumnReport, FileProblem, Report, TextReport
-from app.reading.series.time_column import column_named
+from app.reading.series.time_column import columns_named
 from app.reading.table.table import Objects, Table
 
 _LABEL_LENGTH = 24  # characters; cells that are longer on average are text
 
 
 def read_text(path: Path, report: Report) -> TextContent:
-    """Reads a UTF-8 file as one text.
+    """Read a UTF-8 file as one text.
 
     Raises:
         FileProblem: there is nothing in it.
@@ -28,13 +28,13 @@ def read_text(path: Path, report: Report) -> TextContent:
 def read_text_column(
     table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report
 ) -> TextContent:
-    """Reads one column of a table as text, a row a line.
+    """Read one column of a table as text, a row a line.
 
     Raises:
         FileProblem: the column named is not there, or nothing is in it.
     """
     if options.text is not None:
-        column = column_named(columns, options.text, "text")
+        column = columns_named(columns, [options.text], "text")[0]
     else:
         column = max(columns, key=lambda entry: _mean_length(entry.source.texts()))
     report.columns = [
@@ -54,7 +54,7 @@ def read_text_column(
 
 
 def has_sentences(columns: list[ReadColumn]) -> bool:
-    """Whether a column of the table holds sentences rather than labels."""
+    """Tell whether a column of the table holds sentences rather than labels."""
     texts = [column for column in columns if column.type in {"text", "label"}]
     return any(_mean_length(entry.source.texts()) > _LABEL_LENGTH for entry in texts)
 

@@ -67,8 +67,8 @@ def understood(request: ReadRequest, order: Order) -> Answer:
     request.content_path.write_bytes(content)
     report = Report(
         kind="text",
-        kind_reason=f"{request.filename} {request.options.canonical()} {os.getpid()}",
-        encoding_reason=f"{order.limits.cpu_seconds} s",
+        sheet=f"{request.filename} {request.options.canonical()} {os.getpid()}",
+        encoding=f"{order.limits.cpu_seconds} s",
         text=TextReport(characters=len(text), lines=1, words=1),
     )
     return Understood(

@@ -68,7 +68,7 @@ def read(readers: Readers, folder: Path, text: str) -> ReadFile:
 
 
 def process_of(answer: ReadFile) -> int:
-    return int(answer.report.kind_reason.split()[-1])
+    return int(str(answer.report.sheet).split()[-1])
 
 
 async def appears(path: Path) -> None:
@@ -82,7 +82,7 @@ def test_small_files_are_read_by_one_warm_process(readers: Readers, tmp_path: Pa
 
     assert content_from_bytes(second.content.read_bytes()) == TextContent(text="hello again")
     assert second.content.parent == tmp_path
-    assert first.report.kind_reason.startswith('a.txt {"kind":"text"} ')
+    assert str(first.report.sheet).startswith('a.txt {"kind":"text"} ')
     assert process_of(first) == process_of(second) != os.getpid()
 
 
@@ -104,7 +104,7 @@ def test_a_file_that_unpacks_to_much_is_read_by_the_other_reader(
     small, large = read(readers, tmp_path, "hello"), read(readers, tmp_path, "large")
 
     assert process_of(large) != process_of(small)
-    assert large.report.encoding_reason == "82 s"  # 30, and one for every 2 of the 105 MB
+    assert large.report.encoding == "82 s"  # 30, and one for every 2 of the 105 MB
 
 
 def test_a_small_file_does_not_wait_for_a_large_one(readers: Readers, tmp_path: Path) -> None:

@@ -128,16 +128,16 @@ def sheet_cell(place: str, value: object) -> str:
 
 
 def workbook(rows: list[list[object]]) -> bytes:
-    """The smallest .xlsx that spreadsheets accept: one sheet, dates as styled numbers."""
+    """One sheet, dates as styled numbers."""
+    return workbook_of({"Prices": rows})
+
+
+def workbook_of(sheets: dict[str, list[list[object]]]) -> bytes:
+    """The smallest .xlsx that spreadsheets accept."""
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006"
-    lines = [
-        f'<row r="{at}">'
-        + "".join(sheet_cell(f"{chr(65 + place)}{at}", value) for place, value in enumerate(row))
-        + "</row>"
-        for at, row in enumerate(rows, start=1)
-    ]
+    numbered = list(enumerate(sheets.items(), start=1))
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{package}/content-types">'
         '<Default Extension="rels" '
@@ -147,16 +147,32 @@ def workbook(rows: list[list[object]]) -> bytes:
         "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
         f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">'
-        f'<Relationship Id="r1" Type="{office}/worksheet" Target="worksheets/sheet1.xml"/>'
-        f'<Relationship Id="r2" Type="{office}/styles" Target="styles.xml"/></Relationships>',
+        + "".join(
+            f'<Relationship Id="r{at}" Type="{office}/worksheet" '
+            f'Target="worksheets/sheet{at}.xml"/>'
+            for at, _ in numbered
+        )
+        + f'<Relationship Id="s" Type="{office}/styles" Target="styles.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
-        '<sheet name="Prices" sheetId="1" r:id="r1"/></sheets></workbook>',
+        + "".join(
+            f'<sheet name="{name}" sheetId="{at}" r:id="r{at}"/>' for at, (name, _) in numbered
+        )
+        + "</sheets></workbook>",
         "xl/styles.xml": f'<styleSheet xmlns="{main}"><cellXfs count="2">'
         '<xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
-        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>'
-        + "".join(lines)
-        + "</sheetData></worksheet>",
     }
+    for at, (_, rows) in numbered:
+        lines = [
+            f'<row r="{row}">'
+            + "".join(
+                sheet_cell(f"{chr(65 + place)}{row}", value) for place, value in enumerate(cells)
+            )
+            + "</row>"
+            for row, cells in enumerate(rows, start=1)
+        ]
+        parts[f"xl/worksheets/sheet{at}.xml"] = (
+            f'<worksheet xmlns="{main}"><sheetData>' + "".join(lines) + "</sheetData></worksheet>"
+        )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in parts.items():

@@ -100,7 +100,7 @@ def test_day_or_month_is_decided_over_the_whole_column(tmp_path: Path) -> None:
     result = read(tmp_path, "date,x\n" + "\n".join(lines))
     assert result.report.date is not None
     assert result.report.date.date_order == "mdy"
-    assert not any("could as well" in warning for warning in result.report.warnings)
+    assert not any("Doubtful" in warning for warning in result.report.warnings)
 
 
 def test_the_order_of_rows_decides_where_ranges_do_not(tmp_path: Path) -> None:
@@ -110,16 +110,19 @@ def test_the_order_of_rows_decides_where_ranges_do_not(tmp_path: Path) -> None:
     report = read(tmp_path, text).report
     assert report.date is not None
     assert report.date.date_order == "dmy"
-    assert "100% of the steps" in report.date.reason
+    order = report.decision("date_order")
+    assert order is not None
+    assert "100% of the steps" in order.reason
 
 
 def test_an_open_order_is_told_first_and_can_be_settled(tmp_path: Path) -> None:
     text = "date,x\n" + "\n".join(f"{at:02d}/02/2017,{at}" for at in range(1, 13))
     guessed = read(tmp_path, text)
-    assert "could as well be read as dmy" in guessed.report.warnings[0]
+    assert guessed.report.warnings[0].startswith("Doubtful order of day and month: mdy")
+    assert 'set "date_order" to "dmy"' in guessed.report.warnings[0]
     assert series(guessed).frequency == "MS"
     told = read(tmp_path, text, date_order="dmy")
-    assert not any("could as well" in warning for warning in told.report.warnings)
+    assert not any("Doubtful" in warning for warning in told.report.warnings)
     assert series(told).frequency == "D"
 
 
@@ -131,14 +134,15 @@ def test_an_open_decimal_sign_is_told_first_and_can_be_settled(tmp_path: Path) -
     assert series(read(tmp_path, text, decimal=".")).column("x")[0] == 1100
 
 
-def test_an_open_decimal_sign_is_told_wherever_it_comes_first(tmp_path: Path) -> None:
+def test_an_open_decimal_sign_is_found_wherever_it_comes_first(tmp_path: Path) -> None:
     start = date(2017, 3, 1)
-    values = [*map(str, range(700, 1000)), *(f"1.{value:03d}" for value in range(100))]
+    values = [*map(str, range(100, 400)), *(f"{value}.123" for value in range(100))]
     lines = [f"{start + timedelta(days=at)};{value}" for at, value in enumerate(values)]
     report = read(tmp_path, "\n".join(["date;x", *lines])).report
-    assert "1.000 could as well" in report.warnings[0]
-    report = read(tmp_path, "\n".join(["date;x", *lines, "2020-01-01;0.5"])).report
-    assert (report.decimal, report.decimal_reason) == (".", "1 cells can only be read so")
+    decision = report.decision("decimal")
+    assert decision is not None
+    assert "0.123" in str(decision.evidence)
+    assert (report.decimal, decision.certainty) == (".", "sure")
 
 
 def test_missing_values_in_every_spelling(tmp_path: Path) -> None:
@@ -174,9 +178,8 @@ def test_rows_left_out_are_named(tmp_path: Path) -> None:
     reasons = {entry.numbers[0]: entry.reason for entry in report.rows_left_out}
     assert reasons == {
         4: "no number in the row",
-        6: "'2017-02-30' in column date is no date",
+        6: "not a date in column date, such as '2017-02-30'",  # and Total in row 8
         7: "a comment",
-        8: "'Total' in column date is no date",
     }
     assert (report.rows_in_file, report.rows_used) == (7, 3)
 
@@ -196,7 +199,7 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
 
 def test_a_row_without_any_number_says_what_stands_there(tmp_path: Path) -> None:
     (entry,) = read(tmp_path, daily([1, 2, "oops", 4, 5, 6])).report.rows_left_out
-    assert (entry.numbers, entry.reason) == ([4], "'oops' in column x is no number")
+    assert (entry.numbers, entry.reason) == ([4], "not a number in column x, such as 'oops'")
 
 
 def test_a_gap_is_reported_and_can_be_filled(tmp_path: Path) -> None:
@@ -310,18 +313,29 @@ def test_a_date_and_a_time_of_day_in_two_columns(tmp_path: Path) -> None:
     assert (content.row_times_iso()[-1], content.frequency) == ("2010-01-02T23:00:00", "h")
 
 
-def test_hour_24_of_a_day_is_hour_0_of_the_next(tmp_path: Path) -> None:
+def hourly_from_1(change: str = ",7,") -> str:
     lines = [f"{day},{hour},{hour}.5" for day in days(1, 3) for hour in range(1, 25)]
-    content = series(read(tmp_path, "\n".join(["date,hour,x", *lines])))
+    lines[30] = lines[30].replace(",7,", change)
+    return "\n".join(["date,hour,x", *lines])
+
+
+def test_hour_1_of_24_starts_the_day_and_that_is_in_doubt(tmp_path: Path) -> None:
+    result = read(tmp_path, hourly_from_1())
+    times = series(result).row_times_iso()
+    assert (len(times), series(result).frequency) == (72, "h")
+    assert times[22:25] == ["2017-03-01T22:00:00", "2017-03-01T23:00:00", "2017-03-02T00:00:00"]
+    assert '"hours" to "end"' in result.report.warnings[0]
+
+
+def test_hour_24_read_as_an_end_is_hour_0_of_the_next_day(tmp_path: Path) -> None:
+    content = series(read(tmp_path, hourly_from_1(), hours="end"))
     times = content.row_times_iso()
     assert (len(times), content.frequency) == (72, "h")
     assert times[22:25] == ["2017-03-01T23:00:00", "2017-03-02T00:00:00", "2017-03-02T01:00:00"]
 
 
 def test_hour_25_of_a_day_is_no_time(tmp_path: Path) -> None:
-    lines = [f"{day},{hour},{hour}.5" for day in days(1, 3) for hour in range(1, 25)]
-    lines[30] = lines[30].replace(",7,", ",25,")
-    result = read(tmp_path, "\n".join(["date,hour,x", *lines]))
+    result = read(tmp_path, hourly_from_1(",25,"), hours="end")
     assert "2017-03-02T07:00:00" not in series(result).row_times_iso()
     assert "2017-03-03T01:00:00" in series(result).row_times_iso()
     assert result.report.rows_used == 71
@@ -362,7 +376,7 @@ def test_outliers_and_constants_are_pointed_out(tmp_path: Path) -> None:
 
 
 def test_every_guess_can_be_overruled(tmp_path: Path) -> None:
-    text = "a;b\n" + "\n".join(f"{day};{at}" for at, day in enumerate(days(1, 6)))
+    text = "a;b\n" + "\n".join(f"{day};{at * at}" for at, day in enumerate(days(1, 6)))
     assert series(read(tmp_path, text, date="")).times is None
     assert series(read(tmp_path, text, frequency="W")).frequency == "W"
     assert series(read(tmp_path, text, date="A")).row_times_iso()[0] == "2017-03-01"

@@ -1,33 +1,39 @@
-"""Cells seen by their shape: digits as 0, letters as a, the rest as it is.
+"""Group the cells of a column by their shape: digits as 0, letters as a, the rest as it is.
 
-A column of a million dates has a handful of shapes, so that a rule is decided once per shape and
-carried out on all its cells at once.
+A column of a million dates has a handful of shapes. A rule is decided once per shape and applied to
+all its cells together.
 """
 
+import calendar
+import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-WIDTH = 48  # bytes of a cell that are looked at; a longer cell is no date and no number
+from app.reading.vocabulary import MONTH_NUMBERS, folded
+
+WIDTH = 80  # bytes of a cell that are looked at; a longer cell is not a date
 CHUNK_ROWS = 65_536
 
 Cells = npt.NDArray[np.object_] | npt.NDArray[np.bytes_]
 Bytes = npt.NDArray[np.uint8]
 
 
-def _classes() -> Bytes:
+def _classes(*, letters: bool) -> bytes:
     table = np.arange(256, dtype=np.uint8)
     table[ord("0") : ord("9") + 1] = ord("0")
-    table[ord("a") : ord("z") + 1] = ord("a")
-    table[ord("A") : ord("Z") + 1] = ord("a")
+    if letters:
+        table[ord("a") : ord("z") + 1] = ord("a")
+        table[ord("A") : ord("Z") + 1] = ord("a")
     table[[9, 10, 11, 12, 13]] = ord(" ")
-    return table
+    return table.tobytes()
 
 
-_CLASSES = _classes().tobytes()
+_SHAPES = _classes(letters=True)
+_FORMS = _classes(letters=False)
 # Any fixed odd 64-bit factors tell shapes apart; a collision is found by comparing afterwards.
 _FACTORS = np.random.default_rng(20170103).integers(1, 2**62, WIDTH, dtype=np.int64) | 1
 
@@ -42,37 +48,112 @@ class ShapeGroup:
 
 
 def shape_groups(cells: Cells) -> Iterator[ShapeGroup]:
-    """Sorts cells by shape, a stretch of rows at a time; empty and missing cells are left out."""
+    """Group cells by shape, a stretch of rows at a time; empty and missing cells are left out."""
+    return _groups(cells, _SHAPES, _ascii_forms)
+
+
+def form_groups(cells: Cells) -> Iterator[ShapeGroup]:
+    """Group cells by form, in which only digits are alike and other signs stay, in UTF-8."""
+    return _groups(cells, _FORMS, None)
+
+
+def _groups(
+    cells: Cells, classes: bytes, plain: Callable[[list[str]], list[str]] | None
+) -> Iterator[ShapeGroup]:
     for start in range(0, len(cells), CHUNK_ROWS):
         part = cells[start : start + CHUNK_ROWS]
-        text = _as_bytes(part)
-        groups = [(shape, rows) for shape, rows in _split(_classified(text)) if shape]
+        text = _as_bytes(part, plain)
+        groups = [(shape, rows) for shape, rows in _split(_classified(text, classes)) if shape]
         if any(shape != shape.strip() for shape, _ in groups):
             text = _matrix(np.strings.strip(text.view(np.dtype(f"S{text.shape[1]}")).ravel()))
-            groups = [(shape, rows) for shape, rows in _split(_classified(text)) if shape]
+            groups = [(shape, rows) for shape, rows in _split(_classified(text, classes)) if shape]
         for shape, rows in groups:
             # Rows come in order: all of them are the text as it is.
             own = text if len(rows) == len(text) else text[rows]
             yield ShapeGroup(shape=shape, rows=rows + start, text=own)
 
 
+# How East Asian dates are written with signs that others use; the order matters.
+_ASIAN_DATES = tuple(
+    (re.compile(pattern), spelled)
+    for pattern, spelled in (
+        (r"\((?:星期|周)?[一二三四五六日月火水木金土월화수목금토일]\)|星期[一二三四五六日]", ""),
+        (r"[年년] *第? *(\d) *(?:四半期|季度|분기)", r"Q\1"),
+        (r"[年년] *第? *(\d{1,2}) *[周週주]", r"W\1"),
+        (r"(\d) *[年년月월] *(?=\d)", r"\1-"),
+        (r"(\d) *[日일] *(?=\d)", r"\1 "),
+        (r"(\d) *[時时시点分분] *(?=\d)", r"\1:"),
+        (r"(\d) *[時时시点](?!\d)", r"\1:00"),
+        (r"[年년月월日일号分분秒초]", ""),
+        (r"(?:上午|午前|오전) *", "AM "),
+        (r"(?:下午|午後|오후) *", "PM "),
+    )
+)
+_ERAS = {
+    "明治": 1867,
+    "大正": 1911,
+    "昭和": 1925,
+    "平成": 1988,
+    "令和": 2018,
+    "民國": 1911,
+    "民国": 1911,
+}
+_ERA_YEAR = re.compile(rf"({'|'.join(_ERAS)}) *(\d{{1,3}}|元)")
+# With the marks of Thai and Arabic, which are no letters, and the points of abbreviations.
+_ANY_WORD = re.compile(
+    r"(?:[^\W\d_]|[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u064b-\u0652])(?:[^\W\d_]|[.\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u064b-\u0652])*"
+)
+_BETWEEN = "\x01"  # between cells that are rewritten together; text files do not hold it
+
+
 def ascii_form(text: str) -> str:
-    """The cell in ASCII: accents dropped, wide and hard blanks as blanks, other signs as ``?``."""
-    if text.isascii():
-        return text.strip()
-    plain = unicodedata.normalize("NFKD", text.strip())
-    plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
-    return plain.replace("\u2212", "-").encode("ascii", "replace").decode()
+    """Return the cell in ASCII: accents dropped, months of any script as Jan, other signs as ``?``.
+
+    East Asian dates are written with hyphens and colons, and years of an era as those of our count.
+    """
+    return _ascii_forms([text])[0]
 
 
-def _as_bytes(part: Cells) -> Bytes:
+def _ascii_forms(texts: list[str]) -> list[str]:
+    joined = _BETWEEN.join(text.strip() for text in texts)
+    if joined.isascii():
+        return joined.split(_BETWEEN)
+    joined = unicodedata.normalize("NFKC", joined).replace("\u2212", "-")
+    digits = {sign for sign in set(joined) if sign.isdigit() and not sign.isascii()}
+    joined = joined.translate({ord(sign): str(unicodedata.digit(sign)) for sign in digits})
+    joined = _ERA_YEAR.sub(
+        lambda match: str(_ERAS[match[1]] + int(match[2].replace("元", "1"))), joined
+    )
+    for pattern, spelled in _ASIAN_DATES:
+        joined = pattern.sub(spelled, joined)
+    joined = _ANY_WORD.sub(_month_name, joined)
+    if not joined.isascii():
+        joined = folded(joined)
+    return [part.strip() for part in joined.encode("ascii", "replace").decode().split(_BETWEEN)]
+
+
+def names_era(cell: str) -> bool:
+    """Tell whether the cell counts its year by an East Asian era that it names."""
+    return _ERA_YEAR.search(cell) is not None
+
+
+def _month_name(match: re.Match[str]) -> str:
+    word = folded(match[0])
+    month = MONTH_NUMBERS.get(word) or MONTH_NUMBERS.get(word.rstrip("."))
+    if month is None or word.isascii():
+        return match[0]
+    return calendar.month_abbr[month]
+
+
+def _as_bytes(part: Cells, plain: Callable[[list[str]], list[str]] | None) -> Bytes:
     if isinstance(part.dtype, np.dtypes.BytesDType):
         return _matrix(np.asarray(part, dtype=part.dtype))
     texts = [cell.strip()[:WIDTH] if isinstance(cell, str) else "" for cell in part]
     try:
         packed = np.array(texts, dtype=np.bytes_)
     except UnicodeEncodeError:
-        packed = np.array([ascii_form(text)[:WIDTH] for text in texts], dtype=np.bytes_)
+        data = texts if plain is None else plain(texts)
+        packed = np.array([text.encode()[:WIDTH] for text in data], dtype=np.bytes_)
     return _matrix(packed)
 
 
@@ -82,9 +163,9 @@ def _matrix(part: npt.NDArray[np.bytes_]) -> Bytes:
     return packed.view(np.uint8).reshape(len(packed), width)  # (cells, width)
 
 
-def _classified(text: Bytes) -> Bytes:
+def _classified(text: Bytes, classes: bytes) -> Bytes:
     # Three times as fast as looking each byte up by NumPy.
-    return np.frombuffer(text.tobytes().translate(_CLASSES), dtype=np.uint8).reshape(text.shape)
+    return np.frombuffer(text.tobytes().translate(classes), dtype=np.uint8).reshape(text.shape)
 
 
 def _split(classes: Bytes) -> Iterator[tuple[str, npt.NDArray[np.intp]]]:
@@ -106,4 +187,4 @@ def _split(classes: Bytes) -> Iterator[tuple[str, npt.NDArray[np.intp]]]:
 
 
 def _name(classes: Bytes) -> str:
-    return classes.tobytes().rstrip(b"\0").decode("latin-1")
+    return classes.tobytes().rstrip(b"\0").decode("utf-8", "replace")

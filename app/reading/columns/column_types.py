@@ -1,4 +1,4 @@
-"""What each column of a table holds: numbers, dates, labels, text, an index, nothing."""
+"""Find out what each column of a table holds: numbers, dates, labels, text, an index, nothing."""
 
 import re
 from collections import Counter
@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.reading.columns.cell_types import cell_kind
-from app.reading.columns.numbers import Decimal, is_missing, read_numbers
+from app.reading.columns.numbers import MISSING_AMONG_NUMBERS, Decimal, parse_number, read_numbers
+from app.reading.columns.units import settle_units
 from app.reading.table.table import Column, Floats, Table
 
 ColumnType = Literal["number", "date", "time", "label", "text", "index", "empty"]
@@ -17,10 +18,10 @@ ColumnType = Literal["number", "date", "time", "label", "text", "index", "empty"
 _LOOKED_AT = 1_000  # cells of a column, spread over its rows, that decide its type
 _NUMBERS_FROM = 0.8  # share of numbers from which a column is one of numbers
 _DATES_FROM = 0.6  # share of dates and numbers from which a column may be one of dates
-_MAX_UNITS = 3  # more different words beside the numbers are words, not units
+_MAX_UNITS = 6  # more different words beside the numbers are words, not units
 _TEXT_WORDS = 4  # words per cell, on average, from which cells are text and not labels
 _INDEX_NAMES = re.compile(
-    r"|unnamed.*|index|idx|row|row.?(id|no|number)?|no\.?|nr\.?|#|id|t", re.IGNORECASE
+    r"|unnamed.*|index|idx|row|row.?(id|no|number)?|no\.?|nr\.?|#|id|t|lfd\.?.?nr\.?", re.IGNORECASE
 )
 _MADE_UP = re.compile(r"column \d+")
 
@@ -37,7 +38,9 @@ class ReadColumn:
     missing: int = 0
     units: tuple[str, ...] = ()  # currencies, percent or units beside the numbers
     notes: list[str] = field(default_factory=list)
-    bad: list[int] = field(default_factory=list)  # positions of cells that are no number
+    warnings: list[str] = field(default_factory=list)  # endings of a sentence about the column
+    bad: list[int] = field(default_factory=list)  # positions of cells that are not numbers
+    role: str = ""  # what the reading found it to be, where that is not its type
 
     @property
     def name(self) -> str:
@@ -50,25 +53,39 @@ class ReadColumn:
         return _MADE_UP.fullmatch(self.name) is not None or self.name.startswith("Unnamed")
 
 
-def read_columns(table: Table) -> list[ReadColumn]:
-    """Finds out what each column holds, and reads the numbers."""
+def read_columns(table: Table, *, missing: str | None = None) -> list[ReadColumn]:
+    """Find out what each column holds, and read the numbers.
+
+    Args:
+        table: the cells.
+        missing: further spellings of "no value", separated by commas, as `read` has them.
+    """
     decimal: Decimal = "," if table.decimal == "," else "."
-    return [_read(column, decimal) for column in table.columns]
+    return [read_column(column, decimal, missing) for column in table.columns]
+
+
+def read_column(column: Column, decimal: Decimal, missing: str | None = None) -> ReadColumn:
+    """Find out what one column holds."""
+    spellings = frozenset(word.strip().lower() for word in (missing or "").split(",")) - {""}
+    if column.numbers is not None:
+        return _from_numbers(column, column.numbers, spellings)
+    cells = NO_CELLS if column.cells is None else column.cells
+    if isinstance(cells.dtype, np.dtypes.BytesDType):
+        return ReadColumn(source=column, type="date")  # only dates are read as bytes
+    return _from_cells(column, cells, decimal, spellings)
 
 
 def index_columns(columns: list[ReadColumn]) -> list[ReadColumn]:
-    """The columns that only count the rows, unless nothing else is left."""
+    """Return the columns that only count the rows, unless nothing else is left."""
     counting = [column for column in columns if counts_rows(column)]
     others = any(column.type == "number" and column not in counting for column in columns)
     return counting if others else []
 
 
 def counts_rows(column: ReadColumn) -> bool:
-    """Whether a column only counts the rows, one by one, up or down."""
+    """Tell whether a column only counts the rows, one by one, up or down."""
     numbers = column.numbers
-    if numbers is None or len(numbers) < 2:
-        return False
-    if not (column.unnamed or _INDEX_NAMES.fullmatch(column.name)):
+    if numbers is None or not (column.unnamed or _INDEX_NAMES.fullmatch(column.name)):
         return False
     numbers = numbers[np.isfinite(numbers)]
     steps = np.diff(numbers)
@@ -77,26 +94,28 @@ def counts_rows(column: ReadColumn) -> bool:
     return float(numbers.min()) in {0.0, 1.0}
 
 
-def _read(column: Column, decimal: Decimal) -> ReadColumn:
-    if column.numbers is not None:
-        missing = int(np.isnan(column.numbers).sum())
-        empty = missing == len(column.numbers)
-        return ReadColumn(
-            source=column,
-            type="empty" if empty else "number",
-            numbers=None if empty else column.numbers,
-            missing=missing,
-        )
-    cells = NO_CELLS if column.cells is None else column.cells
-    if isinstance(cells.dtype, np.dtypes.BytesDType):
-        return ReadColumn(source=column, type="date")  # only dates are read as bytes
-    return _read_cells(column, cells, decimal)
+def _from_numbers(column: Column, numbers: Floats, spellings: frozenset[str]) -> ReadColumn:
+    said = [parse_number(word, ".") for word in spellings]
+    marks = [number[0] for number in said if number is not None]
+    if marks and bool(np.isin(numbers, marks).any()):
+        numbers = np.where(np.isin(numbers, marks), np.nan, numbers)
+    missing = int(np.isnan(numbers).sum())
+    empty = missing == len(numbers)
+    return ReadColumn(
+        source=column,
+        type="empty" if empty else "number",
+        numbers=None if empty else numbers,
+        missing=missing,
+    )
 
 
-def _read_cells(
-    column: Column, cells: npt.NDArray[np.object_] | npt.NDArray[np.bytes_], decimal: Decimal
+def _from_cells(
+    column: Column,
+    cells: npt.NDArray[np.object_] | npt.NDArray[np.bytes_],
+    decimal: Decimal,
+    spellings: frozenset[str],
 ) -> ReadColumn:
-    kinds = _kinds(cells)
+    kinds = _kinds(cells, spellings)
     total = kinds.total()
     if not total:
         return ReadColumn(source=column, type="empty", missing=len(cells))
@@ -104,40 +123,44 @@ def _read_cells(
         return ReadColumn(source=column, type="date")
     if kinds["clock"] > _DATES_FROM * total:
         return ReadColumn(source=column, type="time")
-    if kinds["number"] > _NUMBERS_FROM * total:
-        read = _careful(column, decimal)
+    # One cell among few is a slip, and the column is still one of numbers.
+    if kinds["number"] > _NUMBERS_FROM * total or kinds["number"] == total - 1 > 1:
+        read = _careful(column, cells, decimal, spellings)
         if read is not None:
             return read
     words = [len(cell.split()) for cell in cells[:_LOOKED_AT] if isinstance(cell, str)]
     wordy = sum(words) > _TEXT_WORDS * max(len(words), 1)
-    missing = sum(1 for cell in cells if is_missing(cell))
+    missing = sum(1 for cell in cells if not isinstance(cell, str) or not cell.strip())
     return ReadColumn(source=column, type="text" if wordy else "label", missing=missing)
 
 
-def _kinds(cells: npt.NDArray[np.object_] | npt.NDArray[np.bytes_]) -> Counter[str]:
+def _kinds(
+    cells: npt.NDArray[np.object_] | npt.NDArray[np.bytes_], spellings: frozenset[str]
+) -> Counter[str]:
     present = cells[[isinstance(cell, str) for cell in cells]]
-    step = max(len(present) // _LOOKED_AT, 1)
-    kinds: Counter[str] = Counter(cell_kind(cell) for cell in present[::step])
+    sample = present[:: max(len(present) // _LOOKED_AT, 1)]
+    kinds: Counter[str] = Counter(cell_kind(cell) for cell in sample)
+    if kinds["number"]:  # what means nothing among numbers is a label elsewhere
+        texts = [cell.strip().lower() for cell in sample if cell_kind(cell) == "text"]
+        kinds["text"] -= sum(text in MISSING_AMONG_NUMBERS or text in spellings for text in texts)
     del kinds["missing"]
-    return kinds
+    return +kinds
 
 
-def _careful(column: Column, decimal: Decimal) -> ReadColumn | None:
-    cells = NO_CELLS if column.cells is None else column.cells
-    read = read_numbers(cells, decimal)
+def _careful(
+    column: Column,
+    cells: npt.NDArray[np.object_] | npt.NDArray[np.bytes_],
+    decimal: Decimal,
+    spellings: frozenset[str],
+) -> ReadColumn | None:
+    read = read_numbers(cells, decimal, spellings)
     good = len(cells) - read.missing - len(read.bad)
-    if good <= _NUMBERS_FROM * (good + len(read.bad)) or len(read.units) > _MAX_UNITS:
+    few = len(read.bad) <= 1 and good > 1
+    if not (good > _NUMBERS_FROM * (good + len(read.bad)) or few) or len(read.units) > _MAX_UNITS:
         return None
-    result = ReadColumn(
-        source=column,
-        type="number",
-        numbers=read.values,
-        missing=read.missing,
-        units=tuple(read.units),
-        bad=read.bad,
-    )
-    if "%" in read.units:
-        result.notes.append("5 % is read as 5")
-    if read.magnitudes:
-        result.notes.append(f"{read.magnitudes} cells such as 7.38M are read as 7,380,000")
-    return result
+    units = settle_units(read)
+    cleaned = _from_numbers(column, read.values, spellings)
+    cleaned.missing -= len(read.bad)
+    cleaned.units, cleaned.notes = tuple(units.names), units.notes
+    cleaned.warnings, cleaned.bad = units.warnings, sorted(read.bad)
+    return cleaned

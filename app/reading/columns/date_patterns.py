@@ -1,49 +1,74 @@
-"""The ways a date or time is written, as patterns over the shape of a cell (see shapes)."""
+"""The ways a date or time is written, as patterns over the shape of a cell (see `cell_shapes`)."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 _AM_OR_PM = r"aa|a\. ?a\."  # AM, or a. m. as in Spanish
-_TIME = (
-    r"(?:(?:a| {1,2}|, ?| a )(?P<H>0{1,2})"
-    r"(?::(?P<M>00)(?::(?P<S>00)(?:[.,:](?P<F>0{1,9}))?)?)?"
-    rf"(?: ?(?P<AP>{_AM_OR_PM})(?!a))?(?: ?(?P<zone>a{{1,3}}|[+-]00:?00|[+-]00))?)?"
+_ZONE = r"a{1,5}[+-]0{1,2}(?::?00)?|a{1,5}|[+-]00:?00|[+-]00"
+_CLOCK_AND_ZONE = (
+    rf"(?:(?P<AP2>{_AM_OR_PM}) )?(?P<H>0{{1,2}})"
+    r"(?::(?P<M>00)(?::(?P<S>00)(?:[.,:](?P<F>0{1,9}))?)?"
+    r"|\.(?P<M2>00)\.(?P<S2>00)(?:\.(?P<F2>0{1,9}))?|a(?P<M3>00))?"
+    rf"(?:[ -]?(?P<AP>{_AM_OR_PM})(?!a))?(?: ?(?P<zone>{_ZONE}))?(?: \([a ]+\))?"
 )
-_COMPACT_TIME = r"(?:[a ]?(?P<H>00)(?P<M>00)(?P<S>00)?(?P<zone>a)?)"
+_TIME = rf"(?:(?:a| {{1,2}}|, ?| a |[-_:]| - ){_CLOCK_AND_ZONE})?"
+_COMPACT_TIME = r"(?:[a _-]?(?P<H>00)(?P<M>00)(?P<S>00)?(?P<zone>a)?)"
 _WEEKDAY = r"(?:(?P<weekday>a{2,10})[,.]{0,2} )?"
 _YEAR = r"(?P<y>0000|00)"
+_WORD = r"(?P<word>a{1,9})"
+_CTIME = (
+    r"(?P<weekday>aaa) (?P<mon>aaa) {1,2}(?P<d>0{1,2}) (?P<H>00):(?P<M>00):(?P<S>00)"
+    r"(?: (?P<zone>a{1,5}))? (?P<y>0000)"
+)
 
-# Tried in this order; the first that fits the whole shape is taken.
+# All that fit a whole shape are tried on its cells, in this order.
 _PATTERNS: tuple[tuple[str, str], ...] = (
-    ("day", _WEEKDAY + r"(?P<y>0000)(?P<sep>[-/. ])(?P<m>0{1,2})(?P=sep)(?P<d>0{1,2})" + _TIME),
+    (
+        "day",
+        _WEEKDAY + r"(?P<y>0000)(?P<sep>[-/. ]) ?(?P<m>0{1,2})(?P=sep) ?(?P<d>0{1,2})\.?" + _TIME,
+    ),
     (
         "triple",
-        _WEEKDAY + r"(?P<a>0{1,2})(?P<sep>[-/. ]) ?(?P<b>0{1,2})(?P=sep) ?(?P<c>0000|00)" + _TIME,
+        _WEEKDAY
+        + r"(?P<a>0{1,2})(?P<sep>[-/. ]) ?(?P<b>0{1,2})(?P=sep) ?(?P<c>0000|00)\.?"
+        + _TIME,
     ),
     ("day", r"(?P<y>0000)(?P<m>00)(?P<d>00)" + _TIME),
     ("day", r"(?P<y>0000)(?P<m>00)(?P<d>00)" + _COMPACT_TIME),
-    ("month", r"(?P<y>0000)[-/ ](?P<m>0{1,2})"),
-    ("month", r"(?P<m>0{1,2})[-/ ](?P<y>0000)"),
-    ("letter", r"(?P<y>0000)[- ]?(?P<letter>a)(?P<n>0{1,2})"),
-    ("letter", r"(?P<letter>a)(?P<n>0)[-/ ]?(?P<y>0000|00)"),
-    ("letter", r"(?P<n>0)(?P<letter>a)[-/ ]?(?P<y>0000|00)"),
-    ("week", r"(?P<y>0000)-?(?P<letter>a)(?P<n>00)-?(?P<wd>0)"),
-    (
-        "day",
-        _WEEKDAY + r"(?P<mon>a{3,9})\.?[ -](?P<d>0{1,2})(?P<ordinal>aa)?,?[ -](?P<y>0000)" + _TIME,
-    ),
-    ("day", r"(?P<mon>a{3,9})[ -](?P<d>0{1,2})[, -] ?(?P<y>00)"),
+    ("span", r"(?P<y>0000)[-/](?P<y2>0000|00)"),
+    ("month", r"(?P<y>0000)[-/ .:](?P<m>0{1,2})"),
+    ("month", r"(?P<m>0{1,2})[-/ .](?P<y>0000)"),
+    ("yearday", r"(?P<y>0000)-(?P<n>000)" + _TIME),
+    ("day", r"(?P<minguo>000)(?P<sep>[-/.])(?P<m>00)(?P=sep)(?P<d>00)" + _TIME),
+    ("day", r"(?P<era>a)(?P<y>0{1,2})(?P<sep>[-/.])(?P<m>0{1,2})(?P=sep)(?P<d>0{1,2})" + _TIME),
+    ("period", rf"(?P<y>0000)[- /:_]{{0,2}}{_WORD}\.? ?(?P<n>0{{1,3}})(?:-(?P<wd>0))?"),
+    ("period", r"(?P<y>0000)-?(?P<word>a)(?P<n>00)(?P<wd>0)"),
+    ("period", r"(?P<word>a)(?P<n>0)[-/ ]?(?P<y>0000|00)"),
+    ("period", rf"{_WORD}\.?[- ]?(?P<n>0{{1,2}})(?:[- /,.]{{1,3}}'?|'){_YEAR}"),
+    ("period", rf"(?P<n>0{{1,2}})(?:\.|aa)? ?{_WORD}\.?[- /,]{{0,2}}'?{_YEAR}"),
+    ("fiscal", rf"(?P<fy>aa) ?'?{_YEAR}(?:/00)?(?:[- /]{{0,2}}{_WORD}(?P<n>0{{1,2}}))?"),
+    ("fiscal", rf"{_WORD}(?P<n>0{{1,2}})[- /,]{{0,2}}(?P<fy>aa) ?'?{_YEAR}"),
     (
         "day",
         _WEEKDAY
-        + r"(?P<d>0{1,2})(?:(?P<ordinal>aa)|\.)?[- /]?(?P<mon>a{3,9})\.?,?[- /]?"
+        + r"(?P<mon>a{3,12})\.?[ -]{1,2}(?P<d>0{1,2})(?P<ordinal>aa)?,?[ -](?P<y>0000)"
+        + _TIME,
+    ),
+    ("day", _CTIME),
+    ("day", r"(?P<mon>a{3,12})[ -](?P<d>0{1,2})[, -] ?(?P<y>00)"),
+    (
+        "day",
+        _WEEKDAY
+        + r"(?P<d>0{1,2})(?:(?P<ordinal>aa)|\.)?[- /]?(?:(?:aa) )?(?P<mon>a{3,12})\.?,?"
+        + r"(?:[- /]|(?: aa ))?'?"
         + _YEAR
         + _TIME,
     ),
-    ("day", r"(?P<y>0000)[- /]?(?P<mon>a{3,9})[- /](?P<d>0{1,2})" + _TIME),
-    ("month", r"(?P<mon>a{3,9})\.?,?[- /]?'?(?P<y>0000|00)"),
-    ("month", r"(?P<y>0000)[- /]?(?P<mon>a{3,9})"),
+    ("day", r"(?P<y>0000)[- /]?(?P<mon>a{3,12})[- /](?P<d>0{1,2})" + _TIME),
+    ("month", r"(?P<mon>a{3,12})\.?,?(?: aa )?[- /]?'?(?P<y>0000|00)"),
+    ("month", r"(?P<y>0000)[- /]?(?P<mon>a{3,12})\.?"),
     ("year", r"(?P<y>0000)"),
     ("serial", r"(?P<serial>0{5}(?:\.0+)?)"),
     ("unix", r"(?P<unix>0{10}(?:\.0+)?|0{13}|0{16}|0{19})"),
@@ -52,31 +77,10 @@ _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
 _CLOCK = re.compile(
     r"(?P<H>0{1,2})(?P<sep>:|\.(?=00\.00))(?P<M>00)(?:(?P=sep)(?P<S>00)(?:[.,](?P<F>0{1,9}))?)?"
     rf"(?: ?(?P<AP>{_AM_OR_PM}))?"
+    r"|(?P<AP2>aa) (?P<H2>0{1,2}):(?P<M2>00)|(?P<H3>0{1,2}) ?(?P<AP3>aa)"
 )
-
-_MONTH_NAMES = {
-    1: "jan january januar janvier janv ene enero gen gennaio janeiro januari",
-    2: "feb february februar fevrier fevr febrero febbraio fev fevereiro februari",
-    3: "mar march marz mrz mars marzo marco maart mrt",
-    4: "apr april avril avr abr abril aprile",
-    5: "may mai mayo mag maggio maio mei",
-    6: "jun june juni juin junio giu giugno junho",
-    7: "jul july juli juillet juil julio lug luglio julho",
-    8: "aug august aout ago agosto augustus",
-    9: "sep sept september septembre septiembre set settembre setembro",
-    10: "oct october okt oktober octobre octubre ott ottobre out outubro",
-    11: "nov november novembre noviembre novembro",
-    12: "dec december dez dezember decembre dic diciembre dicembre dezembro",
-}
-MONTH_NUMBERS = {name: month for month, names in _MONTH_NAMES.items() for name in names.split()}
-WEEKDAYS = frozenset(
-    name
-    for full in (
-        *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
-        *("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag"),
-    )
-    for name in (full, full[:3], full[:2], full[:4])
-) | frozenset(("thurs",))
+_PREFIX = re.compile(r"a{2,9}[=:] ?")  # dt=2021-03-01, as folders of a data lake are called
+_BETWEEN = re.compile(r" ?(?:-|~|/| a{2,3} ) ?")  # the ends of an interval
 _WORDS = {
     "H": "HH",
     "M": "MM",
@@ -89,52 +93,87 @@ _WORDS = {
     "ordinal": "th",
     "serial": "Excel day",
     "unix": "Unix time",
+    "minguo": "yyy",
+    "era": "E",
+    "fy": "FY",
 }
-UTC_NAMES = frozenset(("z", "utc", "gmt"))
-ORDINALS = frozenset(("st", "nd", "rd", "th"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatePattern:
     """Where in a cell of a shape the parts of a date stand."""
 
-    kind: str  # day, triple, month, letter, week, year, serial, unix, clock
+    kind: str  # day, triple, month, yearday, span, period, fiscal, year, serial, unix, clock
     spans: dict[str, tuple[int, int]]  # part → (start, stop)
     label: str  # as a person writes it: yyyy-mm-dd
+    is_interval: bool = False  # the time is that of its start
 
     def has(self, part: str) -> bool:
-        """Whether the cells have this part."""
+        """Tell whether the cells have this part."""
         return part in self.spans
+
+    def digits(self, part: str) -> int:
+        """Return how many signs the part has."""
+        return self.spans[part][1] - self.spans[part][0]
 
 
 @lru_cache(maxsize=4096)
-def date_pattern(shape: str) -> DatePattern | None:
-    """How cells of this shape are read as dates or times; None: they are none."""
-    for kind, pattern in _COMPILED:
-        match = pattern.fullmatch(shape)
-        if match:
-            return _described(kind, shape, match)
-    return None
+def date_patterns(shape: str) -> tuple[DatePattern, ...]:
+    """Return the ways in which cells of this shape may be dates or times, the likeliest first."""
+    prefix = _PREFIX.match(shape)
+    if prefix is not None:
+        return tuple(_moved(pattern, prefix[0]) for pattern in date_patterns(shape[prefix.end() :]))
+    return tuple(_whole(shape)) or tuple(_intervals(shape))
 
 
 @lru_cache(maxsize=256)
 def clock_pattern(shape: str) -> DatePattern | None:
-    """How cells of this shape are read as times of day; None: they are none."""
+    """Return how cells of this shape are read as times of day; None: they are none."""
     match = _CLOCK.fullmatch(shape)
     return _described("clock", shape, match) if match else None
 
 
+def _whole(shape: str) -> Iterator[DatePattern]:
+    for kind, pattern in _COMPILED:
+        match = pattern.fullmatch(shape)
+        if match:
+            yield _described(kind, shape, match)
+
+
+def _intervals(shape: str) -> Iterator[DatePattern]:
+    """Two dates, or a time and the end of its hour, with a sign or a word between them."""
+    for between in _BETWEEN.finditer(shape):
+        ends = shape[between.end() :]
+        if "0" not in ends:
+            continue
+        for pattern in _whole(shape[: between.start()]):
+            same = any(other.kind == pattern.kind for other in _whole(ends))
+            if same or (pattern.has("H") and clock_pattern(ends) is not None):
+                yield DatePattern(
+                    kind=pattern.kind,
+                    spans=pattern.spans,
+                    label=f"{pattern.label} - …",
+                    is_interval=True,
+                )
+
+
+def _moved(pattern: DatePattern, prefix: str) -> DatePattern:
+    by = len(prefix)
+    spans = {name: (start + by, stop + by) for name, (start, stop) in pattern.spans.items()}
+    return DatePattern(kind=pattern.kind, spans=spans, label=f"…{prefix[-1]}{pattern.label}")
+
+
 def _described(kind: str, shape: str, match: re.Match[str]) -> DatePattern:
     spans = {
-        name: match.span(name)
+        name if name == "y2" else name.rstrip("23"): match.span(name)
         for name, text in match.groupdict().items()
         if text is not None and name != "sep"
     }
     label = shape
     for name, (start, stop) in sorted(spans.items(), key=lambda item: -item[1][0]):
         word = _WORDS.get(name, name)
-        if name in {"y", "c"}:
-            word = name * (stop - start)
+        if name in {"y", "c", "y2"}:
+            word = name[0] * (stop - start)
         before = label[:start]
         if name == "H" and before.endswith("a"):
             before = before[:-1] + "T"

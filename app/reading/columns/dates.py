@@ -1,4 +1,4 @@
-"""A column of written dates, taken apart; which number is day or month is left open here.
+"""Take a column of written dates apart; which number is day or month is left open here.
 
 `app.reading.columns.date_order` settles that over the whole column.
 """
@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from app.reading.columns.cell_shapes import Bytes, Cells, ShapeGroup, shape_groups
-from app.reading.columns.date_patterns import (
+from app.reading.columns.date_patterns import DatePattern, clock_pattern, date_patterns
+from app.reading.vocabulary import (
+    CLOCK_WORDS,
     MONTH_NUMBERS,
     ORDINALS,
-    UTC_NAMES,
+    PERIODS,
     WEEKDAYS,
-    DatePattern,
-    clock_pattern,
-    date_pattern,
+    ZONE_MINUTES,
 )
 
 Ints = npt.NDArray[np.int64]
@@ -26,11 +26,18 @@ Bools = npt.NDArray[np.bool_]
 DAY_US = 86_400_000_000
 EXCEL_EPOCH = np.datetime64("1899-12-30", "D").astype(np.int64)  # of its "1900" system
 PIVOT = 69  # two-digit years: 69 to 99 are 19xx, 00 to 68 are 20xx, as in POSIX
+BUDDHIST = (2430, 2650)  # years of the Thai count, 543 ahead of ours
+BUDDHIST_LEAD = 543
+MINGUO_EPOCH = 1911
+ERA_EPOCHS = {"m": 1867, "t": 1911, "s": 1925, "h": 1988, "r": 2018}  # as Japan writes them
+PERIOD_YEARS = (1600, 2200)  # of quarters and weeks; other years make codes of articles
+# How long a period a cell names, the longest first.
+LEVELS = ("year", "half-year", "quarter", "month", "week", "day")
 
 
 @dataclass(kw_only=True)
 class Triples:
-    """The cells whose three numbers are alike written: 01/02/2017, or 01-02-03."""
+    """The cells whose three numbers are written alike: 01/02/2017, or 01-02-03."""
 
     sign: str  # what stands between them
     formats: dict[str, tuple[int, int]] = field(default_factory=dict)  # with a, b, c for them
@@ -49,9 +56,13 @@ class DateCells:
     open: Bools  # waits for the order of day and month
     zoned: Bools
     timed: Bools  # written with a time of day
-    formats: dict[str, tuple[int, int]]  # label → (count, first row)
-    kinds: dict[str, int]  # day, triple, month, quarter, week, year, serial, unix → count
-    triples: dict[tuple[str, int], Triples]  # by sign and digits of the last number
+    levels: npt.NDArray[np.int8]  # (rows,) index into LEVELS; only where dated
+    formats: dict[str, tuple[int, int]] = field(default_factory=dict)  # label → (count, first row)
+    triples: dict[tuple[str, int], Triples] = field(default_factory=dict)  # by sign and digits
+    zone_names: dict[str, int] = field(default_factory=dict)  # that are unknown → cells
+    known_zones: set[str] = field(default_factory=set)
+    other_years: int = 0  # cells with a year of the Buddhist count
+    eras: int = 0  # cells with a year of an East Asian era
 
     @property
     def readable(self) -> Bools:
@@ -60,8 +71,26 @@ class DateCells:
         return both
 
 
-def read_dates(cells: Cells) -> DateCells:
-    """Takes the cells of a column apart as dates; what is none stays neither dated nor open."""
+@dataclass(kw_only=True)
+class _Group:
+    """The cells of one shape, read by one pattern."""
+
+    pattern: DatePattern
+    good: Bools
+    days: Ints
+    clock: Ints
+    level: int
+    offsets: npt.NDArray[np.int16] | None = None
+    numbers: Ints | None = None  # of a triple, (cells, 3)
+
+
+def read_dates(cells: Cells, *, buddhist: bool = True) -> DateCells:
+    """Take the cells of a column apart as dates; what is none stays neither dated nor open.
+
+    Args:
+        cells: as they stand in the file.
+        buddhist: read years from 2430 to 2650 as those of the Buddhist count.
+    """
     rows = len(cells)
     found = DateCells(
         days=np.zeros(rows, dtype=np.int64),
@@ -71,19 +100,23 @@ def read_dates(cells: Cells) -> DateCells:
         open=np.zeros(rows, dtype=bool),
         zoned=np.zeros(rows, dtype=bool),
         timed=np.zeros(rows, dtype=bool),
-        formats={},
-        kinds={},
-        triples={},
+        levels=np.full(rows, len(LEVELS) - 1, dtype=np.int8),
     )
     for group in shape_groups(cells):
-        pattern = date_pattern(group.shape)
-        if pattern is not None:
-            _read_group(found, group, pattern)
+        best: _Group | None = None
+        for pattern in date_patterns(group.shape):
+            read = _read_group(found, group.text, pattern, buddhist=buddhist)
+            if best is None or read.good.sum() > best.good.sum():
+                best = read
+            if best.good.all():
+                break
+        if best is not None and best.good.any():
+            _keep(found, group, best)
     return found
 
 
 def read_clocks(cells: Cells) -> tuple[Ints, Bools]:
-    """Reads a column of times of day: microseconds since midnight, and where there is one."""
+    """Read a column of times of day: microseconds since midnight, and where there is one."""
     clock = np.zeros(len(cells), dtype=np.int64)
     known = np.zeros(len(cells), dtype=bool)
     for group in shape_groups(cells):
@@ -94,7 +127,7 @@ def read_clocks(cells: Cells) -> tuple[Ints, Bools]:
 
 
 def days_of(years: Ints, months: Ints, days: Ints) -> tuple[Ints, Bools]:
-    """Days since 1970 of calendar dates, and which of the dates exist."""
+    """Return days since 1970 of calendar dates, and which of the dates exist."""
     valid = (months >= 1) & (months <= 12) & (years >= 1000)
     index = np.where(valid, (years - 1970) * 12 + months - 1, 0)
     first = int(index.min(initial=0))
@@ -105,116 +138,194 @@ def days_of(years: Ints, months: Ints, days: Ints) -> tuple[Ints, Bools]:
     return begin + days - 1, valid
 
 
-def full_years(numbers: Ints, digits: int) -> Ints:
-    """Two-digit years with their century; longer ones as they are."""
-    if digits > 2:
-        return numbers
-    return np.where(numbers < PIVOT, numbers + 2000, numbers + 1900)
+def days_of_weeks(years: Ints, weeks: Ints, weekdays: Ints) -> tuple[Ints, Bools]:
+    """Return days since 1970 of ISO weeks, and which of them may exist."""
+    ones = np.ones(len(years), dtype=np.int64)
+    fourth, valid = days_of(years, ones, ones * 4)  # 4 January is always in ISO week 1
+    monday = fourth - (fourth + 3) % 7
+    valid &= (weeks >= 1) & (weeks <= 53) & (weekdays >= 1) & (weekdays <= 7)
+    return monday + (weeks - 1) * 7 + weekdays - 1, valid
 
 
-def _read_group(found: DateCells, group: ShapeGroup, pattern: DatePattern) -> None:
-    text, kind = group.text, pattern.kind
-    good = np.ones(len(text), dtype=bool)
-    clock = np.zeros(len(text), dtype=np.int64)
-    if pattern.has("H"):
-        clock, good = _clock(text, pattern)
-    if pattern.has("zone"):
-        minutes, known = _zone(text, pattern)
-        found.offsets[group.rows] = minutes
-        found.zoned[group.rows] = True
-        good &= known
-    for part, words in (("weekday", WEEKDAYS), ("ordinal", ORDINALS)):
-        if pattern.has(part):
-            good &= np.array([word in words for word in _words(text, pattern, part)])
-    if kind != "triple":
-        days, extra, known, kind = _days(text, pattern)
-        good &= known
-        found.days[group.rows] = days
-        clock = clock + extra
-        found.dated[group.rows] = good
-        if kind == "unix":
-            found.zoned[group.rows] = True
-    found.clock[group.rows] = clock
-    found.timed[group.rows] = pattern.has("H") or kind == "unix"
-    if good.any():
-        formats = found.formats
-        label = pattern.label.replace("letter", "Q" if kind == "quarter" else kind[0].upper())
-        if kind == "triple":
-            formats = _keep_triple(found, group, pattern, good).formats
-        first = int(group.rows[int(np.argmax(good))])
-        before, at = formats.get(label, (0, first))
-        formats[label] = (before + int(good.sum()), min(at, first))
-        found.kinds[kind] = found.kinds.get(kind, 0) + int(good.sum())
+def full_years(numbers: Ints, digits: int, *, buddhist: bool = False) -> Ints:
+    """Return two-digit years with their century, and those of the Buddhist count as ours."""
+    if digits <= 2:
+        return np.where(numbers < PIVOT, numbers + 2000, numbers + 1900)
+    if buddhist:
+        return np.where(is_buddhist(numbers), numbers - BUDDHIST_LEAD, numbers)
+    return numbers
 
 
-def _keep_triple(found: DateCells, group: ShapeGroup, pattern: DatePattern, good: Bools) -> Triples:
-    digits = pattern.spans["c"][1] - pattern.spans["c"][0]
-    sign = group.shape[pattern.spans["a"][1]]
-    numbers = np.stack([_int(group.text, pattern, part) for part in "abc"], axis=1)  # (cells, 3)
-    entry = found.triples.setdefault((sign, digits), Triples(sign=sign))
-    entry.rows.append(group.rows[good])
-    entry.numbers.append(numbers[good])
-    found.open[group.rows] = good
-    return entry
+def is_buddhist(years: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> Bools:
+    """Tell which years can only be those of the Buddhist count."""
+    found: Bools = (years >= BUDDHIST[0]) & (years <= BUDDHIST[1])
+    return found
 
 
-def _days(text: Bytes, pattern: DatePattern) -> tuple[Ints, Ints | int, Bools, str]:
-    """Days since 1970, microseconds to add, which cells are dates, and what they resolve."""
-    kind = pattern.kind
-    everywhere = np.ones(len(text), dtype=bool)
-    if kind == "serial":
-        serial = _float(text, pattern, "serial")
-        days = np.floor(serial).astype(np.int64)
-        micros = np.rint((serial - days) * DAY_US / 1000).astype(np.int64) * 1000
-        return days + EXCEL_EPOCH, micros, everywhere, kind
-    if kind == "unix":
-        micros = unix_micros(_float(text, pattern, "unix"))
-        return micros // DAY_US, micros % DAY_US, everywhere, kind
-    start, stop = pattern.spans["y"]
-    years = full_years(_int(text, pattern, "y"), stop - start)
-    if kind in {"letter", "week"}:
-        return _lettered(text, pattern, years)
-    months = np.ones(len(text), dtype=np.int64)
-    if pattern.has("mon"):
-        months = np.array(
-            [MONTH_NUMBERS.get(word, 0) for word in _words(text, pattern, "mon")], dtype=np.int64
-        )
-    elif pattern.has("m"):
-        months = _int(text, pattern, "m")
-    day = _int(text, pattern, "d") if pattern.has("d") else np.ones(len(text), dtype=np.int64)
-    days, valid = days_of(years, months, day)
-    return days, 0, valid, kind
-
-
-def _lettered(
-    text: Bytes, pattern: DatePattern, years: Ints
-) -> tuple[Ints, Ints | int, Bools, str]:
-    letters = dict.fromkeys(_words(text, pattern, "letter"))
-    letter = next(iter(letters)) if len(letters) == 1 else ""
-    number = _int(text, pattern, "n")
-    ones = np.ones(len(text), dtype=np.int64)
-    if letter == "q" or (letter == "h" and pattern.kind == "letter"):
-        months_each, most = (3, 4) if letter == "q" else (6, 2)
-        days, valid = days_of(years, (number - 1) * months_each + 1, ones)
-        return days, 0, valid & (number <= most), "quarter" if letter == "q" else "half-year"
-    if letter == "m" and pattern.kind == "letter":
-        days, valid = days_of(years, number, ones)
-        return days, 0, valid, "month"
-    if letter in {"w", "k"}:
-        weekday = _int(text, pattern, "wd") if pattern.has("wd") else ones
-        fourth, _ = days_of(years, ones, ones * 4)  # 4 January is always in ISO week 1
-        monday = fourth - (fourth + 3) % 7
-        valid = (number >= 1) & (number <= 53) & (weekday >= 1) & (weekday <= 7)
-        return monday + (number - 1) * 7 + weekday - 1, 0, valid & (letter == "w"), "week"
-    return ones, 0, np.zeros(len(text), dtype=bool), pattern.kind
+def order_share(days: Ints | npt.NDArray[np.float64]) -> float:
+    """Return how steadily times run in one direction: 1 always, 0.5 as often back as forth."""
+    steps = np.diff(days)
+    forth, back = int((steps > 0).sum()), int((steps < 0).sum())
+    return max(forth, back) / (forth + back) if forth + back else 1.0
 
 
 def unix_micros(numbers: npt.NDArray[np.float64]) -> Ints:
-    """Microseconds since 1970 of a Unix time in s, ms, µs or ns, told apart by their size."""
+    """Return microseconds since 1970 of Unix times in s, ms, µs or ns, told apart by their size."""
     size = np.abs(numbers)
     factor = np.select([size < 1e11, size < 1e14, size < 1e17], [1e6, 1e3, 1.0], default=1e-3)
     micros: Ints = np.rint(numbers * factor).astype(np.int64)
     return micros
+
+
+def _read_group(found: DateCells, text: Bytes, pattern: DatePattern, *, buddhist: bool) -> _Group:
+    ones = np.ones(len(text), dtype=np.int64)
+    group = _Group(pattern=pattern, good=ones == 1, days=ones, clock=ones * 0, level=5)
+    if pattern.has("H"):
+        group.clock, group.good = _clock(text, pattern)
+    if pattern.has("zone"):
+        group.offsets, known = _zone(found, text, pattern)
+        group.good &= known
+    for part, words in (("weekday", WEEKDAYS), ("ordinal", ORDINALS)):
+        if pattern.has(part):
+            group.good &= np.array([word in words for word in _words(text, pattern, part)])
+    if pattern.has("fy"):
+        group.good &= np.array([word == "fy" for word in _words(text, pattern, "fy")])
+    if pattern.kind == "triple":
+        numbers = np.stack([_int(text, pattern, part) for part in "abc"], axis=1)  # (cells, 3)
+        group.numbers = numbers
+        group.good &= ((numbers[:, :2] <= 31) & (numbers[:, 1:2] >= 1)).all(axis=1)
+        return group
+    _read_days(group, text, buddhist=buddhist)
+    return group
+
+
+def _keep(found: DateCells, group: ShapeGroup, read: _Group) -> None:
+    rows, good, pattern = group.rows, read.good, read.pattern
+    found.clock[rows] = read.clock
+    found.timed[rows] = pattern.has("H") or pattern.kind == "unix"
+    found.levels[rows] = read.level
+    if read.offsets is not None:
+        found.offsets[rows] = read.offsets
+    found.zoned[rows] = read.offsets is not None or pattern.kind == "unix"
+    formats = found.formats
+    if read.numbers is not None:
+        sign = group.shape[pattern.spans["a"][1]]
+        entry = found.triples.setdefault((sign, pattern.digits("c")), Triples(sign=sign))
+        entry.rows.append(rows[good])
+        entry.numbers.append(read.numbers[good])
+        found.open[rows] = good
+        formats = entry.formats
+        found.other_years += int(is_buddhist(read.numbers[good, 2]).sum())
+    else:
+        found.days[rows] = read.days
+        found.dated[rows] = good
+        if pattern.has("y") and pattern.digits("y") == 4:
+            found.other_years += int(is_buddhist(_int(group.text, pattern, "y")[good]).sum())
+        found.eras += int(good.sum()) * (pattern.has("era") or pattern.has("minguo"))
+    words = _words(group.text[good][:1], pattern, "word") if pattern.has("word") else [""]
+    label = pattern.label.replace("word", words[0].upper())
+    first = int(rows[int(np.argmax(good))])
+    before, at = formats.get(label, (0, first))
+    formats[label] = (before + int(good.sum()), min(at, first))
+
+
+def _read_days(group: _Group, text: Bytes, *, buddhist: bool) -> None:
+    """Fill in days, clock and what of a shape is a date."""
+    pattern, kind = group.pattern, group.pattern.kind
+    if kind == "serial":
+        serial = _float(text, pattern, "serial")
+        days = np.floor(serial).astype(np.int64)
+        group.clock = np.rint((serial - days) * DAY_US / 1000).astype(np.int64) * 1000
+        group.days = days + EXCEL_EPOCH
+        return
+    if kind == "unix":
+        micros = unix_micros(_float(text, pattern, "unix"))
+        group.days, group.clock = micros // DAY_US, micros % DAY_US
+        return
+    ones = np.ones(len(text), dtype=np.int64)
+    years = _years(group, text, buddhist=buddhist)
+    if kind == "span":
+        second = _int(text, pattern, "y2")
+        following = second == (_int(text, pattern, "y") + 1) % 10 ** pattern.digits("y2")
+        # 2010-11 alone is a month, and so it is beside 2010-12.
+        is_clear = len(np.unique(years)) > 1 or bool((second > 12).any())
+        group.good &= following & (following.all() and is_clear)
+        group.days, valid = days_of(years, ones, ones)
+        group.level = 0
+    elif kind in {"period", "fiscal"}:
+        valid = _read_period(group, text, years)
+    elif kind == "yearday":
+        starts, valid = days_of(years, ones, ones)
+        after = _int(text, pattern, "n")
+        group.days, valid = starts + after - 1, valid & (after >= 1) & (after <= 366)
+    else:
+        months = ones
+        if pattern.has("mon"):
+            named = [MONTH_NUMBERS.get(word, 0) for word in _words(text, pattern, "mon")]
+            months = np.array(named, dtype=np.int64)
+        elif pattern.has("m"):
+            months = _int(text, pattern, "m")
+        day = _int(text, pattern, "d") if pattern.has("d") else ones
+        group.days, valid = days_of(years, months, day)
+        group.level = {"year": 0, "month": 3}.get(kind, 5)
+    group.good &= valid
+
+
+def _years(group: _Group, text: Bytes, *, buddhist: bool) -> Ints:
+    pattern = group.pattern
+    if pattern.has("minguo"):
+        return _int(text, pattern, "minguo") + MINGUO_EPOCH
+    numbers = _int(text, pattern, "y")
+    if pattern.has("era"):
+        epochs = [ERA_EPOCHS.get(word, -10_000) for word in _words(text, pattern, "era")]
+        return numbers + np.array(epochs, dtype=np.int64)
+    return full_years(numbers, pattern.digits("y"), buddhist=buddhist)
+
+
+def _read_period(group: _Group, text: Bytes, years: Ints) -> Bools:
+    """Quarters, weeks and the like: a word, a number and a year."""
+    pattern = group.pattern
+    ones = np.ones(len(text), dtype=np.int64)
+    words = set(_words(text, pattern, "word")) if pattern.has("word") else {"fy"}
+    parts = {PERIODS.get(word) for word in words}
+    part = parts.pop() if len(parts) == 1 and _may_be_period(pattern, words) else None
+    number = _int(text, pattern, "n") if pattern.has("n") else ones
+    plausible = (years >= PERIOD_YEARS[0]) & (years <= PERIOD_YEARS[1])
+    if part in {"half", "quarter", "month", "year"}:
+        if words == {"s"} and number.max() > 2:  # a semaine, not a semestre
+            part = "week"
+        else:
+            months, most, group.level = {
+                "half": (6, 2, 1),
+                "quarter": (3, 4, 2),
+                "month": (1, 12, 3),
+                "year": (12, 1, 0),
+            }[part]
+            group.days, valid = days_of(years, (number - 1) * months + 1, ones)
+            valid &= plausible & (number >= 1) & (number <= most) & np.array(not pattern.has("wd"))
+            return valid
+    if part == "week":
+        group.level = 5 if pattern.has("wd") else 4
+        weekday = _int(text, pattern, "wd") if pattern.has("wd") else ones
+        group.days, valid = days_of_weeks(years, number, weekday)
+        valid &= plausible
+        return valid
+    if part == "day" and pattern.digits("n") == 3:
+        starts, valid = days_of(years, ones, ones)
+        group.days = starts + number - 1
+        valid &= plausible & (number >= 1) & (number <= 366)
+        return valid
+    return np.zeros(len(text), dtype=bool)
+
+
+def _may_be_period(pattern: DatePattern, words: set[str]) -> bool:
+    """Whether it is not rather the code of an article, S101, or a duration, 5 m 10."""
+    if pattern.kind == "fiscal" or pattern.spans["y"][0] < pattern.spans["n"][0]:
+        return True
+    is_short = pattern.digits("y") == 2
+    if pattern.spans["n"][1] == pattern.spans["y"][0]:
+        return words <= ({"q"} if is_short else {"q", "h", "s"})
+    return not is_short or not words & {"m", "p", "k", "s", "u", "v", "d"}
 
 
 def _clock(text: Bytes, pattern: DatePattern) -> tuple[Ints, Bools]:
@@ -230,22 +341,39 @@ def _clock(text: Bytes, pattern: DatePattern) -> tuple[Ints, Bools]:
         hours = hours % 12 + np.where(words == "pm", 12, 0)
     micros = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
     if pattern.has("F"):
-        start, stop = pattern.spans["F"]
         digits = _int(text, pattern, "F")
-        micros = micros + digits * 10**6 // 10 ** (stop - start)
+        micros = micros + digits * 10**6 // 10 ** pattern.digits("F")
     return micros, good & (micros <= DAY_US)
 
 
-def _zone(text: Bytes, pattern: DatePattern) -> tuple[npt.NDArray[np.int16], Bools]:
-    start, stop = pattern.spans["zone"]
-    if chr(text[0, start]) not in "+-":
-        known = np.array([word in UTC_NAMES for word in _words(text, pattern, "zone")])
-        return np.zeros(len(text), dtype=np.int16), known
-    sign = np.where(text[:, start] == ord("-"), -1, 1)
-    hours = _digits(text[:, start + 1 : start + 3])
-    minutes = _digits(text[:, stop - 2 : stop]) if stop - start > 3 else hours * 0
-    good = (hours <= 15) & (minutes < 60)
-    return (sign * (hours * 60 + minutes)).astype(np.int16), good
+def _zone(
+    found: DateCells, text: Bytes, pattern: DatePattern
+) -> tuple[npt.NDArray[np.int16] | None, Bools]:
+    """Minutes east of UTC; None where the words mean none."""
+    words, place = np.unique(np.array(_words(text, pattern, "zone")), return_inverse=True)
+    if set(words.tolist()) <= CLOCK_WORDS:
+        return None, np.ones(len(text), dtype=bool)
+    minutes = [_zone_minutes(str(word)) for word in words]
+    for word, each in zip(words.tolist(), minutes, strict=True):
+        found.known_zones |= {word} if each is not None else set()
+        if each is None and word.isalpha():
+            count = int((words[place] == word).sum())
+            found.zone_names[word] = found.zone_names.get(word, 0) + count
+    numbers = np.array([each or 0 for each in minutes], dtype=np.int16)
+    known = np.array([each is not None for each in minutes])
+    return numbers[place], known[place]
+
+
+def _zone_minutes(word: str) -> int | None:
+    name, sign, digits = re.fullmatch(r"([a-z]*)([+-]?)([\d:]*)", word).groups()  # type: ignore[union-attr]
+    if name and name not in ZONE_MINUTES:
+        return None
+    digits = digits.replace(":", "")
+    hours, minutes = int(digits[:2] or 0), int(digits[2:] or 0)
+    if hours > 15 or minutes > 59:
+        return None
+    ahead = hours * 60 + minutes
+    return ZONE_MINUTES.get(name, 0) + (-ahead if sign == "-" else ahead)
 
 
 def _digits(text: Bytes) -> Ints:

@@ -1,40 +1,57 @@
-"""A column of written numbers: thousands, decimal commas, currencies, percent, units."""
+"""Written numbers: thousands separators, decimal commas, currencies, percent, units, flags.
+
+Cells are grouped by their form, in which every digit is a 0. A form is parsed once, and all its
+cells are converted together: a column of a million amounts has a dozen forms.
+"""
 
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from app.reading.columns.cell_shapes import WIDTH, Bytes, form_groups
+
 Decimal = Literal[".", ","]
 
 _MISSING_WORDS = ["na", "nan", "null", "nil", "none", "nat", "missing", "undefined", "n/a", "n|a"]
 _MISSING_SIGNS = ["", "-", "--", "---", "\u2013", "\u2014", "?", ".", "..", "...", "\\n", "<na>"]
-_MISSING_SIGNS += ["n.a.", "-nan", "inf", "-inf", "+inf", "infinity", "-infinity"]
+_MISSING_SIGNS += ["n.a.", "n. a.", "-nan", "inf", "-inf", "+inf", "infinity", "-infinity"]
+# Of statistical offices: not available, confidential, suppressed, not applicable.
+_MISSING_SIGNS += [":", "(na)", "(n/a)", "(x)", "(d)", "(s)", "(z)", "n.d.", "n/d", "s/d", "k.a."]
+_MISSING_SIGNS += ["k. a.", "n.v.", "\u2026", ":c", ": c", ":n", ":u", ": u", ":z", ": z", "#", "*"]
+_MISSING_SIGNS += ["**", "no data", "not available", "keine angabe", "nd", "nc", "\u30fb", "\u25b3"]
 _SHEET_ERRORS = ["#n/a", "#na", "#value!", "#div/0!", "#ref!", "#num!", "#name?", "#null!"]
 # As Excel writes them in German, French, Spanish, Portuguese and Italian.
 _SHEET_ERRORS += ["#nv", "#wert!", "#bezug!", "#zahl!", "#valeur!", "#nombre!", "#nom?", "#n/d"]
 _SHEET_ERRORS += ["#¡valor!", "#¡div/0!", "#¡num!", "#¡ref!", "#valor!", "#valore!", "#rif!"]
 MISSING = frozenset(_MISSING_WORDS + _MISSING_SIGNS + _SHEET_ERRORS)
-MAX_DIGITS = 400  # a longer cell is no number
+# These mean nothing among numbers only: elsewhere they are names and labels.
+MISSING_AMONG_NUMBERS = MISSING | {"x", "/", "|", "c", "f", "u", "z", "d", "s", "ns", "m", "(c)"}
+MAX_DIGITS = 400  # a longer cell is not a number
+EXACT_DIGITS = 15  # a float holds every whole number of so many
 
-_CURRENCY = "$€£¥₹₩₽₿¢"
+CURRENCIES = "$€£¥₹₩₽₿¢"
 _CURRENCY_WORDS = r"usd|eur|gbp|chf|jpy|cny|inr|us\$|a\$|c\$|hk\$|r\$|kr|zł"
 _BLANKS = " \u00a0\u202f\u2009\u2007\t"
 _NUMBER = re.compile(
-    r"(?P<open>\()?(?P<sign>[-+])?\s*"
-    rf"(?P<before>[{_CURRENCY}]|(?:{_CURRENCY_WORDS})(?![a-z]))?\s*(?P<sign2>[-+])?\s*"
-    rf"(?P<digits>(?:\d[\d.,'’{_BLANKS}]*|[.,]\d+))(?P<exponent>e[-+]?\d{{1,4}})?"
+    r"(?P<open>\()?(?P<sign>[-+\u2212])?\s*"
+    rf"(?P<before>[{CURRENCIES}]|(?:{_CURRENCY_WORDS})(?![a-z]))?\s*(?P<sign2>[-+])?\s*"
+    rf"(?P<digits>(?:[0-9][0-9.,'’{_BLANKS}]*|[.,][0-9]+))(?P<exponent>e[-+]?[0-9]{{1,4}})?"
     # 12,- is a price without cents, 12- is a negative number, 12-Jan is neither.
     r"(?:(?<=[.,])[-\u2013\u2014]{1,2}|(?P<trailing>-)(?![a-z]))?\s*"
     r"(?P<after>[^\d\s()-][^\d()]{0,11}?)?\s*(?P<close>\))?",
     re.IGNORECASE,
 )
-# One letter counts only where it touches the number and is no unit: 5K, 7.38M, but not 5 m. Behind
-# a sum of money it is none: $5 M, £3m.
+_NOTE = re.compile(
+    r"(?<=[0-9])\s*(?:[*†‡¹²³]{1,3}|\[\w{1,3}\]|\((?:[a-z]{1,3}|0)\)|\s0{1,2}\))", re.IGNORECASE
+)
+# One letter counts only where it touches the number and is not a unit: 5K, 7.38M, but not 5 m.
+# Behind a sum of money it is not a unit: $5 M, £3m.
 _MAGNITUDE_LETTERS = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _MAGNITUDE_WORDS = (
     dict.fromkeys(("thousand", "tsd"), 1e3)
@@ -43,62 +60,36 @@ _MAGNITUDE_WORDS = (
     | dict.fromkeys(("trillion", "trillions", "tn"), 1e12)
 )
 _TRUTH = {"true": 1.0, "false": 0.0}
+_FORM_OF = str.maketrans("123456789", "000000000")
 
 
-@dataclass(kw_only=True)
-class DecimalEvidence:
-    """What the numbers of a file say about its decimal sign."""
+@dataclass(frozen=True, kw_only=True)
+class NumberForm:
+    """How the cells of one form are read."""
 
-    point: int = 0  # cells that can only be read with a decimal point
-    comma: int = 0  # cells that can only be read with a decimal comma
-    either: int = 0  # cells such as 1,234 or 1.234
-    example: str = ""  # of `either`
+    whole: tuple[int, ...]  # the bytes that are digits before the decimal sign
+    part: tuple[int, ...]  # and behind it
+    exponent: tuple[int, int] | None  # where the digits of the exponent stand, with their sign
+    factor: float  # a magnitude, and the sign
+    unit: str
+    has_magnitude: bool
+    has_note: bool  # a footnote stands behind the number
 
-    def add(self, cell: str) -> None:
-        """Weighs one cell."""
-        match = _NUMBER.fullmatch(cell.strip())
-        if match is None:
-            return
-        digits = match["digits"]
-        commas, points = digits.count(","), digits.count(".")
-        if commas and points:
-            self._settle("," if digits.rfind(",") > digits.rfind(".") else ".")
-        elif commas > 1 or points > 1:
-            self._settle("." if commas else ",")
-        elif commas or points:
-            sign = "," if commas else "."
-            head, tail = digits.split(sign)
-            grouped = len(tail) == 3 and 1 <= len(head) <= 3  # thousands come in threes
-            if grouped and not head.startswith("0"):
-                self.either += 1
-                self.example = self.example or cell.strip()
-            else:
-                self._settle(sign)
+    def values(self, text: Bytes) -> npt.NDArray[np.float64]:
+        """Return the numbers of cells, (cells, width) bytes; NaN where too large for a float."""
+        places = self.whole + self.part
+        if len(places) > EXACT_DIGITS or self.exponent is not None:
+            return np.array([self._value(bytes(row)) for row in text], dtype=np.float64)
+        powers = 10 ** np.arange(len(places) - 1, -1, -1, dtype=np.int64)
+        digits = text[:, places].astype(np.int64) - ord("0")  # (cells, digits)
+        numbers: npt.NDArray[np.float64] = (digits @ powers) / 10.0 ** len(self.part)
+        return numbers if self.factor == 1 else numbers * self.factor
 
-    def decide(self, told: Decimal | None, *, semicolons: bool) -> tuple[Decimal, str, str | None]:
-        """The decimal sign, why, and a cell that leaves it open.
-
-        Args:
-            told: what the user said.
-            semicolons: stand between the cells, which leaves the comma to decimals.
-        """
-        if told is not None:
-            return told, "as `read` says", None
-        if self.comma > self.point:
-            return ",", f"{self.comma} cells can only be read so", None
-        if self.point:
-            return ".", f"{self.point} cells can only be read so", None
-        if self.either and "," in self.example and semicolons:
-            return ",", "semicolons between cells leave the comma to decimals", self.example
-        if self.either:
-            return ".", "the usual one", self.example
-        return ".", "no number has decimals", None
-
-    def _settle(self, sign: str) -> None:
-        if sign == ".":
-            self.point += 1
-        else:
-            self.comma += 1
+    def _value(self, cell: bytes) -> float:
+        whole, part = (bytes(cell[at] for at in places) for places in (self.whole, self.part))
+        power = b"0" if self.exponent is None else cell[slice(*self.exponent)]
+        value = float(b"%s.%se%s" % (whole or b"0", part or b"0", power)) * self.factor
+        return value if math.isfinite(value) else math.nan
 
 
 @dataclass(kw_only=True)
@@ -107,115 +98,159 @@ class NumberCells:
 
     values: npt.NDArray[np.float64]  # (rows,) NaN where missing or not a number
     missing: int = 0  # cells spelled as missing, empty ones included
-    bad: list[int] = field(default_factory=list)  # positions of cells that are no number
-    units: dict[str, int] = field(default_factory=dict)  # sign or word beside the number → cells
+    bad: list[int] = field(default_factory=list)  # positions of cells that are not numbers
+    units: dict[str, list[npt.NDArray[np.intp]]] = field(default_factory=dict)  # unit → rows
     magnitudes: int = 0  # cells such as 7.38M
+    notes: int = 0  # cells with a footnote behind the number
 
 
 def is_missing(cell: object) -> bool:
-    """Whether the cell is one of the usual spellings of "no value"."""
+    """Tell whether the cell is one of the usual spellings of "no value"."""
     return not isinstance(cell, str) or cell.strip().lower() in MISSING
 
 
-def read_numbers(cells: Iterable[object], decimal: Decimal) -> NumberCells:
-    """Reads cells one by one; the careful way, for columns that no fast parser reads."""
-    found = NumberCells(values=np.empty(0))
-    values: list[float] = []
-    drop = str.maketrans("", "", "," if decimal == "." else ".")
-    for row, cell in enumerate(cells):
-        if not isinstance(cell, str):
-            found.missing += 1
-            values.append(math.nan)
-            continue
-        values.append(_plain(cell, decimal, drop, found, row))
-    found.values = np.array(values, dtype=np.float64)
+def read_numbers(
+    cells: Iterable[object], decimal: Decimal, missing: frozenset[str] = frozenset()
+) -> NumberCells:
+    """Read the cells of a column that no fast parser reads.
+
+    Args:
+        cells: str, or anything else where there is no value.
+        decimal: the decimal sign.
+        missing: further spellings of "no value", in lower case.
+    """
+    column = np.asarray(cells, dtype=object)
+    found = NumberCells(values=np.full(len(column), np.nan))
+    seen = 0
+    for group in form_groups(column):
+        seen += len(group.rows)
+        text = group.shape.strip().lower()
+        if text in MISSING_AMONG_NUMBERS or text in missing:
+            found.missing += len(group.rows)
+        elif text in _TRUTH:
+            found.values[group.rows] = _TRUTH[text]
+        elif len(group.shape.encode()) >= WIDTH:
+            _read_long(column, group.rows, decimal, found)
+        else:
+            _read_group(number_form(group.shape, decimal), group.text, group.rows, found)
+    found.missing += len(column) - seen
     return found
 
 
 def parse_number(cell: str, decimal: Decimal) -> tuple[float, str, bool] | None:
-    """Reads one cell.
+    """Read one cell.
 
     Returns:
         its value, the unit or currency beside it, and whether a magnitude (k, M, B) was applied;
-        None when the cell is no number.
+        None when the cell is not a number.
     """
-    match = (
-        _NUMBER.fullmatch(cell.strip().replace("\u2212", "-")) if len(cell) < MAX_DIGITS else None
-    )
+    text = cell.strip()
+    form = number_form(text.translate(_FORM_OF), decimal) if len(text) <= MAX_DIGITS else None
+    if form is None:
+        return None
+    data = text.encode()
+    value = float(form.values(np.frombuffer(data, dtype=np.uint8)[None, :])[0])
+    return (value, form.unit, form.has_magnitude) if math.isfinite(value) else None
+
+
+def number_digits(cell: str) -> str | None:
+    """Return the digits of a number with their separators; None where the cell is not a number."""
+    match = _NUMBER.fullmatch(_NOTE.sub("", cell.strip())) if len(cell) < MAX_DIGITS else None
+    return None if match is None else match["digits"].strip(_BLANKS + "'’")
+
+
+@lru_cache(maxsize=16_384)
+def number_form(form: str, decimal: Decimal) -> NumberForm | None:
+    """Parse a form; None where its cells are not numbers.
+
+    Args:
+        form: a cell with 0 for every digit.
+        decimal: the decimal sign.
+    """
+    note = _NOTE.search(form)
+    has_note = note is not None and note.end() == len(form)
+    match = _NUMBER.fullmatch(form[: note.start()] if note is not None and has_note else form)
     if match is None or (match["open"] is None) != (match["close"] is None):
         return None
-    digits = _ungrouped(match["digits"], decimal)
-    if digits is None:
-        return None
+    split = _split_digits(match["digits"], decimal)
     signs = [sign for sign in (match["sign"], match["sign2"], match["trailing"]) if sign]
-    if len(signs) > 1:
+    if split is None or len(signs) > 1:
         return None
-    value = float(digits + (match["exponent"] or ""))
-    if "-" in signs or match["open"]:
-        value = -value
+    start = len(form[: match.start("digits")].encode())
+    places = [start + len(match["digits"][:at].encode()) for at in split[0] + split[1]]
+    factor, unit, has_magnitude = _magnitude(match)
+    negative = bool(match["open"]) or bool(signs and signs[0] != "+")
+    exponent = None
+    if match["exponent"]:
+        first = len(form[: match.start("exponent")].encode()) + 1
+        exponent = (first, first + len(match["exponent"]) - 1)
+    return NumberForm(
+        whole=tuple(places[: len(split[0])]),
+        part=tuple(places[len(split[0]) :]),
+        exponent=exponent,
+        factor=-factor if negative else factor,
+        unit=unit,
+        has_magnitude=has_magnitude,
+        has_note=has_note,
+    )
+
+
+def _read_group(
+    form: NumberForm | None, text: Bytes, rows: npt.NDArray[np.intp], found: NumberCells
+) -> None:
+    values = None if form is None else form.values(text)
+    if form is None or values is None or not np.isfinite(values).all():
+        bad = rows if values is None else rows[~np.isfinite(values)]
+        found.bad += bad.tolist()
+    if form is None or values is None:
+        return
+    found.values[rows] = values
+    if form.unit:
+        found.units.setdefault(form.unit, []).append(rows)
+    found.magnitudes += len(rows) * form.has_magnitude
+    found.notes += len(rows) * form.has_note
+
+
+def _read_long(
+    column: npt.NDArray[np.object_],
+    rows: npt.NDArray[np.intp],
+    decimal: Decimal,
+    found: NumberCells,
+) -> None:
+    """Cells that are longer than forms are looked at."""
+    for row in rows.tolist():
+        parsed = parse_number(str(column[row]), decimal)
+        if parsed is None:
+            found.bad.append(row)
+        else:
+            found.values[row] = parsed[0]
+
+
+def _magnitude(match: re.Match[str]) -> tuple[float, str, bool]:
+    """The factor that a word or letter behind the number makes, and the unit beside it."""
     after = (match["after"] or "").strip()
     word, _, rest = after.partition(" ")
     factor = _MAGNITUDE_WORDS.get(word.rstrip(".").lower())
     if match["before"]:
         factor = factor or _MAGNITUDE_LETTERS.get(after.upper())
-    elif after in _MAGNITUDE_LETTERS and cell[match.start("after") - 1].isdigit():
+    elif after in _MAGNITUDE_LETTERS and match.string[match.start("after") - 1].isdigit():
         factor = _MAGNITUDE_LETTERS[after]
     unit = match["before"] or (rest.strip() if factor else after)
-    value *= factor or 1.0
-    return (value, unit, factor is not None) if math.isfinite(value) else None
+    return factor or 1.0, unit, factor is not None
 
 
-def _plain(
-    cell: str, decimal: Decimal, drop: dict[int, int | None], found: NumberCells, row: int
-) -> float:
-    text = cell.strip()
-    if text.lower() in MISSING:
-        found.missing += 1
-        return math.nan
-    if text.lower() in _TRUTH:
-        return _TRUTH[text.lower()]
-    parsed = _grouped(text, decimal, drop)
-    if parsed is not None:
-        return parsed
-    careful = parse_number(text, decimal)
-    if careful is None:
-        found.bad.append(row)
-        return math.nan
-    value, unit, magnitude = careful
-    if unit:
-        found.units[unit] = found.units.get(unit, 0) + 1
-    found.magnitudes += magnitude
-    return value
-
-
-_GROUPED = {
-    ".": re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?", re.ASCII),
-    ",": re.compile(r"[-+]?(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d*)?", re.ASCII),
-}
-
-
-def _grouped(text: str, decimal: Decimal, drop: dict[int, int | None]) -> float | None:
-    if len(text) > MAX_DIGITS or not _GROUPED[decimal].fullmatch(text):
-        return None
-    try:
-        value = float(text.translate(drop).replace(",", "."))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _ungrouped(digits: str, decimal: Decimal) -> str | None:
-    """The digits with a decimal point alone, or None where the groups are not of three."""
-    whole, _, part = digits.rstrip(_BLANKS + "'’").partition(decimal)
-    if (part and not part.isascii()) or (part and not part.isdigit()):
+def _split_digits(text: str, decimal: Decimal) -> tuple[list[int], list[int]] | None:
+    """The places of the digits before and behind the decimal sign; None: groups not of three."""
+    body = text.rstrip(_BLANKS + "'’")
+    whole, _, part = body.partition(decimal)
+    if part and not (part.isascii() and part.isdigit()):
         return None
     groups = re.split(rf"[,.'’{_BLANKS}]", whole)
     if len(groups) > 1:
         signs = {sign for sign in whole if not sign.isdigit()}
         indian = all(len(group) in {2, 3} for group in groups[1:-1])
-        if len(signs) > 1 or len(groups[-1]) != 3 or not indian:  # thousands come in threes
+        if len(signs) > 1 or len(groups[-1]) != 3 or not indian:
             return None
-    joined = "".join(groups)
-    if not joined.isascii() or not (joined or part):
-        return None
-    return f"{joined or '0'}.{part or '0'}"
+    before = [at for at, sign in enumerate(whole) if sign.isdigit()]
+    behind = list(range(len(body) - len(part), len(body)))
+    return (before, behind) if before or behind else None

@@ -1,4 +1,4 @@
-"""Which encoding a file is in, and the file in UTF-8."""
+"""Find the encoding of a file, and write it in UTF-8."""
 
 import codecs
 from collections.abc import Iterator
@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
+from app.reading.decisions import Decision, settled
+from app.reading.file.legacy_encoding import guess_codec
 
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
@@ -19,11 +22,7 @@ _BOMS = (
 )
 # Tab, line ends, form feed and the old end-of-file mark (26) occur in text; these do not.
 _CONTROLS = bytes(code for code in range(32) if code not in {9, 10, 11, 12, 13, 26, 27}) + b"\x7f"
-
-
 _EIGHT_BIT = {"utf-8", "utf-8-sig", "cp1252", "latin-1", "iso8859-1"}  # controls are bytes in them
-
-
 _NO_FILE = {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined"}
 
 
@@ -37,16 +36,16 @@ class Encoding:
 
     codec: str  # the name Python knows it by
     name: str  # the name for people
-    reason: str
+    decision: Decision
     lone_returns: bool = False  # lines end as on old Macintoshes; looked for in UTF-8 alone
 
 
 def find_encoding(path: Path, told: str | None) -> Encoding:
-    """Finds out the encoding of a file by reading it once.
+    """Find the encoding of a file by reading it once.
 
     Args:
         path: the file.
-        told: the encoding that the user named.
+        told: the encoding that `read` names.
 
     Raises:
         UndecodableError: it is binary, or not in the encoding named, or that is unknown.
@@ -59,7 +58,7 @@ def find_encoding(path: Path, told: str | None) -> Encoding:
         encoding = (
             _marked(head)
             or _wide(head)
-            or Encoding(codec="utf-8", name="utf-8", reason="every byte of the file fits it")
+            or _sure("utf-8", "utf-8", "every byte of the file fits it")
         )
     if encoding.codec == "utf-8":
         failure, lone_returns = _scan_utf8(path)
@@ -70,20 +69,23 @@ def find_encoding(path: Path, told: str | None) -> Encoding:
         return encoding
     if told is not None or encoding.codec != "utf-8":
         raise UndecodableError(f"the file is not {encoding.name}: {failure}")
+    guess = guess_codec(_start(path), failure)
+    if guess is not None and _failure(path, guess[0]) is None:
+        return Encoding(codec=guess[0], name=guess[1], decision=guess[2])
     for codec, name in (("cp1252", "windows-1252"), ("latin-1", "latin-1")):
         if _failure(path, codec) is None:
-            return Encoding(codec=codec, name=name, reason=f"it is not UTF-8: {failure}")
+            return _sure(codec, name, f"it is not UTF-8: {failure}")
     raise UndecodableError("the file is not text: it holds control characters")
 
 
-def decoded(path: Path, encoding: Encoding) -> Iterator[str]:
-    """The characters of the file, a stretch at a time.
+def decoded(path: Path, codec: str) -> Iterator[str]:
+    """Yield the characters of the file, a stretch at a time.
 
     Raises:
         UndecodableError: it is not in this encoding, or holds control characters.
     """
-    decoder = codecs.getincrementaldecoder(encoding.codec)()
-    eight_bit = encoding.codec in _EIGHT_BIT
+    decoder = codecs.getincrementaldecoder(codec)()
+    eight_bit = codec in _EIGHT_BIT
     with path.open("rb") as file:
         place = 0
         while True:
@@ -112,14 +114,14 @@ def _has_controls(data: bytes, returns: int = 0) -> bool:
 
 
 def transcode(path: Path, encoding: Encoding, target: Path) -> None:
-    """Writes the file in UTF-8 without a mark, every line ended by a line feed.
+    """Write the file in UTF-8 without a mark, every line ended by a line feed.
 
     Raises:
         UndecodableError: it is not in this encoding.
     """
     with target.open("w", encoding="utf-8", newline="") as file:
         held = ""
-        for part in decoded(path, encoding):
+        for part in decoded(path, encoding.codec):
             text = held + part
             held = "\r" if text.endswith("\r") else ""  # half of a line end, perhaps
             text = text[: len(text) - len(held)]
@@ -162,13 +164,13 @@ def _named(told: str, head: bytes) -> Encoding:
     if not getattr(codec, "_is_text_encoding", True) or codec.name in _NO_FILE:
         raise UndecodableError(f"{told!r} does not encode text; utf-8 is the usual one")
     name = "utf-8-sig" if codec.name == "utf-8" and head.startswith(codecs.BOM_UTF8) else codec.name
-    return Encoding(codec=name, name=codec.name, reason="as `read` says")
+    return Encoding(codec=name, name=codec.name, decision=settled("encoding", told, "", told=True))
 
 
 def _marked(head: bytes) -> Encoding | None:
     for mark, codec, name in _BOMS:
         if head.startswith(mark):
-            return Encoding(codec=codec, name=name, reason="its byte order mark says so")
+            return _sure(codec, name, "its byte order mark says so")
     return None
 
 
@@ -181,12 +183,21 @@ def _wide(head: bytes) -> Encoding | None:
     if max(even, odd) < half * 0.7 or min(even, odd) > half * 0.1:
         return None
     codec = "utf-16-le" if odd > even else "utf-16-be"
-    return Encoding(codec=codec, name=codec, reason="every other byte is zero")
+    return _sure(codec, codec, "every other byte is zero")
+
+
+def _sure(codec: str, name: str, reason: str) -> Encoding:
+    return Encoding(codec=codec, name=name, decision=settled("encoding", name, reason))
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(CHUNK_BYTES)
 
 
 def _failure(path: Path, codec: str) -> str | None:
     try:
-        for _ in decoded(path, Encoding(codec=codec, name=codec, reason="")):
+        for _ in decoded(path, codec):
             pass
     except UndecodableError as error:
         return str(error)

@@ -8,9 +8,10 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from app.reading.content import offset_iso
+from app.reading.decisions import settled
 from app.reading.report import FileProblem
 from app.reading.series.frequency import Times
-from app.reading.table.dialect import unique_names
+from app.reading.table.header import unique_names
 from app.reading.table.table import Column, Objects, Table
 
 
@@ -36,7 +37,9 @@ def read_parquet(path: Path) -> Table:
     if not columns:
         raise FileProblem("the Parquet file has no columns")
     rows = np.arange(1, table.num_rows + 1, dtype=np.int64)
-    return Table(columns=tuple(columns), rows=rows, decimal_reason="numbers are typed")
+    return Table(
+        columns=tuple(columns), rows=rows, decisions=(settled("decimal", ".", "numbers are typed"),)
+    )
 
 
 def _column(name: str, values: pa.Array) -> Column:

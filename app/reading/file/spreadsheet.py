@@ -1,4 +1,4 @@
-"""Spreadsheets (.xlsx, .xls, .ods) as tables."""
+"""Read spreadsheets (.xlsx, .xls, .ods) as tables."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -8,8 +8,10 @@ from pathlib import Path
 import python_calamine
 
 from app.errors import FieldError
-from app.reading.columns.cell_types import majority
-from app.reading.columns.numbers import Decimal, DecimalEvidence
+from app.reading.columns.cell_types import cell_kind, majority
+from app.reading.columns.decimal_sign import DecimalEvidence
+from app.reading.columns.numbers import Decimal
+from app.reading.decisions import Candidate, Decision, settled, weigh
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem, Report
 from app.reading.table.cell_table import table_of_cells
@@ -17,10 +19,12 @@ from app.reading.table.delimiter import Record
 from app.reading.table.table import Table
 
 _EVIDENCE_ROWS = 2_000  # spread over the sheet
+_WHOLE = 1e15  # below it a float holds every whole number
+Cells = Sequence[Sequence[object]]
 
 
 def read_spreadsheet(path: Path, options: ReadOptions, report: Report) -> Table:
-    """Reads the sheet that the user named, or the first that holds a table.
+    """Read the sheet that `read` names, or the one that holds most numbers.
 
     Raises:
         FileProblem: it is broken, or has no such sheet, or none with a table.
@@ -31,46 +35,57 @@ def read_spreadsheet(path: Path, options: ReadOptions, report: Report) -> Table:
             if options.sheet is not None and options.sheet not in names:
                 message = f"there is no sheet {options.sheet!r}; there are {', '.join(names)}"
                 raise FileProblem(message, FieldError(field="read.sheet", message=message))
-            for name in names if options.sheet is None else [options.sheet]:
-                cells = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-                sign, reason, left_open = _decimal(cells, options.decimal)
-                records = _records(cells, sign)
-                found = table_of_cells(records, options)
-                if found is not None:
-                    table, dialect = found
-                    table = replace(
-                        table, decimal=sign, decimal_reason=reason, decimal_open=left_open
-                    )
-                    report.sheet = name
-                    report.header_row = dialect.header_row
-                    report.header_reason = dialect.header_reason
-                    if len(names) > 1 and options.sheet is None:
-                        report.warnings.append(
-                            f"Of the sheets {', '.join(names)} the first with a table was read: "
-                            f'{name}. Set "sheet" in `read` for another.'
-                        )
-                    return table
+            sheets = {
+                name: book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+                for name in (names if options.sheet is None else [options.sheet])
+            }
     except (python_calamine.CalamineError, OSError) as error:
         raise FileProblem(f"the spreadsheet cannot be opened: {error}") from error
-    raise FileProblem("no sheet holds a table")
+    chosen, decision = weigh("sheet", [_candidate(name, cells) for name, cells in sheets.items()])
+    if options.sheet is not None:
+        decision = settled("sheet", options.sheet, "", told=True)
+    cells = sheets[chosen.value]
+    sign, decimal = _decimal(cells, options.decimal)
+    found = table_of_cells(_records(cells, sign), options)
+    if found is None:
+        raise FileProblem("no sheet holds a table")
+    table, dialect = found
+    report.sheet, report.header_row = chosen.value, dialect.header_row
+    for entry in ([decision] if len(names) > 1 else []) + list(dialect.decisions):
+        report.decide(entry)
+    return replace(table, decimal=sign, decisions=(decimal,))
 
 
-def _decimal(
-    cells: Sequence[Sequence[object]], told: Decimal | None
-) -> tuple[Decimal, str, str | None]:
-    """The decimal sign of numbers that are written as text, why, and what leaves it open."""
-    evidence = DecimalEvidence()
-    for column in zip(*cells[:: max(len(cells) // _EVIDENCE_ROWS, 1)], strict=True):
-        texts = [cell for cell in column if isinstance(cell, str)]
-        if majority(texts) == "number":
-            for cell in texts:
-                evidence.add(cell)
-    if told is None and evidence == DecimalEvidence():
-        return ".", "numbers are typed", None
-    return evidence.decide(told, semicolons=False)
+def _candidate(name: str, cells: Cells) -> Candidate[str]:
+    """A sheet, by how many of its rows hold numbers."""
+    sample = cells[:: max(len(cells) // _EVIDENCE_ROWS, 1)]
+    rows = [row for row in sample if sum(_is_number(cell) for cell in row)]
+    share = len(rows) / max(len(sample), 1)
+    points = (2.0 * share + min(len(cells) * share, 1000) / 200) if rows else -1.0
+    reason = f"about {share * len(cells):.0f} of its {len(cells)} rows hold numbers"
+    return Candidate(name, name, {"sheet": name}, [(points, reason)])
 
 
-def _records(cells: Sequence[Sequence[object]], decimal: Decimal) -> list[Record]:
+def _is_number(cell: object) -> bool:
+    if isinstance(cell, str):
+        return cell_kind(cell) == "number"
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def _decimal(cells: Cells, told: Decimal | None) -> tuple[Decimal, Decision]:
+    """The decimal sign of numbers that are written as text."""
+    found = DecimalEvidence()
+    step = max(len(cells) // _EVIDENCE_ROWS, 1)
+    for place, column in enumerate(zip(*cells[::step], strict=True)):
+        texts = [(row * step + 1, cell) for row, cell in enumerate(column) if isinstance(cell, str)]
+        if majority([cell for _, cell in texts]) == "number":
+            found.add_column(f"column {place + 1}", texts)
+    if told is None and found.is_empty:
+        return ".", settled("decimal", ".", "numbers are typed")
+    return found.decide(told, semicolons=False)
+
+
+def _records(cells: Cells, decimal: Decimal) -> list[Record]:
     """The rows as text; days are written with a time where one of their column has one."""
     timed = {
         place
@@ -88,7 +103,7 @@ def _text(cell: object, decimal: Decimal, *, timed: bool) -> str:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float):
-        if cell.is_integer() and abs(cell) < 1e15:  # whole numbers a float holds exactly
+        if cell.is_integer() and abs(cell) < _WHOLE:
             return str(int(cell))
         return repr(cell).replace(".", decimal)
     if isinstance(cell, dt.date):

@@ -1,4 +1,4 @@
-"""The file as uploaded, unpacked and in UTF-8: what every reader starts from."""
+"""Open an uploaded file: unpacked, in UTF-8, and named where it is something else."""
 
 import gzip
 import tempfile
@@ -13,11 +13,42 @@ from typing import IO, Literal
 from app.reading.file.encoding import CHUNK_BYTES, Encoding, find_encoding, transcode
 
 FileFormat = Literal["text", "spreadsheet", "parquet"]
+# How files begin that people upload by mistake.
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"BM", "a bitmap image"),
+    (b"II*\0", "a TIFF image"),
+    (b"%PDF", "a PDF document"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"CDF\x01", "a NetCDF file"),
+    (b"CDF\x02", "a NetCDF file"),
+    (b"ARROW1", "an Arrow file"),
+    (b"ORC", "an ORC file"),
+    (b"Obj\x01", "an Avro file"),
+    (b"$FL2", "an SPSS file"),
+    (b"<stata_dta", "a Stata file"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"\x80\x04\x95", "a Python pickle"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\xfd7zXZ", "an XZ archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"ID3", "an MP3 recording"),
+    (b"RIFF", "a recording or a video"),
+    (b"OggS", "a recording"),
+)
+_PAGES = ((b"<!doctype html", "a web page"), (b"<html", "a web page"), (b"<?xml", "an XML file"))
 MAX_UNPACKED_BYTES = 1 << 30  # like the limit on uploads: what unpacks to more is refused
 
 
 class UnpackingError(ValueError):
-    """The file is packed, and cannot be unpacked."""
+    """The file is not one that can be read, or is packed and cannot be unpacked."""
 
 
 class UnpacksToMore(UnpackingError):
@@ -39,11 +70,12 @@ class Source:
 def opened(
     path: Path, *, encoding: str | None, max_unpacked_bytes: int = MAX_UNPACKED_BYTES
 ) -> Iterator[Source]:
-    """Unpacks and transcodes a file into a temporary folder where that is needed.
+    """Unpack and transcode a file into a temporary folder where that is needed.
 
     Raises:
-        UnpackingError: it is broken, unpacks to too much, or is an archive of several files.
-        UndecodableError: it is no text.
+        UnpackingError: it is broken, unpacks to too much, holds several files, or is an image, a
+            document or the like.
+        UndecodableError: it is not text.
         OSError: it cannot be read, or there is no room for it.
     """
     with tempfile.TemporaryDirectory(prefix="stepahead-read-") as folder:
@@ -78,11 +110,17 @@ def _compression(path: Path) -> Literal["gzip", "zip"] | None:
 
 def _file_format(path: Path) -> FileFormat:
     with path.open("rb") as file:
-        start = file.read(8)
+        start = file.read(64)
     if start.startswith(b"PAR1"):
         return "parquet"
     if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
         return "spreadsheet"
+    named = next((name for mark, name in _SIGNATURES if start.startswith(mark)), None)
+    if named is not None and (b"\0" in start or not start.isascii() or named.endswith("document")):
+        raise UnpackingError(f"this is {named}, and not a table or a text")
+    page = next((name for mark, name in _PAGES if start.lstrip().lower().startswith(mark)), None)
+    if page is not None:
+        raise UnpackingError(f"this is {page}; save the table in it as CSV or as a spreadsheet")
     return "text"
 
 

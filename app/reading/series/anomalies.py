@@ -1,4 +1,4 @@
-"""What is odd about a series that could be read: outliers, constants, columns at odds."""
+"""Report what is odd about a series: sentinels, outliers, constants, columns at odds."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,12 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from app.reading.content import SeriesContent
+from app.reading.decisions import Candidate, Cell, weigh
 from app.reading.report import LISTED, Contradiction, Outlier, Report
 from app.reading.table.table import Floats, Ints
 
 SHORT_ROWS = 30
+FEWEST = 5  # rows that can be at odds with each other
+_FEWEST_MARKS = 3  # times that a value comes again, and other values beside it
+_MARK_POINTS = 2.0
+_MADE_UP = re.compile(r"1|9+|9+\.9+|[1-9]00|[1-9]000+|3276[78]|65535|1e\+\d+")  # its digits
 NAMED = 5  # short series, in a warning
-_FEWEST_VALUES = 5  # for a usual step, or a steady factor, to mean anything
 _FAR = 12.0  # usual steps
 _SAMPLED_STEPS = 100_000  # from which the usual one is taken
 _SPLIT_FACTORS = (2.0, 3.0, 4.0, 5.0, 10.0, 0.5, 1 / 3, 0.25, 0.2, 0.1)
@@ -20,18 +24,62 @@ _SPLIT_TOLERANCE = 0.05
 
 
 def check(content: SeriesContent, rows: Ints, report: Report) -> None:
-    """Adds what is odd to the report.
+    """Add what is odd to the report.
 
     Args:
         content: the series as read.
         rows: (rows,) where in the file each row stands.
         report: added to in place.
     """
+    marks = _check_sentinels(content, rows, report)
     _check_length(content, report)
     _check_constant(content, report)
-    _check_outliers(content, rows, report)
+    _check_outliers(content, rows, report, marks)
     report.contradictions = contradictions(content, rows)
-    report.warnings.extend(entry.message for entry in report.contradictions)
+    report.note(*(entry.message for entry in report.contradictions))
+
+
+def _check_sentinels(content: SeriesContent, rows: Ints, report: Report) -> dict[int, float]:
+    """Name values that may stand for missing ones; returns them by the place of their column."""
+    found: dict[int, float] = {}
+    cells: list[Cell] = []
+    for place, name in enumerate(content.columns):
+        values = content.values[:, place]
+        mark = _sentinel(values[np.isfinite(values)])
+        if mark is not None:
+            found[place] = mark
+            first = int(np.argmax(values == mark))
+            cells.append(Cell(row=int(rows[first]), column=name, text=f"{mark:g}"))
+    if found:
+        marks = ",".join(dict.fromkeys(f"{mark:g}" for mark in found.values()))
+        count = sum(int((content.values[:, place] == mark).sum()) for place, mark in found.items())
+        kept = (2.0, f"it was read so in {count} cells")
+        lost = (1.5, "it comes again, far from the rest", cells)
+        candidates = [
+            Candidate(False, f"{marks} as a number", None, [kept]),
+            Candidate(True, "as a missing value", {"missing": marks}, [lost]),
+        ]
+        report.decide(weigh("missing", candidates)[1])
+    return found
+
+
+def _sentinel(values: Floats) -> float | None:
+    """A lowest or highest value that comes again, looks made up and lies far from the others."""
+    for mark in (values.min(initial=0.0), values.max(initial=0.0)):
+        rest = values[values != mark]
+        count = len(values) - len(rest)
+        if count < _FEWEST_MARKS or len(np.unique(rest[:_SAMPLED_STEPS])) < _FEWEST_MARKS:
+            continue
+        low, high = float(rest.min()), float(rest.max())
+        rules = [
+            (_MADE_UP.fullmatch(f"{abs(mark):g}") is not None, 1.0),
+            (mark < 0 <= low, 1.0),
+            (min(abs(mark - low), abs(mark - high)) > high - low, 1.5),
+            (count > np.unique(rest, return_counts=True)[1].max(), 0.5),
+        ]
+        if sum(points for holds, points in rules if holds) >= _MARK_POINTS:
+            return float(mark)
+    return None
 
 
 def _check_length(content: SeriesContent, report: Report) -> None:
@@ -39,13 +87,13 @@ def _check_length(content: SeriesContent, report: Report) -> None:
     short = [int(place) for place in np.flatnonzero(counts < SHORT_ROWS)]
     report.too_short = [content.labels[place] for place in short[:LISTED]]
     if short and len(content.labels) == 1:
-        report.warnings.append(f"There are only {counts[0]} rows: little to learn from.")
+        report.note(f"There are only {counts[0]} rows: little to learn from.")
     elif short:
         named = ", ".join(
             f"{content.labels[place]!r} has {counts[place]}" for place in short[:NAMED]
         )
         more = f" and {len(short) - NAMED} more" if len(short) > NAMED else ""
-        report.warnings.append(
+        report.note(
             f"{len(short)} of {len(content.labels)} series {'has' if len(short) == 1 else 'have'} "
             f"fewer than {SHORT_ROWS} rows: {named}{more}. There is little to learn from so few; "
             "a model leaves out those too short for its window."
@@ -63,14 +111,19 @@ def _check_constant(content: SeriesContent, report: Report) -> None:
             report.constant.append(name)
     if report.constant:
         names = ", ".join(report.constant)
-        report.warnings.append(f"These columns never change: {names}.")
+        report.note(f"These columns never change: {names}.")
 
 
-def _check_outliers(content: SeriesContent, rows: Ints, report: Report) -> None:
+def _check_outliers(
+    content: SeriesContent, rows: Ints, report: Report, marks: dict[int, float]
+) -> None:
     found: list[tuple[float, int, int]] = []  # how far, row, column
     total = 0
     for place in range(len(content.columns)):
-        far = outlier_scores(content.values[:, place], content.series)
+        values = content.values[:, place]
+        far = outlier_scores(values, content.series)
+        if place in marks:
+            far[values == marks[place]] = 0.0
         odd = np.flatnonzero(far > _FAR)
         total += len(odd)
         farthest = odd[np.argsort(-far[odd], kind="stable")][:LISTED]
@@ -90,14 +143,14 @@ def _check_outliers(content: SeriesContent, rows: Ints, report: Report) -> None:
         )
     if total:
         first = report.outliers[0]
-        report.warnings.append(
+        report.note(
             f"{total} values lie far from their neighbours, first of all {first.column} "
             f"{first.value:g} in row {first.row}, where about {first.expected:g} was expected."
         )
 
 
 def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
-    """How far each value sticks out from both of its neighbours, in usual steps; shape (rows,).
+    """Return how far each value sticks out from both neighbours, in usual steps; shape (rows,).
 
     0 where that is less than one usual step.
 
@@ -105,7 +158,7 @@ def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
     side are like it. The usual step is the one that 9 of 10 steps stay below.
     """
     scores = np.zeros(len(values))
-    if len(values) < _FEWEST_VALUES:
+    if len(values) < FEWEST:
         return scores
     with np.errstate(over="ignore"):  # from one end of what a float holds to the other
         steps = np.diff(values)
@@ -126,7 +179,7 @@ def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
 
 
 def contradictions(content: SeriesContent, rows: Ints) -> list[Contradiction]:
-    """Rows in which a column lies outside the two that bound it, such as Low and High."""
+    """Find rows in which a column lies outside the two that bound it, such as Low and High."""
     found: list[Contradiction] = []
 
     def where(place: int) -> str:
@@ -180,10 +233,10 @@ def _unadjusted(values: Floats, middles: Floats, name: str) -> str:
         ratios = values / middles
     factor = float(np.median(ratios))
     near = [split for split in _SPLIT_FACTORS if abs(factor / split - 1) < _SPLIT_TOLERANCE]
-    if not near or len(values) < _FEWEST_VALUES:
+    if not near or len(values) < FEWEST:
         return ""
     steady = float(np.mean(np.abs(ratios / factor - 1) < _SPLIT_TOLERANCE))
-    if steady < 0.9:  # nearly all of them
+    if steady < 0.9:
         return ""
     return (
         f": there it is about {factor:.2g} times the others, as if {name} alone had not been "

@@ -119,8 +119,8 @@ def slot_times(numbers: Ints, calendar: Calendar, step: int) -> npt.NDArray[np.d
             [_month_day(months, each) for each in calendar.month_days],
         )
         dates = months.astype("datetime64[D]") + (days - 1).astype("timedelta64[D]")
-        moments: npt.NDArray[np.datetime64] = dates.astype("datetime64[us]")
-        return moments
+        dated: npt.NDArray[np.datetime64] = dates.astype("datetime64[us]")
+        return dated
     slots = _week_slots(calendar, step)
     week, place = np.divmod(numbers - 1, len(slots))
     times: npt.NDArray[np.datetime64] = (week * _WEEK_US + slots[place] + _MONDAY_US).astype(

@@ -1,4 +1,4 @@
-"""The rows of a series on their way from the file into the dataset: left out, sorted, joined."""
+"""Sort the rows of series, join those of the same time, and find and fill gaps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,11 +8,15 @@ import numpy.typing as npt
 
 from app.errors import FieldError
 from app.reading.content import TimeForm, times_iso
+from app.reading.decisions import Candidate, Cell, weigh
 from app.reading.read_options import ReadOptions
-from app.reading.report import LISTED, Duplicates, FileProblem, Gap
+from app.reading.report import LISTED, Duplicates, FileProblem, Gap, Report
 from app.reading.series.frequency import Times, is_within_day, next_times, steps_between
 from app.reading.table.table import Floats, Ints
 
+HOUR_US = 3_600_000_000
+LATEST = 3  # hour of the night in which clocks are put back
+FEW = 0.05  # share of rows that may come twice by mistake; more were misunderstood
 MAX_FILLED = 10_000_000  # values that filling gaps may add; more means a wrong time somewhere
 
 
@@ -31,7 +35,7 @@ class SeriesRows:
         return len(self.values)
 
     def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "SeriesRows":
-        """These rows alone, in this order."""
+        """Return these rows alone, in this order."""
         return replace(
             self,
             values=self.values[rows],
@@ -44,7 +48,7 @@ class SeriesRows:
 
 
 def sorted_rows(rows: SeriesRows) -> SeriesRows:
-    """The rows by series and time; rows of the same time stay in the order of the file."""
+    """Sort rows by series and time; rows of the same time stay in the order of the file."""
     in_order = np.diff(rows.series) > 0
     same = np.diff(rows.series) == 0
     in_order |= same & (np.diff(rows.instants) >= 0)
@@ -54,42 +58,74 @@ def sorted_rows(rows: SeriesRows) -> SeriesRows:
 
 
 def without_duplicates(
-    rows: SeriesRows, options: ReadOptions, names: Sequence[str]
+    rows: SeriesRows, options: ReadOptions, names: Sequence[str], report: Report
 ) -> tuple[SeriesRows, Duplicates | None]:
-    """Joins sorted rows of the same series and time.
+    """Join sorted rows of the same series and time.
 
     Raises:
         FileProblem: they differ and nothing says what to do.
     """
     again = (np.diff(rows.series) == 0) & (np.diff(rows.instants) == 0)  # (rows - 1,)
-    if rows.times is None or not again.any():
+    if not again.any():
         return rows, None
-    group = np.concatenate([[0], np.cumsum(~again)])  # (rows,) which distinct time each is of
-    starts = np.flatnonzero(np.concatenate([[True], ~again]))
-    ends = np.concatenate([starts[1:], [len(rows)]]) - 1
     left, right = rows.values[1:][again], rows.values[:-1][again]
     equal = bool(((left == right) | (np.isnan(left) & np.isnan(right))).all())
-    numbers = rows.numbers[1:][again]
-    if options.duplicates == "error" or (options.duplicates is None and not equal):
+    how = options.duplicates
+    if how is None and not equal and _is_end_of_summer_time(rows, again):
+        how = "mean"
+        _decide_repeated_hours(rows, again, report)
+    if how == "error" or (how is None and not equal):
         _refuse_duplicates(rows, again, names, equal=equal)
     handled = {
         None: "they say the same and count once",
         "last": "the last of each counts",
         "sum": "they are added up",
         "mean": "their mean counts",
-    }[options.duplicates]
-    report = Duplicates(rows=len(numbers), handled=handled, numbers=sorted(numbers)[:LISTED])
-    joined = rows.take(ends)
-    if options.duplicates in {"sum", "mean"}:
+    }[how]
+    numbers = rows.numbers[1:][again]
+    duplicates = Duplicates(rows=len(numbers), handled=handled, numbers=sorted(numbers)[:LISTED])
+    starts = np.flatnonzero(np.concatenate([[True], ~again]))
+    joined = rows.take(np.concatenate([starts[1:], [len(rows)]]) - 1)
+    if how in {"sum", "mean"}:
         there = np.isfinite(rows.values)
         total = np.add.reduceat(np.where(there, rows.values, 0.0), starts, axis=0)
         count = np.add.reduceat(there.astype(np.float64), starts, axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            divisor = count if options.duplicates == "mean" else np.where(count > 0, 1.0, np.nan)
-            joined = replace(joined, values=np.where(count > 0, total / divisor, np.nan))
-    if len(joined) != group[-1] + 1:
-        raise FileProblem("rows of the same time could not be joined")
-    return joined, report
+        divisor = np.maximum(count, 1.0) if how == "mean" else 1.0
+        joined = replace(joined, values=np.where(count > 0, total / divisor, np.nan))
+    return joined, duplicates
+
+
+def _is_end_of_summer_time(rows: SeriesRows, again: npt.NDArray[np.bool_]) -> bool:
+    """Whether hours come twice as when clocks are put back: at night, on one day of a half-year."""
+    if rows.times is None or rows.offsets is not None:
+        return False
+    twice = rows.times[1:][again]
+    hours = (twice - twice.astype("datetime64[D]")) // np.timedelta64(1, "h")
+    days = np.unique(twice.astype("datetime64[D]"))
+    months = days.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    apart = np.diff(days) > np.timedelta64(120, "D")
+    in_season = np.isin(months, [9, 10, 11]).all() or np.isin(months, [2, 3, 4]).all()
+    steps = np.diff(rows.times)[~again & (np.diff(rows.series) == 0)]
+    is_hourly = len(steps) > 0 and bool(np.median(steps.astype(np.int64)) <= HOUR_US)
+    return bool(
+        is_hourly and in_season and apart.all() and (hours.astype(np.int64) <= LATEST).all()
+    )
+
+
+def _decide_repeated_hours(rows: SeriesRows, again: npt.NDArray[np.bool_], report: Report) -> None:
+    times = rows.times
+    cells = [
+        Cell(row=int(rows.numbers[place + 1]), text=str(times[place].astype("datetime64[m]")))
+        for place in np.flatnonzero(again)
+        if times is not None
+    ]
+    mean = (1.5, "the hour that comes twice at the end of summer time has both", cells)
+    last = (1.0, "the times have no zone that tells the two apart")
+    candidates = [
+        Candidate("mean", "the mean of both", {"duplicates": "mean"}, [mean]),
+        Candidate("last", "the last of both", {"duplicates": "last"}, [last]),
+    ]
+    report.decide(weigh("duplicates", candidates)[1])
 
 
 def find_gaps(
@@ -110,7 +146,7 @@ def find_gaps(
 def gap_reports(
     rows: SeriesRows, gaps: list[tuple[int, int]], labels: Sequence[str], form: TimeForm | None
 ) -> list[Gap]:
-    """The longest gaps, as the report shows them."""
+    """Return the longest gaps, as the report shows them."""
 
     def iso(place: int) -> str:
         part = rows.take(np.array([place]))
@@ -202,11 +238,15 @@ def _refuse_duplicates(
         )
         for place in places
     )
-    hint = (
-        'Set "duplicates" in `read` to last, sum or mean, or name in "series" the column that '
-        "tells the series apart"
-    )
     columns = f" (columns: {', '.join(names)})" if names else ""
+    hint = (
+        'The times are not told apart by what was read: name in "date" all columns that make up '
+        'the time, or in "series" the column that tells the series apart'
+    )
+    if again.sum() <= max(FEW * len(rows), 1):
+        hint = 'Set "duplicates" in `read` to last, sum or mean, or correct these rows'
     raise FileProblem(
-        f"{int(again.sum())} rows have a time that another row has{columns}. {hint}", *errors
+        f"{int(again.sum())} rows have a time that another row has{columns}, first of all row "
+        f"{errors[0].row}. {hint}",
+        *errors,
     )

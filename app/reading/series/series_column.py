@@ -1,19 +1,25 @@
-"""Which column names the series in a long file."""
+"""Find the column, or the columns together, that name the series of a long file."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from app.reading.columns.column_types import ReadColumn
+from app.reading.decisions import Candidate, Cell, Decision, Rule, settled, weigh
 from app.reading.read_options import ReadOptions
-from app.reading.series.time_column import FoundTimes, column_named
+from app.reading.series.time_column import FoundTimes, cell_text, columns_named
 from app.reading.table.table import Ints
+from app.reading.vocabulary import ENTITY_WORDS, TIME_WORDS, WEAK_WORDS, words_in, words_of
 
-_REASON = "times repeat in the file, and do not within its groups"
 _MOST_KEYS = 4  # columns that may name a series together, as store and item do
-_LABEL_WORDS = ("series", "symbol", "ticker", "unique_id", "name", "item", "store", "id", "code")
+_DUPLICATES = 0.05  # share of rows that come twice, up to which they are duplicates
+_FEWEST_ROWS = 2  # per series, on average
+_RANKS = {word: place for place, word in reversed(list(enumerate(ENTITY_WORDS)))}
+_BY_NAME = "its name is that of a thing that is measured"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,114 +27,202 @@ class FoundLabels:
     """The series of each row."""
 
     columns: tuple[str, ...]  # () for one series
-    reason: str
     labels: tuple[str, ...]  # in the order of first appearance
     series: npt.NDArray[np.int32]  # (rows,) index into labels; -1 where the row has none
+    decision: Decision
 
 
 def find_labels(
-    columns: list[ReadColumn], times: FoundTimes | None, options: ReadOptions, count: int
+    columns: list[ReadColumn], times: FoundTimes | None, options: ReadOptions, rows: Ints
 ) -> FoundLabels:
-    """Finds the column that tells the series apart.
+    """Find the column that tells the series apart.
 
-    It is taken where times come more than once and no longer do within the groups of a column.
+    It is taken where times come more than once and no longer do within the groups of a column, or
+    where its labels stand in blocks and the times jump from block to block.
+
+    Args:
+        columns: those that do not hold the times.
+        times: of the rows.
+        options: how the file is to be read.
+        rows: where in the file each row stands.
 
     Raises:
-        FileProblem: the column that the user named is not there.
+        FileProblem: a column that `read` names is not there.
     """
+    one = one_series(len(rows), told=options.series == "")
     if options.series:
-        return _joined(_columns_named(columns, options.series), "as `read` says")
-    one = FoundLabels(
-        columns=(), reason="one series", labels=("",), series=np.zeros(count, dtype=np.int32)
-    )
-    if options.series == "" or times is None:
+        named = columns_named(columns, options.series, "series")
+        return joined(
+            named, settled("series", ", ".join(each.name for each in named), "", told=True)
+        )
+    if options.series == "":
         return one
-    instants = times.instants()
-    if not bool(times.known.all()):
-        instants = instants[times.known]
+    labels = sorted(
+        (column for column in columns if column.type == "label"),
+        key=lambda column: -entity_points(column.name),
+    )
+    if times is None:
+        return _in_blocks(labels, None, rows) or one
+    instants = times.instants()[times.known]
     repeats = count_repeats(instants)
-    candidates = [column for column in columns if column.type == "label"]
-    if not repeats:
-        return _only_name(candidates, times) or one
-    numbered = [column for column in columns if _may_number_series(column)]
-    for column in [*_by_name(candidates), *_by_name(numbered)]:
-        found = _joined([column], _REASON)
-        if len(found.labels) < len(instants) and not _repeats(found, times):
-            return found
-    likely = [*_by_name(candidates), *_by_name(numbered)][:_MOST_KEYS]
-    several = [column for column in columns if column in likely]
-    for size in range(2, len(several) + 1):
-        for group in combinations(several, size):
-            found = _joined(list(group), _REASON)
-            if len(found.labels) * 2 < len(instants) and not _repeats(found, times):
-                return found
-    return one
+    if repeats > _DUPLICATES * len(instants):
+        numbered = [column for column in columns if _may_number_series(column)]
+        return _resolving([*labels, *numbered], times, rows) or one
+    return _in_blocks(labels, times, rows) or (None if repeats else _only_name(labels)) or one
+
+
+def one_series(count: int, *, told: bool = False) -> FoundLabels:
+    """Return the labels of a file that holds one series."""
+    decision = settled("series", "one series", "the times do not repeat", told=told)
+    series = np.zeros(count, dtype=np.int32)
+    return FoundLabels(columns=(), labels=("",), series=series, decision=decision)
+
+
+def joined(columns: Sequence[ReadColumn], decision: Decision) -> FoundLabels:
+    """Return the series that columns name together: ("1", "2") is the series "1, 2"."""
+    texts = [pd.Series(column.source.texts(), dtype=object).str.strip() for column in columns]
+    whole = texts[0]
+    for more in texts[1:]:
+        whole = whole + ", " + more
+    missing = np.any([text.isna() | (text == "") for text in texts], axis=0)
+    codes, labels = pd.factorize(whole.where(~missing))
+    return FoundLabels(
+        columns=tuple(column.name for column in columns),
+        labels=tuple(map(str, labels)) or ("",),
+        series=codes.astype(np.int32),
+        decision=decision,
+    )
 
 
 def count_repeats(numbers: Ints) -> int:
-    """How many numbers come again; quick for numbers that stand in order."""
+    """Count the numbers that come again; quick for numbers that stand in order."""
     steps = np.diff(numbers)
     if bool((steps > 0).all()) or bool((steps < 0).all()):
         return 0
     return int((np.diff(np.sort(numbers)) == 0).sum())
 
 
-def _only_name(candidates: list[ReadColumn], times: FoundTimes) -> FoundLabels | None:
+def entity_points(name: str) -> float:
+    """Return how much a column's name is that of things that are measured, from 0 to 1."""
+    ranks = [_RANKS[word] for word in words_in(name, _RANKS)]
+    return 1.0 - min(ranks) / len(_RANKS) / 2 if ranks else 0.0
+
+
+def is_static(numbers: npt.NDArray[np.float64], series: npt.NDArray[np.int32]) -> bool:
+    """Tell whether values never change within a series, as a postal code does."""
+    order = np.argsort(series, kind="stable")
+    changes = np.diff(numbers[order]) != 0
+    return not bool((changes & (np.diff(series[order]) == 0)).any())
+
+
+def _resolving(columns: list[ReadColumn], times: FoundTimes, rows: Ints) -> FoundLabels | None:
+    """The columns within whose groups no time comes twice."""
+    candidates = [found for column in columns if (found := _candidate([column], times, rows))]
+    size = 2
+    while not any(found.score > 0 for found in candidates) and size <= _MOST_KEYS:
+        groups = combinations(columns[:_MOST_KEYS], size)
+        candidates += [found for group in groups if (found := _candidate(list(group), times, rows))]
+        size += 1
+    if not candidates:
+        return None
+    best = max(candidates, key=lambda found: found.score)
+    others = [
+        found
+        for found in candidates
+        if found is not best and not _same_groups(best.value.series, found.value.series)
+    ]
+    return replace(best.value, decision=weigh("series", [best, *others])[1])
+
+
+def _candidate(
+    columns: list[ReadColumn], times: FoundTimes, rows: Ints
+) -> Candidate[FoundLabels] | None:
+    """A column, or several together, with what speaks for it; None: times repeat within it."""
+    name = ", ".join(column.name for column in columns)
+    found = joined(columns, settled("series", name, ""))
+    present = found.series >= 0
+    known = times.known & present
+    if not known.any() or len(found.labels) * _FEWEST_ROWS > known.sum():
+        return None
+    pairs = np.stack([found.series[known].astype(np.int64), times.instants()[known]])
+    order = np.lexsort((pairs[1], pairs[0]))
+    twice = float((np.diff(pairs[:, order], axis=1) == 0).all(axis=0).sum() / known.sum())
+    if twice > _DUPLICATES:
+        return None
+    missing = 1 - float(present.mean())
+    firsts = np.unique(found.series[present], return_index=True)[1]
+    cells = [_cell(columns[0], rows, int(np.flatnonzero(present)[at])) for at in firsts[:3]]
+    named = min(entity_points(column.name) for column in columns)
+    weak = any(set(words_of(column.name)) & (WEAK_WORDS - _RANKS.keys()) for column in columns)
+    rules = [
+        (missing > 0, -1.0 - 10 * missing, f"{missing:.0%} of its cells are empty"),
+        (named > 0, named, _BY_NAME),
+        (weak, -1.5, "its name is that of a property"),
+        (columns[0].numbers is not None, -0.3, "its cells are numbers"),
+        (len(columns) > 1, -0.1 * len(columns), "it takes several columns"),
+    ]
+    reason = "times repeat in the file, and not within its groups"
+    holding = [(points, why) for holds, points, why in rules if holds]
+    return Candidate(found, name, {"series": name}, [(2.0 - 20 * twice, reason, cells), *holding])
+
+
+def _cell(column: ReadColumn, rows: Ints, place: int) -> Cell:
+    return Cell(row=int(rows[place]), column=column.name, text=cell_text(column, place))
+
+
+def _same_groups(one: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> bool:
+    """Whether two columns part the rows alike where both have labels, as a name and its code do."""
+    both = (one >= 0) & (other >= 0)
+    pairs = len(np.unique(one[both].astype(np.int64) * 2**32 + other[both]))
+    return pairs in {len(np.unique(one[both])), len(np.unique(other[both]))}
+
+
+def _only_name(columns: list[ReadColumn]) -> FoundLabels | None:
     """A column that says the same in every row names the one series."""
-    for column in candidates:
-        found = _joined([column], "it says the same in every row")
-        if len(found.labels) == 1 and bool((found.series[times.known] == 0).all()):
+    for column in columns:
+        found = joined([column], settled("series", column.name, "it is the same in every row"))
+        if (
+            entity_points(column.name)
+            and len(found.labels) == 1
+            and bool((found.series == 0).all())
+        ):
             return found
     return None
 
 
 def _may_number_series(column: ReadColumn) -> bool:
-    numbers = column.numbers
-    if column.type != "number" or numbers is None:
+    if column.type != "number" or column.numbers is None:
         return False
-    present = numbers[np.isfinite(numbers)]
-    named = any(word in column.name.lower() for word in _LABEL_WORDS)
+    present = column.numbers[np.isfinite(column.numbers)]
+    named = entity_points(column.name) > 0 and TIME_WORDS.isdisjoint(words_of(column.name))
     return bool((present == np.floor(present)).all()) and (named or column.unnamed)
 
 
-def _by_name(columns: list[ReadColumn]) -> list[ReadColumn]:
-    def rank(column: ReadColumn) -> int:
-        name = column.name.lower()
-        return next(
-            (place for place, word in enumerate(_LABEL_WORDS) if word in name), len(_LABEL_WORDS)
-        )
-
-    return sorted(columns, key=rank)
-
-
-def _repeats(found: FoundLabels, times: FoundTimes) -> bool:
-    known = times.known & (found.series >= 0)
-    pairs = np.stack([found.series[known].astype(np.int64), times.instants()[known]], axis=1)
-    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-    same = (pairs[order][1:] == pairs[order][:-1]).all(axis=1)
-    # A few rows that come twice are duplicates; if it were another column, most would.
-    return int(same.sum()) * 20 > len(pairs)
-
-
-def _columns_named(columns: list[ReadColumn], told: str) -> list[ReadColumn]:
-    """The column of this name, or the several that commas separate."""
-    if "," in told and all(column.name != told for column in columns):
-        return [column_named(columns, name, "series") for name in told.split(",")]
-    return [column_named(columns, told, "series")]
-
-
-def _joined(columns: list[ReadColumn], reason: str) -> FoundLabels:
-    """The series that these columns name together: ("1", "2") is the series "1, 2"."""
-    parts = [column.source.texts() for column in columns]
-    codes: dict[str, int] = {}
-    series = np.empty(len(parts[0]), dtype=np.int32)
-    for row, cells in enumerate(zip(*parts, strict=True)):
-        texts = [cell.strip() if isinstance(cell, str) else "" for cell in cells]
-        label = ", ".join(texts)
-        series[row] = codes.setdefault(label, len(codes)) if all(texts) else -1
-    return FoundLabels(
-        columns=tuple(column.name for column in columns),
-        reason=reason,
-        labels=tuple(codes) or ("",),
-        series=series,
-    )
+def _in_blocks(
+    columns: list[ReadColumn], times: FoundTimes | None, rows: Ints
+) -> FoundLabels | None:
+    """Labels that stand in blocks, where the times jump at the edge of each block."""
+    for column in columns:
+        found = joined([column], settled("series", column.name, ""))
+        edges, count = np.flatnonzero(np.diff(found.series)), len(found.labels)
+        is_blocks = len(edges) == count - 1 and 1 < count <= len(rows) // _FEWEST_ROWS
+        points = entity_points(column.name)
+        if not is_blocks or not points or bool((found.series < 0).any()):
+            continue
+        strong, reason = 0.75, "its labels stand in blocks"
+        if times is not None:
+            steps = np.abs(np.diff(times.instants())).astype(np.float64)
+            usual = float(np.median(steps))
+            jumps = float((np.abs(steps[edges] - usual) > max(usual, 1) / 2).mean())
+            strong = 2.5 * jumps
+            reason += f", and the times jump at {jumps:.0%} of their edges"
+        cells = [_cell(column, rows, int(at) + 1) for at in edges[:3]]
+        own: list[Rule] = [(points, _BY_NAME), (strong, reason, cells)]
+        candidates = [
+            Candidate(True, column.name, {"series": column.name}, own),
+            Candidate(False, "one series", {"series": ""}, [(1.0, "no time comes twice")]),
+        ]
+        best, decision = weigh("series", candidates)
+        if best.value:
+            return replace(found, decision=decision)
+    return None

@@ -1,10 +1,12 @@
-"""From a table to series: times and labels found, rows left out, sorted, joined, completed."""
+"""Make series of a table: find times and labels, leave rows out, sort, join and complete them."""
+
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from app.reading.columns.column_types import ReadColumn, index_columns
-from app.reading.content import SeriesContent, TimeForm
+from app.reading.content import SeriesContent
+from app.reading.decisions import settled
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem, Report
 from app.reading.series import anomalies
@@ -17,126 +19,181 @@ from app.reading.series.rows import (
     sorted_rows,
     without_duplicates,
 )
-from app.reading.series.series_column import FoundLabels, find_labels
+from app.reading.series.series_column import find_labels
 from app.reading.series.series_report import (
-    narrow_columns,
+    count_cells,
+    note_columns,
     report_columns,
     report_series,
     row_order,
-    warn_bad_cells,
-    warn_decimal,
-    warn_units,
 )
-from app.reading.series.time_column import FoundTimes, find_times
+from app.reading.series.target import suggest_target
+from app.reading.series.time_candidates import (
+    correct_midnights,
+    date_rows,
+    unread_times,
+    without,
+)
 from app.reading.series.usable_rows import usable_rows
-from app.reading.table.table import Table
+from app.reading.series.wide_tables import Long, find_wide
+from app.reading.table.table import Ints, Table
 
 
 def read_series(
     table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report
 ) -> SeriesContent:
-    """Makes series of a table.
+    """Make series of a table.
 
     Args:
         table: the rows of the file.
         columns: what they hold, as `read_columns` finds.
-        options: what the user said.
+        options: how the file is to be read.
         report: added to in place, as far as the reading comes.
 
     Raises:
         FileProblem: no series can be made of it.
     """
-    report.decimal, report.decimal_reason = table.decimal, table.decimal_reason
+    report.decimal = table.decimal
+    for decision in table.decisions:
+        report.decide(decision)
     european = table.decimal == "," or report.delimiter == ";"
-    times = find_times(columns, table.rows, options, european=european)
-    warn_decimal(table, report)
+    long = find_wide(table, columns, options, european=european)
+    if long is None:
+        long = _as_it_is(table, columns, options, report, european=european)
+    report.layout = {"table": "table", "matrix": "matrix", "series_per_row": "series_per_row"}.get(  # type: ignore[assignment]
+        long.layout, "series_per_column"
+    )
+    times = long.times
     if times is not None:
-        report.date = times.report
-        report.warnings.extend(times.warnings)
-    for column in index_columns(columns):
-        column.type, column.numbers = "index", None
-    labels = find_labels(columns, times, options, len(table.rows))
-    report.series_columns, report.series_reason = list(labels.columns), labels.reason
-    used = [
-        column
-        for column in columns
-        if column.numbers is not None and column.name not in labels.columns
-    ]
-    report_columns(columns, labels, report)
-    report.rows_in_file = len(table.rows) + len(table.skipped)
-    if not used:
+        correct_midnights(times, options, long.rows)
+        report.date = times.report()
+        report.note(*times.notes)
+    for decision in (long.decision, *(times.decisions if times else ()), long.labels.decision):
+        report.decide(decision)
+    report.series_columns = list(long.labels.columns)
+    for column in columns:
+        if column.name in long.labels.columns:
+            column.role = "series"
+    report_columns(columns, long, report)
+    if not long.columns:
         names = ", ".join(f"{column.name} ({column.type})" for column in columns)
         raise FileProblem(f"no column holds numbers to predict; the file has {names}")
-    report.target = used[0].name
-    report.target_alternatives = [column.name for column in used[1:]]
-    rows, report.rows_left_out = usable_rows(table, used, times, labels)
-    warn_bad_cells(table, used, rows, report)
-    warn_units(used, report)
-    return _finished(rows, used, times, labels, options, report)
+    report.rows_in_file = len(long.rows) + len(table.skipped)
+    usable = usable_rows(table, long)
+    report.rows_left_out = usable.left_out
+    report.cells = count_cells(table, columns, long, usable)
+    note_columns(long, usable, report)
+    return _finished(usable.rows, long, options, report)
 
 
-def _finished(  # noqa: PLR0917  private, and each of its arguments has a type of its own
-    rows: SeriesRows,
-    used: list[ReadColumn],
-    times: FoundTimes | None,
-    labels: FoundLabels,
-    options: ReadOptions,
-    report: Report,
-) -> SeriesContent:
+def _as_it_is(
+    table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report, *, european: bool
+) -> Long:
+    """A table with a row for each time, or for each step where it has no times."""
+    times = date_rows(columns, table.rows, options, european=european)
+    if times is None:
+        _warn_unread(columns, table.rows, options, report)
+    used = () if times is None else times.columns
+    for column in columns:
+        if column.name in used:
+            column.role = "time"
+    for column in index_columns([column for column in columns if not column.role]):
+        column.type, column.numbers = "index", None
+    labels = find_labels(without(columns, times), times, options, table.rows)
+    values = [
+        column
+        for column in columns
+        if column.numbers is not None and not column.role and column.name not in labels.columns
+    ]
+    return Long(
+        layout="table",
+        columns=values,
+        rows=table.rows,
+        times=times,
+        labels=labels,
+        value_names=tuple(column.name for column in values),
+        decision=settled("layout", "a row for each time", "the header names columns of values"),
+    )
+
+
+def _warn_unread(
+    columns: Sequence[ReadColumn], rows: Ints, options: ReadOptions, report: Report
+) -> None:
+    """Name a column that looks like times and cannot be read."""
+    seen = unread_times(columns, rows) if options.date is None else None
+    if seen is None:
+        return
+    column, cell = seen
+    report.warnings.insert(
+        0,
+        f"Column {column.name!r} looks like times, and cells such as {cell} cannot be read as "
+        "such: the rows were taken in the order of the file, as if the last were the newest. Write "
+        'them as in 2017-01-03 09:30, or set "date" in `read` to the column of times, or to "" '
+        "if there is none.",
+    )
+
+
+def _finished(rows: SeriesRows, long: Long, options: ReadOptions, report: Report) -> SeriesContent:
+    times, labels = long.times, long.labels
     form = None if times is None else times.form
-    if rows.times is not None:
+    names = tuple(column.name for column in long.columns)
+    if times is not None:
         report.order = row_order(rows)
     rows = sorted_rows(rows)
-    names = [column.name for column in used]
-    rows, report.duplicates = without_duplicates(rows, options, names)
+    if times is not None:
+        rows, report.duplicates = without_duplicates(rows, options, names, report)
     report.frequency, report.calendar = options.frequency, options.calendar
-    if rows.times is not None:
-        found = find_frequency(rows.times, rows.series)
-        report.frequency = options.frequency or found.frequency
-        report.frequency_reason = "as `read` says" if options.frequency else found.reason
-        if options.frequency in {None, found.frequency, "C", "SMS", "SME"}:
-            report.calendar = options.calendar or found.calendar
-        rows = _gaps(rows, form, labels, options, report)
+    if times is not None and form is not None:
+        _find_step(rows, options, report)
+    rows = _complete(rows, long, options, report)
     present = np.flatnonzero(np.bincount(rows.series))
+    is_dated = form is not None
     content = SeriesContent(
-        columns=tuple(names),
+        columns=names,
         values=rows.values,
-        times=rows.times,
+        times=rows.times if is_dated else None,
         offsets=rows.offsets,
         time_form=form,
         frequency=report.frequency,
         calendar=report.calendar,
         labels=tuple(labels.labels[place] for place in present),
-        series=rows.series if len(present) == len(labels.labels) else _renumbered(rows, present),
+        series=np.searchsorted(present, rows.series).astype(np.int32),
     )
     report.rows_used = len(content)
-    if len(content) != report.rows_in_file:
-        narrow_columns(content, report)
     report_series(content, report)
     anomalies.check(content, rows.numbers, report)
+    against = {entry.columns[0]: entry.message for entry in report.contradictions}
+    report.target, decision = suggest_target(content, long.columns, against)
+    report.target_alternatives = [name for name in names if name != report.target]
+    if decision is None:
+        report.note("No column looks like a measurement: name the one to predict as the target.")
+    else:
+        report.decide(decision)
     return content
 
 
-def _renumbered(rows: SeriesRows, present: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
-    return np.searchsorted(present, rows.series).astype(np.int32)
+def _find_step(rows: SeriesRows, options: ReadOptions, report: Report) -> None:
+    if rows.times is None:
+        return
+    found = find_frequency(rows.times, rows.series)
+    report.frequency = options.frequency or found.frequency
+    if options.frequency in {None, found.frequency, "C", "SMS", "SME"}:
+        report.calendar = options.calendar or found.calendar
+    if report.decision("frequency") is None:
+        chosen = " ".join(filter(None, [report.frequency or "irregular", report.calendar]))
+        told = options.frequency is not None
+        report.decide(settled("frequency", chosen, found.reason, told=told))
 
 
-def _gaps(
-    rows: SeriesRows,
-    form: TimeForm | None,
-    labels: FoundLabels,
-    options: ReadOptions,
-    report: Report,
-) -> SeriesRows:
+def _complete(rows: SeriesRows, long: Long, options: ReadOptions, report: Report) -> SeriesRows:
+    """Report the gaps, and fill them where `read` says so."""
     frequency, calendar = report.frequency, report.calendar
+    form = None if long.times is None else long.times.form
     missing_values = int(np.isnan(rows.values).sum())
-    if frequency is None or rows.times is None:
-        gaps: list[tuple[int, int]] = []
-    else:
-        gaps = find_gaps(rows, frequency, calendar)
+    gaps = [] if frequency is None or form is None else find_gaps(rows, frequency, calendar)
     report.gap_count = sum(missing for _, missing in gaps)
-    if gaps and rows.times is not None:
-        report.gaps = gap_reports(rows, gaps, labels.labels, form)
+    if gaps:
+        report.gaps = gap_reports(rows, gaps, long.labels.labels, form)
     if not gaps and not missing_values:
         return rows
     how = options.gaps or "leave"

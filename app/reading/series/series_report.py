@@ -1,4 +1,4 @@
-"""What the preflight report says of columns, rows and series."""
+"""Write what the preflight report says of columns, cells, rows and series."""
 
 from typing import Literal
 
@@ -6,45 +6,118 @@ import numpy as np
 
 from app.reading.columns.column_types import ReadColumn
 from app.reading.content import SeriesContent
-from app.reading.report import LISTED, ColumnReport, Report, SeriesReport
+from app.reading.report import (
+    LISTED,
+    CellCounts,
+    CellGroup,
+    ColumnReport,
+    Report,
+    SeriesReport,
+)
 from app.reading.series.rows import SeriesRows
-from app.reading.series.series_column import FoundLabels
+from app.reading.series.time_column import cell_text
+from app.reading.series.usable_rows import BLANK, KEPT, UsableRows
+from app.reading.series.wide_tables import Long
 from app.reading.table.table import Table
 
 RowOrder = Literal["oldest first", "newest first", "shuffled"]
+_ROLES = {"time": "date", "series": "label"}
 
 
-def report_columns(columns: list[ReadColumn], labels: FoundLabels, report: Report) -> None:
-    """Lists the columns; the first of numbers is suggested as the target."""
-    for column in columns:
-        kind = "label" if column.name in labels.columns else column.type
-        entry = ColumnReport(
-            name=column.name,
-            type=kind,
-            used=kind == "number",
-            missing=column.missing,
-            unit=", ".join(column.units) or None,
-            note="; ".join(column.notes) or None,
+def report_columns(columns: list[ReadColumn], long: Long, report: Report) -> None:
+    """List the columns of the file, and the one of values where a wide table was made long."""
+    own = [] if long.layout == "table" else long.columns
+    used = {id(column) for column in long.columns}
+    for column in [*columns, *own]:
+        kind = _ROLES.get(column.role, column.type)
+        if column.role == "time" and column.type in {"time", "number"} and kind == "date":
+            kind = "time" if column.type == "time" else "date"
+        report.columns.append(
+            ColumnReport.model_validate(
+                {
+                    "name": column.name,
+                    "type": kind,
+                    "used": id(column) in used or column.role == "values",
+                    "missing": column.missing,
+                    "unit": ", ".join(column.units) or None,
+                    "note": "; ".join(column.notes) or None,
+                }
+            )
         )
-        if column.numbers is not None and kind == "number":
-            entry.minimum = float(np.nanmin(column.numbers))
-            entry.maximum = float(np.nanmax(column.numbers))
-        report.columns.append(entry)
 
 
-def narrow_columns(content: SeriesContent, report: Report) -> None:
-    """Takes ranges and missing values from the rows that are used: a line of totals is none."""
-    for entry in report.columns:
-        if entry.used:
-            values = content.column(entry.name)
-            known = values[np.isfinite(values)]
-            entry.missing = len(values) - len(known)
-            entry.minimum = float(known.min()) if len(known) else None
-            entry.maximum = float(known.max()) if len(known) else None
+def note_columns(long: Long, usable: UsableRows, report: Report) -> None:
+    """Add the ranges of the rows that are used, and what is odd about the cells of columns."""
+    entries = {entry.name: entry for entry in report.columns}
+    kept = set(usable.rows.numbers.tolist())
+    for place, column in enumerate(long.columns):
+        values = usable.rows.values[:, place]
+        known = values[np.isfinite(values)]
+        entry = entries[column.name]
+        entry.missing = len(values) - len(known)
+        entry.minimum = float(known.min()) if len(known) else None
+        entry.maximum = float(known.max()) if len(known) else None
+    report.note(
+        *(
+            f"{entry.rows} rows are left out: {entry.reason}."
+            for entry in usable.left_out
+            if entry.reason.startswith("not a number")
+        )
+    )
+    for column in long.columns:
+        report.note(*(f"Column {column.name!r} {ending}." for ending in column.warnings))
+        places = [at for at in column.bad if int(long.rows[at]) in kept]
+        if places:
+            rows = ", ".join(str(long.rows[at]) for at in places[:LISTED])
+            cell = cell_text(column, places[0]).strip()[:40]
+            report.note(
+                f"Column {column.name!r} has {len(places)} cells that are not numbers and count as "
+                f"missing, such as {cell!r} (row {rows})."
+            )
+
+
+def count_cells(
+    table: Table, columns: list[ReadColumn], long: Long, usable: UsableRows
+) -> CellCounts:
+    """Add up where the cells below the header went."""
+    kept_rows = np.unique(long.rows[usable.codes == KEPT])
+    kept = np.isin(table.rows, kept_rows)
+    used, values = 0, 0
+    unused: list[CellGroup] = []
+    for column in columns:
+        if column.name in long.value_names:
+            values += 1
+        elif column.role in {"time", "series"}:
+            used += int(kept.sum())
+        else:
+            unused.append(CellGroup(column=column.name, cells=int(kept.sum())))
+    numbers = int(np.isfinite(usable.rows.values).sum())
+    bad = sum(
+        len(set(column.bad) & set(np.flatnonzero(usable.codes == KEPT))) for column in long.columns
+    )
+    groups: dict[str, int] = {"not a number": bad}
+    groups["no value"] = values * int(kept.sum()) - numbers - bad
+    if not kept.all():
+        # A row of a wide table has the reason of its first cell.
+        order = np.argsort(long.rows, kind="stable")
+        first = order[np.searchsorted(long.rows[order], table.rows[~kept])]
+        for code, count in zip(*np.unique(usable.codes[first], return_counts=True), strict=True):
+            reason = "an empty row" if code == BLANK else usable.reasons[code]
+            groups[reason] = groups.get(reason, 0) + int(count) * len(columns)
+    for skipped in table.skipped:
+        groups[skipped.reason] = groups.get(skipped.reason, 0) + skipped.cells
+    return CellCounts(
+        in_file=len(table.rows) * len(columns) + sum(skipped.cells for skipped in table.skipped),
+        used=used + numbers,
+        left_out=[
+            CellGroup(reason=reason, cells=count) for reason, count in groups.items() if count
+        ],
+        unused=[group for group in unused if group.cells],
+    )
 
 
 def report_series(content: SeriesContent, report: Report) -> None:
-    """Lists the series with their ends."""
+    """List the series with their ends."""
     ends = np.searchsorted(content.series, np.arange(len(content.labels)), side="right")
     starts = np.concatenate([[0], ends[:-1]])
     report.series_count = len(content.labels)
@@ -64,45 +137,8 @@ def report_series(content: SeriesContent, report: Report) -> None:
         report.end = content.time_iso(int(np.argmax(instants)))
 
 
-def warn_decimal(table: Table, report: Report) -> None:
-    """Says so where the numbers could be read with the other decimal sign as well."""
-    if table.decimal_open is None:
-        return
-    other = "," if table.decimal == "." else "."
-    report.warnings.insert(
-        0,
-        f"Numbers such as {table.decimal_open} could as well be read with {other!r} as the decimal "
-        f"sign; {table.decimal!r} was taken ({table.decimal_reason}). "
-        'Set "decimal" in `read` to settle it.',
-    )
-
-
-def warn_bad_cells(table: Table, used: list[ReadColumn], rows: SeriesRows, report: Report) -> None:
-    """Names cells of used rows that are no number and count as missing."""
-    kept = set(rows.numbers.tolist()) if any(column.bad for column in used) else set()
-    for column in used:
-        places = [place for place in column.bad if int(table.rows[place]) in kept]
-        if places:
-            cell = column.source.texts()[places[0]]
-            numbers = ", ".join(str(table.rows[place]) for place in places[:LISTED])
-            report.warnings.append(
-                f"Column {column.name!r} has {len(places)} cells that are no number and count as "
-                f"missing, such as {str(cell)[:40]!r} (rows {numbers})."
-            )
-
-
-def warn_units(used: list[ReadColumn], report: Report) -> None:
-    """Says so where the numbers of a column have different units beside them."""
-    for column in used:
-        if len(column.units) > 1:
-            report.warnings.append(
-                f"Column {column.name!r} has numbers in {' and in '.join(column.units)}; they were "
-                "read as if these were one. Write them all in the same unit."
-            )
-
-
 def row_order(rows: SeriesRows) -> RowOrder:
-    """How the rows of each series stand in the file."""
+    """Return how the rows of each series stand in the file."""
     grouped = np.argsort(rows.series, kind="stable")
     steps = np.diff(rows.instants[grouped])[np.diff(rows.series[grouped]) == 0]
     if bool((steps >= 0).all()):

@@ -1,4 +1,7 @@
-"""Which rows of a table become rows of a series, and why the others do not."""
+"""Decide which rows of a table become rows of a series, and why the others do not."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -7,56 +10,79 @@ from app.errors import FieldError
 from app.reading.columns.column_types import ReadColumn
 from app.reading.report import LISTED, FileProblem, LeftOut
 from app.reading.series.rows import SeriesRows
-from app.reading.series.series_column import FoundLabels
-from app.reading.series.time_column import FoundTimes
-from app.reading.table.table import Floats, Table
+from app.reading.series.time_column import FoundTimes, cell_text
+from app.reading.series.wide_tables import Long
+from app.reading.table.table import Ints, Table
 
 _MAX_UNDATED = 0.1  # share of rows without a date above which the dates were misunderstood
 # The square of a larger error exceeds what a double holds, and no score could be computed.
 LARGEST_VALUE = 1e150
+_FEW = 3  # lines of totals, which are usual
+_EXAMPLE = 40  # characters of a cell that are shown
+KEPT, BLANK = -1, -2
 
 Bools = npt.NDArray[np.bool_]
 
 
-def usable_rows(
-    table: Table,
-    used: list[ReadColumn],
-    times: FoundTimes | None,
-    labels: FoundLabels,
-) -> tuple[SeriesRows, list[LeftOut]]:
-    """The rows that can be used, and why the others cannot.
+@dataclass(frozen=True, kw_only=True)
+class UsableRows:
+    """The rows that can be used, and why the others cannot."""
+
+    rows: SeriesRows
+    codes: Ints  # (long rows,) KEPT, BLANK, or an index into reasons
+    reasons: list[str]
+    left_out: list[LeftOut]
+
+
+def usable_rows(table: Table, long: Long) -> UsableRows:
+    """Keep the rows that have a time, a series and a number.
 
     Raises:
         FileProblem: there is none, so many lack a date that the dates were misunderstood, or one
             holds a value that is too large to be judged.
     """
     # (rows, columns), each column in one piece of memory: everything after goes by columns.
-    values = np.empty((len(table.rows), len(used)), order="F")
-    for place, column in enumerate(used):
-        if column.numbers is not None:
-            values[:, place] = column.numbers
-    keep, reasons = _decide(table, values, used, times, labels)
-    if not keep.any():
-        both = "both a time and a number" if times else "a number"
+    values = np.empty((len(long.rows), len(long.columns)), order="F")
+    for place, column in enumerate(long.columns):
+        values[:, place] = np.nan if column.numbers is None else column.numbers
+    there: Bools = np.asarray(np.isfinite(values).any(axis=1))
+    codes = np.where(there, KEPT, BLANK)
+    reasons: list[str] = []
+    if long.layout == "table" and not there.all():
+        codes[np.flatnonzero(~there)[~_blank(table, np.flatnonzero(~there))]] = KEPT
+    for mask, reason in _reasons(table, long, there):
+        hit = mask & (codes == KEPT)
+        if hit.any():
+            codes[hit] = len(reasons)
+            reasons.append(reason(np.flatnonzero(hit)) if callable(reason) else reason)
+    keep = np.flatnonzero(codes == KEPT)
+    if not len(keep):
+        both = "both a time and a number" if long.times else "a number"
         raise FileProblem(f"no row of the file has {both}")
+    times = long.times
     every = SeriesRows(
         values=values,
         times=None if times is None else times.times,
-        instants=table.rows if times is None else times.instants(),
+        instants=long.rows if times is None else times.instants(),
         offsets=None if times is None else times.offsets,
-        series=labels.series,
-        numbers=table.rows,
+        series=long.labels.series,
+        numbers=long.rows,
     )
-    rows = every if bool(keep.all()) else every.take(np.flatnonzero(keep))
-    _check_size(rows, used)
-    return rows, _left_out(reasons)
+    rows = every if len(keep) == len(codes) else every.take(keep)
+    _check_size(rows, long.columns)
+    return UsableRows(
+        rows=rows,
+        codes=codes,
+        reasons=reasons,
+        left_out=_left_out(table, long, codes, reasons),
+    )
 
 
-def _check_size(rows: SeriesRows, used: list[ReadColumn]) -> None:
+def _check_size(rows: SeriesRows, columns: list[ReadColumn]) -> None:
     """Refuse values beyond LARGEST_VALUE, naming where the first of them stand."""
     too_large: list[tuple[int, int]] = []  # place of the row, of the column
     total = 0
-    for place in range(len(used)):
+    for place in range(len(columns)):
         values = rows.values[:, place]
         if not max(np.fmax.reduce(values), -np.fmin.reduce(values)) > LARGEST_VALUE:
             continue
@@ -68,7 +94,7 @@ def _check_size(rows: SeriesRows, used: list[ReadColumn]) -> None:
     errors = tuple(
         FieldError(
             row=int(rows.numbers[row]),
-            column=used[place].name,
+            column=columns[place].name,
             message=f"{rows.values[row, place]:g} lies outside ±{LARGEST_VALUE:g}",
         )
         for row, place in sorted(too_large)[:LISTED]
@@ -82,114 +108,87 @@ def _check_size(rows: SeriesRows, used: list[ReadColumn]) -> None:
     )
 
 
-def _decide(
-    table: Table,
-    values: Floats,
-    used: list[ReadColumn],
-    times: FoundTimes | None,
-    labels: FoundLabels,
-) -> tuple[Bools, dict[str, list[int]]]:
-    """Which rows to keep, and the numbers of the others by the reason."""
-    keep: Bools = _any_number(values)
-    blank: Bools = ~keep & _blank(table, np.flatnonzero(~keep))
-    reasons: dict[str, list[int]] = {}
-    for skipped in table.skipped:
-        reasons.setdefault(skipped.reason, []).append(skipped.row)
-    if times is not None:
-        undated = ~times.known & ~blank
-        _check_undated(table, times, undated)
-        for place in np.flatnonzero(undated):
-            reason = _undated_reason(table, times, int(place))
-            reasons.setdefault(reason, []).append(int(table.rows[place]))
-        keep &= times.known
-        blank |= undated
-    unlabelled = (labels.series < 0) & keep
-    if unlabelled.any():
-        name = f"no name of a series in {', '.join(labels.columns)}"
-        reasons.setdefault(name, []).extend(int(row) for row in table.rows[unlabelled])
-        keep &= ~unlabelled
-    empty = ~keep & ~blank & ~unlabelled
-    bad = {place: column for column in used for place in column.bad}
-    for row in map(int, np.flatnonzero(empty)):
-        reason = "no number in the row"
-        if row in bad:
-            cell = bad[row].source.texts()[row]
-            reason = f"{str(cell)[:40]!r} in column {bad[row].name} is no number"
-        reasons.setdefault(reason, []).append(int(table.rows[row]))
-    return keep, reasons
+Reason = str | Callable[[Ints], str]
 
 
-def _any_number(values: Floats) -> Bools:
-    """Which rows have a number in any column, shape (rows,)."""
-    found = np.zeros(len(values), dtype=bool)
-    for place in range(values.shape[1]):
-        found |= np.isfinite(values[:, place])
-        if found.all():
-            break
-    return found
+def _reasons(table: Table, long: Long, there: Bools) -> Iterator[tuple[Bools, Reason]]:
+    """Which rows to leave out, the first reason of each counts."""
+    times, labels = long.times, long.labels
+    if times is not None and not times.known.all():
+        yield from times.left_out
+        own = table.column(times.columns[0])
+        if own is not None and long.layout == "table":
+            source = ReadColumn(source=own, type="date")
+            _check_undated(long.rows, times, source)
+            texts = np.array(
+                [cell_text(source, int(at)).strip() for at in np.flatnonzero(~times.known)]
+            )
+            undated = np.flatnonzero(~times.known)
+            comment = np.isin(np.char.lstrip(texts.astype(str)).astype("U1"), ["#", "%", "/"])
+            for part, reason in (
+                (comment, "a comment"),
+                (texts == "", f"no date in column {own.name}"),
+            ):
+                mask = np.zeros(len(there), dtype=bool)
+                mask[undated[part]] = True
+                yield mask, reason
+            yield ~times.known, _example(source, f"not a date in column {own.name}")
+        yield ~times.known, "no such date"
+    if (labels.series < 0).any():
+        yield labels.series < 0, f"no name of a series in {', '.join(labels.columns)}"
+    for column in long.columns:
+        if column.bad and not there.all():
+            mask = np.zeros(len(there), dtype=bool)
+            mask[column.bad] = True
+            yield mask & ~there, _example(column, f"not a number in column {column.name}")
+    yield ~there, "no number in the row"
+
+
+def _example(column: ReadColumn, reason: str) -> Callable[[Ints], str]:
+    return lambda places: (
+        f"{reason}, such as {cell_text(column, int(places[0])).strip()[:_EXAMPLE]!r}"
+    )
 
 
 def _blank(table: Table, places: npt.NDArray[np.intp]) -> Bools:
-    """Which of these rows hold nothing at all, as a mask over all rows."""
-    blank = np.zeros(len(table.rows), dtype=bool)
-    blank[places] = True
+    """Which of these rows hold nothing at all, (places,)."""
+    blank = np.ones(len(places), dtype=bool)
     for column in table.columns:
         if column.numbers is not None:
-            blank &= ~np.isfinite(column.numbers)
+            blank &= ~np.isfinite(column.numbers[places])
         elif column.cells is not None:
-            cells = column.cells
-            for place in places:
-                if blank[place]:
-                    cell = cells[place]
-                    blank[place] = not (cell and cell.strip())
+            blank &= np.array([not (cell and cell.strip()) for cell in column.cells[places]])
     return blank
 
 
-def _undated_reason(table: Table, times: FoundTimes, place: int) -> str:
-    column = table.column(times.columns[0])
-    cell = None if column is None or column.cells is None else column.cells[place]
-    text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
-    if text and text.lstrip().startswith(("#", "//", "%")):
-        return "a comment"
-    if not text or not text.strip():
-        return f"no date in column {times.columns[0]}"
-    return f"{text.strip()[:40]!r} in column {times.columns[0]} is no date"
-
-
-def _check_undated(table: Table, times: FoundTimes, undated: Bools) -> None:
-    count = int(undated.sum())
-    if count <= max(_MAX_UNDATED * len(undated), 3):  # a few lines of totals are usual
+def _check_undated(rows: Ints, times: FoundTimes, column: ReadColumn) -> None:
+    explained = np.any([times.known, *(mask for mask, _ in times.left_out)], axis=0)
+    undated = [at for at in np.flatnonzero(~explained) if cell_text(column, int(at)).strip()]
+    if len(undated) <= max(_MAX_UNDATED * len(rows), _FEW):
         return
     errors = tuple(
         FieldError(
-            row=int(table.rows[place]),
-            column=times.columns[0],
-            message=_undated_reason(table, times, int(place)),
+            row=int(rows[place]),
+            column=column.name,
+            message=f"{cell_text(column, int(place)).strip()[:_EXAMPLE]!r} is not a date",
         )
-        for place in np.flatnonzero(undated)[:LISTED]
+        for place in undated[:LISTED]
     )
-    formats = ", ".join(entry.format for entry in times.report.formats)
+    formats = ", ".join(entry.format for entry in times.formats)
     raise FileProblem(
-        f"{count} of {len(undated)} rows have no readable date in column {times.columns[0]} "
-        f'(the others are written as {formats}). Correct them, or set "date" or "date_order" in '
-        "`read`",
+        f"{len(undated)} of {len(rows)} rows have no readable date in column {column.name}, first "
+        f"of all {errors[0].message} in row {errors[0].row} (the others are written as {formats}). "
+        'Write them alike, or set "date" or "date_order" in `read`',
         *errors,
     )
 
 
-def _left_out(reasons: dict[str, list[int]]) -> list[LeftOut]:
+def _left_out(table: Table, long: Long, codes: Ints, reasons: list[str]) -> list[LeftOut]:
+    groups = {reason: long.rows[codes == code] for code, reason in enumerate(reasons)}
+    for skipped in table.skipped:
+        groups[skipped.reason] = np.append(groups.get(skipped.reason, []), skipped.row)
     entries = [
-        LeftOut(reason=reason, rows=len(rows), numbers=sorted(rows)[:LISTED])
-        for reason, rows in reasons.items()
+        LeftOut(reason=reason, rows=len(rows), numbers=[int(row) for row in np.sort(rows)[:LISTED]])
+        for reason, rows in groups.items()
     ]
-    entries.sort(key=lambda entry: (-entry.rows, entry.numbers))
-    if len(entries) <= LISTED:
-        return entries
-    rest = entries[LISTED - 1 :]
-    numbers = sorted(number for entry in rest for number in entry.numbers)[:LISTED]
-    return [
-        *entries[: LISTED - 1],
-        LeftOut(
-            reason="no date or no number", rows=sum(entry.rows for entry in rest), numbers=numbers
-        ),
-    ]
+    return sorted(entries, key=lambda entry: (-entry.rows, entry.numbers))

@@ -1,21 +1,21 @@
-"""A table from rows of cells that are in memory, as spreadsheets give them."""
+"""Make a table of rows of cells that are in memory, as spreadsheets give them."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from app.reading.read_options import ReadOptions
-from app.reading.table.delimiter import Record, Split
+from app.reading.table.delimiter import Choice, Record, Split
 from app.reading.table.dialect import Dialect, dialect_of
-from app.reading.table.table import Column, Table
+from app.reading.table.table import SAMPLE_CELLS, Column, Table
 
 
 def table_of_cells(records: Sequence[Record], options: ReadOptions) -> tuple[Table, Dialect] | None:
-    """Makes a table of rows of cells; None: there are none.
+    """Make a table of rows of cells; None: there are none.
 
     Args:
         records: the rows, as text.
-        options: what the user said.
+        options: how the file is to be read.
     """
     width = max((len(record) for record in records), default=0)
     filled = [
@@ -34,7 +34,7 @@ def table_of_cells(records: Sequence[Record], options: ReadOptions) -> tuple[Tab
         consistent=1.0,
         clean=1.0,
     )
-    dialect = dialect_of(split, told=options.header)
+    dialect = dialect_of(Choice(split=split, decision=None), told=options.header)
     if dialect is None:
         return None
     body = records[dialect.skip :]
@@ -44,6 +44,7 @@ def table_of_cells(records: Sequence[Record], options: ReadOptions) -> tuple[Tab
             [record[place] if len(record) > place and record[place] else None for record in body],
             dtype=object,
         )
-        columns.append(Column(name=name, cells=cells))
+        written = tuple(dialect.column(place)[:SAMPLE_CELLS])
+        columns.append(Column(name=name, cells=cells, sample=written))
     rows = np.arange(dialect.skip + 1, dialect.skip + 1 + len(body), dtype=np.int64)
     return Table(columns=tuple(columns), rows=rows), dialect

@@ -1,15 +1,15 @@
-"""A delimited text file as a table: fast where its cells are plain, careful where they are odd.
+"""Read a delimited text file as a table: fast where cells are plain, careful where they are odd.
 
-The fast way hands pandas the type of every column, as the sample shows it, which lets its C
-parser work on all cores. A cell that is not of that type makes it fail; then every column is
-read as what it is, and odd ones cell by cell (app.reading.columns.numbers).
+The fast way hands pandas the type of every column, as the sample shows it, which lets its C parser
+work on all cores. A cell that is not of that type makes it fail. Then every column is read as what
+it is, and odd ones by their forms (`app.reading.columns.numbers`).
 """
 
 import csv
 import re
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from app.reading.columns.cell_types import majority
-from app.reading.columns.numbers import MISSING, Decimal, DecimalEvidence
+from app.reading.columns.decimal_sign import DecimalEvidence
+from app.reading.columns.numbers import MISSING_AMONG_NUMBERS, Decimal
 from app.reading.table.delimiter import NO_DELIMITER, Record
 from app.reading.table.dialect import Dialect
 from app.reading.table.split_numbers import check_rows
-from app.reading.table.table import Column, Ints, SkippedRow, Table
+from app.reading.table.table import SAMPLE_CELLS, Column, Ints, SkippedRow, Table
 
 _SPARE_BYTES = 4  # by which later dates may be longer than those of the sample
 _EVIDENCE_CELLS = 2_000  # of a column, spread over its rows
@@ -32,7 +33,7 @@ _MANY_BAD = 0.01  # above this share, longer rows are not strays but how the fil
 
 _MISSING_SPELLINGS = sorted(
     spelling
-    for word in MISSING
+    for word in MISSING_AMONG_NUMBERS
     if "inf" not in word
     for spelling in {word, word.upper(), word.title(), "NaN", "#N/A"}
 )
@@ -49,95 +50,105 @@ class _Loaded:
 
 
 def read_csv(path: Path, dialect: Dialect, *, decimal: Decimal | None) -> Table:
-    """Reads the table of a UTF-8 text file.
+    """Read the table of a UTF-8 text file.
 
     Args:
         path: the file.
         dialect: its layout.
-        decimal: the decimal sign, where the user named it.
+        decimal: the decimal sign, where `read` names it.
 
     Raises:
         BrokenTableError: the rows cannot be split into cells (an open quote, say).
         FileProblem: thousands separators split its numbers.
     """
     semicolons = dialect.delimiter == ";"
-    evidence = _sample_evidence(dialect)
-    sign, reason, left_open = evidence.decide(decimal, semicolons=semicolons)
+    seen = _sample_evidence(dialect)
+    sign, decision = seen.decide(decimal, semicolons=semicolons)
     loaded = _load_fast(path, dialect, sign)
     if loaded is None:
         loaded = _load_careful(path, dialect, sign)
         if decimal is None:
-            other, reason, left_open = _more_evidence(evidence, loaded).decide(
-                None, semicolons=semicolons
-            )
+            more = _more_evidence(dialect, loaded)
+            other, decision = more.decide(None, semicolons=semicolons)
             if other != sign:
                 sign = other
                 loaded = _load_careful(path, dialect, sign)
-    if decimal is None and evidence == DecimalEvidence():
-        _, reason, left_open = _late_evidence(path, dialect, loaded).decide(
-            None, semicolons=semicolons
-        )
+    if decimal is None and seen.is_empty:
+        late = _late_evidence(path, dialect, loaded)
+        decision = decision if late.is_empty else late.decide(None, semicolons=semicolons)[1]
     return Table(
         columns=_columns(loaded.frame, dialect),
         rows=_row_numbers(dialect, len(loaded.frame), loaded.skipped),
         skipped=loaded.skipped,
         decimal=sign,
-        decimal_reason=reason,
-        decimal_open=left_open,
+        decisions=(decision,),
     )
 
 
 def _sample_evidence(dialect: Dialect) -> DecimalEvidence:
-    evidence = DecimalEvidence()
+    found = DecimalEvidence()
     for place in range(dialect.width):
-        cells = [record[place] for record in dialect.body if len(record) > place]
-        if majority(cells) == "number":
-            for cell in cells:
-                evidence.add(cell)
-    return evidence
+        if majority(dialect.column(place)) == "number":
+            found.add_column(_name(dialect, place), dialect.numbered(place))
+    return found
 
 
-def _more_evidence(evidence: DecimalEvidence, loaded: _Loaded) -> DecimalEvidence:
-    """The sample's, and that of cells from the whole file that are no plain numbers."""
-    for name in loaded.frame.columns:
-        column = loaded.frame[name]
+def _more_evidence(dialect: Dialect, loaded: _Loaded) -> DecimalEvidence:
+    """What cells of the whole file say that are not plain numbers."""
+    found = DecimalEvidence()
+    for place in range(loaded.frame.shape[1]):
+        column = loaded.frame[place]
         if pd.api.types.is_numeric_dtype(column.dtype):
+            if majority(dialect.column(place)) == "number":
+                found.add_column(_name(dialect, place), dialect.numbered(place))
             continue
         step = max(len(column) // _EVIDENCE_CELLS, 1)
-        cells = [cell for cell in column.iloc[::step].to_numpy() if isinstance(cell, str)]
-        if majority(cells) == "number":
-            for cell in cells:
-                evidence.add(cell)
-    return evidence
+        cells = [
+            (dialect.skip + 1 + row * step, cell)
+            for row, cell in enumerate(column.iloc[::step].to_numpy())
+            if isinstance(cell, str)
+        ]
+        if majority([cell for _, cell in cells]) == "number":
+            found.add_column(_name(dialect, place), cells)
+    return found
 
 
 def _late_evidence(path: Path, dialect: Dialect, loaded: _Loaded) -> DecimalEvidence:
     """That of points which come only after the sample, where they were read as decimal ones."""
-    evidence = DecimalEvidence()
+    found = DecimalEvidence()
     frame = loaded.frame
     places = [
         place
-        for place in frame.columns
+        for place in range(frame.shape[1])
         if pd.api.types.is_float_dtype(frame[place].dtype)
         and bool((np.floor(frame[place]) < frame[place]).any())
     ]
     if places:
         width = frame.shape[1]
-        found = _parse(path, dialect, width, ".", dtype=str, usecols=places, on_bad_lines="skip")
+        texts = _parse(path, dialect, width, ".", dtype=str, usecols=places, on_bad_lines="skip")
         for place in places:
-            cells = found[place][found[place].str.contains(".", regex=False, na=False)]
-            for cell in cells.iloc[:: max(len(cells) // _EVIDENCE_CELLS, 1)]:
-                evidence.add(cell)
-    return evidence
+            rows = np.flatnonzero(texts[place].notna().to_numpy())
+            step = max(len(rows) // _EVIDENCE_CELLS, 1)
+            pointed = texts[place].str.contains(".", regex=False, na=False).to_numpy()
+            chosen = np.union1d(rows[::step], np.flatnonzero(pointed)[:_EVIDENCE_CELLS])
+            cells = texts[place].to_numpy()
+            found.add_column(
+                _name(dialect, place), [(dialect.skip + 1 + int(row), cells[row]) for row in chosen]
+            )
+    return found
+
+
+def _name(dialect: Dialect, place: int) -> str:
+    return dialect.names[place] if place < len(dialect.names) else f"column {place + 1}"
 
 
 def _load_fast(path: Path, dialect: Dialect, decimal: Decimal) -> _Loaded | None:
-    """Reads with every column's type given; None where a cell does not comply."""
+    """Read with the type of every column given; None where a cell does not comply."""
     dates = _date_types(dialect)
     types: dict[int, object] = {}
     missing: dict[int, list[str]] = {}
     for place in range(dialect.width):
-        cells = [record[place] for record in dialect.body if len(record) > place]
+        cells = dialect.column(place)
         kind = majority(cells)
         if kind == "number":
             if not all(_is_plain(cell, decimal) for cell in cells):
@@ -161,7 +172,7 @@ def _date_types(dialect: Dialect) -> dict[int, str]:
     """The columns of dates in ASCII, to be read as bytes: a third of the memory that str takes."""
     types: dict[int, str] = {}
     for place in range(dialect.width):
-        cells = [record[place] for record in dialect.body if len(record) > place]
+        cells = dialect.column(place)
         if majority(cells) == "date" and all(cell.isascii() for cell in cells):
             types[place] = f"S{max(map(len, cells)) + _SPARE_BYTES}"
     return types
@@ -175,15 +186,14 @@ def _load_careful(
     width: int | None = None,
     dates_as_text: bool = False,
 ) -> _Loaded:
-    """Reads every column as what all of its cells allow: plain numbers, dates, or text."""
+    """Read every column as what all of its cells allow: plain numbers, dates, or text."""
     columns = width or dialect.width
     types = {} if dates_as_text else _date_types(dialect)
     # Only among numbers does NA mean nothing; as a label it may be Namibia.
     missing = {
         place: _MISSING_SPELLINGS
         for place in range(dialect.width)
-        if majority([record[place] for record in dialect.body if len(record) > place])
-        in {"number", "missing"}
+        if majority(dialect.column(place)) in {"number", "missing"}
     }
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", pd.errors.ParserWarning)
@@ -215,7 +225,7 @@ def _load_careful(
             check_rows(_records(path, longer), dialect.width, others=len(frame))
         return _load_careful(path, dialect, decimal, width=widest, dates_as_text=dates_as_text)
     skipped = tuple(
-        SkippedRow(row=row, reason=f"{saw} cells, where the table has {expected}")
+        SkippedRow(row=row, reason=f"more cells than the {expected} of the table", cells=saw)
         for row, expected, saw in found
     )
     return _Loaded(frame=frame, skipped=skipped)
@@ -270,9 +280,13 @@ def _separator(dialect: Dialect) -> str:
 
 
 def _columns(frame: pd.DataFrame, dialect: Dialect) -> tuple[Column, ...]:
-    names = list(dialect.names)
-    names += [f"column {place + 1}" for place in range(len(names), frame.shape[1])]
-    return tuple(_column(name, frame[place]) for place, name in enumerate(names))
+    return tuple(
+        replace(
+            _column(_name(dialect, place), frame[place]),
+            sample=tuple(dialect.column(place)[:SAMPLE_CELLS]),
+        )
+        for place in range(frame.shape[1])
+    )
 
 
 def _column(name: str, column: "pd.Series[Any]") -> Column:

@@ -1,4 +1,4 @@
-"""The sign between the cells of a table: found by trying each on a sample."""
+"""Find the sign between the cells of a table by trying each on a sample."""
 
 import csv
 import io
@@ -9,13 +9,16 @@ from itertools import islice
 
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.numbers import parse_number
+from app.reading.decisions import Candidate, Decision, Setting, settled, weigh
 
 SAMPLE_RECORDS = 200
 DELIMITERS = (",", ";", "\t", "|")
 NO_DELIMITER = "\x1f"  # the unit separator, which no text file holds: the line is one cell
 
 _CONSISTENT = 0.7  # share of lines of one width from which a table is believed
-_CLEAR_LEAD = 0.05  # scores closer than this are equally good
+_PAIR = 2  # cells that a decimal comma makes of one
+_LEAD = 0.05  # scores closer than this are equally good
+_NAMES = {"\t": "a tab", " ": "blanks", NO_DELIMITER: "none, with a decimal comma"}
 
 Record = list[str]
 
@@ -33,12 +36,12 @@ class Split:
 
     @property
     def score(self) -> float:
-        """How much this looks like a table of numbers, from 0 to 1."""
+        """Return how much this looks like a table of numbers, from 0 to 1."""
         return self.consistent * (0.4 + 0.6 * self.clean)
 
     @property
     def fits_header(self) -> bool:
-        """Whether the first line has as many cells as the others."""
+        """Tell whether the first line has as many cells as the others."""
         return len(self.records[0]) == self.width
 
 
@@ -47,25 +50,24 @@ class Choice:
     """The delimiter taken."""
 
     split: Split
-    reason: str
-    equally_good: tuple[str, ...]  # other delimiters that would do as well
+    decision: Decision | None  # None: the cells come from a spreadsheet
 
 
 def choose_delimiter(sample: str, told: str | None, *, decimal: str | None = None) -> Choice | None:
-    """Chooses the delimiter of a sample; None: nothing splits it into a table.
+    """Choose the delimiter of a sample; None: nothing splits it into a table.
 
     Args:
         sample: the first lines of a file.
-        told: the delimiter, where the user named it.
-        decimal: the decimal sign, where the user named it.
+        told: the delimiter, where `read` names it.
+        decimal: the decimal sign, where `read` names it.
     """
     if told is not None:
-        return Choice(split=split_sample(sample, told), reason="as `read` says", equally_good=())
+        return _choice(split_sample(sample, told), "", told=True)
     return _best_split(sample, decimal)
 
 
 def records_of(sample: str, delimiter: str, limit: int = SAMPLE_RECORDS) -> list[Record]:
-    """Splits text into rows of cells, quotes respected; blank lines are rows without cells."""
+    """Split text into rows of cells, quotes respected; blank lines are rows without cells."""
     if delimiter == " ":
         return [line.split() for line in islice(io.StringIO(sample), limit)]
     reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
@@ -82,37 +84,54 @@ def _best_split(sample: str, decimal: str | None) -> Choice | None:
     tables.sort(key=lambda split: (-split.score, not split.fits_header))
     single = split_sample(sample, NO_DELIMITER)
     if tables:
-        best = tables[0]
-        doubtful = _may_be_decimals(best)
-        if doubtful and (decimal == "," or (decimal is None and _are_decimals(best))):
-            reason = "each line is one number with a decimal comma"
-            return Choice(split=single, reason=reason, equally_good=())
-        rivals = [
-            split.delimiter
-            for split in tables[1:]
-            if best.score - split.score < _CLEAR_LEAD
-            and split.width == best.width
-            and split.fits_header >= best.fits_header
-        ]
-        if doubtful and decimal is None:
-            rivals.append(NO_DELIMITER)
-        reason = (
-            f"it splits {best.consistent:.0%} of the lines looked at into {best.width} cells, "
-            f"{best.clean:.0%} of them numbers or dates"
-        )
-        return Choice(split=best, reason=reason, equally_good=tuple(rivals))
-    if single.clean > 0.5:  # more numbers than anything else
-        return Choice(split=single, reason="each line is one value", equally_good=())
+        return _among(tables, single, decimal)
+    if single.clean > 0.5:
+        return _choice(single, "each line is one value")
     blanks = split_sample(sample, " ")
-    aligned = blanks.width > 1 and blanks.consistent >= _CONSISTENT
-    if aligned and blanks.clean > 0.6:  # so much of prose is never a number
-        reason = f"runs of blanks split the lines into {blanks.width} cells"
-        return Choice(split=blanks, reason=reason, equally_good=())
+    if blanks.width > 1 and blanks.consistent >= _CONSISTENT and blanks.clean > 0.6:
+        return _choice(blanks, f"runs of blanks split the lines into {blanks.width} cells")
     return None
 
 
+def _among(tables: list[Split], single: Split, decimal: str | None) -> Choice:
+    """The best of several splits, where the lines may be decimal commas instead."""
+    best = tables[0]
+    may_be_one = _may_be_decimals(best)
+    if may_be_one and (decimal == "," or (decimal is None and _are_decimals(best))):
+        return _choice(single, "each line is one number with a decimal comma")
+    rivals = [
+        split
+        for split in tables[1:]
+        if split.width == best.width and split.fits_header >= best.fits_header
+    ]
+    candidates = [_candidate(split, split.score) for split in [best, *rivals]]
+    if may_be_one and decimal is None:
+        candidates.append(_candidate(single, best.score))
+    chosen, decision = weigh("delimiter", candidates, lead=_LEAD)
+    return Choice(split=chosen.value, decision=decision)
+
+
+def _candidate(split: Split, score: float) -> Candidate[Split]:
+    name = _NAMES.get(split.delimiter, split.delimiter)
+    is_single = split.delimiter == NO_DELIMITER
+    reason = (
+        "each line may be one number"
+        if is_single
+        else f"it splits {split.consistent:.0%} of the lines looked at into {split.width} cells, "
+        f"{split.clean:.0%} of them numbers or dates"
+    )
+    read: Setting = {"decimal": ","} if is_single else {"delimiter": split.delimiter}
+    return Candidate(split, name, read, [(score, reason)])
+
+
+def _choice(split: Split, reason: str, *, told: bool = False) -> Choice:
+    name = "none" if split.delimiter == NO_DELIMITER else split.delimiter
+    decision = settled("delimiter", _NAMES.get(name, name), reason, told=told)
+    return Choice(split=split, decision=decision)
+
+
 def split_sample(sample: str, delimiter: str) -> Split:
-    """Splits a sample at one delimiter."""
+    """Split a sample at one delimiter."""
     numbered = [
         (place, record)
         for place, record in enumerate(records_of(sample, delimiter))
@@ -144,7 +163,7 @@ def _is_comment(record: Record, delimiter: str) -> bool:
 
 def _may_be_decimals(split: Split) -> bool:
     """Whether all that a comma parts in two are numbers if put together: 2,5 or 1.200,50 €."""
-    if split.delimiter != "," or split.width != 2:
+    if split.delimiter != "," or split.width != _PAIR:
         return False
     header, *rest = split.records
     pairs = [record for record in rest if len(record) == split.width]

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from app.reading.decisions import Decision
+
+SAMPLE_CELLS = 30  # of a column, that are kept as they are written
 Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
 Ints = npt.NDArray[np.int64]
@@ -17,9 +20,10 @@ class Column:
     name: str
     numbers: Floats | None = None  # (rows,) NaN where missing
     cells: Objects | npt.NDArray[np.bytes_] | None = None  # (rows,) str, or None where missing
+    sample: tuple[str, ...] = ()  # some cells as they are written, which numbers are not
 
     def texts(self) -> Objects:
-        """The cells as str, None where there is nothing; numbers as they would be written."""
+        """Return the cells as str, None where empty; numbers as they would be written."""
         if self.numbers is not None:
             return np.array([_written(number) for number in self.numbers.tolist()], dtype=object)
         if self.cells is None:
@@ -36,6 +40,7 @@ class SkippedRow:
 
     row: int  # in the file, from 1
     reason: str
+    cells: int = 0  # that it has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +51,10 @@ class Table:
     rows: Ints  # (rows,) where in the file each stands, from 1
     skipped: tuple[SkippedRow, ...] = ()
     decimal: str = "."
-    decimal_reason: str = ""
-    decimal_open: str | None = None  # a cell that the other decimal sign would read as well
+    decisions: tuple[Decision, ...] = ()  # about the decimal sign
 
     def column(self, name: str) -> Column | None:
-        """The column of this name."""
+        """Return the column of this name."""
         return next((column for column in self.columns if column.name == name), None)
 
 

@@ -19,8 +19,10 @@ def show_report(console: Console, report: Json) -> None:
     """Show how a file was understood, beginning with its warnings."""
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", style="dim")
-    for warning in report.get("warnings") or []:
-        table.add_row(Text("check", style="bold yellow"), Text(warning))
+    doubts = sum(entry["certainty"] == "doubtful" for entry in report.get("decisions") or [])
+    for place, warning in enumerate(report.get("warnings") or []):
+        label = "doubtful" if place < doubts else "check"
+        table.add_row(Text(label, style="bold yellow"), Text(warning.removeprefix("Doubtful ")))
     for label, told in understood(report):
         table.add_row(label, Text(told))
     console.print(table)
@@ -35,7 +37,8 @@ def understood(report: Json) -> Iterator[tuple[str, str]]:
     if report["rows_in_file"]:
         yield "rows", _rows_text(report)
     if report.get("start"):
-        frequency = f", {report['frequency']}" if report.get("frequency") else ""
+        step = " ".join(filter(None, [report.get("frequency"), report.get("calendar")]))
+        frequency = f", {step}" if step else ""
         yield "time", f"{report['start']} to {report['end']}{frequency}"
     date = report.get("date")
     if date:

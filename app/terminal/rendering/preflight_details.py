@@ -9,17 +9,6 @@ from rich.text import Text
 from app.terminal.rendering.figures import number
 from app.terminal.rendering.preflight import ROWS_NAMED, Json
 
-# Label on the screen, and the field of the report whose reason it explains.
-FOUND = {
-    "encoding": "encoding",
-    "delimiter": "delimiter",
-    "decimal": "decimal",
-    "header": "header_row",
-    "frequency": "frequency",
-    "series": "series_count",
-}
-SIGNS = {"\t", " ", ",", ";", ".", "|"}
-
 
 def show_details(console: Console, report: Json) -> None:
     """Show what `show_report` leaves out."""
@@ -32,16 +21,12 @@ def show_details(console: Console, report: Json) -> None:
 
 
 def _found(report: Json) -> Iterator[tuple[str, str]]:
-    yield "kind", f"{report['kind']}: {report['kind_reason']}"
+    """Yield the decisions that are sure, a short line each; the doubtful ones are warnings."""
     if report["compression"]:
         yield "packed", report["compression"]
-    for name, place in FOUND.items():
-        reason, value = report[f"{name}_reason"], report[place]
-        if reason:
-            what = f"row {value}" if name == "header" and value else _shown(value)
-            yield name, f"{what}: {reason}"
-    if report["date"]:
-        yield "dates", report["date"]["reason"]
+    for decision in report["decisions"]:
+        if decision["certainty"] != "doubtful":
+            yield decision["about"].replace("_", " "), f"{decision['chosen']}: {decision['reason']}"
     if report["order"]:
         yield "order", f"{report['order']} in the file"
 
@@ -50,6 +35,10 @@ def _columns(report: Json) -> Iterator[tuple[str, str]]:
     unused = [column for column in report["columns"] if not column["used"]]
     if unused:
         yield "not used", ", ".join(f"{column['name']} ({column['type']})" for column in unused)
+    cells = report["cells"]
+    if cells:
+        left = [f"{group['cells']:,} left out: {group['reason']}" for group in cells["left_out"]]
+        yield "cells", "; ".join([f"{cells['used']:,} used of {cells['in_file']:,}", *left])
     for column in report["columns"]:
         told = [column["note"]] if column["note"] else []
         told += [f"unit {column['unit']}"] if column["unit"] else []
@@ -69,9 +58,3 @@ def _rows(report: Json) -> Iterator[tuple[str, str]]:
         expected = number(outlier["expected"])
         told = f"{outlier['column']} {number(outlier['value'])} in row {outlier['row']}"
         yield "outlier", f"{told}, expected about {expected}"
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "none"
-    return repr(value) if value in SIGNS else str(value)

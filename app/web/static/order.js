@@ -49,11 +49,11 @@ export class OrderForm {
 
   targetField() {
     const { report } = this.dataset;
-    const columns = [report.target, ...report.target_alternatives];
+    const columns = [report.target, ...report.target_alternatives].filter(Boolean);
     return new Field({
       name: "target",
       label: "Column to predict",
-      hint: "The first numeric column is suggested.",
+      hint: report.target ? "The likeliest measurement is suggested." : "No column looks like a measurement.",
       input: select(columns.map((each) => [each, each]), columns.includes(this.again?.target) ? this.again.target : report.target),
     });
   }

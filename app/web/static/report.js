@@ -1,4 +1,4 @@
-// The preflight report: a summary, the detected options with reasons, what was left out.
+// The preflight report: a summary, the decisions with their reasons, what was left out.
 
 import { facts, h, table } from "./dom.js";
 import { select } from "./fields.js";
@@ -9,9 +9,12 @@ const UNSAID = "\u0000";
 const DATE_ORDERS = [["ymd", "year, month, day"], ["mdy", "month, day, year"], ["dmy", "day, month, year"]];
 const DELIMITERS = [[",", "comma"], [";", "semicolon"], ["\t", "tab"], ["|", "bar"], [" ", "blanks"]];
 const DECIMALS = [[".", "point"], [",", "comma"]];
-const LAYOUTS = [["table", "one row per time"], ["series_per_column", "one series per column"], ["series_per_row", "one series per row"]];
-const ONE_BY_ONE = { table: "one row per time", series_per_column: "one series per column", series_per_row: "one series per row" };
-const UNITS = ["s", "min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE"];
+const LAYOUTS = [["table", "one row per time"], ["series_per_column", "one series per column"], ["series_per_row", "one series per row"], ["matrix", "calendar matrix"]];
+const UNITS = ["s", "min", "h", "D", "B", "C", "W", "SMS", "MS", "ME", "QS", "QE", "YS", "YE"];
+const COUNTS = [
+  ["years", "Years", [["ad", "as written"], ["be", "Buddhist era"]]],
+  ["hours", "Hours", [["start", "the start of each"], ["end", "the end of each"]]],
+];
 
 const named = (pairs, value) => pairs.find(([key]) => key === value)?.[1] ?? value;
 
@@ -27,30 +30,39 @@ export function inASentence(report) {
   return `${parts.join(", ")}.`;
 }
 
-// One row per option: its name, what was detected, why, and how to change it.
+const decided = (report, name) => report.decisions.find((each) => each.about === name);
+const doubtsIn = (report) => report.decisions.filter((each) => each.certainty === "doubtful");
+
+// One row per option: its name, its label, what was detected, why, and the choices.
 function guesses(report) {
+  const why = (name) => decided(report, name)?.reason;
   const columns = report.columns.map((column) => [column.name, column.name]);
   const series = report.kind !== "text";
-  const rows = [["kind", "Kind", report.kind, report.kind_reason, [["series", "series"], ["text", "text"]]]];
+  const rows = [["kind", "Kind", report.kind, why("kind"), [["series", "series"], ["text", "text"]]]];
   if (series) {
     rows.push(
-      ["date", "Date columns", report.date?.columns.join(" and ") ?? "none", report.date?.reason, [["", "no dates, rows are in order"], ...columns]],
-      ["date_order", "Date order", named(DATE_ORDERS, report.date?.date_order) ?? written(report.date), null, DATE_ORDERS],
-      ["frequency", "Step", frequency(report.frequency) ?? "irregular", report.frequency_reason, UNITS, "for example D, h, 15min"],
-      ["decimal", "Decimal sign", named(DECIMALS, report.decimal), report.decimal_reason, DECIMALS],
+      ["date", "Date columns", report.date?.columns.join(" and ") ?? "none", why("date"), [["", "no dates, rows are in order"], ...columns]],
+      ["date_order", "Date order", named(DATE_ORDERS, report.date?.date_order) ?? written(report.date), why("date_order"), DATE_ORDERS],
+      ["frequency", "Step", frequency(report.frequency) ?? "irregular", why("frequency"), UNITS, "for example D, h, 15min"],
+      ["calendar", "Calendar", report.calendar ?? "none", null, [], "for example Mon-Sat or Mon-Fri 09:30-16:00"],
+      ["decimal", "Decimal sign", named(DECIMALS, report.decimal), why("decimal"), DECIMALS],
+      ["missing", "Missing values", decided(report, "missing")?.chosen ?? "usual marks", why("missing"), [], "for example -999.9"],
     );
+    for (const [name, label, choices] of COUNTS) {
+      if (decided(report, name)) rows.push([name, label, decided(report, name).chosen, why(name), choices]);
+    }
   }
   rows.push(
-    ["delimiter", "Delimiter", named(DELIMITERS, report.delimiter), report.delimiter_reason, DELIMITERS],
-    ["encoding", "Encoding", report.encoding, report.encoding_reason, ["utf-8", "utf-16", "latin-1", "cp1252"], "for example utf-8"],
+    ["delimiter", "Delimiter", named(DELIMITERS, report.delimiter), why("delimiter"), DELIMITERS],
+    ["encoding", "Encoding", report.encoding, why("encoding"), ["utf-8", "utf-16", "latin-1", "cp1252"], "for example utf-8"],
   );
   if (!series && columns.length) rows.push(["text", "Text column", report.columns.find((each) => each.used)?.name, null, columns]);
-  if (report.sheet) rows.push(["sheet", "Sheet", report.sheet, null, [], "its name"]);
+  if (report.sheet) rows.push(["sheet", "Sheet", report.sheet, why("sheet"), [], "its name"]);
   if (series) {
     rows.push(
-      ["header", "Column names", report.header_row ? `row ${report.header_row}` : "none", report.header_reason, [["true", "first line"], ["false", "none"]]],
-      ["layout", "Layout", ONE_BY_ONE[report.layout] ?? report.layout, null, LAYOUTS],
-      ["series", "Series columns", report.series_columns.join(", ") || "none: one series", report.series_reason, [["", "none: one series"], ...columns]],
+      ["header", "Column names", report.header_row ? `row ${report.header_row}` : "none", why("header"), [["true", "first line"], ["false", "none"]]],
+      ["layout", "Layout", named(LAYOUTS, report.layout), why("layout"), LAYOUTS],
+      ["series", "Series columns", report.series_columns.join(", ") || "none: one series", why("series"), [["", "none: one series"], ...columns]],
       ["duplicates", "Duplicate timestamps", report.duplicates ? `${plural(report.duplicates.rows, "row")}: ${report.duplicates.handled}` : "none", null,
         [["error", "refuse"], ["last", "keep the last"], ["sum", "sum"], ["mean", "average"]]],
       ["gaps", "Gaps", report.gap_count ? `${plural(report.gap_count, "missing step")}: ${report.gaps_handled ?? "left"}` : "none", null,
@@ -63,27 +75,41 @@ function guesses(report) {
 const written = (date) => date?.formats.map((each) => each.format).join(", ") ?? null;
 
 // read: the options set so far; change(name, value): value undefined to detect it again.
-export function guessTable(report, read, change) {
-  const rows = guesses(report).map(([name, label, found, reason, choices, free]) => {
-    const about = { "aria-label": `${label}: read as`, disabled: !change, "data-guess": name };
-    const input = free ? typed(read[name], free, about) : select([[UNSAID, GUESS], ...choices], read[name] === undefined ? UNSAID : String(read[name]), about);
-    input.addEventListener("change", () => {
-      const raw = free ? input.value.trim() || UNSAID : input.value;
-      change(name, raw === UNSAID ? undefined : name === "header" ? raw === "true" : raw);
-    });
-    const whole = free ? h("span", {}, input, h("datalist", { id: `choices-${name}` }, choices.map((each) => h("option", { value: each }, frequency(each))))) : input;
-    return [label, found ?? "–", (reason ?? "").replace("as `read` says", "as set"), whole];
+function choice(read, change, [name, label, , , choices, free]) {
+  const about = { "aria-label": `${label}: read as`, disabled: !change, "data-guess": name };
+  const input = free ? typed(read[name], free, about) : select([[UNSAID, GUESS], ...choices], read[name] === undefined ? UNSAID : String(read[name]), about);
+  input.addEventListener("change", () => {
+    const raw = free ? input.value.trim() || UNSAID : input.value;
+    change(name, raw === UNSAID ? undefined : name === "header" ? raw === "true" : raw);
   });
+  return free ? h("span", {}, input, h("datalist", { id: `choices-${name}` }, choices.map((each) => h("option", { value: each }, frequency(each))))) : input;
+}
+
+// The certain options, shown folded.
+export function guessTable(report, read, change) {
+  const rows = guesses(report)
+    .filter(([name]) => !doubtsIn(report).some((each) => each.about === name))
+    .map((row) => [row[1], row[2] ?? "–", (row[3] ?? "").replace("as `read` says", "as set"), choice(read, change, row)]);
   return table({ caption: "How the file was read", head: ["Option", "Detected", "Reason", "Read as"], rows, stacked: true });
+}
+
+// The doubtful decisions, the most serious first: each has its warning, in the same order.
+export function doubts(report, read, change) {
+  const rows = doubtsIn(report).map((each, at) => {
+    const row = guesses(report).find(([name]) => name === each.about);
+    return [report.warnings[at], row ? choice(read, change, row) : ""];
+  });
+  if (!rows.length) return null;
+  return h("div", { class: "warning" }, table({ caption: "Doubtful", head: ["Doubt", "Read as"], rows, stacked: true }));
 }
 
 const typed = (value, hint, about) => h("input", { ...about, value: value ?? "", placeholder: GUESS, title: hint, list: `choices-${about["data-guess"]}`, autocomplete: "off", spellcheck: "false" });
 
 export function warningsOf(report) {
-  const lines = [...report.warnings, ...report.contradictions.map((each) => each.message)];
-  if (report.constant.length) lines.push(`Constant: ${report.constant.join(", ")}.`);
+  const doubtful = doubtsIn(report).length;
+  const lines = report.warnings.slice(doubtful);
   if (!lines.length) return null;
-  return h("div", { class: "warning" }, h("p", {}, h("strong", {}, "Please check")), h("ul", {}, [...new Set(lines)].map((line) => h("li", {}, line))));
+  return h("div", { class: "warning" }, h("p", {}, h("strong", {}, "Please check")), h("ul", {}, lines.map((line) => h("li", {}, line))));
 }
 
 export function leftOut(report) {
@@ -101,13 +127,20 @@ export function leftOut(report) {
     parts.push(
       h("h3", {}, `${plural(report.outlier_count, "value")} that are possible outliers`),
       table({
-        caption: "Values that are possible outliers them",
+        caption: "Values that are possible outliers",
         head: [{ label: "Line" }, "Time", "Column", { label: "Value", class: "num" }, { label: "Neighbours", class: "num" }],
         rows: report.outliers.map((each) => [each.row, each.time ?? "–", each.column, figure(each.value), figure(each.expected)]),
       }),
     );
   }
+  if (report.cells) parts.push(h("p", { class: "quiet" }, cellsInASentence(report.cells)));
   return parts.length ? parts : h("p", { class: "quiet" }, "No rows were left out.");
+}
+
+function cellsInASentence(cells) {
+  const left = cells.left_out.map((each) => `${count(each.cells)} left out: ${each.reason}`);
+  const unused = cells.unused.map((each) => `${count(each.cells)} in the unused column ${each.column}`);
+  return `Of ${plural(cells.in_file, "cell")} ${[`${count(cells.used)} are used`, ...left, ...unused].join("; ")}.`;
 }
 
 export function columnTable(report) {

@@ -9,7 +9,7 @@ import { bytes } from "./format.js";
 import { JobWatch } from "./job.js";
 import { OrderForm, describeDataset } from "./order.js";
 import { colour, draw, figure, plain } from "./plot.js";
-import { columnTable, guessTable, inASentence, leftOut, textFacts, warningsOf } from "./report.js";
+import { columnTable, doubts, guessTable, inASentence, leftOut, textFacts, warningsOf } from "./report.js";
 
 const place = document.getElementById("train");
 const state = { file: null, read: {}, dataset: null, earlier: [], model: null, again: null };
@@ -124,7 +124,7 @@ function refused(error) {
   parts.order.whole.hidden = true;
   parts.report.whole.hidden = !report;
   if (!report) return;
-  fill(parts.report.body, h("div", { class: "card" }, h("p", {}, "This was understood so far. Correct it below, and the file is read again."), warningsOf(report), guessTable(report, state.read, changeGuess)));
+  fill(parts.report.body, h("div", { class: "card" }, h("p", {}, "This was understood so far. Correct it below, and the file is read again."), doubts(report, state.read, changeGuess), warningsOf(report), guessTable(report, state.read, changeGuess)));
   returnTo(parts.report.heading);
   if (touched) besideGuess(touched, error);
 }
@@ -173,11 +173,12 @@ function understood(dataset) {
       "div",
       { class: "card" },
       h("p", {}, h("strong", {}, dataset.filename ?? "Dataset"), ": ", inASentence(report)),
+      doubts(report, state.read, dataset.extends ? null : changeGuess),
       warningsOf(report),
       look,
       h(
         "details",
-        { class: "guesses", open: report.warnings.length > 0 || Boolean(state.touched || parts.report.body.querySelector(".guesses")?.open) },
+        { class: "guesses", open: Boolean(state.touched || parts.report.body.querySelector(".guesses")?.open) },
         h("summary", {}, "How it was read, and how to change it"),
         dataset.extends ? h("p", { class: "hint" }, "It was joined from two uploads with their own options.") : h("p", { class: "hint" }, h("a", { href: `/datasets/${dataset.id}/file`, download: dataset.filename ?? "" }, "Download the original file")),
         guessTable(report, state.read, dataset.extends ? null : changeGuess),

@@ -85,7 +85,7 @@ def test_a_cell_is_a_time(cell: str, time: str) -> None:
         "2017-01-03 09:30 XYZ",
         "2017-01-03T09:30:00+16:00",
         "2017-01-03T09:30:00+01:60",
-        "2017-2018",
+        "2017-2019",
     ],
 )
 def test_a_cell_is_no_time(cell: str) -> None:

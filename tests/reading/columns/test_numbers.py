@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from app.reading.columns.numbers import DecimalEvidence, read_numbers
+from app.reading.columns.decimal_sign import DecimalEvidence
+from app.reading.columns.numbers import Decimal, read_numbers
 from app.reading.content import SeriesContent
+from app.reading.decisions import Decision
 from app.reading.reader import ReadResult
 from tests.reading.test_peculiar_files import read
 
@@ -77,38 +79,64 @@ def test_a_cell_is_one_number_or_none(
         assert found.missing == (math.isnan(value) and not found.bad)
 
 
+def decided(cells: list[str], *, semicolons: bool = False, told: Decimal | None = None) -> Decision:
+    found = DecimalEvidence()
+    found.add_column("x", list(enumerate(cells, 2)))
+    sign, decision = found.decide(told, semicolons=semicolons)
+    assert sign == decision.chosen
+    return decision
+
+
 @pytest.mark.parametrize(
-    ("cells", "sign", "reason"),
+    ("cells", "sign"),
     [
-        (["1,234", "1.5"], ".", "1 cells can only be read so"),
-        (["1.234", "1,5", "1,25"], ",", "2 cells can only be read so"),
-        (["1,234.5", "2.345,6"], ".", "1 cells can only be read so"),  # as many of either
-        (["1,234,567"], ".", "1 cells can only be read so"),
-        (["1.234.567"], ",", "1 cells can only be read so"),
-        (["1,2345"], ",", "1 cells can only be read so"),
-        (["1234,567"], ",", "1 cells can only be read so"),
-        (["0,123"], ",", "1 cells can only be read so"),
-        (["1,234", "12,345"], ".", "the usual one"),
-        (["1.234"], ".", "the usual one"),
-        (["12", "x,5"], ".", "no number has decimals"),
+        (["1,234", "1.5"], "."),
+        (["1.234", "1,5", "1,25"], ","),
+        (["1,234,567"], "."),
+        (["1.234.567"], ","),
+        (["1,2345"], ","),
+        (["1234,567"], ","),
+        (["0,123"], ","),
+        (["12", "x,5"], "."),
+        (["1,200 kWh", "2.5 kWh"], "."),
+        (["1.200 €", "3,50 €"], ","),
+        (["950 kg", "980 kg", "990 kg", "1,550 kg"], "."),
+        (["950", "980", "990", "1.550"], ","),
+        (["1550", "1,234"], ","),
     ],
 )
-def test_the_decimal_sign_is_told_by_cells_that_can_be_read_with_one_alone(
-    cells: list[str], sign: str, reason: str
-) -> None:
-    evidence = DecimalEvidence()
-    for cell in cells:
-        evidence.add(cell)
-    assert evidence.decide(None, semicolons=False)[:2] == (sign, reason)
-    assert evidence.decide(",", semicolons=False) == (",", "as `read` says", None)
+def test_other_cells_decide_the_decimal_sign(cells: list[str], sign: str) -> None:
+    decision = decided(cells)
+    assert (decision.chosen, decision.certainty) == (sign, "sure")
+
+
+@pytest.mark.parametrize(
+    ("cells", "sign"),
+    [
+        (["1,234", "12,345"], "."),
+        (["1.234"], "."),
+        (["1,200 kWh", "1,250 kWh"], "."),
+        (["1.550 kg"], "."),
+        (["1", "3", "2", "1,250"], "."),
+        (["1.200 €", "1.350 €"], ","),
+        (["1,234.5", "2.345,6"], "."),  # as many of either
+    ],
+)
+def test_three_digits_behind_a_separator_leave_a_doubt(cells: list[str], sign: str) -> None:
+    decision = decided(cells)
+    assert (decision.chosen, decision.certainty) == (sign, "doubtful")
+    assert decision.settle == {"decimal": "," if sign == "." else "."}
+    assert cells[0] in decision.warning
+
+
+def test_what_is_said_about_the_decimal_sign_counts() -> None:
+    assert decided(["1,234", "1.5"], told=",").certainty == "set"
 
 
 @pytest.mark.parametrize(("cell", "sign"), [("1,234", ","), ("1.234", ".")])
 def test_between_semicolons_a_comma_that_may_be_either_is_decimal(cell: str, sign: str) -> None:
-    evidence = DecimalEvidence()
-    evidence.add(cell)
-    decided, _, open_cell = evidence.decide(None, semicolons=True)
-    assert (decided, open_cell) == (sign, cell)
+    decision = decided([cell], semicolons=True)
+    assert (decision.chosen, decision.certainty) == (sign, "doubtful")
 
 
 def test_errors_of_excel_in_other_languages_are_missing(tmp_path: Path) -> None:
@@ -116,12 +144,6 @@ def test_errors_of_excel_in_other_languages_are_missing(tmp_path: Path) -> None:
     content = read_column(tmp_path, cells).content
     assert isinstance(content, SeriesContent)
     assert content.column("x").tolist() == [1, 2, 3]
-
-
-def test_different_units_in_a_column_are_pointed_out(tmp_path: Path) -> None:
-    report = read_column(tmp_path, ["1.5 kg", "900 g", "1.2 kg"]).report
-    assert report.columns[1].unit == "kg, g"
-    assert any("kg and in g" in warning for warning in report.warnings)
 
 
 def test_a_letter_behind_a_sum_of_money_is_its_magnitude(tmp_path: Path) -> None:

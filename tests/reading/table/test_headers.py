@@ -39,12 +39,12 @@ def test_numbers_beside_a_header_of_dates_belong_to_the_series(tmp_path: Path) -
     assert result.content.labels == ("Germany", "China", "Italy")
 
 
-def test_a_header_of_years_beside_numbers_is_one_of_times_where_the_user_says_so(
-    tmp_path: Path,
-) -> None:
+def test_a_header_of_years_beside_numbers_is_doubtful(tmp_path: Path) -> None:
     text = "Shop,Area,2017,2018,2019\nA,120,1,2,3\nB,80,4,5,6\n"
-    assert columns(tmp_path, text) == ("Area", "2017", "2018", "2019")
-    assert columns(tmp_path, text, layout="series_per_row") == ("value",)
+    report = read(tmp_path, "file.csv", text.encode()).report
+    assert report.warnings[0].startswith("Doubtful layout: a series in each row")
+    assert columns(tmp_path, text) == ("value",)
+    assert columns(tmp_path, text, layout="table") == ("Area", "2017", "2018", "2019")
 
 
 def test_times_in_several_columns_are_those_of_a_series_per_column(tmp_path: Path) -> None:

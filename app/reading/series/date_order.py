@@ -1,0 +1,168 @@
+"""Decide which number is the day and which the month, over the whole column.
+
+Ranges come first (a 30 is no month), then what `read` says, then what the rows show: times that run
+in one direction, and steps of a regular length. Where two readings do so equally well, the habit of
+such files decides, and the decision is doubtful.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from app.reading.columns.dates import (
+    DAY_US,
+    DateCells,
+    Ints,
+    Triples,
+    days_of,
+    full_years,
+    order_share,
+)
+from app.reading.decisions import Candidate, Decision, settled, weigh
+from app.reading.series.frequency_finder import find_frequency
+
+DateOrder = Literal["ymd", "mdy", "dmy"]
+Habit = tuple[str, float, str]  # order, points, reason
+
+_PLACES: dict[DateOrder, tuple[int, int, int]] = {  # where year, month and day stand
+    "mdy": (2, 0, 1),
+    "dmy": (2, 1, 0),
+    "ymd": (0, 1, 2),
+}
+_STEADY = 0.9  # below this share the rows are in no order that could tell anything
+_TOO_MANY_STRAY = 0.1  # above this share of impossible dates an order is ruled out
+_ORDER_POINTS = 10.0  # for rows that all run one way, over rows that go back and forth
+_STEP_POINTS = 5.0  # for a regular step without gaps
+_HABIT_POINTS = 0.25
+_LEAD = 0.5  # points
+_SCORED_ROWS = 20_000  # that the steps are looked at in
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    order: DateOrder
+    days: Ints
+    valid: npt.NDArray[np.bool_]
+
+
+def settle_order(
+    dates: DateCells, *, told: DateOrder | None, european: bool, buddhist: bool = True
+) -> list[Decision]:
+    """Fill in the days of all rows that were open, and decide on the order for it.
+
+    Args:
+        dates: as `read_dates` gives them; changed in place.
+        told: what `read` says, which settles what ranges leave open.
+        european: the file has decimal commas or semicolons, which speaks for the day first.
+        buddhist: read years from 2430 to 2650 as those of the Buddhist count.
+    """
+    decisions: list[Decision] = []
+    waiting: list[tuple[Triples, npt.NDArray[np.intp], list[_Reading]]] = []
+    for (_, digits), triples in dates.triples.items():
+        rows = np.concatenate(triples.rows)
+        if len(rows):
+            numbers = np.concatenate(triples.numbers)  # (cells, 3)
+            waiting.append((triples, rows, _readings(numbers, digits, told, buddhist=buddhist)))
+    # What is certain goes first: it is the ground on which the rest is judged.
+    for triples, rows, readings in sorted(waiting, key=lambda item: len(item[2])):
+        certain = {entry.chosen for entry in decisions if entry.certainty != "doubtful"}
+        like = certain.pop() if len(certain) == 1 else None
+        best = readings[0]
+        if len(readings) == 1:
+            reason = "any other order gives days or months out of range"
+            decision = settled("date_order", best.order, reason, told=told == best.order)
+        else:
+            habit = _habit(triples.sign, like, european=european)
+            best, decision = _decide(dates, triples, rows, readings, habit)
+        dates.days[rows] = best.days
+        dates.dated[rows] = best.valid
+        dates.open[rows] = False
+        for label, (count, first) in triples.formats.items():
+            dates.formats[spelled(label, best.order)] = (count, first)
+        decisions.append(decision)
+    return decisions
+
+
+def spelled(label: str, order: DateOrder) -> str:
+    """Return the label with the parts named: a/b/cccc read as mdy is m/d/yyyy."""
+    letters = dict(zip("abc", order, strict=True))
+
+    def named(match: re.Match[str]) -> str:
+        letter = letters[match.group()[0]]
+        return letter * max(len(match.group()), 2) if letter == "y" else letter
+
+    return re.sub(r"(?<![A-Za-z])(?:a|b|c+)(?![a-z])", named, label)  # not that of Day
+
+
+def _readings(
+    numbers: Ints, digits: int, told: DateOrder | None, *, buddhist: bool
+) -> list[_Reading]:
+    orders: tuple[DateOrder, ...] = ("mdy", "dmy") if digits > len("00") else ("mdy", "dmy", "ymd")
+    found = []
+    for order in orders:
+        year, month, day = _PLACES[order]
+        years = full_years(numbers[:, year], digits, buddhist=buddhist)
+        days, valid = days_of(years, numbers[:, month], numbers[:, day])
+        found.append(_Reading(order=order, days=days, valid=valid))
+    if told is not None and any(reading.order == told for reading in found):
+        return [reading for reading in found if reading.order == told]
+    most = max(float(reading.valid.mean()) for reading in found)
+    return [
+        reading
+        for reading in found
+        if reading.valid.mean() >= most and reading.valid.mean() > 1 - _TOO_MANY_STRAY
+    ] or [max(found, key=lambda reading: float(reading.valid.mean()))]
+
+
+def _decide(
+    dates: DateCells,
+    triples: Triples,
+    rows: npt.NDArray[np.intp],
+    readings: list[_Reading],
+    habit: Habit,
+) -> tuple[_Reading, Decision]:
+    # All times of the column, these rows read as each candidate says.
+    columns = {reading.order: _all_days(dates, rows, reading) for reading in readings}
+    shares = {order: order_share(days) for order, days in columns.items()}
+    steady = max(shares.values()) >= _STEADY
+    candidates = []
+    for reading in readings:
+        label = spelled(next(iter(triples.formats)), reading.order)
+        share, ordered = shares[reading.order], np.unique(columns[reading.order][:_SCORED_ROWS])
+        step = find_frequency(
+            (ordered * DAY_US).astype("datetime64[us]"), np.zeros(len(ordered), dtype=np.int32)
+        )
+        rules = [habit[1:]] if habit[0] == reading.order else []
+        if steady:
+            reason = f"read as {label}, {share:.0%} of the steps between rows go one way"
+            rules.append((_ORDER_POINTS * (share - 0.5), reason))
+        if step.frequency is not None:
+            reason = f"read as {label}, {step.reason} ({step.frequency})"
+            rules.append((_STEP_POINTS * step.score, reason))
+        candidates.append(Candidate(reading, reading.order, {"date_order": reading.order}, rules))
+    choice, decision = weigh("date_order", candidates, lead=_LEAD)
+    return choice.value, decision
+
+
+def _habit(sign: str, like: str | None, *, european: bool) -> Habit:
+    """What is usual, where the rows leave it open."""
+    if like is not None:
+        return like, 2 * _LEAD, "the other dates of the column are written so"
+    if sign == ".":
+        return "dmy", _HABIT_POINTS, "with dots the day usually comes first"
+    if european:
+        reason = "in files with semicolons or decimal commas the day usually comes first"
+        return "dmy", _HABIT_POINTS, reason
+    return "mdy", _HABIT_POINTS, "most such files have the month first"
+
+
+def _all_days(dates: DateCells, rows: npt.NDArray[np.intp], reading: _Reading) -> Ints:
+    """The days of the column, these rows read as the candidate says."""
+    known = dates.dated.copy()
+    days = dates.days.copy()
+    days[rows] = reading.days
+    known[rows] = reading.valid
+    return days[known]

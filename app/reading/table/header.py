@@ -1,0 +1,161 @@
+"""Find the rows of names above the data, and make one name of each column from them."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from app.reading.columns.cell_types import CellKind, cell_kind, majority
+from app.reading.table.delimiter import Record, Split
+
+_PAIR = 2  # columns
+_NEAR = 2  # rows above or below the names that may belong to them
+_LONGEST_COUNT = 8  # digits of a number in a header that counts, as of 20170103
+_IS_DATE = re.compile(r"(?:1[5-9]|2[01])\d\d(?:\d\d){0,2}$")  # of a year, a month or a day
+_YEAR_DIGITS = 4
+
+
+def column_kinds(records: list[Record], width: int) -> list[CellKind]:
+    """Return what most cells of each column are, in the lower half of the sample."""
+    lower = records[len(records) // 2 :]
+    return [
+        majority([record[place] for record in lower if len(record) > place])
+        for place in range(width)
+    ]
+
+
+def first_data_row(records: list[Record], kinds: list[CellKind], split: Split) -> tuple[int, str]:
+    """Return the place of the first row of data, and why the rows above are none."""
+    start = next((at for at, record in enumerate(records) if _fits(record, kinds, split)), 0)
+    why = "its cells differ in kind from those below"
+    titles_alone = all(_names_in(record) * 2 < split.width for record in records[:start])
+    if titles_alone and _counts_up(records[start:], kinds):
+        return start + 1, "its cells count up, those below do not"
+    if start == 0 and not any(kind in {"number", "date"} for kind in kinds):
+        return 1, "a table of words is taken to have a header"
+    return start, why
+
+
+def header_row(records: list[Record], width: int) -> int | None:
+    """Return where, above the data, the row of names stands: that with the most different cells."""
+    wide = [place for place, record in enumerate(records) if len(record) <= max(width, 1) * 2]
+    if not wide:
+        return None
+    best = max(wide, key=lambda place: (_names_in(records[place]), _filled(records[place])))
+    names = _names_in(records[best])
+    return best if names > 1 or (names and width <= _PAIR) else None
+
+
+def column_names(
+    records: list[Record], best: int | None, width: int, body: list[Record]
+) -> list[str]:
+    """Return the names of the columns, joined from several rows where one does not tell them apart.
+
+    Args:
+        records: the rows above the data.
+        best: the row of names among them.
+        width: how many columns there are.
+        body: the rows of data.
+    """
+    if best is None:
+        return list(unique_names([""] * width))
+    rows = [_spread(record, width, body) for record in records]
+    base = rows[best]
+    joined = [
+        place
+        for place, row in enumerate(rows)
+        if place == best
+        or (abs(place - best) <= _NEAR and _tells_apart(row, base, above=place < best))
+    ]
+    names = []
+    for column in range(width):
+        parts = dict.fromkeys(rows[place][column] for place in joined if rows[place][column])
+        below = [row[column] for row in rows[best + 1 :] if sum(map(bool, row)) == 1]
+        names.append(next(filter(None, below), " ".join(parts)))
+    return list(unique_names(names))
+
+
+def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
+    """Return names for columns: the header's, numbered where one is repeated or missing."""
+    names: dict[str, None] = {}
+    for place, cell in enumerate(cells, start=1):
+        name, again = cell or f"column {place}", 1
+        while name in names:
+            again += 1
+            name = f"{cell or f'column {place}'} ({again})"
+        names[name] = None
+    return tuple(names)
+
+
+def _spread(record: Record, width: int, body: list[Record]) -> list[str]:
+    """The cells of a header row, one for each column."""
+    cells = [" ".join(cell.split()) for cell in record]
+    # Rows of this width that hold something to the end, and not stray cells or delimiters.
+    full = sum(len(row) == width and bool(row[-1].strip()) for row in body)
+    if len(cells) == width - 1 and all(cells) and full * 2 > len(body):
+        cells = ["", *cells]  # R leaves the name of the row names out
+    return (cells + [""] * width)[:width]
+
+
+def _tells_apart(row: list[str], base: list[str], *, above: bool) -> bool:
+    """Whether a row belongs to the names: merged cells above, or one that makes names differ."""
+    filled = [cell for cell in row[1:] if cell]
+    if len(set(filled)) < _PAIR:
+        return False
+    has_blanks = any(name and not cell for name, cell in zip(base[1:], row[1:], strict=True))
+    if above and has_blanks and (not row[0] or base[0] in {"", row[0]}):
+        last = ""
+        for place, cell in enumerate(row):
+            last = cell or last
+            row[place] = last if base[place] else cell
+        return True
+    repeated = len(set(filter(None, base))) < len([cell for cell in base if cell])
+    return repeated and len(filled) * 2 > len(row)
+
+
+def _fits(record: Record, kinds: list[CellKind], split: Split) -> bool:
+    """Whether a row has dates where the column has dates, and numbers where it has numbers."""
+    if len(record) < split.width - 1 and split.width > _PAIR:
+        return False
+    firm = [
+        (_kind_beside(cell, kind), kind)
+        for cell, kind in zip(record, kinds, strict=False)
+        if kind in {"number", "date", "clock"}
+    ]
+    agreeing = [have == kind for have, kind in firm if have != "missing"]
+    if not agreeing:
+        return not firm and record is not split.records[0]
+    dated = [have == kind for have, kind in firm if kind == "date"]
+    return (any(dated) or not dated) and sum(agreeing) * 2 > len(agreeing)
+
+
+def _kind_beside(cell: str, kind: CellKind) -> CellKind:
+    """The kind of a cell; the year of an annual row is a date among months and quarters."""
+    text = cell.strip()
+    is_year = kind == "date" and text.isdigit() and len(text) == _YEAR_DIGITS
+    return "date" if is_year else cell_kind(cell)
+
+
+def _counts_up(records: list[Record], kinds: list[CellKind]) -> bool:
+    """Whether the first row counts on from cell to cell, as no row of data does."""
+
+    def counting(record: Record) -> bool:
+        cells = [
+            cell.strip() for cell, kind in zip(record, kinds, strict=False) if kind == "number"
+        ]
+        digits = [cell for cell in cells if cell.isdigit() and len(cell) <= _LONGEST_COUNT]
+        steps = {int(after) - int(before) for before, after in pairwise(digits)}
+        named = sum(cell_kind(cell) == "text" for cell in cells)
+        dates = len({len(cell) for cell in digits}) == 1 and all(map(_IS_DATE.match, digits))
+        if len(digits) <= _PAIR or len(digits) + named != len(cells):
+            return False
+        return steps == {1} or (dates and min(steps) * max(steps) > 0)
+
+    return len(records) >= _PAIR and counting(records[0]) and not counting(records[1])
+
+
+def _filled(record: Record) -> int:
+    return sum(bool(cell.strip()) for cell in record)
+
+
+def _names_in(record: Record) -> int:
+    return len({cell.strip() for cell in record if cell.strip()})
