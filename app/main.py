@@ -31,7 +31,7 @@ from app.monitoring import api as monitoring
 from app.monitoring import partition_keeper
 from app.monitoring.actuals import api as actuals
 from app.predictions import api as predictions
-from app.predictions import log_api
+from app.predictions.logged import api as logged_predictions
 from app.process.notice_board import nothing_to_say
 from app.process.observability import Metrics, configure_logging
 from app.process.shared_figures import Slot
@@ -63,12 +63,12 @@ WITH_LIFESPAN = (
     jobs,
     predictions,
     partition_keeper,
-    log_api,
+    logged_predictions,
     explanations,
 )
 ROUTERS = (
     predictions.router,
-    log_api.router,
+    logged_predictions.router,
     registry.router,
     evaluations.router,
     datasets.router,

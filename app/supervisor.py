@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.jobs.trainer import why_no_training
-from app.predictions.partitions import maintain_partitions
+from app.predictions.logged.partitions import maintain_partitions
 from app.process.lifeline import Lifeline
 from app.process.listening import listen, location_of
 from app.process.notice_board import NoticeBoard

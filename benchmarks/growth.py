@@ -32,8 +32,9 @@ import httpx
 import psycopg
 
 from app.config import Settings
-from app.predictions.log import Entry, PredictionLog
-from app.predictions.partitions import maintain_partitions
+from app.predictions.log import PredictionLog
+from app.predictions.logged.partitions import maintain_partitions
+from app.predictions.logged.rows import Entry
 from app.process.observability import Metrics
 from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import conninfo, make_engine

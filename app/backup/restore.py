@@ -13,7 +13,7 @@ from app.backup.tables import copy_in, days_of_log, driver
 from app.backup.write import Told
 from app.config import Settings
 from app.errors import Conflict
-from app.predictions.partitions import maintain_partitions, make_partitions
+from app.predictions.logged.partitions import maintain_partitions, make_partitions
 from app.storage.engine import make_engine
 from app.storage.job_status import UNFINISHED, JobStatus
 from app.storage.migrate import upgrade

@@ -33,7 +33,7 @@ from app.http.openapi import problem_responses
 from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS, invalid_fields
 from app.predictions import series as series_predictions
 from app.predictions import text as text_predictions
-from app.predictions.runtime import Loaded
+from app.predictions.loaded import Loaded
 from app.predictions.schemas import PredictRequest
 from app.registry.references import MAX_NUMBER
 from app.registry.store import get_live_version

@@ -20,7 +20,8 @@ from app.explanations.schemas import (
     SeriesInfluence,
 )
 from app.forecasting import anchors as forms
-from app.predictions.runtime import Loaded
+from app.predictions.loaded import Loaded
+from app.predictions.questions import completed
 from app.predictions.schemas import Interval, PredictRequest, SeriesStep
 from app.predictions.series import SeriesQuestion, answer, warnings_of
 
@@ -104,7 +105,7 @@ def explain(
         shown=shown,
         forecasts=found.together.tolist(),
         ahead=ahead,
-        intervals=_intervals(version, question, ahead),
+        intervals=_intervals(question, ahead),
         value=float(found.members[request.member - 1, ahead - 1]),
         anchor=_anchor(prepared.anchored, opened.anchor, ahead=ahead, shown=shown),
         raised=float(raised[ahead - 1]),
@@ -142,11 +143,11 @@ def _anchor(anchored: Anchored, anchor: forms.Anchor | None, *, ahead: int, show
     )
 
 
-def _intervals(version: Loaded, question: SeriesQuestion, ahead: int) -> list[Interval] | None:
+def _intervals(question: SeriesQuestion, ahead: int) -> list[Interval] | None:
     """Return the intervals of one step, from the version's graph."""
     if not question.levels:
         return None
-    (outcome,) = answer(version, [question._replace(steps=ahead)])
+    (outcome,) = completed(answer([question._replace(steps=ahead)]))
     if isinstance(outcome, StepaheadError):
         raise outcome
     return STEPS.validate_python(outcome["predictions"])[ahead - 1].intervals

@@ -15,7 +15,7 @@ from app.explanations.network_cache import Opened
 from app.explanations.schemas import ExplainRequest, TextExplanation, TextInfluence
 from app.language.sampling import alternatives, choose
 from app.language.tokenizer import Tokenizer
-from app.predictions.runtime import Loaded
+from app.predictions.loaded import Loaded
 from app.predictions.schemas import MAX_ALTERNATIVES, TokenProbability
 from app.predictions.text import TextQuestion
 

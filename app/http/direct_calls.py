@@ -19,9 +19,14 @@ from app.process.observability import Metrics
 
 JSON_TYPE = b"application/json"
 WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+CALLER_GONE = 499  # nobody gets it: nginx's number for "the client closed the request"
 
 Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, Headers, bytes]  # status, headers, body
+
+
+def _nobody_left() -> bool:
+    return False
 
 
 class Whole(NamedTuple):
@@ -33,6 +38,7 @@ class Whole(NamedTuple):
     body: bytes
     respond: Callable[[int, Headers, bytes], None]  # does nothing if the caller is gone
     address: str | None = None  # of the connection
+    is_gone: Callable[[], bool] = _nobody_left  # whether the caller has hung up
 
 
 class Call:
@@ -68,6 +74,10 @@ class Call:
     def fail(self, error: BaseException) -> None:
         """Answer for a fault of ours."""
         self.refuse(unforeseen(error, self.request_id))
+
+    def abandon(self) -> None:
+        """End a call whose caller hung up before there was an answer."""
+        self._respond(CALLER_GONE, [], b"")
 
     def _respond(self, status: int, headers: Headers, body: bytes) -> None:
         request = self.request

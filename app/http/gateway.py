@@ -132,10 +132,15 @@ class Gateway:
     ) -> None:
         """Have an admitted request answered that came from a server without direct calls."""
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        is_gone = False
 
         def respond(status: int, headers: Headers, body: bytes) -> None:
             if not answered.done():  # the caller may be gone
                 answered.set_result((status, headers, body))
+
+        async def wait_for_hang_up() -> None:
+            nonlocal is_gone
+            is_gone = (await receive())["type"] == "http.disconnect"
 
         body: bytes | StepaheadError | None
         try:
@@ -145,7 +150,15 @@ class Gateway:
         if body is None:
             return
         given = body if isinstance(body, bytes) else b""
-        request = Whole(scope["method"], scope["path"], dict(scope["headers"]), given, respond)
+        hang_up = asyncio.create_task(wait_for_hang_up())
+        request = Whole(
+            scope["method"],
+            scope["path"],
+            dict(scope["headers"]),
+            given,
+            respond,
+            is_gone=lambda: is_gone,
+        )
         call = Call(request, scope["request_id"], self._metrics)
         call.caller = scope["caller"]
         if self._tracing is not None:
@@ -155,6 +168,7 @@ class Gateway:
         else:
             call.run(handler)
         status, headers, answer = await answered
+        hang_up.cancel()
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 

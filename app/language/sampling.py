@@ -6,6 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Floats = NDArray[np.float64] | NDArray[np.float32]
+
+# Up to so many tokens are found one after the other, 0.5 us each in a vocabulary of 5,000, of which
+# sorting takes 115.
+SEARCHED = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class Alternative:
@@ -76,10 +82,35 @@ def alternatives(probabilities: ArrayLike, count: int) -> list[Alternative]:
         ValueError: an argument is out of range.
     """
     weights = _checked(probabilities)
-    if not 0 <= count <= len(weights):
-        raise ValueError(f"{count} alternatives from a vocabulary of {len(weights)}")
-    order = np.argsort(-weights, kind="stable")[:count]  # (count,)
-    return [Alternative(id=int(i), probability=float(weights[i])) for i in order]
+    (ids,) = most_probable(weights[np.newaxis], count).tolist()
+    return [Alternative(id=i, probability=float(weights[i])) for i in ids]
+
+
+def most_probable(probabilities: Floats, count: int) -> NDArray[np.int64]:
+    """Return the most probable tokens of each row, falling; of equals the smallest id first.
+
+    Args:
+        probabilities: (rows, vocabulary), finite.
+        count: how many, at most the whole vocabulary.
+
+    Returns:
+        Ids, (rows, count).
+
+    Raises:
+        ValueError: the count is out of its range.
+    """
+    rows, size = probabilities.shape
+    if not 0 <= count <= size:
+        raise ValueError(f"{count} alternatives from a vocabulary of {size}")
+    if count > SEARCHED:
+        order: NDArray[np.int64] = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+        return order
+    left = probabilities.copy()
+    found = np.empty((rows, count), dtype=np.int64)
+    for place in range(count):
+        found[:, place] = left.argmax(axis=1)
+        left[np.arange(rows), found[:, place]] = -np.inf
+    return found
 
 
 def _checked(probabilities: ArrayLike) -> NDArray[np.float64]:

@@ -23,10 +23,10 @@ from app.monitoring.schemas import (
     ScheduleAnswer,
     ScheduleRequest,
 )
-from app.predictions.api import Predictions
+from app.predictions.calls import Predictions
+from app.predictions.logged.store import get_prediction
 from app.predictions.replay import answer_again
 from app.predictions.schemas import LoggedPrediction, PredictRequest
-from app.predictions.store import get_prediction
 from app.registry.references import ModelReference, parse_reference
 from app.registry.store import find_model, get_version
 from app.storage.resources import Resources

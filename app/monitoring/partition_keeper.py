@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from app.errors import Unavailable
 from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS
 from app.monitoring.upkeep import finish_days_before
-from app.predictions.partitions import maintain_partitions
+from app.predictions.logged.partitions import maintain_partitions
 from app.process.observability import get_logger
 from app.storage.resources import Resources
 

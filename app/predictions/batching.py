@@ -1,57 +1,55 @@
-"""Requests that arrive together share one inference and one commit.
+"""Answer requests that arrive together with one inference and one commit.
 
 Together means: in one turn of the event loop, or while every connection of the log is committing.
-Nothing waits for company, so a lone request is not slowed down; under load the turns fill by
+Nothing waits for company, so a lone request is not slowed down; under load the turns fill up by
 themselves.
 """
 
 import asyncio
+import math
 import os
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from pydantic_core import to_json
 
-from app.errors import StepaheadError, Unavailable
-from app.predictions import series, text
-from app.predictions.log import NONE_REFUSED, Entry, Group, PredictionLog, Refused, Rows, rows_of
-from app.predictions.runtime import Loaded
-from app.predictions.series import SeriesQuestion
-from app.predictions.text import TextQuestion
+from app.errors import StepaheadError
+from app.predictions.loaded import Loaded
+from app.predictions.log import (
+    NONE_REFUSED,
+    Group,
+    PredictionLog,
+    Refused,
+)
+from app.predictions.logged.rows import Entry, Rows, rows_of
+from app.predictions.pending import SHORT_SECONDS, Load, Pending
+from app.predictions.questions import CallerGone, Question, Reply, Work
 from app.process.observability import Metrics
 from app.storage.ids import new_wire_id
 
-Question = SeriesQuestion | TextQuestion
-Reply = bytes | BaseException  # an answer's JSON, or why there is none
-
-MAX_ROWS_PER_RUN = 1024
 # A run with so many takes no further request along: it is committed while the next is computed.
 # With two callers of batches of 256 the api was idle for up to a sixth of the time without this.
 MANY_ROWS = 256
 # Steps and alternatives of one run's answers, about 500 bytes each while they are put together.
-MAX_ANSWER_SIZE = 100_000
+MAX_ANSWER_SIZE = 20_000
 # Past this an inference leaves the event loop for a thread: a hop costs about 0.1 ms, and a loop
 # that stands still holds up everyone.
-INLINE_SECONDS = 0.005
-# Past this it has threads for its like: a long text is not to hold up batches.
+INLINE_SECONDS = SHORT_SECONDS
+# Past this it has threads for its like, so that a long text does not hold up batches. There it is
+# worked on in slices, in turn with the others.
 LONG_SECONDS = 0.1
-# A row of a shared run costs about this part of a run of its own (LSTM(64), 60 steps, batch 32).
-ROW_SHARE = 0.47
+SLICE_SECONDS = 0.05
 INFERENCE_THREADS = 2
-# Work accepted and not answered yet; past it, 503.
-MAX_PENDING_ROWS = 4096
-MAX_PENDING_BYTES = 64 << 20  # of their requests, whose histories may be long
-MAX_PENDING_SECONDS = 30.0
 
 
 class Ticket(NamedTuple):
-    """A request on its way to its answer."""
+    """A question on its way to its answer."""
 
     question: Question
     request_id: str
@@ -59,72 +57,141 @@ class Ticket(NamedTuple):
     series: str | None
     request: bytes  # JSON as it came
     answer: Callable[[Reply], None]  # called once
+    is_gone: Callable[[], bool]  # whether nobody waits for the answer any more
 
 
 class Inferred(NamedTuple):
-    """What a run found."""
+    """The result of a run."""
 
     replies: Sequence[Reply]  # of all its rows, in their order
-    rows: Rows | None  # those that have an answer; the log is to keep them first
+    rows: Rows | None  # those that have an answer; the log is to commit them first
 
 
 class Run(ABC):
-    """What is inferred at once, of one version."""
+    """Questions to one version that are answered together."""
 
-    def __init__(self, version: Loaded, *, rows: int, size: int) -> None:
+    rows = 0
+    size = 0  # bytes of the requests
+    answer_size = 0
+    added_seconds = 0.0  # the sum of what its rows add to a run
+    seconds = 0.0  # the time it takes, about: a row by itself takes longer than it adds
+    pending: Pending | None = None  # where it is counted
+
+    def __init__(self, version: Loaded) -> None:
         self.version = version
-        self.rows = rows
-        self.size = size  # bytes of the requests
         self.started = 0.0
+        self._work: Work[Inferred] | None = None
+
+    @property
+    def load(self) -> Load:
+        """What answering it takes."""
+        return Load(self.rows, self.size, self.answer_size, self.added_seconds)
 
     @abstractmethod
-    def expected_seconds(self) -> float:
-        """About what inferring takes."""
-
-    @abstractmethod
-    def infer(self) -> Inferred:
-        """What goes into the log and out to the callers."""
+    def work(self) -> Work[Inferred]:
+        """Compute the answers and the rows of the log."""
 
     @abstractmethod
     def answer(self, replies: Sequence[Reply]) -> None:
         """Answer the callers, in the order of the rows."""
 
+    @abstractmethod
+    def is_abandoned(self) -> bool:
+        """Tell whether all callers are gone."""
+
+    def infer(self, *, seconds: float = math.inf) -> Inferred | None:
+        """Work for so long; return the result once it is complete."""
+        if self._work is None:
+            self._work = self.work()
+        end = time.perf_counter() + seconds
+        try:
+            next(self._work)
+            while time.perf_counter() < end:
+                next(self._work)
+        except StopIteration as finished:
+            result: Inferred = finished.value
+            return result
+        except Exception as error:  # noqa: BLE001 - a fault of ours, told to all who wait
+            return Inferred([error] * self.rows, None)
+        return None
+
+    def give_up(self) -> Inferred:
+        """Free what has been computed so far."""
+        if self._work is not None:
+            self._work.close()
+        return Inferred([CallerGone()] * self.rows, None)
+
 
 class TicketRun(Run):
-    """Tickets that came together."""
+    """Tickets that arrived together."""
 
-    def __init__(self, version: Loaded, tickets: Sequence[Ticket]) -> None:
-        size = sum([len(ticket.request) for ticket in tickets])
-        super().__init__(version, rows=len(tickets), size=size)
-        self._tickets = tickets
+    def __init__(self, version: Loaded) -> None:
+        super().__init__(version)
+        self._tickets: list[Ticket] = []
 
-    def expected_seconds(self) -> float:
-        """About what inferring takes."""
-        return expected_seconds(self.version, [ticket.question for ticket in self._tickets])
+    def has_room_for(self, ticket: Ticket) -> bool:
+        """Tell whether run and answers fit into memory and are soon done.
 
-    def infer(self) -> Inferred:
-        """What goes into the log and out to the callers."""
-        return infer(self.version, self._tickets)
+        What one request asks for stays together if it can.
+        """
+        rows = len(self._tickets)
+        return not rows or (
+            self.answer_size + ticket.question.answer_size <= MAX_ANSWER_SIZE
+            and rows < self.version.max_rows
+            and (rows < MANY_ROWS or ticket.request_id == self._tickets[-1].request_id)
+        )
+
+    def add(self, ticket: Ticket) -> None:
+        """Take a ticket along."""
+        self._tickets.append(ticket)
+        self.answer_size += ticket.question.answer_size
+
+    def close(self) -> None:
+        """Add up what its tickets cost; none is added after this."""
+        tickets = self._tickets
+        self.rows = len(tickets)
+        self.size = sum([len(ticket.request) for ticket in tickets])
+        self.added_seconds = sum([ticket.question.added_seconds for ticket in tickets])
+        by_itself = [each.question.seconds - each.question.added_seconds for each in tickets]
+        self.seconds = self.added_seconds + max(by_itself)
+
+    def work(self) -> Work[Inferred]:
+        """Compute the answers and the rows of the log."""
+        questions = [ticket.question for ticket in self._tickets]
+        outcomes = yield from questions[0].answer(questions)
+        replies: list[Reply] = []
+        entries: list[Entry] = []
+        for ticket, outcome in zip(self._tickets, outcomes, strict=True):
+            if isinstance(outcome, StepaheadError):
+                replies.append(outcome)
+            else:
+                entry = entry_of(ticket, outcome)
+                entries.append(entry)
+                replies.append(entry.response)
+        return Inferred(replies, rows_of(entries) if entries else None)
 
     def answer(self, replies: Sequence[Reply]) -> None:
-        """Each ticket by itself."""
+        """Answer each ticket separately."""
         for ticket, reply in zip(self._tickets, replies, strict=True):
             ticket.answer(reply)
 
+    def is_abandoned(self) -> bool:
+        """Tell whether all callers are gone."""
+        return all(ticket.is_gone() for ticket in self._tickets)
+
 
 class Batcher:
-    """Collects the tickets of a turn per version and answers them."""
+    """Collects the tickets of a turn in runs and answers them."""
 
     def __init__(self, log: PredictionLog, metrics: Metrics) -> None:
         self._log = log
         log.on_free = self._start_soon
         self._metrics = metrics
-        self._gathering: dict[Loaded, list[Ticket]] = {}
-        self._ready_made: list[Run] = []
+        self._shared: list[TicketRun] = []
+        self._gathering: dict[Loaded, TicketRun] = {}  # those that take further tickets
+        self._complete: list[Run] = []
         self._is_starting = False
-        self._pending_rows = 0
-        self._pending_bytes = 0
-        self._pending_seconds = 0.0
+        self._short, self._long = Pending(), Pending()
         self._all_answered = asyncio.Event()
         # On one core two batches at once would end together, and leave it idle while both are
         # committed: one after the other they made 1.15 times the series a second.
@@ -133,48 +200,71 @@ class Batcher:
         self._long_threads = ThreadPoolExecutor(threads, thread_name_prefix="long-inference")
         self.runs = 0  # shared inferences, for tests of what is shared
 
-    def submit(self, version: Loaded, ticket: Ticket) -> None:
+    def submit(self, ticket: Ticket) -> None:
         """Take a ticket; its `answer` is called once the prediction is committed, or failed.
 
         Raises:
             Unavailable: more is under way than can be answered soon.
         """
-        self._admit(1, len(ticket.request))
-        gathered = self._gathering.get(version)
-        if gathered is None:
-            gathered = self._gathering[version] = []
-        gathered.append(ticket)
+        question = ticket.question
+        self._short.admit(
+            Load(1, len(ticket.request), question.answer_size, question.added_seconds)
+        )
+        version = question.version
+        run = self._gathering.get(version)
+        if run is None or not run.has_room_for(ticket):
+            run = self._gathering[version] = TicketRun(version)
+            run.pending = self._short
+            self._shared.append(run)
+        run.add(ticket)
         if not self._is_starting:
             self._start_soon()
 
-    def submit_run(self, run: Run) -> None:
-        """Take a run that is ready made; the same holds for it.
+    def submit_apart(self, tickets: Sequence[Ticket]) -> None:
+        """Take a caller's tickets that together are long, in runs without other callers'.
 
         Raises:
             Unavailable: more is under way than can be answered soon.
         """
-        self._admit(run.rows, run.size)
-        self._ready_made.append(run)
-        self._start_soon()
+        runs: dict[Loaded, list[TicketRun]] = {}
+        for ticket in tickets:
+            own = runs.setdefault(ticket.question.version, [])
+            if not own or not own[-1].has_room_for(ticket):
+                own.append(TicketRun(ticket.question.version))
+            own[-1].add(ticket)
+        apart = [run for own in runs.values() for run in own]
+        for run in apart:
+            run.close()
+        self.submit_runs(apart)
 
-    def _admit(self, rows: int, size: int) -> None:
-        if (
-            self._pending_rows >= MAX_PENDING_ROWS
-            or self._pending_seconds >= MAX_PENDING_SECONDS
-            or (self._pending_rows and self._pending_bytes + size > MAX_PENDING_BYTES)
-        ):
-            raise Unavailable("more predictions are asked for than can be computed; try again")
-        self._pending_rows += rows
-        self._pending_bytes += size
+    def submit_runs(self, runs: Sequence[Run]) -> None:
+        """Take runs that are complete, all or none.
+
+        Raises:
+            Unavailable: more is under way than can be answered soon.
+        """
+        is_long = sum([run.seconds for run in runs]) > LONG_SECONDS
+        pending = self._long if is_long else self._short
+        loads = [run.load for run in runs]
+        pending.admit(Load._make([sum(parts) for parts in zip(*loads, strict=True)]))
+        for run in runs:
+            run.pending = pending
+        self._complete += runs
+        self._start_soon()
 
     def close(self) -> None:
         """End the threads; nothing may be under way."""
         self._threads.shutdown()
         self._long_threads.shutdown()
 
+    @property
+    def pending_rows(self) -> int:
+        """Count the rows that are under way."""
+        return self._short.rows + self._long.rows
+
     async def drained(self) -> None:
         """Return when nothing is under way."""
-        while self._pending_rows:
+        while self.pending_rows:
             self._all_answered.clear()
             await self._all_answered.wait()
 
@@ -184,47 +274,53 @@ class Batcher:
         To infer what could not be committed yet made smaller runs: 5 % more processor time at 64
         connections.
         """
-        is_wanted = (self._gathering or self._ready_made) and not self._is_starting
+        is_wanted = (self._shared or self._complete) and not self._is_starting
         if is_wanted and self._log.is_free:
             self._is_starting = True
             asyncio.get_running_loop().call_soon(self._start)
 
     def _start(self) -> None:
-        """Answer what was gathered: an inference for each version, a commit for all."""
+        """Answer what was gathered: an inference for each run, a commit for all."""
         self._is_starting = False
-        gathering, self._gathering = self._gathering, {}
-        ready_made, self._ready_made = self._ready_made, []
-        runs = [
-            TicketRun(version, group)
-            for version, tickets in gathering.items()
-            for group in groups_of(tickets)
-        ]
+        shared, self._shared = self._shared, []
+        complete, self._complete = self._complete, []
+        self._gathering.clear()
+        for gathered in shared:
+            gathered.close()
         inferred: list[tuple[Run, Inferred]] = []
-        for run in (*runs, *ready_made):
+        for run in (*shared, *complete):
             run.started = time.perf_counter()
             self.runs += 1
-            seconds = run.expected_seconds()
-            if seconds > INLINE_SECONDS:
-                self._infer_in_thread(run, seconds)
+            if run.seconds > INLINE_SECONDS:
+                self._infer_in_thread(run)
                 continue
-            inferred.append((run, _inferred(run)))
+            now = run.infer()
+            if now is not None:  # as it always is without a limit of time
+                inferred.append((run, now))
             if run.rows >= MANY_ROWS:
-                self._keep(inferred)
+                self._commit(inferred)
                 inferred = []
-        self._keep(inferred)
+        self._commit(inferred)
 
-    def _infer_in_thread(self, run: Run, seconds: float) -> None:
-        def keep(future: asyncio.Future[Inferred]) -> None:
-            self._pending_seconds -= seconds
-            self._keep([(run, future.result())])
+    def _infer_in_thread(self, run: Run) -> None:
+        """Have a thread work on a run for a slice of time, behind those that wait already."""
+        if run.is_abandoned():
+            self._commit([(run, run.give_up())])
+            return
+        threads = self._long_threads if run.seconds > LONG_SECONDS else self._threads
+        infer = partial(run.infer, seconds=SLICE_SECONDS)
+        future = asyncio.get_running_loop().run_in_executor(threads, infer)
+        future.add_done_callback(partial(self._slice_done, run))
 
-        self._pending_seconds += seconds
-        loop = asyncio.get_running_loop()
-        threads = self._long_threads if seconds > LONG_SECONDS else self._threads
-        loop.run_in_executor(threads, _inferred, run).add_done_callback(keep)
+    def _slice_done(self, run: Run, future: asyncio.Future[Inferred | None]) -> None:
+        inferred = future.result()
+        if inferred is None:
+            self._infer_in_thread(run)
+        else:
+            self._commit([(run, inferred)])
 
-    def _keep(self, inferred: Sequence[tuple[Run, Inferred]]) -> None:
-        """Have the log keep what was found, and answer then."""
+    def _commit(self, inferred: Sequence[tuple[Run, Inferred]]) -> None:
+        """Have the log commit the rows, then answer."""
         groups = []
         for run, (replies, rows) in inferred:
             if rows is None:
@@ -243,9 +339,9 @@ class Batcher:
             logged: how many of them the log was given: those that are answers.
             refused: those of the logged rows that are not committed; errors take their place.
         """
-        self._pending_rows -= run.rows
-        self._pending_bytes -= run.size
-        if not self._pending_rows:
+        if run.pending is not None:
+            run.pending.release(run.load)
+        if not self.pending_rows:
             self._all_answered.set()
         seconds = time.perf_counter() - run.started
         if refused:
@@ -263,86 +359,14 @@ class Batcher:
 
 
 def cores() -> int:
-    """How many this process may run on."""
+    """Return how many cores this process may run on."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def groups_of(tickets: list[Ticket]) -> Iterator[list[Ticket]]:
-    """The tickets in order, in groups that fit one run and its answers into memory.
-
-    What one request asks for stays together if it can.
-    """
-    if len(tickets) <= MANY_ROWS and (
-        sum(ticket.question.answer_size for ticket in tickets) <= MAX_ANSWER_SIZE
-    ):
-        yield tickets  # as usual
-        return
-    group: list[Ticket] = []
-    size = 0
-    for ticket in tickets:
-        rows = len(group)
-        own = ticket.question.answer_size
-        if rows and (
-            rows >= MAX_ROWS_PER_RUN
-            or size + own > MAX_ANSWER_SIZE
-            or (rows >= MANY_ROWS and ticket.request_id != group[-1].request_id)
-        ):
-            yield group
-            group, size = [], 0
-        group.append(ticket)
-        size += own
-    yield group
-
-
-def _inferred(run: Run) -> Inferred:
-    try:
-        return run.infer()
-    except Exception as error:  # noqa: BLE001 - a fault of ours, told to all who wait
-        return Inferred([error] * run.rows, None)
-
-
-def infer(version: Loaded, tickets: Sequence[Ticket]) -> Inferred:
-    """What goes into the log and out to the callers, in the order of the tickets."""
-    outcomes = answer(version, [ticket.question for ticket in tickets])
-    replies: list[Reply] = []
-    entries: list[Entry] = []
-    for ticket, outcome in zip(tickets, outcomes, strict=True):
-        if isinstance(outcome, Exception):
-            replies.append(outcome)
-        else:
-            entry = entry_of(version, ticket, outcome)
-            entries.append(entry)
-            replies.append(entry.response)
-    return Inferred(replies, rows_of(entries) if entries else None)
-
-
-def answer(
-    version: Loaded, questions: Sequence[Question]
-) -> Sequence[dict[str, object] | StepaheadError]:
-    """The answers' own parts, in order, whatever the version's kind."""
-    if version.tokenizer is None:
-        return series.answer(version, cast("Sequence[SeriesQuestion]", questions))
-    return text.answer(version, cast("Sequence[TextQuestion]", questions))
-
-
-def expected_seconds(version: Loaded, questions: Sequence[Question]) -> float:
-    """About what answering these questions takes."""
-    if version.tokenizer is None:
-        runs = series.runs_needed(version, cast("Sequence[SeriesQuestion]", questions))
-    else:
-        runs = text.runs_needed(version, cast("Sequence[TextQuestion]", questions))
-    return runs_seconds(version, runs, rows=len(questions))
-
-
-def runs_seconds(version: Loaded, runs: int, *, rows: int) -> float:
-    """About what so many runs of the graph take."""
-    return version.run_seconds * runs * (1 + ROW_SHARE * (rows - 1))
-
-
-def entry_of(version: Loaded, ticket: Ticket, outcome: dict[str, object]) -> Entry:
-    """The log's row of an answer; its `response` is the answer's bytes."""
+def entry_of(ticket: Ticket, outcome: dict[str, object]) -> Entry:
+    """Return the log's row of an answer; its `response` is the answer's JSON."""
+    version = ticket.question.version
     identifier = new_wire_id()
-    response = to_json(whole_answer(version, str(identifier), outcome))
     return Entry(
         identifier,
         ticket.request_id,
@@ -352,18 +376,5 @@ def entry_of(version: Loaded, ticket: Ticket, outcome: dict[str, object]) -> Ent
         version.manifest.kind,
         ticket.series,
         ticket.request,
-        response,
+        to_json(version.whole_answer(str(identifier), outcome)),
     )
-
-
-def whole_answer(
-    version: Loaded, identifier: str, outcome: Mapping[str, object]
-) -> dict[str, object]:
-    """An answer as the caller gets it: what all have, and its own parts."""
-    return {
-        "id": identifier,
-        "model": version.model,
-        "version": version.number,
-        "kind": version.manifest.kind,
-        **outcome,
-    }

@@ -7,65 +7,30 @@ commits under way.
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
-from typing import NamedTuple
 
 import psycopg
 
 from app.errors import Unavailable
-from app.process.observability import Metrics, get_logger
-from app.storage.binary_arrays import (
-    JSON,
-    UUID_TYPE,
-    array,
-    integer,
-    integers,
-    moment,
-    moments,
-    texts,
+from app.predictions.logged.rows import (
+    KEEP_MANY,
+    KEEP_ONE,
+    KEEP_REFUSED,
+    Refusal,
+    Rows,
+    columns_of_refusals,
+    joined,
+    parameters_of_many,
+    parameters_of_one,
 )
-from app.storage.committing import CommittingConnection, Parameters, Statement
+from app.process.observability import Metrics, get_logger
+from app.storage.committing import CommittingConnection, Parameters
 from app.storage.engine import conninfo
-from app.storage.ids import WireId, new_wire_id
 
 logger = get_logger(__name__)
-
-# A retry after a connection broke during the commit finds the rows there or not; either way they
-# are there once afterwards. At first they cannot be there, and not looking for them saves an eighth
-# of PostgreSQL's time.
-UNLESS_THERE = b"ON CONFLICT (id) DO NOTHING"
-INSERT_PREDICTIONS = b"""
-INSERT INTO predictions
-  (id, created_at, request_id, model, version, alias, kind, series, request, response)
-"""
-MANY = b"""
-SELECT id, created_at, request_id, model, version, alias, kind, series, request, response
-FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::int[], $6::text[],
-            $7::text[], $8::text[], $9::json[], $10::json[])
-  AS row (id, created_at, request_id, model, version, alias, kind, series, request, response)
-"""
-ONE = b"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
-INSERT_REFUSED = b"""
-INSERT INTO refused_calls (id, created_at, request_id, path, status, problem, body)
-SELECT id, created_at, request_id, path, status, problem, body
-FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::int[], $6::json[],
-            $7::text[])
-  AS row (id, created_at, request_id, path, status, problem, body)
-"""
-
-
-def _once(name: bytes, text: bytes) -> Statement:
-    return Statement(name=name, text=text, again=text + UNLESS_THERE)
-
-
-KEEP_MANY = _once(b"keep_many", INSERT_PREDICTIONS + MANY)
-# A row by itself is committed in 0.21 ms so, and in 0.27 through arrays of one.
-KEEP_ONE = _once(b"keep_one", INSERT_PREDICTIONS + ONE)
-KEEP_REFUSED = _once(b"keep_refused", INSERT_REFUSED)
 
 # Refusals that say nothing about a row, by the beginning of their SQLSTATE (PostgreSQL, Appendix
 # A): connections, transactions, rights, databases, deadlocks, tables, resources, locks, operators,
@@ -84,46 +49,6 @@ COMMIT_SECONDS = 10.0
 MAX_REFUSED_WAITING = 1000
 MAX_REFUSED_BODY = 4096
 REFUSED_EVERY_SECONDS = 0.5
-
-
-class Entry(NamedTuple):
-    """One answered request."""
-
-    id: WireId
-    request_id: str
-    model: str
-    version: int
-    alias: str | None
-    kind: str
-    series: str | None
-    request: bytes  # JSON as it came
-    response: bytes  # JSON as it leaves
-
-
-class Rows(NamedTuple):
-    """Answered requests, column by column; see `Entry`."""
-
-    ids: Sequence[WireId]
-    request_ids: Sequence[str]
-    models: Sequence[str]
-    versions: Sequence[int]
-    aliases: Sequence[str | None]
-    kinds: Sequence[str]
-    series: Sequence[str | None]
-    requests: Sequence[bytes]
-    responses: Sequence[bytes]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
-    """One call that was not answered with a prediction."""
-
-    request_id: str
-    path: str
-    status: int
-    problem: bytes  # JSON
-    body: bytes
-    id: WireId = field(default_factory=new_wire_id)
 
 
 # By the number of a row: why it was not committed. All rows that are not in it were.
@@ -331,63 +256,3 @@ def halves(groups: list[Group]) -> tuple[list[Group], list[Group]]:
 
 def _cut(rows: Rows, part: slice) -> Rows:
     return Rows._make([column[part] for column in rows])
-
-
-def rows_of(entries: Iterable[Entry]) -> Rows:
-    """The same, column by column; at least one."""
-    # By way of a list: of a bare zip Python keeps a tuple each time, until it has 2,000 of them.
-    return Rows._make(list(zip(*entries, strict=True)))
-
-
-def joined(parts: Sequence[Rows]) -> Rows:
-    """One behind the other."""
-    if len(parts) == 1:
-        return parts[0]
-    return Rows._make([list(chain.from_iterable(columns)) for columns in zip(*parts, strict=True)])
-
-
-def parameters_of_one(rows: Rows) -> Parameters:
-    """The parameters of KEEP_ONE."""
-    entry = Entry._make([column[0] for column in rows])
-    return [
-        entry.id.bytes,
-        moment(entry.id.timestamp),
-        entry.request_id.encode(),
-        entry.model.encode(),
-        integer(entry.version),
-        None if entry.alias is None else entry.alias.encode(),
-        entry.kind.encode(),
-        None if entry.series is None else entry.series.encode(),
-        entry.request,
-        entry.response,
-    ]
-
-
-def parameters_of_many(rows: Rows) -> Parameters:
-    """The parameters of KEEP_MANY."""
-    return [
-        array(UUID_TYPE, [identifier.bytes for identifier in rows.ids]),
-        moments([identifier.timestamp for identifier in rows.ids]),
-        texts(rows.request_ids),
-        texts(rows.models),
-        integers(rows.versions),
-        texts(rows.aliases),
-        texts(rows.kinds),
-        texts(rows.series),
-        array(JSON, rows.requests),
-        array(JSON, rows.responses),
-    ]
-
-
-def columns_of_refusals(refusals: Sequence[Refusal]) -> Parameters:
-    """The parameters of KEEP_REFUSED."""
-    return [
-        array(UUID_TYPE, [one.id.bytes for one in refusals]),
-        moments([one.id.timestamp for one in refusals]),
-        texts([one.request_id for one in refusals]),
-        texts([one.path for one in refusals]),
-        integers([one.status for one in refusals]),
-        # Neither NUL nor broken UTF-8 can stand in a text column.
-        array(JSON, [one.problem.replace(b"\\u0000", b"\\\\u0000") for one in refusals]),
-        texts([one.body.decode(errors="replace").replace("\x00", "\\u0000") for one in refusals]),
-    ]

@@ -21,35 +21,24 @@ REPEATED = "stands more than once in its object; each key may be given once"
 Json = Any
 
 
-def may_have_repeated_keys(body: bytes, request: PredictRequest) -> bool:
-    """Tell whether the JSON of a validated request could have a key that stands twice.
-
-    False is certain.
-    """
-    marks = body.count(b'"')
-    # Each field has a key, and `model` has a string: where that accounts for all marks, as it does
-    # for a history alone, the request need not be looked at.
-    if marks == 2 * (len(request.model_fields_set) + 1):
-        return False
-    return marks != 2 * request.count_strings()
-
-
 def batch_may_have_repeated_keys(body: bytes, *, strings: int) -> bool:
-    """Tell the same of a batch.
+    """Tell whether a batch could have a key that stands twice; False is certain.
 
     Args:
         body: valid JSON.
-        strings: how many strings its items have, keys included.
+        strings: how many strings its items have, keys included, if each key stands once.
     """
     return body.count(b'"') != 2 * (strings + 1)  # and the key `items`
 
 
-def refuse_repeated_keys(body: bytes) -> None:
-    """Look at each key of valid JSON.
+def refuse_repeated_keys(body: bytes, request: PredictRequest) -> None:
+    """Look at each key of a validated request, unless counting its strings clears it.
 
     Raises:
         Unprocessable: a key stands twice; it is named.
     """
+    if body.count(b'"') == 2 * request.count_strings():
+        return
     whole, has_repeated_keys = read_with_repeated_keys(body)
     error = repeated_key_in(whole) if has_repeated_keys else None
     if error is not None:

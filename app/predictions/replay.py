@@ -1,10 +1,12 @@
-"""A request answered by a version of choice, beside the way that `POST /predict` goes."""
+"""Answer a logged request with any version, outside of `POST /predict`."""
 
 from typing import Any
 
 from app.errors import StepaheadError
-from app.predictions import batching, series, text
-from app.predictions.runtime import Loaded
+from app.predictions import series, text
+from app.predictions.loaded import Loaded
+from app.predictions.pricing import refuse_too_long
+from app.predictions.questions import Question, completed
 from app.predictions.schemas import PredictRequest
 from app.storage.resources import Resources
 
@@ -12,23 +14,27 @@ from app.storage.resources import Resources
 def answer_again(
     version: Loaded, requests: list[PredictRequest], resources: Resources
 ) -> list[dict[str, Any] | StepaheadError]:
-    """A version's answers to requests, in order, or why there is none. Blocks.
+    """Return a version's answers to requests, in order, or why there is none. Blocks.
 
-    They are not added to the log and go past what answers `POST /predict`.
+    They are not logged and do not pass the batching of `POST /predict`.
     """
     outcomes: dict[int, dict[str, Any] | StepaheadError] = {}
-    questions: dict[int, batching.Question] = {}
+    questions: dict[int, Question] = {}
     for number, request in enumerate(requests):
         try:
-            questions[number] = _question(version, request, resources)
+            question = _question(version, request, resources)
+            refuse_too_long(question)
         except StepaheadError as error:
             outcomes[number] = error
-    answered = batching.answer(version, list(questions.values())) if questions else []
-    outcomes.update(zip(questions, answered, strict=True))
+        else:
+            questions[number] = question
+    asked = list(questions.values())
+    if asked:
+        outcomes.update(zip(questions, completed(asked[0].answer(asked)), strict=True))
     return [outcomes[number] for number in range(len(requests))]
 
 
-def _question(version: Loaded, request: PredictRequest, resources: Resources) -> batching.Question:
+def _question(version: Loaded, request: PredictRequest, resources: Resources) -> Question:
     if version.tokenizer is not None:
         return text.ask(version, request)
     return series.ask(version, series.with_stored_history(version, request, resources))

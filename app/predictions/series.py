@@ -9,7 +9,7 @@ import numpy as np
 
 from app.artifact.manifest import SeriesInput
 from app.datasets.store import stored_tail
-from app.errors import FieldError, StepaheadError, Unprocessable
+from app.errors import FieldError, Unprocessable
 from app.judging.simple_forecasts import PERSISTENCE
 from app.predictions.graph_runs import (
     Floats,
@@ -19,28 +19,42 @@ from app.predictions.graph_runs import (
     outside,
     packed,
 )
-from app.predictions.runtime import Loaded
+from app.predictions.loaded import Loaded
+from app.predictions.questions import Outcome, Work
 from app.predictions.schemas import MAX_STEPS, TEXT_FIELDS, PredictRequest
 from app.predictions.times import Stamps, read_timestamps
 from app.storage.resources import Resources
 
+# What a forecast or an interval costs beside the run of the graph: its place in the answer.
+FORECAST_SECONDS = 1.5e-6
 NO_BOUNDS: Floats = np.empty(0)
 TOO_LARGE = "its values are too large to forecast from: the result is beyond what a number holds"
 
 
 class SeriesQuestion(NamedTuple):
-    """What one request asks of a series version."""
+    """What one request asks of a series version, and what answering it costs."""
 
+    version: Loaded
     columns: list[list[float]]  # (features, window), raw values; as an array with the neighbours'
     steps: int
     stamps: Stamps | None
     levels: tuple[int, ...]  # of the intervals, in rising order; none: no intervals
-    warnings: Sequence[str]  # about what is asked; of the values and times `warnings_of` tells
+    warnings: Sequence[str]  # about the request; `warnings_of` adds those about values and times
+    answer_size: int  # forecasts and intervals in the answer
+    seconds: float  # the time that answering takes by itself
+    added_seconds: float  # the time that answering adds to a run
 
-    @property
-    def answer_size(self) -> int:
-        """How many forecasts the answer has, an interval counting as much as one."""
-        return self.steps * (1 + len(self.levels))
+    def what_fits(self, seconds: float) -> FieldError:
+        """Say how much of the question could be answered in so many seconds."""
+        horizon = self.version.manifest.horizon
+        runs = int(seconds / self.seconds * self.steps / horizon)
+        steps = max(1, runs) * horizon
+        return FieldError(field="horizon", message=f"a horizon of about {steps:,} would fit")
+
+    @staticmethod
+    def answer(questions: "Sequence[SeriesQuestion]") -> "Work[list[Outcome]]":
+        """Answer questions to one version, in order."""
+        return answer(questions)
 
 
 def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
@@ -77,13 +91,35 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
     stamps = None
     if request.timestamps is not None:
         stamps = read_timestamps(request.timestamps, rows=rows)
-    width = manifest.window or rows
-    # A version that takes less than its window (min_history) sees the first value repeated.
-    missing = max(0, width - rows)
-    if rows != width:
-        columns = [column[:1] * missing + column[-width:] for column in columns]
+    if rows != manifest.window:
+        columns = _window_of(columns, manifest.window or rows)
     levels = _levels(version, described, request, warnings) if request.levels else ()
-    return SeriesQuestion(columns, steps, stamps, levels, warnings)
+    return SeriesQuestion(
+        version,
+        columns,
+        steps,
+        stamps,
+        levels,
+        warnings,
+        *_costs(version, steps, values=steps * (1 + len(levels))),
+    )
+
+
+def _window_of(columns: list[list[float]], width: int) -> list[list[float]]:
+    """Return the newest values; where there are fewer (min_history), the first is repeated."""
+    missing = max(0, width - len(columns[0]))
+    return [column[:1] * missing + column[-width:] for column in columns]
+
+
+def _costs(version: Loaded, steps: int, *, values: int) -> tuple[int, float, float]:
+    """Return `answer_size`, `seconds` and `added_seconds` of a question."""
+    seconds, added_seconds = version.run_seconds, version.row_seconds
+    horizon = version.manifest.horizon
+    if steps > horizon:
+        runs = -(-steps // horizon)
+        seconds, added_seconds = runs * seconds, runs * added_seconds
+    shown = values * FORECAST_SECONDS
+    return values, seconds + shown, added_seconds + shown
 
 
 def with_stored_history(
@@ -122,30 +158,24 @@ def with_stored_history(
     )
 
 
-def runs_needed(version: Loaded, questions: Sequence[SeriesQuestion]) -> int:
-    """How often the graph will run for these questions together."""
-    return -(-max(question.steps for question in questions) // version.manifest.horizon)
-
-
-def answer(
-    version: Loaded, questions: Sequence[SeriesQuestion]
-) -> list[dict[str, object] | StepaheadError]:
-    """The answers' own parts, in order; one that cannot be answered has its error instead."""
+def answer(questions: Sequence[SeriesQuestion]) -> Work[list[Outcome]]:
+    """Answer questions to one version, in order."""
+    version = questions[0].version
     columns = _as_array(questions)
     windows = np.ascontiguousarray(columns.transpose(0, 2, 1))  # (batch, window, features)
     levels = sorted({level for question in questions for level in question.levels})
     if levels:
-        forecasts, bounds = forecast_with_intervals(version, windows, levels)
+        forecasts, bounds = yield from forecast_with_intervals(version, windows, levels)
         intervals = [
             _intervals(question, own, levels)
             for question, own in zip(questions, bounds, strict=True)
         ]
     else:
-        forecasts, bounds = forecast(version, windows), NO_BOUNDS
+        forecasts, bounds = (yield from forecast(version, windows)), NO_BOUNDS
         intervals = [[]] * len(questions)
     steps = [question.steps for question in questions]
     if max(steps) > version.manifest.horizon:
-        forecasts = fed_back(version, windows, forecasts, np.array(steps))
+        forecasts = yield from fed_back(version, windows, forecasts, np.array(steps))
     warnings = _warnings(version, questions, columns)
     # Of many together; for one by itself numpy takes longer than Python.
     are_finite = len(questions) > 1 and bool(

@@ -3,45 +3,66 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-from app.artifact.files import LENGTHS, PROBABILITIES, TOKENS
-from app.errors import FieldError, StepaheadError, Unprocessable
-from app.language.sampling import alternatives, choose
+from app.errors import FieldError, Unprocessable
 from app.language.tokenizer import Tokenizer, UnknownToken, UnknownTokens
-from app.predictions.runtime import Arrays, Loaded
+from app.predictions.loaded import Loaded
+from app.predictions.questions import Outcome, Work
 from app.predictions.schemas import (
     DEFAULT_TOP_K,
     MAX_ALTERNATIVES,
     SERIES_FIELDS,
     PredictRequest,
 )
+from app.predictions.text_generation import Continuation, Ids, Wanted, continued
 
-Ids = npt.NDArray[np.int64]
-Floats32 = npt.NDArray[np.float32]
-
-# A text is read in pieces of so many tokens: the graph keeps every step of a piece in memory.
-PIECE_TOKENS = 512
+# What a step costs beside the run of the graph: choosing a token, at temperature 0 and above, and
+# each alternative in the answer.
+CHOICE_SECONDS = 10e-6
+CHOICE_SECONDS_PER_TOKEN = (2e-9, 25e-9)
+ALTERNATIVE_SECONDS = 1e-6
 NAMED_ERRORS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextQuestion:
-    """What one request asks of a text version."""
+class TextQuestion(Wanted):
+    """What one request asks of a text version, and what answering it costs."""
 
+    version: Loaded
     text: str
-    ids: Ids  # (tokens,)
-    steps: int
-    top_k: int
-    temperature: float
-    seed: int | None
     warnings: list[str]
+    read_seconds: float
+    step_seconds: float  # by itself
+    added_step_seconds: float  # in a run with others
 
     @property
     def answer_size(self) -> int:
-        """How many probabilities the answer has."""
+        """The number of probabilities in the answer."""
         return self.steps * self.top_k
+
+    @property
+    def seconds(self) -> float:
+        """The time that answering takes by itself."""
+        return self.read_seconds + self.steps * self.step_seconds
+
+    @property
+    def added_seconds(self) -> float:
+        """The time that answering adds to a run."""
+        return self.read_seconds + self.steps * self.added_step_seconds
+
+    def what_fits(self, seconds: float) -> FieldError:
+        """Say how much of the question could be answered in so many seconds."""
+        steps = int((seconds - self.read_seconds) / self.step_seconds)
+        if steps >= 1:
+            return FieldError(field="steps", message=f"about {steps:,} steps would fit")
+        tokens = int((seconds - self.step_seconds) / self.read_seconds * len(self.ids))
+        return FieldError(
+            field="text", message=f"about {max(1, tokens):,} tokens of text would fit"
+        )
+
+    @staticmethod
+    def answer(questions: "Sequence[TextQuestion]") -> "Work[list[Outcome]]":
+        """Answer questions to one version, in order."""
+        return answer(questions)
 
 
 def ask(version: Loaded, request: PredictRequest) -> TextQuestion:
@@ -74,7 +95,10 @@ def ask(version: Loaded, request: PredictRequest) -> TextQuestion:
         raise Unprocessable.at(
             "text", f"has {len(ids)} tokens; {version} needs at least {needed} (its min_history)"
         )
+    choosing = CHOICE_SECONDS + len(tokenizer) * CHOICE_SECONDS_PER_TOKEN[bool(request.temperature)]
+    choosing += top_k * ALTERNATIVE_SECONDS
     return TextQuestion(
+        version=version,
         text=request.text,
         ids=ids if version.manifest.window is None else ids[-version.manifest.window :],
         steps=steps,
@@ -82,168 +106,56 @@ def ask(version: Loaded, request: PredictRequest) -> TextQuestion:
         temperature=request.temperature or 0.0,
         seed=request.seed,
         warnings=_warnings(unknown),
+        read_seconds=len(ids) * version.token_seconds if version.is_stream else 0.0,
+        step_seconds=version.run_seconds + choosing,
+        added_step_seconds=version.row_seconds + choosing,
     )
 
 
-def runs_needed(version: Loaded, questions: Sequence[TextQuestion]) -> int:
-    """How many single steps the graph will take for these questions together, at most."""
-    steps = max(question.steps for question in questions)
-    if version.manifest.window is not None:
-        return steps
-    return max(len(question.ids) for question in questions) + steps
+def answer(questions: Sequence[TextQuestion]) -> Work[list[Outcome]]:
+    """Continue the texts of questions to one version, in order."""
+    version = questions[0].version
+    continuations = yield from continued(version, questions)
+    return [
+        _shown(question, continuation)
+        for question, continuation in zip(questions, continuations, strict=True)
+    ]
 
 
-def answer(
-    version: Loaded, questions: Sequence[TextQuestion]
-) -> list[dict[str, object] | StepaheadError]:
-    """The answers' own parts, in order."""
-    tokenizer = version.tokenizer
+def _shown(question: TextQuestion, continuation: Continuation) -> dict[str, object]:
+    """Return the answer's own parts."""
+    version, tokenizer = question.version, question.version.tokenizer
     if tokenizer is None:
         raise TypeError(f"{version} is no text version")
-    writings = [_Writing(tokenizer, question) for question in questions]
-    if version.manifest.window is None:
-        _write_stream(version, writings)
-    else:
-        _write_window(version, writings)
-    return [writing.shown(version.skill_over(1)) for writing in writings]
-
-
-class _Writing:
-    """One continuation as it grows."""
-
-    def __init__(self, tokenizer: Tokenizer, question: TextQuestion) -> None:
-        self.question = question
-        self.ids = question.ids  # what the graph sees next: all of it, or the last token
-        self._tokenizer = tokenizer
-        self._generator = np.random.default_rng(question.seed)
-        self._exclude = () if tokenizer.unknown_id is None else (tokenizer.unknown_id,)
-        self._tokens: list[str] = []
-        self._steps: list[dict[str, object]] = []
-
-    @property
-    def finished(self) -> bool:
-        return len(self._steps) == self.question.steps
-
-    def take(self, probabilities: Floats32) -> int:
-        """Choose the next token from (vocabulary,) probabilities; gives its id."""
-        vocabulary = self._tokenizer.vocabulary
-        chosen = choose(
-            probabilities,
-            temperature=self.question.temperature,
-            generator=self._generator,
-            exclude=self._exclude,
-        )
-        self._tokens.append(vocabulary[chosen])
-        self._steps.append(
+    vocabulary = tokenizer.vocabulary
+    tokens = [vocabulary[chosen] for chosen in continuation.chosen]
+    found = zip(tokens, continuation.probabilities, continuation.alternatives, strict=True)
+    return {
+        "predictions": [
             {
-                "step": len(self._tokens),
-                "token": vocabulary[chosen],
-                "probability": float(probabilities[chosen]),
+                "step": step,
+                "token": token,
+                "probability": probability,
                 "top": [
-                    {"token": vocabulary[other.id], "probability": other.probability}
-                    for other in alternatives(probabilities, self.question.top_k)
+                    {"token": vocabulary[other], "probability": value}
+                    for other, value in zip(ids.tolist(), values.tolist(), strict=True)
                 ],
             }
-        )
-        return chosen
-
-    def shown(self, skill: float | None) -> dict[str, object]:
-        return {
-            "predictions": self._steps,
-            "text": self._continued(),
-            "skill": skill,
-            "warnings": self.question.warnings,
-        }
-
-    def _continued(self) -> str:
-        """The text as it was given, and what was written, spaced as the tokenizer would."""
-        if self._tokenizer.unit == "char":
-            return self.question.text + "".join(self._tokens)
-        last = self._tokenizer.vocabulary[self.question.ids[-1]]
-        joined = self._tokenizer.decode([last, *self._tokens])
-        return self.question.text.rstrip() + joined.removeprefix(last)
-
-
-def _write_window(version: Loaded, writings: list[_Writing]) -> None:
-    """Every token from zero state and the last `window` tokens, which slide."""
-    active = writings
-    while active:
-        tokens = np.stack([writing.ids for writing in active])  # (batch, window)
-        probabilities = version.run({TOKENS: tokens}, [PROBABILITIES])[PROBABILITIES]
-        for writing, row in zip(active, probabilities, strict=True):
-            writing.ids = np.append(writing.ids[1:], writing.take(row))
-        active = [writing for writing in active if not writing.finished]
-
-
-def _write_stream(version: Loaded, writings: list[_Writing]) -> None:
-    """The text read once, then one step per token with the state carried on."""
-    probabilities, states = _read(version, writings)
-    active = writings
-    while True:
-        for writing, row in zip(active, probabilities, strict=True):
-            writing.ids = np.array([writing.take(row)])
-        going_on = [number for number, writing in enumerate(active) if not writing.finished]
-        if not going_on:
-            return
-        if len(going_on) < len(active):
-            active = [active[number] for number in going_on]
-            states = {name: state[:, going_on] for name, state in states.items()}
-        probabilities, states = _step(version, [writing.ids for writing in active], states)
-
-
-def _read(version: Loaded, writings: list[_Writing]) -> tuple[Floats32, Arrays]:
-    """Read the texts; those longer than a piece by themselves, the others in one run.
-
-    Returns:
-        Probabilities (batch, vocabulary) and states, each (1, batch, units), in their order.
-    """
-    short = [writing for writing in writings if len(writing.ids) <= PIECE_TOKENS]
-    read: dict[int, tuple[Floats32, Arrays]] = {}
-    if short:
-        probabilities, states = _step(version, [writing.ids for writing in short], {})
-        if len(short) == len(writings):
-            return probabilities, states
-        for row, writing in enumerate(short):
-            own = {name: state[:, row : row + 1] for name, state in states.items()}
-            read[id(writing)] = probabilities[row : row + 1], own
-    for writing in writings:
-        if id(writing) in read:
-            continue
-        states = {}
-        for start in range(0, len(writing.ids), PIECE_TOKENS):
-            piece = writing.ids[start : start + PIECE_TOKENS]
-            read[id(writing)] = _step(version, [piece], states)
-            states = read[id(writing)][1]
-    parts = [read[id(writing)] for writing in writings]
-    return (
-        np.concatenate([probabilities for probabilities, _ in parts]),
-        {name: np.concatenate([own[name] for _, own in parts], axis=1) for name in parts[0][1]},
-    )
-
-
-def _step(version: Loaded, texts: list[Ids], states: Arrays) -> tuple[Floats32, Arrays]:
-    """One run of a stream graph over texts of unlike length.
-
-    Args:
-        version: a stream version.
-        texts: ids of each, at least one.
-        states: of each, (1, batch, units); empty at the start of the texts.
-    """
-    described = version.manifest.text
-    if described is None:
-        raise TypeError(f"{version} is no text version")
-    lengths = np.array([len(ids) for ids in texts], dtype=np.int32)
-    tokens = np.zeros((len(texts), lengths.max()), dtype=np.int64)  # (batch, steps)
-    for row, ids in enumerate(texts):
-        tokens[row, : len(ids)] = ids
-    inputs: Arrays = {TOKENS: tokens, LENGTHS: lengths}
-    for state in described.states:
-        zero = np.zeros((1, len(texts), state.units), dtype=np.float32)
-        inputs[state.name] = states.get(state.name, zero)
-    outputs = version.run(inputs)
-    return outputs[PROBABILITIES], {
-        state.name: outputs[f"{state.name}_out"] for state in described.states
+            for step, (token, probability, (ids, values)) in enumerate(found, start=1)
+        ],
+        "text": _text_with(question, tokenizer, tokens),
+        "skill": version.skill_over(1),
+        "warnings": question.warnings,
     }
+
+
+def _text_with(question: TextQuestion, tokenizer: Tokenizer, tokens: list[str]) -> str:
+    """Return the text as given and the new tokens, spaced as the tokenizer would."""
+    if tokenizer.unit == "char":
+        return question.text + "".join(tokens)
+    last = tokenizer.vocabulary[question.ids[-1]]
+    joined = tokenizer.decode([last, *tokens])
+    return question.text.rstrip() + joined.removeprefix(last)
 
 
 def _top_k(version: Loaded, tokenizer: Tokenizer, asked: int | None, steps: int) -> int:

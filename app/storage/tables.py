@@ -1,6 +1,6 @@
 """The tables of datasets, registry, jobs and the log; those of monitoring stand beside.
 
-The log's partitions are made by `app.predictions.partitions`.
+The log's partitions are made by `app.predictions.logged.partitions`.
 """
 
 from datetime import date, datetime

@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 from app.config import Settings
-from app.predictions.partitions import bounds, maintain_partitions, partition_name
+from app.predictions.logged.partitions import bounds, maintain_partitions, partition_name
 from app.storage.engine import conninfo, database_url, make_engine
 from app.storage.migrate import upgrade
 

@@ -14,7 +14,7 @@ from app.backup.write import write_backup
 from app.config import Settings
 from app.errors import Conflict
 from app.jobs import queue
-from app.predictions.partitions import make_partitions
+from app.predictions.logged.partitions import make_partitions
 from app.recipes.presets import presets
 from app.registry.store import revision
 from app.storage.engine import make_engine

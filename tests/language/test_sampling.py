@@ -1,9 +1,13 @@
 import re
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.language.sampling import Alternative, alternatives, choose
+from app.language import sampling
+from app.language.sampling import Alternative, alternatives, choose, most_probable
 
 PROBABILITIES = np.array([0.1, 0.4, 0.1, 0.4])
 
@@ -120,3 +124,23 @@ def test_alternatives_fall_with_ties_by_id_up_to_the_whole_vocabulary() -> None:
     for count in (-1, 5):
         with pytest.raises(ValueError, match=f"{count} alternatives from a vocabulary of 4"):
             alternatives(PROBABILITIES, count)
+
+
+@given(
+    rows=st.integers(0, 5),
+    size=st.integers(1, 12),
+    values=st.integers(1, 5),
+    seed=st.integers(0, 1000),
+    data=st.data(),
+)
+def test_the_most_probable_of_each_row_are_those_that_sorting_puts_first(
+    rows: int, size: int, values: int, seed: int, data: st.DataObject
+) -> None:
+    count = data.draw(st.integers(0, size))
+    searched = data.draw(st.sampled_from([0, sampling.SEARCHED]))
+    drawn = np.random.default_rng(seed).integers(0, values, (rows, size))  # with many equals
+    with patch.object(sampling, "SEARCHED", searched):
+        found = most_probable(drawn.astype(np.float32) / values, count)
+    assert found.shape == (rows, count)
+    for row, ids in zip(drawn.tolist(), found.tolist(), strict=True):
+        assert ids == sorted(range(size), key=lambda token: (-row[token], token))[:count]

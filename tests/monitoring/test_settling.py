@@ -9,7 +9,7 @@ from app.monitoring import log_reader
 from app.monitoring.log_reader import LogReader
 from app.monitoring.partition_keeper import PartitionKeeper
 from app.monitoring.store import lock_position, position_of_log
-from app.predictions.partitions import maintain_partitions
+from app.predictions.logged.partitions import maintain_partitions
 from app.storage.ids import first_id, new_id
 from tests.artifacts import persistence_artifact
 from tests.monitoring.log import ask, days, follow, monitor, resources_of

@@ -11,12 +11,12 @@ import pytest
 from pydantic_core import to_json
 
 from app.artifact.files import HISTORY
-from app.predictions.batching import Inferred, Ticket, infer
-from app.predictions.log import Rows, parameters_of_many, parameters_of_one
-from app.predictions.runtime import Arrays, Loaded, build
+from app.predictions.batches.uniform import Block, alike_items
+from app.predictions.batching import Inferred, Ticket, TicketRun
+from app.predictions.loaded import Arrays, Loaded, build
+from app.predictions.logged.rows import Rows, parameters_of_many, parameters_of_one
 from app.predictions.schemas import PredictRequest
 from app.predictions.series import ask
-from app.predictions.uniform_batches import Block, alike_items
 from tests.artifacts import persistence_artifact
 
 WINDOW = 60
@@ -36,8 +36,19 @@ def tickets(version: Loaded, count: int) -> list[Ticket]:
     for number in range(count):
         request = PredictRequest(model="prices", history=[number + 0.5] * WINDOW)
         raw = request.model_dump_json(exclude_none=True).encode()
-        made.append(Ticket(ask(version, request), "r" * 36, "champion", None, raw, print))
+        question = ask(version, request)
+        made.append(Ticket(question, "r" * 36, "champion", None, raw, print, lambda: False))
     return made
+
+
+def infer(tickets: list[Ticket]) -> Inferred:
+    run = TicketRun(tickets[0].question.version)
+    for ticket in tickets:
+        run.add(ticket)
+    run.close()
+    found = run.infer()
+    assert found is not None
+    return found
 
 
 def rows_of(inferred: Inferred) -> Rows:
@@ -50,7 +61,7 @@ def test_a_lone_request_and_its_answer_reach_postgresql_without_being_copied(
     version: Loaded,
 ) -> None:
     (ticket,) = tickets(version, 1)
-    rows = rows_of(infer(version, [ticket]))
+    rows = rows_of(infer([ticket]))
     parameters = parameters_of_one(rows)
     assert any(value is ticket.request for value in parameters)
     assert any(value is rows.responses[0] for value in parameters)
@@ -58,7 +69,7 @@ def test_a_lone_request_and_its_answer_reach_postgresql_without_being_copied(
 
 def test_many_rows_are_sent_in_little_more_than_their_json(version: Loaded) -> None:
     for count in (2, 64, 256):
-        rows = rows_of(infer(version, tickets(version, count)))
+        rows = rows_of(infer(tickets(version, count)))
         sent = sum(len(column or b"") for column in parameters_of_many(rows))
         json = sum(map(len, (*rows.requests, *rows.responses)))
         assert sent <= json + count * BYTES_BESIDE_THE_JSON + EMPTY
@@ -83,7 +94,7 @@ def test_rows_share_as_few_runs_of_the_graph_as_stay_in_the_cache(
 ) -> None:
     counting = Counting(version.session)
     counted = replace(version, session=cast("ort.InferenceSession", counting))
-    rows_of(infer(counted, tickets(version, count)))
+    rows_of(infer(tickets(counted, count)))
     assert counting.rows == runs
 
 
@@ -94,8 +105,18 @@ def test_a_block_takes_as_few_runs_and_its_json_is_not_copied(version: Loaded) -
     found = alike_items(b'{"items":[' + b",".join(asked) + b"]}")
     assert found is not None
     items, requests = found
-    block = Block(counted, items, requests, request_id="r", alias=None, answer=print)
-    rows = rows_of(block.infer())
+    block = Block(
+        counted,
+        items,
+        requests,
+        request_id="r",
+        alias=None,
+        answer=print,
+        is_gone=lambda: False,
+    )
+    inferred = block.infer()
+    assert inferred is not None
+    rows = rows_of(inferred)
     assert counting.rows == [32] * 8
     assert rows.requests is requests
     assert requests == asked
@@ -105,7 +126,7 @@ def peak_bytes(version: Loaded, count: int) -> int:
     """What answers and their rows take beside their requests, at the most."""
     asked = tickets(version, count)
     tracemalloc.start()
-    parameters_of_many(rows_of(infer(version, asked)))
+    parameters_of_many(rows_of(infer(asked)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak
@@ -124,10 +145,10 @@ def test_runs_leave_nothing_behind(version: Loaded) -> None:
     asked = tickets(version, 64)
     tracemalloc.start()
     for _ in range(300):  # ONNX Runtime keeps some 200 small objects to use again
-        infer(version, asked)
+        infer(asked)
     before, _ = tracemalloc.get_traced_memory()
     for _ in range(100):
-        infer(version, asked)
+        infer(asked)
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert after - before < 64 * 100  # less than a byte for each

@@ -16,10 +16,11 @@ from sqlalchemy import select, text
 
 from app.config import Settings
 from app.errors import Unavailable
-from app.predictions import batching, log
-from app.predictions.api import Predictions
-from app.predictions.log import Entry, PredictionLog
-from app.predictions.partitions import maintain_partitions
+from app.predictions import log, pending
+from app.predictions.calls import Predictions
+from app.predictions.log import PredictionLog
+from app.predictions.logged.partitions import maintain_partitions
+from app.predictions.logged.rows import Entry
 from app.process.observability import Metrics
 from app.storage.embedded import EmbeddedPostgres
 from app.storage.engine import conninfo, make_engine
@@ -154,9 +155,9 @@ def test_more_than_can_be_logged_is_refused_instead_of_kept(
 ) -> None:
     assert service.predict(**BODY).status_code == 200
     if limit == "rows":
-        monkeypatch.setattr(batching, "MAX_PENDING_ROWS", 8)
+        monkeypatch.setattr(pending, "MAX_ROWS", 8)
     else:
-        monkeypatch.setattr(batching, "MAX_PENDING_BYTES", 500)
+        monkeypatch.setattr(pending, "MAX_BYTES", 500)
     with ThreadPoolExecutor(32) as pool:
         with blocked_log(service):
             calls = [pool.submit(service.predict, **BODY) for _ in range(32)]

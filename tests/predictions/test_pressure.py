@@ -1,27 +1,27 @@
 """Past what can be answered, requests are refused: what is held is counted, and has a limit."""
 
 import asyncio
-import threading
 from collections.abc import Sequence
-from dataclasses import replace
 
 import psycopg
 import pytest
 
 from app.errors import StepaheadError, Unavailable
-from app.predictions import batching, log
-from app.predictions.batching import Batcher, Reply, Ticket, groups_of
-from app.predictions.log import NONE_REFUSED, Group, PredictionLog, Refusal, Refused
-from app.predictions.runtime import Loaded, build
+from app.predictions import log, pending
+from app.predictions.batching import Batcher, Ticket
+from app.predictions.loaded import Loaded, build
+from app.predictions.log import NONE_REFUSED, Group, PredictionLog, Refused
+from app.predictions.logged.rows import Entry, Refusal, rows_of
+from app.predictions.questions import Reply
 from app.predictions.schemas import PredictRequest
-from app.predictions.series import SeriesQuestion, ask
+from app.predictions.series import ask
 from app.process.observability import Metrics
 from app.storage.committing import CommittingConnection, Done, Parameters, Statement
 from app.storage.ids import new_wire_id
 from tests.artifacts import persistence_artifact
 
 KILOBYTE = 1 << 10
-ENTRY = log.Entry(
+ENTRY = Entry(
     id=new_wire_id(),
     request_id="r",
     model="prices",
@@ -77,6 +77,7 @@ def ticket(version: Loaded, size: int, replies: list[Reply]) -> Ticket:
         series=None,
         request=b'"' + b"x" * (size - 2) + b'"',
         answer=replies.append,
+        is_gone=lambda: False,
     )
 
 
@@ -84,8 +85,8 @@ def ticket(version: Loaded, size: int, replies: list[Reply]) -> Ticket:
 def test_an_overload_is_refused_and_what_is_held_stays_within_rows_and_bytes(
     version: Loaded, metrics: Metrics, monkeypatch: pytest.MonkeyPatch, size: int, held: int
 ) -> None:
-    monkeypatch.setattr(batching, "MAX_PENDING_ROWS", 64)
-    monkeypatch.setattr(batching, "MAX_PENDING_BYTES", 128 * KILOBYTE)
+    monkeypatch.setattr(pending, "MAX_ROWS", 64)
+    monkeypatch.setattr(pending, "MAX_BYTES", 128 * KILOBYTE)
 
     async def scenario() -> None:
         stuck = StuckLog(metrics)
@@ -95,7 +96,7 @@ def test_an_overload_is_refused_and_what_is_held_stays_within_rows_and_bytes(
         for _ in range(20):  # turns of ten times what can be held
             for _ in range(32):
                 try:
-                    batcher.submit(version, ticket(version, size, replies))
+                    batcher.submit(ticket(version, size, replies))
                 except Unavailable:
                     refused += 1
                 else:
@@ -108,7 +109,7 @@ def test_an_overload_is_refused_and_what_is_held_stays_within_rows_and_bytes(
         stuck.let_go()
         await batcher.drained()
         assert [type(reply) for reply in replies] == [bytes] * held
-        batcher.submit(version, ticket(version, size, replies))  # there is room again
+        batcher.submit(ticket(version, size, replies))  # there is room again
         await batcher.drained()
         batcher.close()
 
@@ -118,16 +119,16 @@ def test_an_overload_is_refused_and_what_is_held_stays_within_rows_and_bytes(
 def test_a_request_larger_than_the_limit_is_taken_when_it_is_alone(
     version: Loaded, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batching, "MAX_PENDING_BYTES", KILOBYTE)
+    monkeypatch.setattr(pending, "MAX_BYTES", KILOBYTE)
 
     async def scenario() -> None:
         stuck = StuckLog(metrics)
         stuck.let_go()
         batcher = Batcher(stuck, metrics)
         replies: list[Reply] = []
-        batcher.submit(version, ticket(version, 2 * KILOBYTE, replies))
+        batcher.submit(ticket(version, 2 * KILOBYTE, replies))
         with pytest.raises(StepaheadError):
-            batcher.submit(version, ticket(version, KILOBYTE, replies))
+            batcher.submit(ticket(version, KILOBYTE, replies))
         await batcher.drained()
         assert [type(reply) for reply in replies] == [bytes]
         batcher.close()
@@ -138,7 +139,7 @@ def test_a_request_larger_than_the_limit_is_taken_when_it_is_alone(
 def test_once_all_is_answered_there_is_room_for_as_many_bytes_as_before(
     version: Loaded, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batching, "MAX_PENDING_BYTES", 8 * KILOBYTE)
+    monkeypatch.setattr(pending, "MAX_BYTES", 8 * KILOBYTE)
 
     async def scenario() -> None:
         waiting = StuckLog(metrics)
@@ -146,9 +147,9 @@ def test_once_all_is_answered_there_is_room_for_as_many_bytes_as_before(
         batcher = Batcher(waiting, metrics)
         for _ in range(3):
             for _ in range(8):
-                batcher.submit(version, ticket(version, KILOBYTE, []))
+                batcher.submit(ticket(version, KILOBYTE, []))
             with pytest.raises(Unavailable):
-                batcher.submit(version, ticket(version, KILOBYTE, []))
+                batcher.submit(ticket(version, KILOBYTE, []))
             await batcher.drained()
         batcher.close()
 
@@ -168,127 +169,13 @@ def test_once_all_is_committed_or_failed_the_log_holds_as_many_bytes_as_before(
         for _ in range(3):
             outcomes: list[Refused] = []
             for _ in range(12):
-                slow.write([Group(log.rows_of([entry]), outcomes.append)])
+                slow.write([Group(rows_of([entry]), outcomes.append)])
             assert [type(refused[0]) for refused in outcomes] == [Unavailable] * 4
             slow.connection.end(error)  # of the first
             slow.connection.end(error)  # of the others, together
             assert len(outcomes) == 12
 
     asyncio.run(scenario())
-
-
-def test_what_takes_long_holds_up_no_batch(
-    version: Loaded, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    long = replace(version, run_seconds=2 * batching.LONG_SECONDS)
-    short = replace(version, run_seconds=2 * batching.INLINE_SECONDS)
-    may_end = threading.Event()
-
-    def infer(version: Loaded, tickets: Sequence[Ticket]) -> batching.Inferred:
-        if version is long:
-            assert may_end.wait(30)
-        return infer_as_usual(version, tickets)
-
-    infer_as_usual = batching.infer
-    monkeypatch.setattr(batching, "infer", infer)
-
-    async def scenario() -> None:
-        stuck = StuckLog(metrics)
-        stuck.let_go()
-        batcher = Batcher(stuck, metrics)
-        late: list[Reply] = []
-        answered = asyncio.Event()
-        for _ in range(batching.INFERENCE_THREADS + 1):
-            batcher.submit(long, ticket(long, KILOBYTE, late))
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-        soon = ticket(short, KILOBYTE, [])._replace(answer=lambda _: answered.set())
-        batcher.submit(short, soon)
-        async with asyncio.timeout(30):
-            await answered.wait()
-        assert not late
-        may_end.set()
-        await batcher.drained()
-        assert len(late) == batching.INFERENCE_THREADS + 1
-        batcher.close()
-
-    asyncio.run(scenario())
-
-
-def test_more_work_than_can_be_done_soon_is_refused_though_its_rows_are_few(
-    version: Loaded, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    long = replace(version, run_seconds=batching.MAX_PENDING_SECONDS / 3)
-    may_end = threading.Event()
-
-    def infer(version: Loaded, tickets: Sequence[Ticket]) -> batching.Inferred:
-        assert may_end.wait(30)
-        return infer_as_usual(version, tickets)
-
-    infer_as_usual = batching.infer
-    monkeypatch.setattr(batching, "infer", infer)
-
-    async def scenario() -> None:
-        stuck = StuckLog(metrics)
-        stuck.let_go()
-        batcher = Batcher(stuck, metrics)
-        replies: list[Reply] = []
-        for _ in range(3):
-            batcher.submit(long, ticket(long, KILOBYTE, replies))
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-        with pytest.raises(Unavailable):
-            batcher.submit(version, ticket(version, KILOBYTE, replies))
-        may_end.set()
-        await batcher.drained()
-        batcher.submit(version, ticket(version, KILOBYTE, replies))  # there is room again
-        await batcher.drained()
-        assert [type(reply) for reply in replies] == [bytes] * 4
-        batcher.close()
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize(
-    ("requests", "groups"),
-    [
-        ([1] * 256, [256]),
-        ([1] * 257, [256, 1]),
-        ([200, 200, 200], [400, 200]),  # what one request asks for stays together
-        ([1000, 1], [1000, 1]),
-        ([1025], [1024, 1]),
-    ],
-)
-def test_rows_of_one_turn_run_in_groups(
-    version: Loaded, requests: list[int], groups: list[int]
-) -> None:
-    row = ticket(version, KILOBYTE, [])
-    tickets = [
-        row._replace(request_id=str(number))
-        for number, rows in enumerate(requests)
-        for _ in range(rows)
-    ]
-    found = list(groups_of(tickets))
-    assert [len(group) for group in found] == groups
-    assert [each for group in found for each in group] == tickets
-
-
-@pytest.mark.parametrize(
-    ("steps", "groups"),
-    [
-        ([500, 500], [2]),
-        ([500, 501], [1, 1]),
-        ([3000, 1, 999, 1, 2000], [1, 2, 1, 1]),
-    ],
-)
-def test_answers_of_one_turn_are_put_together_in_groups(
-    version: Loaded, monkeypatch: pytest.MonkeyPatch, steps: list[int], groups: list[int]
-) -> None:
-    monkeypatch.setattr(batching, "MAX_ANSWER_SIZE", 1000)
-    row = ticket(version, KILOBYTE, [])
-    assert isinstance(row.question, SeriesQuestion)
-    tickets = [row._replace(question=row.question._replace(steps=each)) for each in steps]
-    assert [len(group) for group in groups_of(tickets)] == groups
 
 
 def test_refused_calls_in_wait_hold_no_whole_bodies(metrics: Metrics) -> None:
@@ -351,7 +238,7 @@ def test_only_a_lone_prediction_keeps_the_loop_awake_and_only_where_a_core_is_le
     awake: bool,
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
-    lone = Group(log.rows_of([ENTRY]), _nobody)
+    lone = Group(rows_of([ENTRY]), _nobody)
     slow = SlowLog(metrics, api_processes=api_processes)
 
     async def scenario() -> None:
@@ -360,7 +247,7 @@ def test_only_a_lone_prediction_keeps_the_loop_awake_and_only_where_a_core_is_le
         slow.write([lone])  # beside another
         slow.connection.end(None)
         first_ends(None)
-        slow.write([Group(log.rows_of([ENTRY, ENTRY]), _nobody)])
+        slow.write([Group(rows_of([ENTRY, ENTRY]), _nobody)])
 
     asyncio.run(scenario())
     assert slow.connection.awake == [awake, False, False]

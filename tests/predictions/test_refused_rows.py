@@ -12,8 +12,9 @@ from sqlalchemy import select
 from app.config import Settings
 from app.errors import Unavailable
 from app.predictions import log
-from app.predictions.log import Entry, Group, PredictionLog, Refused, rows_of
-from app.predictions.partitions import maintain_partitions
+from app.predictions.log import Group, PredictionLog, Refused
+from app.predictions.logged.partitions import maintain_partitions
+from app.predictions.logged.rows import Entry, rows_of
 from app.process.observability import Metrics
 from app.storage.engine import conninfo, make_engine
 from app.storage.ids import new_wire_id

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from app.predictions import runtime as runtime_module
-from app.predictions.api import Predictions
-from app.predictions.runtime import BrokenArtifact, Loaded, build
+from app.predictions import loaded as loading
+from app.predictions.calls import Predictions
+from app.predictions.loaded import BrokenArtifact, Loaded, build
 from app.registry import watch
 from app.registry.catalogue import Catalogue, read_catalogue
 from app.registry.store import delete_version, move_alias
@@ -165,7 +165,7 @@ def test_a_model_without_a_champion_says_so(service: Service) -> None:
 def test_the_least_recently_used_version_gives_way_and_comes_back(
     fresh_database: str, tmp_path: Path
 ) -> None:
-    budget = 2 * runtime_module.SESSION_BYTES + 100_000
+    budget = 2 * loading.SESSION_BYTES + 100_000
     with running_service(fresh_database, tmp_path, model_memory_bytes=budget) as service:
         for name in ("a", "b", "c"):
             service.register(name, persistence_artifact())
@@ -188,7 +188,7 @@ def test_requests_for_a_cold_version_load_it_once(
         may_build.wait()
         return build(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(runtime_module, "build", slow)
+    monkeypatch.setattr(loading, "build", slow)
     with ThreadPoolExecutor(8) as pool:
         waiting = [pool.submit(served, service, "google-stock") for _ in range(8)]
         eventually(lambda: builds)
@@ -215,7 +215,7 @@ def test_a_version_that_was_interrupted_while_it_was_timed_is_not_taken_for_slow
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = iter([0.0, 0.5, 1.0, 1.001, 2.0, 2.25])  # around each of three runs
-    monkeypatch.setattr("app.predictions.runtime.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("app.predictions.loaded.time.perf_counter", lambda: next(clock))
     artifact = persistence_artifact()
     loaded = build("m", 1, artifact.manifest, artifact.scorecard, artifact.graph)
     assert loaded.run_seconds == pytest.approx(0.001)

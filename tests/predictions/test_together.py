@@ -15,7 +15,7 @@ from sqlalchemy.orm import sessionmaker
 from app.config import Settings
 from app.main import create_app
 from app.predictions import batching
-from app.predictions.api import Predictions
+from app.predictions.calls import Predictions
 from app.storage.engine import make_engine
 from app.storage.object_store import ObjectStore
 from app.storage.tables import Prediction, RefusedCall
@@ -206,11 +206,11 @@ def test_answers_that_would_fill_memory_together_are_put_together_in_parts(
 ) -> None:
     async def scenario(app: FastAPI) -> None:
         runs, _ = shared(app)
-        items = [{"model": "prices", "history": [1, 2, n], "horizon": 1000} for n in range(250)]
+        items = [{"model": "prices", "history": [1, 2, n], "horizon": 1000} for n in range(50)]
         status, answer = await post(app, "/predict/batch", {"items": items})
         assert status == 200
         last = [item["predictions"][-1] for item in answer["items"]]
-        assert [(step["step"], step["value"]) for step in last] == [(1000, n) for n in range(250)]
+        assert [(step["step"], step["value"]) for step in last] == [(1000, n) for n in range(50)]
         assert shared(app)[0] == runs + 3
 
     run(fresh_database, tmp_path, scenario)

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from app.predictions.log import Entry, Group, PredictionLog, Refused, rows_of
+from app.predictions.log import Group, PredictionLog, Refused
+from app.predictions.logged.rows import Entry, rows_of
 
 
 async def written(log: PredictionLog, entries: Sequence[Entry]) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.jobs import trainer
-from app.predictions import export
+from app.predictions.logged import export
 from app.process.programs import python_module
 from tests.serving import Served, is_ready, wait_until
 

@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import make_url, select
 
 from app.config import Settings
-from app.predictions.partitions import maintain_partitions
+from app.predictions.logged.partitions import maintain_partitions
 from app.storage.engine import connect, conninfo, make_engine
 from app.storage.migrate import upgrade
 from app.storage.tables import Prediction

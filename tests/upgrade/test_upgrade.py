@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.backup.check import check_backup
 from app.backup.write import write_backup
 from app.config import PROJECT_DIR
-from app.predictions.partitions import maintain_partitions
+from app.predictions.logged.partitions import maintain_partitions
 from app.storage.engine import conninfo, make_engine
 from app.storage.job_status import JobStatus
 from app.storage.migrate import migration_config, upgrade

@@ -238,10 +238,8 @@ class Connection(asyncio.Protocol):
         if head is None or self._gateway is None:
             raise TypeError("a direct call without a head or a gateway")
         self._phase = ANSWER
-        self._gateway.take(
-            handler,
-            Whole(head.method, head.call[1], head.fields, body, self._respond, self._address),
-        )
+        given = head.method, head.call[1], head.fields, body, self._respond, self._address
+        self._gateway.take(handler, Whole(*given, self._transport.is_closing))
 
     def _continue(self) -> None:
         """Handle input that was received during the previous request."""

@@ -30,7 +30,7 @@ from app.monitoring.actuals.schemas import (
 )
 from app.monitoring.actuals.store import Given
 from app.monitoring.actuals.upload import FileFields, given_by_file
-from app.predictions.store import get_prediction
+from app.predictions.logged.store import get_prediction
 from app.reading.content import DatasetContent, content_from_bytes
 from app.reading.read_options import ReadOptions
 from app.registry.store import find_model

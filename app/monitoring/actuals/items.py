@@ -9,7 +9,7 @@ from app.errors import FieldError, NotFound, Unprocessable
 from app.monitoring.actuals.moments import checked_moment, moment_of_forecast, moment_of_step
 from app.monitoring.actuals.schemas import ActualItem
 from app.monitoring.actuals.store import Given
-from app.predictions.store import get_prediction
+from app.predictions.logged.store import get_prediction
 from app.registry.store import find_model
 from app.storage.tables import Prediction
 

@@ -15,24 +15,20 @@ from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from app.errors import Unprocessable
-from app.predictions.batch_items import cut_items
-from app.predictions.batching import (
-    MAX_ANSWER_SIZE,
-    Inferred,
-    Reply,
-    Run,
-    runs_seconds,
-    whole_answer,
-)
-from app.predictions.graph_runs import ROWS_PER_RUN, Floats, forecast, outside, packed
-from app.predictions.log import Rows
+from app.predictions.batches.items import cut_items
+from app.predictions.batching import Inferred, Run
+from app.predictions.graph_runs import Floats, forecast, outside, packed
+from app.predictions.loaded import ROWS_PER_RUN, Loaded
+from app.predictions.logged.rows import Rows
+from app.predictions.questions import Reply, Work
 from app.predictions.repeated_keys import batch_may_have_repeated_keys
-from app.predictions.runtime import Loaded
 from app.predictions.schemas import MAX_ITEMS, Numbers, Reference, SeriesName
-from app.predictions.series import TOO_LARGE, parts_shown, steps_shown
+from app.predictions.series import FORECAST_SECONDS, TOO_LARGE, parts_shown, steps_shown
 from app.storage.ids import new_wire_id
 
 MIN_ROWS = ROWS_PER_RUN  # fewer had better share a run with what others ask
+# Of all items together. They take 100 bytes each: more at once were no faster and fill memory.
+MAX_FORECASTS = 100_000
 HOLE = "\0"  # stands in no answer
 
 
@@ -67,37 +63,42 @@ class Block(Run):
         request_id: str,
         alias: str | None,
         answer: Callable[[Sequence[Reply]], None],
+        is_gone: Callable[[], bool],
     ) -> None:
         """Take questions that `fits` has found to fit the version.
 
         Args:
-            version: which one is asked.
+            version: the version that is asked.
             items: the questions.
             requests: the JSON of each as it came.
             request_id: of the request.
-            alias: as it named the version.
+            alias: the name that the request gave the version.
             answer: called once, with a reply for each.
+            is_gone: whether nobody waits for the answer any more.
         """
-        super().__init__(version, rows=len(items), size=sum(map(len, requests)))
+        super().__init__(version)
+        self.rows = len(items)
+        self.size = sum(map(len, requests))
+        self.answer_size = self.rows * version.manifest.horizon
+        shown = self.answer_size * FORECAST_SECONDS
+        self.seconds = version.run_seconds + (self.rows - 1) * version.row_seconds + shown
+        self.added_seconds = self.seconds
         self._items = items
         self._requests = requests
         self._request_id = request_id
         self._alias = alias
         self._reply = answer
+        self._is_gone = is_gone
 
-    def expected_seconds(self) -> float:
-        """About what inferring takes."""
-        return runs_seconds(self.version, 1, rows=self.rows)
-
-    def infer(self) -> Inferred:
-        """What goes into the log and out to the caller."""
+    def work(self) -> Work[Inferred]:
+        """Compute the answers and the rows of the log."""
         version, count = self.version, self.rows
         width = version.manifest.window or 0
         histories = [item["history"] for item in self._items]
         if max(map(len, histories)) > width:
             histories = [history[-width:] for history in histories]
         columns = packed(histories)  # (rows, window)
-        forecasts = forecast(version, columns[:, :, np.newaxis])  # (rows, horizon)
+        forecasts = yield from forecast(version, columns[:, :, np.newaxis])  # (rows, horizon)
         identifiers = [new_wire_id() for _ in self._items]
         responses = _responses(
             version, list(map(str, identifiers)), forecasts, _warnings(version, columns)
@@ -125,8 +126,12 @@ class Block(Run):
         return Inferred(replies, kept if kept.ids else None)
 
     def answer(self, replies: Sequence[Reply]) -> None:
-        """All at once."""
+        """Answer all items at once."""
         self._reply(replies)
+
+    def is_abandoned(self) -> bool:
+        """Tell whether the caller is gone."""
+        return self._is_gone()
 
 
 def alike_items(body: bytes) -> tuple[list[AlikeItem], list[bytes]] | None:
@@ -160,7 +165,7 @@ def fits(version: Loaded, items: Sequence[AlikeItem]) -> bool:
     if manifest.series is None or manifest.window is None or len(manifest.series.features) > 1:
         return False
     least = max(manifest.window, manifest.min_history)
-    return len(items) * manifest.horizon <= MAX_ANSWER_SIZE and (
+    return len(items) * manifest.horizon <= MAX_FORECASTS and (
         min([len(item["history"]) for item in items]) >= least
     )
 
@@ -180,7 +185,7 @@ def _responses(
     """The answers' JSON: of each the same but for its id, the values of its steps, its warnings."""
     horizon = forecasts.shape[1]
     outcome = parts_shown(version, steps_shown([HOLE] * horizon), HOLE)
-    form = to_json(whole_answer(version, HOLE, outcome))
+    form = to_json(version.whole_answer(HOLE, outcome))
     form = form.replace(b"%", b"%%").replace(to_json(HOLE), b"%b")
     values = iter(_separate(forecasts.ravel().tolist()))
     steps = zip(*[values] * horizon, strict=True)

@@ -1,4 +1,4 @@
-"""Writes the log to standard output as CSV or Parquet; started by `app.predictions.export`.
+"""Writes the log to standard output as CSV or Parquet; started by `app.predictions.logged.export`.
 
 One transaction and a server-side cursor: a moment's log, of which only some rows are in memory at a
 time, whatever its size. The end of the pipe ends this process.
@@ -16,9 +16,9 @@ from uuid import UUID
 
 from sqlalchemy import Text, cast, select
 
-from app.predictions.export import ExportRequest
+from app.predictions.logged.export import ExportRequest
+from app.predictions.logged.store import conditions
 from app.predictions.schemas import LogFilter
-from app.predictions.store import conditions
 from app.process.cpu_priority import GIVES_WAY, give_way
 from app.storage.engine import make_engine
 from app.storage.tables import Prediction

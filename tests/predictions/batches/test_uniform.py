@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import StepaheadError
-from app.predictions import uniform_batches
-from app.predictions.batch_items import read_items
-from app.predictions.uniform_batches import MIN_ROWS, Block, alike_items
+from app.predictions.batches import uniform
+from app.predictions.batches.items import read_items
+from app.predictions.batches.uniform import MIN_ROWS, Block, alike_items
 from tests.artifacts import persistence_artifact
 from tests.predictions.test_log import blocked_log
 from tests.service import Service
@@ -27,13 +27,13 @@ Answer = dict[str, Any]
 def blocks_made() -> Iterator[list[int]]:
     """The rows of each block that was inferred."""
     made: list[int] = []
-    infer = Block.infer
+    work = Block.work
 
     def noted(block: Block) -> object:
         made.append(block.rows)
-        return infer(block)
+        return work(block)
 
-    with patch.object(Block, "infer", noted):
+    with patch.object(Block, "work", noted):
         yield made
 
 
@@ -139,7 +139,7 @@ def test_more_than_can_be_computed_is_refused_as_a_whole(
 ) -> None:
     items = histories("google-stock")
     batch(service, items)
-    monkeypatch.setattr("app.predictions.batching.MAX_PENDING_ROWS", 0)
+    monkeypatch.setattr("app.predictions.pending.MAX_ROWS", 0)
     answer = service.client.post("/predict/batch", json={"items": items})
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
@@ -190,7 +190,7 @@ def test_answers_too_large_for_one_run_are_made_item_by_item(
 ) -> None:
     items = histories("two-steps")
     asked.client.post("/predict", json=items[0])
-    monkeypatch.setattr(uniform_batches, "MAX_ANSWER_SIZE", 2 * ROWS - 1)
+    monkeypatch.setattr(uniform, "MAX_FORECASTS", 2 * ROWS - 1)
     assert len(batch(asked, items)) == ROWS
     assert not blocks_made
 
@@ -216,7 +216,7 @@ def test_a_block_is_read_as_its_items_are(
     items: list[dict[str, object]], indent: int | None, *, ascii_only: bool
 ) -> None:
     body = json.dumps({"items": items}, indent=indent, ensure_ascii=ascii_only).encode()
-    with patch.object(uniform_batches, "MIN_ROWS", 1):
+    with patch.object(uniform, "MIN_ROWS", 1):
         found = alike_items(body)
     if found is None:
         return

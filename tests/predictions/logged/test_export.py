@@ -12,9 +12,9 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
 from app.errors import Unavailable
-from app.predictions import export_child
-from app.predictions.export import MAX_AT_ONCE, ExportBroke, Exports
-from app.predictions.export_child import LogRow, groups, spreadsheet_cell, write_parquet
+from app.predictions.logged import export_child
+from app.predictions.logged.export import MAX_AT_ONCE, ExportBroke, Exports
+from app.predictions.logged.export_child import LogRow, groups, spreadsheet_cell, write_parquet
 from app.predictions.schemas import ExportQuery
 from tests.service import Service
 

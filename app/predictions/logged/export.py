@@ -20,7 +20,7 @@ MEDIA_TYPES: Mapping[ExportFormat, str] = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
 }
-CHILD = python_module("app.predictions.export_child")
+CHILD = python_module("app.predictions.logged.export_child")
 BLOCK_BYTES = 1 << 16
 # Each keeps a transaction open for as long as its caller takes.
 MAX_AT_ONCE = 2

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from app.config import Settings
-from app.predictions.partitions import DAYS_AHEAD, maintain_partitions, partition_name
+from app.predictions.logged.partitions import DAYS_AHEAD, maintain_partitions, partition_name
 from app.storage.engine import make_engine
 from app.storage.ids import first_id
 

@@ -1,0 +1,256 @@
+"""A version in memory: its graph, how long that takes, and how much of it runs at once."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
+
+from app.artifact.files import (
+    FORECAST,
+    HISTORY,
+    INTERVALS,
+    LENGTHS,
+    MODEL,
+    PROBABILITIES,
+    TOKENS,
+    file_of,
+)
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Scorecard
+from app.errors import Internal
+from app.judging.horizon import skill_by_horizon
+from app.language.tokenizer import Tokenizer
+from app.recipes.recipe import TextRecipe
+from app.storage.object_store import ObjectStore
+from app.storage.store_errors import naming
+from app.storage.tables import Version
+
+# A session holds the graph, its weights, packed copies of them and an arena. Seen with ONNX Runtime
+# 1.32: 0.5 MB for the smallest graph, and about three times the file for LSTM(512).
+SESSION_BYTES = 1 << 20
+BYTES_PER_FILE_BYTE = 3
+# A version loaded on a busy machine may have been interrupted in one; taken for slow, it would run
+# in a thread for as long as it stays in memory.
+TIMED_RUNS = 3
+# As many rows as stay in the cache. LSTM(64) over 60 steps, in us a row by itself: 66 in runs of
+# one row, 35 of 4, 31 of 16 to 64, 35 of 128, 42 of 256; between the other work of batches 34 in
+# runs of 16 to 32 and 36 in runs of 64.
+ROWS_PER_RUN = 32
+MAX_ROWS = 1024  # of questions that are answered together
+# What a row adds to a run, as a share of a run of one row (LSTM(64) over 60 steps, 32 rows).
+ROW_SHARE = 0.47
+TIMED_TOKENS = 32
+# What ONNX Runtime may hold of a run at once. A layer multiplies its inputs for all steps of all
+# rows first: four gates of floats a step for LSTM, and for one-hot tokens the vocabulary.
+RUN_BYTES = 32 << 20
+FLOAT_BYTES = 4
+GATES = 4
+# Arrays of a row's probabilities while a token is chosen from them.
+COPIES_OF_PROBABILITIES = 4
+
+Arrays = dict[str, npt.NDArray[Any]]
+# What ONNX Runtime raises at a graph that it cannot load; their one base is Exception.
+UNUSABLE_GRAPH = (
+    onnxruntime_errors.Fail,
+    onnxruntime_errors.InvalidArgument,
+    onnxruntime_errors.InvalidGraph,
+    onnxruntime_errors.InvalidProtobuf,
+    onnxruntime_errors.NotImplemented,
+)
+
+
+class BrokenArtifact(Internal):
+    """A version whose files do not fit each other; the registry should not have let them in."""
+
+    title, slug = "Broken version", "broken-version"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Loaded:
+    """A version in memory, ready to run."""
+
+    model: str
+    number: int
+    manifest: Manifest
+    # Measured over the first step ahead, the first two, … all of them; a text has one.
+    skills: tuple[float | None, ...]
+    session: ort.InferenceSession
+    tokenizer: Tokenizer | None  # text only
+    memory_bytes: int
+    # Measured when it was loaded: a run of one row, what each further row adds to a run, and (of a
+    # stream) a token in a long text.
+    run_seconds: float = 0.0
+    row_seconds: float = 0.0
+    token_seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.number}"
+
+    def skill_over(self, steps: int) -> float | None:
+        """Return the measured skill of a forecast of so many steps; None: it was not measured."""
+        return self.skills[steps - 1] if steps <= len(self.skills) else None
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it reads a text once and carries its state on."""
+        return self.manifest.text is not None and self.manifest.text.reading == "stream"
+
+    @cached_property
+    def steps_per_run(self) -> int:
+        """Steps of all rows that a run may have together, so that it fits into memory."""
+        recipe = self.manifest.recipe
+        widest = GATES * max(recipe.layers)
+        if isinstance(recipe, TextRecipe) and recipe.embedding == "one-hot" and self.tokenizer:
+            widest = max(widest, len(self.tokenizer))
+        return max(1, RUN_BYTES // (FLOAT_BYTES * widest))
+
+    @cached_property
+    def rows_per_run(self) -> int:
+        """Rows that run through the graph together."""
+        steps = self.manifest.window or 1
+        return max(1, min(ROWS_PER_RUN, self.steps_per_run // steps))
+
+    @cached_property
+    def max_rows(self) -> int:
+        """Questions that are answered in one go."""
+        if self.tokenizer is None:
+            return MAX_ROWS
+        row_bytes = COPIES_OF_PROBABILITIES * FLOAT_BYTES * len(self.tokenizer)
+        return max(1, min(MAX_ROWS, RUN_BYTES // row_bytes))
+
+    def whole_answer(self, identifier: str, outcome: Mapping[str, object]) -> dict[str, object]:
+        """Return an answer as the caller gets it: what all answers have, and its own parts."""
+        return {
+            "id": identifier,
+            "model": self.model,
+            "version": self.number,
+            "kind": self.manifest.kind,
+            **outcome,
+        }
+
+    def run(self, inputs: Arrays, outputs: list[str] | None = None) -> Arrays:
+        """Run the graph once; the only call of ONNX Runtime."""
+        names = outputs or [output.name for output in self.session.get_outputs()]
+        return dict(zip(names, self.session.run(names, inputs), strict=True))
+
+
+def load_version(row: Version, store: ObjectStore) -> Loaded:
+    """A version of the registry as something that runs.
+
+    Raises:
+        BrokenArtifact: its files do not fit each other.
+        ObjectMissing, ObjectDamaged, StoreUnavailable: its graph cannot be had.
+    """
+    with naming(file_of(row.model, row.number, MODEL)):
+        graph = store.get(row.files[MODEL]["sha256"])
+    return build(
+        row.model,
+        row.number,
+        Manifest.model_validate_json(json.dumps(row.manifest)),
+        Scorecard.model_validate_json(json.dumps(row.scorecard)),
+        graph,
+    )
+
+
+def build(
+    model: str, number: int, manifest: Manifest, scorecard: Scorecard, graph: bytes
+) -> Loaded:
+    """A version's files as something that runs; it is run once, so that what is broken shows here.
+
+    Raises:
+        BrokenArtifact: graph and manifest do not fit each other.
+    """
+    options = ort.SessionOptions()
+    # One thread per process: the cores belong to the processes, and a thread pool costs more than
+    # graphs of this size take.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except UNUSABLE_GRAPH as error:
+        reason = str(error).partition("\n")[0]
+        raise BrokenArtifact(
+            f"{file_of(model, number, MODEL)} cannot be loaded: {reason}"
+        ) from error
+    text = manifest.text
+    loaded = Loaded(
+        model=model,
+        number=number,
+        manifest=manifest,
+        skills=_skills(scorecard),
+        session=session,
+        tokenizer=None
+        if text is None
+        else Tokenizer(unit=text.tokenizer, vocabulary=text.vocabulary, unknown=text.unknown),
+        memory_bytes=SESSION_BYTES + BYTES_PER_FILE_BYTE * len(graph),
+    )
+    return _tried(loaded, trial_inputs(manifest))
+
+
+def _skills(scorecard: Scorecard) -> tuple[float | None, ...]:
+    if scorecard.series is None or scorecard.skill is None or not scorecard.series.steps:
+        return (scorecard.skill,)
+    return skill_by_horizon(scorecard.series)
+
+
+def trial_inputs(manifest: Manifest) -> Arrays:
+    """Inputs of the right names, types and shapes, one row of them."""
+    if manifest.series is not None:
+        shape = (1, manifest.window or 1, len(manifest.series.features))
+        return {HISTORY: np.ones(shape, dtype=np.float64)}
+    if manifest.text is None:
+        raise BrokenArtifact("the manifest describes neither a series nor a text")
+    inputs: Arrays = {TOKENS: np.zeros((1, manifest.window or 1), dtype=np.int64)}
+    if manifest.text.reading == "stream":
+        inputs[LENGTHS] = np.ones(1, dtype=np.int32)
+        for state in manifest.text.states:
+            inputs[state.name] = np.zeros((1, 1, state.units), dtype=np.float32)
+    return inputs
+
+
+def _tried(loaded: Loaded, inputs: Arrays) -> Loaded:
+    wanted = {entry.name for entry in loaded.session.get_inputs()}
+    if wanted != set(inputs):
+        raise BrokenArtifact(f"{loaded}: the graph takes {sorted(wanted)}, not {sorted(inputs)}")
+    if loaded.tokenizer is None:
+        output, width = FORECAST, loaded.manifest.horizon
+    else:
+        output, width = PROBABILITIES, len(loaded.tokenizer)
+    outputs = loaded.run(inputs)
+    if output not in outputs or outputs[output].shape != (1, width):
+        raise BrokenArtifact(f"{loaded}: the graph does not give {output} of shape (1, {width})")
+    described = loaded.manifest.series
+    if described is not None and described.intervals is not None and INTERVALS not in outputs:
+        raise BrokenArtifact(f"{loaded}: the graph does not give the {INTERVALS} of its manifest")
+    run_seconds = _seconds(loaded, inputs)
+    token_seconds = run_seconds
+    if loaded.is_stream:
+        many = inputs | {
+            TOKENS: np.zeros((1, TIMED_TOKENS), dtype=np.int64),
+            LENGTHS: np.full(1, TIMED_TOKENS, dtype=np.int32),
+        }
+        token_seconds = _seconds(loaded, many) / TIMED_TOKENS
+    return replace(
+        loaded,
+        run_seconds=run_seconds,
+        row_seconds=min(token_seconds, ROW_SHARE * run_seconds),
+        token_seconds=token_seconds,
+    )
+
+
+def _seconds(loaded: Loaded, inputs: Arrays) -> float:
+    """Return the time of the fastest of several runs."""
+    seconds = []
+    for _ in range(TIMED_RUNS):
+        started = time.perf_counter()
+        loaded.run(inputs)
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)

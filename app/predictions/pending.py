@@ -1,0 +1,64 @@
+"""Count what was accepted and is not answered yet, and refuse what would be too much.
+
+Long work has a count of its own, so that it may fill its limits and short requests are still
+answered.
+"""
+
+from typing import NamedTuple
+
+from app.errors import Unavailable
+
+MAX_ROWS = 4096
+MAX_BYTES = 64 << 20  # of the requests, whose histories may be long
+MAX_ANSWERS = 500_000  # steps and alternatives, up to 100 bytes each
+MAX_SECONDS = 30.0
+# What takes less is soon done, whatever else is under way.
+SHORT_SECONDS = 0.005
+OVERLOADED = "more predictions are asked for than can be computed; try again"
+
+
+class Load(NamedTuple):
+    """What answering takes."""
+
+    rows: int
+    size: int  # bytes of the requests
+    answer_size: int  # steps, intervals and alternatives
+    seconds: float
+
+
+class Pending:
+    """The sum of all loads under way."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._size = 0
+        self._answer_size = 0
+        self._seconds = 0.0
+
+    def admit(self, load: Load) -> None:
+        """Count a load; one that is alone is taken whatever its size.
+
+        Raises:
+            Unavailable: with it there would be too much.
+        """
+        rows, size, answer_size, seconds = load
+        pending = self.rows
+        if (
+            pending >= MAX_ROWS
+            or (pending and self._size + size > MAX_BYTES)
+            or (pending and self._answer_size + answer_size > MAX_ANSWERS)
+            or (seconds > SHORT_SECONDS and self._seconds + seconds > MAX_SECONDS)
+        ):
+            raise Unavailable(OVERLOADED)
+        self.rows = pending + rows
+        self._size += size
+        self._answer_size += answer_size
+        self._seconds += seconds
+
+    def release(self, load: Load) -> None:
+        """Take a load off again."""
+        self.rows -= load.rows
+        self._size -= load.size
+        self._answer_size -= load.answer_size
+        # Sums of floats do not come out even.
+        self._seconds = self._seconds - load.seconds if self.rows else 0.0
