@@ -1,4 +1,4 @@
-"""Alembic's entry: through `app.storage.migrate` with its connection, or from the command line."""
+"""Run Alembic's migrations, on the connection of `app.storage.migrate` or from the command line."""
 
 from alembic import context
 from sqlalchemy import Connection

@@ -1,4 +1,4 @@
-"""Tiny versions whose forecasts are known without running them, in the artifact format."""
+"""Build tiny versions in the artifact format, whose forecasts are known without running them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,7 +126,7 @@ def persistence_artifact(
 
 
 def tenths_of_level(*, steps: int = 1, at_least: float | None = None) -> Intervals:
-    """Intervals as wide as a tenth of their level to either side: 8 for 80 %."""
+    """Return intervals that extend a tenth of their level to either side: 8 for 80 %."""
     half = np.tile(np.array(LEVELS) / 10, (steps, 1))
     return Intervals(
         volatility=Volatility(changes=0, usual=1.0, share=0.0),
@@ -155,7 +155,7 @@ def _described(intervals: Intervals) -> SeriesIntervals:
 def window_text_artifact(
     *, window: int = 3, vocabulary: Sequence[str] = FABLE, follows: Sequence[int] | None = None
 ) -> Artifact:
-    """A strict word version: after token i it is sure of token `follows[i]`, by default i + 1."""
+    """Return a strict word version that predicts `follows[i]` after token i, by default i + 1."""
     return _text_artifact(
         TextInput(tokenizer="word", vocabulary=tuple(vocabulary), unknown=None, reading="window"),
         recipe="chapter",
@@ -165,7 +165,7 @@ def window_text_artifact(
 
 
 def stream_text_artifact(*, vocabulary: Sequence[str] = ("a", "b", "c", "<unk>")) -> Artifact:
-    """A char version with a state: it has seen how many tokens, and says the one of that number."""
+    """Return a char version whose state counts tokens; it predicts the token with that number."""
     return _text_artifact(
         TextInput(
             tokenizer="char",
@@ -242,7 +242,7 @@ def _persistence_graph(window: int, horizon: int, features: int, step: float) ->
 
 
 def _table(size: int, follows: Sequence[int] | None) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """(vocabulary, vocabulary) probabilities: 0.9 for the follower, the rest shared evenly."""
+    """Return probabilities, (vocabulary, vocabulary): 0.9 for the follower, the rest is even."""
     table = np.full((size, size), 0.1 / (size - 1), dtype=np.float32)
     for row in range(size):
         table[row, (row + 1) % size if follows is None else follows[row]] = 0.9
@@ -270,9 +270,9 @@ def _window_graph(window: int, table: np.ndarray[Any, np.dtype[np.float32]]) -> 
 
 
 def _counting_graph(size: int) -> bytes:
-    table = _table(size, list(range(size)))  # row i is sure of token i
+    table = _table(size, list(range(size)))  # row i predicts token i
     nodes = [
-        # Tokens take no part; the graph has to have them as an input all the same.
+        # The tokens are not used, but the graph must have them as an input.
         helper.make_node("Cast", [TOKENS], ["tokens_float"], to=TensorProto.FLOAT),
         helper.make_node("ReduceSum", ["tokens_float", "axis_one"], ["total"], keepdims=1),
         helper.make_node("Mul", ["total", "nothing"], ["no_total"]),

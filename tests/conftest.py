@@ -1,4 +1,4 @@
-"""Fixtures that all tests share, and the order in which files are given to processes.
+"""Define the fixtures that all tests share, and the order in which files go to processes.
 
 What starts PostgreSQL, a service or TensorFlow is imported by the fixture that needs it, so that a
 test of arithmetic runs at once.
@@ -39,7 +39,7 @@ for heavy in HEAVY:
 
 
 def running_cluster(config: pytest.Config) -> "Cluster":
-    """Return the run's PostgreSQL, which need not have been started yet."""
+    """Return the run's PostgreSQL, which may not have been started yet."""
     from tests.database import Cluster
 
     if CLUSTER not in config.stash:
@@ -60,9 +60,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Do not look for garbage while everything is imported, nor among it in the tests.
+    """Collect no garbage during imports, and do not traverse what was imported during the tests.
 
-    It took a sixth of the time that each process of a parallel run collects tests.
+    This took a sixth of the time in which each process of a parallel run collects tests.
     """
     gc.disable()
     try:
@@ -73,7 +73,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Set markers by what a test uses, and order the files."""
+    """Set markers according to what a test uses, and order the files."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if "cluster" in fixtures:
@@ -93,7 +93,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(
     config: pytest.Config, log: "Producer"
 ) -> "LoadScopeScheduling | None":
-    """With `--dist loadfile`: what is dear and can be shared is shared by one process's tests."""
+    """With `--dist loadfile`, let one process run all tests that share an expensive fixture."""
     from tests.scheduling import Together
 
     return Together(config, log) if config.option.dist == "loadfile" else None
@@ -101,14 +101,14 @@ def pytest_xdist_make_scheduler(
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
-    """Tell each process of a parallel run where to ask for the one PostgreSQL."""
+    """Tell each process of a parallel run where to request the shared PostgreSQL."""
     address = running_cluster(node.config).listen()  # type: ignore[attr-defined]
     node.workerinput["cluster"] = address  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
 def cluster(pytestconfig: pytest.Config) -> tuple[str, str]:
-    """The server's URL and the migrated template's name; starts the server if nobody has yet."""
+    """Return the server's URL and the migrated template's name; start the server if necessary."""
     from tests.database import start_elsewhere
 
     workerinput = getattr(pytestconfig, "workerinput", None)
@@ -119,7 +119,7 @@ def cluster(pytestconfig: pytest.Config) -> tuple[str, str]:
 
 @pytest.fixture
 def fresh_database(cluster: tuple[str, str]) -> Iterator[str]:
-    """URL of a migrated, empty database of the test's own, for real commits."""
+    """Yield the URL of a migrated, empty database for this test, for real commits."""
     from tests.database import own_database
 
     with own_database(cluster) as url:
@@ -141,7 +141,7 @@ def other_major() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def shared_engine(cluster: tuple[str, str]) -> "Iterator[Engine]":
-    """An engine on a migrated database of this test process, for tests that roll back."""
+    """Yield an engine on a migrated database of this test process, for tests that roll back."""
     from app.storage.engine import make_engine
     from tests.database import own_database
 
@@ -153,7 +153,7 @@ def shared_engine(cluster: tuple[str, str]) -> "Iterator[Engine]":
 
 @pytest.fixture
 def session(shared_engine: "Engine") -> "Iterator[Session]":
-    """A session whose work, flushes and commits alike, is rolled back after the test."""
+    """Yield a session whose work, including commits, is rolled back after the test."""
     from sqlalchemy.orm import Session
 
     with shared_engine.connect() as connection:
@@ -165,23 +165,23 @@ def session(shared_engine: "Engine") -> "Iterator[Session]":
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder of the test's own that PostgreSQL's user can reach."""
+    """Yield a folder for this test that PostgreSQL's user can reach."""
     with open_place() as folder:
         yield folder
 
 
 @pytest.fixture
 def free_port() -> str:
-    """A port of loopback that nobody listens on."""
+    """Return a free port of the loopback interface."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return str(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
 def whole_service() -> "Iterator[Served]":
-    """`stepahead serve` with a real trainer; each test has models of its own in it.
+    """Yield `stepahead serve` with a real trainer; each test uses its own models in it.
 
-    Its home is that of somebody who uses Keras too, on something else than TensorFlow.
+    Its home is that of somebody who also uses Keras, with a backend other than TensorFlow.
     """
     from tests.serving import served, wait_until
 
@@ -197,7 +197,7 @@ def whole_service() -> "Iterator[Served]":
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The real data that lies beside the project, where it does."""
+    """Return the real data beside the project, or skip the test if it is missing."""
     if not SHARED_DATA.is_dir():
         pytest.skip("the chapter's data files are not beside this checkout (../shared/data)")
     return SHARED_DATA

@@ -1,4 +1,4 @@
-"""The PostgreSQL of a test run: one server, one migrated template in it, databases made from that.
+"""Provide PostgreSQL for a test run: one server, a migrated template, and databases from it.
 
 The embedded PostgreSQL is used unless STEPAHEAD_DATABASE_URL names a server. There the tests make
 databases of their own and never touch the one that is named.
@@ -24,7 +24,7 @@ from tests.places import make_folder
 TEMPLATE = "stepahead_test_template"
 DROP_TRIES = 40
 DROP_PAUSE_SECONDS = 0.25
-MOST_PROCESSES = 64  # of a parallel run, which may all ask at once
+MOST_PROCESSES = 64  # in a parallel run all of them may ask at once
 
 
 class Cluster:
@@ -74,12 +74,12 @@ class Cluster:
         while True:
             try:
                 connection = listener.accept()
-            except OSError:  # closed
+            except OSError:  # the connection was closed
                 return
             with connection:
                 try:
                     answer: object = self.start()
-                except Exception as error:  # noqa: BLE001 - for the process that asked, to raise
+                except Exception as error:  # noqa: BLE001 - raised in the process that asked
                     answer = f"{type(error).__name__}: {error}"
                 connection.send(answer)
 
@@ -104,8 +104,8 @@ def start_elsewhere(address: str, key: bytes) -> tuple[str, str]:
     """
     with Client(address, authkey=key) as connection:
         answer = connection.recv()
-    if isinstance(answer, str):  # the error, which need not be importable here
-        raise RuntimeError(  # noqa: TRY004 - no wrong type
+    if isinstance(answer, str):  # the error, which may not be importable here
+        raise RuntimeError(  # noqa: TRY004 - not a wrong type
             f"The tests' PostgreSQL did not start: {answer}"
         )
     server_url, template = answer
@@ -134,7 +134,7 @@ def drop_database(server_url: str, name: str) -> None:
             try:
                 connection.execute(statement)
             except psycopg.errors.InsufficientPrivilege:
-                # Autovacuum is at work there, which only a superuser may end; it ends soon.
+                # Autovacuum is working there; only a superuser may end it, but it ends soon.
                 if tries_left == 0:
                     raise
                 time.sleep(DROP_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""As much of S3 as the object store speaks: objects, copies, lists and uploads in parts."""
+"""Implement the part of S3 that the object store uses: objects, copies, lists, uploads in parts."""
 
 import hashlib
 import re
@@ -13,21 +13,21 @@ from itertools import count
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-PART_BYTES = 5 << 20  # the least that S3 takes for a part that is not the last
+PART_BYTES = 5 << 20  # the minimum size of a part that is not the last
 PIECE_BYTES = 1 << 20
 PATIENCE_SECONDS = 60
 
 
 class Bucket:
-    """What was stored, by key, and how the store behaves."""
+    """The stored objects by key, and the server's behaviour."""
 
     def __init__(self) -> None:
-        self.status = 200  # of every answer, if it is another
-        self.code = ""  # of the error that it then answers with
-        self.pause_seconds = 0.0  # before every answer, and between the pieces of one
-        self.hangs_after: int | None = None  # bytes of an answer that come; then none do
-        self.released = threading.Event()  # ends what hangs
-        self.changes_bytes = False  # of what is asked for
+        self.status = 200  # status of every answer, if set
+        self.code = ""  # code of the error in such an answer
+        self.pause_seconds = 0.0  # delay before every answer, and between its pieces
+        self.hangs_after: int | None = None  # number of bytes after which an answer stops
+        self.released = threading.Event()  # ends answers that hang
+        self.changes_bytes = False  # keys that were requested
         self.objects: dict[str, bytes] = {}
         self.modified: dict[str, datetime] = {}
         self.uploads: dict[str, dict[int, bytes]] = {}
@@ -39,7 +39,7 @@ class Bucket:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One request; paths are /bucket/key."""
+    """Handles a request; paths are /bucket/key."""
 
     protocol_version = "HTTP/1.1"
     bucket: Bucket
@@ -159,7 +159,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def running_s3() -> Iterator[tuple[str, Bucket]]:
-    """Its URL, and what it holds."""
+    """Yield the server's URL and its bucket."""
     bucket = Bucket()
     handler = type("Handler", (Handler,), {"bucket": bucket})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -175,7 +175,7 @@ def running_s3() -> Iterator[tuple[str, Bucket]]:
 
 
 def environment_of(url: str) -> dict[str, str]:
-    """The environment variables that lead to it."""
+    """Return the environment variables that point to the server."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ALLOW_HTTP": "true",

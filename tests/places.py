@@ -15,7 +15,7 @@ MEMORY = Path("/dev/shm")  # noqa: S108 (only as the parent of a fresh private d
 
 
 def make_folder() -> Path:
-    """A fresh folder, in memory where there is room and programs may run: tests write gigabytes."""
+    """Return a new folder, in memory if possible, because tests write gigabytes."""
     memory = os.statvfs(MEMORY) if os.access(MEMORY, os.W_OK) else None
     roomy = memory is not None and memory.f_bavail * memory.f_frsize > 2 << 30
     runs_programs = memory is not None and not memory.f_flag & os.ST_NOEXEC
@@ -27,7 +27,7 @@ def make_folder() -> Path:
 
 @contextmanager
 def open_place() -> Iterator[Path]:
-    """A fresh folder, gone afterwards."""
+    """Yield a new folder and remove it afterwards."""
     folder = make_folder()
     try:
         yield folder

@@ -1,6 +1,6 @@
-"""Writes tests/openapi.json anew: `python -m tests.refresh_openapi`.
+"""Rewrite tests/openapi.json: `python -m tests.refresh_openapi`.
 
-The file is kept so that a change of the API is seen in review; the test compares.
+The file makes changes of the API visible in reviews; a test compares it with the code.
 """
 
 import json
@@ -13,7 +13,7 @@ KEPT = Path(__file__).parent / "openapi.json"
 
 
 def document() -> str:
-    """The OpenAPI document of the code as it is, in the form of the kept file."""
+    """Return the OpenAPI document of the current code, formatted like the file."""
     app = create_app(Settings(), database_url="postgresql://127.0.0.1/not-used")
     return json.dumps(app.openapi(), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 

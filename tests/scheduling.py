@@ -1,4 +1,4 @@
-"""The order in which test files are run, and which of them share one process."""
+"""Decide the order of the test files, and which of them share a process."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 TESTS = Path(__file__).resolve().parent
-# What the tests of several files share, and which files those are.
+# Fixtures that the tests of several files share, and those files.
 SHARED = {
     "one whole service": (
         "jobs/test_real_trainer.py",
@@ -23,7 +23,7 @@ SHARED = {
         "registry/test_promotion.py",
     ),
 }
-# What takes longest, so that nothing of it is begun last.
+# The files that take longest, so that none of them starts last.
 FIRST = (
     *(start for starts in SHARED.values() for start in starts),
     "test_supervisor.py",
@@ -36,7 +36,7 @@ FIRST = (
 
 
 class Together(LoadFileScheduling):  # type: ignore[misc]
-    """Files as pieces of work, in the order of collection; some of them are one piece."""
+    """Files as units of work in the order of collection; some files form one unit."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
@@ -45,9 +45,9 @@ class Together(LoadFileScheduling):  # type: ignore[misc]
 
 
 def sort_by_place(items: list[pytest.Item]) -> None:
-    """Put long files first, or one of slow tests might begin when all others are done."""
+    """Put long files first; otherwise slow tests might start when all others are finished."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (_place(item), item.path not in slow))  # files stay in one piece
+    items.sort(key=lambda item: (_place(item), item.path not in slow))  # keeps each file together
 
 
 def _place(item: pytest.Item) -> int:

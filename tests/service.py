@@ -1,4 +1,4 @@
-"""The real app behind a real server on a free port of loopback, in a thread of the test."""
+"""Run the real app on a real server on a free loopback port, in a thread of the test."""
 
 import socket
 import threading
@@ -38,11 +38,11 @@ class Service:
         self.client = httpx.Client(base_url=url, timeout=PATIENCE_SECONDS)
 
     def register(self, model: str, artifact: Artifact) -> Version:
-        """Put a version into the registry as training would."""
+        """Register a version as training would."""
         return register_artifact(self.sessions, self.store, model, artifact)
 
     def predict(self, **body: object) -> httpx.Response:
-        """`POST /predict`."""
+        """Call `POST /predict`."""
         return self.client.post("/predict", json=body)
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ def register_artifact(
 
 @contextmanager
 def running_service(database_url: str, data_dir: Path, **settings: object) -> Iterator[Service]:
-    """The api, answering, until the block ends; its reader starts with the first upload."""
+    """Yield the api while it answers; its reader starts with the first upload."""
     given = {"warm_reader": False, **settings, "data_dir": data_dir}
     chosen = Settings(**given)  # type: ignore[arg-type]
     app = create_app(chosen, database_url=database_url)
@@ -92,7 +92,7 @@ def running_service(database_url: str, data_dir: Path, **settings: object) -> It
 
 
 def eventually(condition: Callable[[], object]) -> None:
-    """Wait until it holds; on a loaded machine that may take a while."""
+    """Wait until a condition holds; on a busy machine this may take a while."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

@@ -1,4 +1,4 @@
-"""`stepahead serve` as a user runs it: a process with a folder and a port of its own."""
+"""Run `stepahead serve` as a user does: a process with its own folder and port."""
 
 import os
 import shlex
@@ -28,9 +28,9 @@ class Served:
     Args:
         data_dir: its data directory.
         program: how `stepahead` is run.
-        arguments: of `stepahead`.
-        environment: set for it; other STEPAHEAD_ variables of the test run are not passed on.
-        folder: where it is started; left out: here.
+        arguments: for `stepahead`.
+        environment: variables for it; other STEPAHEAD_ variables of the test run are not passed on.
+        folder: its working directory; default: the current one.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Served:
 
     @property
     def output(self) -> str:
-        """What it has printed so far."""
+        """Return what it has printed so far."""
         return "".join(self._lines)
 
     def wait_until_ready(self) -> None:
@@ -77,7 +77,7 @@ class Served:
         self.url = line.removeprefix(READY).split()[0]
 
     def children(self) -> dict[str, int]:
-        """Its children's process ids by what they are: api, worker, trainer, reader, postgres."""
+        """Return its children's process ids by kind: api, worker, trainer, reader, postgres."""
         return {
             name: pid
             for pid in descendants(self.process.pid)
@@ -86,14 +86,14 @@ class Served:
         }
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Ask it to stop and wait; its exit code."""
+        """Ask it to stop, wait, and return its exit code."""
         self.process.send_signal(number)
         code = self.process.wait(STOP_SECONDS)
         self._reader.join(10)
         return code
 
     def kill(self) -> None:
-        """End what is left of it, children too; for the end of a test."""
+        """Kill what is left of it, including children; for the end of a test."""
         left = [*descendants(self.process.pid), self.process.pid]
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -123,9 +123,9 @@ MARKS = {
 
 
 def with_fake_trainer(folder: Path) -> Environment:
-    """A trainer without TensorFlow, for what is about processes and not about networks.
+    """Use a trainer without TensorFlow, for tests of processes rather than networks.
 
-    Each of its epochs takes a twentieth of a second; it writes them down in the folder.
+    Each of its epochs takes 0.05 s and is recorded in the folder.
     """
     command = [sys.executable, "-m", "tests.jobs.fake_trainer", "--log", f"{folder}/trainer.log"]
     return {"STEPAHEAD_TRAINER_COMMAND": shlex.join(command)}
@@ -138,7 +138,7 @@ def served(
     arguments: tuple[str, ...] = ("serve",),
     environment: Environment = NOTHING_SET,
 ) -> Iterator[Served]:
-    """A service that answers."""
+    """Yield a service that answers."""
     service = Served(data_dir, arguments=arguments, environment=environment)
     try:
         service.wait_until_ready()
@@ -162,7 +162,7 @@ def is_ready(url: str) -> bool:
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes below one, from /proc."""
+    """Return the descendants of a process, from /proc."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -182,7 +182,7 @@ def command_of(pid: int) -> str:
 
 
 def runs(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits for its parent does not."""
+    """Return whether a process is running; a zombie is not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

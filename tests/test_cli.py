@@ -1,4 +1,4 @@
-"""The command line as a user types it, against a stand-in that answers what the service would."""
+"""Test the command line as a user types it, with a stand-in for the service."""
 
 import io
 import json
@@ -56,7 +56,7 @@ UNPROCESSABLE = {
 
 
 class StandIn(ThreadingHTTPServer):
-    """Answers from a table, and remembers what it was asked."""
+    """Answers from a table, and records the requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -109,7 +109,7 @@ def service() -> Iterator[StandIn]:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a command came to."""
+    """The outcome of a command."""
 
     returncode: int
     stdout: str
@@ -121,10 +121,10 @@ Typed = Callable[..., Run]
 
 @pytest.fixture
 def stepahead(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    """A command in this process; an interpreter of its own for each would take a minute."""
+    """Run a command in this process; an interpreter for each would take a minute."""
 
     def typed(*arguments: str, stdin: str | TextIO = "", **environment: str) -> Run:
-        # Options become variables of the environment, for child processes: none may stay.
+        # Options become environment variables for child processes; none may remain.
         with patch.dict(os.environ), monkeypatch.context() as patched:
             for name in [name for name in os.environ if "STEPAHEAD" in name]:
                 patched.delenv(name)
@@ -263,7 +263,7 @@ def test_what_is_no_number_is_named(stepahead: Typed, service: StandIn, wrong: s
 @pytest.mark.parametrize(("key", "sent"), [("secret", "secret"), (" s\u00e9same\n", "s\u00e9same")])
 def test_the_key_is_sent(stepahead: Typed, service: StandIn, key: str, sent: str) -> None:
     stepahead("predict", "google-stock", "1", "--url", service.url, STEPAHEAD_API_KEY=key)
-    bearer = f"Bearer {sent}".encode().decode("latin-1")  # the stand-in's reading of headers
+    bearer = f"Bearer {sent}".encode().decode("latin-1")  # how the stand-in reads headers
     assert {authorization for _, _, authorization in service.asked} == {bearer}
 
 

@@ -1,4 +1,4 @@
-"""The container files, as far as they can be checked without a container."""
+"""Check the container files as far as possible without a container."""
 
 import os
 import re
@@ -114,7 +114,8 @@ def test_compose_starts_in_order_and_behind_the_proxy(compose: dict[str, Any]) -
     published = {name for name, each in services.items() if each.get("ports")}
     assert published == {"proxy"}
     assert services["proxy"]["ports"][0].startswith("127.0.0.1:")
-    # Where no key is set the proxy refuses foreign names: the apis behind it cannot tell.
+    # Without a key the proxy refuses foreign host names, because the apis behind it cannot see
+    # them.
     assert services["proxy"]["environment"] == {"STEPAHEAD_API_KEY": "${STEPAHEAD_API_KEY:-}"}
     assert 'expression {env.STEPAHEAD_API_KEY} == ""' in proxied
 
@@ -142,7 +143,7 @@ def test_the_health_checks_are_programs_that_compile() -> None:
 
 @pytest.mark.slow
 def test_what_is_copied_is_enough_to_build_and_run(tmp_path: Path) -> None:
-    """The build's own commands, in a clean directory with nothing but what COPY takes."""
+    """Run the build's own commands in a clean directory that contains only what COPY takes."""
     source = tmp_path / "src"
     for name in copied():
         target = source / name

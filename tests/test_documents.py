@@ -1,4 +1,4 @@
-"""What the documents refer to exists: files, links and their headings, make targets."""
+"""Check that what the documents refer to exists: files, links, headings, make targets."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ DOCUMENTS = tuple(
 )
 MAKEFILE = (PROJECT_DIR / "Makefile").read_text(encoding="utf-8")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-# In backticks, a path below one of these folders; what is made at run time begins with a dot.
+# Paths in backticks below one of these folders. Files created at run time begin with a dot.
 NAMED = re.compile(r"`((?:app|tests|docs|examples|benchmarks|migrations|models)/(?:\w[\w./-]*)?)`")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -38,7 +38,7 @@ def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
 
 
 def headings(document: Path) -> Iterator[str]:
-    """The anchors that GitHub gives a document's headings."""
+    """Return the anchors that GitHub gives to a document's headings."""
     for line in re.findall(r"^#+ (.+)$", FENCE.sub("", text_of(document)), re.MULTILINE):
         yield re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-")
 
@@ -46,7 +46,7 @@ def headings(document: Path) -> Iterator[str]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_path_that_is_named_exists(document: Path) -> None:
     if document.name == "CHANGELOG.md":
-        return  # what was true of a release stays
+        return  # entries of earlier releases are not changed
     named = [PROJECT_DIR / path for path in NAMED.findall(text_of(document))]
     assert [path for path in named if not (path.exists() or path.with_suffix(".py").exists())] == []
 

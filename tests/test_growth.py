@@ -1,4 +1,4 @@
-"""What may not grow with the log and the registry, counted: statements, partitions read, sorts."""
+"""Check what may not grow with log and registry: number of statements, partitions read, sorts."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ DAY = date(2026, 11, 20)
 
 @contextmanager
 def statements(session: Session) -> Iterator[list[Any]]:
-    """Those that are executed within the block, compiled."""
+    """Record the compiled statements that are executed within the block."""
     seen: list[Any] = []
 
     def note(_connection: Connection, clause: object, *_: object) -> None:
@@ -83,18 +83,18 @@ def test_reading_the_registry_takes_as_many_statements_whatever_it_holds(
 
 @pytest.fixture
 def partitioned(session: Session) -> Session:
-    """A log with partitions of some days, in a database that other tests roll back in too."""
+    """Yield a log with partitions for several days, in a database that other tests also use."""
     bind = session.get_bind()
     assert isinstance(bind, Connection)
     maintain_partitions(bind.engine, Settings(), today=DAY)
-    # Empty tables are read whole; what counts is what would be read if they were full.
+    # Small tables are read completely; this shows what would be read if they were large.
     session.execute(text("SET LOCAL enable_seqscan = off"))
     session.execute(text("SET LOCAL enable_bitmapscan = off"))
     return session
 
 
 def plan_of_a_page(session: Session, which: LogFilter) -> list[dict[str, Any]]:
-    """The nodes of the plan by which PostgreSQL reads a page."""
+    """Return the nodes of the plan by which PostgreSQL reads a page."""
     with statements(session) as seen:
         list_predictions(session, which, limit=51, before=None)
     query = str(

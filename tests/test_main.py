@@ -1,4 +1,4 @@
-"""The api process as a whole: what it loads, who may ask, what an operator sees."""
+"""Test the api process as a whole: what it loads, who may call, what an operator sees."""
 
 import asyncio
 import json
@@ -134,7 +134,7 @@ def test_with_a_key_set_nobody_asks_without_it(
     guarded: Service, path: str, headers: dict[str, str]
 ) -> None:
     method = "POST" if path == "/predict" else "GET"
-    guarded.app.state.admission._wrong = WrongKeys()  # none of the other cases counts here
+    guarded.app.state.admission._wrong = WrongKeys()  # no other case counts here
     answer = guarded.client.request(method, path, json=BODY, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -232,7 +232,7 @@ def test_a_body_is_no_upload_because_it_says_so(service: Service, *, announced: 
 def test_an_upload_has_a_limit_of_its_own_however_its_type_is_spelled(service: Service) -> None:
     headers = {"Content-Type": "Multipart/Form-Data; boundary=x"}
     answer = service.client.post("/datasets", content=b" " * 3000, headers=headers)
-    assert answer.status_code == 400  # read, and found to be no form
+    assert answer.status_code == 400  # it was read, but is not a form
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_at_sigterm_it_is_not_ready_and_the_server_goes_on_to_drain() -> None:
         with draining_at_sigterm(health):
             os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.wait_for(health.draining.wait(), 30)
-        return health.reasons() == ["this process is ending"]
+        return health.reasons() == ["this process is about to end"]
 
     before = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
     try:

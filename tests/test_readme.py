@@ -1,4 +1,4 @@
-"""The README's commands are run, and what it shows is what comes out; its tables are complete."""
+"""Run the README's commands and compare their output; check that its tables are complete."""
 
 import json
 import os
@@ -22,14 +22,14 @@ from tests.serving import Served
 
 README = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
 DOCS = PROJECT_DIR / "docs"
-LEFT_OUT = "…"  # a line of its own in an output that is shown in part
+LEFT_OUT = "…"  # a separate line in an output that is shown in part
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A command and what the README shows of its output."""
+    """A command, and the output that the README shows."""
 
     command: str
     output: str
@@ -41,7 +41,8 @@ def examples() -> list[Example]:
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             lines = part.splitlines(keepends=True)
             command = ""
-            while not command or command.count("'") % 2:  # what is quoted goes on over lines
+            # a quoted part may continue over several lines
+            while not command or command.count("'") % 2:
                 command += lines.pop(0)
             found.append(Example(command=command, output="".join(lines)))
     return found
@@ -78,7 +79,7 @@ def test_a_training_in_one_call_is_accepted(service: Served, tmp_path: Path) -> 
 
 
 def run(command: str, url: str, folder: Path) -> str:
-    """The output of a command as a user types it, here with another URL."""
+    """Return the output of a command as a user types it, but with another URL."""
     command = command.replace("http://127.0.0.1:8000", url)
     command = command.replace(".venv/bin/stepahead", f"{shlex.quote(sys.executable)} -m app.cli")
     done = subprocess.run(
@@ -94,7 +95,7 @@ def run(command: str, url: str, folder: Path) -> str:
 
 
 def compare(output: str, shown: str) -> None:
-    """The same, ids and the last digits of figures aside."""
+    """Compare two outputs, except for ids and the last digits of figures."""
     if shown.startswith("{"):
         compare_json(json.loads(output), json.loads(shown))
         return
@@ -117,14 +118,14 @@ def compare_json(value: Any, shown: Any) -> None:  # noqa: ANN401 (JSON)
         for one, other in zip(value, shown, strict=True):
             compare_json(one, other)
     elif isinstance(shown, float):
-        # Other processors round otherwise, in the recurrent nodes' single precision.
+        # Other processors round differently in the recurrent nodes' single precision.
         assert value == pytest.approx(shown, rel=1e-3, abs=1e-6)
     else:
         assert value == shown
 
 
 def without_figures(text: str) -> list[str]:
-    """The lines that say something, numbers and ids made alike: training rounds as it likes."""
+    """Return the lines with numbers and ids made equal, because trainings round differently."""
     alike = NUMBER.sub("#", ID.sub("ID", text)).replace("p < #", "p = #")
     lines = [line.split() for line in alike.splitlines()]
     return [" ".join(words) for words in lines if words]
@@ -135,7 +136,7 @@ def text_of(document: str) -> str:
 
 
 def table_in(document: str) -> list[list[str]]:
-    """The cells of the first table in a document, its head left out."""
+    """Return the cells of the first table in a document, without its header."""
     below = dropwhile(lambda line: not line.startswith("|"), text_of(document).splitlines())
     rows = list(takewhile(lambda line: line.startswith("|"), below))
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]

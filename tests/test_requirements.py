@@ -1,4 +1,4 @@
-"""Which Python `make serve` and `make test` set up with, among those on the PATH."""
+"""Test which of the Pythons in PATH `make serve` and `make test` use."""
 
 import subprocess
 from pathlib import Path
@@ -7,8 +7,8 @@ import pytest
 
 from app.config import PROJECT_DIR
 
-# Stands for a Python: ends with 0 where it is suitable, and says its name when it is to make an
-# environment.
+# Stands in for a Python: exits with 0 if it is suitable, and prints its name when asked to create
+# an environment.
 STAND_IN = '#!/bin/sh\n[ "$1" != -m ] || echo "made by ${{0##*/}}"\nexit {code}\n'
 
 

@@ -1,4 +1,4 @@
-"""Every command in docs/scaling.md exists: subcommands, options, targets, paths, modules."""
+"""Check that every command in docs/scaling.md exists: subcommands, options, targets, modules."""
 
 import json
 import re
@@ -26,7 +26,7 @@ LINES = tuple(
 
 
 def words_of(line: str) -> list[str]:
-    """A command without comment and variables."""
+    """Return the words of a command without comments and variables."""
     words = shlex.split(line, comments=True)
     while words and re.match(r"[A-Z_]+=", words[0]):
         words.pop(0)

@@ -1,4 +1,4 @@
-"""`stepahead serve` as a whole: real processes, real signals."""
+"""Test `stepahead serve` as a whole: real processes, real signals."""
 
 import os
 import signal
@@ -74,7 +74,9 @@ def test_a_part_that_cannot_start_ends_it_with_the_reason(place: Path) -> None:
     assert service.process.wait(120) == 1
     service.kill()
     told = service.output.rpartition("\nError: ")[2]
-    assert told.startswith("api ended 5 times in a row, at last with exit code 1. Its last output:")
+    assert told.startswith(
+        "api ended 5 times in a row, most recently with exit code 1. Its last output:"
+    )
     assert "ImportError: no server for this machine" in told
 
 
@@ -84,7 +86,7 @@ def test_killed_parts_are_started_again_without_refusing_a_connection(place: Pat
         before = service.children()
         for name in ("api", "worker"):
             os.kill(before[name], signal.SIGKILL)
-        # The listening socket is the supervisor's: this connection waits for the next api.
+        # The supervisor owns the listening socket, so this connection waits for the next api.
         assert httpx.get(f"{service.url}/livez", timeout=60).is_success
         wait_until(lambda: service.children().get("worker", before["worker"]) != before["worker"])
         os.kill(before["postgres"], signal.SIGKILL)
@@ -100,7 +102,7 @@ def test_a_part_that_keeps_dying_ends_no_other_and_is_told_of(place: Path) -> No
         wait_until(lambda: warnings(service))
         (warning,) = warnings(service)
         assert warning.startswith("worker ended ")
-        assert warning.endswith(" times in a row, at last with exit code 1")
+        assert warning.endswith(" times in a row, most recently with exit code 1")
         for _ in range(KEEPS_DYING):
             kill(service, "api")
         wait_until(lambda: is_ready(service.url))
@@ -120,7 +122,7 @@ def test_a_database_that_keeps_dying_ends_no_other(place: Path) -> None:
 
 
 def kill(service: Served, part: str) -> None:
-    """Kill a part, and wait until it was started again."""
+    """Kill a part, and wait until it has been restarted."""
     pid = service.children()[part]
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: service.children().get(part, pid) != pid)
@@ -160,7 +162,7 @@ def test_a_second_request_to_stop_does_not_wait(place: Path) -> None:
     ) as service:
         host, _, port = service.url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port))) as hanging:
-            # An upload whose body never comes: a request that was begun, and does not end.
+            # An upload whose body never arrives: a request that has begun and does not end.
             hanging.sendall(
                 b"POST /datasets HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n"
                 b"content-type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
@@ -186,14 +188,14 @@ def test_it_works_on_a_database_of_another_server_with_several_processes(
         },
     ) as service:
         assert "postgres" not in service.children()
-        for _ in range(20):  # each on a connection of its own, so that both processes get some
+        for _ in range(20):  # each on its own connection, so that both processes get some
             assert httpx.get(f"{service.url}/readyz").is_success
         wait_until(lambda: requests_counted(service.url, "/readyz") >= 20)
         assert service.end() == 0
 
 
 def requests_counted(url: str, path: str) -> float:
-    """Sum the requests to a path over all processes, each of which tells its own every second."""
+    """Sum the requests to a path over all processes, which publish their counts every second."""
     return sum(
         float(line.rpartition(" ")[2])
         for line in httpx.get(f"{url}/metrics").text.splitlines()

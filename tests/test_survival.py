@@ -1,4 +1,4 @@
-"""Killed with -9 in the middle of work: no answered prediction and no accepted job is lost."""
+"""Kill processes with -9 in the middle of work; no answered prediction or accepted job is lost."""
 
 import json
 import os
@@ -30,14 +30,14 @@ from tests.serving import (
 pytestmark = [pytest.mark.slow, pytest.mark.linux]
 
 CLIENTS = 4
-PAUSE_SECONDS = 0.01  # of a client between an answer and its next request
-MORE_ANSWERS = 40  # how many have to come after a part is back
+PAUSE_SECONDS = 0.01  # pause of a client between an answer and its next request
+MORE_ANSWERS = 40  # number of answers after a part is back
 EPOCHS = 60  # three seconds of work
 JOB_SECONDS = 240.0
 
 
 class Clients:
-    """Clients that ask for predictions all the time and remember every one they were given."""
+    """Clients that constantly request predictions and record every answer."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -83,7 +83,7 @@ class Clients:
 
 
 def start_job(url: str, name: str, *, epochs: int = EPOCHS) -> str:
-    """A training, accepted; its id."""
+    """Start a training, and return the job's id."""
     walk = random.Random(name)
     value, lines = 100.0, ["value"]
     for _ in range(1000):
@@ -101,7 +101,7 @@ def start_job(url: str, name: str, *, epochs: int = EPOCHS) -> str:
 
 
 def job_of(url: str, job_id: str) -> dict[str, object]:
-    """The job as it stands; {} while the service cannot say."""
+    """Return the job, or {} while the service cannot answer."""
     try:
         answer = httpx.get(f"{url}/jobs/{job_id}", timeout=30)
     except httpx.TransportError:
@@ -126,7 +126,7 @@ def wait_until_succeeded(url: str, job_id: str) -> None:
 
 
 def logged(url: str) -> set[str]:
-    """The ids of all predictions in the log."""
+    """Return the ids of all predictions in the log."""
     found: set[str] = set()
     cursor: dict[str, str] = {}
     while True:
@@ -138,14 +138,14 @@ def logged(url: str) -> set[str]:
 
 
 def committed(data_dir: Path) -> set[str]:
-    """The ids of all predictions in the database of a service that has ended."""
+    """Return the ids of all predictions in the database of a service that has ended."""
     with EmbeddedPostgres(data_dir) as server, psycopg.connect(conninfo(server.url)) as connection:
         return {str(found) for (found,) in connection.execute("SELECT id FROM predictions")}
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Served]:
-    """Its trainer trains nothing: what a real one leaves when killed, tests/jobs tells."""
+    """Yield a service with a trainer that trains nothing; tests/jobs kills real ones."""
     with (
         open_place() as folder,
         served(folder / "data", environment=with_fake_trainer(folder)) as running,
@@ -199,7 +199,7 @@ def test_a_killed_service_loses_nothing(place: Path) -> None:
 
 
 def test_an_orderly_stop_answers_what_was_begun(place: Path) -> None:
-    """Nothing but refused connections: what the service took, it answered."""
+    """Clients only get refused connections; what the service accepted, it answered."""
     with served(place / "data", environment=WITHOUT_WORKER) as service:
         clients = Clients(service.url)
         with clients.asking():

@@ -1,4 +1,4 @@
-"""No sentence of pydantic's reaches a caller."""
+"""Check that no message of pydantic reaches a caller."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from app.recipes.resolve import resolve_recipe
 from app.validation_messages import MESSAGES, message_of, wrong_fields
 
 PYDANTICS_WORDS = ("Input", "input", "Tuple", "tuple", "should", "valid", "None", "{", "Python")
-# Neither JSON, nor a query, nor a form gives rise to these.
+# These errors cannot come from JSON, a query or a form.
 ONLY_FOR_PYTHON_OBJECTS = {
     *("no_such_attribute", "get_attribute_error", "needs_python_object", "is_instance_of"),
     *("is_subclass_of", "callable_type", "dataclass_exact_type", "named_tuple_type"),
@@ -26,7 +26,7 @@ ONLY_FOR_PYTHON_OBJECTS = {
     *("fraction_type", "fraction_parsing", "complex_type", "complex_str_parsing"),
     *("decimal_max_digits", "decimal_max_places", "decimal_whole_digits"),
 }
-ELSEWHERE = {"json_invalid", "json_type", "value_error"}  # broken JSON, and validators of ours
+ELSEWHERE = {"json_invalid", "json_type", "value_error"}  # invalid JSON, and our own validators
 ERRORS: list[dict[str, Any]] = [dict(error) for error in _pydantic_core.list_all_errors()]
 
 
@@ -72,7 +72,7 @@ class Lists(BaseModel):
     ("given", "field"),
     [
         ([1, "x"], "lists.1"),
-        ({"int": ["x"]}, "lists.int.0"),  # a column may have the name of a type
+        ({"int": ["x"]}, "lists.int.0"),  # a column may be named like a type
         ("x", "lists"),
     ],
 )

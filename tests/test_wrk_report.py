@@ -1,4 +1,4 @@
-"""What the benchmark reads from the report of wrk 4.1 and 4.2."""
+"""Test what the benchmark reads from the reports of wrk 4.1 and 4.2."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who is let in: by key, by a browser's session, or because nobody has to show anything."""
+"""Authenticate and authorise requests: by key, by browser session, or without either."""
 
 import asyncio
 import hmac
@@ -26,14 +26,14 @@ logger = get_logger(__name__)
 COOKIE = "stepahead_session"
 TOKEN_HEADER = b"x-session-token"
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-# Probes ask before anyone has a key. /metrics is not among them: it names models and says how much
-# they are used, and Prometheus can send a key.
+# Probes have no key. /metrics needs one: it names models and shows how much they are used, and
+# Prometheus can send a key.
 WITHOUT_KEY = frozenset({"/livez", "/readyz", "/", "/session"})
 # The dashboard's frames and scripts hold no data; the API calls they make need the key.
 PAGES_WITHOUT_KEY = "/ui/"
 
-CHANGES_NOTHING = ("/explain", "/replay")  # although it is asked with POST
-# A series may be a person, whose name must not come back by the list of what was erased.
+CHANGES_NOTHING = ("/explain", "/replay")  # read-only calls, although their method is POST
+# A series may be named after a person; the audit list must not repeat the name after its deletion.
 SERIES = re.compile(r"(?<![^&])series=[^&]*")
 DRY_RUN = re.compile(
     r"(^|&)dry_run=(true|1|on|yes|t|y)(&|$)", re.IGNORECASE
@@ -46,11 +46,11 @@ MAX_REMEMBERED = 10_000  # addresses with wrong keys, and good keys by address
 
 
 class Admission:
-    """Lets callers in, each with what its key is for.
+    """Decides which caller a request comes from and what that caller may do.
 
     Args:
-        settings: say whether a key is needed.
-        keyring: knows the keys that are good.
+        settings: say whether a key is required.
+        keyring: knows the valid keys and sessions.
     """
 
     def __init__(self, settings: Settings, keyring: Keyring) -> None:
@@ -60,28 +60,35 @@ class Admission:
         self._sessions: sessionmaker[Session] | None = None
 
     def follow(self, sessions: sessionmaker[Session]) -> None:
-        """Know the database from now on, to record changes in."""
+        """Use this database from now on to record changes."""
         self._sessions = sessions
 
     def admit(
         self, method: str, path: str, headers: Mapping[bytes, bytes], address: str | None
     ) -> Caller:
-        """Let a request in.
+        """Admit a request and return its caller.
+
+        Args:
+            method: of the request, upper case.
+            path: of the request, without the query.
+            headers: by lower-case name.
+            address: of the client; None if unknown.
 
         Raises:
-            Unauthorized: the key is missing or wrong.
-            Forbidden: the key is for something else.
-            TooManyRequests: over a limit of the key, or too many wrong keys from this address.
+            Unauthorized: the key is missing or invalid.
+            Forbidden: the key's scope or models do not allow the call.
+            TooManyRequests: the key is over a limit, or too many invalid keys came from this
+                address.
         """
         caller = self._caller(method, headers, address)
         if caller is None:
             if path in WITHOUT_KEY or path.startswith(PAGES_WITHOUT_KEY):
                 return ANYONE
-            raise Unauthorized("this service asks for a key: send `Authorization: Bearer KEY`")
+            raise Unauthorized("this service requires a key: send `Authorization: Bearer KEY`")
         needed = needed_scope(method, path)
         if not caller.scope.includes(needed):
             raise Forbidden(
-                f"this key is for {caller.scope}, and {method} {path[:100]} needs one for {needed}"
+                f"this key has the scope {caller.scope}; {method} {path[:100]} needs {needed}"
             )
         model = model_of(path)
         if model is not None:
@@ -90,9 +97,9 @@ class Admission:
         return caller
 
     async def record(self, change: Change) -> None:
-        """Keep who changed what; it is committed when this returns.
+        """Add a change to the audit list and commit it.
 
-        A change that could not be recorded has happened all the same: it is logged as an error.
+        If that fails, the change itself has already happened, so the failure is only logged.
         """
         if change.path.endswith(CHANGES_NOTHING) or DRY_RUN.search(change.query):
             return
@@ -135,16 +142,17 @@ class Admission:
         scheme, _, token = credentials.decode("latin-1").partition(" ")
         is_key = scheme.lower() == "bearer"
         if not is_key and not self._needs_key:
-            return ANYONE  # somebody else's credentials, on the way through a proxy say
+            return ANYONE  # credentials that are not for us, but for a proxy, say
         caller = self.of_shown_key(token.strip(" "), address) if is_key else None
         if caller is None:
-            raise Unauthorized(
-                "the key is not a good one: it is mistyped, has expired or was revoked"
-            )
+            raise Unauthorized("the key is not valid: it is mistyped, has expired or was revoked")
         return caller
 
     def of_browser(self, headers: Mapping[bytes, bytes], *, writes: bool) -> Caller | None:
-        """Return whose browser sends this; a change must carry the session's token too."""
+        """Return the caller of a browser's request, or None without a valid session.
+
+        A request that changes something must also carry the session's token.
+        """
         cookie = cookie_of(headers.get(b"cookie", b""))
         if cookie is None:
             return None
@@ -157,11 +165,11 @@ class Admission:
         return caller
 
     def of_cookie(self, cookie: str) -> Caller | None:
-        """Return whose session a cookie stands for; None: it has ended."""
+        """Return the caller whose session a cookie belongs to, or None if it has ended."""
         return self._keyring.of_session(cookie)
 
     def digest(self, cookie: str) -> bytes:
-        """Return what is kept of a cookie.
+        """Return the digest under which a cookie is stored.
 
         Raises:
             Unavailable: the database has not been read yet.
@@ -169,14 +177,14 @@ class Admission:
         return self._keyring.digest(cookie)
 
     def token(self, cookie: str) -> str:
-        """Return what a change must carry in this session, which no other site can read."""
+        """Return the token that changes must carry in this session; no other site can read it."""
         return self._keyring.digest(f"token:{cookie}").hex()
 
     def of_shown_key(self, token: str, address: str | None) -> Caller | None:
-        """Return who has a key; None: it is not a good one.
+        """Return the caller of a key, or None if the key is not valid.
 
         Raises:
-            TooManyRequests: too many wrong keys from this address.
+            TooManyRequests: too many invalid keys came from this address.
         """
         self._wrong.check(address, token)
         caller = self._keyring.of_key(token)
@@ -185,19 +193,20 @@ class Admission:
 
 
 def _address_of(change: Change) -> str:
-    """Return what was called, as the audit list keeps it."""
+    """Return the called address in the form of the audit list."""
     query = SERIES.sub("series=(erased)", change.query)
     return f"{change.path}?{query}" if query else change.path
 
 
 class WrongKeys:
-    """Makes an address wait that shows one wrong key after the other.
+    """Makes an address wait after several invalid keys.
 
-    While it waits, no key is looked at that was not good from there before: guessing is no faster
-    with many connections, and whoever shares the address, behind a proxy say, goes on undisturbed.
+    Meanwhile only keys that were valid from this address before are checked. So guessing is no
+    faster over many connections, and others with the same address (behind a proxy, say) are not
+    affected.
 
     Args:
-        clock: seconds; given by tests.
+        clock: returns seconds; replaced in tests.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -206,10 +215,10 @@ class WrongKeys:
         self._good: OrderedDict[tuple[str, int], None] = OrderedDict()
 
     def check(self, address: str | None, token: str) -> None:
-        """See whether a key from this address may be tried.
+        """Check that a key from this address may be tried.
 
         Raises:
-            TooManyRequests: not yet.
+            TooManyRequests: the address still has to wait.
         """
         wrong = self._wrong.get(address or "")
         if wrong is None or (address or "", hash(token)) in self._good:
@@ -218,12 +227,12 @@ class WrongKeys:
         wait = last + _wait_seconds(count) - self._clock()
         if wait > 0:
             raise TooManyRequests(
-                f"{count} wrong keys came from this address; wait before the next one",
+                f"{count} invalid keys came from this address; wait before trying another",
                 retry_after_seconds=math.ceil(wait),
             )
 
     def count(self, address: str | None, token: str, *, good: bool) -> None:
-        """Count a key that was tried."""
+        """Record whether a key that was tried was valid."""
         if good:
             self._good[address or "", hash(token)] = None
             if len(self._good) > MAX_REMEMBERED:
@@ -245,9 +254,9 @@ def _wait_seconds(count: int) -> float:
 
 
 def cookie_of(header: bytes) -> str | None:
-    """Return our cookie in a `Cookie` header, whatever stands beside it.
+    """Return our cookie from a `Cookie` header, or None.
 
-    Cookies know no port: on a machine of many services those of all of them come along, and
-    `http.cookies` takes none of a header in which one is not to its liking.
+    Cookies ignore ports, so a browser also sends those of other services on the same host.
+    `http.cookies` would reject the whole header if one of them is malformed.
     """
     return cookie_parser(header.decode("latin-1")).get(COOKIE)

@@ -1,9 +1,9 @@
-"""Limits of a key: requests and predictions per minute, counted in the process.
+"""Limit a key's requests and predictions per minute, counted in the process.
 
-They are not counted in PostgreSQL: a statement per request would take longer than a prediction.
-Each process lets its share through, the limit divided by the processes of its machine, so that one
-machine keeps to the limit; two machines together let twice as much through. What is rare is counted
-exactly, in the database: uploaded bytes per day and queued jobs (app.access.quotas).
+They are not counted in PostgreSQL because a statement per request would take longer than a
+prediction. Each process allows its share: the limit divided by the processes of its machine. So one
+machine keeps to the limit, and two machines together allow twice as much. Uploaded bytes per day
+and queued jobs are rare, and are counted exactly in the database (app.access.quotas).
 """
 
 import math
@@ -26,7 +26,7 @@ _limiter = FixedWindowRateLimiter(MemoryStorage())
 
 
 class Limits(BaseModel):
-    """What a key may use; a limit that is left out does not exist."""
+    """Limits of a key; one that is left out does not apply."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,17 +36,17 @@ class Limits(BaseModel):
     ] = None
     upload_bytes_per_day: Annotated[int | None, Field(ge=1, description="a day in UTC")] = None
     queued_jobs: Annotated[
-        int | None, Field(ge=1, description="trainings that wait or run at one time")
+        int | None, Field(ge=1, description="trainings queued or running at the same time")
     ] = None
 
 
 class KeyAllowance:
-    """Counts what one key uses in this process.
+    """Counts what a key uses in this process.
 
     Args:
-        key: its id; two objects of one key count together.
+        key: its id; two objects with the same id share their counts.
         limits: of the key.
-        processes: of this machine, which share each limit.
+        processes: number of api processes on this machine, which share each limit.
     """
 
     def __init__(self, key: str, limits: Limits, *, processes: int) -> None:
@@ -63,8 +63,12 @@ class KeyAllowance:
     def take(self, what: str, amount: int) -> None:
         """Count a use.
 
+        Args:
+            what: `REQUESTS` or `PREDICTIONS`.
+            amount: number of them.
+
         Raises:
-            TooManyRequests: it would be over the limit; nothing was counted.
+            TooManyRequests: it would exceed the limit; nothing was counted.
         """
         item = self._items.get(what)
         if item is None:
@@ -74,13 +78,13 @@ class KeyAllowance:
             return
         reset = _limiter.get_window_stats(item, self._key, what).reset_time
         raise TooManyRequests(
-            f"this key may use {item.amount:,} {what} a minute here",
+            f"this key is limited to {item.amount:,} {what} per minute in each api process",
             retry_after_seconds=max(1, math.ceil(reset - time.time())),
             extra={"limit": item.amount, "what": what},
         )
 
     def headers(self) -> Mapping[str, str]:
-        """Return `RateLimit` and `RateLimit-Policy`, as the IETF's draft writes them."""
+        """Return the headers `RateLimit` and `RateLimit-Policy` as in the IETF's draft."""
         if not self._items:
             return {}
         policies, states = [], []

@@ -1,4 +1,4 @@
-"""Keys, and the list of who changed what."""
+"""Manage API keys and list the changes made with them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ KeyId = Annotated[UUID, Path(description="a key's id")]
 @router.post(
     "/keys",
     operation_id="create_key",
-    summary="Make a key",
+    summary="Create a key",
     status_code=status.HTTP_201_CREATED,
     responses=problem_responses(400, 403, 409, 415, 422),
 )
@@ -45,9 +45,9 @@ def create_key(
     settings: SettingsDep,
     caller: CallerDep,
 ) -> NewKeyAnswer:
-    """Its secret is in this answer alone; only a digest of it is kept.
+    """The secret is shown only in this answer, because only its digest is stored.
 
-    Every api process takes it within a second.
+    Every api process accepts the key within a second.
     """
     token = new_token()
     key = store.create_key(
@@ -73,7 +73,7 @@ def create_key(
     responses=problem_responses(400, 403, 422),
 )
 def list_keys(session: SessionDep, paging: PagingById) -> Page[KeyAnswer]:
-    """Revoked ones too: the log speaks of them. The key of the settings is not among them."""
+    """Includes revoked keys, because the log refers to them, but not the key of the settings."""
     rows = store.list_keys(session, limit=paging.rows, before=paging.start)
     return paging.page(rows, lambda keys: [KeyAnswer.of(key) for key in keys])
 
@@ -85,14 +85,14 @@ def list_keys(session: SessionDep, paging: PagingById) -> Page[KeyAnswer]:
     responses=problem_responses(403, 404, 422),
 )
 def revoke_key(key_id: KeyId, session: SessionDep) -> KeyAnswer:
-    """No api process takes it any more within a second; its browser sessions end with it."""
+    """Within a second every api process refuses the key. Its browser sessions end, too."""
     return KeyAnswer.of(store.revoke_key(session, key_id))
 
 
 @router.get(
     "/audit",
     operation_id="list_audit",
-    summary="List who changed what, newest first",
+    summary="List changes and who made them, newest first",
     responses=problem_responses(400, 403, 422),
 )
 def list_audit(
@@ -100,17 +100,17 @@ def list_audit(
     paging: PagingById,
     key: Annotated[
         str | None,
-        Query(max_length=100, pattern=r"^[^\x00]*$", description="of this key alone"),
+        Query(max_length=100, pattern=r"^[^\x00]*$", description="only changes made with this key"),
     ] = None,
 ) -> Page[AuditAnswer]:
-    """Every call that could change something, but predictions, which have a log of their own."""
+    """Includes every call that could change something, except predictions: they have a log."""
     rows = store.list_audit(session, key=key, limit=paging.rows, before=paging.start)
     return paging.page(rows, lambda entries: [AuditAnswer.of(entry) for entry in entries])
 
 
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
-    """Keep who uses what and who changes what for as long as the app serves."""
+    """Record key use and changes in the database while the app serves."""
     keyring: Keyring = app.state.keyring
     admission: Admission = app.state.admission
     keyring.follow(resources.sessions)

@@ -1,4 +1,4 @@
-"""The keys and browser sessions that are good now, held in memory and followed in the database."""
+"""Keep the valid keys and browser sessions in memory, in step with the database."""
 
 import asyncio
 import hmac
@@ -24,14 +24,14 @@ from app.storage.access_tables import ApiKey
 
 logger = get_logger(__name__)
 
-LATELY_SECONDS = 5.0  # by then the change was committed and read, or did not happen
+LATELY_SECONDS = 5.0  # by then a change has been committed and read, or it has failed
 NOTE_USE_SECONDS = 10.0
-FIRST_KEY = "STEPAHEAD_API_KEY"  # the name of the key that the settings give
+FIRST_KEY = "STEPAHEAD_API_KEY"  # the name of the key in the settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """A key or a session that stands for one."""
+    """A valid key, or a session opened with one."""
 
     caller: Caller
     expires_at: float  # seconds since 1970; infinity: never
@@ -39,7 +39,7 @@ class Held:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """All that was good when the database was last looked at."""
+    """Everything that was valid when the database was last read."""
 
     stamp: store.Stamp
     secret: bytes
@@ -48,9 +48,9 @@ class Known:
 
 
 class Keyring:
-    """Answers for keys and cookies without the database; follows it within a second.
+    """Checks keys and cookies in memory; follows changes in the database within a second.
 
-    Everything but `refresh` is called on the event loop.
+    Everything but `read` is called on the event loop.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -58,32 +58,32 @@ class Keyring:
         self._sessions: sessionmaker[Session] | None = None
         self._known: Known | None = None
         self._used: set[UUID] = set()
-        # What changed here a moment ago, with the time: the database may not have been read since.
+        # Recent changes by this process and their times; the database may not have been read since.
         self._lately: dict[bytes, tuple[Held | None, float]] = {}
         first = settings.api_key
         self._first = None if first is None else first.get_secret_value().encode()
         self._first_caller = Caller(name=FIRST_KEY, scope=Scope.ADMIN)
 
     def follow(self, sessions: sessionmaker[Session]) -> None:
-        """Know the database from now on; `refresh` or `watch` reads it."""
+        """Use this database from now on; `read` reads it."""
         self._sessions = sessions
 
     def of_key(self, token: str) -> Caller | None:
-        """Return who has this key; None: it is not a good one."""
+        """Return the caller of a key, or None if the key is not valid."""
         if self._first is not None and hmac.compare_digest(token.encode(), self._first):
             return self._first_caller
         known = self._known
         return None if known is None else self._good(known.keys, digest_of(known.secret, token))
 
     def of_session(self, cookie: str) -> Caller | None:
-        """Return whose browser this cookie is from; None: the session has ended."""
+        """Return the caller whose session a cookie belongs to, or None if it has ended."""
         known = self._known
         if known is None:
             return None
         return self._good(known.sessions, digest_of(known.secret, cookie))
 
     def digest(self, token: str) -> bytes:
-        """Return what is kept of a key or cookie.
+        """Return the digest under which a key or cookie is stored.
 
         Raises:
             Unavailable: the database has not been read yet.
@@ -93,21 +93,21 @@ class Keyring:
         return digest_of(self._known.secret, token)
 
     def remember_key(self, key: ApiKey) -> None:
-        """Take a key that is being made here, until the database is read with it."""
+        """Accept a key that this process is creating, until the next read finds it."""
         self._lately[key.digest] = self._held(key), time.monotonic()
 
     def remember_session(self, cookie: str, caller: Caller) -> None:
-        """Take a session that is being opened here, until the database is read with it."""
+        """Accept a session that this process is opening, until the next read finds it."""
         expires_at = time.time() + SESSION_LIFETIME.total_seconds()
         held = Held(caller=caller, expires_at=expires_at)
         self._lately[self.digest(cookie)] = held, time.monotonic()
 
     def forget_session(self, cookie: str) -> None:
-        """Refuse a session that is being ended here, until the database is read without it."""
+        """Refuse a session that this process is ending, until the next read omits it."""
         self._lately[self.digest(cookie)] = None, time.monotonic()
 
     async def note_uses(self, ending: asyncio.Event) -> None:
-        """Keep when keys were last used, until the process ends."""
+        """Store the time of the last use of each key, repeatedly until the process ends."""
         while not ending.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(ending.wait(), NOTE_USE_SECONDS)
@@ -117,14 +117,15 @@ class Keyring:
             try:
                 await asyncio.to_thread(self._note_use, used)
             except SQLAlchemyError as error:
-                self._used |= used  # to be noted when the database is back
-                logger.warning("uses of keys not noted", error=str(error).partition("\n")[0])
+                self._used |= used  # stored when the database is back
+                logger.warning("last uses of keys not stored", error=str(error).partition("\n")[0])
 
     def read(self, session: Session) -> None:
-        """Read what has changed; called a few times a second, with each look at the registry.
+        """Read what has changed; called a few times a second, whenever the registry is polled.
 
         Raises:
-            SQLAlchemyError: the database is away or not migrated; what was known stays good.
+            SQLAlchemyError: the database is unreachable or not migrated. What was known stays
+                valid.
         """
         seen = store.stamp(session)
         if self._known is None or seen != self._known.stamp:
@@ -143,7 +144,7 @@ class Keyring:
                     expires_at=each.expires_at.timestamp(),
                 )
                 for each in store.live_sessions(session)
-                # A session of STEPAHEAD_API_KEY ends with that setting.
+                # A session opened with STEPAHEAD_API_KEY ends when that setting is removed.
                 if (each.key_id in callers if each.key_id else self._first is not None)
             },
         )

@@ -1,4 +1,4 @@
-"""Quotas of a key that are counted in the database, because they are rare and must be exact."""
+"""Enforce the quotas that are counted in the database: they are rare and must be exact."""
 
 from datetime import UTC, datetime
 
@@ -17,10 +17,10 @@ QUEUE_RETRY_SECONDS = 60
 
 
 def check_queue(session: Session, caller: Caller, jobs: int = 1) -> None:
-    """Let a caller queue as many more jobs.
+    """Check that a caller may queue this many more jobs.
 
     Raises:
-        TooManyRequests: its key would have more waiting and running than its limit.
+        TooManyRequests: the key would have more queued and running jobs than its limit.
     """
     limits = _limits(session, caller)
     if limits.queued_jobs is None:
@@ -29,18 +29,23 @@ def check_queue(session: Session, caller: Caller, jobs: int = 1) -> None:
     waiting = session.scalar(select(func.count()).select_from(Job).where(mine)) or 0
     if waiting + jobs > limits.queued_jobs:
         raise TooManyRequests(
-            f"this key may have {limits.queued_jobs} trainings waiting or running, and has "
-            f"{waiting}: wait for one to end, or cancel one",
+            f"this key may have {limits.queued_jobs} trainings queued or running and has "
+            f"{waiting}; wait for one to end, or cancel one",
             retry_after_seconds=QUEUE_RETRY_SECONDS,
             extra={"limit": limits.queued_jobs, "what": "queued_jobs"},
         )
 
 
 def count_upload(session: Session, caller: Caller, size: int) -> None:
-    """Count an uploaded body against a caller's bytes of today, in UTC.
+    """Count an uploaded body towards the caller's bytes of the current day in UTC.
+
+    Args:
+        session: rolled back by its owner if this raises.
+        caller: who uploads.
+        size: of the body, in bytes.
 
     Raises:
-        TooManyRequests: it is over the limit; the caller of this function rolls back.
+        TooManyRequests: the upload exceeds the limit.
     """
     limit = _limits(session, caller).upload_bytes_per_day
     if limit is None or caller.key_id is None:
@@ -50,7 +55,8 @@ def count_upload(session: Session, caller: Caller, size: int) -> None:
     if used > limit:
         seconds = 24 * 3600 - (now.hour * 3600 + now.minute * 60 + now.second)
         raise TooManyRequests(
-            f"this key may upload {limit:,} bytes a day in UTC; with this one it would be {used:,}",
+            f"this key may upload {limit:,} bytes per day (UTC); this upload would bring it to "
+            f"{used:,}",
             retry_after_seconds=seconds,
             extra={"limit": limit, "what": "upload_bytes"},
         )

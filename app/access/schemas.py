@@ -1,4 +1,4 @@
-"""What the calls on keys take and answer with."""
+"""Define the requests and answers of the calls on keys."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -12,7 +12,7 @@ from app.storage.access_tables import ApiKey, AuditEntry
 
 
 class KeyRequest(BaseModel):
-    """A key to be made."""
+    """A key to be created."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -26,11 +26,11 @@ class KeyRequest(BaseModel):
     ]
     scope: Annotated[
         Scope,
-        Field(description="predict: ask models; train: also upload, train, promote; admin: all"),
+        Field(description="predict: use models; train: also upload, train, promote; admin: all"),
     ]
     models: Annotated[
         list[str] | None,
-        Field(min_length=1, max_length=1000, description="the only ones it is for; null: all"),
+        Field(min_length=1, max_length=1000, description="models that it may use; null: all"),
     ] = None
     expires_at: Annotated[AwareDatetime | None, Field(description="null: never")] = None
     limits: Limits = Limits()
@@ -68,22 +68,26 @@ class KeyAnswer(BaseModel):
 
 
 class NewKeyAnswer(KeyAnswer):
-    """A key that was just made, with its secret."""
+    """A key that was just created, with its secret."""
 
-    key: Annotated[str, Field(description="shown this once; send it as `Authorization: Bearer`")]
+    key: Annotated[
+        str, Field(description="shown only here; send it as `Authorization: Bearer KEY`")
+    ]
 
 
 class AuditAnswer(BaseModel):
-    """A change that somebody made through the API."""
+    """A change made through the API."""
 
     id: UUID
-    key: Annotated[str | None, Field(description="its name; null: no key was asked for")]
+    key: Annotated[str | None, Field(description="its name; null: no key was required")]
     scope: Scope
     method: str
     path: str
     status: int
     request_id: str
-    address: Annotated[str | None, Field(description="of the connection, perhaps a proxy's")]
+    address: Annotated[
+        str | None, Field(description="of the other end of the connection, perhaps a proxy")
+    ]
     created_at: datetime
 
     @classmethod

@@ -1,7 +1,7 @@
-"""The session of a browser that has shown a key: a cookie, and a token for its changes.
+"""Open and close browser sessions: a cookie, and a token for requests that change something.
 
-The cookie alone may read. A change also needs the token, which a page gets from `GET /session` and
-no page of another site can read. Signing out ends the session on the server.
+The cookie alone allows reading. A change also needs the token, which a page gets from
+`GET /session` and no other site can read. Signing out ends the session on the server.
 """
 
 from fastapi import APIRouter, Request, Response, status
@@ -21,7 +21,7 @@ INSECURE_SCHEMES = frozenset({"http"})
 
 
 class ShownKey(BaseModel):
-    """What opens a session."""
+    """The key that opens a session."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -29,7 +29,7 @@ class ShownKey(BaseModel):
 
 
 class SessionAnswer(BaseModel):
-    """Whether this browser may ask, as whom, and what its changes must carry."""
+    """Whether this browser is signed in, as whom, and the token for its changes."""
 
     key_required: bool
     signed_in: bool
@@ -40,7 +40,7 @@ class SessionAnswer(BaseModel):
 
 @router.get("/session")
 def get_session(request: Request, response: Response, settings: SettingsDep) -> SessionAnswer:
-    """Return whether a key is needed, and who this browser is if it has shown one."""
+    """Return whether a key is required, and whose key this browser signed in with."""
     response.headers["Cache-Control"] = "no-store"
     admission = _admission(request)
     cookie = request.cookies.get(COOKIE)
@@ -66,7 +66,7 @@ def open_session(
     session: SessionDep,
     settings: SettingsDep,
 ) -> SessionAnswer:
-    """Show a key once; the cookie stands for it from then on."""
+    """Exchange a key for a session cookie."""
     response.headers["Cache-Control"] = "no-store"
     admission = _admission(request)
     address = None if request.client is None else request.client.host

@@ -1,4 +1,4 @@
-"""The queries of keys, sessions, usage and the audit list."""
+"""Query and change keys, sessions, usage and the audit list."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ USAGE_KEPT = timedelta(days=2)
 
 @dataclass(frozen=True, kw_only=True)
 class Stamp:
-    """Differs whenever a key or a session was added, changed or ended."""
+    """Changes whenever a key or a session is added, changed or ended."""
 
     keys: int
     changes: int
     sessions: int
-    digests: int  # a sum over the sessions, since one may end while another begins
+    digests: int  # a sum over the sessions; it changes even if one ends while another begins
 
 
 def stamp(session: Session) -> Stamp:
-    """Return what tells whether the keys must be read again."""
+    """Return a stamp that shows whether the keys must be read again."""
     keys, changes = session.execute(
         select(func.count(), func.coalesce(func.sum(ApiKey.changes), 0)).select_from(ApiKey)
     ).one()
@@ -48,7 +48,7 @@ def live_keys(session: Session) -> Sequence[ApiKey]:
 
 
 def live_sessions(session: Session) -> Sequence[BrowserSession]:
-    """Return the browser sessions that have not run out."""
+    """Return the browser sessions that have not expired."""
     return session.scalars(
         select(BrowserSession).where(BrowserSession.expires_at > func.now())
     ).all()
@@ -65,10 +65,10 @@ def create_key(
     created_by: str | None,
     expires_at: datetime | None,
 ) -> ApiKey:
-    """Keep a new key.
+    """Store a new key.
 
     Raises:
-        Conflict: there is one of that name, revoked ones included: logs speak of it.
+        Conflict: a key, perhaps a revoked one, already has that name. Logs refer to it.
     """
     statement = (
         insert(ApiKey)
@@ -87,7 +87,7 @@ def create_key(
     )
     key = session.scalars(statement).one_or_none()
     if key is None:
-        raise Conflict(f"there is a key named {name!r} already; names are not used twice")
+        raise Conflict(f"a key named {name!r} exists or existed; names are not reused")
     return key
 
 
@@ -103,7 +103,7 @@ def revoke_key(session: Session, key_id: UUID) -> ApiKey:
     """End a key and every browser session that it opened.
 
     Raises:
-        NotFound: there is none of that id.
+        NotFound: no key has that id.
     """
     key = session.get(ApiKey, key_id, with_for_update=True)
     if key is None:
@@ -124,7 +124,7 @@ def note_use(session: Session, key_ids: Iterable[UUID]) -> None:
 
 
 def open_session(session: Session, digest: bytes, key_id: UUID | None) -> BrowserSession:
-    """Keep a new browser session; those that have run out go."""
+    """Store a new browser session and delete expired ones."""
     session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= func.now()))
     opened = BrowserSession(
         digest=digest, key_id=key_id, expires_at=datetime.now(UTC) + SESSION_LIFETIME
@@ -135,12 +135,12 @@ def open_session(session: Session, digest: bytes, key_id: UUID | None) -> Browse
 
 
 def end_session(session: Session, digest: bytes) -> None:
-    """End a browser session; nothing happens if it has ended already."""
+    """End a browser session; do nothing if it has already ended."""
     session.execute(delete(BrowserSession).where(BrowserSession.digest == digest))
 
 
 def add_upload(session: Session, key_id: UUID, day: date, upload_bytes: int) -> int:
-    """Count an upload and return the key's bytes of that day, this one included."""
+    """Count an upload and return the key's bytes of that day, including this upload."""
     session.execute(delete(KeyUsage).where(KeyUsage.day < day - USAGE_KEPT))
     statement = insert(KeyUsage).values(key_id=key_id, day=day, upload_bytes=upload_bytes)
     counted = statement.on_conflict_do_update(
@@ -151,14 +151,14 @@ def add_upload(session: Session, key_id: UUID, day: date, upload_bytes: int) -> 
 
 
 def add_audit(session: Session, **entry: Any) -> None:  # noqa: ANN401 - columns of AuditEntry
-    """Record a change that somebody made."""
+    """Record a change made through the API."""
     session.add(AuditEntry(id=new_id(), **entry))
 
 
 def list_audit(
     session: Session, *, key: str | None, limit: int, before: UUID | None = None
 ) -> Sequence[AuditEntry]:
-    """Return changes, newest first, of one key or of all."""
+    """Return changes, newest first, by one key or by all."""
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
     if key is not None:
         query = query.where(AuditEntry.key == key)

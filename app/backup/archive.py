@@ -1,12 +1,12 @@
-"""The backup archive: one tar file with the tables, the stored objects and a list of both.
+"""Write and read the backup archive: a tar file with tables, stored objects and a list of both.
 
-    backup.json             what the archive is: format, release, migration, moment
+    backup.json             describes the archive: format, release, migration, time
     tables/NAME.copy.gz     the rows of a table, in PostgreSQL's COPY text format
     objects/SHA256          a file of the object store
-    contents.json           comes last: rows and digest of each table, size of each object
+    contents.json           last member: rows and digest of each table, size of each object
 
-Everything is written front to back and read front to back, so an archive can be as large as the
-store. An archive without `contents.json` was cut short.
+An archive is written and read from front to back, so it can be as large as the store. An archive
+without `contents.json` is incomplete.
 """
 
 import gzip
@@ -32,7 +32,7 @@ TABLES = "tables/"
 TABLE_SUFFIX = ".copy.gz"
 OBJECTS = "objects/"
 CHUNK_BYTES = 1 << 20
-COMPRESSION = 3  # of 9: the log is mostly JSON, which even a low level shrinks
+COMPRESSION = 3  # of 9: the log is mostly JSON, which even a low level compresses well
 MAX_DESCRIPTION_BYTES = 64 << 20  # of backup.json and contents.json
 
 
@@ -54,13 +54,13 @@ class Header(Description):
 
     format: int
     stepahead: str  # the release that wrote it
-    revision: str  # the migration its tables stand at
+    revision: str  # the migration of its tables
     created_at: datetime
     columns: dict[str, list[str]]  # of each table, in the order of its rows
 
 
 class TableEntry(Description):
-    """What the archive holds of one table."""
+    """A table in the archive."""
 
     rows: int
     sha256: str  # of the compressed member
@@ -71,7 +71,7 @@ class Contents(Description):
 
     tables: dict[str, TableEntry]
     objects: dict[str, int]  # size in bytes by sha256
-    missing: dict[str, str]  # objects that rows refer to and the store could not give, and why
+    missing: dict[str, str]  # objects that rows refer to but that could not be fetched, and why
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +81,12 @@ class Member:
     name: str  # of the table, or the object's sha256
     is_table: bool
     size: int  # bytes
-    data: IO[bytes]  # valid until the next member is asked for
+    data: IO[bytes]  # valid until the next member is requested
 
 
 @dataclass
 class ArchiveWriter:
-    """Writes an archive to a file that appears only when it is complete."""
+    """Writes an archive; the file appears under its name only when it is complete."""
 
     path: Path
     _tables: dict[str, TableEntry] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class ArchiveWriter:
             self._partial.unlink(missing_ok=True)
 
     def write_header(self, header: Header) -> None:
-        """Write what the archive is; comes first."""
+        """Write the description of the archive, its first member."""
         self._add_bytes(HEADER, header.model_dump_json(indent=1).encode())
 
     def add_table(self, name: str, copied: Path, rows: int) -> None:
@@ -120,11 +120,11 @@ class ArchiveWriter:
         self._tar.add(path, OBJECTS + sha256, filter=_anonymous)
 
     def note_missing(self, sha256: str, reason: str) -> None:
-        """Record an object that rows refer to and the store could not give."""
+        """Record an object that rows refer to but that could not be fetched."""
         self._missing[sha256] = reason
 
     def finish(self) -> Contents:
-        """Write the list of everything; comes last."""
+        """Write the list of all members, the last member."""
         contents = Contents(tables=self._tables, objects=self._objects, missing=self._missing)
         self._add_bytes(CONTENTS, contents.model_dump_json(indent=1).encode())
         return contents
@@ -136,13 +136,13 @@ class ArchiveWriter:
 
 
 class ArchiveReader:
-    """Reads an archive front to back; nothing is ever extracted by its name.
+    """Reads an archive from front to back; never extracts a member under its own name.
 
     Args:
         file: the archive, opened for reading; it need not be seekable.
 
     Raises:
-        DamagedArchive: it is not a backup archive, or one of a newer format.
+        DamagedArchive: it is not a backup archive, or has an unknown format.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -157,31 +157,31 @@ class ArchiveReader:
         raw = self._json(first)
         if isinstance(raw, dict) and raw.get("format") != FORMAT:
             raise DamagedArchive(
-                f"the archive has format {raw.get('format')!r} and this release reads {FORMAT}; "
+                f"the archive has format {raw.get('format')!r}, but this release reads {FORMAT}; "
                 "use the release that wrote it, or a newer one"
             )
         self.header = _validated(Header, raw, HEADER)
 
     @property
     def contents(self) -> Contents:
-        """The list at the end of the archive; known once all members have been read.
+        """Return the list at the end of the archive, after all members have been read.
 
         Raises:
-            DamagedArchive: the archive was cut short.
+            DamagedArchive: the archive is incomplete.
         """
         if self._contents is None:
-            raise DamagedArchive("the archive was cut short: the list of its contents is missing")
+            raise DamagedArchive("the archive is incomplete: the list of its contents is missing")
         return self._contents
 
     def members(self) -> Iterator[Member]:
         """Yield every table and object in turn.
 
         Raises:
-            DamagedArchive: a member is not of the format, or the archive was cut short.
+            DamagedArchive: a member does not have the expected form, or the archive is incomplete.
         """
         while (entry := self._next()) is not None:
             if self._contents is not None:
-                raise DamagedArchive(f"{entry.name!r} stands behind the list of contents")
+                raise DamagedArchive(f"{entry.name!r} follows the list of contents")
             if entry.name == CONTENTS:
                 self._contents = _validated(Contents, self._json(entry), CONTENTS)
                 continue
@@ -198,15 +198,15 @@ class ArchiveReader:
         if data is not None and entry.name.startswith(OBJECTS):
             sha256 = entry.name.removeprefix(OBJECTS)
             return Member(name=sha256, is_table=False, size=entry.size, data=data)
-        raise DamagedArchive(f"{entry.name!r} does not belong into a backup archive")
+        raise DamagedArchive(f"{entry.name!r} does not belong in a backup archive")
 
     def _next(self) -> tarfile.TarInfo | None:
         try:
             entry = self._tar.next()
         except tarfile.TarError as error:
-            raise DamagedArchive(f"the archive cannot be read on: {error}") from error
+            raise DamagedArchive(f"the archive cannot be read any further: {error}") from error
         if entry is not None and not entry.isreg():
-            raise DamagedArchive(f"{entry.name!r} is not a plain file")
+            raise DamagedArchive(f"{entry.name!r} is not a regular file")
         return entry
 
     def _json(self, entry: tarfile.TarInfo) -> object:
@@ -228,11 +228,11 @@ def digest_of(member: Member, copy: IO[bytes] | None = None) -> str:
     """Read a member to its end and return its sha256.
 
     Args:
-        member: the one that was yielded last.
-        copy: takes its bytes on the way.
+        member: the member that was yielded last.
+        copy: also receives the bytes.
 
     Raises:
-        DamagedArchive: the archive ends in the middle of it.
+        DamagedArchive: the archive ends inside the member.
         OSError: the copy cannot be written.
     """
     digest = hashlib.sha256()
@@ -247,7 +247,7 @@ def _piece(member: Member) -> bytes:
     try:
         return member.data.read(CHUNK_BYTES)
     except (tarfile.TarError, OSError, EOFError) as error:
-        raise DamagedArchive(f"the archive was cut short within {member.name}") from error
+        raise DamagedArchive(f"the archive is incomplete: it ends inside {member.name}") from error
 
 
 def _validated(kind: type[D], raw: object, name: str) -> D:
@@ -256,12 +256,12 @@ def _validated(kind: type[D], raw: object, name: str) -> D:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        message = f"{name} is not of the format: {place}: {message_of(first)}"
+        message = f"{name} does not have the expected form: {place}: {message_of(first)}"
         raise DamagedArchive(message) from error
 
 
 def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Leave out who made the archive and when each part was written."""
+    """Remove the owner and the time of writing from a tar entry."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     entry.mtime = 0

@@ -1,4 +1,4 @@
-"""`stepahead check-backup`: an archive read from end to end, everything in it verified."""
+"""Check a backup (`stepahead check-backup`): read it to the end and verify everything in it."""
 
 import tempfile
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from app.backup.tables import unpacked
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A complete archive."""
+    """The contents of an archive that was found to be complete."""
 
     stepahead: str
     revision: str
@@ -19,12 +19,12 @@ class Checked:
     rows: dict[str, int]  # by table
     objects: int
     object_bytes: int
-    missing: dict[str, str]  # objects that were missing when the backup was made, and why
+    missing: dict[str, str]  # objects that could not be backed up, and why
 
 
 @dataclass
 class Tally:
-    """What was found in an archive, to be compared with its list of contents."""
+    """What was found in an archive, for comparison with its list of contents."""
 
     tables: dict[str, str] = field(default_factory=dict)  # sha256 by name
     objects: dict[str, int] = field(default_factory=dict)  # size by sha256
@@ -33,11 +33,11 @@ class Tally:
         """Add a member that was read to its end.
 
         Raises:
-            DamagedArchive: an object's bytes are not those of its name, or it stands there twice.
+            DamagedArchive: an object's sha256 differs from its name, or the member is repeated.
         """
         found = self.tables if member.is_table else self.objects
         if member.name in found:
-            raise DamagedArchive(f"{member.name} stands in the archive twice")
+            raise DamagedArchive(f"{member.name} is in the archive twice")
         if member.is_table:
             self.tables[member.name] = sha256
             return
@@ -46,7 +46,7 @@ class Tally:
         self.objects[sha256] = member.size
 
     def compare(self, header: Header, contents: Contents) -> None:
-        """Hold what was found against what the archive says it holds.
+        """Compare what was found with what the archive lists.
 
         Raises:
             DamagedArchive: something is missing, damaged or not listed.
@@ -85,7 +85,7 @@ def check_backup(file: IO[bytes]) -> Checked:
     tally.compare(archive.header, contents)
     for name, entry in contents.tables.items():
         if rows[name] != entry.rows:
-            raise DamagedArchive(f"{name} has {rows[name]:,} rows, and {entry.rows:,} are listed")
+            raise DamagedArchive(f"{name} has {rows[name]:,} rows, but {entry.rows:,} are listed")
     return Checked(
         stepahead=archive.header.stepahead,
         revision=archive.header.revision,

@@ -1,4 +1,4 @@
-"""Where a backup lies: a file of this machine, or an object of a bucket by its URL."""
+"""Open a backup by its place: a file on this machine, or the URL of an object in a bucket."""
 
 import tempfile
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ SCHEMES = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss"})
 
 @contextmanager
 def written(place: str) -> Iterator[Path]:
-    """Yield the file to write a backup to; a URL's object is uploaded when the block ends.
+    """Yield the file to write a backup to; for a URL, upload it when the block ends.
 
     Raises:
-        ValueError: the URL names no bucket that can be used.
+        ValueError: the URL does not name an object in a usable bucket.
         Unavailable: the bucket could not be written.
     """
     if not is_url(place):
@@ -37,11 +37,11 @@ def written(place: str) -> Iterator[Path]:
 
 @contextmanager
 def opened(place: str) -> Iterator[IO[bytes]]:
-    """Yield a backup for reading, front to back.
+    """Yield a backup for reading from front to back.
 
     Raises:
-        ValueError: the URL names no bucket that can be used.
-        FileNotFoundError: there is no such file or object.
+        ValueError: the URL does not name an object in a usable bucket.
+        FileNotFoundError: the file does not exist.
         Unavailable: the bucket could not be read.
     """
     if not is_url(place):
@@ -66,7 +66,8 @@ def _bucket_and_key(url: str) -> tuple[obstore.store.ObjectStore, str]:
     place, _, key = url.rpartition("/")
     if not key or not urlsplit(place).netloc:
         raise ValueError(
-            f"{url!r} names no object: a backup's URL looks like s3://bucket/folder/backup.tar"
+            f"{url!r} does not name an object: a backup's URL looks like "
+            "s3://bucket/folder/backup.tar"
         )
     try:
         return from_url(place), key

@@ -1,4 +1,4 @@
-"""`stepahead restore`: an archive into an installation that holds nothing of its own yet."""
+"""Restore a backup (`stepahead restore`) into an installation without any work of its own."""
 
 import tempfile
 from datetime import date
@@ -22,8 +22,8 @@ from app.storage.object_store import SHA256, ObjectStore
 from app.storage.schema_version import current_revision, is_known
 from app.storage.tables import Dataset, Job, Prediction, RegistryRevision, Version
 
-# A table with a row in one of these holds somebody's work. The models that come with the code do
-# not count: every installation has them.
+# An installation with rows in one of these tables is in use. The models that come with the code do
+# not count, because every installation has them.
 WORK = (Dataset, Job, Prediction, Actual, Schedule)
 
 OWN_TABLES = """
@@ -42,31 +42,33 @@ def restore_backup(
     *,
     tell: Told = lambda _: None,
 ) -> Header:
-    """Put a backup into an empty installation: first the objects, then all rows at once.
+    """Restore a backup into an empty installation: first the objects, then all rows.
 
-    The tables are made as they were when the backup was written and migrated afterwards, so that
-    an older backup goes through the same migrations as an older installation. Until the last row
-    is in nothing is committed. Unfinished jobs wait in the queue again; none of their checkpoints
-    is lost.
+    The tables are created as they were when the backup was written and then migrated. So an older
+    backup goes through the same migrations as an older installation. All rows are committed in one
+    transaction. Unfinished jobs are queued again and keep their checkpoints.
 
     Args:
         settings: of the installation.
         database_url: an empty database, or one that was migrated and never used.
         store: its object store.
         file: the archive.
-        tell: takes progress.
+        tell: receives lines about the progress.
+
+    Returns:
+        The description of the backup.
 
     Raises:
-        Conflict: the database holds work, or tables of another migration than the backup's; or a
-            newer release wrote the backup.
+        Conflict: the database is in use or at a different migration from the backup, or a newer
+            release wrote the backup.
         DamagedArchive: the archive is not a complete backup; no row was written.
         StoreUnavailable: the store cannot be written.
     """
     archive = ArchiveReader(file)
     if not is_known(archive.header.revision):
         raise Conflict(
-            f"the backup was written by Stepahead {archive.header.stepahead}, whose migration "
-            f"{archive.header.revision} this release does not know: use that release or a newer one"
+            f"the backup was written by Stepahead {archive.header.stepahead}; this release does "
+            f"not know its migration {archive.header.revision}: use that release or a newer one"
         )
     engine = make_engine(database_url, statement_seconds=None)
     try:
@@ -92,7 +94,7 @@ def _check_unused(connection: Connection, header: Header) -> None:
         return
     if revision != header.revision:
         raise Conflict(
-            f"the database stands at migration {revision} and the backup at {header.revision}: "
+            f"the database is at migration {revision} and the backup at {header.revision}: "
             "restore it into a database without tables (CREATE DATABASE), or with an empty data "
             "directory"
         )
@@ -105,18 +107,18 @@ def _check_unused(connection: Connection, header: Header) -> None:
         used.append(Version.__tablename__)
     if used:
         raise Conflict(
-            f"this installation is in use: there are rows in {', '.join(used)}. A backup is "
-            "restored into an empty one; nothing was changed"
+            f"this installation is in use: there are rows in {', '.join(used)}. Restore the "
+            "backup into an empty one; nothing was changed"
         )
 
 
 def _take_in(archive: ArchiveReader, store: ObjectStore, folder: Path, tell: Told) -> None:
-    """Save the tables in the folder and put the objects into the store, verified."""
+    """Save the tables in the folder and the objects in the store, and verify all of them."""
     tally = Tally()
     for member in archive.members():
         path = folder / member.name
         if not member.is_table and not SHA256.fullmatch(member.name):
-            raise DamagedArchive(f"{member.name!r} is not the sha256 of an object")
+            raise DamagedArchive(f"{member.name!r} is not the name of an object, a sha256")
         with path.open("wb") as file:
             tally.count(member, digest_of(member, file))
         if not member.is_table:
@@ -139,7 +141,7 @@ def _load(connection: Connection, header: Header, folder: Path, tell: Told) -> N
     known = set(connection.scalars(text(OWN_TABLES)))
     unknown = sorted(header.columns.keys() - known)
     if unknown:
-        raise DamagedArchive(f"the archive has tables that are not ours: {', '.join(unknown)}")
+        raise DamagedArchive(f"the archive has unknown tables: {', '.join(unknown)}")
     served = connection.scalar(select(RegistryRevision.value)) or 0
     preparer = connection.dialect.identifier_preparer
     names = ", ".join(preparer.quote_identifier(name) for name in sorted(known))
@@ -148,11 +150,11 @@ def _load(connection: Connection, header: Header, folder: Path, tell: Told) -> N
         with (folder / name).open("rb") as file:
             rows = copy_in(driver(connection), name, columns, file)
         tell(f"{name}: {rows:,} rows")
-    # Their places in the queue were not part of the backup; a worker's rescue queues them anew.
+    # The backup does not include the queue; a worker finds these jobs lost and queues them again.
     connection.execute(
         update(Job)
         .where(Job.status.in_(UNFINISHED))
         .values(status=JobStatus.QUEUED, queue_id=None, worker=None)
     )
-    # Api processes that are running already must notice.
+    # Makes api processes that are already running reload the registry.
     connection.execute(update(RegistryRevision).values(value=RegistryRevision.value + served + 1))

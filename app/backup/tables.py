@@ -1,4 +1,4 @@
-"""The tables of a backup: copied out of one snapshot, and into an empty database."""
+"""Copy tables from a snapshot into a backup, and from a backup into an empty database."""
 
 import gzip
 import zlib
@@ -19,9 +19,9 @@ ID_TIME_SHIFT = 80  # a version 7 UUID begins with 48 bits of milliseconds since
 
 
 def backed_up_tables() -> Sequence[Table]:
-    """Return every table of the schema, those that others refer to first.
+    """Return every table of the schema; a table follows the tables that it refers to.
 
-    The queue's own tables are not among them: unfinished jobs are queued anew after a restore.
+    The queue's own tables are not included: unfinished jobs are queued again after a restore.
     """
     return metadata.sorted_tables
 
@@ -32,7 +32,7 @@ def columns_of(table: Table) -> list[str]:
 
 
 def copy_out(connection: Connection, table: Table, path: Path) -> int:
-    """Write a table's rows as compressed COPY text and return how many there are.
+    """Write a table's rows as compressed COPY text and return their number.
 
     Args:
         connection: in the transaction whose snapshot is backed up.
@@ -40,7 +40,7 @@ def copy_out(connection: Connection, table: Table, path: Path) -> int:
         path: the file to write.
     """
     names = sql.SQL(", ").join(map(sql.Identifier, columns_of(table)))
-    # Of the partitioned log COPY takes a query and no table name.
+    # COPY reads a partitioned table (the log) only through a query, not by its name.
     query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(names, sql.Identifier(table.name))
     with driver(connection).cursor() as cursor:
         with cursor.copy(query) as rows, copied_text(path) as file:
@@ -52,7 +52,7 @@ def copy_out(connection: Connection, table: Table, path: Path) -> int:
 def copy_in(
     connection: psycopg.Connection, name: str, columns: Sequence[str], file: IO[bytes]
 ) -> int:
-    """Load a table's rows and return how many there were.
+    """Load a table's rows and return their number.
 
     Raises:
         DamagedArchive: the rows cannot be unpacked, or the database refuses them.
@@ -65,8 +65,8 @@ def copy_in(
                 for piece in unpacked(file, name):
                     rows.write(piece)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
-            said = str(error).partition("\n")[0]
-            raise DamagedArchive(f"the database refuses the rows of {name}: {said}") from error
+            reason = str(error).partition("\n")[0]
+            raise DamagedArchive(f"the database refuses the rows of {name}: {reason}") from error
         return cursor.rowcount
 
 
@@ -85,11 +85,11 @@ def unpacked(file: IO[bytes], name: str) -> Iterator[bytes]:
 
 
 def days_of_log(file: IO[bytes], columns: Sequence[str]) -> set[date]:
-    """Return the days, in UTC, of a copied log: each needs its partition before its rows.
+    """Return the days (UTC) of a copied log; each needs a partition before its rows are loaded.
 
     Args:
         file: the compressed COPY text of the predictions.
-        columns: of its rows; `id` is among them.
+        columns: names of its columns, including `id`.
 
     Raises:
         DamagedArchive: a row has no readable id.
@@ -111,7 +111,7 @@ def days_of_log(file: IO[bytes], columns: Sequence[str]) -> set[date]:
 
 
 def driver(connection: Connection) -> psycopg.Connection:
-    """Return psycopg's connection under SQLAlchemy's; COPY is its own."""
+    """Return the psycopg connection below SQLAlchemy's, which has no COPY of its own."""
     inner = connection.connection.driver_connection
     if not isinstance(inner, psycopg.Connection):
         raise TypeError(f"the engine's driver is not psycopg: {type(inner)}")

@@ -1,4 +1,4 @@
-"""`stepahead upgrade-database`: the embedded database, from one major PostgreSQL to the next."""
+"""Upgrade the embedded database to the next major PostgreSQL (`stepahead upgrade-database`)."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from app.storage.object_store import ObjectStore
 
 @dataclass(frozen=True, kw_only=True)
 class Upgraded:
-    """What is kept of before; both may be deleted."""
+    """What is kept from before the upgrade; both may be deleted."""
 
     backup: Path
     cluster: Path
@@ -24,20 +24,19 @@ class Upgraded:
 def upgrade_database(
     settings: Settings, programs: Path, *, tell: Told = lambda _: None
 ) -> Upgraded:
-    """Move the embedded database to the PostgreSQL that this release brings.
+    """Move the embedded database to the PostgreSQL that comes with this release.
 
-    The cluster is started with its old programs and backed up, kept under another name, and the
-    backup is restored into a new cluster. Every step leaves either the old cluster or the backup
-    complete.
+    The cluster is started with its old programs, backed up and renamed, and the backup is restored
+    into a new cluster. After every step, the old cluster or the backup is complete.
 
     Args:
-        settings: name the data directory; no service may run on it.
-        programs: a folder with the programs of the PostgreSQL that made the cluster.
-        tell: takes progress.
+        settings: name the data directory; no service may be using it.
+        programs: a folder with the programs of the PostgreSQL that created the cluster.
+        tell: receives lines about the progress.
 
     Raises:
-        EmbeddedPostgresError: the programs do not fit, or a service runs.
-        StoreUnavailable, OSError: the backup cannot be written; the old cluster is as it was.
+        EmbeddedPostgresError: the programs have the wrong version, or a service is running.
+        StoreUnavailable, OSError: the backup cannot be written; the old cluster is unchanged.
     """
     data_dir = settings.resolved_data_dir
     store = ObjectStore.of(settings)

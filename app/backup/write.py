@@ -1,4 +1,4 @@
-"""`stepahead backup`: database and store in one archive, consistent while the service runs."""
+"""Back up database and store consistently while the service runs (`stepahead backup`)."""
 
 import tempfile
 from collections.abc import Callable
@@ -19,29 +19,29 @@ from app.storage.object_store import ObjectStore
 from app.storage.schema_version import current_revision
 from app.storage.store_errors import ObjectDamaged, ObjectMissing
 
-Told = Callable[[str], None]  # takes a line about how far the backup is
+Told = Callable[[str], None]  # receives a line about the progress
 
 
 def write_backup(
     database_url: str, store: ObjectStore, path: Path, *, tell: Told = lambda _: None
 ) -> Contents:
-    """Back the whole installation up into a file.
+    """Back up the whole installation into a file.
 
-    All tables come from one snapshot. Every object that this snapshot refers to was stored before
-    its rows were committed, and none is swept sooner than a day after its last reference is gone,
-    so the archive is consistent while the service goes on.
+    All tables come from one snapshot. Every object that the snapshot refers to was stored before
+    its rows were committed, and objects are kept for at least a day after their last reference is
+    gone. So the archive is consistent although the service keeps running.
 
     Args:
         database_url: a migrated database.
         store: its object store.
-        path: the archive; it appears when it is complete, in place of an older file of its name.
-        tell: takes progress.
+        path: the archive; it appears, or replaces an older one, when it is complete.
+        tell: receives lines about the progress.
 
     Returns:
-        What the archive holds; `missing` names the objects that the store could not give.
+        The contents of the archive; `missing` names objects that could not be fetched.
 
     Raises:
-        Conflict: the database stands at another migration than this release.
+        Conflict: the database is at a different migration from this release.
         StoreUnavailable: the store cannot be read.
         OSError: the archive cannot be written; no file is left.
     """
@@ -65,7 +65,7 @@ def _write_tables(connection: Connection, archive: ArchiveWriter, folder: Path, 
     revision = current_revision(connection)
     if revision is None or revision != head_revision():
         raise Conflict(
-            f"the database stands at migration {revision} and this release at {head_revision()}; "
+            f"the database is at migration {revision} and this release at {head_revision()}; "
             "back it up with the release that uses it, or run `stepahead migrate` first"
         )
     tables = backed_up_tables()

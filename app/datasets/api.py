@@ -1,4 +1,4 @@
-"""Uploads: what a file was understood to say."""
+"""Upload datasets and show how they were read."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response, status
 
 from app.datasets import store
 from app.datasets.ingest import lifespan_of, parse_read_options, understand
-from app.datasets.preview import MOST_POINTS, Glance
+from app.datasets.preview import MOST_POINTS, Preview
 from app.datasets.schemas import DatasetAnswer, media_type_of
 from app.datasets.upload import receive_multipart
 from app.errors import NotFound
@@ -41,7 +41,7 @@ UPLOAD_BODY: dict[str, Any] = {
                         },
                         "read": ReadOptions.model_json_schema()
                         | {
-                            "description": "how the file is to be read, where a guess is wrong",
+                            "description": "how to read the file, where detection is wrong",
                             "examples": [{"gaps": "leave"}],
                         },
                     },
@@ -56,10 +56,13 @@ UPLOAD_BODY: dict[str, Any] = {
 @router.post(
     "/datasets",
     operation_id="upload_dataset",
-    summary="Upload a file and see how it was understood",
+    summary="Upload a file and see how it was read",
     status_code=status.HTTP_201_CREATED,
     responses={
-        200: {"model": DatasetAnswer, "description": "The same file, read alike, was there before"},
+        200: {
+            "model": DatasetAnswer,
+            "description": "The same file with the same options was already uploaded",
+        },
         **problem_responses(400, 403, 413, 415, 422, 507),
     },
     openapi_extra=UPLOAD_BODY,
@@ -67,10 +70,11 @@ UPLOAD_BODY: dict[str, Any] = {
 async def upload_dataset(
     request: Request, response: Response, resources: ResourcesDep
 ) -> DatasetAnswer:
-    """Read a file of numbers over time, or a text, and keep it.
+    """Read a file of numbers over time, or a text, and store it.
 
-    The answer's report says what was understood and why. A file that cannot be used is a 422 with
-    the report so far, and nothing is kept. The same bytes with the same `read` are one dataset.
+    The report in the answer says what was detected and why. A file that cannot be used is a 422
+    with the report so far, and nothing is stored. The same bytes with the same `read` are one
+    dataset.
     """
     async with receive_multipart(request, files=["file"], fields=["read"]) as form:
         upload = form.file("file")
@@ -99,7 +103,7 @@ def _save(resources: Resources, understood: store.UnderstoodFile) -> tuple[Datas
 def list_datasets(
     session: ListSessionDep, caller: CallerDep, paging: PagingById
 ) -> Page[DatasetAnswer]:
-    """What was uploaded, and how it was understood."""
+    """Each dataset comes with its report."""
     caller.check_everything("datasets")
     rows = store.list_datasets(session, limit=paging.rows, before=paging.start)
     return paging.page(rows, lambda datasets: [DatasetAnswer.of(dataset) for dataset in datasets])
@@ -112,18 +116,18 @@ def list_datasets(
     responses=problem_responses(404, 422),
 )
 def get_dataset(dataset_id: UUID, session: SessionDep) -> DatasetAnswer:
-    """How the file was understood."""
+    """The report says how the file was read."""
     return DatasetAnswer.of(store.get_dataset(session, dataset_id))
 
 
 @router.get(
     "/datasets/{dataset_id}/file",
     operation_id="download_dataset",
-    summary="Download an uploaded file, byte by byte as it came",
+    summary="Download an uploaded file with its original bytes",
     response_class=Response,
     responses={
         200: {"description": "The file", "content": {"application/octet-stream": {}}},
-        304: {"description": "The caller has it already (If-None-Match)"},
+        304: {"description": "The caller already has it (If-None-Match)"},
         **problem_responses(404, 422),
     },
 )
@@ -134,15 +138,15 @@ def download_dataset(
     objects: StoreDep,
     if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
-    """Its ETag is its sha256. A joined dataset has no file of its own: a 404 that names its parts.
+    """Its ETag is its sha256; `read` of the dataset says how it was read.
 
-    `read` of the dataset says how it was read.
+    A joined dataset has no file of its own, so the answer is a 404 that names its parts.
     """
     dataset = store.get_dataset(session, dataset_id)
     if dataset.extends_id is not None:
         raise NotFound(
             f"dataset {dataset_id} is joined from two and has no file of its own: download "
-            f"{dataset.extends_id} and {dataset.extended_by_id or 'the actuals that came after it'}"
+            f"{dataset.extends_id} and {dataset.extended_by_id or 'the values that followed'}"
         )
     filename = dataset.filename or dataset.kind
     with naming(f"the file of dataset {dataset_id}", store.UPLOAD_AGAIN):
@@ -159,7 +163,7 @@ def download_dataset(
 @router.get(
     "/datasets/{dataset_id}/values",
     operation_id="get_dataset_values",
-    summary="Look at a dataset: a column to draw, or the beginning of a text",
+    summary="Preview a dataset: a column to draw, or the beginning of a text",
     responses=problem_responses(404, 422),
 )
 def get_dataset_values(
@@ -167,18 +171,20 @@ def get_dataset_values(
     dataset_id: UUID,
     session: SessionDep,
     objects: StoreDep,
-    column: Annotated[str | None, Query(description="left out: the suggested target")] = None,
-    series: Annotated[str | None, Query(description="left out: the first")] = None,
-    points: Annotated[int, Query(ge=2, le=MOST_POINTS, description="at most so many")] = 1000,
+    column: Annotated[str | None, Query(description="default: the suggested target")] = None,
+    series: Annotated[str | None, Query(description="default: the first")] = None,
+    points: Annotated[
+        int, Query(ge=2, le=MOST_POINTS, description="maximum number of values")
+    ] = 1000,
     last: Annotated[
         int | None,
-        Query(ge=1, le=MOST_POINTS, description="so many rows from the end, none left out"),
+        Query(ge=1, le=MOST_POINTS, description="this many rows from the end, without thinning"),
     ] = None,
-) -> Glance:
-    """Long series are thinned to the lowest and highest value of each stretch."""
+) -> Preview:
+    """Long series are thinned to the lowest and the highest value of each section."""
     dataset = store.get_dataset(session, dataset_id)
     suggested = dataset.report["target"] if column is None else column
-    return Glance.at(
+    return Preview.at(
         store.load_content(dataset, objects),
         column=suggested,
         series=series,

@@ -1,4 +1,4 @@
-"""What happens to an uploaded file: it is read, and then put into the object store."""
+"""Take in an uploaded file: read it, then put it into the object store."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -124,7 +124,7 @@ def parse_read_options(text: str | None, *, field: str = "read") -> ReadOptions:
         if entries[0]["type"] == "json_invalid":
             raise Unprocessable.at(
                 field,
-                f"is not valid JSON: {entries[0]['ctx']['error']}; an example that is: "
+                f"is not valid JSON: {entries[0]['ctx']['error']}; a valid example: "
                 '{"date": "Date", "decimal": ","}',
             ) from error
         found = invalid_fields(entries)

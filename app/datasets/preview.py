@@ -1,4 +1,4 @@
-"""A look at a dataset: a column of a series, thin enough to be drawn; the beginning of a text."""
+"""Preview a dataset: a column of a series, thinned for drawing, or the beginning of a text."""
 
 from typing import Annotated, Self
 
@@ -14,18 +14,18 @@ MOST_POINTS = 2000
 TEXT_CHARACTERS = 2000
 
 
-class Glance(BaseModel):
-    """What a dataset looks like."""
+class Preview(BaseModel):
+    """A preview of a dataset."""
 
     column: Annotated[str | None, Field(description="the column shown; null: a text")] = None
-    series: Annotated[
-        str | None, Field(description="the series shown, where there are several")
-    ] = None
-    rows: Annotated[int, Field(description="of the series; of a text its lines")]
-    times: Annotated[list[str] | None, Field(description="as the file has them")] = None
+    series: Annotated[str | None, Field(description="the series shown, if there are several")] = (
+        None
+    )
+    rows: Annotated[int, Field(description="rows of the series, or lines of the text")]
+    times: Annotated[list[str] | None, Field(description="as in the file")] = None
     values: Annotated[
         list[float | None],
-        Field(description="of long series the lowest and highest of each stretch; null: missing"),
+        Field(description="of a long series, the extremes of each section; null: missing"),
     ] = []
     text: Annotated[str | None, Field(description="the beginning of a text")] = None
 
@@ -39,14 +39,14 @@ class Glance(BaseModel):
         points: int,
         last: int | None = None,
     ) -> Self:
-        """A look at this column of this series.
+        """Preview one column of one series.
 
         Args:
             content: of the dataset.
-            column: left out: the first.
-            series: left out: the first.
-            points: at most so many.
-            last: so many rows from the end, and each of them; left out: all, thinned.
+            column: None: the first.
+            series: None: the first.
+            points: maximum number of values.
+            last: this many rows from the end, without thinning; None: all rows, thinned.
 
         Raises:
             Unprocessable: there is no such column or series.
@@ -71,9 +71,9 @@ class Glance(BaseModel):
 
 
 def extremes(values: npt.NDArray[np.float64], points: int) -> list[int]:
-    """Rows (at most `points`) that look like all of them: each stretch's lowest and highest.
+    """Return at most `points` rows that look like all of them: the extremes of each section.
 
-    First and last row are always among them.
+    The first and the last row are always included.
     """
     if len(values) <= points:
         return list(range(len(values)))

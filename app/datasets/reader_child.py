@@ -1,7 +1,7 @@
-"""The reader: a warm process that parses uploads, run as `python -m app.datasets.reader_child`.
+"""Run a reader, a warm process that parses uploads: `python -m app.datasets.reader_child`.
 
 pandas is imported here and not in the api process, whose event loop a long parse would block. The
-reader handles one request after another and ends when its pipe closes.
+reader handles one request at a time and ends when its pipe closes.
 """
 
 import argparse
@@ -46,7 +46,7 @@ from app.reading.file.unpack import UnpacksToMore
 from app.reading.reader import ReadResult, read_file
 from app.reading.report import UnreadableFile
 
-# How ready the kernel is to end this process first when the machine is out of memory.
+# How willing the kernel is to kill this process first when the machine is out of memory.
 FIRST_TO_GO = "1000"
 STATM = Path("/proc/self/statm")
 
@@ -56,11 +56,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", type=int, required=True)
     arguments = parser.parse_args()
-    # Ctrl-C in a terminal reaches this process too; the api process decides when it ends.
+    # Ctrl-C in a terminal also reaches this process; the api process decides when it ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # not Linux, or not allowed here
         Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a limit that ends it is no crash to examine
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash caused by a limit needs no core dump
     give_way(GIVES_WAY)
     serve(Connection(arguments.fd))
 
@@ -83,7 +83,7 @@ def limited(limits: Limits, *, idle_bytes: int | None) -> Iterator[None]:
 
     Args:
         limits: of the request.
-        idle_bytes: address space of this process while idle; None: the system does not say.
+        idle_bytes: address space of this process while idle; None if unknown.
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = math.ceil(used.ru_utime + used.ru_stime) + limits.cpu_seconds
@@ -99,7 +99,7 @@ def limited(limits: Limits, *, idle_bytes: int | None) -> Iterator[None]:
 
 
 def answer(order: Order) -> Answer:
-    """Read one file, or run one errand."""
+    """Read a file, or run an errand."""
     request = order.request
     tempfile.tempdir = str(request.temporary_folder)
     try:
@@ -111,7 +111,8 @@ def answer(order: Order) -> Answer:
     except OSError as error:
         if error.errno == errno.ENOMEM:
             return OutOfMemory()
-        # EFBIG: the file would pass the limit on its size, which is the room in the upload folder.
+        # EFBIG: the file would exceed the limit on its size, which is the room in the upload
+        # folder.
         if is_full(error) or error.errno == errno.EFBIG:
             return DiskFull()
         raise
@@ -164,7 +165,7 @@ def _place_without_paths(place: FieldError, request: ReadRequest) -> FieldError:
 
 
 def without_paths(message: str, request: ReadRequest) -> str:
-    """Name the file as its client does: libraries put the path of our copy into their messages."""
+    """Replace the path of our copy in a library's message by the client's name of the file."""
     ours = re.escape(str(request.temporary_folder)) + r"[^\s'\"`:,;)]*"
     named = message.replace(str(request.path), request.filename)
     return re.sub(ours, lambda _: request.filename, named)
@@ -188,7 +189,7 @@ def _address_space_bytes() -> int | None:
 
 
 class _Orders:
-    """The orders from the pipe; its end ends this process, even in the middle of a file."""
+    """The orders from the pipe; if it closes, this process ends, even in the middle of a file."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe

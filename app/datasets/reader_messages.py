@@ -10,10 +10,10 @@ from app.reading.read_options import ReadOptions
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one request may use. The kernel enforces all but `unpacked_bytes`."""
+    """Limits of one request. The kernel enforces all except `unpacked_bytes`."""
 
-    unpacked_bytes: int  # what a packed file may declare that it unpacks to
-    memory_bytes: int  # beyond the memory of an idle reader
+    unpacked_bytes: int  # how large a packed file may declare its content to be
+    memory_bytes: int  # in addition to the memory of an idle reader
     cpu_seconds: int
     file_bytes: int  # size of a file that the reader writes
 
@@ -28,7 +28,7 @@ class ReadRequest:
     """A file to read."""
 
     path: Path
-    filename: str  # as the client calls it
+    filename: str  # the client's name for the file
     options: ReadOptions
     content_path: Path  # where the reader writes the parsed content
     temporary_folder: Path  # for files that the reader unpacks; the api process removes it
@@ -37,7 +37,7 @@ class ReadRequest:
 
 
 class Errand(Protocol):
-    """Another task that needs pandas, scikit-learn or much time; its result is sent back."""
+    """Another task that needs pandas, scikit-learn or a lot of time; its result is sent back."""
 
     def run(self) -> Any:  # noqa: ANN401 - any result that can be pickled
         """Run the task.
@@ -72,7 +72,7 @@ class NotDone:
 
 @dataclass(frozen=True, kw_only=True)
 class Understood:
-    """The file was read; its content is in the file that the request named."""
+    """The file was read; its content is in the file named in the request."""
 
     sha256: str  # of the content
     report: dict[str, Any]  # app.reading.report.Report, as JSON
@@ -100,7 +100,7 @@ class Disagrees:
 class TooHeavy:
     """The file unpacks to more than the limit."""
 
-    unpacked_bytes: int | None  # what it declares; None: less than it unpacks to
+    unpacked_bytes: int | None  # the declared size; None: the file unpacks to more than it declares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,5 +124,5 @@ class Order:
     limits: Limits
 
 
-Stopped = TooHeavy | OutOfMemory | DiskFull  # by one of the limits
+Stopped = TooHeavy | OutOfMemory | DiskFull  # the request was stopped by one of its limits
 Answer = Understood | Refused | Disagrees | Done | NotDone | Stopped

@@ -1,4 +1,4 @@
-"""The api process's side of one reader: a warm child process that handles one request at a time."""
+"""Control a reader from the api process: a warm child that handles one request at a time."""
 
 import os
 import signal
@@ -15,10 +15,10 @@ from app.errors import Unavailable
 from app.process.programs import python_module
 
 READER_MODULE = "app.datasets.reader_child"
-START_SECONDS = 120.0  # importing pandas takes about one, on a busy machine more
-DYING_SECONDS = 10.0  # from the end of its pipe to the end of its process
-# Libraries would start a thread per core, each with its share of address space, and the C library
-# would reserve 64 MB more for each.
+START_SECONDS = 120.0  # importing pandas takes about a second, more on a busy machine
+DYING_SECONDS = 10.0  # from closing the pipe to the end of the process
+# Otherwise libraries would start a thread per core, each with address space of its own, and the C
+# library would reserve 64 MB more for each thread.
 ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -45,7 +45,7 @@ class ReaderBroke(Exception):
 
 
 class NoAnswer(Exception):
-    """The reader gave no answer in time; its process was ended.
+    """The reader did not answer in time; its process was killed.
 
     Args:
         budget: of the request.
@@ -57,11 +57,11 @@ class NoAnswer(Exception):
 
 
 class ReaderProcess:
-    """One reader. Requests wait for each other; a child that died is replaced.
+    """A reader. Requests are queued; a child that died is replaced.
 
     Args:
-        module: what the child runs; tests have one of their own.
-        idle_seconds: how long the child is kept without a request; None: always.
+        module: what the child runs; replaced in tests.
+        idle_seconds: how long the child is kept without requests; None: always.
     """
 
     def __init__(self, *, module: str = READER_MODULE, idle_seconds: float | None = None) -> None:
@@ -71,7 +71,7 @@ class ReaderProcess:
         self._closed = False
         self._busy = threading.Lock()
         self._timer: threading.Timer | None = None
-        # Requests wait here and not in the threads that handlers run in.
+        # Requests wait here instead of occupying the threads in which handlers run.
         self._threads = CapacityLimiter(1)
 
     @property
@@ -94,14 +94,14 @@ class ReaderProcess:
     async def ask(
         self, request: Request, make_budget: Callable[[], Budget]
     ) -> tuple[Answer, Budget]:
-        """Send a request and wait for the answer; the event loop goes on meanwhile.
+        """Send a request and wait for the answer without blocking the event loop.
 
         Args:
             request: what to do.
-            make_budget: returns the limits of the request, once its turn has come.
+            make_budget: returns the limits of the request when its turn has come.
 
         Returns:
-            The answer, and the limits that it was found within.
+            The answer and the limits that applied.
 
         Raises:
             ReaderBroke: the child died.
@@ -118,7 +118,7 @@ class ReaderProcess:
             try:
                 return child.ask(request, budget), budget
             except (ReaderBroke, NoAnswer):
-                self.start()  # the next request finds it warm again
+                self.start()  # keeps it warm for the next request
                 raise
             finally:
                 self._end_when_idle()
@@ -150,7 +150,7 @@ class ReaderProcess:
 
 
 class _Child:
-    """A running reader and this end of the pipe to it."""
+    """A running reader and our end of its pipe."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", pipe: Connection) -> None:
         self._process = process

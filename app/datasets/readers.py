@@ -1,7 +1,7 @@
-"""The readers of this process: one for small files, always warm, and one for all that takes long.
+"""Run two readers: one for small files, always warm, and one for everything that takes long.
 
-A small file never waits for a large one. The second reader is started when it is first needed and
-ends when it was idle for a minute: it takes 0.1 GB.
+A small file never waits for a large one. The second reader starts when it is first needed and ends
+after a minute without work, because it occupies 0.1 GB.
 """
 
 import signal
@@ -61,12 +61,12 @@ class ReadFile:
 
 
 class Readers:
-    """Read uploads and run errands outside of the api process.
+    """Read uploads and run errands outside the api process.
 
     Args:
         limits: of each request.
-        module: what a reader process runs; tests have one of their own.
-        idle_seconds: how long the reader of large files is kept without a request.
+        module: what a reader process runs; replaced in tests.
+        idle_seconds: how long the reader of large files is kept without requests.
     """
 
     def __init__(
@@ -98,20 +98,20 @@ class Readers:
         folder: Path,
         extends: Path | None = None,
     ) -> ReadFile:
-        """Read an uploaded file; the event loop goes on meanwhile.
+        """Read an uploaded file without blocking the event loop.
 
         Args:
-            path: the bytes as they came.
-            filename: as the client calls it.
-            options: what the client fixed.
-            folder: of this request, for the content and for what the reader unpacks.
+            path: of the original bytes.
+            filename: the client's name for it.
+            options: that the client fixed.
+            folder: of this request, for the content and for files that the reader unpacks.
             extends: content of a dataset to join the file with.
 
         Raises:
             Conflict: the file cannot be joined with the dataset that it extends.
             UnreadableFile: it cannot be used; the report says why.
-            ReaderStopped: it takes too much time or memory, or the reader broke on it.
-            InsufficientStorage: there is no room for what is read.
+            ReaderStopped: it takes too much time or memory, or the reader crashed.
+            InsufficientStorage: there is no room for the content.
             Unavailable: memory is short, or the reader does not start.
         """
         request = ReadRequest(
@@ -134,17 +134,17 @@ class Readers:
         return _read_file(request, *found)
 
     async def run(self, errand: Errand, *, folder: Path, cpu_seconds: int, what: str) -> Any:  # noqa: ANN401 - any result of an errand
-        """Run an errand where it delays no prediction; the event loop goes on meanwhile.
+        """Run an errand where it delays no prediction, without blocking the event loop.
 
         Args:
-            errand: what to do; it is sent to the reader.
+            errand: the task, which is sent to the reader.
             folder: of this request, for temporary files.
-            cpu_seconds: how much processor time it may take.
-            what: the errand does, for errors: "reading this file".
+            cpu_seconds: limit on its processor time.
+            what: describes the errand in errors, as "reading this file" would.
 
         Raises:
             Unprocessable: it cannot be done.
-            ReaderStopped: it takes too much time or memory, or the reader broke on it.
+            ReaderStopped: it takes too much time or memory, or the reader crashed.
             InsufficientStorage: there is no room for its files.
             Unavailable: memory is short, or the reader does not start.
         """
@@ -161,17 +161,17 @@ class Readers:
         return answer.result
 
     async def _read_as_small(self, request: ReadRequest) -> tuple[Answer, Budget] | None:
-        """Return the answer of the reader of small files; None: the file stopped it."""
+        """Return the answer of the reader of small files, or None if the file stopped it."""
         try:
             return await self._small.ask(request, self._limits.for_small_files)
         except (ReaderBroke, NoAnswer) as error:
-            logger.info("a small file goes to the reader of large ones", reason=str(error))
+            logger.info("a small file is passed to the reader of large files", reason=str(error))
             return None
 
     async def _ask_large(
         self, request: Request, make_budget: Callable[[], Budget], what: str
     ) -> tuple[Answer, Budget]:
-        """Ask the other reader; once more if it was killed, which need not be the file's fault."""
+        """Ask the other reader; ask again if it was killed, which may not be the file's fault."""
         try:
             try:
                 return await self._large.ask(request, make_budget)
@@ -185,7 +185,7 @@ class Readers:
             if broke.signal is not None:
                 raise killed_by(broke.signal, broke.budget, what) from broke
             raise ReaderStopped(
-                f"the reader of uploads broke while {what} (exit code {broke.exit_code})"
+                f"the reader of uploads crashed while {what} (exit code {broke.exit_code})"
             ) from broke
 
 
@@ -195,7 +195,7 @@ def _size_of(request: ReadRequest) -> int:
 
 
 def _read_file(request: ReadRequest, answer: Answer, budget: Budget) -> ReadFile:
-    """Return what was read, or raise the error that the answer stands for."""
+    """Return what was read, or raise the error that the answer describes."""
     if isinstance(answer, Refused):
         raise UnreadableFile(
             answer.detail, report=Report.model_validate(answer.report), errors=answer.errors

@@ -1,6 +1,6 @@
-"""What one request to a reader may use, and what the client is told when that is not enough.
+"""Limit what a request to a reader may use, and tell the client when that is not enough.
 
-Small files are read by a reader of their own within the limits below. A file that declares more, or
+Small files are read by their own reader within the limits below. A file that declares more, or
 turns out to need more, goes to the reader of large files.
 """
 
@@ -12,24 +12,24 @@ from app.datasets.reader_messages import DiskFull, Limits, Stopped, TooHeavy
 from app.errors import InsufficientStorage, StepaheadError, Unavailable, Unprocessable
 from app.process.memory import Memory, read_memory
 
-# A CSV of 7 MB with 250,000 rows took 0.2 s of processor time and 60 MB, one of 5 MB with 500
-# columns 0.9 s and 65 MB.
+# Measured: a CSV of 7 MB with 250,000 rows took 0.2 s of processor time and 60 MB; one of 5 MB with
+# 500 columns took 0.9 s and 65 MB.
 SMALL_BYTES = 16 << 20
 SMALL_MEMORY_BYTES = 512 << 20
 SMALL_MEMORY_SHARE = 8  # at most an eighth of the memory of this machine
 SMALL_CPU_SECONDS = 4
 SMALL_WALL_SECONDS = 15.0
-# A spreadsheet of a million rows, 105 MB of XML, took 12 s; a CSV of 93 MB 0.8 s.
+# Measured: a spreadsheet of a million rows (105 MB of XML) took 12 s, a CSV of 93 MB 0.8 s.
 LEAST_CPU_SECONDS = 30
 BYTES_PER_CPU_SECOND = 2_000_000
-# A CSV takes up to six times its size, a spreadsheet seven times its XML.
+# A CSV takes up to six times its size in memory, a spreadsheet seven times its XML.
 MEMORY_PER_BYTE = 8
 LEAST_MEMORY_BYTES = 4 << 30
 MEMORY_SHARE = 2  # at most half of the memory of this machine
-KEPT_SHARE = 8  # an eighth of it is left to the other processes
-SHORT = 2  # memory is short where less than half of what a reader may have is free
-FLOOR_BYTES = 64 << 20  # what a reader may have even where memory is short
-# Readers give way to predictions: on a busy machine a second of processor time takes many.
+KEPT_SHARE = 8  # an eighth is left to other processes
+SHORT = 2  # memory is short if less than half of what a reader may use is free
+FLOOR_BYTES = 64 << 20  # what a reader may use even if memory is short
+# Readers give way to predictions: on a busy machine, one second of processor time takes many.
 LEAST_WALL_SECONDS = 60.0
 WALL_PER_CPU_SECOND = 4
 RETRY_SECONDS = 30
@@ -38,16 +38,16 @@ MIB = 1 << 20
 
 
 class ReaderStopped(Unprocessable):
-    """Reading the file was stopped by a limit, or stopped the reader."""
+    """A limit stopped the reader, or the reader crashed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """The limits of one request, and where they come from."""
+    """The limits of one request, and their origin."""
 
     limits: Limits
     memory: Memory
-    memory_is_short: bool  # other processes use what the request could otherwise have had
+    memory_is_short: bool  # other processes occupy memory that the request could otherwise use
     wall_seconds: float  # how long the api process waits for an answer
 
 
@@ -65,7 +65,7 @@ class ReadingLimits:
 
         Args:
             max_upload_bytes: limit on the size of a file, packed or unpacked.
-            room_bytes: returns how much the upload folder still takes.
+            room_bytes: returns how much may still be written to the upload folder.
             memory: measures the memory of the machine.
         """
         self._max_upload_bytes = max_upload_bytes
@@ -82,13 +82,13 @@ class ReadingLimits:
         """Return the limits of the reader of large files.
 
         Args:
-            size: bytes of the file, unpacked if that is known.
+            size: of the file in bytes, unpacked if that is known.
         """
-        counted = min(size, self._max_upload_bytes)  # more than that is not read
+        counted = min(size, self._max_upload_bytes)  # no more is read
         return self._budget_of_large(LEAST_CPU_SECONDS + counted // BYTES_PER_CPU_SECOND)
 
     def for_errand(self, cpu_seconds: int) -> Budget:
-        """Return the limits of an errand that may take this much processor time."""
+        """Return the limits of an errand with this much processor time."""
         return self._budget_of_large(cpu_seconds)
 
     def _budget_of_large(self, cpu_seconds: int) -> Budget:
@@ -117,10 +117,10 @@ class ReadingLimits:
 
 
 def stopped_by_limit(answer: Stopped, budget: Budget, what: str) -> StepaheadError:
-    """Return the error for a request that its limits stopped.
+    """Return the error for a request that was stopped by its limits.
 
     Args:
-        answer: what the reader said.
+        answer: of the reader.
         budget: of the request.
         what: was being done: "reading this file".
     """
@@ -144,11 +144,11 @@ def stopped_by_limit(answer: Stopped, budget: Budget, what: str) -> StepaheadErr
 
 
 def killed_by(number: signal.Signals, budget: Budget, what: str) -> StepaheadError:
-    """Return the error for a request in the middle of which a signal ended the reader."""
+    """Return the error for a request during which a signal ended the reader."""
     if number == signal.SIGXCPU:
         return ReaderStopped(
             f"{what} takes more than {budget.limits.cpu_seconds} s of processor time, the limit "
-            "for its size: split it, or leave out columns; a CSV takes a tenth of the time of a "
+            "for its size: split it, or remove columns; a CSV takes a tenth of the time of a "
             "spreadsheet"
         )
     return ReaderStopped(
@@ -169,7 +169,7 @@ def disk_full(what: str) -> InsufficientStorage:
     """Return the error for a request that had no room for its files."""
     return InsufficientStorage(
         f"disk full: {what} takes more room than the upload folder has; nothing was stored. Try "
-        "again when space was freed, or see STEPAHEAD_UPLOAD_SPACE_BYTES and "
+        "again when space has been freed, or see STEPAHEAD_UPLOAD_SPACE_BYTES and "
         "STEPAHEAD_DISK_RESERVE_BYTES"
     )
 
@@ -184,5 +184,5 @@ def _memory_and_what_fits(budget: Budget) -> str:
 
 
 def _size(count: int) -> str:
-    """Return a number of bytes as people read it."""
+    """Return a number of bytes for people to read."""
     return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / MIB:.0f} MiB"

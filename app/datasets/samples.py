@@ -1,6 +1,6 @@
-"""Real series to upload, from the installed vega-datasets package.
+"""Provide real series to upload, from the installed vega-datasets package.
 
-The package is found and not imported: importing it loads pandas.
+The package is located without importing it, because importing it loads pandas.
 """
 
 import csv
@@ -13,26 +13,26 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A series, as a new user would have it in a file."""
+    """A series, in the form in which a new user would have it in a file."""
 
     name: str
     about: str
     source: str
-    file: str  # in the package
-    columns: tuple[str, ...]  # in the order written; the first is the time
-    read_time: Callable[[str], str]  # to ISO form
-    symbol: str | None = None  # the rows of one share
+    file: str  # path in the package
+    columns: tuple[str, ...]  # in the order in which they are written; the first is the time
+    read_time: Callable[[str], str]  # converts a time to ISO form
+    symbol: str | None = None  # selects the rows of one share
 
 
 def _month_day_year(text: str) -> str:
-    """`Jan 1 2000`, independent of the locale that strptime's %b goes by."""
+    """Parse `Jan 1 2000`, whatever the locale, on which strptime's %b depends."""
     month, day, year = text.split()
     number = "JanFebMarAprMayJunJulAugSepOctNovDec".index(month) // 3 + 1
     return date(int(year), number, int(day)).isoformat()
 
 
 def _slashed(text: str) -> str:
-    """`2012/01/01`, or `2010/01/01 13:00`."""
+    """Parse `2012/01/01` or `2010/01/01 13:00`."""
     day, _, time = text.partition(" ")
     moment = datetime.fromisoformat(f"{day.replace('/', '-')} {time or '00:00'}")
     return moment.isoformat(sep=" ", timespec="minutes") if time else moment.date().isoformat()
@@ -86,11 +86,11 @@ SAMPLES = (
 
 
 class UnknownSample(LookupError):
-    """There is no sample of that name; the message names those there are."""
+    """There is no sample of that name; the message lists the existing names."""
 
 
 def find_sample(name: str) -> Sample:
-    """The sample of a name.
+    """Return the sample of a name.
 
     Raises:
         UnknownSample: there is none.
@@ -103,7 +103,7 @@ def find_sample(name: str) -> Sample:
 
 
 def rows(sample: Sample) -> Iterator[list[str]]:
-    """The sample as CSV rows, the header first, times in ISO form."""
+    """Yield the sample as CSV rows, the header first, with times in ISO form."""
     yield list(sample.columns)
     time, *others = sample.columns
     with (_package_folder() / "_data" / sample.file).open(newline="", encoding="utf-8") as file:

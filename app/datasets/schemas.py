@@ -1,4 +1,4 @@
-"""What the calls on datasets answer with."""
+"""Define the answers of the calls on datasets."""
 
 import json
 from datetime import datetime
@@ -12,7 +12,7 @@ from app.reading.report import Report
 from app.recipes.recipe import Kind
 from app.storage.tables import Dataset
 
-# By the end of a file's name; what is not among them is bytes.
+# By the ending of the file's name; other files are served as bytes.
 MEDIA_TYPES = {
     ".csv": "text/csv",
     ".tsv": "text/tab-separated-values",
@@ -26,28 +26,28 @@ MEDIA_TYPES = {
 
 
 def media_type_of(filename: str) -> str:
-    """What an uploaded file is called to be; nothing that a browser would run."""
+    """Return the media type for an uploaded file; never one that a browser would run."""
     return MEDIA_TYPES.get(PurePath(filename).suffix.lower(), "application/octet-stream")
 
 
 class DatasetAnswer(BaseModel):
-    """A dataset, as it was understood."""
+    """A dataset with the report about how it was read."""
 
     id: UUID
     kind: Kind
-    filename: Annotated[str | None, Field(description="as the client called it")]
+    filename: Annotated[str | None, Field(description="the client's name for the file")]
     size_bytes: int
     sha256: Annotated[str, Field(description="of the uploaded bytes")]
-    read: Annotated[dict[str, Any], Field(description="what the upload fixed about its reading")]
+    read: Annotated[dict[str, Any], Field(description="reading options that the upload set")]
     rows_used: Annotated[int | None, Field(description="of a series; null: a text")]
     target: Annotated[str | None, Field(description="the suggested target column")]
-    start: Annotated[str | None, Field(description="first time, as the file has it")]
+    start: Annotated[str | None, Field(description="first time, as in the file")]
     end: Annotated[str | None, Field(description="last time")]
     frequency: Annotated[str | None, Field(description="step of the series: D, B, W, MS, 15min …")]
     extends: Annotated[
         UUID | None,
         Field(
-            description="the dataset that this one is and goes on from; its sha256 is then that of "
+            description="the dataset that this one includes and continues; `sha256` is then of "
             "the joined rows"
         ),
     ]
@@ -57,7 +57,7 @@ class DatasetAnswer(BaseModel):
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
-        """From a row."""
+        """Return the answer for a row."""
         report = Report.model_validate(dataset.report)
         return cls(
             id=dataset.id,

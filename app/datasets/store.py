@@ -1,4 +1,4 @@
-"""The queries of datasets, and their content in the object store."""
+"""Query datasets, and load their content from the object store."""
 
 import json
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ from app.storage.store_errors import naming
 from app.storage.tables import Dataset, Job, Version
 
 UPLOAD_AGAIN = "upload the file again, or put it back from a backup"
-SHOWN = 10  # labels in a message
+SHOWN = 10  # labels that a message shows
 
-_tails = Tails()  # of this process; named by content, so it holds for every store
+_tails = Tails()  # per process; keyed by content, so it is valid for every store
 
 
 @dataclass(frozen=True, kw_only=True)
 class JoinedContent:
-    """An upload together with the dataset that it extends; in the object store already."""
+    """An upload together with the dataset that it extends; already in the object store."""
 
     content: StoredObject
     report: Report
@@ -36,20 +36,20 @@ class JoinedContent:
 
 @dataclass(frozen=True, kw_only=True)
 class UnderstoodFile:
-    """An upload that was read; its bytes and its content are in the object store already."""
+    """An upload that was read; its bytes and its content are already in the object store."""
 
     filename: str | None
     original: StoredObject
     content: StoredObject
     read_options: str  # canonical
     report: Report
-    joined: JoinedContent | None = None  # where it extends a dataset
+    joined: JoinedContent | None = None  # set if it extends a dataset
 
 
 def save_dataset(session: Session, file: UnderstoodFile) -> tuple[Dataset, bool]:
-    """The dataset of an upload and whether it is new: equal bytes read alike are one dataset."""
+    """Return the dataset of an upload and whether it is new; see `Dataset` for equal uploads."""
     if file.report.kind is None:
-        raise ValueError("a report without a kind is of a file that was not understood")
+        raise ValueError("a report without a kind belongs to a file that could not be read")
     inserted = session.execute(
         insert(Dataset)
         .values(
@@ -74,15 +74,15 @@ def save_dataset(session: Session, file: UnderstoodFile) -> tuple[Dataset, bool]
 
 
 def save_joined(session: Session, file: UnderstoodFile, *, extends: Dataset) -> Dataset:
-    """The dataset of an upload together with the one that it extends.
+    """Return the dataset of an upload joined with the one that it extends.
 
-    The upload itself becomes a dataset too, which the joined one names beside the one it extends.
-    A joined dataset has no file of its own: its sha256 is that of the joined content, so the same
-    rows, put together in whatever steps, are one dataset (with the lineage of the first time). An
-    upload that adds nothing gives the dataset that it was to extend.
+    The upload itself also becomes a dataset; the joined dataset names it and the extended one. A
+    joined dataset has no file of its own, so its sha256 is that of the joined content. The same
+    rows are therefore one dataset, however they were put together (with the lineage of the first
+    time). An upload that adds nothing returns the dataset that it was to extend.
 
     Raises:
-        ValueError: the file was not read to be joined.
+        ValueError: the file was not joined with a dataset.
     """
     if file.joined is None:
         raise ValueError("the file was not joined with a dataset")
@@ -114,10 +114,10 @@ def save_joined(session: Session, file: UnderstoodFile, *, extends: Dataset) -> 
 
 
 def get_dataset(session: Session, dataset_id: UUID) -> Dataset:
-    """One dataset.
+    """Return a dataset.
 
     Raises:
-        NotFound: there is none of that id.
+        NotFound: no dataset has that id.
     """
     dataset = session.get(Dataset, dataset_id)
     if dataset is None:
@@ -126,13 +126,13 @@ def get_dataset(session: Session, dataset_id: UUID) -> Dataset:
 
 
 def list_datasets(session: Session, *, limit: int, before: UUID | None = None) -> Sequence[Dataset]:
-    """Datasets, newest first; those with an id under `before`."""
+    """Return datasets, newest first; with `before`, only those with a smaller id."""
     query = select(Dataset).order_by(Dataset.id.desc()).limit(limit)
     return session.scalars(query if before is None else query.where(Dataset.id < before)).all()
 
 
 def last_dataset(session: Session, model: str) -> Dataset | None:
-    """What the model's newest training goes by, under way or done; None: there was none here."""
+    """Return the dataset of the model's newest training, running or finished; None without one."""
     jobs = (
         select(Dataset)
         .join(Job, Job.dataset_id == Dataset.id)
@@ -151,7 +151,7 @@ def last_dataset(session: Session, model: str) -> Dataset | None:
 
 
 def load_content(dataset: Dataset, store: ObjectStore) -> DatasetContent:
-    """What a dataset holds.
+    """Return the content of a dataset.
 
     Raises:
         ObjectMissing, ObjectDamaged: the store has lost it.
@@ -170,20 +170,20 @@ def stored_tail(
     rows: int,
     series: str | None = None,
 ) -> SeriesContent:
-    """The last complete rows of one series of a dataset, to forecast what comes after them.
+    """Return the last complete rows of a series in a dataset, to forecast what follows.
 
     Args:
-        session: an open transaction.
-        store: where the content is.
-        dataset_id: a dataset of kind series.
-        columns: what has to have a number; the content's other columns are left as they are.
-        rows: how many at most.
-        series: which, where the dataset holds several.
+        session: in an open transaction.
+        store: that holds the content.
+        dataset_id: of a dataset of kind series.
+        columns: that must have numbers; the content's other columns are ignored.
+        rows: maximum number of rows.
+        series: which one, if the dataset contains several.
 
     Raises:
-        NotFound: no such dataset.
-        Unprocessable: it is a text; it lacks a column or the series; or holds several series and
-            none is named.
+        NotFound: there is no such dataset.
+        Unprocessable: it is a text; it lacks a column or the series; or it contains several series
+            and none is named.
     """
     dataset = get_dataset(session, dataset_id)
     name = TailName(content_sha256=dataset.content_sha256, columns=columns, rows=rows)
@@ -195,14 +195,14 @@ def stored_tail(
 
 
 def referenced_objects(session: Session) -> set[str]:
-    """The sha256 of every file in the store that a dataset needs."""
+    """Return the sha256 of every file in the store that a dataset needs."""
     return set(session.scalars(union(select(Dataset.sha256), select(Dataset.content_sha256))))
 
 
 def _ends(
     dataset: Dataset, store: ObjectStore, *, columns: tuple[str, ...], rows: int
 ) -> SeriesContent:
-    """The last complete rows of every series."""
+    """Return the last complete rows of every series."""
     content = load_content(dataset, store) if dataset.kind == "series" else None
     if not isinstance(content, SeriesContent):
         raise Unprocessable.at("dataset", f"{dataset.id} is a text; a dataset of kind series fits")
@@ -220,22 +220,22 @@ def _one_series(content: SeriesContent, label: str | None) -> SeriesContent:
         return content
     if label in content.labels:
         return content.of_series(label)
-    # An unnamed series goes by any name: the request's label is for the log.
+    # An unnamed series matches any name, because the request's name is only for the log.
     if content.labels == ("",):
         return content
     shown = ", ".join([*content.labels[:SHOWN], *(["…"] if len(content.labels) > SHOWN else [])])
     raise Unprocessable.at(
         "series",
-        f"the dataset holds {len(content.labels)} series: name one of {shown}"
+        f"the dataset contains {len(content.labels)} series; name one of {shown}"
         if label is None
         else f"the dataset has no series {label[:100]!r}; it has {shown}",
     )
 
 
 def _storable(report: Report) -> dict[str, Any]:
-    """The report as jsonb takes it: no NaN, and no NUL, which a file may hold anywhere."""
+    """Return the report in a form that jsonb accepts: without NaN and without NUL characters."""
     stored: dict[str, Any] = _without_nul(json.loads(report.model_dump_json()))
-    Report.model_validate(stored)  # else no one could read it back
+    Report.model_validate(stored)  # otherwise nothing could read it back
     return stored
 
 

@@ -1,7 +1,7 @@
-"""A multipart body, streamed to files as it comes.
+"""Stream a multipart body to files as it arrives.
 
-Not Starlette's `form()`: it spools to the system's temporary folder, often memory, and takes any
-number of files of any size before a handler sees the first.
+Starlette's `form()` does not do: it spools to the system's temporary folder, often in memory, and
+accepts any number of files of any size before a handler sees the first.
 """
 
 import shutil
@@ -28,7 +28,7 @@ from app.storage.resources import Resources
 
 MAX_FIELD_BYTES = 1 << 20
 MAX_FILENAME_CHARACTERS = 255
-BATCH_BYTES = 1 << 18  # parsed, hashed and written in one go, in a thread
+BATCH_BYTES = 1 << 18  # is parsed, hashed and written at once, in a thread
 ROOM_CHECK_BYTES = 4 << 20
 
 
@@ -37,7 +37,7 @@ class UploadedFile:
     """A file part, complete on disk."""
 
     field: str
-    filename: str | None  # as the client calls it: shown, never used as a path
+    filename: str | None  # the client's name: shown, never used as a path
     path: Path
     size: int  # bytes
     sha256: str
@@ -45,21 +45,22 @@ class UploadedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class MultipartForm:
-    """What a multipart body held."""
+    """The content of a multipart body."""
 
     files: dict[str, UploadedFile]
     fields: dict[str, str]
-    folder: Path  # the request's own; gone when it has been answered
+    folder: Path  # of this request; removed when it has been answered
 
     def file(self, name: str) -> UploadedFile:
-        """A file that has to be there.
+        """Return a required file.
 
         Raises:
-            Unprocessable: it is not.
+            Unprocessable: it is missing.
         """
         if name not in self.files:
             raise Unprocessable.at(
-                name, f"is required: the file, as a part of this name (curl -F {name}=@prices.csv)"
+                name,
+                f"is required: send the file as a part with this name (curl -F {name}=@prices.csv)",
             )
         return self.files[name]
 
@@ -72,22 +73,22 @@ async def receive_multipart(
     fields: Collection[str] = (),
     is_stored: bool = True,
 ) -> AsyncIterator[MultipartForm]:
-    """The form of a request; its files are there inside the block and gone after it.
+    """Receive the form of a request; its files exist inside the block and are removed after it.
 
     Args:
         request: its body has not been read yet.
         files: names of the parts that are written to files.
         fields: names of the parts that are short texts.
-        is_stored: whether the files go to the object store: they are refused while it is away.
+        is_stored: whether the files go to the object store; they are refused while it is away.
 
     Raises:
         UnsupportedMediaType: it is not multipart/form-data.
-        TooLarge: it is over the limit; an announced length is looked at before anything is read.
-        InsufficientStorage: there is no room for it; the same holds.
-        StoreUnavailable: the object store is away; found before anything is read, too.
-        InvalidRequest: it is broken, or broke off.
+        TooLarge: it is over the limit; an announced length is checked before anything is read.
+        InsufficientStorage: there is no room for it; also checked first.
+        StoreUnavailable: the object store is away; also checked first.
+        InvalidRequest: it is invalid or incomplete.
         TooManyRequests: the caller's key may not upload as much today.
-        Unprocessable: a part of another name, twice the same name, a field that is no UTF-8.
+        Unprocessable: a part has another name or is repeated, or a field is not UTF-8.
     """
     resources = get_resources(request)
     limit = resources.settings.max_upload_bytes
@@ -121,7 +122,7 @@ async def receive_multipart(
         yield MultipartForm(files=receiver.files, fields=receiver.fields, folder=folder)
     finally:
         receiver.close()
-        with CancelScope(shield=True):  # a request that is being cancelled leaves nothing either
+        with CancelScope(shield=True):  # a cancelled request leaves nothing behind, either
             await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
@@ -139,7 +140,7 @@ async def _receive(request: Request, receiver: "_Receiver") -> None:
                 await to_thread.run_sync(receiver.feed, bytes(batch))
                 batch.clear()
     except ClientDisconnect as error:
-        raise InvalidRequest("the connection broke off before the end of the body") from error
+        raise InvalidRequest("the connection was closed before the end of the body") from error
     await to_thread.run_sync(receiver.feed, bytes(batch))
     receiver.finish()
 
@@ -165,7 +166,7 @@ def _too_large(limit: int) -> TooLarge:
 
 @dataclass(kw_only=True)
 class _Part:
-    """The part that is being read."""
+    """The part that is currently being read."""
 
     disposition: bytes = b""
     name: str = ""
@@ -176,7 +177,7 @@ class _Part:
 
 
 class _Receiver:
-    """Takes the body in pieces; writes file parts to the folder, keeps fields."""
+    """Receives the body in pieces; writes file parts to the folder and keeps fields."""
 
     def __init__(
         self,
@@ -216,10 +217,10 @@ class _Receiver:
                 },
             )
         except FormParserError as error:
-            raise InvalidRequest(f"the multipart boundary cannot be used: {error}") from error
+            raise InvalidRequest(f"the multipart boundary is not valid: {error}") from error
 
     def feed(self, data: bytes) -> None:
-        """Takes the next piece of the body."""
+        """Accept the next piece of the body."""
         self.received += len(data)
         if self.received > self._limit:
             raise _too_large(self._limit)
@@ -229,15 +230,15 @@ class _Receiver:
         try:
             self._parser.write(data)
         except FormParserError as error:
-            raise InvalidRequest(f"the multipart body is broken: {error}") from error
+            raise InvalidRequest(f"the multipart body is not valid: {error}") from error
 
     def finish(self) -> None:
-        """Says that the body is over."""
+        """Check that the body is complete."""
         if not self._complete:
             raise InvalidRequest("the multipart body ends before its closing boundary")
 
     def close(self) -> None:
-        """Lets go of a file that was not finished."""
+        """Close a file that is incomplete."""
         if self._part.file is not None:
             self._part.file.close()
 
@@ -305,7 +306,7 @@ class _Receiver:
 
 
 def _shown(name: bytes) -> str:
-    """A name from a header, fit to be stored and shown."""
+    """Clean a name from a header, so that it can be stored and shown."""
     text = name.decode("utf-8", errors="replace")
     kept = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
     return kept[:MAX_FILENAME_CHARACTERS]

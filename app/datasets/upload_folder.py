@@ -1,8 +1,8 @@
-"""The folder of open uploads: a folder for each api process, with a folder for each request.
+"""Manage the folder of open uploads: a folder per api process, and in it a folder per request.
 
-A process holds a lock in its folder for as long as it lives, so that the next process to start can
-tell the folders of dead processes, which it removes, from those in use. The kernel gives the lock
-back even after a `kill -9`.
+A process holds a lock in its folder as long as it lives. So the next process to start can tell the
+folders of dead processes, which it removes, from those in use. The kernel releases the lock even
+after a `kill -9`.
 """
 
 import fcntl
@@ -30,8 +30,8 @@ class UploadFolder:
         """Use a folder.
 
         Args:
-            path: the folder; those of the other processes of this machine are beside it.
-            space_bytes: what all uploads of this machine may take together.
+            path: the folder; those of the machine's other processes are beside it.
+            space_bytes: limit on all uploads of this machine together.
             reserve_bytes: what they leave free on the disk.
         """
         self.path = path
@@ -47,23 +47,23 @@ class UploadFolder:
         return max(0, min(self._space_left(), self._free_bytes() - self._reserve_bytes))
 
     def require_room(self, size: int) -> None:
-        """Check that so many bytes may still be written.
+        """Check that this many bytes may still be written.
 
         Raises:
-            InsufficientStorage: they may not; the message says which limit is in the way.
+            InsufficientStorage: they may not; the message says which limit prevents it.
         """
         free = self._free_bytes()
         if size > free - self._reserve_bytes:
             raise InsufficientStorage(
                 f"disk full: {_mib(free)} are free where uploads are kept, and "
                 f"{_mib(self._reserve_bytes)} stay free (STEPAHEAD_DISK_RESERVE_BYTES); nothing "
-                "was stored. Try again when space was freed"
+                "was stored. Try again when space has been freed"
             )
         if size > self._space_left():
             raise InsufficientStorage(
-                f"no room: the uploads under way take what they may together, "
+                f"no room: open uploads already use all their space together, "
                 f"{_mib(self._space_bytes)} (STEPAHEAD_UPLOAD_SPACE_BYTES); nothing was stored. "
-                "Try again when others are done"
+                "Try again when they are finished"
             )
 
     def _free_bytes(self) -> int:
@@ -77,15 +77,15 @@ class UploadFolder:
 def open_upload_folder(settings: Settings) -> Iterator[UploadFolder]:
     """Open the upload folder of this process until the block ends, then remove it.
 
-    The folders of processes that died are removed first.
+    The folders of dead processes are removed first.
 
     Raises:
-        OSError: the folder cannot be made.
+        OSError: the folder cannot be created.
     """
     uploads = settings.resolved_data_dir / "uploads"
     uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (uploads / LOCK).open("wb") as gate:
-        # Held until our folder is locked, so that no other process takes it for abandoned.
+        # Held until our folder is locked, so that no other process considers it abandoned.
         fcntl.flock(gate, fcntl.LOCK_EX)
         _remove_abandoned(uploads)
         own = uploads / f"{os.getpid()}-{secrets.token_hex(4)}"
@@ -104,7 +104,7 @@ def open_upload_folder(settings: Settings) -> Iterator[UploadFolder]:
 
 
 def _used_bytes(folder: Path) -> int:
-    """Return what the files below a folder take on the disk; others add and remove some."""
+    """Return the disk space used by the files in a folder, which may change at the same time."""
     used = 0
     for place, _, names in os.walk(folder):
         for name in names:

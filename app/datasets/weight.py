@@ -1,8 +1,8 @@
-"""How many bytes a packed file unpacks to, as its own headers declare.
+"""Determine how many bytes a packed file unpacks to, according to its headers.
 
-Reading the headers takes milliseconds, so a reader can tell a large file from a small one, and
-refuse a huge one, before it unpacks anything. Headers can lie: a file that unpacks to more than it
-declares runs into the reader's limits on memory, processor time and disk.
+Reading the headers takes milliseconds. So a reader can tell a large file from a small one, and
+refuse a huge one, before unpacking anything. Headers may lie: a file that unpacks to more than it
+declares meets the reader's limits on memory, processor time and disk.
 """
 
 import struct
@@ -18,13 +18,13 @@ ZIP = b"PK\x03\x04"
 PARQUET = b"PAR1"
 GZIP_LENGTH = struct.Struct("<I")  # the last field of a gzip file: length modulo 2^32
 GZIP_LEAST_BYTES = 18
-CELL_BYTES = 8  # what a cell takes in memory at least, however well a Parquet file packs it
+CELL_BYTES = 8  # minimum memory of a cell, however well a Parquet file packs it
 
 
 def unpacked_bytes(path: Path) -> int:
-    """Return the size a file declares that it unpacks to; the size itself if it is not packed.
+    """Return the size that a file declares to unpack to, or its own size if it is not packed.
 
-    A file whose headers are broken counts with its size: reading it says what is broken.
+    A file with invalid headers counts with its own size, because reading it shows what is wrong.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -47,7 +47,7 @@ def _gzip_bytes(file: BinaryIO, size: int) -> int:
 
 
 def _zip_bytes(file: BinaryIO) -> int:
-    """Return the sum of all members: a spreadsheet is read whole."""
+    """Return the sum of all members, because a spreadsheet is read completely."""
     try:
         with zipfile.ZipFile(file) as archive:
             return sum(member.file_size for member in archive.infolist())
@@ -56,7 +56,7 @@ def _zip_bytes(file: BinaryIO) -> int:
 
 
 def _parquet_bytes(file: BinaryIO) -> int:
-    """Return the size of the columns once they are decoded, whatever their encoding."""
+    """Return the decoded size of the columns, whatever their encoding."""
     try:
         metadata = pq.ParquetFile(file).metadata
     except (pa.ArrowException, OSError):

@@ -1,4 +1,4 @@
-"""Data that can go: datasets, models, aliases, jobs, and predictions by filter."""
+"""Delete datasets, models, aliases, jobs, and predictions by filter."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -19,7 +19,7 @@ from app.storage.resources import Resources
 router = APIRouter(tags=["erasure"])
 
 DryRun = Annotated[
-    bool, Query(description="only say what would be deleted, or what stands in the way")
+    bool, Query(description="only report what would be deleted, or what prevents it")
 ]
 NO_NUL = r"^[^\x00]*$"
 Name = Annotated[str, Path(description="a model's name")]
@@ -32,10 +32,10 @@ Name = Annotated[str, Path(description="a model's name")]
     responses=problem_responses(403, 404, 409, 422),
 )
 def delete_dataset(*, dataset_id: UUID, resources: ResourcesDep, dry_run: DryRun = False) -> Erased:
-    """Refused while a job waits for it or a served version was trained on it.
+    """Refused while an unfinished job uses it or an alias points at a version trained on it.
 
-    Versions that were trained on it stay and no longer name it. Its file leaves the store with the
-    next sweep, within two days.
+    Other versions trained on it are kept and no longer name it. Its file is removed from the store
+    within two days.
     """
     return _erased(
         resources, lambda session: store.erase_dataset(session, dataset_id), dry_run=dry_run
@@ -49,10 +49,10 @@ def delete_dataset(*, dataset_id: UUID, resources: ResourcesDep, dry_run: DryRun
     responses=problem_responses(403, 404, 409, 422),
 )
 def delete_model(*, name: Name, resources: ResourcesDep, dry_run: DryRun = False) -> Erased:
-    """Refused while an alias points at one of its versions or a job of it has not ended.
+    """Refused while an alias points at one of its versions or one of its jobs is unfinished.
 
-    Its jobs, evaluations, actuals and daily figures go too; its predictions stay in the log. The
-    name may be used again, and goes on counting versions where it stopped.
+    Also deletes its jobs, evaluations, actual values and daily figures; its predictions stay in
+    the log. The name may be reused; its version numbers continue where they stopped.
     """
     return _erased(resources, lambda session: store.erase_model(session, name), dry_run=dry_run)
 
@@ -66,7 +66,7 @@ def delete_model(*, name: Name, resources: ResourcesDep, dry_run: DryRun = False
 def delete_alias(
     *, name: Name, alias: str, resources: ResourcesDep, dry_run: DryRun = False
 ) -> Erased:
-    """A model without a champion is not served under its bare name any more."""
+    """Without a champion, the model's name alone can no longer be used in requests."""
     return _erased(
         resources, lambda session: store.erase_alias(session, name, alias), dry_run=dry_run
     )
@@ -79,7 +79,7 @@ def delete_alias(
     responses=problem_responses(403, 404, 409, 422),
 )
 def delete_job(*, job_id: UUID, resources: ResourcesDep, dry_run: DryRun = False) -> Erased:
-    """Its log goes with it; the version that it made stays."""
+    """Also deletes its log; the version that it created is kept."""
     return _erased(resources, lambda session: store.erase_job(session, job_id), dry_run=dry_run)
 
 
@@ -101,15 +101,15 @@ def delete_predictions(
     until: Annotated[AwareDatetime | None, Query(description="of the request; excluded")] = None,
     dry_run: DryRun = False,
 ) -> Erased:
-    """For a person's right to be forgotten: name the series, and all that is logged of it goes.
+    """Use it for the right to erasure: name the series to delete everything logged about it.
 
-    Forecasts and actuals that the monitoring keeps of it go too; daily figures stay. At least one
-    filter is required.
+    Also deletes the forecasts and actual values that monitoring has stored; daily figures are kept.
+    At least one filter is required.
     """
     which = LogSelection(model=model, series=series, since=since, until=until)
     if which == LogSelection():
         raise Unprocessable(
-            "name what is to go: at least one of model, series, since and until is required"
+            "say what to delete: at least one of model, series, since and until is required"
         )
     return _erased(
         resources, lambda session: store.erase_predictions(session, which), dry_run=dry_run
@@ -117,7 +117,7 @@ def delete_predictions(
 
 
 def _erased(resources: Resources, erase: Callable[[Session], Counts], *, dry_run: bool) -> Erased:
-    """Run a deletion; a dry run is the same one, rolled back."""
+    """Run a deletion; roll it back in a dry run."""
     with resources.sessions() as session, session.begin() as transaction:
         counts = erase(session)
         if dry_run:

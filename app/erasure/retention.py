@@ -1,4 +1,4 @@
-"""Retention: what the settings let go after so many days. Predictions go by whole partitions."""
+"""Delete what is older than the settings keep it, except predictions, which go by partition."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,8 +15,7 @@ logger = get_logger(__name__)
 def erase_what_is_old(sessions: sessionmaker[Session], settings: Settings) -> None:
     """Delete jobs, datasets and refused calls that are older than the settings keep them.
 
-    Jobs go before datasets, which their mention would otherwise not hold, and each kind is a
-    transaction of its own.
+    Each kind is deleted in its own transaction.
     """
     kinds: tuple[tuple[str, int, Callable[..., int]], ...] = (
         ("refused calls", settings.refused_retention_days, store.erase_refused_calls),

@@ -1,4 +1,4 @@
-"""What the calls that delete answer with."""
+"""Define the answers of the calls that delete."""
 
 from typing import Annotated
 
@@ -11,5 +11,5 @@ class Erased(BaseModel):
     dry_run: bool
     counts: Annotated[
         dict[str, int],
-        Field(description="rows by what they are", examples=[{"versions": 3, "jobs": 4}]),
+        Field(description="rows by kind", examples=[{"versions": 3, "jobs": 4}]),
     ]

@@ -1,7 +1,7 @@
-"""The queries that delete: each counts first, and refuses with what stands in the way.
+"""Delete rows and count them, or refuse and name what prevents it.
 
-Files in the object store are not touched here: what nothing refers to any more is swept a day
-later, so that an upload of the same bytes that is under way never loses its file.
+Files in the object store are not deleted here. A file without references is swept a day later, so
+that a concurrent upload of the same bytes never loses its file.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ from app.storage.tables import (
 )
 
 Counts = dict[str, int]
-SHOWN = 5  # of what stands in the way
+SHOWN = 5  # names in a message about what prevents a deletion
 OF_A_MODEL: tuple[type[Base], ...] = (
     Evaluation,
     Job,
@@ -65,7 +65,7 @@ OF_A_MODEL: tuple[type[Base], ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class LogSelection:
-    """Which predictions are to go; everything that is given must hold."""
+    """Filters for predictions to delete; a prediction must match all that are given."""
 
     model: str | None = None
     series: str | None = None
@@ -74,17 +74,17 @@ class LogSelection:
 
 
 def erase_dataset(session: Session, dataset_id: UUID) -> Counts:
-    """Delete a dataset with the evaluations on it; versions and jobs only lose their mention of it.
+    """Delete a dataset and the evaluations on it; versions and jobs only lose their reference.
 
     Raises:
-        NotFound: there is none of that id.
-        Conflict: a job is about to train on it, or a version that is served was trained on it.
+        NotFound: no dataset has that id.
+        Conflict: an unfinished job uses it, or an alias points at a version trained on it.
     """
     get_dataset(session, dataset_id)
     uses = or_(Job.dataset_id == dataset_id, Job.test_dataset_id == dataset_id)
     waiting = session.scalars(select(Job.id).where(uses, Job.status.in_(UNFINISHED))).all()
     if waiting:
-        raise _in_the_way("jobs that have not ended use this dataset", waiting, "cancel them")
+        raise _in_the_way("unfinished jobs use this dataset", waiting, "cancel them")
     at_alias = (Alias.model == Version.model) & (Alias.version == Version.number)
     served = session.execute(
         select(Alias.model, Alias.alias)
@@ -94,7 +94,9 @@ def erase_dataset(session: Session, dataset_id: UUID) -> Counts:
     ).all()
     if served:
         names = [f"{model}@{alias}" for model, alias in served]
-        raise _in_the_way("what is served was trained on it", names, "point them elsewhere")
+        raise _in_the_way(
+            "aliases point at versions trained on it", names, "point them at other versions"
+        )
     counts = {
         "datasets": 1,
         "evaluations": _count(session, Evaluation, Evaluation.dataset_id == dataset_id),
@@ -104,14 +106,14 @@ def erase_dataset(session: Session, dataset_id: UUID) -> Counts:
 
 
 def erase_model(session: Session, name: str) -> Counts:
-    """Delete a model with its versions, jobs, actuals and figures; its name may be used again.
+    """Delete a model with its versions, jobs, actual values and figures; its name may be reused.
 
-    Its predictions stay in the log until they are deleted by a filter. A model of the same name
-    goes on counting its versions, so that a logged version never means two things.
+    Its predictions stay in the log until they are deleted by a filter. A later model of the same
+    name continues the version numbers, so that a logged version is never ambiguous.
 
     Raises:
-        NotFound: there is none of that name.
-        Conflict: an alias points at a version, or a job has not ended.
+        NotFound: no model has that name.
+        Conflict: an alias points at a version, or a job is unfinished.
     """
     model = find_model(session, name)
     hold_model(session, name)
@@ -124,7 +126,7 @@ def erase_model(session: Session, name: str) -> Counts:
     unfinished = (Job.model == name) & Job.status.in_(UNFINISHED)
     waiting = session.scalars(select(Job.id).where(unfinished)).all()
     if waiting:
-        raise _in_the_way(f"jobs of {name!r} have not ended", waiting, "cancel them")
+        raise _in_the_way(f"jobs of {name!r} are unfinished", waiting, "cancel them")
     counts: Counts = {"models": 1}
     for table in OF_A_MODEL:
         statement = delete(table).where(_column(table, "model") == name)
@@ -137,7 +139,7 @@ def erase_model(session: Session, name: str) -> Counts:
 
 
 def erase_alias(session: Session, model: str, alias: str) -> Counts:
-    """Delete an alias; requests that name it are a 404 from then on.
+    """Delete an alias; requests that name it are then answered with 404.
 
     Raises:
         NotFound: there is no such model or alias.
@@ -154,28 +156,31 @@ def erase_alias(session: Session, model: str, alias: str) -> Counts:
 
 
 def erase_job(session: Session, job_id: UUID) -> Counts:
-    """Delete a job that has ended, with its log; the version that it made stays.
+    """Delete a job that has ended, with its log; the version that it created is kept.
 
     Raises:
-        NotFound: there is none of that id.
-        Conflict: it has not ended.
+        NotFound: no job has that id.
+        Conflict: the job has not ended.
     """
     job = get_job(session, job_id)
     if job.status not in FINAL:
         raise Conflict(f"job {job_id} is {job.status}: cancel it first")
-    session.delete(job)  # its notes go with it
+    session.delete(job)  # the database deletes its notes, too
     session.flush()
     return {"jobs": 1}
 
 
 def erase_predictions(session: Session, which: LogSelection) -> Counts:
-    """Delete predictions from the log, and what the monitoring keeps of the same series and time.
+    """Delete predictions from the log, and the monitoring's forecasts and actual values for them.
 
-    Daily figures stay: they are sums over many requests.
+    Daily figures are kept, because they are sums over many requests.
 
     Args:
-        session: a transaction of its own; it can be long.
-        which: at least one condition.
+        session: in its own transaction, which may be long.
+        which: at least one filter.
+
+    Raises:
+        ValueError: there is no filter.
     """
     rows = _conditions(which)
     ids = select(Prediction.id).where(*rows).scalar_subquery()
@@ -188,17 +193,17 @@ def erase_predictions(session: Session, which: LogSelection) -> Counts:
 
 
 def erase_refused_calls(session: Session, *, until: datetime) -> int:
-    """Delete refused calls from before a moment, and return how many."""
+    """Delete refused calls from before a time and return their number."""
     return _deleted(session, delete(RefusedCall).where(RefusedCall.created_at < until))
 
 
 def erase_old_jobs(session: Session, *, until: datetime) -> int:
-    """Delete jobs that ended before a moment, and return how many."""
+    """Delete jobs that ended before a time and return their number."""
     return _deleted(session, delete(Job).where(Job.status.in_(FINAL), Job.finished_at < until))
 
 
 def erase_old_datasets(session: Session, *, until: datetime) -> int:
-    """Delete datasets from before a moment that no version and no waiting job uses."""
+    """Delete datasets from before a time that no version and no unfinished job uses."""
     used = or_(
         select(Version.number).where(Version.dataset_id == Dataset.id).exists(),
         select(Job.id)
@@ -222,12 +227,12 @@ def _conditions(which: LogSelection) -> list[ColumnElement[bool]]:
     if which.until is not None:
         found.append(Prediction.id < first_id(which.until))
     if not found:
-        raise ValueError("a selection without a condition would delete the whole log")
+        raise ValueError("a selection without a filter would delete the whole log")
     return found
 
 
 def _of_actuals(which: LogSelection, ids: Any) -> list[ColumnElement[bool]]:  # noqa: ANN401
-    """The actuals of a series as a whole; of a model or a time, those that predictions implied."""
+    """Select actual values: all of a series, or those derived from the selected predictions."""
     if which.series is None or which.since is not None or which.until is not None:
         return [Actual.prediction_id.in_(ids)]
     named = [Actual.series == which.series]
@@ -251,5 +256,5 @@ def _column(table: type[Base], name: str) -> ColumnElement[str]:
 def _in_the_way(what: str, names: Sequence[object], remedy: str) -> Conflict:
     shown = ", ".join(map(str, names[:SHOWN]))
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    told = f"{what}: {shown}{more}; {remedy} first"
-    return Conflict(told, extra={"in_the_way": [str(each) for each in names]})
+    message = f"{what}: {shown}{more}; {remedy} first"
+    return Conflict(message, extra={"in_the_way": [str(each) for each in names]})

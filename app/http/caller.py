@@ -1,4 +1,4 @@
-"""Who calls, and what for: the answer of whoever guards the door."""
+"""Describe who calls and what they may do, as decided by the guard of the gateway."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ from app.errors import Forbidden
 
 
 class Scope(StrEnum):
-    """What a key is for; each includes those before it."""
+    """What a key allows; each scope includes those before it."""
 
     PREDICT = "predict"
     TRAIN = "train"
     ADMIN = "admin"
 
     def includes(self, needed: "Scope") -> bool:
-        """Return whether a caller of this scope may do what `needed` is for."""
+        """Return whether a caller of this scope may do what needs the scope `needed`."""
         return RANKS[self] >= RANKS[needed]
 
 
@@ -25,7 +25,7 @@ RANKS = {scope: rank for rank, scope in enumerate(Scope)}
 
 
 class Allowance(Protocol):
-    """Counts what a caller uses against its limits."""
+    """Counts what a caller uses, and enforces its limits."""
 
     def take(self, what: str, amount: int) -> None:
         """Count a use.
@@ -40,16 +40,16 @@ class Allowance(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Somebody who was let in."""
+    """A caller that was admitted."""
 
-    name: str | None  # of the key; None: nobody has to show one
+    name: str | None  # of the key; None: no key is required
     scope: Scope
     key_id: UUID | None = None  # None: STEPAHEAD_API_KEY, or no key
-    models: frozenset[str] | None = None  # None: all
+    models: frozenset[str] | None = None  # that it may use; None: all
     allowance: Allowance | None = field(default=None, compare=False)  # None: no limits
 
     def check_model(self, model: str) -> None:
-        """Let the caller at a model.
+        """Check that the caller may use a model.
 
         Raises:
             Forbidden: its key is for other models.
@@ -60,29 +60,29 @@ class Caller:
             )
 
     def check_list(self, model: str | None) -> None:
-        """Let the caller list what belongs to a model, or with None to all of them.
+        """Check that the caller may list what belongs to a model; None: to any model.
 
         Raises:
-            Forbidden: its key is for certain models, and the list would show others.
+            Forbidden: its key is for certain models, and the list would include others.
         """
         if self.models is None:
             return
         if model is None:
             names = ", ".join(sorted(self.models))
-            raise Forbidden(f"this key is for {names}: ask for one of them with ?model=")
+            raise Forbidden(f"this key is for {names}; select one of them with ?model=")
         self.check_model(model)
 
     def check_everything(self, what: str) -> None:
-        """Let the caller list what belongs to no model.
+        """Check that the caller may list what belongs to no model.
 
         Raises:
             Forbidden: its key is for certain models.
         """
         if self.models is not None:
-            raise Forbidden(f"this key is for certain models, and {what} belong to none")
+            raise Forbidden(f"this key is for certain models, but {what} belong to none")
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return what an answer says of the caller's limits."""
+        """Return the `RateLimit` headers of an answer, which show the caller's limits."""
         if self.allowance is None:
             return []
         return [
@@ -110,8 +110,8 @@ class Change:
     query: str  # as it was sent, such as series=shop-7
     status: int
     request_id: str
-    address: str | None  # of the connection
+    address: str | None  # of the connection's other end
 
 
-# Of a service that asks nobody for a key.
+# The caller of a service that requires no key.
 ANYONE = Caller(name=None, scope=Scope.ADMIN)

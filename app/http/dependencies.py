@@ -1,4 +1,4 @@
-"""What handlers ask for; made once per process by `app.main` and kept in `app.state.resources`."""
+"""Define the dependencies of handlers; `app.main` keeps what they need in `app.state.resources`."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -13,23 +13,23 @@ from app.storage.resources import Resources
 
 
 def get_resources(request: Request) -> Resources:
-    """The resources of this process."""
+    """Return the resources of this process."""
     resources: Resources = request.app.state.resources
     return resources
 
 
 def get_settings(resources: Annotated[Resources, Depends(get_resources)]) -> Settings:
-    """The settings this process started with."""
+    """Return the settings that this process started with."""
     return resources.settings
 
 
 def get_store(resources: Annotated[Resources, Depends(get_resources)]) -> ObjectStore:
-    """The object store."""
+    """Return the object store."""
     return resources.store
 
 
 def get_session(resources: Annotated[Resources, Depends(get_resources)]) -> Iterator[Session]:
-    """One transaction, committed when the handler has returned and before the answer leaves."""
+    """Yield a session; commit when the handler has returned and before the answer is sent."""
     with resources.sessions.begin() as session:
         yield session
 
@@ -43,13 +43,13 @@ def get_list_session(resources: Annotated[Resources, Depends(get_resources)]) ->
 ResourcesDep = Annotated[Resources, Depends(get_resources)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 StoreDep = Annotated[ObjectStore, Depends(get_store)]
-# scope="function": else FastAPI would commit after the answer has been sent.
+# scope="function": otherwise FastAPI would commit after the answer has been sent.
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
 ListSessionDep = Annotated[Session, Depends(get_list_session, scope="function")]
 
 
 def get_caller(request: Request) -> Caller:
-    """Return who calls; the gateway let them in."""
+    """Return the caller that the gateway admitted."""
     caller: Caller = request.scope["caller"]
     return caller
 

@@ -1,8 +1,8 @@
-"""Calls that are answered without ASGI: a request read whole, one function, one answer.
+"""Answer calls without ASGI: a complete request, one function, one answer.
 
-ASGI and Starlette around a small prediction cost as much as the prediction. A server that knows
-direct calls (app.http.server) hands their requests to the gateway as they are; from any other
-server they come through ASGI, and the gateway makes the same calls of them.
+For a small prediction, ASGI and Starlette take as long as the prediction. A server that supports
+direct calls (app.http.server) passes their requests to the gateway as they are. From any other
+server they come through ASGI, and the gateway turns them into the same calls.
 """
 
 import re
@@ -30,7 +30,7 @@ def _nobody_left() -> bool:
 
 
 class Whole(NamedTuple):
-    """A request read to its end, and the way back to who made it."""
+    """A complete request, and the way to answer it."""
 
     method: str
     path: str
@@ -42,15 +42,15 @@ class Whole(NamedTuple):
 
 
 class Call:
-    """A request on its way to its answer; it must be answered once."""
+    """A request that is being answered; it must be answered exactly once."""
 
     __slots__ = ("_metrics", "_started", "caller", "on_end", "request", "request_id")
 
     def __init__(self, request: Whole, request_id: str, metrics: Metrics) -> None:
         self.request = request
         self.request_id = request_id
-        self.on_end: Callable[[int], None] | None = None  # takes the status; for a trace
-        self.caller = ANYONE  # until the gateway knows better
+        self.on_end: Callable[[int], None] | None = None  # called with the status; for a trace
+        self.caller = ANYONE  # until the gateway has identified it
         self._metrics = metrics
         self._started = time.perf_counter()
 
@@ -60,7 +60,7 @@ class Call:
             handler(self)
         except StepaheadError as error:
             self.refuse(error)
-        except Exception as error:  # noqa: BLE001 - nothing of Starlette's is around us
+        except Exception as error:  # noqa: BLE001 - outside of Starlette's error handling
             self.fail(error)
 
     def answer(self, body: bytes) -> None:
@@ -68,11 +68,11 @@ class Call:
         self._respond(*whole_answer(200, [(b"content-type", JSON_TYPE)], body, self.request_id))
 
     def refuse(self, error: StepaheadError) -> None:
-        """Answer with a problem."""
+        """Answer with an error."""
         self._respond(*problem_answer(error, self.request_id))
 
     def fail(self, error: BaseException) -> None:
-        """Answer for a fault of ours."""
+        """Answer an unexpected error."""
         self.refuse(unforeseen(error, self.request_id))
 
     def abandon(self) -> None:
@@ -94,7 +94,7 @@ DirectHandlers = dict[tuple[str, str], DirectHandler]  # by method and path
 
 
 def request_id_of(headers: Mapping[bytes, bytes]) -> str:
-    """Return the caller's own id if it is well-formed, else a fresh one."""
+    """Return the caller's own request id if it is well-formed, otherwise a new one."""
     given = headers.get(b"x-request-id")
     if given is not None and WELL_FORMED_REQUEST_ID.fullmatch(given):
         return given.decode()
@@ -110,7 +110,7 @@ def problem_answer(error: StepaheadError, request_id: str) -> Answer:
 
 
 def whole_answer(status: int, headers: Headers, body: bytes, request_id: str) -> Answer:
-    """Return an answer with the headers that every one has."""
+    """Return an answer with the headers that every answer has."""
     headers += (
         (b"content-length", b"%d" % len(body)),
         (b"x-request-id", request_id.encode()),

@@ -1,4 +1,4 @@
-"""A stored object as a download: streamed, verified, known by its sha256."""
+"""Serve a stored object as a download: streamed, verified, with its sha256 as ETag."""
 
 import base64
 from itertools import chain
@@ -19,17 +19,17 @@ def download(
     media_type: str,
     if_none_match: str | None,
 ) -> Response:
-    """The object under a name; 304 if the caller has it. Its ETag is its sha256.
+    """Return an object as an answer, or 304 if the caller already has it. Its ETag is its sha256.
 
-    What does not match its sha256 any more is never sent whole.
+    An object that no longer matches its sha256 is never sent completely.
 
     Args:
-        objects: where it is.
-        sha256: its key.
-        size: its bytes.
-        filename: what the caller's copy is to be called; any text, from a client too.
-        media_type: what it is.
-        if_none_match: what the caller has.
+        objects: the object store.
+        sha256: of the object.
+        size: of the object, in bytes.
+        filename: for the caller's copy; any text, even from a client.
+        media_type: of the object.
+        if_none_match: the `If-None-Match` header of the request.
 
     Raises:
         ObjectMissing: there is no such object.
@@ -37,7 +37,7 @@ def download(
     headers = {"ETag": f'"{sha256}"', "Cache-Control": "private, max-age=31536000, immutable"}
     if if_none_match is not None and (sha256 in if_none_match or if_none_match.strip() == "*"):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    # Taken before the answer begins: a missing object is an error, not half a file.
+    # Read before the answer begins, so that a missing object is an error and not half a file.
     pieces = objects.stream(sha256)
     beginning = next(pieces, b"")
     digest = base64.b64encode(bytes.fromhex(sha256)).decode()
@@ -55,7 +55,7 @@ def download(
 
 
 def disposition(filename: str) -> str:
-    """`Content-Disposition` for a name of any letters (RFC 6266: plain, and as UTF-8)."""
+    """Return a `Content-Disposition` header for any file name (RFC 6266: in ASCII and UTF-8)."""
     plain = "".join(
         letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "_"
         for letter in filename

@@ -1,8 +1,8 @@
-"""The door that every request passes: request id, key, origin, size, and what is counted.
+"""Admit every request: check key, origin and size, assign a request id, and count it.
 
-It stands around the whole of FastAPI. Calls named in `direct` go to their handlers without FastAPI
-and, from a server that knows how, without ASGI; their operations are declared on the router all the
-same, for the OpenAPI document.
+The gateway surrounds FastAPI. Calls in `direct` go to their handlers without FastAPI and, if the
+server supports it, without ASGI. Their operations are also declared on the router, for the OpenAPI
+document.
 """
 
 import asyncio
@@ -36,23 +36,23 @@ from app.process.tracing import Tracing, trace_of
 
 logger = get_logger(__name__)
 
-# `Host` of a call from this machine, its port left out.
+# `Host` of a call from this machine, without its port.
 LOOPBACK_NAME = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 REMEMBERED_HOSTS = 128
-CALLER_GONE = 499  # nginx logs this status when the caller hangs up; it is never sent
+CALLER_GONE = 499  # nginx logs this status when the caller disconnects; it is never sent
 WRITING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class Guard(Protocol):
-    """Decides who is let in, and records who changed something."""
+    """Decides which requests are admitted, and records changes."""
 
     def admit(
         self, method: str, path: str, headers: Mapping[bytes, bytes], address: str | None
     ) -> Caller:
-        """Let a request in, or raise why not."""
+        """Admit a request and return its caller, or raise an error that says why not."""
 
     async def record(self, change: Change) -> None:
-        """Record a change; it is kept when this returns."""
+        """Record a change; it is committed when this returns."""
 
 
 class Gateway:
@@ -79,7 +79,7 @@ class Gateway:
         self._max_upload_bytes = settings.max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Admit, answer or pass on, count."""
+        """Admit a request, answer it or pass it on, and count it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -130,12 +130,12 @@ class Gateway:
     async def _through_asgi(
         self, handler: DirectHandler, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Have an admitted request answered that came from a server without direct calls."""
+        """Answer an admitted request from a server without direct calls."""
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         is_gone = False
 
         def respond(status: int, headers: Headers, body: bytes) -> None:
-            if not answered.done():  # the caller may be gone
+            if not answered.done():  # the caller may have disconnected
                 answered.set_result((status, headers, body))
 
         async def wait_for_hang_up() -> None:
@@ -173,11 +173,11 @@ class Gateway:
         await send({"type": "http.response.body", "body": answer})
 
     async def _body(self, receive: Receive) -> bytes | None:
-        """A body; None if the caller went away.
+        """Read the body; return None if the caller disconnected.
 
         Raises:
-            TooLarge: over the limit.
-            Unavailable: too many large ones are being read.
+            TooLarge: it is over the limit.
+            Unavailable: too many large bodies are being read.
         """
         message = await receive()
         if message["type"] != "http.request":
@@ -193,7 +193,7 @@ class Gateway:
         request_id = scope["request_id"]
         caller: Caller = scope["caller"]
         changes = scope["method"] in WRITING_METHODS
-        status: int | None = None  # of the answer, once it has begun
+        status: int | None = None  # status of the answer, once it has begun
 
         async def identified(message: Message) -> None:
             nonlocal status
@@ -219,13 +219,14 @@ class Gateway:
     def _admit(
         self, method: str, path: str, headers: Mapping[bytes, bytes], address: str | None
     ) -> Caller:
-        """Let the request in, and return who sends it.
+        """Admit a request and return its caller.
 
         Raises:
-            Unauthorized: the key is missing or wrong.
-            Forbidden: the key is for something else; a browser sends a write from another site's
-                page, or asks this machine under a foreign name.
-            TooManyRequests: over a limit of the key, or too many wrong keys from this address.
+            Unauthorized: the key is missing or invalid.
+            Forbidden: the key does not allow it; or a browser sends a change from another site's
+                page, or calls this machine by another name.
+            TooManyRequests: the key is over a limit, or too many invalid keys came from this
+                address.
             TooLarge: the announced body is over the limit.
         """
         caller = self._guard.admit(method, path, headers, address)
@@ -264,12 +265,12 @@ class Gateway:
 
 
 def _check_name(host: bytes) -> None:
-    """Refuse a page whose own name was pointed at this machine (DNS rebinding).
+    """Refuse a page whose own host name was pointed at this machine (DNS rebinding).
 
-    To its browser such a page has the same origin as this service, so `Origin` does not tell.
+    To the browser, such a page has the same origin as this service, so `Origin` does not show it.
 
     Raises:
-        Forbidden: the call names another host than this machine.
+        Forbidden: the call names a host other than this machine.
     """
     if not _is_loopback_name(host):
         raise Forbidden(
@@ -307,13 +308,13 @@ def _trace_fields(scope: Scope) -> dict[str, str]:
 
 
 def _template_of(scope: Scope) -> str:
-    """The path as its route spells it, so that there are as many labels as routes."""
+    """Return the path as its route spells it, so that there are only as many labels as routes."""
     route: Any = scope.get("route")
     return getattr(route, "path", None) or "unmatched"
 
 
 def _limited(receive: Receive, scope: Scope, limit: int) -> Receive:
-    """A body counted as it comes; an upload is counted by who takes it."""
+    """Return a `receive` that limits a body; the handlers of uploads limit theirs themselves."""
     seen = 0
 
     async def counted() -> Message:
@@ -321,7 +322,7 @@ def _limited(receive: Receive, scope: Scope, limit: int) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > limit and UPLOAD not in scope:
-            # FastAPI turns anything but this into a 400 while it reads a body.
+            # While FastAPI reads a body, it turns any other error into a 400.
             raise HTTPException(TooLarge.status, too_large(limit))
         return message
 

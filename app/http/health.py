@@ -1,4 +1,4 @@
-"""Whether this process lives, whether it should get requests, and its figures."""
+"""Answer probes: whether this process is alive and ready, and its metrics."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,25 +26,25 @@ def _nothing() -> None:
 
 @dataclass(kw_only=True)
 class Health:
-    """What speaks against sending requests here; kept in `app.state.health`."""
+    """Reasons not to send requests to this process; kept in `app.state.health`."""
 
-    # Set on the way out; open event streams end when they see it.
+    # Set when the process is about to end; open event streams then end.
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     # Each returns a reason or None, without waiting for anything.
     checks: list[Callable[[], str | None]] = field(default_factory=list)
-    # Reads what is wrong with the service's other processes, which speaks not against this one.
+    # Returns what is wrong with other processes of the service, which does not affect readiness.
     notices: Callable[[], list[str]] = nothing_to_say
     # Returns why the object store cannot be used, or None. Predictions of loaded versions need no
-    # store, so it is told apart from the other checks.
+    # store, so this check is separate.
     store: Callable[[], str | None] = _nothing
 
     def reasons(self) -> list[str]:
-        """List why this process is not ready, the store aside; empty if it is."""
-        draining = ["this process is ending"] if self.draining.is_set() else []
+        """List why this process is not ready, apart from the store; empty if it is ready."""
+        draining = ["this process is about to end"] if self.draining.is_set() else []
         return draining + [reason for check in self.checks if (reason := check()) is not None]
 
     def store_reasons(self) -> list[str]:
-        """List why the object store cannot be used; empty if it can."""
+        """List why the object store cannot be used; empty if it can be used."""
         reason = self.store()
         return [] if reason is None else [reason]
 
@@ -56,29 +56,29 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """The answer of a process that wants requests."""
+    """The answer of a process that is ready for requests."""
 
     status: Literal["ready"] = "ready"
     warnings: Annotated[
         list[str],
-        Field(description="what is wrong with other processes of this service, or was excluded"),
+        Field(description="problems of this service's other processes and of excluded checks"),
     ] = []
 
 
 @router.get(
     "/livez",
-    summary="Is the process alive?",
+    summary="Check that the process is alive",
     operation_id="livez",
     responses=problem_responses(),
 )
 async def livez() -> Alive:
-    """Answers as long as the process turns; says nothing about what it depends on."""
+    """Answers while the process is running, whatever the state of its dependencies."""
     return Alive()
 
 
 @router.get(
     "/readyz",
-    summary="Should this process get requests?",
+    summary="Check that the process is ready for requests",
     operation_id="readyz",
     responses=problem_responses(422),
 )
@@ -92,7 +92,7 @@ async def readyz(
         ),
     ] = None,
 ) -> Ready:
-    """Ready, or a 503 with every reason: ending, no database, no object store, no registry."""
+    """Ready, or 503 with every reason: about to end, no database, no object store, no registry."""
     health: Health = request.app.state.health
     of_store = health.store_reasons()
     if reasons := health.reasons() + ([] if exclude == "store" else of_store):
@@ -104,7 +104,7 @@ async def readyz(
 
 @router.get(
     "/metrics",
-    summary="Figures for Prometheus",
+    summary="Get metrics for Prometheus",
     operation_id="metrics",
     response_class=Response,
     responses={

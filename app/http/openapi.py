@@ -1,4 +1,4 @@
-"""The OpenAPI document, and the scripts that show it without a network."""
+"""Build the OpenAPI document, and serve the scripts that show it without a network."""
 
 from pathlib import Path
 from typing import Any
@@ -18,28 +18,28 @@ ALWAYS_POSSIBLE = (401, 500, 503)
 
 
 class ProblemPlace(BaseModel):
-    """One wrong place in a request or a file."""
+    """A wrong place in a request or a file."""
 
     field: str | None = Field(description="dotted path in the request")
-    row: int | None = Field(description="line of a file; the first is 1")
+    row: int | None = Field(description="line of a file, from 1")
     column: str | None = Field(description="column of a file")
-    message: str = Field(description="what was wrong, and what would be right")
+    message: str = Field(description="what is wrong, and what would be right")
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 draws it."""
+    """An error in the form of RFC 9457."""
 
     type: str
     title: str
     status: int
-    detail: str = Field(description="for a person: what was wrong, where, what would be right")
+    detail: str = Field(description="for people: what is wrong, where, and what would be right")
     errors: list[ProblemPlace]
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of an operation that may end with these errors.
+    """Return the `responses=` of an operation that may fail with these statuses.
 
-    401, 500 and 503 are added: every operation may end with them.
+    401, 500 and 503 are added, because every operation may fail with them.
     """
     return {
         status: {
@@ -60,7 +60,7 @@ def _summary(kind: type[StepaheadError]) -> str:
 
 
 def describe(app: FastAPI) -> None:
-    """Give the app its OpenAPI document: the Problem schema and the key are part of it."""
+    """Give the app its OpenAPI document, including the Problem schema and the key."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -95,7 +95,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         "key": {
             "type": "http",
             "scheme": "bearer",
-            "description": "an API key, where the service was given STEPAHEAD_API_KEY",
+            "description": "a key of this service: STEPAHEAD_API_KEY, or one from POST /keys",
         }
     }
     schema["security"] = [{"key": []}, {}]
@@ -103,7 +103,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _draw_validation_errors_as_problems(responses: dict[str, Any]) -> None:
-    """FastAPI documents a 422 of its own where an operation names none; ours looks otherwise."""
+    """Replace FastAPI's own 422 response, which does not have the form of our errors."""
     if "application/json" in responses.get("422", {}).get("content", {}):
         responses["422"] = problem_responses(422)[422]
 

@@ -1,7 +1,7 @@
-"""Pages of a list: `{"items": […], "next": cursor or null}`.
+"""Split lists into pages: `{"items": […], "next": cursor or null}`.
 
-A cursor is the key of the last item shown, so a page begins where the one before ended, whatever
-has been added or deleted in between.
+A cursor is the key of the last item shown, so a page begins where the previous one ended, whatever
+has been added or deleted since.
 """
 
 import base64
@@ -28,7 +28,7 @@ CursorParameter = Annotated[
 DEFAULT_LIMIT = 50
 MOST_ITEMS = 500
 LimitParameter = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="items per page")]
-LARGEST_NUMBER = 2**31 - 1  # of a PostgreSQL integer
+LARGEST_NUMBER = 2**31 - 1  # the largest PostgreSQL integer
 
 
 class Page(BaseModel, Generic[Item]):
@@ -47,7 +47,7 @@ class Paging(Generic[Key]):
 
     @property
     def rows(self) -> int:
-        """How many rows to read: one more than the page holds tells whether another follows."""
+        """The number of rows to read: one more than on the page, to see whether another follows."""
         return self.limit + 1
 
     def page(
@@ -57,12 +57,12 @@ class Paging(Generic[Key]):
         *,
         key: Callable[[Row], Key] = attrgetter("id"),
     ) -> Page[Item]:
-        """Return the page of these rows.
+        """Return the page with these rows.
 
         Args:
-            rows: up to `self.rows` of them, from after `start`.
-            answers: turns those that are shown into items.
-            key: what the list is ordered by.
+            rows: up to `self.rows` of them, following `start`.
+            answers: turns the rows that are shown into items.
+            key: returns the key by which the list is ordered.
         """
         shown = rows[: self.limit]
         following = cursor_of(key(shown[-1])) if len(rows) > self.limit else None
@@ -70,12 +70,12 @@ class Paging(Generic[Key]):
 
 
 def cursor_of(key: str | int | UUID) -> str:
-    """Return the cursor that stands for the position behind the item with this key."""
+    """Return the cursor for the position after the item with this key."""
     return base64.urlsafe_b64encode(json.dumps([str(key)]).encode()).decode().rstrip("=")
 
 
 def text_key(cursor: str) -> str:
-    """Return the key that a cursor was made of.
+    """Return the key of a cursor.
 
     Raises:
         InvalidRequest: it was not made by `cursor_of`.
@@ -90,7 +90,7 @@ def text_key(cursor: str) -> str:
 
 
 def number_key(cursor: str) -> int:
-    """Return the number that a cursor was made of, at most the largest that a column holds.
+    """Return the number of a cursor, at most the largest that a column can hold.
 
     Raises:
         InvalidRequest: it was not made by `cursor_of` from a number.
@@ -102,7 +102,7 @@ def number_key(cursor: str) -> int:
 
 
 def id_key(cursor: str) -> UUID:
-    """Return the id that a cursor was made of.
+    """Return the id of a cursor.
 
     Raises:
         InvalidRequest: it was not made by `cursor_of` from an id.
@@ -119,9 +119,9 @@ def paging_by(
     """Return the dependency that reads `limit` and `cursor` of a request.
 
     Args:
-        read: turns a cursor into the key that the list is ordered by.
-        usual: items on a page unless the caller says otherwise.
-        most: the largest `limit` allowed.
+        read: turns a cursor into the key by which the list is ordered.
+        usual: items per page if the caller does not set `limit`.
+        most: the largest allowed `limit`.
     """
 
     def paging(
@@ -134,7 +134,7 @@ def paging_by(
 
 
 def read_paging(read: Callable[[str], Key], limit: int, cursor: str | None) -> Paging[Key]:
-    """Return what a request's `limit` and `cursor` ask for.
+    """Return the page that a request's `limit` and `cursor` select.
 
     Raises:
         InvalidRequest: the cursor is not one of this list's.
@@ -148,4 +148,4 @@ PagingByNumber = Annotated[Paging[int], Depends(paging_by(number_key))]
 
 
 def _bad_cursor() -> InvalidRequest:
-    return InvalidRequest("cursor: not one of ours; take it from `next` of the previous page")
+    return InvalidRequest("cursor: invalid; use `next` of the previous page")

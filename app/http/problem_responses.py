@@ -1,7 +1,7 @@
-"""How errors leave: the one renderer of `application/problem+json`.
+"""Answer errors as `application/problem+json`, all through one renderer.
 
-Nothing of the inside is ever shown: an unforeseen error answers with its request id alone, and the
-log has the rest.
+Internal details are never shown: the answer to an unexpected error contains only its request id,
+and the log has the rest.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,21 +42,21 @@ logger = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
-NAMED_PLACES = 5  # in the detail: as many as one reads in a sentence
-DISK_FULL = "disk full: there is no room to store this; try again when space was freed"
+NAMED_PLACES = 5  # in `detail`: as many as fit into a readable sentence
+DISK_FULL = "disk full: there is no room to store this; try again when space has been freed"
 DATABASE_AWAY = "the database cannot be reached at the moment; try again"
 
-# How SQLAlchemy and psycopg say that the database is away.
+# The errors of SQLAlchemy and psycopg if the database is away.
 DATABASE_ERRORS = (OperationalError, InterfaceError, PoolTimeout, psycopg.OperationalError)
 
 
 def problem_bytes(error: StepaheadError) -> bytes:
-    """The body of an error's answer."""
+    """Return the body of an error's answer."""
     return to_json(error.problem())
 
 
 def problem_headers(error: StepaheadError) -> dict[str, str]:
-    """The headers that belong to an error."""
+    """Return the headers of an error's answer."""
     if isinstance(error, (Unavailable, TooManyRequests)):
         return {"Retry-After": str(error.retry_after_seconds)}
     if isinstance(error, Unauthorized):
@@ -65,7 +65,7 @@ def problem_headers(error: StepaheadError) -> dict[str, str]:
 
 
 def problem_response(error: StepaheadError, headers: Mapping[str, str] | None = None) -> Response:
-    """An error as an HTTP answer."""
+    """Return an error as an HTTP answer."""
     return Response(
         problem_bytes(error),
         status_code=error.status,
@@ -77,7 +77,7 @@ def problem_response(error: StepaheadError, headers: Mapping[str, str] | None = 
 def answer_problem(
     scope: Scope, error: StepaheadError, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Answer a request with an error: with a page where a browser opened an address, else JSON."""
+    """Answer with an error: as a page if a browser opened the address, otherwise as JSON."""
     if scope["method"] == "GET" and _opens_a_page(scope):
         page: Response = scope["app"].state.problem_page(error, scope["path"])
         page.headers.update({**problem_headers(error), **(headers or {})})
@@ -86,26 +86,26 @@ def answer_problem(
 
 
 def _opens_a_page(scope: Scope) -> bool:
-    """Return whether the request asks for HTML by name, as browsers do and scripts do not."""
+    """Return whether the request explicitly accepts HTML, as browsers do and scripts do not."""
     accepts = (value for name, value in scope["headers"] if name == b"accept")
     return any(b"text/html" in value.lower() for value in accepts)
 
 
 def unforeseen(error: BaseException, request_id: str) -> Internal:
-    """Log a fault of ours; gives what the caller is to see."""
+    """Log an unexpected error, and return the error for the caller."""
     logger.error("unforeseen error", request_id=request_id, exc_info=error)
     return internal_error(request_id)
 
 
 def internal_error(request_id: str) -> Internal:
-    """What a caller learns about a fault of ours."""
+    """Return what the caller is told about an unexpected error."""
     return Internal(
-        f"something went wrong on our side; the log has it under request id {request_id}"
+        f"an unexpected error occurred; the log contains it under request id {request_id}"
     )
 
 
 def broken_json(entry: Mapping[str, Any]) -> InvalidRequest:
-    """The error for a body that is no JSON, from pydantic's or FastAPI's entry about it."""
+    """Return the error for invalid JSON from pydantic's or FastAPI's entry about it."""
     reason = entry.get("ctx", {}).get("error", "it could not be parsed")
     return InvalidRequest(f"the body is not valid JSON: {reason}")
 
@@ -128,7 +128,7 @@ def wrong_places(places: tuple[FieldError, ...]) -> Unprocessable:
 
 
 def from_http_exception(error: HTTPException, method: str, path: str) -> StepaheadError:
-    """Starlette's own refusals (no such path, no such method) in our shape."""
+    """Turn Starlette's own errors (unknown path, wrong method) into ours."""
     if error.status_code == HTTPStatus.NOT_FOUND and error.detail == "Not Found":
         return NotFound(f"there is nothing at {path}")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -178,12 +178,12 @@ async def _on_os_error(request: Request, error: Exception) -> Response:
 
 async def _on_unforeseen(request: Request, error: Exception) -> Response:
     problem = unforeseen(error, request.scope.get("request_id", "unknown"))
-    # Starlette raises the error on, and uvicorn then closes the connection: the caller should know.
+    # Starlette re-raises the error, and uvicorn then closes the connection; this tells the caller.
     return answer_problem(request.scope, problem, {"Connection": "close"})
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of this app leave through the one renderer."""
+    """Answer every error of this app through the one renderer."""
     app.add_exception_handler(StepaheadError, _on_stepahead_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)

@@ -1,4 +1,4 @@
-"""Figures of forecasts: how far off, and whether a difference is more than noise. No I/O."""
+"""Compute figures of forecasts: errors, and whether a difference is more than noise. No I/O."""
 
 import math
 from dataclasses import dataclass
@@ -26,22 +26,22 @@ SIGNIFICANT = 0.05
 WHY_MISSING = {
     "mase": "the training rows never change, or there are none: no scale",
     "smape": "every value and every forecast is 0",
-    "directional_accuracy": "nothing moved, or no movement was forecast",
+    "directional_accuracy": "no value changed, or no change was forecast",
 }
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Places:
-    """Forecasts of one forecaster: places are rows, or rows and steps, all flat."""
+    """The forecasts of one forecaster at places (rows, or rows and steps), all flat."""
 
     actual: Floats  # (n,)
     forecast: Floats  # (n,)
     previous: Floats  # (n,), the last known value before the origin
-    unit: Floats  # (n,), what errors are divided by: 1, or the scale of the row's series
+    unit: Floats  # (n,), the divisor of errors: 1, or the scale of the row's series
     scale: Floats  # (n,), for MASE
 
     def where(self, chosen: NDArray[np.bool_]) -> "Places":
-        """Some of the places."""
+        """Select some of the places."""
         return Places(
             actual=self.actual[chosen],
             forecast=self.forecast[chosen],
@@ -52,13 +52,13 @@ class Places:
 
     @property
     def errors(self) -> Floats:
-        """Forecast minus actual in the unit, (n,)."""
+        """Return forecast minus actual in the unit, (n,)."""
         errors: Floats = (self.forecast - self.actual) / self.unit
         return errors
 
 
 def errors_of(places: Places) -> Errors:
-    """All figures of one forecaster."""
+    """Return all figures of one forecaster."""
     errors, zero = places.errors, np.zeros(len(places.actual))
     scaled = np.abs(places.forecast - places.actual) / places.scale
     figures = {
@@ -74,20 +74,20 @@ def errors_of(places: Places) -> Errors:
         rmse=rmse(zero, errors),
         mae=mae(zero, errors),
         **{name: None if name in undefined else value for name, value in figures.items()},
-        missing={name: WHY_MISSING.get(name, "it is no finite number") for name in undefined},
+        missing={name: WHY_MISSING.get(name, "it is not a finite number") for name in undefined},
     )
 
 
 def against(
     errors: Floats, baseline: Floats, *, moments: Ids | None = None, horizon: int = 1
 ) -> Against:
-    """A model beside a baseline on the same rows, with a Diebold-Mariano test.
+    """Compare a model with a baseline on the same rows, with a Diebold-Mariano test.
 
     Args:
         errors: (n, steps) of the model, in a unit common to all rows, oldest first.
         baseline: (n, steps) of the baseline.
-        moments: (n,) numbers of the moments, rising with time, where several series share them: the
-            losses of one moment are added, since series move together; None: each row is its own.
+        moments: (n,) numbers of the times, increasing. If several series share them, the losses of
+            one time are added, because series move together. None: every row has its own time.
         horizon: steps ahead of the last of the steps.
     """
     zero = np.zeros_like(errors)
@@ -125,7 +125,7 @@ def _told(ours: float, theirs: float, p: float) -> Told:
 
 
 def _per_moment(errors: Floats, size: float, moments: Ids | None) -> Floats:
-    """The root of the squared errors of each moment together, relative to `size`: (moments,)."""
+    """Return the root of the summed squared errors of each time, relative to `size`: (moments,)."""
     relative = np.abs(errors) / (size if size > 0 and math.isfinite(size) else 1.0)
     squared = (relative**2).sum(axis=1)  # (n,)
     if moments is not None:

@@ -1,4 +1,4 @@
-"""Errors over the first steps of the horizon, from a scorecard's figures by step. No I/O."""
+"""Compute errors over the first steps of the horizon from a scorecard's figures by step. No I/O."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from app.judging.simple_forecasts import PERSISTENCE
 
 Floats = NDArray[np.float64]
 
-MODEL = "model"  # in place of a baseline's name
+MODEL = "model"  # instead of a baseline's name
 
 
 def horizon_of(score: SeriesScore) -> int:
@@ -40,7 +40,7 @@ def rmse_by_horizon(score: SeriesScore, forecaster: str = MODEL) -> Floats:
 
 
 def rmse_over(score: SeriesScore, steps: int, forecaster: str = MODEL) -> float | None:
-    """Return the RMSE over the first `steps` steps; None where it was not measured that far."""
+    """Return the RMSE over the first `steps` steps, or None if not all of them were measured."""
     found = rmse_by_horizon(score, forecaster)
     if steps > len(found) or not np.isfinite(found[steps - 1]):
         return None

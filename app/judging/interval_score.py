@@ -1,4 +1,4 @@
-"""Figures of prediction intervals: how often they hold what came, and how wide they are. No I/O."""
+"""Compute figures of prediction intervals: their coverage and their width. No I/O."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,16 @@ from app.judging.forecasts import SCORED_LEVELS, Floats
 def level_scores(
     bounds: Floats, actual: Floats, *, counted: NDArray[np.bool_], unit: Floats
 ) -> tuple[LevelScore, ...]:
-    """Coverage, mean width and mean pinball loss of each scored level.
+    """Return coverage, mean width and mean pinball loss of each scored level.
 
     Args:
         bounds: (n, steps, levels, 2), low and high of the first steps.
-        actual: (n, horizon), what came; at least as many steps.
-        counted: (n, horizon), the places that count.
-        unit: (n,), what widths and losses are divided by.
+        actual: (n, horizon), actual values; at least as many steps.
+        counted: (n, horizon), whether a place counts.
+        unit: (n,), the divisor of widths and losses.
 
     Returns:
-        Nothing where no place that counts has an interval.
+        The scores, or nothing if no place that counts has an interval.
     """
     steps = bounds.shape[1]
     there = counted[:, :steps] & np.isfinite(bounds).all(axis=(2, 3))  # (n, steps)

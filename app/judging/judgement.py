@@ -1,4 +1,4 @@
-"""What a scorecard says of a network."""
+"""Hold the result of judging a network, for its scorecard."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,13 +6,13 @@ from typing import Literal
 from app.artifact.scorecard import SeriesScore, TextScore
 
 JudgedOn = Literal["test", "held-out", "training"]
-# Why a multilayer perceptron is no baseline where only the api is installed.
-WITHOUT_SCIKIT = "it takes scikit-learn, which is not installed where this was measured"
+# Why there is no multilayer perceptron as a baseline where only the api is installed.
+WITHOUT_SCIKIT = "it needs scikit-learn, which is not installed where this was measured"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What a scorecard says of a network."""
+    """The judging's part of a scorecard."""
 
     verdict: str
     skill: float | None

@@ -1,4 +1,4 @@
-"""The chapter's first try, a multilayer perceptron on the last values, as a baseline."""
+"""Forecast with the chapter's first attempt, a multilayer perceptron on the last values."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,23 +13,24 @@ from app.judging.forecasts import Floats, JudgedSeries
 from app.judging.simple_forecasts import MOST_FITTED_STEPS, lags_for
 
 HIDDEN_UNITS = 32
-MOST_EXAMPLES = 4_000  # more cost time and move a baseline little
+MOST_EXAMPLES = 4_000  # more cost time and hardly change a baseline
 MOST_EPOCHS = 60
 EPOCHS_WITHOUT_GAIN = 5
 BATCH = 128
 FEWEST_EXAMPLES = 20
-FEWEST_LAGS = 2  # one value has no spread to scale by
-# After a nearly flat window a jump is huge in the window's own unit.
+FEWEST_LAGS = 2  # a single value has no spread to scale by
+# After a nearly flat window, a jump is huge in units of the window's spread.
 LARGEST_TARGET = 10.0
 
 
 def mlp_forecasts(
     parts: Sequence[JudgedSeries], *, horizon: int, window: int, check: Callable[[], None]
 ) -> list[Floats] | str:
-    """Forecasts of one perceptron fitted on the training rows of all series.
+    """Return the forecasts of one perceptron, fitted on the training rows of all series.
 
-    It sees as many past values as the linear autoregression, scaled by each window as the default
-    recipe does: on levels scaled once it could not follow a series beyond its training range.
+    It sees as many past values as the linear autoregression. Each window is scaled separately, as
+    in the default recipe: with a fixed scale the perceptron could not follow a series beyond its
+    training range.
 
     Args:
         parts: the judged series.
@@ -38,8 +39,8 @@ def mlp_forecasts(
         check: called before and after the fit; may raise to stop.
 
     Returns:
-        (n, horizon) for each part, NaN where it has too little history, or past the steps that are
-        fitted; or why there are none.
+        (n, horizon) for each part, NaN if there is too little history or the step was not fitted;
+        or the reason why there are no forecasts.
     """
     check()
     steps = min(horizon, MOST_FITTED_STEPS)
@@ -50,7 +51,7 @@ def mlp_forecasts(
     usable = ~scaling.flat[:, 0]
     if usable.sum() < FEWEST_EXAMPLES:
         return (
-            f"{int(usable.sum())} examples of {lags} values come before the judged rows; it takes "
+            f"{int(usable.sum())} examples of {lags} values come before the judged rows; it needs "
             f"{FEWEST_EXAMPLES}"
         )
     inputs = scaling.transform(examples.inputs)[usable, :, 0]  # (n, lags)
@@ -64,7 +65,8 @@ def mlp_forecasts(
         random_state=0,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # as good as it gets in the time
+        # training stops at its limit, not at convergence
+        warnings.simplefilter("ignore", ConvergenceWarning)
         clipped = np.clip(targets, -LARGEST_TARGET, LARGEST_TARGET)
         network.fit(inputs, clipped[:, 0] if steps == 1 else clipped)
     check()
@@ -76,7 +78,7 @@ def _windows(values: Floats, lags: int, steps: int) -> Windows:
 
 
 def _newest(examples: Windows) -> Windows:
-    """Evenly from all series where there are too many, the newest of one."""
+    """Limit the examples: an even share of each series, the newest of a single one."""
     if len(examples) <= MOST_EXAMPLES:
         return examples
     several = bool((np.diff(examples.first) <= 0).any())

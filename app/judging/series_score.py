@@ -1,4 +1,4 @@
-"""A scorecard's figures for series, from what every forecaster said. No I/O."""
+"""Compute a scorecard's figures for series from the forecasts of every forecaster. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ CURVE_POINTS = 2000
 CURVE_LEVEL = 80
 MOST_STEPS = 48
 MOST_SERIES = 200
-# Numbers per forecaster that the figures per step may hold at once.
+# Maximum number of values per forecaster that the figures by step may hold at once.
 MOST_NUMBERS = 2_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Table:
-    """All series, one origin a row."""
+    """All series, one origin per row."""
 
     model: Floats  # (n, horizon)
     baselines: dict[str, Floats]  # (n, horizon) each
@@ -42,11 +42,11 @@ class _Table:
     scale: Floats  # (n,)
     moments: Ids | None  # (n,)
     bounds: Floats | None  # (n, steps, levels, 2)
-    counts: tuple[int, ...]  # origins of each series, which lie one after the other
+    counts: tuple[int, ...]  # number of origins of each series; the series follow each other
 
     @property
     def measured(self) -> NDArray[np.bool_]:
-        """(n, horizon): there is an actual value, a forecast, and a value before the origin."""
+        """Places with an actual value, a forecast, and a value before the origin, (n, horizon)."""
         there: NDArray[np.bool_] = (
             np.isfinite(self.actual)
             & np.isfinite(self.model)
@@ -55,7 +55,7 @@ class _Table:
         return there
 
     def latest(self, count: int) -> "_Table":
-        """So many origins, or a few more: the last ones of each series."""
+        """Return the last origins of each series, together this many or a few more."""
         if len(self.actual) <= count:
             return self
         most = max(1, count // sum(own > 0 for own in self.counts))
@@ -73,7 +73,7 @@ class _Table:
         )
 
     def places(self, forecast: Floats, chosen: NDArray[np.bool_], steps: slice) -> Places:
-        """Some rows and steps of one forecaster, flat."""
+        """Return some rows and steps of one forecaster, flat."""
         width = self.actual[:, steps].shape[1]
 
         def spread(values: Floats) -> Floats:
@@ -89,7 +89,7 @@ class _Table:
 
 
 def score_series(parts: Sequence[Forecasts]) -> SeriesScore:
-    """Every figure of a series scorecard.
+    """Return every figure of a series scorecard.
 
     Args:
         parts: one for each series; each has at least the persistence forecasts.
@@ -98,7 +98,8 @@ def score_series(parts: Sequence[Forecasts]) -> SeriesScore:
         Unprocessable: no row has an actual value, a forecast, and a value before it.
     """
     several = len(parts) > 1
-    # Series that were never seen to change have no scale; with one that was, they are left out.
+    # Series that never changed in their training rows have no scale. They are left out if another
+    # series has one.
     pooled = several and any(np.isfinite(part.scale) for part in parts)
     table = _table(parts, pooled=pooled)
     if not table.measured[:, 0].any():
@@ -127,7 +128,7 @@ def score_series(parts: Sequence[Forecasts]) -> SeriesScore:
         steps=tuple(
             StepScores(step=step, **dict(_scores(by_steps, slice(step - 1, step))))
             for step in shown
-            if by_steps.measured[:, step - 1].any()  # the rows may end before the horizon does
+            if by_steps.measured[:, step - 1].any()  # the rows may end within the horizon
         )
         if horizon > 1
         else (),
@@ -137,7 +138,7 @@ def score_series(parts: Sequence[Forecasts]) -> SeriesScore:
 
 
 def _scores(table: _Table, steps: slice) -> Scores:
-    """Figures over some steps; a baseline is measured where it has forecasts."""
+    """Return the figures over some steps; a baseline is measured where it has forecasts."""
     measured = table.measured[:, steps]  # (n, steps)
     baselines, compared = {}, {}
     for name, given in table.baselines.items():
@@ -164,7 +165,7 @@ def _scores(table: _Table, steps: slice) -> Scores:
 
 def _against(table: _Table, given: Floats, both: NDArray[np.bool_], steps: slice) -> Against:
     rows = both.all(axis=1)
-    if not rows.any():  # no origin has every step: the first ones it has
+    if not rows.any():  # no origin has every step: use the first steps that it has
         rows = both[:, 0]
         steps = slice(steps.start, steps.start + 1)
     unit, actual = table.unit[rows, None], table.actual[rows, steps]
@@ -177,7 +178,7 @@ def _against(table: _Table, given: Floats, both: NDArray[np.bool_], steps: slice
 
 
 def _table(parts: Sequence[Forecasts], *, pooled: bool) -> _Table:
-    """The origins of all series together; pooled: errors count in units of each one's scale."""
+    """Join the origins of all series; if pooled, errors are in units of each series' scale."""
     horizon = parts[0].horizon
     counts = [len(part.judged) for part in parts]
     scale = np.repeat([part.scale for part in parts], counts)
@@ -205,13 +206,13 @@ def _table(parts: Sequence[Forecasts], *, pooled: bool) -> _Table:
 
 
 def _bounds(parts: Sequence[Forecasts]) -> Floats | None:
-    """The intervals of all series together, (n, steps, levels, 2)."""
+    """Return the intervals of all series, (n, steps, levels, 2)."""
     bounds = [part.bounds for part in parts if part.bounds is not None]
     return np.concatenate(bounds) if len(bounds) == len(parts) else None
 
 
 def _moments(parts: Sequence[Forecasts]) -> Ids:
-    """A number for each origin's time, the same where series share it: (n,)."""
+    """Return a number for each origin's time, equal if series share it: (n,)."""
     times = [time for part in parts for time in part.judged.times]
     if any(time is None for time in times):
         return np.concatenate([np.arange(len(part.judged)) for part in parts])
@@ -230,14 +231,14 @@ def _each(part: Forecasts) -> EachScores:
 
 
 def _missing(parts: Sequence[Forecasts], scores: Scores) -> dict[str, str]:
-    """Why baselines are not there, for those that no series has."""
+    """Return why baselines are missing that no series has."""
     reasons: dict[str, str] = {}
     for name in BASELINES:
         if name in scores.baselines:
             continue
         told = [part.missing[name] for part in parts if name in part.missing]
         reasons[name] = (
-            told[0] if told else "too few rows come before the judged ones for its forecasts"
+            told[0] if told else "there are too few rows before the judged ones for its forecasts"
         )
     return reasons
 
@@ -248,7 +249,7 @@ def _lag_copy(table: _Table) -> LagCheck | None:
         return None
     unit = table.unit[rows]
     previous = table.previous[rows]
-    # From the previous value on: dividing levels by a small unit would cost digits.
+    # Relative to the previous value: dividing levels by a small unit would lose digits.
     found = lag_copy(
         (table.actual[rows, 0] - previous) / unit,
         (table.model[rows, 0] - previous) / unit,
@@ -264,7 +265,7 @@ def _with_rows(parts: Sequence[Forecasts]) -> list[Forecasts]:
 
 
 def _told(part: Forecasts) -> NDArray[np.bool_]:
-    """(n,): both the network and persistence forecast the next row."""
+    """Return whether both the network and persistence forecast the next row, (n,)."""
     there: NDArray[np.bool_] = np.isfinite(part.baselines[PERSISTENCE][:, 0])
     return there
 
@@ -275,7 +276,7 @@ def _ends(part: Forecasts) -> tuple[str | None, str | None]:
 
 
 def _curve(parts: Sequence[Forecasts]) -> tuple[CurvePoint, ...]:
-    """The last judged rows, one step ahead, series after series."""
+    """Return the last judged rows, one step ahead, series after series."""
     several = len(parts) > 1
     points = []
     for part in parts:
@@ -297,14 +298,14 @@ def _curve(parts: Sequence[Forecasts]) -> tuple[CurvePoint, ...]:
 
 
 def _end(part: Forecasts, row: int, end: int) -> float | None:
-    """Where an interval of the curve begins or ends."""
+    """Return where an interval of the curve begins or ends."""
     if part.bounds is None:
         return None
     return float(part.bounds[row, 0, SCORED_LEVELS.index(CURVE_LEVEL), end])
 
 
 def _horizon_rmse(part: Forecasts, row: int) -> float | None:
-    """RMSE over all steps from one origin; None: one step, or a step has no actual value."""
+    """Return the RMSE over all steps from one origin; None for one step or a missing value."""
     if part.horizon == 1:
         return None
     first = part.judged.first[row]

@@ -1,4 +1,4 @@
-"""What a series scorecard says in words."""
+"""Express a series scorecard in words."""
 
 import math
 from typing import Literal
@@ -26,7 +26,7 @@ STEP_NAMES = {
     "YE": "years",
 }
 SPOKEN = {
-    "drift": "going on as on average",
+    "drift": "continuing the average change",
     "seasonal_naive": "repeating the last season",
     "linear_autoregression": "a linear autoregression",
     "mlp": "a multilayer perceptron",
@@ -40,10 +40,10 @@ def verdict_of(
 
     Args:
         score: the figures.
-        step: what a row is called in the plural, as "days".
+        step: what a row is called in the plural, for example "days".
         judged_on: what they were measured on.
         horizon: steps ahead.
-        series: how many are in the figures.
+        series: number of series in the figures.
     """
     whole = score.over_horizon
     model, persistence = whole.model.rmse, whole.baselines[PERSISTENCE].rmse
@@ -68,7 +68,7 @@ def verdict_of(
 
 
 def _judged_rows(score: SeriesScore, step: str, horizon: int) -> str:
-    """Return what was judged, as in "19 days" or "the next 12 months, from 24 origins"."""
+    """Return what was judged, for example "19 days" or "the next 12 months, from 24 origins"."""
     if horizon == 1:
         return f"{score.rows:,} {step}"
     return f"the next {horizon:,} {step}, from {score.rows:,} origins"
@@ -85,7 +85,7 @@ def skill_of(score: SeriesScore, judged_on: JudgedOn) -> tuple[float | None, str
 
 
 def notes_of(score: SeriesScore) -> tuple[str, ...]:
-    """What else bears on the figures."""
+    """Return what else affects how to read the figures."""
     notes = []
     check = score.lag_copy
     if check is not None and check.copies:
@@ -106,7 +106,7 @@ def notes_of(score: SeriesScore) -> tuple[str, ...]:
 
 
 def step_name(frequency: str | None) -> str:
-    """What a row is called, in the plural."""
+    """Return what a row is called, in the plural."""
     if frequency is None:
         return "rows"
     count, unit = split_frequency(frequency)
@@ -131,7 +131,7 @@ def _beaten_by(scores: Scores) -> str:
 
 
 def _figures(error: float, other: float) -> str:
-    """Two errors with as many digits as it takes to see that they differ, six at most."""
+    """Return two errors with as many digits as are needed to see that they differ, at most six."""
     for digits in (3, 4, 5, 6):
         first, second = f"{error:.{digits}g}", f"{other:.{digits}g}"
         if first != second or math.isclose(error, other, rel_tol=1e-9):

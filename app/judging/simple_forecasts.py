@@ -1,4 +1,4 @@
-"""The baselines of a series, fitted on the rows before the judged ones."""
+"""Forecast a series with simple baselines, fitted on the rows before the judged ones."""
 
 from dataclasses import dataclass
 
@@ -19,15 +19,17 @@ BASELINES = (PERSISTENCE, DRIFT, SEASONAL, AUTOREGRESSION, MLP)
 LONGEST_SEASON_IN_LAGS = 60
 FEWEST_LAGS = 10
 ROWS_PER_LAG = 4
-# One regression per step; with more, fits take longer than the networks they are set beside.
+# One regression per step; with more steps, fitting takes longer than the networks that it is
+# compared with.
 MOST_FITTED_STEPS = 60
-# Season and regression take some 3 ms a series: of 10,000 half a minute, longer than the training.
+# Season and regression take about 3 ms per series: half a minute for 10,000 series, longer than the
+# training.
 MOST_FITTED_SERIES = 1000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SimpleForecasts:
-    """What the baselines say at the origins."""
+    """The baselines' forecasts at the origins."""
 
     forecasts: dict[str, Floats]  # (n, horizon) each
     missing: dict[str, str]
@@ -42,20 +44,20 @@ def simple_forecasts(
     window: int,
     series_count: int = 1,
 ) -> SimpleForecasts:
-    """Persistence, drift, seasonal naive and linear autoregression at every origin.
+    """Forecast by persistence, drift, seasonal naive and linear autoregression at every origin.
 
-    Each forecast sees the rows before its origin; what is fitted, the season included, is fitted
-    on the training rows alone.
+    Each forecast sees the rows before its origin. What is fitted, including the season, is fitted
+    only on the training rows.
 
     Args:
         judged: the origins.
         horizon: steps ahead.
-        frequency: of the rows, for seasons to look for.
+        frequency: of the rows, for the seasons to look for.
         window: past values that the network sees, for the lags of the autoregression.
-        series_count: how many series are judged together; of very many none is fitted one by one.
+        series_count: number of series judged together; if there are very many, none is fitted.
     """
     if series_count > MOST_FITTED_SERIES:
-        reason = f"it is fitted to each of {MOST_FITTED_SERIES} series at most, not {series_count}"
+        reason = f"it is only fitted to up to {MOST_FITTED_SERIES} series, not to {series_count}"
         return SimpleForecasts(
             forecasts={
                 each.name: each.forecasts(judged.values, judged.first, horizon=horizon)
@@ -91,7 +93,7 @@ def simple_forecasts(
 
 
 def lags_for(rows: int, *, window: int, season: int | None) -> int:
-    """Past values that a fitted baseline sees: as many as the network, or a season if longer."""
+    """Return how many past values a fitted baseline sees: the network's, or a season if longer."""
     wanted = max(FEWEST_LAGS, min(window, LONGEST_SEASON_IN_LAGS))
     if season is not None and season <= LONGEST_SEASON_IN_LAGS:
         wanted = max(wanted, season)

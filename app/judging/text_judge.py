@@ -1,4 +1,4 @@
-"""Judging a text network: each judged token given those before, beside n-grams and an MLP."""
+"""Judge a text network: each judged token given those before, beside n-grams and an MLP."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 PROBABILITIES_AT_ONCE = 1 << 20
 STEPS_AT_ONCE = 256
-WARMING_TOKENS = 1024  # a stream reads so many of the tokens before those it is judged on
+WARMING_TOKENS = 1024  # how many earlier tokens a stream reads before those it is judged on
 MOST_SHOWN = 5
 
 
@@ -29,19 +29,19 @@ class Passage:
 
     training_ids: Ids  # what the baselines are fitted on
     ids: Ids  # -1: not in a strict vocabulary
-    start: int  # the first judged position, see `judged_from`; those before are read only
+    start: int  # the first judged position, see `judged_from`; earlier tokens are only read
     vocabulary_size: int
     unknown_id: int | None
-    characters: int  # of the judged tokens, written as text
+    characters: int  # the judged tokens as text
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Outcome:
-    """Per judged token."""
+    """The results for each judged token."""
 
     bits: Floats  # (n,)
     right: npt.NDArray[np.bool_]  # (n,)
-    in_5: npt.NDArray[np.bool_]  # (n,), among the five most probable
+    in_5: npt.NDArray[np.bool_]  # (n,), whether it is among the five most probable tokens
 
 
 def judge_text(
@@ -55,7 +55,7 @@ def judge_text(
     check: Callable[[], None],
     every_step: bool = True,
 ) -> Judgement:
-    """Reads the passage with the graph and compares it with n-grams and an MLP.
+    """Read the passage with the graph, and compare it with n-grams and an MLP.
 
     Args:
         graph: the ONNX file.
@@ -63,10 +63,10 @@ def judge_text(
         states: of a stream: name and units.
         window: tokens in a window; None: a stream.
         judged_on: for the verdict.
-        unit: what a token is, in the plural.
+        unit: what a token is called, in the plural.
         check: called between runs; may raise to stop.
-        every_step: the graph of a stream tells what follows each token; else what follows the
-            last one alone, as the one that is served does.
+        every_step: whether the graph of a stream returns probabilities after every token; the
+            served graph returns them only after the last.
     """
     known = passage.ids >= 0
     judged = len(passage.ids) - passage.start
@@ -94,7 +94,7 @@ def judge_text(
     correct = int(outcome.right.sum())
     score = _score(outcome, None, judged=judged, passage=passage)
     if not missing:
-        read = replace(passage, ids=ids, start=start)  # what is unknown before it is not read
+        read = replace(passage, ids=ids, start=start)  # tokens before an unknown one are not read
         score = _score(
             outcome, _baselines(read, unit=unit, check=check), judged=judged, passage=passage
         )
@@ -114,20 +114,20 @@ def judge_text(
 
 
 def judged_from(ids: Ids, *, start: int, context: int) -> int:
-    """The first position from `start` on with so many known tokens before it; the end if none."""
+    """Return the first position from `start` on with enough known tokens before it, or the end."""
     known = np.flatnonzero(ids >= 0)
     return max(start, int(known[context - 1]) + 1) if len(known) >= context else len(ids)
 
 
 def contains(tokens: Sequence[str], part: Sequence[str]) -> bool:
-    """Whether the part stands in the tokens as it is: a text that was trained on with them."""
+    """Return whether the part occurs in the tokens, so that it may have been trained on."""
     return "\0".join(("", *part, "")) in "\0".join(("", *tokens, ""))
 
 
 def _baselines(
     passage: Passage, *, unit: str, check: Callable[[], None]
 ) -> dict[str, Floats | str]:
-    """Bits of each judged token by each baseline, or why it has none."""
+    """Return the bits of each judged token by each baseline, or why a baseline has none."""
     if not len(passage.training_ids):
         return dict.fromkeys((*BASELINE_ORDERS, MLP), "there is no training text to count")
     ngrams = ngram_bits(
@@ -161,7 +161,7 @@ def _score(
     judged: int,
     passage: Passage,
 ) -> TextScore:
-    """The figures; None for baselines: those that tokens without a probability leave."""
+    """Return the figures; baselines are None where a token has no probability."""
     every_token, baselines = baselines is not None, baselines or {}
     correct, in_5 = int(outcome.right.sum()), int(outcome.in_5.sum())
     told = {name: given for name, given in baselines.items() if not isinstance(given, str)}
@@ -227,7 +227,7 @@ def _read_stream(
         read = ids[None, first:stop]  # (1, steps)
         probabilities, states = token_probabilities(graph, read, states)
         probabilities = probabilities.reshape(1, stop - first, -1)  # (1, steps, vocabulary)
-        skipped = max(0, start - 1 - first)  # of what is only warming up
+        skipped = max(0, start - 1 - first)  # tokens that only warm up the state
         outcomes.append(
             _outcome(probabilities[0, skipped:], ids[first + 1 + skipped : stop + 1], unknown_id)
         )
@@ -242,16 +242,17 @@ def _steps_at_once(passage: Passage) -> int:
 def _outcome(
     probabilities: npt.NDArray[np.float32], targets: Ids, unknown_id: int | None
 ) -> _Outcome:
-    """Bits and hits of some tokens; the unknown symbol is never a right answer."""
+    """Return bits and hits of some tokens; the unknown symbol is never a right answer."""
     given = probabilities[np.arange(len(targets)), targets].astype(np.float64)
     answers = probabilities
     if unknown_id is not None:
         answers = probabilities.copy()
         answers[:, unknown_id] = -1.0
-    # A float's smallest step above 0 stands for what the softmax rounded to 0.
+    # If the softmax underflowed to 0, the smallest positive float takes its place.
     bits = -np.log2(np.maximum(given, np.finfo(np.float32).tiny))
     own = answers[np.arange(len(targets)), targets]
-    above = (answers > own[:, None]).sum(axis=1)  # (n,), tokens more probable than the right one
+    # (n,), number of tokens more probable than the right one
+    above = (answers > own[:, None]).sum(axis=1)
     return _Outcome(
         bits=bits, right=answers.argmax(axis=1) == targets, in_5=(above < MOST_SHOWN) & (own >= 0)
     )

@@ -1,4 +1,4 @@
-"""The chapter's first try at text, a multilayer perceptron on the last words, as a baseline."""
+"""Predict text with the chapter's first attempt, a multilayer perceptron on the last words."""
 
 import warnings
 from collections.abc import Callable
@@ -14,15 +14,16 @@ from app.language.ngram import NgramModel
 CONTEXT = {"words": 3, "characters": 6}
 HIDDEN_UNITS = 64
 MOST_EXAMPLES = 20_000
-# Examples times tokens: the fit holds so many probabilities at once, 32 MB of them.
+# Limit on examples times tokens: the number of probabilities that the fit holds at once (32 MB).
 MOST_PROBABILITIES = 4_000_000
 MOST_EPOCHS = 50
-MOST_WORK = 50_000_000  # probabilities computed in the whole fit: about two seconds
+MOST_WORK = 50_000_000  # limit on the probabilities computed in the whole fit: about two seconds
 BATCH = 32
 LARGE_BATCH = 200
 FEWEST_EXAMPLES = 20
 JUDGED_AT_ONCE = 1024
-# A token that never came in training has no probability; so much of the unigram gives it one.
+# A token that did not occur in training has no probability, so this share of the unigram is mixed
+# in.
 UNIGRAM_SHARE = 0.1
 
 
@@ -35,16 +36,16 @@ def mlp_bits(
     unit: str,
     check: Callable[[], None],
 ) -> Floats | str:
-    """Bits of each judged token, or why there are none.
+    """Return the bits of each judged token, or why there are none.
 
-    The last tokens one-hot in, one hidden layer, the next token out; mixed with a tenth of the
-    unigram, without which a token that is new would cost infinitely many bits.
+    The last tokens are the input (one-hot), with one hidden layer and the next token as output. A
+    tenth of the unigram is mixed in; otherwise a new token would cost infinitely many bits.
 
     Args:
-        training_ids: what it is fitted on, the newest of them where there are many.
-        ids: the tokens judged from `start` on, each given those before it.
+        training_ids: what it is fitted on; only the newest if there are many.
+        ids: the tokens; those from `start` on are judged, each given those before it.
         start: the first judged position.
-        vocabulary_size: how many different tokens there are.
+        vocabulary_size: number of different tokens.
         unit: words or characters.
         check: called around the fit and between batches; may raise to stop.
 
@@ -66,7 +67,8 @@ def mlp_bits(
         random_state=0,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # as good as it gets in the time
+        # training stops at its limit, not at convergence
+        warnings.simplefilter("ignore", ConvergenceWarning)
         network.fit(_one_hot(_contexts(train, width, width), vocabulary_size), train[width:])
     check()
     unigram = NgramModel.fit(training_ids, order=1, vocabulary_size=vocabulary_size)
@@ -87,7 +89,7 @@ def mlp_bits(
 
 
 def _contexts(ids: Ids, start: int, width: int) -> Ids:
-    """The tokens before each position from `start` on, (n, width); -1 before the first."""
+    """Return the tokens before each position from `start` on, (n, width); -1 before the first."""
     padded = np.concatenate([np.full(width, -1), ids])
     every = np.lib.stride_tricks.sliding_window_view(padded, width)  # (tokens + 1, width)
     return every[start : len(ids)]

@@ -1,4 +1,4 @@
-"""A scorecard's figures for text, token by token. No I/O."""
+"""Compute a scorecard's figures for text, token by token. No I/O."""
 
 import math
 from collections.abc import Mapping
@@ -22,10 +22,16 @@ CURVE_POINTS = 2000
 def ngram_bits(
     training_ids: Ids, ids: Ids, *, vocabulary_size: int, start: int
 ) -> dict[str, Floats]:
-    """Bits of each judged token, by unigram, bigram and trigram fitted on the training ids.
+    """Return the bits of each judged token by unigram, bigram and trigram.
+
+    Args:
+        training_ids: what they are fitted on.
+        ids: the tokens; those from `start` on are judged.
+        start: the first judged position.
+        vocabulary_size: number of different tokens.
 
     Returns:
-        (tokens - start,) each.
+        (tokens - start,) for each.
     """
     return {
         name: -NgramModel.fit(
@@ -36,12 +42,12 @@ def ngram_bits(
 
 
 def against_bits(bits: Floats, baselines: Mapping[str, Floats]) -> dict[str, Against]:
-    """The model beside each baseline, tested token by token."""
+    """Compare the model with each baseline, token by token."""
     return {name: _against(bits, given) for name, given in baselines.items() if len(given)}
 
 
 def curve_of(bits: Floats) -> tuple[float, ...]:
-    """The bits of each token; of more than 2,000, the means of equal runs of tokens."""
+    """Return the bits of each token; above 2,000 tokens, the means of equally long runs."""
     run = -(-len(bits) // CURVE_POINTS) or 1
     whole = len(bits) // run * run
     return tuple(bits[:whole].reshape(-1, run).mean(axis=1).tolist())

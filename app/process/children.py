@@ -1,4 +1,4 @@
-"""Child processes that are kept alive while they are wanted, and ended in order."""
+"""Keep child processes running while they are wanted, and end them in order."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from app.process.cpu_priority import stop_giving_way
 from app.process.observability import get_logger
 from app.process.restarts import Restarts
 
-LAST_WORDS = 20  # lines of a child's output kept for the message when it is given up
+LAST_WORDS = 20  # lines of a child's output that are kept for the message if it is given up
 POLL_SECONDS = 0.05
 DYING_SECONDS = 5.0
 
@@ -24,47 +24,46 @@ logger = get_logger("supervisor")
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What a child runs."""
+    """The program that a child runs."""
 
-    name: str  # "api", "worker 2": for people
+    name: str  # "api", "worker 2": shown to people
     command: tuple[str, ...]
-    environment: Mapping[str, str] = field(repr=False)  # carries the database's URL
-    inherited: tuple[int, ...] = ()  # file descriptors it keeps
-    grace_seconds: float  # for an orderly end
-    is_vital: bool = True  # whether a service without it is worth nothing
+    environment: Mapping[str, str] = field(repr=False)  # includes the database's URL
+    inherited: tuple[int, ...] = ()  # file descriptors that the child inherits
+    grace_seconds: float  # how long an orderly end may take
+    is_vital: bool = True  # whether the service is useless without it
 
 
 class Child:
-    """One process in a session of its own, so that Ctrl-C reaches the supervisor alone."""
+    """A process in a session of its own, so that Ctrl-C reaches only the supervisor."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self._restarts = Restarts()
         self._process: subprocess.Popen[bytes] | None = None
-        self._start_at: float | None = None  # while waiting to be started again
-        self._how = ""  # it ended the last time
+        self._start_at: float | None = None  # while it waits to be restarted
+        self._how = ""  # how it ended the last time
         self.is_vital = program.is_vital
-        self.last_words: deque[str] = deque(maxlen=LAST_WORDS)  # the end of its output
+        self.last_words: deque[str] = deque(maxlen=LAST_WORDS)  # the last lines of its output
         self._reader: threading.Thread | None = None
 
     @property
     def pid(self) -> int | None:
-        """The process id; None while it is down."""
+        """The process id, or None while the process is down."""
         return self._process.pid if self._process else None
 
     @property
     def is_started(self) -> bool:
-        """Whether it runs, or will be started again."""
+        """Whether it is running or waiting to be restarted."""
         return self._process is not None or self._start_at is not None
 
     @property
     def trouble(self) -> str | None:
-        """What there is to say of a child that keeps dying."""
+        """A message about a child that keeps dying, or None."""
         if not self._restarts.keeps_dying:
             return None
-        return (
-            f"{self.program.name} ended {self._restarts.deaths} times in a row, at last {self._how}"
-        )
+        deaths = self._restarts.deaths
+        return f"{self.program.name} ended {deaths} times in a row, most recently {self._how}"
 
     def start(self) -> None:
         """Start the process."""
@@ -84,7 +83,7 @@ class Child:
         logger.debug("started", child=self.program.name, pid=self._process.pid)
 
     def tend(self) -> None:
-        """Notice a death and start the process again when its time has come; call it often."""
+        """Notice a death and restart the process when it is due; call this often."""
         now = time.monotonic()
         if self._process is None:
             if self._start_at is not None and now >= self._start_at:
@@ -103,7 +102,7 @@ class Child:
             stop_giving_way(self._process.pid)
 
     def ended(self) -> bool:
-        """Whether it is gone; what it left in its session goes with it."""
+        """Return whether the process is gone; if so, kill what is left in its session."""
         if self._process is None:
             return True
         if self._process.poll() is None:
@@ -113,15 +112,15 @@ class Child:
         return True
 
     def kill(self) -> None:
-        """End the process and all it started, at once."""
+        """Kill the process and everything it started."""
         if self._process is not None:
             end_at_once(self._process)
 
     def _start_again(self, now: float) -> None:
         try:
             self.start()
-        except OSError as error:  # no memory or no process ids are left on this machine
-            self._plan_start(now, f"since it cannot be started: {error}")
+        except OSError as error:  # the machine is out of memory or process ids
+            self._plan_start(now, f"because it cannot be started: {error}")
 
     def _bury(self, process: subprocess.Popen[bytes], now: float) -> None:
         self._process = None
@@ -133,7 +132,7 @@ class Child:
         delay = self._restarts.delay_after_death(now)
         level = logger.error if self._restarts.keeps_dying else logger.warning
         level(
-            "ended, starts again",
+            "ended, restarting",
             child=self.program.name,
             how=how,
             deaths=self._restarts.deaths,
@@ -147,20 +146,20 @@ class Child:
             self._reader.join(timeout=1)
 
     def _pass_on(self, process: subprocess.Popen[bytes]) -> None:
-        """Show the child's output as ours, and keep its end."""
+        """Copy the child's output to ours and keep its last lines."""
         if process.stdout is None:
             return
         with process.stdout:
             for line in process.stdout:
                 self.last_words.append(line.decode(errors="replace").rstrip())
-                # Read on whatever becomes of our own output: a full pipe would stop the child.
+                # Keep reading even if our own output fails: a full pipe would block the child.
                 with contextlib.suppress(OSError):
                     sys.stderr.buffer.write(line)
                     sys.stderr.buffer.flush()
 
 
 def end_in_order(children: Sequence[Child], *, hastened: Callable[[], bool]) -> None:
-    """Ask all to end at once and wait; kill what outstays its grace, or all when hastened."""
+    """Ask all children to end and wait; kill those that exceed their grace, or all if hastened."""
     for child in children:
         child.ask_to_end()
     started = time.monotonic()
@@ -174,9 +173,9 @@ def end_in_order(children: Sequence[Child], *, hastened: Callable[[], bool]) -> 
 
 
 def end_at_once(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a process that leads a session, and the rest of its group.
+    """Kill the leader of a session and the rest of its process group.
 
-    It is waited for, but not forever: the kernel ends it all the same.
+    The wait for its end is limited, because the kernel ends it in any case.
     """
     stop_giving_way(process.pid)
     _kill_session(process.pid)
@@ -185,7 +184,7 @@ def end_at_once(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _kill_session(leader: int) -> None:
-    """Kill what is left of a process group; its id stays taken while it has members."""
+    """Kill what is left of a process group; its id stays in use while it has members."""
     try:
         os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:

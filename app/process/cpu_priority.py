@@ -1,13 +1,13 @@
-"""What trains, parses, exports or watches gives way to predictions, as far as Linux lets it.
+"""Give predictions priority over training, parsing, exports and monitoring, as Linux allows.
 
-`POST /predict` over 4 connections, the api on one core, PostgreSQL, worker, trainer, reader and the
-client on the other (Linux 6.18): alone 4,500 answers a second with a p99 of 3.5 ms. Beside a
-training 1,400 with 9 ms when the trainer was nice only, 4,800 with 4.6 ms since, and the training
-had a third as many epochs; beside uploads too 2,200 with 8 ms at a niceness of 10, 4,000 with 6 ms
-at 15. From 14 on nothing was gained any more.
+Measured: `POST /predict` over 4 connections, the api on one core; PostgreSQL, worker, trainer,
+reader and the client on the other (Linux 6.18). Alone: 4,500 answers a second, p99 3.5 ms. During a
+training: 1,400 and 9 ms if only the trainer is nice; 4,800 and 4.6 ms with the code below, at a
+third of the epochs. During uploads as well: 2,200 and 8 ms at a niceness of 10, 4,000 and 6 ms at
+15. Above 14 nothing was gained.
 
-What gives way on a machine with much else to do would get next to nothing: at a load of 45, 1 s of
-processor time in 205 s. `CpuFloor` sees to a share that it can live on.
+On a very busy machine, a nice process gets almost nothing: at a load of 45, 1 s of processor time
+in 205 s. `CpuFloor` makes sure that it gets a minimum share.
 """
 
 import contextlib
@@ -26,27 +26,27 @@ logger = get_logger(__name__)
 
 GIVES_WAY = 15  # niceness
 GIVES_WAY_MOST = 19
-# The most there is; by itself the kernel gives 1 to 3 ms. Of two that wait, who asked for less goes
-# first.
+# The largest slice that is possible; the kernel's default is 1 to 3 ms. Of two waiting processes,
+# the one that asked for the shorter slice goes first.
 SLICE_NANOSECONDS = 100_000_000
 AUTOGROUP_TRIES = 10
-AUTOGROUP_SECONDS = 0.1  # one change in this time is taken from all of a machine's users
-# Python has no call for it.
+AUTOGROUP_SECONDS = 0.1  # in this time the kernel accepts one change from all users of the machine
+# Python has no function for this system call.
 SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 SCHED_ATTR = struct.Struct("IIQiIQQQII")  # size, policy, flags, nice, priority, runtime, …
 
-FLOOR = 0.1  # of one core, as long as the process has work
+FLOOR = 0.1  # of a core, as long as the process has work
 WINDOW_SECONDS = 5.0
-STEP = 5  # of niceness: three times the weight
-WAITS = 0.5  # a process that waits for a core for this share of the time has work
+STEP = 5  # of niceness; a factor of three in weight
+WAITS = 0.5  # a process that waits for a core for this share of the time has work to do
 
 
 def give_way(niceness: int) -> None:
-    """Let processes that are less nice go first.
+    """Let processes with a lower niceness go first.
 
-    Niceness counts among the processes of a session only, where the kernel shares cores out among
-    sessions (autogroup, as most distributions have it). So the session is made nice too, if this
-    process leads it; the shell's, if somebody typed the command, is left alone.
+    Where the kernel shares cores among sessions (autogroup, the default of most distributions),
+    niceness only counts within a session. So if this process leads its session, the session is made
+    nice, too. The session of a shell in which somebody typed the command is left alone.
 
     Args:
         niceness: 1 to 19.
@@ -55,20 +55,20 @@ def give_way(niceness: int) -> None:
         os.setpriority(os.PRIO_PROCESS, 0, max(niceness, os.getpriority(os.PRIO_PROCESS, 0)))
         return
     for thread in _threads(os.getpid()):
-        with contextlib.suppress(ProcessLookupError):  # it has ended
+        with contextlib.suppress(ProcessLookupError):  # the thread has ended
             _set_niceness_of_thread(thread, max(niceness, os.getpriority(os.PRIO_PROCESS, thread)))
     _set_niceness_of_session(os.getpid(), niceness)
 
 
 class CpuFloor:
-    """Lowers the niceness of a process that gives way while it is starved, and raises it again.
+    """Lowers the niceness of a process while it is starved, and raises it again.
 
-    The kernel lets every user do so where it shares cores out among sessions, else root alone. The
-    process has to lead a session of its own.
+    Where the kernel shares cores among sessions, every user may do so; otherwise only root. The
+    process must lead its own session.
 
     Args:
         name: of the process, for the log.
-        most: the niceness that it gave itself.
+        most: the niceness that the process gave itself.
     """
 
     def __init__(self, name: str, most: int) -> None:
@@ -79,10 +79,10 @@ class CpuFloor:
         self._since = CpuTimes(at=0.0, ran=0.0, waited=0.0)
 
     def look(self, pid: int | None) -> None:
-        """Compare what the process got with what it wanted; call it every second or so.
+        """Compare the time that the process got with what it wanted; call this about every second.
 
         Args:
-            pid: the process; None while there is none.
+            pid: of the process; None while there is none.
         """
         now = cpu_times(pid) if pid is not None else None
         if pid != self._pid or now is None:
@@ -105,11 +105,11 @@ class CpuFloor:
 
 
 def fitting_niceness(niceness: int, *, most: int, ran: float, waited: float) -> int:
-    """Return the next niceness of a process: lower while it is starved, else up to `most`.
+    """Return the next niceness of a process: lower while it is starved, otherwise up to `most`.
 
     Args:
-        niceness: its present one.
-        most: what it gave itself.
+        niceness: the current one.
+        most: the niceness that the process gave itself.
         ran: share of a core that it had.
         waited: share of the time that its threads waited for a core.
     """
@@ -122,15 +122,15 @@ def fitting_niceness(niceness: int, *, most: int, ran: float, waited: float) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class CpuTimes:
-    """What the threads of a process have had so far, in seconds."""
+    """The time that the threads of a process have used so far, in seconds."""
 
-    at: float  # on a monotonic clock
+    at: float  # by a monotonic clock
     ran: float
     waited: float  # for a core, while they had work
 
 
 def cpu_times(pid: int) -> CpuTimes | None:
-    """Return the times of a process; None if it has ended or the kernel does not count them."""
+    """Return the times of a process, or None if it has ended or the kernel does not count them."""
     ran = waited = 0
     for thread in _threads(pid):
         try:
@@ -145,10 +145,10 @@ def cpu_times(pid: int) -> CpuTimes | None:
 
 
 def stop_giving_way(pid: int) -> None:
-    """Let a process that is to end have its turns like this one, as far as allowed.
+    """Give a process that is about to end the priority of this one, as far as allowed.
 
-    Even to die takes a turn on a core: at a load of 45 a process that gave way waited for it for 15
-    seconds after its SIGKILL.
+    Even dying takes a turn on a core: at a load of 45, a nice process died 15 seconds after its
+    SIGKILL.
     """
     set_niceness(pid, os.getpriority(os.PRIO_PROCESS, 0))
 
@@ -162,7 +162,7 @@ def set_niceness(pid: int, niceness: int) -> None:
 
 
 def _threads(pid: int) -> list[int]:
-    """List the threads of a process, to each of which Linux gives turns of its own."""
+    """List the threads of a process; Linux schedules each of them separately."""
     try:
         return [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
     except FileNotFoundError:
@@ -177,7 +177,7 @@ def _set_niceness_of_thread(thread: int, niceness: int) -> None:
     attributes = SCHED_ATTR.pack(
         SCHED_ATTR.size, os.SCHED_OTHER, 0, niceness, 0, SLICE_NANOSECONDS, 0, 0, 0, 0
     )
-    # Before Linux 6.12 it changes nothing, and neither does a refusal.
+    # Before Linux 6.12 this changes nothing; a refusal changes nothing either.
     ctypes.CDLL(None).syscall(number, thread, attributes, 0)
 
 
@@ -192,7 +192,7 @@ def _set_niceness_of_session(pid: int, niceness: int) -> None:
             Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
         except BlockingIOError:
             time.sleep(AUTOGROUP_SECONDS)
-        except OSError:  # a kernel without it, which has no need of it either
+        except OSError:  # a kernel without autogroup, which does not need this either
             return
         else:
             return

@@ -1,11 +1,11 @@
-"""How the system says that a disk is full."""
+"""Recognise the errors of a full disk."""
 
 import errno
 
-# The second where a user or a group has used up its quota.
+# EDQUOT: a user or group has used up its quota.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def is_full(error: OSError) -> bool:
-    """Tell whether this failed because there was no room."""
+    """Return whether an operation failed because there was no room."""
     return error.errno in FULL

@@ -1,9 +1,9 @@
-"""How children notice that the process above them has died, even by `kill -9`.
+"""Let children notice when the process above them has died, even by `kill -9`.
 
-The supervisor holds the writing end of a pipe and never writes; each child inherits the reading
-end and waits on it in a thread. When the last writer is gone, however it went, the read returns
-and the child ends itself in order. (PR_SET_PDEATHSIG would do it on Linux alone, and follows the
-thread that started the child instead of the process.)
+The supervisor holds the writing end of a pipe and never writes. Each child inherits the reading end
+and waits on it in a thread. When the last writer is gone, for whatever reason, the read returns and
+the child ends itself in order. (PR_SET_PDEATHSIG would work only on Linux, and it follows the
+thread that started the child, not the process.)
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Self
 
 
 class Lifeline:
-    """The supervisor's side; while it is open, children stay."""
+    """The supervisor's end of the pipe; children keep running while it is open."""
 
     def __init__(self) -> None:
         self.reading_end, self._writing_end = os.pipe()
@@ -47,7 +47,8 @@ def end_with(reading_end: int, *, grace_seconds: float) -> None:
 
 def _wait_and_end(reading_end: int, grace_seconds: float) -> None:
     os.read(reading_end, 1)
-    # The supervisor read our output too: writing to its broken pipe would fail what still drains.
+    # The supervisor also read our output. Writing to the broken pipe would disturb the requests
+    # that are still being finished.
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)

@@ -1,7 +1,7 @@
-"""The listening socket, opened once by whoever supervises and inherited by the api processes.
+"""Open the listening socket once, in the supervisor; the api processes inherit it.
 
-So a taken port is known before anything is started, and while an api process is started again new
-connections wait in the socket's queue instead of being refused.
+So a port that is in use is noticed before anything is started, and while an api process restarts,
+new connections wait in the socket's queue instead of being refused.
 """
 
 import errno
@@ -9,26 +9,27 @@ import socket
 import time
 
 BACKLOG = 2048
-# After a `kill -9` of the service its api processes need a moment to notice and let the port go.
+# After a `kill -9` of the service, its api processes need a moment to notice and release the port.
 PATIENCE_SECONDS = 1.5
 
 
 class CannotListen(RuntimeError):
-    """The address cannot be had; the message says why and what to do."""
+    """The address cannot be used; the message says why and what to do."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket; port 0 takes any free one.
+    """Open a listening TCP socket; port 0 means any free port.
 
     Raises:
-        CannotListen: the port is taken or not allowed, or the host is not of this machine.
+        CannotListen: the port is in use or not allowed, or the host is not an address of this
+            machine.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except (socket.gaierror, UnicodeError) as error:  # UnicodeError: no name is spelled like that
-        raise CannotListen(f"the host {host!r} is not known here ({error})") from error
+    except (socket.gaierror, UnicodeError) as error:  # UnicodeError: not a valid host name
+        raise CannotListen(f"the host {host!r} is unknown ({error})") from error
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -41,13 +42,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> tuple[str, int]:
-    """Where a client on this machine reaches the socket."""
+    """Return the URL under which a client on this machine reaches the socket."""
     host, port = listener.getsockname()[:2]
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 (compared only)
 
 
 def location_of(listener: socket.socket) -> str:
-    """The same as "host:port", as it stands in a URL."""
+    """Return the address of the socket as "host:port", as in a URL."""
     host, port = address_of(listener)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

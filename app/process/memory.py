@@ -1,7 +1,7 @@
-"""How much memory this process may use: that of the machine, or less where a cgroup limits it.
+"""Measure how much memory this process may use: the machine's, or less if a cgroup limits it.
 
-`/proc/meminfo` describes the machine even inside a container. The limit of the container is that of
-its cgroup, or of any cgroup above it (`memory.max` in version 2, `memory.limit_in_bytes` in 1).
+Even inside a container, `/proc/meminfo` describes the machine. The container's limit is that of its
+cgroup or of any cgroup above it (`memory.max` in version 2, `memory.limit_in_bytes` in version 1).
 """
 
 import os
@@ -15,10 +15,10 @@ NO_LIMIT = 1 << 60  # version 1 writes "no limit" as a number near 2^63
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """The memory of the machine or container this process runs in."""
+    """The memory of the machine or container that this process runs in."""
 
     limit_bytes: int  # the smallest of the machine's memory and all limits of its cgroups
-    available_bytes: int  # what can be had now without swapping
+    available_bytes: int  # memory that can be used now without swapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class _Hierarchy:
 
     limit: str
     usage: str
-    reclaimable: str  # in memory.stat: the page cache that the kernel gives up first
+    reclaimable: str  # in memory.stat: page cache that the kernel gives up first
 
 
 VERSION_1 = _Hierarchy(
@@ -58,21 +58,21 @@ def read_memory(proc: Path = PROC) -> Memory:
 
 
 def _limit_of(folder: Path, hierarchy: _Hierarchy) -> Memory | None:
-    """Return the limit of one cgroup and what is left of it; None: it has no limit."""
+    """Return the limit of a cgroup and what is left of it, or None if it has no limit."""
     try:
         limit = (folder / hierarchy.limit).read_text().strip()
         if limit == "max" or int(limit) >= NO_LIMIT:
             return None
         used = int((folder / hierarchy.usage).read_text())
         reclaimable = _fields(folder / "memory.stat").get(hierarchy.reclaimable, 0)
-    except OSError:  # the root has no such files, and others may be closed to us
+    except OSError:  # the root has no such files, and others may not be readable
         return None
     left = max(0, int(limit) - used + reclaimable)
     return Memory(limit_bytes=int(limit), available_bytes=left)
 
 
 def _cgroups(proc: Path) -> list[tuple[Path, _Hierarchy]]:
-    """List the cgroups of this process, each with all that are above it."""
+    """List the cgroups of this process, including all that are above them."""
     found: list[tuple[Path, _Hierarchy]] = []
     try:
         groups = (proc / "self/cgroup").read_text().splitlines()
@@ -106,14 +106,14 @@ def _mounted(mounts: list[str], kind: str, option: str | None) -> tuple[Path, st
 
 
 def _below(path: str, root: str) -> str:
-    """Return a cgroup's path relative to what is mounted; a container sees itself as the root."""
+    """Return a cgroup's path relative to the mount; a container sees its own cgroup as the root."""
     if root != "/" and (path == root or path.startswith(root + "/")):
         path = path[len(root) :]
     return "" if ".." in path else path.lstrip("/")
 
 
 def _fields(path: Path) -> dict[str, int]:
-    """Read lines of a name and a number."""
+    """Read lines that consist of a name and a number."""
     fields = {}
     for line in path.read_text().splitlines():
         name, number, *_ = line.replace(":", " ").split()

@@ -1,4 +1,4 @@
-"""What a supervisor tells its children about each other: a file in memory that they inherit."""
+"""Tell a supervisor's children about each other, through a file in memory that they inherit."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from app.process.shared_memory import anonymous_file, read_shared, write_shared
 
 
 class NoticeBoard:
-    """The supervisor's side."""
+    """The supervisor's side of the board."""
 
     def __init__(self) -> None:
         self.descriptor = anonymous_file("notices")
@@ -19,7 +19,7 @@ class NoticeBoard:
         self.write([])
 
     def write(self, notices: Sequence[str]) -> None:
-        """Replace what stands there."""
+        """Replace the text on the board."""
         if list(notices) == self._written:
             return
         self._written = list(notices)
@@ -39,12 +39,12 @@ class NoticeBoard:
 
 
 def read_notices(descriptor: int) -> list[str]:
-    """Read a board from a child."""
+    """Read the board from a child."""
     written = read_shared(descriptor)
     notices: list[str] = [] if written is None else json.loads(written.text)
     return notices
 
 
 def nothing_to_say() -> list[str]:
-    """Stand in for a board where there is no supervisor."""
+    """Return no notices, for a process without a supervisor."""
     return []

@@ -1,4 +1,4 @@
-"""What an operator sees: structured logs with the request id, and Prometheus metrics."""
+"""Configure structured logs with request ids, and collect Prometheus metrics."""
 
 import asyncio
 import logging
@@ -27,18 +27,19 @@ LATENCY_BUCKETS = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
-# With figures of their own. Each takes 18 lines of every scrape: ten thousand were 15 MB, and took
-# 1.6 s to write.
+# Versions with figures of their own. Each adds 18 lines to every scrape: ten thousand versions took
+# 15 MB and 1.6 s.
 MAX_VERSIONS = 1000
-OTHER = "other"  # no version's number
+OTHER = "other"  # not a version's number
 PUT_SECONDS = 0.1
-PUBLISH_SECONDS = 1.0  # for the other api processes
-PUBLISHING_SHARE = 0.01  # of a core, at most: figures of a thousand versions take 0.1 s
+PUBLISH_SECONDS = 1.0  # how often figures are published to the other api processes
+# maximum share of a core for publishing; the figures of a thousand versions take 0.1 s
+PUBLISHING_SHARE = 0.01
 COUNT_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 def configure_logging(settings: Settings) -> None:
-    """One line per event on standard error, JSON or for a terminal; also for the libraries'."""
+    """Log one line per event to standard error, as JSON or for a terminal, also for libraries."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -77,8 +78,8 @@ def configure_logging(settings: Settings) -> None:
         handler,
     ]
     root.setLevel(settings.log_level.upper())
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request of a test or the CLI
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # app.storage.migrate logs one line
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # one line per request of the CLI
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # app.storage.migrate logs a line itself
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -98,21 +99,21 @@ class Tally:
         bounds: Sequence[float],
         counter: Counter | None = None,
     ) -> None:
-        """Begin with none.
+        """Start without observations.
 
         Args:
-            histogram: where they will be put.
-            bounds: its upper bounds, in rising order, the infinite one left out.
-            counter: counts them as well.
+            histogram: receives the observations.
+            bounds: its upper bounds in rising order, without infinity.
+            counter: also counts the observations.
         """
         self._histogram = histogram
         self._bounds = bounds
         self._counter = counter
-        self._buckets: dict[int, int] = {}  # how many in which
+        self._buckets: dict[int, int] = {}  # observations by index of the bucket
         self._total = 0.0
 
     def add(self, value: float, times: int) -> bool:
-        """Take along the same value so many times; whether it is the first."""
+        """Add a value that occurred this many times; return whether it is the first."""
         is_first = not self._buckets
         bucket = bisect_left(self._bounds, value)
         self._buckets[bucket] = self._buckets.get(bucket, 0) + times
@@ -120,7 +121,7 @@ class Tally:
         return is_first
 
     def put(self) -> None:
-        """Put them into the histogram, as its `observe` would one by one."""
+        """Put all of them into the histogram, as its `observe` would do one by one."""
         self._histogram._sum.inc(self._total)  # noqa: SLF001
         for bucket, times in self._buckets.items():
             self._histogram._buckets[bucket].inc(times)  # noqa: SLF001
@@ -131,17 +132,17 @@ class Tally:
 
 
 class Metrics:
-    """The figures of one api process; of several, its part of their sum.
+    """The metrics of an api process, alone or as part of the sum over several.
 
-    What happens all the time is noted on the event loop and put into the figures ten times a
-    second. At once, each request took 1 us and each group of them 20.
+    Frequent events are noted on the event loop and put into the metrics ten times a second. Putting
+    them in immediately took 1 us per request and 20 us per group of requests.
     """
 
     def __init__(self, slot: Slot | None = None) -> None:
-        """Begin with nothing counted.
+        """Start with nothing counted.
 
         Args:
-            slot: of this process among several that are counted together.
+            slot: the place of this process among several that are counted together.
         """
         self.registry = CollectorRegistry()
         self._shared = None if slot is None else SharedFigures(slot, self.registry)
@@ -156,13 +157,13 @@ class Metrics:
             kind: Tally(self.batch_rows.labels(kind), COUNT_BUCKETS) for kind in get_args(Kind)
         }
         self._commits = Tally(self.commit_rows, COUNT_BUCKETS)
-        self._rows = {"committed": 0, "failed": 0}  # of the log
+        self._rows = {"committed": 0, "failed": 0}  # of the prediction log
         self._waiting: list[Tally] = []
         self._is_put_soon = False
-        self.put()  # what has not happened yet is 0, and not unknown
+        self.put()  # events that have not happened yet count 0 instead of being unknown
 
     def _declare_requests(self) -> None:
-        """Declare the metrics about requests and connections."""
+        """Declare the metrics of requests and connections."""
         registry = self.registry
         self.requests = Counter(
             "stepahead_http_requests",
@@ -190,7 +191,7 @@ class Metrics:
         )
 
     def _declare_predictions(self) -> None:
-        """Declare the metrics about inference, the log and answers."""
+        """Declare the metrics of inference, the log and answers."""
         registry = self.registry
         self.batch_rows = Histogram(
             "stepahead_batch_rows",
@@ -210,7 +211,7 @@ class Metrics:
         )
         self.answers = Histogram(
             "stepahead_prediction_seconds",
-            "Time from a turn of requests to their committed answers, by version; those "
+            "Time from receiving requests to their committed answers, by version; those "
             f"beyond the first {MAX_VERSIONS} of a process together, as {OTHER}",
             ["model", "version"],
             buckets=LATENCY_BUCKETS,
@@ -218,7 +219,7 @@ class Metrics:
         )
 
     def _declare_state(self) -> None:
-        """Declare the gauges of what a process holds."""
+        """Declare the gauges for what a process holds."""
         registry = self.registry
         self.loaded_models = Gauge(
             "stepahead_loaded_models",
@@ -242,7 +243,7 @@ class Metrics:
         )
 
     def observe(self, method: str, path: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
+        """Count an answered request."""
         tally = self._requests.get((method, path, status))
         if tally is None:
             tally = self._requests[method, path, status] = Tally(
@@ -253,11 +254,11 @@ class Metrics:
         self._add(tally, seconds)
 
     def inferred(self, kind: str, rows: int) -> None:
-        """Count one shared inference."""
+        """Count an inference shared by several requests."""
         self._add(self._runs[kind], rows)
 
     def written(self, rows: int, *, committed: bool) -> None:
-        """Count one commit of the log, or one that failed."""
+        """Count a commit of the log, or a failed one."""
         if committed:
             self._add(self._commits, rows)
         self._rows["committed" if committed else "failed"] += rows
@@ -271,7 +272,7 @@ class Metrics:
         self._add(tally, seconds, requests)
 
     def _tally_of(self, model: str, version: int) -> Tally:
-        """A version's own figures while there are few, else those of all others together."""
+        """Return the tally of a version, or the shared one if there are already many versions."""
         own = len(self._answers) < MAX_VERSIONS
         labels = (model, str(version)) if own else (OTHER, OTHER)
         tally = Tally(self.answers.labels(*labels), LATENCY_BUCKETS)
@@ -305,7 +306,7 @@ class Metrics:
         self._publishing_took = time.perf_counter() - began
 
     def put(self) -> None:
-        """Put what was noted into the figures, on the event loop."""
+        """Put what was noted into the metrics; call this on the event loop."""
         self._is_put_soon = False
         for tally in self._waiting:
             tally.put()
@@ -315,12 +316,12 @@ class Metrics:
             self._rows[outcome] = 0
 
     def exposition(self, shared: str) -> tuple[bytes, str]:
-        """Return all processes' figures and the installation's, with their content type.
+        """Return the metrics of all processes and of the installation, with their content type.
 
-        Those of this process are as they were at its last `put`.
+        Those of this process are as of its last `put`.
 
         Args:
-            shared: figures of the whole installation, as Prometheus reads them.
+            shared: metrics of the whole installation, in Prometheus's text format.
         """
         registry = self.registry
         if self._shared is not None:
@@ -329,7 +330,7 @@ class Metrics:
         return generate_latest(registry) + shared.encode(), CONTENT_TYPE_LATEST
 
     def close(self) -> None:
-        """Put what is left into the figures, and take this process's gauges out of the sum."""
+        """Put the rest into the metrics and remove this process's gauges from the sum."""
         self.put()
         if self._shared is not None:
             self._shared.publish(is_ending=True)

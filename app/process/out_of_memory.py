@@ -1,4 +1,4 @@
-"""Whether the kernel has ended processes because memory ran out, as far as it says so."""
+"""Find out whether the kernel has killed processes because memory ran out."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ COUNTER = "oom_kill"
 
 
 def out_of_memory_kills(*, proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
-    """Return how many processes of this container or machine were ended so; None if unknown.
+    """Return how many processes of this container or machine were killed so, or None if unknown.
 
-    The count of this process's own control group comes first; the machine's counts those of all
+    The count of this process's own control group is preferred, because the machine's includes all
     containers.
 
     Args:
-        proc: where the kernel's tables are; given by tests.
-        cgroups: where control groups are; given by tests.
+        proc: folder with the kernel's tables; replaced in tests.
+        cgroups: folder with control groups; replaced in tests.
     """
     counters = [*_of_control_groups(proc, cgroups), proc / "vmstat"]
     for counter in counters:

@@ -1,4 +1,4 @@
-"""What a process without an api answers to probes: a few paths over plain HTTP, from a thread."""
+"""Answer probes in a process without an api: a few paths over plain HTTP, from a thread."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-ANSWER_SECONDS = 10.0  # for a caller to send its request
+ANSWER_SECONDS = 10.0  # how long a caller may take to send its request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class ProbeAnswer:
 
 
 def health_answer(status: str, reasons: list[str]) -> ProbeAnswer:
-    """Answer 200 with a status, or 503 with every reason against it, in the form of the api's."""
+    """Answer 200 with a status, or 503 with all reasons, in the same form as the api."""
     if not reasons:
         body = json.dumps({"status": status}).encode()
         return ProbeAnswer(status=HTTPStatus.OK, media_type="application/json", body=body)
@@ -42,17 +42,17 @@ def health_answer(status: str, reasons: list[str]) -> ProbeAnswer:
 
 
 def figures_answer(figures: bytes) -> ProbeAnswer:
-    """Answer with figures for Prometheus."""
+    """Answer with metrics for Prometheus."""
     media_type = "text/plain; version=0.0.4; charset=utf-8"
     return ProbeAnswer(status=HTTPStatus.OK, media_type=media_type, body=figures)
 
 
 class Probe:
-    """A server of GET requests on a listening socket, while it is entered.
+    """An HTTP server for GET requests on a listening socket, while it is entered.
 
     Args:
-        listener: closed at the end.
-        routes: what answers a path.
+        listener: is closed at the end.
+        routes: functions that answer, by path.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Answer by path."""
+        """Answer according to the path."""
         answer = self.answers.get(self.path.partition("?")[0])
         if answer is None:
             self.send_error(HTTPStatus.NOT_FOUND)
@@ -108,4 +108,4 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 (named by http.server)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Stay silent: probes come every second or so."""
+        """Log nothing: probes arrive about every second."""

@@ -4,7 +4,7 @@ ANSWER_SECONDS = 2.0
 
 
 def is_ready(host: str, port: int) -> bool:
-    """Whether the api there says that it can answer predictions."""
+    """Return whether the api at this address says that it can answer predictions."""
     connection = http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", "/readyz")

@@ -1,4 +1,4 @@
-"""Children that run while a block runs, and are tended until a stop is asked for."""
+"""Run children during a block, and keep them running until a stop is requested."""
 
 import os
 import time
@@ -25,29 +25,29 @@ TEND_SECONDS = 0.1
 
 
 class Tended(Protocol):
-    """Something that is kept alive."""
+    """Something that is kept running."""
 
     @property
     def is_vital(self) -> bool:
-        """Whether a service without it is worth nothing."""
+        """Whether the service is useless without it."""
 
     @property
     def trouble(self) -> str | None:
-        """What there is to say of it while it keeps dying."""
+        """A message about a part that keeps dying, or None."""
 
     @property
     def last_words(self) -> Iterable[str]:
-        """The end of its output, line by line."""
+        """The last lines of its output."""
 
     def tend(self) -> None:
-        """Notice a death and mend it."""
+        """Notice a death and restart."""
 
 
 class Absent:
-    """A part that cannot run here; the rest of the service does without it.
+    """A part that cannot run here, so the rest of the service works without it.
 
     Args:
-        trouble: what is missing, and how it can be had.
+        trouble: what is missing, and how to get it.
     """
 
     is_vital = False
@@ -63,7 +63,7 @@ class Absent:
 
 @contextmanager
 def running(children: Sequence[Child], stopping: Stopping) -> Iterator[Sequence[Child]]:
-    """Start children; end them in order afterwards."""
+    """Start children, and end them in order afterwards."""
     try:
         for child in children:
             child.start()
@@ -76,7 +76,7 @@ def running(children: Sequence[Child], stopping: Stopping) -> Iterator[Sequence[
 def running_workers(
     settings: Settings, stopping: Stopping, lifeline: Lifeline, environment: Mapping[str, str]
 ) -> Iterator[Sequence[Child]]:
-    """`workers` workers."""
+    """Run `workers` workers."""
     programs = [
         worker_program(settings, number, lifeline=lifeline, environment=environment)
         for number in range(1, settings.workers + 1)
@@ -95,7 +95,7 @@ def running_apis(
     listener: socket,
     board: NoticeBoard,
 ) -> Iterator[Sequence[Child]]:
-    """`api_processes` api processes on one socket, which is closed before they drain."""
+    """Run `api_processes` api processes on one socket, which is closed before they drain."""
     figures = tuple(make_files(settings.api_processes))
     inherited = [
         Inherited(
@@ -114,7 +114,7 @@ def running_apis(
         try:
             yield children
         finally:
-            # A connection left in the queue would wait for an answer in vain.
+            # A connection that is left in the queue would never get an answer.
             listener.close()
             for descriptor in figures:
                 os.close(descriptor)
@@ -123,7 +123,7 @@ def running_apis(
 def tend_until_ready(
     tended: Sequence[Tended], stopping: Stopping, listener: socket, board: NoticeBoard
 ) -> None:
-    """Keep all alive until the api answers, or a stop is asked for.
+    """Keep everything running until the api answers or a stop is requested.
 
     Raises:
         GivenUp: a vital part keeps dying and the service has never worked.
@@ -137,9 +137,9 @@ def tend_until_ready(
 
 
 def tend_until_stopped(tended: Sequence[Tended], stopping: Stopping, board: NoticeBoard) -> None:
-    """Keep all alive until a stop is asked for.
+    """Keep everything running until a stop is requested.
 
-    A part that keeps dying ends no other: it is started again, after ever longer pauses.
+    A part that keeps dying does not end the others. It is restarted after longer and longer pauses.
     """
     while not stopping.requested:
         _tend(tended, board)

@@ -1,8 +1,8 @@
-"""Figures of several api processes as one: each writes its own into a file in memory.
+"""Combine the metrics of several api processes: each writes its own into a file in memory.
 
-A supervisor makes one file per process, and all processes inherit all of them. What a process that
-died had counted stays in its file; the one that takes its place goes on from there, so that no
-counter ever falls.
+A supervisor creates a file for each process, and all processes inherit all of them. The counts of a
+process that died stay in its file, and its successor continues from them, so that no counter ever
+falls.
 """
 
 import json
@@ -17,24 +17,23 @@ from prometheus_client.samples import Sample
 
 from app.process.shared_memory import anonymous_file, read_shared, write_shared
 
-# A gauge of which the least counts, and not the sum. What only lasts as long as a process is left
-# out once that has ended.
+# Gauges whose minimum is reported, not their sum. Gauges of a process that has ended are left out.
 LEAST: Final = frozenset({"stepahead_registry_read_timestamp_seconds", "stepahead_store_up"})
 
-Key = tuple[str, tuple[tuple[str, str], ...]]  # a sample's name and labels
-Figures = dict[str, dict[Key, float]]  # by family
+Key = tuple[str, tuple[tuple[str, str], ...]]  # name and labels of a sample
+Figures = dict[str, dict[Key, float]]  # by metric family
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slot:
-    """Which of the files is this process's own."""
+    """Which of the files belongs to this process."""
 
     descriptors: tuple[int, ...]
-    own: int  # an index
+    own: int  # index of the file
 
     @classmethod
     def parse(cls, text: str) -> "Slot":
-        """Read what `str` gives, as in 7,8,9@1."""
+        """Parse the text that `str` returns, such as 7,8,9@1."""
         descriptors, _, own = text.partition("@")
         return cls(descriptors=tuple(map(int, descriptors.split(","))), own=int(own))
 
@@ -43,12 +42,12 @@ class Slot:
 
 
 def make_files(count: int) -> list[int]:
-    """Make a file for each of `count` processes; for the supervisor, which closes them."""
+    """Create a file for each of `count` processes; the supervisor closes them."""
     return [anonymous_file("figures") for _ in range(count)]
 
 
 class SharedFigures:
-    """This process's part of the figures, and the way to all of them."""
+    """This process's part of the metrics, with access to the others."""
 
     def __init__(self, slot: Slot, registry: CollectorRegistry) -> None:
         self._slot = slot
@@ -57,11 +56,11 @@ class SharedFigures:
         self._lock = threading.Lock()
         before = read_shared(self._file)
         self._generation = 0 if before is None else before.generation
-        # Of those that died in this slot.
+        # Counts of processes that died in this slot.
         self._before = {} if before is None else _unlisted(json.loads(before.text)[0])
 
     def publish(self, *, is_ending: bool = False) -> None:
-        """Write this process's figures; its gauges no more when it ends."""
+        """Write this process's metrics; leave out its gauges when it ends."""
         with self._lock:
             counts, gauges = self._collected()
             text = json.dumps([_listed(counts), {} if is_ending else _listed(gauges)]).encode()
@@ -69,8 +68,8 @@ class SharedFigures:
             write_shared(self._file, self._generation, text)
 
     def collect(self) -> Iterator[Metric]:
-        """Give all processes' figures, for a registry of Prometheus's client."""
-        self.publish()  # what is told now was written: after a death nothing is taken back
+        """Return the metrics of all processes, for a registry of Prometheus's client."""
+        self.publish()  # only written values are reported, so that a death takes nothing back
         written = [figures_in(descriptor) for descriptor in self._slot.descriptors]
         for family in self._registry.collect():
             total = Metric(family.name, family.documentation, family.type)
@@ -94,14 +93,14 @@ class SharedFigures:
             is_gauge = family.type == "gauge"
             into = (gauges if is_gauge else counts).setdefault(family.name, {})
             for sample in family.samples:
-                if not sample.name.endswith("_created"):  # means nothing of a sum
+                if not sample.name.endswith("_created"):  # meaningless in a sum
                     key = sample.name, tuple(sample.labels.items())
                     into[key] = sample.value + (0.0 if is_gauge else into.get(key, 0.0))
         return counts, gauges
 
 
 def figures_in(descriptor: int) -> Figures:
-    """Read what a process wrote; of one that has died, no gauges."""
+    """Read what a process wrote, without gauges if it has died."""
     written = read_shared(descriptor)
     if written is None:
         return {}

@@ -1,7 +1,7 @@
-"""Texts in memory that processes share, in files that children inherit from their supervisor.
+"""Share texts between processes in memory files that children inherit from their supervisor.
 
-Not files on a disk, which may be full just when there is something to say; and never mapped: a
-process that writes to a mapped page for which there is no room is killed by SIGBUS.
+Files on a disk would not do: the disk may be full just when there is something to report. And the
+files are never mapped: a process that writes to a mapped page without room is killed by SIGBUS.
 """
 
 import os
@@ -11,31 +11,31 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
-# A file has two halves, written in turn: a writer that is killed leaves the other one whole.
-HALF_BYTES: Final = 1 << 28  # never filled: the file is as large as what was written
+# A file has two halves that are written in turn. If a writer is killed, the other half is intact.
+HALF_BYTES: Final = 1 << 28  # sparse: the file takes only as much memory as was written
 READS: Final = 5
 HEAD: Final = Struct("!QIQI")  # generation, process id, length of the text, its checksum
 
 
 @dataclass(frozen=True, kw_only=True)
 class SharedText:
-    """What a process wrote."""
+    """A text that a process wrote."""
 
-    generation: int  # 1 for the first text, and so on
-    pid: int  # of the writer
+    generation: int  # 1 for the first text, then 2, …
+    pid: int  # of the writing process
     text: bytes
 
 
 def anonymous_file(name: str) -> int:
-    """Return the descriptor of a file without a path; it goes with its last descriptor."""
-    if hasattr(os, "memfd_create"):  # on Linux
+    """Return the descriptor of a file without a path; it vanishes with its last descriptor."""
+    if hasattr(os, "memfd_create"):  # Linux only
         return os.memfd_create(f"stepahead-{name}", os.MFD_CLOEXEC)
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 
 
 def write_shared(descriptor: int, generation: int, text: bytes) -> None:
-    """Replace a file's text; one process writes at a time, and counts the generations up."""
+    """Replace a file's text; only one process writes at a time, with rising generations."""
     offset = (generation % 2) * HALF_BYTES
     head = HEAD.pack(generation, os.getpid(), len(text), zlib.crc32(text))
     os.pwrite(descriptor, text, offset + HEAD.size)
@@ -43,8 +43,8 @@ def write_shared(descriptor: int, generation: int, text: bytes) -> None:
 
 
 def read_shared(descriptor: int) -> SharedText | None:
-    """Read the newest text that is whole; None before the first one."""
-    for _ in range(READS):  # both halves may have been replaced while they were read
+    """Read the newest complete text, or None before the first one."""
+    for _ in range(READS):  # both halves may have been replaced during the read
         halves = [_half(descriptor, offset) for offset in (0, HALF_BYTES)]
         whole = [text for text in halves if text is not None]
         if whole:
@@ -54,10 +54,10 @@ def read_shared(descriptor: int) -> SharedText | None:
 
 def _half(descriptor: int, offset: int) -> SharedText | None:
     packed = os.pread(descriptor, HEAD.size, offset)
-    if len(packed) < HEAD.size or not any(packed):  # nothing was written here yet
+    if len(packed) < HEAD.size or not any(packed):  # nothing has been written here yet
         return None
     generation, pid, length, checksum = HEAD.unpack(packed)
     text = os.pread(descriptor, length, offset + HEAD.size)
-    if len(text) != length or zlib.crc32(text) != checksum:  # it is being replaced
+    if len(text) != length or zlib.crc32(text) != checksum:  # it is being replaced at the moment
         return None
     return SharedText(generation=generation, pid=pid, text=text)

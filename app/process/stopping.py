@@ -1,4 +1,4 @@
-"""Being asked to stop, once or again."""
+"""Handle requests to stop, and a second request to hurry."""
 
 import logging
 import os
@@ -8,16 +8,15 @@ import time
 from types import FrameType, TracebackType
 from typing import NoReturn, Self
 
-# One request may arrive twice at once: from the terminal and again from `make` or `timeout`.
+# One request may arrive twice: from the terminal, and from `make` or `timeout`.
 SAME_REQUEST_SECONDS = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def exit_at_once() -> NoReturn:
-    """End this process, whose work is done, without having Python free all that it holds.
+    """End this process, whose work is done, without letting Python free its memory.
 
-    That takes a quarter of a second of processor time, at a load of 45 six seconds of the grace
-    that a supervisor gives.
+    Freeing takes 0.25 s of processor time; at a load of 45 that was 6 s of the supervisor's grace.
     """
     logging.shutdown()
     sys.stdout.flush()
@@ -28,8 +27,8 @@ def exit_at_once() -> NoReturn:
 class Stopping:
     """Catches Ctrl-C, SIGTERM and a closed terminal while it is entered.
 
-    The handler only sets values, and who waits looks at them: anything that takes a lock in a
-    handler may find it held by the very code that was interrupted.
+    The handler only sets values, which waiting code polls. A handler must not take a lock, because
+    the interrupted code may hold it.
     """
 
     def __init__(self) -> None:
@@ -39,7 +38,7 @@ class Stopping:
 
     @property
     def requested(self) -> bool:
-        """Whether to stop."""
+        """Whether a stop was requested."""
         return self._first is not None
 
     @property
@@ -48,7 +47,7 @@ class Stopping:
         return self._hastened
 
     def request(self) -> None:
-        """Ask to stop; a second time, a second later or more, to make haste."""
+        """Request a stop; if repeated after at least a second, ask to hurry."""
         now = time.monotonic()
         if self._first is None:
             self._first = now

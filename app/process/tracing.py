@@ -1,7 +1,7 @@
-"""OpenTelemetry traces: off unless the standard variables name an exporter, and then by the SDK.
+"""Trace with OpenTelemetry if its standard variables name an exporter; otherwise do nothing.
 
-The SDK reads its own variables: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME,
-OTEL_TRACES_SAMPLER and the rest. Without them nothing of it is imported.
+The SDK reads its own variables: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER
+and others. Without them, none of it is imported.
 """
 
 import os
@@ -18,17 +18,17 @@ EXPORTER_VARIABLES = (
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_TRACES_EXPORTER",
 )
-# RFC of the W3C: version, trace, parent span, flags; all zeros mean nothing.
+# W3C Trace Context: version, trace, parent span, flags. All zeros are invalid.
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
 SERVER_ERROR = 500
 
 
 class TracingUnavailable(RuntimeError):
-    """Traces are asked for, and the packages that make them are not installed."""
+    """Traces are requested, but the packages for them are not installed."""
 
 
 class Tracing:
-    """Makes spans, and gives them to the exporter that the environment names.
+    """Creates spans and passes them to the exporter that the environment names.
 
     Args:
         tracer: of OpenTelemetry.
@@ -38,7 +38,7 @@ class Tracing:
         self._tracer = tracer
 
     def begin_request(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> "Span":
-        """Begin the span of a request, within the caller's trace if its headers name one."""
+        """Begin the span of a request, as part of the caller's trace if its headers name one."""
         from opentelemetry.propagate import extract
         from opentelemetry.trace import SpanKind
 
@@ -73,13 +73,13 @@ class Tracing:
 
     @contextmanager
     def span(self, name: str, **attributes: str | float) -> Iterator[None]:
-        """Be within a span."""
+        """Run a block inside a span."""
         with self._tracer.start_as_current_span(name, attributes=attributes):
             yield
 
 
 def tracing_of(role: str) -> Tracing | None:
-    """Return what makes spans, or None where no exporter is named.
+    """Return a `Tracing`, or None if no exporter is named.
 
     Args:
         role: "api" or "worker"; names the service unless OTEL_SERVICE_NAME does.
@@ -99,7 +99,7 @@ def tracing_of(role: str) -> Tracing | None:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise TracingUnavailable(
-            "OTEL_… variables ask for traces, which need the extra `otel`: "
+            "OTEL_… variables request traces, which need the extra `otel`: "
             "pip install 'stepahead[otel]'"
         ) from error
     names = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": f"stepahead-{role}"}
@@ -109,7 +109,7 @@ def tracing_of(role: str) -> Tracing | None:
 
 
 def trace_of(headers: Mapping[bytes, bytes]) -> str | None:
-    """Return the trace id of a `traceparent` header, for logs; None without a good one."""
+    """Return the trace id of a `traceparent` header for logs, or None if it is invalid."""
     given = headers.get(b"traceparent")
     if given is None:
         return None

@@ -1,4 +1,4 @@
-"""Presets: the recipes that a training starts from."""
+"""Define the presets, the recipes that a training starts from."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,7 +22,7 @@ PRESETS: tuple[Preset, ...] = (
         kind="series",
         summary=(
             "The chapter's stock model: one past price in, LSTM(4) with sigmoid, min-max scaling. "
-            "Here to be compared with; expect it to do worse than repeating the last value."
+            "For comparison only; expect it to do worse than repeating the last value."
         ),
         recipe=SeriesRecipe(
             preset="chapter",
@@ -51,9 +51,9 @@ PRESETS: tuple[Preset, ...] = (
         name="default",
         kind="series",
         summary=(
-            "What we would stake money on: starts as the simple forecast that validation data "
-            "choose (last value, last season, its change, linear autoregression), scaled per "
-            "window, and leaves it only where validation data say so."
+            "Recommended: starts as the simple forecast that is best on validation data (last "
+            "value, last season, its change, linear autoregression), scaled per window; the "
+            "network changes it only where that helps on validation data."
         ),
         recipe=SeriesRecipe(
             preset="default",
@@ -82,8 +82,8 @@ PRESETS: tuple[Preset, ...] = (
         name="chapter",
         kind="text",
         summary=(
-            "The chapter's fable model: three words in, the next one out, one symbol per input "
-            "unit. Strict: a word it was not trained on is an error."
+            "The chapter's fable model: three words in, the next one out, one-hot encoded. "
+            "Strict: a word that it was not trained on is an error."
         ),
         recipe=TextRecipe(
             preset="chapter",
@@ -144,5 +144,5 @@ PRESETS: tuple[Preset, ...] = (
 
 
 def presets(kind: Kind) -> dict[str, SeriesRecipe | TextRecipe]:
-    """The presets of a kind by name."""
+    """Return the presets of a kind by name."""
     return {preset.name: preset.recipe for preset in PRESETS if preset.kind == kind}

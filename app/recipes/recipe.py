@@ -1,6 +1,6 @@
-"""Recipes: everything that decides a training run.
+"""Define recipes: everything that decides a training run.
 
-The api validates with this module and the trainer obeys it; neither pulls in the other.
+The api validates recipes with this module and the trainer follows them, so it imports neither.
 """
 
 from typing import Annotated, Literal
@@ -9,15 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 Kind = Literal["series", "text"]
 Cell = Literal["lstm", "gru", "rnn"]
-# Those that ONNX Runtime's recurrent operators have too (Activation of the candidate and output).
+# Activations of candidate and output that ONNX Runtime's recurrent operators have, too.
 Activation = Literal["tanh", "sigmoid", "relu"]
-# Simple forecasts that are affine in the window, which a network's output can be added to.
+# Simple forecasts that are affine in the window, so that a network's output can be added to them.
 AnchorName = Literal["persistence", "season", "season-change", "autoregression"]
 Units = Annotated[int, Field(ge=1, le=1024)]
 
 
 class Recipe(BaseModel):
-    """What series and text recipes share."""
+    """Fields that series and text recipes share."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -28,42 +28,52 @@ class Recipe(BaseModel):
         Field(min_length=1, max_length=4, strict=False, description="units of each layer"),
     ]
     activation: Annotated[
-        Activation, Field(description="squashing of candidate and output; the gates are sigmoid")
+        Activation,
+        Field(description="activation of candidate and output; gates always use the sigmoid"),
     ]
     optimizer: Annotated[
-        Literal["adam", "rmsprop", "sgd"], Field(description="how weights follow the gradient")
+        Literal["adam", "rmsprop", "sgd"], Field(description="updates the weights")
     ]
     learning_rate: Annotated[
-        float, Field(gt=0, le=10, allow_inf_nan=False, description="how far one step goes")
+        float, Field(gt=0, le=10, allow_inf_nan=False, description="size of each update")
     ]
     batch_size: Annotated[
-        int, Field(ge=1, le=4096, description="examples that share one step of the optimizer")
+        int, Field(ge=1, le=4096, description="examples per update of the weights")
     ]
     epochs: Annotated[
-        int, Field(ge=1, le=100_000, description="passes over the training rows, at most")
+        int, Field(ge=1, le=100_000, description="maximum number of passes over the training rows")
     ]
     early_stopping: Annotated[
         int | None,
         Field(
-            ge=1, description="epochs without a better validation loss before stopping; null: no"
+            ge=1,
+            description="stop after this many epochs without a better validation loss; null: never",
         ),
     ]
     clip_norm: Annotated[
-        float | None, Field(gt=0, allow_inf_nan=False, description="gradient norm limit; null: no")
+        float | None,
+        Field(gt=0, allow_inf_nan=False, description="limit on the gradient norm; null: none"),
     ]
     validation_fraction: Annotated[
-        float, Field(ge=0, le=0.5, description="last part of the training rows, for early stopping")
+        float,
+        Field(
+            ge=0,
+            le=0.5,
+            description="share of the training rows, from their end, used for early stopping",
+        ),
     ]
     test_fraction: Annotated[
-        float, Field(ge=0, le=0.9, description="last part of the rows, judged on once")
+        float,
+        Field(ge=0, le=0.9, description="share of the rows, from their end, held out for judging"),
     ]
-    refit: Annotated[bool, Field(description="fit again on all rows after judging")]
+    refit: Annotated[bool, Field(description="train again on all rows after judging")]
     seed: Annotated[
         int,
         Field(
             ge=0,
             lt=2**31,
-            description="of first weights and order; the same on one machine: the same network",
+            description="decides initial weights and the order of examples; the same seed gives "
+            "the same network on the same machine",
         ),
     ]
 
@@ -77,8 +87,8 @@ class SeriesRecipe(Recipe):
         Field(
             ge=1,
             le=2000,
-            description="past steps seen; null: 60, fewer where the typical series is short, "
-            "more for a long season",
+            description="number of past steps that the network sees; null: 60, fewer if the "
+            "typical series is short, more for a long season",
         ),
     ]
     horizon: Annotated[
@@ -86,17 +96,24 @@ class SeriesRecipe(Recipe):
         Field(
             ge=1,
             le=1000,
-            description="steps ahead, given at once; null: by the frequency of the rows (24 hours, "
-            "14 days, 5 business days, 8 weeks, 12 months, 4 quarters), 1 without times",
+            description="steps ahead, all forecast at once; null: by the frequency of the rows (24 "
+            "hours, 14 days, 5 business days, 8 weeks, 12 months, 4 quarters), 1 without times",
         ),
     ]
     features: Annotated[
         tuple[str, ...] | None,
-        Field(strict=False, min_length=1, max_length=256, description="inputs; null: the target"),
+        Field(
+            strict=False,
+            min_length=1,
+            max_length=256,
+            description="input columns; null: only the target",
+        ),
     ]
     scaling: Annotated[
         Literal["minmax", "standard", "window"],
-        Field(description="minmax, standard: measured on training rows; window: on each window"),
+        Field(
+            description="minmax, standard: measured on the training rows; window: on each window"
+        ),
     ]
     anchor: Annotated[
         AnchorName | Literal["none", "auto"],
@@ -104,24 +121,27 @@ class SeriesRecipe(Recipe):
             description="the simple forecast that the network's output is added to. persistence: "
             "the last value; season: the value one season before; season-change: the last value "
             "and the change of one season before; autoregression: a linear function of the window; "
-            "auto: that of them which was best on validation data, persistence if none was by more "
+            "auto: the best of these on validation data, or persistence if none is better by more "
             "than noise"
         ),
     ]
     loss: Annotated[
         Literal["mse", "mae", "huber"],
-        Field(description="mse: squared errors, led by the large ones; mae: absolute; huber: both"),
+        Field(
+            description="mse: squared errors, dominated by large ones; mae: absolute errors; "
+            "huber: squared if small, absolute if large"
+        ),
     ]
 
     @property
     def steps_ahead(self) -> int:
-        """Return the horizon of a recipe that is settled for its data.
+        """Return the horizon of a recipe that was completed for its data.
 
         Raises:
-            ValueError: it is still open.
+            ValueError: the horizon has not been decided yet.
         """
         if self.horizon is None:
-            raise ValueError("the horizon of the recipe is not settled yet")
+            raise ValueError("the horizon of the recipe has not been decided yet")
         return self.horizon
 
 
@@ -131,32 +151,41 @@ class TextRecipe(Recipe):
     kind: Literal["text"] = "text"
     tokenizer: Annotated[
         Literal["word", "char"],
-        Field(description="word: lower-case words, and each sign by itself; char: characters"),
+        Field(description="word: words in lower case, and each punctuation mark; char: characters"),
     ]
     reading: Annotated[
         Literal["window", "stream"],
-        Field(description="window: only the last tokens, from zero state; stream: carried state"),
+        Field(
+            description="window: only the last tokens, from a zero state; stream: the whole text, "
+            "with a state that is carried on"
+        ),
     ]
     window: Annotated[
-        int | None, Field(ge=1, le=2000, description="tokens seen; only with reading window")
+        int | None,
+        Field(ge=1, le=2000, description="number of tokens that are read; for `window` only"),
     ]
     truncate: Annotated[
         int | None,
-        Field(ge=1, le=2000, description="steps of backpropagation; only with reading stream"),
+        Field(
+            ge=1,
+            le=2000,
+            description="steps after which backpropagation is truncated; for `stream` only",
+        ),
     ]
     embedding: Annotated[
         Literal["one-hot"] | Annotated[int, Field(ge=1, le=1024)],
         Field(description="one-hot, or the size of a trained embedding"),
     ]
     min_count: Annotated[
-        int, Field(ge=1, description="rarer words are folded into the unknown symbol")
+        int, Field(ge=1, description="rarer words are replaced by the unknown symbol")
     ]
     unknown: Annotated[
         Literal["error", "warn"],
-        Field(description="an unknown token in a request: a 422, or a warning"),
+        Field(description="what an unknown token in a request leads to: 422, or a warning"),
     ]
     loss: Annotated[
-        Literal["cross-entropy"], Field(description="surprise at the next token; the only one")
+        Literal["cross-entropy"],
+        Field(description="negative log-probability of the next token; the only loss for texts"),
     ] = "cross-entropy"
 
 

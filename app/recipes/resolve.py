@@ -17,17 +17,17 @@ def resolve_recipe(
     *,
     champion: SeriesRecipe | TextRecipe | None = None,
 ) -> SeriesRecipe | TextRecipe:
-    """A complete recipe from what the caller gave.
+    """Return the complete recipe for what the caller gave.
 
     Args:
-        kind: what the dataset is.
+        kind: of the dataset.
         overrides: a preset's name under `preset` and the fields that differ from it. Without
             `preset` they change the champion's recipe, or `default` for a new model.
         champion: the recipe of the model's champion, if it has one.
 
     Raises:
-        Unprocessable: an unknown preset or field, a value out of bounds, fields that do not go
-            together; each place is named as `recipe.FIELD`.
+        Unprocessable: a preset or field is unknown, a value is out of range, or fields contradict
+            each other. Each is named as `recipe.FIELD`.
     """
     given = dict(overrides or {})
     known = presets(kind)
@@ -35,7 +35,8 @@ def resolve_recipe(
         name = given.get("preset", "default")
         if not isinstance(name, str) or name not in known:
             raise Unprocessable.at(
-                "recipe.preset", f"{name!r} is no preset for {kind}; there are {', '.join(known)}"
+                "recipe.preset",
+                f"{name!r} is not a preset for {kind}; the presets are {', '.join(known)}",
             )
         base = known[name]
     else:
@@ -51,7 +52,7 @@ def resolve_recipe(
 
 
 def _place(wrong: FieldError) -> FieldError:
-    """Name a wrong field as it stands in a request, without the kind that pydantic puts first."""
+    """Name a wrong field as the request does, without the kind that pydantic puts first."""
     _, _, path = (wrong.field or "").partition(".")
     return FieldError(field=f"recipe.{path}" if path else "recipe", message=wrong.message)
 
@@ -60,22 +61,23 @@ def _check_together(recipe: SeriesRecipe | TextRecipe) -> None:
     if recipe.early_stopping is not None and recipe.validation_fraction == 0:
         raise Unprocessable.at(
             "recipe.early_stopping",
-            "needs data to watch: set validation_fraction above 0, or early_stopping to null",
+            "needs validation data: set validation_fraction above 0, or early_stopping to null",
         )
     if isinstance(recipe, SeriesRecipe):
         if recipe.scaling == "window" and recipe.window == 1:
             raise Unprocessable.at(
                 "recipe.window",
-                "scaling window measures each window: one value has no spread, give 2 or more",
+                "must be at least 2 with scaling 'window': a single value has no spread",
             )
         return
     if recipe.reading == "window" and recipe.window is None:
-        raise Unprocessable.at("recipe.window", "reading window needs the number of tokens it sees")
+        raise Unprocessable.at("recipe.window", "must be a number of tokens with reading 'window'")
     if recipe.reading == "stream" and recipe.truncate is None:
         raise Unprocessable.at(
-            "recipe.truncate", "reading stream needs the steps of backpropagation, 32 for instance"
+            "recipe.truncate", "must be a number of steps with reading 'stream', 32 for example"
         )
     if recipe.unknown == "error" and recipe.min_count > 1:
         raise Unprocessable.at(
-            "recipe.min_count", "above 1 folds rare words into an unknown symbol: set unknown: warn"
+            "recipe.min_count",
+            "above 1 replaces rare words by the unknown symbol: set `unknown` to 'warn'",
         )

@@ -1,4 +1,4 @@
-"""The tables of who may call: keys, browser sessions, what keys have used, and the audit list."""
+"""Define the tables about callers: keys, browser sessions, use of keys, and the audit list."""
 
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from app.storage.tables import Base, Json
 
 
 class ApiKey(Base):
-    """A key that was made with `stepahead keys create`; its secret is kept as a digest alone."""
+    """A key created with `stepahead keys create` or the API; its secret is stored as a digest."""
 
     __tablename__ = "api_keys"
     __table_args__ = (CheckConstraint("scope IN ('predict', 'train', 'admin')", name="scope"),)
@@ -23,21 +23,22 @@ class ApiKey(Base):
     scope: Mapped[str]
     models: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))  # null: all
     limits: Mapped[Json] = mapped_column(server_default="{}")
-    created_by: Mapped[str | None]  # the name of the key that made it
+    created_by: Mapped[str | None]  # the name of the key that created it
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
-    # Raised by every change but that of last_used_at: their sum tells processes to look again.
+    # Raised by every change except that of last_used_at. The sum over all keys tells processes that
+    # they must read the keys again.
     changes: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class BrowserSession(Base):
-    """A browser that has shown a key; ended on the server when it signs out."""
+    """A browser that signed in with a key; the session ends on the server when it signs out."""
 
     __tablename__ = "browser_sessions"
 
-    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)  # of its cookie
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)  # of the session cookie
     key_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("api_keys.id", ondelete="CASCADE"), index=True
     )  # null: STEPAHEAD_API_KEY
@@ -46,7 +47,7 @@ class BrowserSession(Base):
 
 
 class KeyUsage(Base):
-    """How much a key has uploaded on a day in UTC."""
+    """The number of bytes that a key has uploaded on a day in UTC."""
 
     __tablename__ = "key_usage"
 
@@ -58,24 +59,24 @@ class KeyUsage(Base):
 
 
 class AuditEntry(Base):
-    """A change that somebody made through the API; never changed itself."""
+    """A change made through the API; entries are never changed."""
 
     __tablename__ = "audit"
     __table_args__ = (Index(None, "key", "id"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    key: Mapped[str | None]  # its name; null: nobody had to show one
+    key: Mapped[str | None]  # the name of the key; null: no key was required
     scope: Mapped[str]
     method: Mapped[str]
     path: Mapped[str]
     status: Mapped[int]
     request_id: Mapped[str]
-    address: Mapped[str | None]  # of the connection; behind a proxy that of the proxy
+    address: Mapped[str | None]  # of the connection's other end, perhaps a proxy
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class InstanceSecret(Base):
-    """One row: the secret that keys and cookies are digested with, unless the settings name one."""
+    """One row: the secret for digests of keys and cookies, unless the settings name one."""
 
     __tablename__ = "instance_secret"
     __table_args__ = (CheckConstraint("id = 1", name="single"),)

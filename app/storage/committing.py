@@ -1,10 +1,10 @@
-"""Statements that are a transaction of their own, many a second, over one connection.
+"""Run many statements per second over one connection, each in its own transaction.
 
-This talks to libpq below psycopg's cursors: with them, a commit of one row took twice the processor
-time (binding every value, and having the kernel watch the socket anew for each statement). The
-usual commit takes no coroutine and no timer of its own either: with both, and a task around them,
-predictions at 16 connections took a sixth more of the api's processor time. Whatever is not usual
-(connecting, preparing, a server that went away) is left to a coroutine.
+This uses libpq directly, below psycopg's cursors. With cursors, committing one row took twice the
+processor time, because they bind every value and register the socket with the kernel anew for each
+statement. A normal commit also needs no coroutine and no timer: with both and a task around them,
+predictions at 16 connections took a sixth more of the api's processor time. A coroutine only
+handles the unusual: connecting, preparing a statement, a server that went away.
 """
 
 import asyncio
@@ -24,26 +24,26 @@ from app.storage.connecting import AsyncConnection
 
 ATTEMPTS = 2
 AGAIN = b"_again"
-# How long the event loop stays awake for the outcome of a commit that is waited for alone. To
-# sleep and be woken, twice for each request, and to find the caches cold, took an eighth of a lone
+# How long the event loop keeps polling for the result of a commit when nothing else is going on.
+# Going to sleep and waking up twice per request, with cold caches, took an eighth of a single
 # prediction's 0.7 ms.
 AWAKE_SECONDS = 0.0005
 
 Parameters = Sequence[bytes | None]  # in binary form
-Done = Callable[[Exception | None], None]  # called once; None says that it is committed
+Done = Callable[[Exception | None], None]  # called once; None: committed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """A statement, prepared once per connection."""
+    """A statement, which is prepared once per connection."""
 
     name: bytes
     text: bytes
-    again: bytes  # what to run in its place when nobody knows whether it was committed
+    again: bytes  # the statement to run instead if it is unknown whether it was committed
 
 
 class Asked(NamedTuple):
-    """A statement on its way."""
+    """A statement that has been sent or is waiting to be sent."""
 
     statement: Statement
     parameters: Parameters
@@ -53,25 +53,26 @@ class Asked(NamedTuple):
 
 
 class CommittingConnection:
-    """One connection that comes back by itself after the database was away.
+    """A connection that reconnects by itself after the database was away.
 
-    It takes one statement at a time.
+    It runs one statement at a time.
     """
 
     def __init__(self, where: str) -> None:
-        """Take a connection string for libpq; connect when there is something to commit."""
+        """Store a connection string for libpq; connect when there is something to commit."""
         self._where = where
         self._open: AsyncConnection | None = None
-        # A second number of its socket: libpq closes the first whenever it finds the server gone,
-        # and an event loop that watches a closed number is deaf to whatever gets it next.
+        # A duplicate of its socket's descriptor. libpq closes its own whenever it finds the server
+        # gone, and an event loop that watches a closed descriptor would not notice when the number
+        # is reused.
         self._watched = -1
         self._prepared: set[bytes] = set()
-        self._asked: Asked | None = None  # waits for its outcome, no coroutine does
-        self._failure: psycopg.Error | None = None  # of what is under way
+        self._asked: Asked | None = None  # the loop waits for its result without a coroutine
+        self._failure: psycopg.Error | None = None  # error of the statement that is running
         self._heard: asyncio.Future[None] | None = None  # a coroutine waits for the server
         self._alarm: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
-        self._task: asyncio.Task[None] | None = None  # what is under way and unusual
+        self._task: asyncio.Task[None] | None = None  # handles an unusual case
 
     def commit_soon(
         self,
@@ -82,14 +83,14 @@ class CommittingConnection:
         timeout_seconds: float,
         awake: bool = False,
     ) -> None:
-        """The same as `commit`; `done` is called with its error, or None once it is committed.
+        """Start a commit; call `done` with its error, or with None once it is committed.
 
         Args:
-            statement: which one.
-            parameters: its parameters.
-            done: told once.
+            statement: to run.
+            parameters: of the statement.
+            done: called once.
             timeout_seconds: how long it may take.
-            awake: have the loop look again and again for a while, and not sleep until it is woken.
+            awake: make the event loop poll for a while instead of sleeping until it is woken.
         """
         loop = asyncio.get_running_loop()
         asked = Asked(statement, parameters, done, timeout_seconds, loop.time() + timeout_seconds)
@@ -99,7 +100,7 @@ class CommittingConnection:
         pgconn = self._open.pgconn
         try:
             _send(pgconn, statement.name, parameters)
-            if pgconn.flush():  # more than the socket takes at once
+            if pgconn.flush():  # the socket's buffer is full
                 self._sending = loop.create_task(self._send_rest(pgconn))
         except psycopg.OperationalError:
             self._task = loop.create_task(self._commit_at_length(asked, again=True))
@@ -111,7 +112,7 @@ class CommittingConnection:
             self._stay_awake(asked, time.perf_counter() + AWAKE_SECONDS)
 
     def _stay_awake(self, asked: Asked, until: float) -> None:
-        """A loop with something to do looks at its sockets and does not sleep."""
+        """Keep the event loop busy, so that it polls its sockets instead of sleeping."""
         if self._asked is asked and time.perf_counter() < until:
             asyncio.get_running_loop().call_soon(self._stay_awake, asked, until)
 
@@ -125,16 +126,16 @@ class CommittingConnection:
     ) -> None:
         """Run a statement and return when it is committed.
 
-        A connection that turns out to be dead is replaced once: the statement may run twice.
+        A dead connection is replaced once, so the statement may run twice.
 
         Args:
-            statement: which one.
-            parameters: its parameters.
-            timeout_seconds: how long it may take on either connection.
-            again: nobody knows whether it was committed before.
+            statement: to run.
+            parameters: of the statement.
+            timeout_seconds: how long it may take on each connection.
+            again: it is unknown whether the statement has already been committed.
 
         Raises:
-            psycopg.Error: it was not committed, or nobody knows.
+            psycopg.Error: it was not committed, or this is unknown.
             TimeoutError: the database took too long.
         """
         for attempt in range(1, ATTEMPTS + 1):
@@ -154,7 +155,7 @@ class CommittingConnection:
                 return
 
     def close(self) -> None:
-        """Hang up, whatever is under way; the next statement connects anew."""
+        """Disconnect, whatever is running; the next statement connects again."""
         connection, self._open = self._open, None
         for waiting in (self._alarm, self._sending):
             if waiting is not None:
@@ -166,11 +167,11 @@ class CommittingConnection:
             connection.pgconn.finish()
 
     async def _send_rest(self, pgconn: PGconn) -> None:
-        with suppress(psycopg.OperationalError):  # `_on_readable` hears of it too
+        with suppress(psycopg.OperationalError):  # `_on_readable` notices it, too
             await _sent(pgconn, self._watched)
 
     async def _commit_at_length(self, asked: Asked, *, again: bool = False) -> None:
-        """What `commit_soon` does when things are not as usual."""
+        """Handle the unusual cases of `commit_soon`."""
         try:
             await self.commit(
                 asked.statement,
@@ -178,7 +179,7 @@ class CommittingConnection:
                 timeout_seconds=asked.timeout_seconds,
                 again=again,
             )
-        except Exception as error:  # noqa: BLE001 - told to who waits for it
+        except Exception as error:  # noqa: BLE001 - passed to `done`
             asked.done(error)
         else:
             asked.done(None)
@@ -208,10 +209,10 @@ class CommittingConnection:
         return connection
 
     async def _outcome(self, pgconn: PGconn) -> None:
-        """Wait for the end of what was sent.
+        """Wait for the end of the statement that was sent.
 
         Raises:
-            psycopg.Error: it failed.
+            psycopg.Error: the statement failed.
         """
         await _sent(pgconn, self._watched)
         while not self._has_ended(pgconn):
@@ -223,7 +224,7 @@ class CommittingConnection:
             raise failure
 
     def _has_ended(self, pgconn: PGconn) -> bool:
-        """Take the results that are there; whether they are all."""
+        """Read the available results, and return whether they are complete."""
         while not pgconn.is_busy():
             result = pgconn.get_result()
             if result is None:
@@ -241,7 +242,7 @@ class CommittingConnection:
         pgconn = self._open.pgconn
         try:
             pgconn.consume_input()
-        except psycopg.OperationalError:  # the next commit finds it so and connects anew
+        except psycopg.OperationalError:  # the next commit notices this and reconnects
             asyncio.get_running_loop().remove_reader(self._watched)
             self._end(pgconn)
         else:
@@ -249,7 +250,7 @@ class CommittingConnection:
                 self._end(pgconn)
 
     def _end(self, pgconn: PGconn) -> None:
-        """Tell the outcome of what was asked, or try again on another connection."""
+        """Report the result of a statement, or try again on another connection."""
         asked, self._asked = self._asked, None
         failure, self._failure = self._failure, None
         if asked is None:
@@ -261,7 +262,7 @@ class CommittingConnection:
             self._task = asyncio.get_running_loop().create_task(again)
 
     def _look_at_the_time(self) -> None:
-        """One alarm serves many statements: it is set anew when it rings, and not for each."""
+        """Check the time limit. One timer serves many statements and is reset when it fires."""
         self._alarm = None
         if self._asked is None:
             return
@@ -283,7 +284,7 @@ def _formats(parameters: Parameters) -> list[Format]:
 
 
 async def _sent(pgconn: PGconn, socket: int) -> None:
-    """Return when the socket has taken all that is to be sent."""
+    """Return when the socket has accepted everything that is to be sent."""
     loop = asyncio.get_running_loop()
     while pgconn.flush():
         room = asyncio.Event()

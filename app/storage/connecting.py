@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL that notice within seconds when nobody answers any more.
+"""Connect to PostgreSQL so that silence from the other side is noticed within seconds.
 
-Every process connects through these classes. Lost packets, a host that vanished and a server that
-hangs all look alike to libpq: silence, which it would wait out for a quarter of an hour or forever.
+Every process connects through these classes. To libpq, lost packets, a vanished host and a hanging
+server all look the same: silence. It would wait for a quarter of an hour, or forever.
 """
 
 import contextlib
@@ -11,8 +11,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-# What libpq is told where the URL says nothing else. A silent connection then fails after 5 to 11
-# seconds. Over a Unix socket they have no effect.
+# Defaults for libpq; the URL may override them. With these, a silent connection fails after 5 to 11
+# seconds. They have no effect on a Unix socket.
 PARAMETERS: Final = {
     "connect_timeout": "5",
     "keepalives_idle": "5",
@@ -20,16 +20,16 @@ PARAMETERS: Final = {
     "keepalives_count": "3",
     "tcp_user_timeout": "5000",  # milliseconds
 }
-# The same on the server's side, so that the locks of a vanished client are released soon: without
-# it, the server waits two hours.
+# The same on the server's side, so that it soon releases the locks of a vanished client. Without
+# these settings, the server waits for two hours.
 SESSION: Final = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
 IDLE_TRANSACTION: Final = {"idle_in_transaction_session_timeout": "600000"}  # milliseconds
-# A pooler such as PgBouncer shares the session between clients and shows them process ids of its
-# own: there nothing is set, and no row is returned.
+# A pooler such as PgBouncer shares sessions between clients and shows them its own process ids. In
+# that case this query sets nothing and returns no row.
 SET_UP: Final = """
 SELECT set_config(name, value, false)
   FROM unnest(%s::text[], %s::text[]) AS setting (name, value)
@@ -48,10 +48,10 @@ class NoAnswer(psycopg.OperationalError):
 
 
 class Connection(psycopg.Connection[TupleRow]):
-    """A blocking connection that waits for an answer for `statement_seconds` at most.
+    """A blocking connection that waits at most `statement_seconds` for an answer.
 
-    The limit is kept on this side: neither a server that hangs nor a pooler that has lost its
-    server would keep one.
+    The limit is enforced on this side, because a hanging server, or a pooler that lost its server,
+    would not enforce it.
     """
 
     statement_seconds: float | None = STATEMENT_SECONDS  # None: no limit, as in a migration
@@ -65,16 +65,16 @@ class Connection(psycopg.Connection[TupleRow]):
         statement_seconds: float | None = STATEMENT_SECONDS,
         **options: Any,  # noqa: ANN401
     ) -> Self:
-        """Connect and set the session up.
+        """Connect and set up the session.
 
         Args:
-            conninfo: where to.
-            autocommit: whether each statement is a transaction of its own.
-            statement_seconds: the limit; None leaves transactions all their time as well.
+            conninfo: where to connect.
+            autocommit: whether each statement is its own transaction.
+            statement_seconds: the limit; None also removes the limit on transactions.
             options: further options of psycopg.
 
         Raises:
-            psycopg.OperationalError: as psycopg does.
+            psycopg.OperationalError: connecting failed.
         """
         connection = cls.connect(conninfo, autocommit=True, **options)
         try:
@@ -90,7 +90,7 @@ class Connection(psycopg.Connection[TupleRow]):
         return connection
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ANN401
-        """Wait as psycopg does, but not for ever.
+        """Wait as psycopg does, but with a time limit.
 
         Raises:
             NoAnswer: `statement_seconds` passed without an answer.
@@ -103,7 +103,7 @@ class Connection(psycopg.Connection[TupleRow]):
         except psycopg.OperationalError as error:
             if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
-            with contextlib.suppress(psycopg.Error):  # the server may be out of reach for this too
+            with contextlib.suppress(psycopg.Error):  # the server may be unreachable for this, too
                 self.cancel_safe(timeout=CANCEL_SECONDS)
             self.pgconn.finish()
             raise NoAnswer(seconds) from error
@@ -114,10 +114,10 @@ class AsyncConnection(psycopg.AsyncConnection[TupleRow]):
 
     @classmethod
     async def connect(cls, conninfo: str = "", *, autocommit: bool = False, **options: Any) -> Self:  # noqa: ANN401
-        """Connect and set the session up.
+        """Connect and set up the session.
 
         Raises:
-            psycopg.OperationalError: as psycopg does.
+            psycopg.OperationalError: connecting failed.
         """
         connection = await super().connect(conninfo, autocommit=True, **options)
         try:
@@ -132,7 +132,7 @@ class AsyncConnection(psycopg.AsyncConnection[TupleRow]):
         return connection
 
     async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109
-        """Wait as psycopg does, but not for ever.
+        """Wait as psycopg does, but with a time limit.
 
         Raises:
             NoAnswer: `PROBE_SECONDS` passed without an answer.

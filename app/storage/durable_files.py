@@ -1,15 +1,15 @@
-"""Files and folders that survive a power cut."""
+"""Write files and folders so that they survive a power cut."""
 
 import os
 from pathlib import Path
 
 
 def has_linked(path: Path, target: Path) -> bool:
-    """Give a file a second name, where that is possible."""
+    """Give a file a second name if possible, and return whether it has one."""
     try:
         target.parent.mkdir(exist_ok=True)
         target.hardlink_to(path)
-    except OSError:  # mostly another file system; copying it will tell of anything else
+    except OSError:  # usually another file system; any other cause shows up when the file is copied
         return False
     return True
 
@@ -24,7 +24,7 @@ def sync(path: Path) -> None:
 
 
 def make_durably(folder: Path, *, below: Path) -> None:
-    """Make a folder and its parents so that they survive a power cut."""
+    """Create a folder and its parents so that they survive a power cut."""
     if folder == below or folder.is_dir():
         return
     make_durably(folder.parent, below=below)

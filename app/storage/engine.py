@@ -1,4 +1,4 @@
-"""How this process reaches PostgreSQL."""
+"""Connect this process to PostgreSQL."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ SPELLINGS = frozenset({"postgres", "postgresql", "postgresql+psycopg", "postgres
 
 
 def database_url(text: str) -> URL:
-    """The URL that SQLAlchemy takes, from any usual spelling.
+    """Return the URL for SQLAlchemy from any usual spelling.
 
     Raises:
-        ValueError: it does not name a PostgreSQL database.
+        ValueError: it is not the URL of a PostgreSQL database.
     """
     url = make_url(text)
     if url.drivername not in SPELLINGS:
@@ -29,7 +29,7 @@ def database_url(text: str) -> URL:
 
 
 def conninfo(text: str, *, application_name: str = "stepahead") -> str:
-    """Return the connection string for libpq, with our parameters where the URL has none."""
+    """Return the connection string for libpq; our parameters apply where the URL sets none."""
     url = _completed(database_url(text), application_name)
     options = {
         key: value if isinstance(value, str) else ",".join(value)
@@ -48,7 +48,7 @@ def conninfo(text: str, *, application_name: str = "stepahead") -> str:
 
 
 def connect(text: str, *, statement_seconds: float | None = STATEMENT_SECONDS) -> Connection:
-    """Open one connection in autocommit mode; the caller closes it.
+    """Open a connection in autocommit mode; the caller closes it.
 
     Raises:
         psycopg.OperationalError: the database is away.
@@ -59,13 +59,13 @@ def connect(text: str, *, statement_seconds: float | None = STATEMENT_SECONDS) -
 def make_engine(
     text: str, *, pool_size: int = 5, statement_seconds: float | None = STATEMENT_SECONDS
 ) -> Engine:
-    """Make a pooled engine whose connections are tried before use, so that a restart heals.
+    """Create a pooled engine that checks connections before use, so that it survives a restart.
 
     Args:
         text: the database's URL.
-        pool_size: connections that are kept; as many more are opened when all are busy.
-        statement_seconds: how long a statement may take; None: as long as it likes, and its
-            transaction too.
+        pool_size: number of connections that are kept; up to twice as many are open when all are
+            busy.
+        statement_seconds: how long a statement may take; None: no limit, also for transactions.
     """
     engine = create_engine(
         _completed(database_url(text), "stepahead"),
@@ -73,19 +73,19 @@ def make_engine(
         max_overflow=pool_size,
         pool_pre_ping=True,
         pool_timeout=10,
-        json_deserializer=from_json,  # six times as quick as the standard library
+        json_deserializer=from_json,  # six times as fast as the standard library
     )
     _limit_statements(engine, statement_seconds)
     return engine
 
 
 def expect_answer_soon(session: Session) -> None:
-    """Give the statements of this transaction a few seconds, for those that are quick or lost."""
+    """Limit the statements of this transaction to a few seconds; they are quick unless lost."""
     session.connection().connection.driver_connection.statement_seconds = PROBE_SECONDS  # type: ignore[union-attr]
 
 
 def _limit_statements(engine: Engine, statement_seconds: float | None) -> None:
-    """Open connections of our class; give statements their time, and the try before use less."""
+    """Open connections of our class; limit statements, and limit the check before use even more."""
 
     @event.listens_for(engine, "do_connect")
     def open_connection(
@@ -104,7 +104,7 @@ def _limit_statements(engine: Engine, statement_seconds: float | None) -> None:
 
 
 def _completed(url: URL, application_name: str) -> URL:
-    """Add our connection parameters; those of the URL win."""
+    """Add our connection parameters; those of the URL take precedence."""
     ours = {**PARAMETERS, "application_name": application_name}
     return url.update_query_dict(
         {name: value for name, value in ours.items() if name not in url.query}

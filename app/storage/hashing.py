@@ -1,4 +1,4 @@
-"""Digests of files."""
+"""Compute digests of files."""
 
 import hashlib
 from pathlib import Path

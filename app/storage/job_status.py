@@ -1,10 +1,10 @@
-"""What becomes of a job."""
+"""Define the states of a job."""
 
 from enum import StrEnum
 
 
 class JobStatus(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -13,7 +13,7 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-# A running job goes back to the queue when its worker ends, is lost, or loses its trainer.
+# A running job returns to the queue when its worker ends or is lost, or when its trainer dies.
 TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED}),
     JobStatus.RUNNING: frozenset(
@@ -29,5 +29,5 @@ UNFINISHED = frozenset(JobStatus) - FINAL
 
 
 def sources(status: JobStatus) -> frozenset[JobStatus]:
-    """The states from which a job may go to `status`."""
+    """Return the states from which a job may move to `status`."""
     return frozenset(source for source, following in TRANSITIONS.items() if status in following)

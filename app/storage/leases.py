@@ -1,7 +1,6 @@
-"""Leases: something that one process of all does at a time, for as long as it keeps renewing.
+"""Grant leases: a task that only one process may do, for as long as that process renews.
 
-An advisory lock would need a connection of its own, which a pooler in transaction mode does not
-give.
+An advisory lock would need its own connection, which a pooler in transaction mode does not provide.
 """
 
 from datetime import timedelta
@@ -14,13 +13,13 @@ from app.storage.tables import Lease
 
 
 def hold_lease(session: Session, name: str, holder: str, duration: timedelta) -> bool:
-    """Take or renew a lease, and return whether it is the holder's now.
+    """Take or renew a lease, and return whether `holder` now holds it.
 
     Args:
-        session: a transaction.
-        name: what only one process does.
-        holder: the process; another one has another name.
-        duration: until it runs out unless it is renewed.
+        session: in a transaction.
+        name: of the task.
+        holder: unique name of the process.
+        duration: time after which the lease expires unless it is renewed.
     """
     until = func.now() + duration
     statement = insert(Lease).values(name=name, holder=holder, until=until)

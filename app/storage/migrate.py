@@ -1,4 +1,4 @@
-"""Migrations, applied from code: `serve`, `stepahead migrate` and the tests run the same ones."""
+"""Apply migrations from code; `serve`, `stepahead migrate` and the tests run the same ones."""
 
 import re
 
@@ -14,15 +14,15 @@ from app.storage.schema_version import current_revision, refuse_newer
 
 logger = get_logger(__name__)
 
-# One number for all of Stepahead, so that processes starting together migrate one after another.
+# One lock id for all of Stepahead, so that processes that start together migrate one at a time.
 MIGRATION_LOCK = 0x57E9_AEAD
 
-# Made at run time (daily partitions and their indexes) or by the queue's own schema.
+# Created at run time (daily partitions and their indexes) or by the queue's own schema.
 NOT_COMPARED = re.compile(r"predictions_\d{8}|procrastinate_")
 
 
 def migration_config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration; `migrations/env.py` works on `connection`."""
+    """Return Alembic's configuration; `migrations/env.py` works on `connection`."""
     config = Config()
     config.set_main_option("script_location", str(shipped_dir("migrations")))
     config.attributes["connection"] = connection
@@ -30,7 +30,7 @@ def migration_config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(engine: Engine, to: str = "head") -> None:
-    """Bring the database to this version's schema; safe when several processes do it at once.
+    """Bring the database to this version's schema; safe if several processes do it at once.
 
     Args:
         engine: of the database.
@@ -39,8 +39,8 @@ def upgrade(engine: Engine, to: str = "head") -> None:
     Raises:
         NewerDatabase: the database has migrations that this version does not know.
     """
-    # The lock is held by a transaction of a second connection, not by a session: a pooler may give
-    # each transaction of a session another one.
+    # A transaction on a second connection holds the lock, not a session: a pooler may run each
+    # transaction of a session on a different server connection.
     with engine.begin() as guard, engine.connect() as connection:
         guard.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         before = current_revision(connection)
@@ -53,15 +53,15 @@ def upgrade(engine: Engine, to: str = "head") -> None:
 
 
 def head_revision() -> str | None:
-    """The newest migration that this version knows."""
+    """Return the newest migration that this version knows."""
     return ScriptDirectory.from_config(migration_config()).get_current_head()
 
 
 def is_compared(name: str | None) -> bool:
-    """Whether a table or index belongs to the schema that Alembic compares."""
+    """Return whether a table or index belongs to the schema that Alembic compares."""
     return name is None or NOT_COMPARED.match(name) is None
 
 
-# The schema is whole once both modules have been imported.
+# The schema is complete once both modules have been imported.
 _TABLES = (access_tables, monitoring_tables)
 metadata = monitoring_tables.Schedule.metadata

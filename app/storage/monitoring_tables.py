@@ -1,4 +1,4 @@
-"""The tables of what comes after a prediction: actuals, daily figures, training again."""
+"""Define the tables of monitoring: actual values, daily figures, automatic retraining."""
 
 from datetime import date, datetime
 from typing import Any
@@ -12,11 +12,11 @@ from app.storage.tables import Base, Json
 
 
 class Actual(Base):
-    """What really came: one value of a model's target, for a moment of a series.
+    """An actual value: one value of a model's target, for a time of a series.
 
-    `moment` is canonical (app.monitoring.actuals.moments), so that two spellings of one time are
-    one row. An actual given by prediction id, of a request without timestamps, has the forecast
-    itself there.
+    `moment` is canonical (app.monitoring.actuals.moments), so that two spellings of a time are one
+    row. If an actual value was given by prediction id and the request had no timestamps, `moment`
+    names the forecast.
     """
 
     __tablename__ = "actuals"
@@ -29,19 +29,21 @@ class Actual(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     model: Mapped[str]
-    series: Mapped[str]  # "": requests that name none
+    series: Mapped[str]  # "": requests that name no series
     moment: Mapped[str]
     timestamp: Mapped[str | None]  # as it was given
     value: Mapped[float]
-    source: Mapped[str]  # implied: by a later history
-    prediction_id: Mapped[UUID | None]  # the one it was given for, or whose history implied it
-    unsettled: Mapped[bool] = mapped_column(server_default="true")  # forecasts may wait for it
+    source: Mapped[str]  # implied: taken from a later history
+    # the prediction it was given for, or whose history implied it
+    prediction_id: Mapped[UUID | None]
+    # whether forecasts may be waiting for it
+    unsettled: Mapped[bool] = mapped_column(server_default="true")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Forecast(Base):
-    """One step of a logged answer, or of a shadow's, until its prediction leaves the log."""
+    """A forecast for one step, served or by a shadow; kept as long as its prediction is logged."""
 
     __tablename__ = "forecasts"
     __table_args__ = (
@@ -65,11 +67,11 @@ class Forecast(Base):
     value: Mapped[float]
     persistence: Mapped[float | None]  # the last value of the target in the request
     intervals: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
-    actual: Mapped[float | None]  # the one that the daily figures hold
+    actual: Mapped[float | None]  # the actual value that the daily figures include
 
 
 class DailyRequests(Base):
-    """How much a version was asked on a day in UTC."""
+    """The number of requests to a version on a day in UTC."""
 
     __tablename__ = "daily_requests"
 
@@ -78,12 +80,13 @@ class DailyRequests(Base):
     version: Mapped[int] = mapped_column(primary_key=True)
     role: Mapped[str] = mapped_column(primary_key=True)
     requests: Mapped[int] = mapped_column(BigInteger)
-    refused: Mapped[int] = mapped_column(BigInteger)  # shadow: requests it could not answer
-    skipped: Mapped[int] = mapped_column(BigInteger)  # shadow: not asked, there were too many
+    refused: Mapped[int] = mapped_column(BigInteger)  # shadow: requests that it could not answer
+    # shadow: requests that were skipped because there were too many
+    skipped: Mapped[int] = mapped_column(BigInteger)
 
 
 class DailyErrors(Base):
-    """Sums over the settled forecasts of a day's predictions; they outlive the log."""
+    """Sums over the settled forecasts of a day's predictions; they are kept longer than the log."""
 
     __tablename__ = "daily_errors"
 
@@ -96,13 +99,14 @@ class DailyErrors(Base):
     signed: Mapped[float]  # sum of forecast - actual
     absolute: Mapped[float]
     squared: Mapped[float]
-    compared: Mapped[int] = mapped_column(BigInteger)  # those that persistence could be set beside
+    # forecasts that can be compared with persistence
+    compared: Mapped[int] = mapped_column(BigInteger)
     compared_squared: Mapped[float]  # the version's
     persistence_squared: Mapped[float]
 
 
 class DailyCoverage(Base):
-    """How often the actual lay inside the interval of a level."""
+    """How often the actual value was inside the interval of a level."""
 
     __tablename__ = "daily_coverage"
 
@@ -116,7 +120,7 @@ class DailyCoverage(Base):
 
 
 class DailyInputs(Base):
-    """What a version was shown: values per bin of its training data's quantiles."""
+    """The inputs of a version: number of values in each bin of its training data's quantiles."""
 
     __tablename__ = "daily_inputs"
 
@@ -128,7 +132,7 @@ class DailyInputs(Base):
 
 
 class LogPosition(Base):
-    """One row: everything in the log up to this id has been read by the monitoring."""
+    """One row: monitoring has read everything in the log up to this id."""
 
     __tablename__ = "log_position"
     __table_args__ = (CheckConstraint("id = 1", name="single"),)
@@ -138,7 +142,7 @@ class LogPosition(Base):
 
 
 class ReadPrediction(Base):
-    """Read already, though behind the position: ids near now may still become visible late."""
+    """A prediction read beyond the position, because ids close to now may become visible late."""
 
     __tablename__ = "read_predictions"
 
@@ -146,20 +150,20 @@ class ReadPrediction(Base):
 
 
 class Schedule(Base):
-    """When a model is to be trained again by itself."""
+    """When a model is to be retrained automatically."""
 
     __tablename__ = "schedules"
 
     model: Mapped[str] = mapped_column(ForeignKey("models.name"), primary_key=True)
     cron: Mapped[str | None]  # in UTC
     thresholds: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
-    next_at: Mapped[datetime | None]  # of the cron expression
-    judged_at: Mapped[datetime | None]  # when the thresholds were last looked at
+    next_at: Mapped[datetime | None]  # next due time of the cron expression
+    judged_at: Mapped[datetime | None]  # when the thresholds were last checked
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class RetrainingDecision(Base):
-    """Whether a model was trained again by itself, and why or why not; never changed."""
+    """Whether a model was retrained automatically, and why or why not; never changed."""
 
     __tablename__ = "retraining_decisions"
     __table_args__ = (Index(None, "model", "id"),)
@@ -169,6 +173,6 @@ class RetrainingDecision(Base):
     cause: Mapped[str]  # "cron", "thresholds"
     trained: Mapped[bool]
     reason: Mapped[str]
-    figures: Mapped[Json]  # what it was decided on
+    figures: Mapped[Json]  # what the decision was based on
     job_id: Mapped[UUID | None]
     decided_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,9 +1,9 @@
-"""The object store: files under their sha256, in a folder or in S3, GCS or Azure.
+"""Store files under their sha256 in a folder or in S3, GCS or Azure.
 
-An object is written under a temporary key, then moved to its place, so that a place is either empty
-or complete. In a folder it is also synced to the disk before the move and its folder after it:
-obstore's own local store never does (seen with strace, 0.12), and a power cut could then empty a
-file that a committed row speaks of. The cloud stores acknowledge only what is durable.
+An object is written under a temporary key and then moved, so that its final key is either empty or
+complete. In a folder, the object is synced to the disk before the move, and the folder after it.
+obstore's own local store does not do that (seen with strace, 0.12), and a power cut could then
+empty a file that a committed row refers to. The cloud stores only acknowledge what is durable.
 """
 
 import hashlib
@@ -35,17 +35,18 @@ from app.storage.store_errors import (
 
 OBJECTS = "objects"
 INCOMING = "incoming"
-PROBE = "probe"  # nothing is ever stored below this
+PROBE = "probe"  # no object is ever stored below this
 PROBE_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
-CHUNK_BYTES = 5 << 20  # the least that S3 takes for a part, so that each has the longest to be sent
+# The minimum size of a part in S3, so that each part has as much time as possible.
+CHUNK_BYTES = 5 << 20
 MISSING = "is missing from"  # the object store
 DAMAGED = "is damaged in"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 logger = get_logger(__name__)
 
-# Told of every request: the operation, how many seconds it took, whether it failed.
+# Called after every request with the operation, its duration in seconds, and whether it failed.
 Observer = Callable[[str, float, bool], None]
 
 
@@ -63,16 +64,17 @@ class StoredObject:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectStore:
-    """Files under their sha256. Every method blocks; instances are shared between threads.
+    """Files under their sha256. Every method blocks; threads share instances.
 
-    No method takes longer than a few seconds to find out that a store in the network does not
-    answer.
+    Every method notices within a few seconds if a store in the network does not answer.
     """
 
-    # Not shown: obstore's Azure store panics where its account comes from the environment (0.12).
+    # Not in the repr: obstore's Azure store panics if its account comes from the environment
+    # (0.12).
     _backend: obstore.store.ObjectStore = field(repr=False)
-    _prober: obstore.store.ObjectStore = field(repr=False)  # the same store, asked with less time
-    _folder: Path | None = None  # where the objects are files of this machine
+    # the same store with shorter time limits
+    _prober: obstore.store.ObjectStore = field(repr=False)
+    _folder: Path | None = None  # set if the objects are files on this machine
     _observe: Observer = field(default=_ignore, repr=False)
 
     @classmethod
@@ -89,12 +91,12 @@ class ObjectStore:
 
         Args:
             url: of the store.
-            observe: is told of every request.
-            answer_seconds: how long a request may stay without an answer.
+            observe: called after every request.
+            answer_seconds: how long the store may leave a request unanswered.
 
         Raises:
-            ValueError: the URL names no store that is known here.
-            OSError: the folder cannot be made.
+            ValueError: the URL is not that of a supported store.
+            OSError: the folder cannot be created.
         """
         folder = open_folder(url)
         backend = open_backend(url, folder, answer_seconds=answer_seconds, retries=RETRIES)
@@ -107,8 +109,8 @@ class ObjectStore:
         """Open the store of this service.
 
         Raises:
-            ValueError: the URL names no store that is known here.
-            OSError: the folder cannot be made.
+            ValueError: the URL is not that of a supported store.
+            OSError: the folder cannot be created.
         """
         return cls.open(
             settings.resolved_store_url,
@@ -117,11 +119,11 @@ class ObjectStore:
         )
 
     def probe(self) -> None:
-        """Ask the store for something small, with little patience.
+        """Send the store a small request with short time limits.
 
         Raises:
-            StoreMisconfigured: there is no such bucket, the credentials are refused, ...
-            StoreUnavailable: it does not answer, or with an error.
+            StoreMisconfigured: the bucket does not exist, the credentials are refused, ...
+            StoreUnavailable: it does not answer, or answers with an error.
         """
         with self._asking(PROBE):
             if self._folder is None:
@@ -130,10 +132,10 @@ class ObjectStore:
                 raise StoreMisconfigured("its folder is gone, or cannot be written by this user")
 
     def put_bytes(self, data: bytes) -> StoredObject:
-        """Store bytes.
+        """Store bytes and return their object.
 
-        Storing again what is there writes it anew: that heals a damaged object and keeps an old
-        one, so far unreferenced, from being swept while its row is on the way.
+        Bytes that are already stored are written again. This repairs a damaged object, and keeps an
+        old object without references from being swept before its new row is committed.
 
         Raises:
             StoreUnavailable: it could not be written; nothing was stored.
@@ -145,7 +147,7 @@ class ObjectStore:
         return stored
 
     def put_file(self, path: Path) -> StoredObject:
-        """Store a file, in pieces: memory does not grow with it.
+        """Store a file piece by piece, so that memory does not grow with its size.
 
         Raises:
             OSError: the file cannot be read.
@@ -162,7 +164,7 @@ class ObjectStore:
                 yield chunk
 
         with path.open("rb") as file, self._asking("put"), self._incoming() as temporary:
-            # One part after another: each has the whole line to itself.
+            # One part after another, so that each has the whole bandwidth.
             obstore.put(
                 self._backend, temporary, chunks(), chunk_size=CHUNK_BYTES, max_concurrency=1
             )
@@ -170,15 +172,15 @@ class ObjectStore:
         return StoredObject(sha256=digest.hexdigest(), size=size)
 
     def take_file(self, path: Path, sha256: str) -> StoredObject:
-        """Store a file that nobody writes to any more; the caller may remove its own name of it.
+        """Store a file that is no longer written to; the caller may then remove its own name.
 
-        A folder on the same file system links to it instead of copying it. Copying 93 MB and the
-        72 MB that were read from them took 0.3 s of an api process, and predictions waited for a
-        part of it.
+        In a folder on the same file system, the file is linked instead of copied. Copying a file of
+        93 MB and its content of 72 MB took an api process 0.3 s, for part of which predictions had
+        to wait.
 
         Args:
-            path: the file.
-            sha256: its own, from whoever wrote it.
+            path: of the file.
+            sha256: of the file, computed by whoever wrote it.
 
         Raises:
             OSError: the file cannot be read.
@@ -192,11 +194,11 @@ class ObjectStore:
         return self.put_file(path)
 
     def get(self, sha256: str) -> bytes:
-        """Return the bytes of an object, verified.
+        """Return the verified bytes of an object.
 
         Raises:
-            ObjectMissing: there is none.
-            ObjectDamaged: its bytes have another sha256.
+            ObjectMissing: it does not exist.
+            ObjectDamaged: its bytes have a different sha256.
             StoreUnavailable: the store could not be read.
         """
         return b"".join(self.stream(sha256))
@@ -205,8 +207,8 @@ class ObjectStore:
         """Write an object to a file, which appears only when it is complete and verified.
 
         Raises:
-            ObjectMissing: there is none.
-            ObjectDamaged: its bytes have another sha256.
+            ObjectMissing: it does not exist.
+            ObjectDamaged: its bytes have a different sha256.
             StoreUnavailable: the store could not be read.
             OSError: the file cannot be written.
         """
@@ -222,12 +224,12 @@ class ObjectStore:
     def stream(self, sha256: str) -> Iterator[bytes]:
         """Yield the bytes of an object, piece by piece.
 
-        The last piece comes only after all of them have been verified, so that whoever knows the
-        size never holds a complete and wrong object.
+        The last piece comes only after all of them have been verified. So a receiver that knows the
+        size never gets a complete but wrong object.
 
         Raises:
-            ObjectMissing: there is none.
-            ObjectDamaged: its bytes have another sha256.
+            ObjectMissing: it does not exist.
+            ObjectDamaged: its bytes have a different sha256.
             StoreUnavailable: the store could not be read.
         """
         digest = hashlib.sha256()
@@ -244,7 +246,7 @@ class ObjectStore:
             yield held_back
 
     def exists(self, sha256: str) -> bool:
-        """Tell whether something is stored under this sha256 (not whether it is whole).
+        """Return whether an object is stored under this sha256, without verifying it.
 
         Raises:
             StoreUnavailable: the store could not be asked.
@@ -252,25 +254,25 @@ class ObjectStore:
         return self._last_modified(_key(sha256)) is not None
 
     def require(self, sha256: str) -> None:
-        """Check that something is stored under this sha256 (not that it is whole).
+        """Check that an object is stored under this sha256, without verifying it.
 
         Raises:
-            ObjectMissing: nothing is.
+            ObjectMissing: it is not.
             StoreUnavailable: the store could not be asked.
         """
         if not self.exists(sha256):
             raise ObjectMissing(sha256, MISSING)
 
     def sweep(self, referenced: Callable[[], set[str]], older_than: timedelta) -> int:
-        """Remove objects that nothing refers to, and leftovers of broken writes.
+        """Remove objects without references, and leftovers of interrupted writes.
 
         Args:
-            referenced: returns the sha256 of all that is still needed. It is called after the
-                objects have been listed, so that what is committed until then counts.
-            older_than: younger objects stay: their rows may be on the way.
+            referenced: returns the sha256 of every object that is still needed. It is called after
+                the objects have been listed, so that it includes everything committed until then.
+            older_than: younger objects are kept, because their rows may not be committed yet.
 
         Returns:
-            How many were removed.
+            The number of removed objects.
 
         Raises:
             StoreUnavailable: the store could not be asked.
@@ -287,7 +289,7 @@ class ObjectStore:
             }
         needed = {_key(sha256) for sha256 in referenced()} if old else set()
         for key in sorted(old - needed):
-            # It may have been stored anew since it was listed.
+            # It may have been stored again since it was listed.
             modified = self._last_modified(key)
             if modified is not None and modified < before:
                 self._delete(key)
@@ -319,7 +321,7 @@ class ObjectStore:
 
     @contextmanager
     def _asking(self, operation: str) -> Iterator[None]:
-        """Measure a request, and raise our own error where the store fails."""
+        """Measure a request, and raise our own error if the store fails."""
         started = time.perf_counter()
         failed = True
         try:
@@ -335,12 +337,13 @@ class ObjectStore:
 
     @contextmanager
     def _incoming(self) -> Iterator[str]:
-        """Give a key to write to, which is removed if the block fails."""
+        """Yield a temporary key to write to; remove it if the block fails."""
         temporary = f"{INCOMING}/{secrets.token_hex(16)}"
         try:
             yield temporary
         except BaseError:
-            # A store that has just failed would only make the caller wait; `sweep` removes it.
+            # A store that has just failed would only make the caller wait; `sweep` removes the
+            # rest.
             if self._folder is not None:
                 self._delete(temporary)
             raise
@@ -370,7 +373,7 @@ class ObjectStore:
             raise _reported("put", error) from error
 
     def _sweep_staging(self, before: datetime) -> int:
-        """Remove what a killed process left of a write to a folder: obstore does not list it."""
+        """Remove what killed processes left of writes to a folder; obstore does not list it."""
         if self._folder is None:
             return 0
         removed = 0
@@ -384,14 +387,14 @@ class ObjectStore:
 
 def _key(sha256: str) -> str:
     if not SHA256.fullmatch(sha256):
-        raise ValueError(f"{sha256!r} is no sha256: 64 lower-case hexadecimal digits")
+        raise ValueError(f"{sha256!r} is not a sha256: 64 lower-case hexadecimal digits")
     return f"{OBJECTS}/{sha256[:2]}/{sha256}"
 
 
 def _reported(operation: str, error: BaseError | OSError) -> StoreUnavailable:
-    """Log what the store said, and return the error for the caller, who is not told as much."""
+    """Log the store's error and return the error for the caller, which has fewer details."""
     problem = store_error(error)
-    if operation == PROBE:  # whoever probes tells of what changed
+    if operation == PROBE:  # probes log changes of state themselves
         return problem
     said = str(error).partition("\n")[0]
     logger.warning(

@@ -1,4 +1,4 @@
-"""What every process needs: settings, the database, the object store."""
+"""Hold what every process needs: settings, the database, the object store."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from app.storage.object_store import ObjectStore
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What every domain needs. A domain's own (reader, runtime, log) it keeps in `app.state`."""
+    """What every domain needs; what only one domain needs is in `app.state`."""
 
     settings: Settings
     database_url: str

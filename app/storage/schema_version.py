@@ -1,6 +1,6 @@
-"""Which migration a database stands at, and whether this version of Stepahead knows it.
+"""Read a database's migration, and check that this version of Stepahead knows it.
 
-Without Alembic, so that an api process can ask.
+This works without Alembic, so that an api process can use it.
 """
 
 from sqlalchemy import Connection, text
@@ -14,14 +14,14 @@ class NewerDatabase(RuntimeError):
 
     def __init__(self, revision: str) -> None:
         super().__init__(
-            f"the database stands at migration {revision}, which this version of Stepahead does "
+            f"the database is at migration {revision}, which this version of Stepahead does "
             "not know: a newer one has used it. Run that version or a newer one; nothing was "
             "changed"
         )
 
 
 def current_revision(connection: Connection) -> str | None:
-    """Return the migration that the database stands at; None for an empty one."""
+    """Return the database's migration, or None for an empty database."""
     if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -29,7 +29,7 @@ def current_revision(connection: Connection) -> str | None:
 
 
 def is_known(revision: str) -> bool:
-    """Return whether this version has that migration."""
+    """Return whether this version knows that migration."""
     files = (shipped_dir("migrations") / "versions").glob("*.py")
     return revision in {file.stem.partition("_")[0] for file in files}
 
@@ -46,7 +46,7 @@ def refuse_newer(connection: Connection) -> None:
 
 
 def refuse_newer_at_start(database_url: str) -> None:
-    """Check the same before a process starts.
+    """Perform the same check before a process starts.
 
     Raises:
         NewerDatabase: a newer Stepahead has migrated the database.

@@ -1,4 +1,4 @@
-"""Opening the store that a URL names, with limits on how long it may take to answer."""
+"""Open the store at a URL, with limits on how long it may take to answer."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from obstore.store import LocalStore, MemoryStore, from_url
 
 MEMORY = "memory"
 FOLDER = "file"
-# What the environment variables of each cloud begin with.
+# Prefixes of the environment variables for each cloud.
 CLOUDS = {
     "s3": "AWS_",
     "s3a": "AWS_",
@@ -23,8 +23,8 @@ CLOUDS = {
     "abfs": "AZURE_",
     "abfss": "AZURE_",
 }
-# Options of the HTTP client that obstore reads from the environment (AWS_ALLOW_HTTP), unless it is
-# given any: then it reads none of them.
+# Options of the HTTP client that obstore reads from the environment (AWS_ALLOW_HTTP), but only if
+# it is given none.
 CLIENT_OPTIONS = (
     "allow_http",
     "allow_invalid_certificates",
@@ -38,7 +38,7 @@ CLIENT_OPTIONS = (
     "user_agent",
 )
 CONNECT_SECONDS = 3.0
-LONGEST_REQUEST = timedelta(hours=1)  # obstore's own 30 s would cut off large files
+LONGEST_REQUEST = timedelta(hours=1)  # obstore's default of 30 s would interrupt large files
 RETRIES = 4
 EXAMPLES = (
     "file:///var/lib/stepahead/store, s3://bucket/prefix, gs://bucket/prefix or "
@@ -47,10 +47,10 @@ EXAMPLES = (
 
 
 def open_folder(url: str) -> Path | None:
-    """Make the folder that a URL names and return it; None: the URL names no folder.
+    """Create the folder that a URL names and return it, or None if the URL is not that of a folder.
 
     Raises:
-        OSError: the folder cannot be made.
+        OSError: the folder cannot be created.
     """
     parts = urlsplit(url)
     if parts.scheme != FOLDER or parts.netloc not in {"", "localhost"} or not parts.path:
@@ -68,12 +68,12 @@ def open_backend(
     Args:
         url: file://, s3://, gs://, az:// or, for tests, memory://.
         folder: of a file:// URL.
-        answer_seconds: how long a store in the network may leave a request without an answer, and
-            an answer without its next piece. What is sent has to arrive in this time too.
-        retries: how often a request is repeated that found no connection or an error of the store.
+        answer_seconds: how long a store in the network may take for an answer or for the next piece
+            of one. Every piece that is sent must also arrive in this time.
+        retries: how often a request is repeated if it could not connect or the store failed.
 
     Raises:
-        ValueError: the URL names no store that is known here.
+        ValueError: the URL is not that of a supported store.
     """
     scheme = urlsplit(url).scheme
     if folder is not None:
@@ -87,7 +87,7 @@ def open_backend(
         "read_timeout": timedelta(seconds=answer_seconds),
         "timeout": LONGEST_REQUEST,
     }
-    # A request that got no answer is not repeated: the time for that is over.
+    # A request without an answer is not repeated, because its time is used up.
     retry: Any = {"max_retries": retries, "retry_timeout": timedelta(seconds=answer_seconds)}
     client: Any = limits | _options(CLOUDS[scheme], os.environ)
     try:
@@ -98,7 +98,7 @@ def open_backend(
 
 
 def _options(prefix: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the options of the HTTP client that the environment names."""
+    """Return the options of the HTTP client that are set in the environment."""
     given = {name.upper(): value for name, value in environment.items()}
     return {
         option: given[prefix + option.upper()]

@@ -1,11 +1,9 @@
-"""What can go wrong with the object store, and how obstore's errors are told apart.
+"""Define the object store's errors, and translate those of obstore.
 
-StoreUnavailable        503  the store does not answer, or answers with an error
-├── StoreMisconfigured  503  no bucket of that name, credentials refused, plain http not allowed
-└── StoreFull           507  no room
-ObjectLost              500  the store answers, and a file is not what was stored
-├── ObjectMissing
-└── ObjectDamaged
+StoreUnavailable        503  the store does not answer, or answers with an error ├──
+StoreMisconfigured  503  no such bucket, credentials refused, plain http not allowed └── StoreFull
+507  no room ObjectLost              500  the store answers, but a file is not what was stored ├──
+ObjectMissing └── ObjectDamaged
 """
 
 import os
@@ -21,8 +19,8 @@ from app.process.disk import FULL
 
 RETRY_SECONDS = 5
 FROM_BACKUP = "put it back from a backup"
-FULL_REASON = "disk full; nothing was stored, try again when space was freed"
-# How obstore ends a message about an error of the system.
+FULL_REASON = "disk full; nothing was stored, try again when space has been freed"
+# How obstore ends a message about an operating-system error.
 SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound|bucket does not exist")
 
@@ -42,16 +40,16 @@ class StoreUnavailable(Unavailable):
         self.reason = reason
 
     def again(self) -> "StoreUnavailable":
-        """Return the same error, to be raised for another request."""
+        """Return a copy of the error, to be raised for another request."""
         return type(self)(self.reason)
 
 
 class StoreMisconfigured(StoreUnavailable):
-    """The object store cannot be used until somebody changes its settings or this service's."""
+    """The object store cannot be used until its settings or this service's are changed."""
 
 
 class StoreFull(StoreUnavailable):
-    """There is no room in the object store; it takes objects again once there is."""
+    """The object store is full; it accepts objects again when there is room."""
 
     status, title, slug = (
         InsufficientStorage.status,
@@ -64,12 +62,12 @@ class StoreFull(StoreUnavailable):
 
 
 class ObjectLost(Internal):
-    """A stored file is not what was stored.
+    """A stored file is missing or damaged.
 
     Args:
         sha256: of what was stored.
-        fault: what is wrong: "is missing from", the object store.
-        what: the file is: "model.onnx of version 3 of 'prices'".
+        fault: what is wrong, to be followed by "the object store": "is missing from".
+        what: the file, for example "model.onnx of version 3 of 'prices'".
         mend: what to do about it.
     """
 
@@ -83,11 +81,11 @@ class ObjectLost(Internal):
         self.fault = fault
 
     def __str__(self) -> str:
-        """Return the error with the key of the file, for whoever runs the service."""
+        """Return the message with the key of the file, for the log."""
         return f"{self.detail} (sha256 {self.sha256})"
 
     def named(self, what: str, mend: str) -> Self:
-        """Return the same error with the name of the file."""
+        """Return a copy of the error that names the file."""
         return type(self)(self.sha256, self.fault, what=what, mend=mend)
 
 
@@ -96,21 +94,21 @@ class ObjectMissing(ObjectLost):
 
 
 class ObjectDamaged(ObjectLost):
-    """The bytes stored under a sha256 have another one."""
+    """The bytes stored under a sha256 have a different sha256."""
 
 
 @contextmanager
 def naming(what: str, mend: str = FROM_BACKUP) -> Iterator[None]:
-    """Name the file that is read inside the block, in the error should it be lost."""
+    """Name the file that is read inside the block if it turns out to be lost."""
     try:
         yield
     except ObjectLost as lost:
         raise lost.named(what, mend) from lost
 
 
-# What obstore's messages hold, and what that means; the first that fits.
+# Parts of obstore's messages and their meaning; the first match counts.
 SIGNS: tuple[tuple[str, type[StoreUnavailable], str], ...] = (
-    # The machine's own service of credentials, which is asked where the environment has none.
+    # The machine's own service of credentials, which is asked if the environment has none.
     (r"//169\.254\.", StoreMisconfigured, "there are no credentials for it"),
     ("status code: 404", StoreMisconfigured, "there is no bucket or container of that name"),
     ("status code: 40[13]", StoreMisconfigured, "it refuses the credentials"),
@@ -130,12 +128,12 @@ SIGNS: tuple[tuple[str, type[StoreUnavailable], str], ...] = (
 
 
 def is_without_bucket(error: BaseError | OSError) -> bool:
-    """Tell a missing bucket from a missing object."""
+    """Return whether the bucket is missing, rather than the object."""
     return NO_BUCKET.search(str(error)) is not None
 
 
 def store_error(error: BaseError | OSError) -> StoreUnavailable:
-    """Return the error for what the store could not do."""
+    """Return the error for an operation that failed."""
     text = str(error)
     system = SYSTEM_ERROR.search(text)
     number = error.errno if isinstance(error, OSError) else None

@@ -1,4 +1,4 @@
-"""The figures of the object store: how long its requests take, and which of them fail."""
+"""Count and time the requests to the object store."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -6,7 +6,7 @@ from app.process.observability import LATENCY_BUCKETS, Metrics
 
 
 class StoreMetrics:
-    """What this process saw of the store. Any thread may report."""
+    """Metrics of this process's requests to the store. Any thread may report."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._seconds = Histogram(
@@ -31,10 +31,10 @@ class StoreMetrics:
     def observe(self, operation: str, seconds: float, failed: bool) -> None:  # noqa: FBT001 - an Observer
         """Count one request."""
         self._seconds.labels(operation).observe(seconds)
-        failures = self._failures.labels(operation)  # 0 from the first request on
+        failures = self._failures.labels(operation)  # makes the count 0 from the first request on
         if failed:
             failures.inc()
 
     def show_up(self, *, up: bool) -> None:
-        """Show whether the store answers."""
+        """Record whether the store answers."""
         self._up.set(up)

@@ -1,4 +1,4 @@
-"""The tables of datasets, registry, jobs and the log; those of monitoring stand beside.
+"""Define the tables of datasets, registry, jobs and the log.
 
 The log's partitions are made by `app.predictions.logged.partitions`.
 """
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 
 class Base(DeclarativeBase):
-    """Named constraints, so that migrations can speak of them."""
+    """The base of all tables; it names constraints so that migrations can refer to them."""
 
     metadata = MetaData(
         naming_convention={
@@ -48,27 +48,28 @@ class Base(DeclarativeBase):
 
 
 def _of_dataset() -> ForeignKey:
-    """Refer to a dataset that may be deleted; the reference is null from then on."""
+    """Refer to a dataset that may be deleted, after which the reference is null."""
     return ForeignKey("datasets.id", ondelete="SET NULL")
 
 
 class Dataset(Base):
-    """An uploaded file as it was understood; the same bytes read the same way are one row."""
+    """An uploaded file as it was read; the same bytes read in the same way are one row."""
 
     __tablename__ = "datasets"
     __table_args__ = (UniqueConstraint("sha256", "read_options"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     sha256: Mapped[str]  # of the uploaded bytes; also their key in the object store
-    read_options: Mapped[str]  # canonical JSON of what the caller fixed
+    read_options: Mapped[str]  # canonical JSON of the options that the caller fixed
     content_sha256: Mapped[str]  # key of the parsed content in the object store
     kind: Mapped[str]
     filename: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     report: Mapped[Json]
-    # Of a joined dataset, which has no file of its own: its sha256 is that of its content.
+    # A joined dataset has no file of its own; its sha256 is that of its content.
     extends_id: Mapped[UUID | None] = mapped_column(_of_dataset())
-    extended_by_id: Mapped[UUID | None] = mapped_column(_of_dataset())  # the upload
+    # the upload that it was extended by
+    extended_by_id: Mapped[UUID | None] = mapped_column(_of_dataset())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -84,11 +85,11 @@ class Model(Base):
     description: Mapped[str] = mapped_column(server_default="")
     tags: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    deleted_at: Mapped[datetime | None]  # the name is free, and its numbers are not
+    deleted_at: Mapped[datetime | None]  # the name may be reused, but not its version numbers
 
 
 class Version(Base):
-    """One trained artifact; `deleted_at` makes it a tombstone."""
+    """A trained artifact; `deleted_at` marks a deleted version."""
 
     __tablename__ = "versions"
 
@@ -119,7 +120,7 @@ class Alias(Base):
 
 
 class AliasMove(Base):
-    """Who moved which alias when and why; never changed."""
+    """A record of who moved which alias, when and why; never changed."""
 
     __tablename__ = "alias_moves"
     __table_args__ = (Index(None, "model", "id"),)
@@ -136,7 +137,7 @@ class AliasMove(Base):
 
 
 class RegistryRevision(Base):
-    """One row, raised in the transaction of every change of what is served; api processes poll."""
+    """One row, raised in every transaction that changes what is served; api processes poll it."""
 
     __tablename__ = "registry_revision"
     __table_args__ = (CheckConstraint("id = 1", name="single"),)
@@ -146,7 +147,7 @@ class RegistryRevision(Base):
 
 
 class Lease(Base):
-    """Something that one process of all does at a time."""
+    """The right of one process to do a certain task."""
 
     __tablename__ = "leases"
 
@@ -156,7 +157,7 @@ class Lease(Base):
 
 
 class Job(Base):
-    """One training run. The queue's own row is `queue_id` in procrastinate_jobs."""
+    """A training run. `queue_id` refers to the queue's own row in procrastinate_jobs."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -182,15 +183,17 @@ class Job(Base):
     comparison_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("comparisons.id", ondelete="SET NULL"), index=True
     )
-    attempt: Mapped[int] = mapped_column(server_default="0")  # fences stragglers
-    deaths: Mapped[int] = mapped_column(server_default="0")  # trainers it has killed
-    losses: Mapped[int] = mapped_column(server_default="0")  # workers lost since a checkpoint
+    attempt: Mapped[int] = mapped_column(server_default="0")  # fences off stale attempts
+    # number of trainers that this job killed
+    deaths: Mapped[int] = mapped_column(server_default="0")
+    # number of workers lost since the last checkpoint
+    losses: Mapped[int] = mapped_column(server_default="0")
     progress: Mapped[Json] = mapped_column(server_default="{}")
     checkpoint: Mapped[Json | None]  # {"name": …, "sha256": …, "size": …} in the object store
     version: Mapped[int | None]
     error: Mapped[Json | None]  # a problem
     worker: Mapped[str | None]  # host:pid of the attempt
-    key: Mapped[str | None]  # the name of the key that ordered it
+    key: Mapped[str | None]  # name of the key that ordered it
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -198,7 +201,7 @@ class Job(Base):
 
 
 class JobNote(Base):
-    """A line of a job's log, in plain words; never changed."""
+    """A line of a job's log in plain words; never changed."""
 
     __tablename__ = "job_notes"
     __table_args__ = (Index(None, "job_id", "id"),)
@@ -210,7 +213,7 @@ class JobNote(Base):
 
 
 class Comparison(Base):
-    """Jobs that train each cell with one recipe on one dataset: one job a cell."""
+    """Jobs that train each kind of cell with the same recipe on the same dataset."""
 
     __tablename__ = "comparisons"
     __table_args__ = (Index(None, "model", "id"),)
@@ -221,12 +224,12 @@ class Comparison(Base):
     dataset_id: Mapped[UUID | None] = mapped_column(_of_dataset())  # null: it was deleted
     test_dataset_id: Mapped[UUID | None] = mapped_column(_of_dataset())
     target: Mapped[str | None]
-    recipe: Mapped[Json]  # what the cells have in common; its own cell means nothing
+    recipe: Mapped[Json]  # shared by all cells; its own `cell` is ignored
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Evaluation(Base):
-    """A version's scorecard on another dataset, made once for each of its networks."""
+    """A version's scorecard on another dataset; each of its networks is judged only once."""
 
     __tablename__ = "evaluations"
     __table_args__ = (
@@ -243,13 +246,14 @@ class Evaluation(Base):
     dataset_id: Mapped[UUID] = mapped_column(
         ForeignKey("datasets.id", ondelete="CASCADE"), index=True
     )
-    network: Mapped[str]  # judged: as it was before refitting; served: the one that answers
+    # judged: the network before refitting; served: the network that answers requests
+    network: Mapped[str]
     scorecard: Mapped[Json]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Prediction(Base):
-    """One answered request. Partitioned by day through its id; nothing refers to it."""
+    """An answered request. Partitioned by day through its id; nothing refers to it."""
 
     __tablename__ = "predictions"
     __table_args__ = (
@@ -262,16 +266,17 @@ class Prediction(Base):
     request_id: Mapped[str]
     model: Mapped[str]
     version: Mapped[int]
-    alias: Mapped[str | None]  # what the request named; None: a number
+    alias: Mapped[str | None]  # the alias in the request; None: it gave a number
     kind: Mapped[str]
     series: Mapped[str | None]
-    request: Mapped[Any] = mapped_column(JSON)  # json, not jsonb: stored as it came, no parse
+    # json, not jsonb: stored as received, without parsing
+    request: Mapped[Any] = mapped_column(JSON)
     response: Mapped[Any] = mapped_column(JSON)
-    key: Mapped[str | None]  # the name of the caller's key
+    key: Mapped[str | None]  # name of the caller's key
 
 
 class RefusedCall(Base):
-    """A call that was not answered with a prediction; best effort."""
+    """A call that was not answered with a prediction; recorded on a best-effort basis."""
 
     __tablename__ = "refused_calls"
 
@@ -281,5 +286,5 @@ class RefusedCall(Base):
     path: Mapped[str]
     status: Mapped[int]
     problem: Mapped[Json]
-    body: Mapped[str | None]  # its first 4 KB
-    key: Mapped[str | None]  # the name of the caller's key
+    body: Mapped[str | None]  # the first 4 KB of the body
+    key: Mapped[str | None]  # name of the caller's key

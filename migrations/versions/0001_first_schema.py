@@ -1,4 +1,4 @@
-"""The first schema: registry, datasets, jobs, the partitioned log, and the queue's own tables."""
+"""Create the first schema: registry, datasets, jobs, the log in partitions, the queue's tables."""
 
 from collections.abc import Sequence
 
@@ -369,7 +369,7 @@ def _create_monitoring() -> None:
 
 
 def _execute_script(script: str) -> None:
-    """Run several statements as they are: no parameters, so that % and : mean themselves."""
+    """Run several statements without parameters, so that % and : have no special meaning."""
     driver = op.get_bind().connection.driver_connection
     if driver is None:
         raise RuntimeError("migrations need a live connection; there is no offline mode")

@@ -1,4 +1,4 @@
-"""Evaluations of versions on other datasets, and comparisons of cells."""
+"""Add evaluations of versions on other datasets, and comparisons of cells."""
 
 from collections.abc import Sequence
 

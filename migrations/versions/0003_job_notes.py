@@ -1,4 +1,4 @@
-"""What happened to a job, line by line."""
+"""Add the log of each job."""
 
 from collections.abc import Sequence
 

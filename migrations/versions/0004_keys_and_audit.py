@@ -1,4 +1,4 @@
-"""Keys with scopes, browser sessions, what keys have used, and who changed what."""
+"""Add keys with scopes, browser sessions, the use of keys, and the audit list."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 NOW = sa.text("now()")
-# Filled by this release and left empty by the one before, which may still be running.
+# Filled by this release and left empty by the previous one, which may still be running.
 WHO = (("alias_moves", "key"), ("jobs", "key"), ("predictions", "key"), ("refused_calls", "key"))
 
 

@@ -1,4 +1,4 @@
-"""Datasets, models and jobs that can be deleted; descriptions and tags of models."""
+"""Let datasets, models and jobs be deleted; add descriptions and tags of models."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ down_revision: str | None = "0004"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
-# What refers to a dataset, and what becomes of it when the dataset goes.
+# Foreign keys to datasets, and what happens to their rows when a dataset is deleted.
 OF_DATASETS = (
     ("comparisons", "dataset_id", "SET NULL"),
     ("comparisons", "test_dataset_id", "SET NULL"),

@@ -1,4 +1,4 @@
-"""Leases: what one process of all does at a time."""
+"""Add leases, for tasks that only one process may do at a time."""
 
 from collections.abc import Sequence
 

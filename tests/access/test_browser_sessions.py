@@ -1,4 +1,4 @@
-"""Who has shown the key, in a browser and without one."""
+"""Test requests of browsers that are signed in, and of browsers that are not."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

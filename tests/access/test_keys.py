@@ -46,7 +46,7 @@ def make(service: Service, **wanted: Any) -> dict[str, Any]:  # noqa: ANN401
 
 @pytest.fixture
 def as_key() -> Iterator[AsKey]:
-    """A client of a service with a key."""
+    """Return a client that sends a key to a service."""
     with ExitStack() as clients:
 
         def made(service: Service, key: str) -> httpx.Client:
@@ -226,7 +226,7 @@ def test_uploaded_bytes_are_limited(service: Service, as_key: AsKey, *, announce
     statuses = [upload().status_code for _ in range(3)]
     assert [status < 300 for status in statuses] == [True, True, False]
     assert statuses[-1] == 429
-    assert "may upload 1,500 bytes a day" in upload().json()["detail"]
+    assert "may upload 1,500 bytes per day" in upload().json()["detail"]
 
 
 def test_who_did_it_stands_in_the_audit_list_and_with_the_move(

@@ -1,4 +1,4 @@
-"""Archives that are damaged or hostile, made without a database."""
+"""Test damaged and hostile archives, without a database."""
 
 import gzip
 import hashlib
@@ -92,18 +92,21 @@ def added(name: str) -> Callable[[Parts], Parts]:
     ("change", "said"),
     [
         (without("backup.json"), "does not begin with backup.json"),
-        (without("contents.json"), "was cut short"),
+        (without("contents.json"), "is incomplete"),
         (without("tables/"), "the table models is missing"),
         (without("objects/"), "differs between archive and list"),
         (changed("objects/", b"another"), "is damaged: its sha256 is"),
         (changed("tables/", gzip.compress(b"1\tone\n")), "the rows of models are damaged"),
         (changed("tables/", b"not packed"), "cannot be unpacked"),
-        (changed("backup.json", header(format=2)), "has format 2 and this release reads 1"),
+        (changed("backup.json", header(format=2)), "has format 2, but this release reads 1"),
         (changed("backup.json", b"{"), "backup.json cannot be read"),
-        (changed("backup.json", header(columns=3)), "backup.json is not of the format: columns"),
+        (
+            changed("backup.json", header(columns=3)),
+            "backup.json does not have the expected form: columns",
+        ),
         (changed("contents.json", contents(objects={})), "differs between archive and list"),
-        (added("../../etc/passwd"), "does not belong into a backup"),
-        (added("/etc/passwd"), "does not belong into a backup"),
+        (added("../../etc/passwd"), "does not belong in a backup"),
+        (added("/etc/passwd"), "does not belong in a backup"),
         (added("tables/pg_authid.copy.gz"), "is not a table of backup.json"),
         (added("tables/../x.copy.gz"), "is not a table of backup.json"),
     ],
@@ -116,19 +119,19 @@ def test_what_is_wrong_with_an_archive_is_said(change: Callable[[Parts], Parts],
 def test_a_row_count_that_differs_is_said() -> None:
     listed = {"models": {"rows": 3, "sha256": sha256(ROWS)}}
     parts = whole() | {"contents.json": contents(tables=listed)}
-    with pytest.raises(DamagedArchive, match="models has 2 rows, and 3 are listed"):
+    with pytest.raises(DamagedArchive, match="models has 2 rows, but 3 are listed"):
         check_backup(packed(parts))
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE])
 def test_links_and_devices_are_refused(kind: bytes) -> None:
-    with pytest.raises(DamagedArchive, match="is not a plain file"):
+    with pytest.raises(DamagedArchive, match="is not a regular file"):
         check_backup(packed(whole(), kind=kind))
 
 
 def test_a_file_cut_short_anywhere_is_refused() -> None:
     data = packed(whole()).getvalue()
-    end = data.index(contents()) + len(contents())  # what follows is padding
+    end = data.index(contents()) + len(contents())  # the rest is padding
     for size in range(0, end, 97):
         with pytest.raises(DamagedArchive):
             check_backup(io.BytesIO(data[:size]))

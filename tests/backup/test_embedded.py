@@ -38,7 +38,7 @@ def test_a_running_server_is_used_and_left_running(place: Path) -> None:
 def test_where_none_runs_one_is_started_and_stopped(place: Path) -> None:
     with reached(place / "data") as url:
         assert ask(url, "SELECT 1") == 1
-    with EmbeddedPostgres(place / "data"):  # nobody holds the directory any more
+    with EmbeddedPostgres(place / "data"):  # the directory is no longer locked
         pass
 
 

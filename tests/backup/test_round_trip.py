@@ -41,7 +41,7 @@ class Installation:
         self.settings = Settings(data_dir=folder)
 
     def use(self) -> None:
-        """Leave a model, a dataset, a running job, a prediction of today and one of long ago."""
+        """Create a model, a dataset, a running job, a prediction of today and an old one."""
         register_artifact(self.sessions, self.store, "prices", persistence_artifact())
         make_partitions(self.engine, [LONG_AGO.date(), datetime.now(UTC).date()])
         with self.sessions.begin() as session:

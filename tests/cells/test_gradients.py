@@ -1,4 +1,4 @@
-"""Backward through time, against finite differences of the forward pass."""
+"""Compare backpropagation through time with finite differences of the forward pass."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ every_activation = pytest.mark.parametrize("activation", list(ACTIVATIONS))
 
 
 def network(cell: CellName, activation: ActivationName, *, seed: int = 0) -> Network:
-    """Three inputs, layers of 4 and 3 units, 5 outputs; biases that are not zero."""
+    """Return a network with three inputs, layers of 4 and 3 units, 5 outputs and nonzero biases."""
     generator = np.random.default_rng(seed)
     made = Network.random(
         generator, cell=cell, inputs=3, layers=(4, 3), outputs=5, activation=activation
@@ -40,7 +40,7 @@ def start(made: Network, batch: int) -> list[Floats]:
 
 
 def numerical(loss: Callable[[], float], array: Floats) -> Floats:
-    """The gradient by an array, from central differences; the array is put back as it was."""
+    """Return the gradient for an array by central differences; restore the array."""
     gradient = np.zeros_like(array)
     for place in np.ndindex(array.shape):
         kept = array[place]
@@ -126,13 +126,13 @@ def test_one_hot_ids_and_one_hot_vectors_are_the_same(cell: CellName) -> None:
     one, other = made.backward(by_id, d_outputs), made.backward(by_vector, d_outputs)
     for name in one.weights:
         np.testing.assert_allclose(one.weights[name], other.weights[name], rtol=1e-12)
-    # The gradient by a chosen row leads on to that by the one-hot vector.
+    # From the gradient for a chosen row follows that for the one-hot vector.
     np.testing.assert_allclose(one.inputs @ made.layers[0].kernel.T, other.inputs, rtol=1e-12)
 
 
 @every_cell
 def test_the_state_of_each_step(cell: CellName) -> None:
-    # The gradient by the state after step t is that by the initial state of a run from there.
+    # The gradient for the state after step t is that for the initial state of a run from there.
     made = network(cell, "tanh")
     layer = made.layers[0]
     inputs = np.random.default_rng(1).normal(size=(2, 7, 3))
@@ -143,7 +143,8 @@ def test_the_state_of_each_step(cell: CellName) -> None:
         after = [state[:, t + 1] for state in whole.states.values()]
         rest = layer.forward(inputs[:, t + 1 :], after)
         later = layer.backward(rest, d_outputs[:, t + 1 :]).initial
-        # By the hidden state also its own output's share, which the later run does not see.
+        # The gradient for the hidden state includes its own output, which the later run does not
+        # see.
         hidden = later[0] + d_outputs[:, t]
         np.testing.assert_allclose(gradients.states["hidden"][:, t], hidden, rtol=1e-9)
         if cell == "lstm":

@@ -30,7 +30,7 @@ def test_influences_sum_to_the_output_less_the_baseline_s(
 ) -> None:
     network = random(cell, activation)
     inputs = np.random.default_rng(1).normal(size=(12, 3))
-    # Where relu bends, quadrature is less exact; more points close the gap.
+    # At the bend of relu, the quadrature is less exact; more points reduce the difference.
     points, gap = (100, 1e-3) if activation == "relu" else (32, 1e-8)
     explained = integrated_gradients(network, inputs, one_output(2), points=points)
     assert explained.values.shape == (12, 3)
@@ -79,7 +79,7 @@ def test_one_hot_tokens_are_explained_as_one_hot_vectors(cell: CellName) -> None
 
 
 def test_the_word_that_decides_has_the_influence() -> None:
-    # What follows "x a b" depends on x alone; a and b are always there.
+    # What follows "x a b" depends only on x; a and b are always present.
     learned = learn_text("one a b uno . two a b due . three a b tre . " * 2, units=16)
     tokenizer = learned.tokenizer
     ids = tokenizer.encode("two a b").ids

@@ -1,4 +1,4 @@
-"""The same weights in Keras and here: same outputs, states and gradients."""
+"""Compare outputs, states and gradients with Keras for the same weights."""
 
 from types import ModuleType
 from typing import Any
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 @pytest.fixture(scope="module")
 def tf() -> ModuleType:
-    # Imported here: it takes up to 10 seconds, and collecting the tests should not.
+    # Imported here because it takes up to 10 seconds, which collecting the tests should not.
     import tensorflow  # noqa: ICN001, PLC0415, TID251
 
     return tensorflow  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from app.cells.network import Network
 
 
 def one_unit(recurrent: float) -> Network:
-    """An RNN of one unit that stays where relu is linear: the gradient shrinks by its weight."""
+    """Return an RNN with one unit in relu's linear range: the gradient shrinks by its weight."""
     layer = Layer(
         cell="rnn",
         activation="relu",
@@ -57,7 +57,7 @@ def test_every_layer_is_measured_and_starts_at_the_output_layer_s_weights(cell: 
     inputs = generator.normal(size=(1, 6, 2))
     lower, upper = reach(network, inputs, np.ones((1, 1)))
     assert lower.norms.shape == upper.norms.shape == (6,)
-    # At the last step the upper layer's hidden state meets the output layer alone.
+    # At the last step, only the output layer uses the upper layer's hidden state.
     hidden = network.output_kernel[:, 0]
     if cell == "lstm":
         trace = network.forward(inputs).layers[1]

@@ -38,7 +38,8 @@ def test_a_trace_has_every_gate_and_state_of_every_step(cell: CellName) -> None:
 
 
 def test_an_lstm_keeps_what_its_gates_let_it() -> None:
-    # One unit; gates held open or shut by their biases (order input, forget, candidate, output).
+    # One unit with gates held open or shut by their biases (order: input, forget, candidate,
+    # output).
     def run(forget: float, enter: float) -> list[float]:
         layer = Layer(
             cell="lstm",

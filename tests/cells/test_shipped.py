@@ -1,4 +1,4 @@
-"""Every shipped version, computed by hand from its weights: the same as its ONNX graph."""
+"""Compute every shipped version with `app.cells`, and compare the result with its ONNX graph."""
 
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def forecast(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """From raw values to raw values, (batch, horizon)."""
+    """Forecast raw values from raw values, (batch, horizon)."""
     if recipe.scaling == "window":
         by_window = WindowScaling.of(history)
         outputs = network.forward(by_window.transform(history), every_step=False).outputs

@@ -45,14 +45,14 @@ class Proxy:
         return len(open_pairs)
 
     def thaw(self) -> None:
-        """Forward again what was held back."""
+        """Resume forwarding, including what was held back."""
         self._freezes_new.clear()
         with self._lock:
             for pair in self._pairs:
                 pair.thaw()
 
     def cut(self) -> None:
-        """Close all connections there are; what was held back is lost."""
+        """Close all connections; what was held back is lost."""
         with self._lock:
             for pair in self._pairs:
                 pair.close()
@@ -86,7 +86,7 @@ class Proxy:
 
 @contextmanager
 def database_proxy(url: str) -> Iterator[tuple[Proxy, str]]:
-    """A proxy in front of a database, and the database's URL through it."""
+    """Yield a proxy in front of a database, and the database's URL through it."""
     where = conninfo_to_dict(conninfo(url))
     host, port = str(where.get("host") or "localhost"), int(where.get("port") or 5432)
 
@@ -105,7 +105,7 @@ def database_proxy(url: str) -> Iterator[tuple[Proxy, str]]:
 
 
 class Pair:
-    """A client's connection and the one to the server."""
+    """A client's connection and the corresponding one to the server."""
 
     def __init__(self, client: socket.socket, server: socket.socket, *, frozen: bool) -> None:
         self._sockets = (client, server)
@@ -116,7 +116,7 @@ class Pair:
         threading.Thread(target=self._forward, daemon=True).start()
 
     def freeze(self) -> bool:
-        """Stop forwarding; whether the connection was open."""
+        """Stop forwarding; return whether the connection was open."""
         self._flows.clear()
         return not self._closed.is_set()
 
@@ -129,7 +129,7 @@ class Pair:
         for one in self._sockets:
             try:
                 one.shutdown(socket.SHUT_RDWR)
-            except OSError:  # closed by the other side already
+            except OSError:  # the other side has already closed it
                 continue
 
     def _forward(self) -> None:

@@ -14,12 +14,12 @@ from typing import TypeVar
 
 CLONE_NEWNET = 0x40000000
 NAMESPACES = Path("/run/netns")
-PROGRAM = shutil.which("ip") or "/usr/sbin/ip"  # of iproute2
+PROGRAM = shutil.which("ip") or "/usr/sbin/ip"  # from iproute2
 Answer = TypeVar("Answer")
 
 
 def why_not() -> str | None:
-    """Return why this machine lets us make no namespaces; None if it does."""
+    """Return why no namespaces can be created on this machine, or None if they can."""
     if os.geteuid() != 0:
         return "only root may make network namespaces"
     if shutil.which(PROGRAM) is None:
@@ -40,18 +40,18 @@ def ip(*arguments: str) -> None:
 
 @dataclass
 class Host:
-    """A host with an address of its own."""
+    """A host with its own address."""
 
     namespace: str
     address: str
     _switch: str
-    _port: str  # its end of the cable at the switch
+    _port: str  # the switch's end of its cable
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(
         self, *command: str, environment: Mapping[str, str], log: Path
     ) -> subprocess.Popen[bytes]:
-        """Start a program on the host; it is ended with the host."""
+        """Start a program on the host; it ends with the host."""
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [PROGRAM, "netns", "exec", self.namespace, *command],
@@ -65,7 +65,7 @@ class Host:
         return process
 
     def run(self, *command: str, environment: Mapping[str, str]) -> None:
-        """Run a program on the host to its end."""
+        """Run a program on the host until it ends."""
         subprocess.run(
             [PROGRAM, "netns", "exec", self.namespace, *command],
             env={**os.environ, **environment},
@@ -74,15 +74,15 @@ class Host:
         )
 
     def cut_off(self) -> None:
-        """Drop everything that goes to the host or comes from it, without closing anything."""
+        """Drop everything to and from the host, without closing anything."""
         ip("-n", self._switch, "link", "set", self._port, "down")
 
     def bring_back(self) -> None:
-        """Forward again."""
+        """Resume forwarding."""
         ip("-n", self._switch, "link", "set", self._port, "up")
 
     def end(self) -> None:
-        """End what was started here."""
+        """End the programs that were started here."""
         for process in reversed(self._processes):
             process.terminate()
         for process in self._processes:
@@ -94,13 +94,13 @@ class Host:
 
 
 class Network:
-    """A switch and its hosts; the test itself stands at the switch."""
+    """A switch and its hosts; the test itself runs at the switch."""
 
     def __init__(self, switch: str) -> None:
         self._switch = switch
 
     def ask(self, question: Callable[[], Answer]) -> Answer:
-        """Return what a function returns that is called at the switch, where all hosts are near."""
+        """Call a function at the switch, from where it reaches all hosts, and return its result."""
         answers: list[Answer] = []
         errors: list[BaseException] = []
 
@@ -120,7 +120,7 @@ class Network:
 
 
 def enter(namespace: str) -> None:
-    """Move the calling thread into a namespace; sockets that it opens from now on are there."""
+    """Move the calling thread into a namespace, so that it opens its next sockets there."""
     library = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(NAMESPACES / namespace, os.O_RDONLY)
     try:
@@ -132,7 +132,7 @@ def enter(namespace: str) -> None:
 
 @contextmanager
 def network(names: Sequence[str]) -> Iterator[tuple[Network, list[Host]]]:
-    """Yield a network of as many hosts, gone at the end with all that ran on them."""
+    """Yield a network with this many hosts; afterwards end it and everything that runs on them."""
     tag = secrets.token_hex(2)
     switch = f"sa-{tag}-switch"
     with ExitStack() as parts:

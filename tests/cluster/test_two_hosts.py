@@ -1,4 +1,4 @@
-"""Two hosts with an api and a worker each; PostgreSQL and an S3 server on a third."""
+"""Test two hosts with an api and a worker each; PostgreSQL and an S3 server are on a third."""
 
 import itertools
 import logging
@@ -43,12 +43,12 @@ STEPAHEAD = (sys.executable, "-m", "app.cli")
 
 @dataclass
 class Cluster:
-    """The hosts, and what runs on them."""
+    """The hosts and the programs that run on them."""
 
     net: Network
     first: Host
     second: Host
-    database_url: str  # by the unix socket, for the test
+    database_url: str  # through the unix socket, for the test
     environment: dict[str, str]
     folder: Path
     log: Path = field(init=False)
@@ -91,7 +91,7 @@ class Cluster:
 
 
 def eventually(condition: Callable[[], object], what: str) -> float:
-    """Wait until something holds, and return how long that took."""
+    """Wait until a condition holds, and return how long that took."""
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < PATIENCE_SECONDS, f"waited in vain until {what}"
@@ -155,7 +155,7 @@ def has_bucket(net: Network, address: str) -> bool:
 
 
 class Caller(threading.Thread):
-    """Asks one host without a pause and keeps the ids of what was answered."""
+    """Sends requests to one host without a pause and keeps the ids of the answers."""
 
     def __init__(self, cluster: Cluster, host: Host) -> None:
         super().__init__(daemon=True)
@@ -253,5 +253,5 @@ def test_a_host_that_is_cut_off_loses_nothing_and_doubles_nothing(cluster: Clust
         versions = session.scalar(
             select(func.count()).select_from(Version).where(Version.model == "cut")
         )
-        assert versions == 1  # the straggler registered nothing
+        assert versions == 1  # the stale attempt registered nothing
         assert session.get_one(Alias, ("cut", "champion")).version == 1

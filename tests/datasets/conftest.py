@@ -12,7 +12,7 @@ MAX_UPLOAD_BYTES = 3 << 20
 def service(
     cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """An api that takes uploads of up to 3 MiB, with the real reader."""
+    """Yield an api that accepts uploads of up to 3 MiB, with the real reader."""
     folder = tmp_path_factory.mktemp("uploads")
     with (
         own_database(cluster) as url,

@@ -1,4 +1,4 @@
-"""A reader that does what the file says; stands in for app.datasets.reader_child."""
+"""Do what the uploaded file says, in place of app.datasets.reader_child."""
 
 import argparse
 import hashlib

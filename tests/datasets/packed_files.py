@@ -1,4 +1,4 @@
-"""Packed files, written by code: as people have them, and as they should not be."""
+"""Generate packed files: normal ones, and ones that should not exist."""
 
 import gzip
 import io
@@ -27,7 +27,7 @@ SHEET_PARTS = {
 
 
 def spreadsheet(cells: dict[str, str]) -> bytes:
-    """An .xlsx file of numbers, by place: {"A1": "1.5"}."""
+    """Return an .xlsx file of numbers, by place: {"A1": "1.5"}."""
     rows = "".join(
         f'<row r="{place.lstrip(ascii_uppercase)}"><c r="{place}"><v>{value}</v></c></row>'
         for place, value in cells.items()
@@ -37,7 +37,7 @@ def spreadsheet(cells: dict[str, str]) -> bytes:
 
 
 def archive(members: dict[str, str]) -> bytes:
-    """A .zip file."""
+    """Return a .zip file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, text in members.items():
@@ -46,12 +46,12 @@ def archive(members: dict[str, str]) -> bytes:
 
 
 def zeros(size: int) -> bytes:
-    """A .gz file of a line of digits that unpacks to this size."""
+    """Return a .gz file with a line of digits that unpacks to this size."""
     return gzip.compress(b"0" * size)
 
 
 def parquet(rows: int, columns: int) -> bytes:
-    """A Parquet file of one number over and over: dictionary-coded, a few hundred bytes."""
+    """Return a Parquet file that repeats one number: dictionary-coded, a few hundred bytes."""
     table = pa.table({f"c{place}": pa.array(np.full(rows, 1.5)) for place in range(columns)})
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", row_group_size=max(rows, 1))
@@ -59,7 +59,7 @@ def parquet(rows: int, columns: int) -> bytes:
 
 
 def parquet_of_texts(rows: int) -> bytes:
-    """A Parquet file of one text over and over, which its metadata counts once."""
+    """Return a Parquet file that repeats one text, which its metadata counts only once."""
     texts = pa.DictionaryArray.from_arrays(
         pa.array(np.zeros(rows, np.int32)), pa.array(["a long text " * 100])
     )
@@ -69,13 +69,13 @@ def parquet_of_texts(rows: int) -> bytes:
 
 
 def damaged(data: bytes) -> bytes:
-    """The same with bytes in the middle that are something else."""
+    """Return the same file with different bytes in the middle."""
     middle = len(data) // 2
     return data[: middle - 20] + b"\xff" * 40 + data[middle + 20 :]
 
 
 def write(folder: Path, name: str, data: bytes) -> Path:
-    """The file in a folder."""
+    """Write the file to a folder."""
     path = folder / name
     path.write_bytes(data)
     return path

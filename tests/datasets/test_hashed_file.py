@@ -9,7 +9,7 @@ from app.datasets.hashed_file import SYNC_BYTES, HashedFile, write_hashed
 
 @pytest.fixture
 def sizes_synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How large files were on the disk, each time one was synced."""
+    """Record the size of a file on the disk each time it is synced."""
     sizes: list[int] = []
     sync = os.fsync
 

@@ -61,7 +61,7 @@ class Reader:
         return received(self.pipe)
 
     def break_on(self, path: Path, *, limits: Limits) -> signal.Signals:
-        """The signal that ends it on this file."""
+        """Return the signal that ends the reader on this file."""
         self.pipe.send(order_for(path, limits))
         with pytest.raises(EOFError):
             received(self.pipe)
@@ -152,7 +152,7 @@ def test_a_file_that_needs_more_memory_than_it_may_have_is_told_apart(
     answer = reader.ask(texts, limits=replace(AMPLE, memory_bytes=200 << 20))
 
     assert isinstance(answer, OutOfMemory)
-    assert isinstance(reader.ask(prices), Understood)  # it goes on with others
+    assert isinstance(reader.ask(prices), Understood)  # it continues with other files
 
 
 def test_a_spreadsheet_of_two_cells_far_apart_takes_no_more_memory_than_it_may_have(
@@ -178,7 +178,7 @@ def test_a_file_that_takes_more_processor_time_than_it_may_ends_the_reader(
         parquet(rows=30_000_000, columns=8),
         zeros(200 << 20),
         archive({"large.csv": "0" * (200 << 20)}),
-        # Its last part alone says how large it is.
+        # Only its last part declares its size.
         zeros(200 << 20) + gzip.compress(b"1"),
     ],
     ids=["parquet", "gzip", "zip", "two parts"],
@@ -254,4 +254,4 @@ def test_it_ends_with_its_api_process_in_the_middle_of_a_file(
 
     reader.pipe.send(order_for(endless, AMPLE))
 
-    # The fixture closes the pipe and finds it ended.
+    # The fixture closes the pipe after the process has ended.

@@ -30,7 +30,7 @@ def limits(memory: Memory = IDLE) -> ReadingLimits:
 
 @dataclass(frozen=True)
 class Wait:
-    """An errand that takes until a file is there."""
+    """An errand that waits until a file exists."""
 
     begun: Path
     until: Path
@@ -72,7 +72,7 @@ def process_of(answer: ReadFile) -> int:
 
 
 async def appears(path: Path) -> None:
-    while not await anyio.Path(path).exists():  # noqa: ASYNC110 - another process makes it
+    while not await anyio.Path(path).exists():  # noqa: ASYNC110 - another process creates it
         await anyio.sleep(0.01)
 
 
@@ -146,7 +146,7 @@ def test_the_reader_of_large_files_runs_only_while_it_is_needed(tmp_path: Path) 
 
     assert was_running == [False, True]
     eventually(lambda: not reader.is_running)
-    anyio.run(ask)  # and it starts again
+    anyio.run(ask)  # and it restarts
     reader.close()
 
 
@@ -211,7 +211,7 @@ def test_a_full_disk_is_no_fault_of_the_file(readers: Readers, tmp_path: Path) -
 
 
 class Hasty(ReadingLimits):
-    """Limits that give up at once."""
+    """Limits that expire at once."""
 
     def _budget(self, *args: object, **others: object) -> Budget:
         budget = super()._budget(*args, **others)  # type: ignore[arg-type]

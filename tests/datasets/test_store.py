@@ -31,7 +31,7 @@ def store() -> ObjectStore:
 
 
 def series(labels: tuple[str, ...] = ("",), rows: int = 5) -> SeriesContent:
-    """Open counts up from 0 within each series; Volume lacks its last value."""
+    """Return series in which Open counts up from 0 and the last value of Volume is missing."""
     count = rows * len(labels)
     values = np.stack([np.arange(count) % rows, np.ones(count)], axis=1).astype(np.float64)
     values[rows - 1 :: rows, 1] = np.nan

@@ -59,7 +59,7 @@ def test_a_broken_body_is_an_error_of_our_own_or_none(at: int, put: bytes, cut: 
             taking.feed(BODY[:at] + put + BODY[at + cut :])
             taking.finish()
         except StepaheadError as error:
-            assert error.status in {400, 422}  # noqa: PT017 - both ways are right
+            assert error.status in {400, 422}  # noqa: PT017 - either outcome is correct
         finally:
             taking.close()
 

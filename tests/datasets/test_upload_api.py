@@ -32,7 +32,7 @@ def upload(
 
 def left_behind(service: Service) -> list[Path]:
     uploads = service.settings.resolved_data_dir / "uploads"
-    # os.walk bears a folder that goes while it is looked into.
+    # os.walk tolerates folders that vanish while it runs.
     return [
         Path(top, name) for top, _, names in os.walk(uploads) for name in names if name != "lock"
     ]
@@ -45,7 +45,7 @@ def count(service: Service) -> int:
 
 @pytest.fixture
 def unchanged(service: Service) -> Iterator[None]:
-    """Neither a row nor a file more than before."""
+    """Assert that there are no more rows and files than before."""
     before = count(service)
     yield
     assert count(service) == before
@@ -217,7 +217,7 @@ def test_an_empty_read_is_none(service: Service) -> None:
 
 
 def form(*parts: tuple[str, str | None, bytes]) -> tuple[bytes, dict[str, str]]:
-    """A multipart body as we write it ourselves."""
+    """Return a multipart body that the test writes itself."""
     body = b""
     for name, filename, data in parts:
         label = f'form-data; name="{name}"' + (f'; filename="{filename}"' if filename else "")
@@ -327,7 +327,7 @@ def test_an_announced_length_over_the_limit_is_refused_before_the_body(service: 
             b"Content-Type: multipart/form-data; boundary=limit\r\n"
             b"Content-Length: %d\r\n\r\n" % (MAX_UPLOAD_BYTES + 1)
         )
-        answer = connection.recv(65536)  # not a byte of the body was sent
+        answer = connection.recv(65536)  # no byte of the body was sent
 
     assert answer.startswith(b"HTTP/1.1 413 ")
 

@@ -1,4 +1,4 @@
-"""Uploads that would take what others need: disk, memory, and the time of a reader."""
+"""Test uploads that would use up what others need: disk, memory, and the time of a reader."""
 
 import os
 import socket
@@ -90,7 +90,7 @@ def test_a_small_file_that_holds_much_is_refused_with_the_limit_and_leaves_nothi
 def test_an_announced_length_that_has_no_room_is_refused_before_the_body(service: Service) -> None:
     with connection_to(service) as connection:
         connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % (SPACE_BYTES + 1))
-        answer = connection.recv(65536)  # not a byte of the body was sent
+        answer = connection.recv(65536)  # no byte of the body was sent
 
     assert answer.startswith(b"HTTP/1.1 507 ")
 
@@ -116,7 +116,8 @@ def test_an_upload_waits_for_the_room_that_another_holds(service: Service) -> No
     with connection_to(service) as connection:
         connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % (7 * MIB))
         connection.sendall(PART + b"0" * (6 * MIB))
-        eventually(lambda: used(service) >= 5 * MIB)  # the rest waits to be written with more
+        # the rest is written together with the next bytes
+        eventually(lambda: used(service) >= 5 * MIB)
         refused = upload(service, text, "a.txt")
     eventually(lambda: not open_uploads(service))
     taken = upload(service, b"a line of text\n" * 100_000, "a.txt")
@@ -128,7 +129,7 @@ def test_an_upload_waits_for_the_room_that_another_holds(service: Service) -> No
 
 @contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[Path]:
-    """A file system of its own, in memory."""
+    """Yield a file system of its own, in memory."""
     folder.mkdir()
     command = ["/bin/mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     try:
@@ -142,7 +143,7 @@ def small_disk(folder: Path, size: int) -> Iterator[Path]:
 
 
 def fill(folder: Path, *, leaving: int) -> Path:
-    """A file that takes the rest of a disk."""
+    """Fill the rest of a disk with a file."""
     ballast = folder / "ballast"
     free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
     ballast.write_bytes(b"0" * max(0, free - leaving))
@@ -159,7 +160,7 @@ def test_a_full_disk_is_told_and_uploads_work_again_when_there_is_room(
         running_service(url, disk / "data", disk_reserve_bytes=0) as service,
     ):
         answers = []
-        for leaving in (4 * MIB, MIB, 0):  # no room for the content, the upload, a folder
+        for leaving in (4 * MIB, MIB, 0):  # no room for the content, the upload, or a folder
             ballast = fill(disk, leaving=leaving)
             answers.append(upload(service, text, "a.txt"))
             ballast.unlink()

@@ -1,4 +1,4 @@
-"""The chart and the plain manifests, against the schemas of Kubernetes."""
+"""Validate the chart and the plain manifests against the schemas of Kubernetes."""
 
 import os
 import shutil
@@ -16,9 +16,10 @@ from app.config import PROJECT_DIR, Settings
 DEPLOY = PROJECT_DIR / "deploy"
 CHART = DEPLOY / "helm" / "stepahead"
 MANIFESTS = DEPLOY / "kubernetes" / "stepahead.yaml"
-GO_PACKAGES = Path("/usr/share/gocode")  # Debian's
+GO_PACKAGES = Path("/usr/share/gocode")  # from Debian
 RELEASES = ("1.27", "1.32", "1.37")
-CUSTOM = {"PodMonitor", "ScaledObject", "TriggerAuthentication"}  # of Prometheus' operator and KEDA
+# from Prometheus's operator and KEDA
+CUSTOM = {"PodMonitor", "ScaledObject", "TriggerAuthentication"}
 EVERYTHING = """
 api: {autoscaling: {enabled: false}, affinity: {nodeAffinity: {}}}
 image: {pullSecrets: [{name: registry}]}
@@ -39,7 +40,7 @@ def manifests(text: str) -> list[Manifest]:
 
 @pytest.fixture(scope="module")
 def renderer(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """A command that renders the chart: helm, or our own with Go's template engine."""
+    """Return a command that renders the chart: helm, or our own with Go's template engine."""
     if shutil.which("helm"):
         return ["helm", "template", "stepahead"]
     if not shutil.which("go") or not (GO_PACKAGES / "src/github.com/Masterminds/sprig").is_dir():

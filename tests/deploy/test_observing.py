@@ -1,4 +1,4 @@
-"""The alert rules and the dashboard, against the metrics that there are."""
+"""Check the alert rules and the dashboard against the existing metrics."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def service(fresh_database: str, tmp_path: Path) -> Iterator[Service]:
 
 
 def known(service: Service) -> set[str]:
-    """The names of all metrics of an api and a worker that have done something."""
+    """Return the names of all metrics of an api and a worker that have done something."""
     service.predict(model="prices", history=[1.0, 2.0, 3.0])
     worker = WorkerMetrics()
     worker.stage_ended("fitting", 1.0)

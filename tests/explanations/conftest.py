@@ -11,7 +11,7 @@ from tests.service import Service, running_service
 def service(
     cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """The api with the shipped versions; tests add their own under names of their own."""
+    """Yield the api with the shipped versions; tests add versions under their own names."""
     folder = tmp_path_factory.mktemp("explanations")
     with own_database(cluster) as url, running_service(url, folder) as running:
         with running.sessions.begin() as session:

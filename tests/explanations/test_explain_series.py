@@ -48,7 +48,7 @@ def total(found: dict[str, Any]) -> float:
 def test_a_forecast_raised_to_the_least_is_told_apart(service: Service) -> None:
     service.register("free", series_version("lstm", "window", "autoregression"))
     first, second = predicted(service, model="free", history=HISTORY)
-    least = (first + second) / 2  # between the steps: one of them is raised
+    least = (first + second) / 2  # between the steps, one of them is raised
     service.register("raised", series_version("lstm", "window", "autoregression", at_least=least))
     told = predicted(service, model="raised", history=HISTORY)
     assert told == [max(first, least), max(second, least)]

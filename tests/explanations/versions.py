@@ -1,4 +1,4 @@
-"""Freshly built tiny versions of every form, exported as training exports them."""
+"""Build tiny versions of every form, exported as training exports them."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -37,7 +37,7 @@ VOCABULARY = ("the", "mice", ",", "bell", "cat", "<unk>")
 
 @dataclass(frozen=True, kw_only=True)
 class Built(Artifact):
-    """An artifact whose weights are those of its graph."""
+    """An artifact with weights that match its graph."""
 
     weights: dict[str, NDArray[Any]]
 
@@ -54,7 +54,7 @@ def series_version(
     says_scaling: bool = True,
     at_least: float | None = None,
 ) -> Built:
-    """Two columns in, the second forecast two steps ahead, two layers."""
+    """Build a version with two input columns and two layers that forecasts two steps."""
     recipe = resolve_recipe(
         "series",
         {
@@ -109,7 +109,7 @@ def series_version(
 
 
 def anchor_of(name: AnchorName) -> Anchor:
-    """The anchor for the second column of `ROWS`."""
+    """Return the anchor for the second column of `ROWS`."""
     if name == "persistence":
         return persistence(window=WINDOW, horizon=HORIZON)
     if name == "season":
@@ -127,7 +127,7 @@ def text_version(
     *,
     layers: tuple[int, ...] = (5, 3),
 ) -> Built:
-    """Words, with an unknown symbol."""
+    """Build a word version with an unknown symbol."""
     recipe = resolve_recipe(
         "text",
         {
@@ -178,7 +178,7 @@ def random_weights(architecture: Architecture) -> dict[str, Any]:
 
 
 def _record(anchor: AnchorName | Literal["none"]) -> SeriesAnchor | None:
-    """None too for persistence: older versions say it in their recipe alone."""
+    """Return the anchor's record; None for persistence, as in older versions."""
     if anchor in {"none", "persistence"}:
         return None
     return SeriesAnchor(name=anchor, season=SEASON, chosen=True)

@@ -21,7 +21,7 @@ def autoregressive(rows: int, *, weights: tuple[float, ...], seed: int = 0) -> F
 def examples(
     values: Floats, *, lags: int, horizon: int, level: bool
 ) -> tuple[Floats, Floats, Floats]:
-    """Standardised lags, targets and last values, each made by a loop."""
+    """Return standardised lags, targets and last values, each computed in a loop."""
     lagged, ahead, last = [], [], []
     for now in range(lags, len(values) - horizon + 1):
         last.append(values[now - 1])

@@ -81,7 +81,7 @@ def test_drift_carries_on_the_line_from_first_to_last() -> None:
 def test_seasonal_naive_repeats_the_last_season() -> None:
     forecasts = SeasonalNaive(period=3).forecasts(VALUES, origins(2, 4, 6), horizon=4)
     np.testing.assert_array_equal(forecasts, [[NAN, 1, 2, NAN], [2, 4, 8, 2], [8, 16, 32, 8]])
-    # A missing value is taken from the season before, if that has one.
+    # A missing value is taken from the season before if that has one.
     gap = np.array([1.0, 2.0, NAN, 4.0, NAN, NAN, 7.0])
     np.testing.assert_array_equal(
         SeasonalNaive(period=3).forecasts(gap, origins(6), horizon=3), [[4, 2, NAN]]

@@ -1,4 +1,4 @@
-"""Intervals against what independent sources say: textbook ranks, SciPy's t, drawn samples."""
+"""Compare intervals with independent sources: textbook ranks, SciPy's t, random samples."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def ends_at(level: int, scores: np.ndarray) -> tuple[float, float]:
 
 
 def held_at(level: int, intervals: Intervals | None, came: np.ndarray) -> float:
-    """Share of the errors `came` around a forecast of 0, from windows that tell nothing."""
+    """Return the share of errors `came` inside intervals around 0; the windows are empty."""
     assert intervals is not None
     bounds = intervals.bounds(np.zeros((1, 1)), np.empty((1, 0)), (level,))[0, 0, 0]
     return float(((bounds[0] <= came) & (came <= bounds[1])).mean())
@@ -95,7 +95,7 @@ def test_a_quiet_window_has_60_percent_of_the_usual_width_and_none_has_no_width(
     assert Volatility(changes=20, usual=3.0).of(flat) == pytest.approx([1.8])
     assert Volatility(changes=20, usual=3.0, share=0.5).of(flat) == pytest.approx([5.4**0.5])
     assert Volatility(changes=39, usual=None).of(flat) == pytest.approx([7e-6])
-    # What lies further back than the recent changes does not count, but for the size of values.
+    # Values before the recent changes only matter for the size of the values.
     flat[0, :19:2] = -9.0
     assert Volatility(changes=20, usual=3.0).of(flat) == pytest.approx([1.8])
     assert Volatility(changes=20, usual=None).of(flat) == pytest.approx([9e-6])

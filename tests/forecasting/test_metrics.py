@@ -60,15 +60,15 @@ def test_errors_worked_by_hand() -> None:
     assert bias(actual, forecast) == pytest.approx(-1 / 3)
     # 200/3 + 0 + 400/6
     assert smape(actual, forecast) == pytest.approx((200 / 3 + 400 / 6) / 3)
-    # The training rows moved by 1, 2 and 3; two rows back by 3 and 5.
+    # The training rows change by 1, 2 and 3, and over two rows by 3 and 5.
     training = np.array([1.0, 2.0, 4.0, 7.0])
     assert mase(actual, forecast, training=training) == 0.5
     assert mase(actual, forecast, training=training, period=2) == 0.25
-    # From 1.5: moved down, up, up; foreseen up, up, up.
+    # From 1.5: actual changes down, up, up; forecast up, up, up.
     assert directional_accuracy(actual, forecast, np.full(3, 1.5)) == pytest.approx(2 / 3)
     assert coverage(actual, np.array([0, 2, 5]), np.array([1, 3, 6])) == pytest.approx(2 / 3)
     assert skill(15.4, 8.6) == pytest.approx(-0.7907, abs=1e-4)
-    # Of small numbers too.
+    # Also for small numbers.
     assert skill(0.1, 0.4) == 0.75
     assert smape(np.array([0.1, 0.2]), np.array([0.3, 0.2])) == pytest.approx(50)
 

@@ -77,7 +77,7 @@ def test_a_yearly_wave_under_weather_is_found_where_it_is(years: int) -> None:
     for row in range(1, len(weather)):
         weather[row] += 0.7 * weather[row - 1]
     values = weather - 10 * np.cos(2 * np.pi * np.arange(len(weather)) / 365.25)
-    # Alone, the peaks of the autocorrelation said 344 to 360.
+    # On their own, the peaks of the autocorrelation gave 344 to 360.
     searched, given = detect_season(values), detect_season(values, candidates=(7, 365))
     assert searched is not None
     assert abs(searched.period - 365) <= 40 / years

@@ -9,7 +9,7 @@ UTC_HOURS = np.datetime64("2024-01-01T00:00", "us") + np.arange(HOURS) * np.time
 
 
 def of_lengths(*lengths: int, timed: bool) -> SeriesContent:
-    """Series that all end with the last hour."""
+    """Return series that all end with the last hour."""
     rows = sum(lengths)
     return SeriesContent(
         columns=("value",),
@@ -36,7 +36,7 @@ def test_one_series_and_series_without_times_are_cut_by_their_rows() -> None:
 
 
 def test_several_are_cut_at_one_moment_however_late_one_begins() -> None:
-    # Of 110 rows together the first 66 and 88 lie in hours of the longer one alone.
+    # Of 110 rows together, rows 66 and 88 are in hours that only the longer series has.
     assert cuts(of_lengths(100, 10, timed=True), test=0.2) == [(66, 88, 100), (0, 0, 10)]
     assert cuts(of_lengths(100, 100, timed=True), test=0.0) == [(75, 100, 100)] * 2
 

@@ -8,7 +8,7 @@ Floats = NDArray[np.float64]
 
 
 def drawn(rows: int, *, share: float, noise: float = 1.0, seed: int = 0) -> tuple[Floats, Floats]:
-    """What was missed and what was added, of which `share` is true."""
+    """Return errors and additions, a `share` of which is real."""
     generator = np.random.default_rng(seed)
     added = generator.normal(size=(rows, 1))
     return share * added + noise * generator.normal(size=(rows, 1)), added
@@ -27,7 +27,7 @@ def test_the_share_is_the_formula_with_each_row_left_out_by_itself(horizon: int)
     )
     slope = (added * missed).sum() / (added**2).sum()
     squares = 0.0
-    for first in range(0, 20, horizon):  # forecasts that overlap are one row
+    for first in range(0, 20, horizon):  # overlapping forecasts count as one row
         row = slice(first, first + horizon)
         others = np.delete(added, row, axis=0), np.delete(missed, row, axis=0)
         without = (others[0] * others[1]).sum() / (others[0] ** 2).sum()
@@ -72,7 +72,7 @@ def test_forecasts_that_overlap_are_not_taken_for_many() -> None:
 
     drawings = [drawn(180, share=0.0, seed=seed) for seed in range(200)]
     shares = [kept_share(overlapping(missed), overlapping(added)) for missed, added in drawings]
-    assert np.mean([share > 0 for share in shares]) < 0.12  # 0.3 if each counted by itself
+    assert np.mean([share > 0 for share in shares]) < 0.12  # 0.3 if each counted separately
 
 
 @pytest.mark.parametrize("rows", [0, FEWEST_ORIGINS - 1, 50])

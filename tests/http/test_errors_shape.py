@@ -1,4 +1,4 @@
-"""There is one shape of errors, on every route, whatever goes wrong."""
+"""Check that errors have the same form on every route, whatever goes wrong."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +48,7 @@ def assert_problem(answer: httpx.Response) -> None:
 
 
 def filled(path: str) -> Iterator[str]:
-    """The path with names that are not there, cannot be, or do not belong there."""
+    """Fill the path with names that do not exist, are invalid, or do not belong there."""
     for name, identifier in (("nobody", NOBODY), ("No Body", "x"), ("prices", "0"), ("%00", "%00")):
         yield (
             path.replace("{name}", name)

@@ -1,4 +1,4 @@
-"""Bodies in pieces: each has a limit, and all of them together."""
+"""Test bodies that arrive in pieces: each has a limit, and all of them together."""
 
 import asyncio
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from app.http.large_bodies import LargeBodies
 
 
 def pieces(*bodies: bytes, ends: bool = True) -> Receive:
-    """A caller who sends these, and then waits or is done."""
+    """Return a caller that sends these pieces and then waits or is finished."""
     left = list(bodies)
 
     async def receive() -> Message:

@@ -1,4 +1,4 @@
-"""An object store that is away: uploads are refused at once, and predictions go on."""
+"""Test an object store that is away: uploads are refused at once, predictions still work."""
 
 import socket
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def service(
         ) as running,
     ):
         running.register("prices", persistence_artifact())
-        assert running.predict(model="prices", history=[1, 2, 3]).is_success  # it is loaded now
+        assert running.predict(model="prices", history=[1, 2, 3]).is_success  # now it is loaded
         yield running
 
 
@@ -111,7 +111,7 @@ def test_an_upload_is_refused_before_its_body_while_the_store_is_away(
             b"POST /datasets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n"
             b"Content-Type: multipart/form-data; boundary=limit\r\n\r\n"
         )
-        answer = connection.recv(65536)  # not a byte of the body was sent
+        answer = connection.recv(65536)  # no byte of the body was sent
 
     assert answer.startswith(b"HTTP/1.1 503 ")
 

@@ -23,7 +23,7 @@ def harness(fresh_database: str, tmp_path: Path) -> Iterator[Harness]:
 def service(
     cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """An api with a model of each kind and no worker, shared by a module's tests."""
+    """Yield an api with a model of each kind and without a worker, shared by a module's tests."""
     with (
         own_database(cluster) as url,
         running_service(url, tmp_path_factory.mktemp("jobs")) as running,

@@ -1,8 +1,4 @@
-"""A trainer child that speaks the protocol and learns nothing; the model's name says how it acts.
-
-`deadly` ends itself by SIGKILL in its second epoch, `deaf` ignores what it is told, `refusing` says
-that the run cannot succeed. Each epoch is a line "PID MODEL EPOCH" in the log.
-"""
+"""Speak the trainer's protocol without learning; the model's name decides the behaviour."""
 
 import argparse
 import os
@@ -83,7 +79,7 @@ def train(pipe: Connection, request: TrainingRequest, *, log: Path, seconds: flo
 
 def listen(pipe: Connection, request: TrainingRequest, *, epoch: int, seconds: float) -> None:
     until = time.monotonic() + seconds
-    # Once at least: on a machine so busy that the time is over here, it would hear nothing.
+    # At least once: on a very busy machine the time may be over already, and nothing would be read.
     while pipe.poll(max(0.0, until - time.monotonic())):
         said = pipe.recv()
         if isinstance(said, Stop) and request.model != "deaf":

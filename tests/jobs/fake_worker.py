@@ -1,4 +1,4 @@
-"""A real worker process; the arguments are the command of its trainer."""
+"""Run a real worker process; the arguments are the command of its trainer."""
 
 import shlex
 import sys

@@ -1,4 +1,4 @@
-"""A database, a store and worker processes with fake trainers, for tests that kill things."""
+"""Provide a database, a store and workers with fake trainers, for tests that kill processes."""
 
 import os
 import signal
@@ -21,14 +21,14 @@ from app.storage.job_status import JobStatus
 from app.storage.object_store import ObjectStore
 from app.storage.tables import Dataset, Job
 
-PATIENCE_SECONDS = 60.0  # generous: the machine may be busy with other tests
+PATIENCE_SECONDS = 60.0  # generous, because the machine may be busy with other tests
 
 Value = TypeVar("Value")
 NOTHING_SET: Mapping[str, str] = {}
 
 
 def eventually(look: Callable[[], Value | None], *, within: float = PATIENCE_SECONDS) -> Value:
-    """The first true answer."""
+    """Return the first true answer."""
     deadline = time.monotonic() + within
     while not (value := look()):
         assert time.monotonic() < deadline, "it did not come about"
@@ -92,7 +92,7 @@ class Harness:
         return worker
 
     def output(self, number: int) -> Path:
-        """What a worker has said."""
+        """Return the output of a worker."""
         return self.folder / f"worker{number}.log"
 
     def add_dataset(self, session: Session) -> Dataset:
@@ -135,7 +135,7 @@ class Harness:
         return eventually(reached, within=within)
 
     def wait_for_epoch(self, job_id: UUID, epoch: int) -> Job:
-        """Until the job has stored a checkpoint of an epoch that late."""
+        """Wait until the job has stored a checkpoint of this epoch or a later one."""
 
         def trained() -> Job | None:
             job = self.job(job_id)
@@ -145,7 +145,7 @@ class Harness:
         return eventually(trained)
 
     def epochs(self, model: str = "prices") -> list[tuple[int, int]]:
-        """What trainers did for a model, in order: (pid, epoch)."""
+        """Return what trainers did for a model, in order: (pid, epoch)."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         fields = [line.split() for line in lines]
         return [(int(pid), int(epoch)) for pid, name, epoch in fields if name == model]

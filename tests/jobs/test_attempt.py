@@ -1,4 +1,4 @@
-"""What an attempt does to its trainer, without a database or a process."""
+"""Test what an attempt does to its trainer, without a database or a process."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from app.storage.tables import Job
 
 
 class WatchedTrainer(Trainer):
-    """Looks, when its run is to be dropped, whether what it works with is still there."""
+    """Records, when its run is dropped, whether its files still exist."""
 
     had_its_folder: bool | None = None
 

@@ -38,7 +38,8 @@ def check(content: SeriesContent, *, test: SeriesContent | None = None, **recipe
     [
         (2, {"test_fraction": 0.0}),
         (3, {"window": 2, "test_fraction": 0.0}),
-        (12, {"window": 5, "horizon": 3}),  # 8 before the cut, which leaves 4 of 5 wanted
+        # 8 before the cut, which leaves 4 of the 5 that are needed
+        (12, {"window": 5, "horizon": 3}),
         (10, {"window": 4, "validation_fraction": 0.5, "test_fraction": 0.0}),
     ],
 )

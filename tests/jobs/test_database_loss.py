@@ -1,4 +1,4 @@
-"""The database goes away in the middle of a job."""
+"""Test a database that goes away in the middle of a job."""
 
 import os
 import signal
@@ -54,7 +54,7 @@ def test_jobs_outlive_a_killed_database(
     assert harness.wait_for(waiting, JobStatus.SUCCEEDED).version == 1
     epochs = [epoch for _, epoch in harness.epochs()]
     assert set(epochs) == set(range(1, 81))
-    assert epochs.count(1) == 1  # it went on, it did not start over
+    assert epochs.count(1) == 1  # it continued instead of starting over
     assert worker.process.poll() is None
 
 

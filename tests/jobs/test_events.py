@@ -16,7 +16,7 @@ from tests.service import Service, eventually, running_service
 
 
 class Listener:
-    """A client of one job's events, in a thread."""
+    """A client that reads one job's events in a thread."""
 
     def __init__(self, service: Service, job_id: UUID) -> None:
         self.heard: list[dict[str, object]] = []

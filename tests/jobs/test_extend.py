@@ -1,4 +1,4 @@
-"""`extend`: an upload joined over HTTP to what a model was last trained on."""
+"""Test `extend`: an upload joined over HTTP with the dataset that a model was last trained on."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -83,7 +83,7 @@ def test_rows_that_disagree_are_a_conflict_that_names_them(service: Service) -> 
 
 
 def test_days_are_read_as_in_the_file_that_they_go_on_from(service: Service) -> None:
-    """The first days of a month do not tell day from month; the months before did."""
+    """The first days of a month do not tell day from month, but the earlier months did."""
     european = "%d/%m/%Y"
     trained_on(service, train(service, "european-long", prices(range(100), form=european)))
     ambiguous = range(104, 110)  # 3 to 8 April

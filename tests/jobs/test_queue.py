@@ -40,7 +40,7 @@ def job(session: Session) -> Job:
 
 
 def place(session: Session, job: Job) -> str | None:
-    """Where the job's present place in the queue stands; None: it is gone."""
+    """Return the status of the job's current entry in the queue, or None if it is gone."""
     session.refresh(job)
     status = text("SELECT status::text FROM procrastinate_jobs WHERE id = :id")
     found: str | None = session.scalar(status, {"id": job.queue_id})
@@ -48,7 +48,7 @@ def place(session: Session, job: Job) -> str | None:
 
 
 def fetch(session: Session, job: Job, *, heard_seconds_ago: int = 0) -> int:
-    """What Procrastinate does for a worker; returns the place."""
+    """Fetch a job as Procrastinate does for a worker, and return its entry."""
     worker = session.scalar(
         text(
             "INSERT INTO procrastinate_workers (last_heartbeat) "

@@ -1,4 +1,4 @@
-"""Uploaded, trained by the real trainer, served: over HTTP, with real processes."""
+"""Upload, train with the real trainer, and serve, over HTTP with real processes."""
 
 import csv
 import hashlib
@@ -15,7 +15,7 @@ import pytest
 
 from tests.serving import Served, wait_until
 
-PATIENCE_SECONDS = 240.0  # TensorFlow takes its time on a busy machine
+PATIENCE_SECONDS = 240.0  # TensorFlow is slow on a busy machine
 
 
 def train(service: Served, model: str, files: dict[str, bytes], recipe: dict[str, object]) -> str:
@@ -37,7 +37,7 @@ def got(service: Served, path: str) -> dict[str, Any]:
 
 
 def succeeded(service: Served, job_id: str) -> dict[str, Any]:
-    """The job, once it has."""
+    """Return the job once it has succeeded."""
 
     def has_ended() -> bool:
         job = got(service, f"/jobs/{job_id}")
@@ -113,7 +113,7 @@ def test_the_chapters_file_is_trained_and_predicts_january(
 
 @pytest.mark.slow
 def test_nothing_is_left_in_the_users_home(whole_service: Served) -> None:
-    """ONNX Runtime kept telemetry there that it sends to its maker, Keras its settings."""
+    """ONNX Runtime stored telemetry there that it sends to its vendor, and Keras its settings."""
     succeeded(
         whole_service,
         train(whole_service, "homeless", {"file": waves()}, {"preset": "chapter", "epochs": 1}),

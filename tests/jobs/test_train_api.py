@@ -35,7 +35,7 @@ def filename(data: str) -> str:
 
 
 def rows(service: Service) -> tuple[int, int, int]:
-    """Datasets, jobs and places in the queue."""
+    """Count datasets, jobs and queue entries."""
     with service.sessions() as session:
         return (
             session.scalars(select(func.count()).select_from(Dataset)).one(),

@@ -80,7 +80,7 @@ def test_a_run_that_is_dropped_leaves_the_child_warm(trainer: Trainer, tmp_path:
     eventually(lambda: heard(trainer, Progress))
 
     trainer.drop_run()
-    trainer.drop_run()  # there is none any more
+    trainer.drop_run()  # it no longer exists
 
     assert ready(trainer) == pid
     trainer.begin(request(tmp_path))

@@ -1,4 +1,4 @@
-"""Real worker processes with fake trainers: jobs end, and survive what is killed."""
+"""Test real worker processes with fake trainers: jobs end, and survive kills."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 def working(
     cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Harness]:
-    """With a worker that goes on working from test to test, each with models of its own."""
+    """Yield a worker that keeps running from test to test, each with its own models."""
     with own_database(cluster) as url:
         engine = make_engine(url)
         harness = Harness(url, engine, tmp_path_factory.mktemp("working"))
@@ -57,7 +57,7 @@ def test_a_queued_job_becomes_a_version(harness: Harness) -> None:
 
 
 def test_a_worker_gives_way_to_nobody_and_its_children_do(harness: Harness, free_port: str) -> None:
-    """Its heartbeats have to come in time on the busiest machine."""
+    """Its heartbeats must be punctual even on the busiest machine."""
     worker = harness.start_worker(environment={"STEPAHEAD_WORKER_PORT": free_port})
     url = f"http://127.0.0.1:{free_port}"
     eventually(lambda: probed(f"{url}/readyz") == 200)
@@ -66,7 +66,7 @@ def test_a_worker_gives_way_to_nobody_and_its_children_do(harness: Harness, free
     children = {name: eventually(lambda: child_of(worker.pid, mark)) for name, mark in CHILDREN}  # noqa: B023
     assert os.getpriority(os.PRIO_PROCESS, worker.pid) == ours
     eventually(lambda: os.getpriority(os.PRIO_PROCESS, children["monitoring"]) > ours)
-    for pid in children.values():  # the kernel shares cores out among sessions
+    for pid in children.values():  # the kernel shares cores among sessions
         assert os.getsid(pid) == pid
     assert worker.terminate() == 0
     eventually(lambda: not any(runs(pid) for pid in children.values()))
@@ -112,7 +112,7 @@ def test_jobs_of_one_model_share_two_workers_and_each_gets_a_number(harness: Har
     assert sorted(job.version or 0 for job in jobs) == list(range(1, 13))
     assert {job.attempt for job in jobs} == {1}
     assert len({job.worker for job in jobs}) == 2
-    assert len(harness.epochs()) == 12 * 3  # each trained once
+    assert len(harness.epochs()) == 12 * 3  # each was trained once
 
 
 def test_a_job_goes_on_from_its_checkpoint_after_its_worker_was_killed(harness: Harness) -> None:
@@ -140,7 +140,7 @@ def test_a_job_goes_on_from_its_checkpoint_after_its_trainer_was_killed(working:
 
     epochs = [epoch for _, epoch in working.epochs("killed")]
     assert set(epochs) == set(range(1, 61))
-    assert len(epochs) < 66  # and none of them many times
+    assert len(epochs) < 66  # and none was trained many times
     assert (job.attempt, job.deaths) == (2, 1)
     assert [point["epoch"] for point in job.progress["curve"]] == list(range(1, 61))
 
@@ -154,7 +154,7 @@ def test_a_job_that_kills_its_trainer_three_times_fails_with_the_reason(working:
     assert job.error is not None
     assert "3 times" in job.error["detail"]
     assert "SIGKILL" in job.error["detail"]
-    assert "memory" not in job.error["detail"]  # nobody knows that
+    assert "memory" not in job.error["detail"]  # the memory is not known to be the cause
     assert job.attempt == 3
     with working.sessions.begin() as session:
         lines = [line.text for line in job_log.list_notes(session, deadly, limit=100)]
@@ -251,7 +251,7 @@ def test_a_straggler_that_wakes_up_cannot_write(harness: Harness) -> None:
     assert not job.worker.endswith(f":{straggler.pid}")
     following = [harness.enqueue("following", epochs=100) for _ in range(2)]
     workers = {harness.wait_for(each, JobStatus.SUCCEEDED).worker for each in following}
-    assert len(workers) == 2  # the straggler is of use again
+    assert len(workers) == 2  # the old attempt's worker is useful again
 
 
 def test_a_worker_whose_trainer_cannot_start_says_so_and_ends(harness: Harness) -> None:

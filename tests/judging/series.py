@@ -1,4 +1,4 @@
-"""Judged series with a network that is only an arithmetic rule."""
+"""Build judged series with a network that is just an arithmetic rule."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ Floats = np.ndarray[Any, Any]
 def judged_series(
     values: Floats, start: int, *, label: str = "", window: int = 2, horizon: int = 1
 ) -> Forecasts:
-    """Judges "half way from the last value to the one before it", for every step ahead."""
+    """Judge "half-way from the last value to the one before it", for every step ahead."""
     first = np.arange(start, len(values))
     times = np.datetime_as_string(np.datetime64("2020-01-01") + first)
     judged = JudgedSeries(

@@ -1,4 +1,4 @@
-"""A model beside a baseline: what is said of their difference."""
+"""Test what is said about the difference between a model and a baseline."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_steps_of_a_row_and_rows_of_a_moment_are_one_loss() -> None:
     losses = (errors**2 - baseline**2).sum(axis=1)
     expected = scipy.stats.ttest_1samp(losses, 0).statistic
     assert against(errors, baseline).statistic == pytest.approx(expected)
-    # Moment 0 has no row: it is no loss of 0.
+    # Time 0 has no row, which does not count as a loss of 0.
     expected = scipy.stats.ttest_1samp(losses[:20] + losses[20:], 0).statistic
     together = against(errors, baseline, moments=np.tile(np.arange(1, 21), 2))
     assert together.statistic == pytest.approx(expected)

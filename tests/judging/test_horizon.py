@@ -37,11 +37,11 @@ def test_a_baseline_that_was_not_measured_so_far_has_no_error() -> None:
 
 
 def test_verdict_and_skill_are_over_the_whole_horizon() -> None:
-    # One step ahead the last value is nearly right; five ahead the season has turned.
+    # One step ahead the last value is nearly right; five steps ahead the season has turned.
     values, start = np.sin(np.arange(400) * 2 * np.pi / 10) * 10 + 50, 300
     told = judged_series(values, start, horizon=5)
     from_season = np.stack([values[row - 10 : row - 5] for row in told.judged.first])
-    model = from_season + np.array([8.0, 0.0, 0.0, 0.0, 0.0])  # only the first step is off
+    model = from_season + np.array([8.0, 0.0, 0.0, 0.0, 0.0])  # only the first step is wrong
     score = score_series([type(told)(judged=told.judged, model=model, baselines=told.baselines)])
 
     actual = told.judged.actual(5)

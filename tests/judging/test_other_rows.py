@@ -17,7 +17,7 @@ def content(
     times: bool = True,
     offset: int | None = None,
 ) -> SeriesContent:
-    """Rows numbered from `first` on, one a day; their value is their number."""
+    """Return daily rows numbered from `first` on; the value of each is its number."""
     numbers = np.tile(np.arange(first, first + count), len(labels))
     days = np.datetime64("2020-01-01", "D") + numbers
     return SeriesContent(
@@ -51,7 +51,7 @@ def judged(before: list[KnownSeries], other: SeriesContent, *, window: int = 3) 
 
 
 def forecast_rows(found: Judged, part: int = 0) -> list[float]:
-    """The numbers of the rows that are forecast; each window ends right before its own."""
+    """Return the numbers of the forecast rows; each window ends right before its row."""
     series = found.parts[part]
     assert (series.inputs[:, -1, 0] == series.values[series.first - 1]).all()
     return [float(value) for value in series.values[series.first]]
@@ -86,7 +86,7 @@ def test_without_times_only_the_same_rows_are_recognised() -> None:
     before = known(content(0, 30, times=False), 20)
 
     assert forecast_rows(judged(before, content(0, 30, times=False))) == list(range(20, 30))
-    later = judged(before, content(0, 10, times=False))  # other rows: taken for what comes next
+    later = judged(before, content(0, 10, times=False))  # other rows: assumed to follow
     assert len(later) == 9
     assert later.parts[0].first[0] == 31
 
@@ -101,7 +101,7 @@ def test_zoned_and_civil_times_are_not_compared() -> None:
 def test_instants_count_not_what_clocks_showed() -> None:
     before = known(content(0, 30, offset=0), 30)
 
-    # Midnight in the west is later than the same in Greenwich: the last day's is new.
+    # Midnight in the west is later than in Greenwich, so the last day is new.
     assert forecast_rows(judged(before, content(20, 10, offset=-300))) == [29]
 
 
@@ -110,7 +110,8 @@ def test_each_series_has_its_own_past() -> None:
     found = judged(before, content(15, 10, labels=("b", "c")))
 
     assert forecast_rows(found, 0) == list(range(20, 25))
-    assert forecast_rows(found, 1) == list(range(18, 25))  # never seen: all that has a window
+    # no training rows: every row with a window is judged
+    assert forecast_rows(found, 1) == list(range(18, 25))
     assert len(found.parts[1].training) == 0
 
 

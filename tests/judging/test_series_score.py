@@ -71,13 +71,13 @@ def test_poisoning_the_future_changes_no_figure_before_it() -> None:
     poisoned = np.where(np.arange(160) < poisoned_from, values, 1e9)
     clean, dirty = (judged_series(each, start, horizon=3) for each in (values, poisoned))
 
-    before = slice(0, poisoned_from - start + 1)  # up to the forecast of the first of it
+    before = slice(0, poisoned_from - start + 1)  # up to the forecast of its first row
     assert clean.season == dirty.season
     assert clean.scale == dirty.scale
     assert (clean.model[before] == dirty.model[before]).all()
     for name, given in clean.baselines.items():
         assert (given[before] == dirty.baselines[name][before]).all(), name
-    # Rows that end before the poison have the figures of a series that ends there.
+    # Rows that end before the poisoned value have the figures of a series that ends there.
     ended = score_series([judged_series(values[:poisoned_from], start)])
     assert score_series([_first_origins(judged_series(poisoned, start), 30)]) == ended
 
@@ -150,7 +150,7 @@ def test_several_series_are_pooled_in_units_of_their_own_scale() -> None:
     assert score.model.mae == pytest.approx(score.model.mase)
     assert [each.series for each in score.each] == ["small", "large"]
     assert score.each[1].model.rmse == pytest.approx(np.sqrt(np.mean(errors[1] ** 2)) * scales[1])
-    # The two move together: the test sees 40 moments, not 80 rows.
+    # The two move together, so the test sees 40 times, not 80 rows.
     last = [
         (each[99:-1] - each[100:]) / scale
         for each, scale in zip((small, large), scales, strict=True)
@@ -168,7 +168,7 @@ def test_what_is_not_defined_is_null_with_the_reason() -> None:
     assert score.model.mase is None
     assert "no scale" in score.model.missing["mase"]
     assert score.baselines["persistence"].directional_accuracy is None
-    assert "no movement" in score.baselines["persistence"].missing["directional_accuracy"]
+    assert "no change" in score.baselines["persistence"].missing["directional_accuracy"]
     assert score.missing["seasonal_naive"].startswith("no season was found")
     assert math.isfinite(score.model.rmse)
     assert type(score).model_validate_json(score.model_dump_json()) == score
@@ -223,7 +223,7 @@ def test_of_very_many_series_none_is_fitted_one_by_one() -> None:
     simple = simple_forecasts(judged, horizon=1, frequency="D", window=2, series_count=5000)
 
     assert set(simple.forecasts) == {"persistence", "drift"}
-    assert simple.missing["seasonal_naive"].endswith("1000 series at most, not 5000")
+    assert simple.missing["seasonal_naive"].endswith("up to 1000 series, not to 5000")
 
 
 def test_without_training_rows_only_what_needs_none_is_measured() -> None:

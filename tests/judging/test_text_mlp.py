@@ -8,7 +8,7 @@ def test_a_text_that_repeats_itself_is_learned_and_every_token_has_a_probability
     ids = np.tile(np.arange(8), 40)
     bits = text_mlp.mlp_bits(
         ids[:240],
-        np.append(ids, 8),  # the last one never came
+        np.append(ids, 8),  # the last one did not occur
         start=240,
         vocabulary_size=9,
         unit="words",

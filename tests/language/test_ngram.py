@@ -10,7 +10,7 @@ START = -1
 
 
 def textbook(ids: list[int], *, order: int, size: int, context: list[int], token: int) -> float:
-    """Interpolated Kneser-Ney written down from the formula, with dictionaries and recursion."""
+    """Compute interpolated Kneser-Ney from its formula, with dictionaries and recursion."""
     padded = [START] * (order - 1) + ids
     places = range(order - 1, len(padded))
 
@@ -40,7 +40,7 @@ def textbook(ids: list[int], *, order: int, size: int, context: list[int], token
 
 
 def zipf(tokens: int, size: int, seed: int = 0) -> NDArray[np.int64]:
-    """A text in which the next token depends on the last one."""
+    """Return a text in which the next token depends on the last one."""
     generator = np.random.default_rng(seed)
     ids = [0]
     for jump in generator.zipf(1.5, tokens - 1):
@@ -111,7 +111,7 @@ def test_scores_of_a_text_are_the_probabilities_of_its_tokens(order: int) -> Non
 
 
 def test_the_start_of_a_text_is_a_context_of_its_own() -> None:
-    # Every line of training begins with 1; after a start the bigram expects 1.
+    # Every training line begins with 1, so after a start the bigram expects 1.
     model = NgramModel.fit(np.array([1, 0, 0, 0, 0, 0, 0, 0]), order=2, vocabulary_size=2)
     assert model.log2_probabilities(np.array([1]))[0] > model.log2_probabilities(np.array([0]))[0]
 
@@ -128,7 +128,7 @@ def test_on_noise_no_order_beats_the_entropy() -> None:
     ids = np.random.default_rng(0).integers(0, 8, 40_000)
     bits = baseline_bits(ids[:30_000], ids, vocabulary_size=8, start=30_000)
     for value in bits.values():
-        # The trigram pays a little for the 512 shares it estimates from 30,000 tokens.
+        # The trigram loses a little on the 512 shares that it estimates from 30,000 tokens.
         assert 2.999 <= value < 3.03
 
 

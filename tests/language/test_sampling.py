@@ -54,7 +54,7 @@ def test_excluded_and_impossible_tokens_are_never_taken(temperature: float) -> N
 
 
 class Drawing(np.random.Generator):
-    """A source of chance that always says the same."""
+    """A random generator that always returns the same number."""
 
     def __init__(self, drawn: float) -> None:
         super().__init__(np.random.PCG64(0))
@@ -64,7 +64,7 @@ class Drawing(np.random.Generator):
         return self.drawn
 
 
-@pytest.mark.parametrize("drawn", [0.0, 1.0])  # 1.0: where rounding took it
+@pytest.mark.parametrize("drawn", [0.0, 1.0])  # 1.0: a result of rounding
 def test_the_ends_of_chance_take_no_impossible_token(drawn: float) -> None:
     probabilities = [0.0, 0.5, 0.5, 0.0]
     assert choose(probabilities, temperature=1, generator=Drawing(drawn)) == 1 + drawn

@@ -79,7 +79,7 @@ def test_decoded_words_tokenise_to_themselves(text: str) -> None:
 @given(st.text(max_size=80))
 def test_words_do_not_depend_on_the_normal_form(text: str) -> None:
     for form in ("NFC", "NFD"):
-        # Lower-casing first: "ΐ".upper() and its kind have no case pair in every normal form.
+        # Lower-cased first: "ΐ".upper() and similar have no case pair in every normal form.
         assert WORDS.tokens(unicodedata.normalize(form, text.lower())) == WORDS.tokens(text.lower())
 
 
@@ -90,7 +90,7 @@ def test_no_visible_sign_is_lost(text: str) -> None:
         kept = of.lower().replace("’", "'").replace(UNKNOWN, "").replace("\u200d", "")
         return list(unicodedata.normalize("NFC", "".join(kept.split())))
 
-    # Marks after a space are tokens of their own, so compare without joining across spaces.
+    # Marks after a space are separate tokens, so compare without joining across spaces.
     joined = "".join(WORDS.tokens(text))
     assert visible(joined) == visible(text)
 
@@ -161,7 +161,7 @@ def test_a_text_larger_than_a_block_is_read_whole() -> None:
 )
 @pytest.mark.timeout(60)
 def test_hostile_texts_take_linear_time(hostile: str) -> None:
-    # Quadratic, each would take minutes.
+    # In quadratic time, each would take minutes.
     assert WORDS.encode(hostile).ids.ndim == 1
     assert len(CHARS.encode(hostile).ids) >= len(hostile) // 2
 

@@ -9,7 +9,7 @@ from tests.service import Service, running_service
 
 @pytest.fixture
 def service(fresh_database: str, tmp_path: Path) -> Iterator[Service]:
-    """An api with a series model that repeats the last value, and a text model."""
+    """Yield an api with a series model that repeats the last value, and a text model."""
     with running_service(fresh_database, tmp_path) as running:
         running.register("google-stock", persistence_artifact())
         running.register("belling-the-cat", window_text_artifact())

@@ -1,4 +1,4 @@
-"""Requests over HTTP, and a reader of the log for them."""
+"""Send requests over HTTP, and read the log as the worker does."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -12,7 +12,7 @@ from tests.service import Service
 
 
 def resources_of(service: Service) -> Resources:
-    """What a worker would work with."""
+    """Return the resources that a worker would have."""
     return Resources(
         settings=service.settings,
         database_url=service.database_url,
@@ -23,14 +23,14 @@ def resources_of(service: Service) -> Resources:
 
 
 def follow(service: Service, reader: LogReader | None = None) -> None:
-    """Read and settle all there is, as a worker does."""
+    """Read and settle everything, as a worker does."""
     reader = reader or LogReader(resources_of(service))
     while reader.read_and_settle():
         pass
 
 
 def days(count: int, *, first: date = date(2017, 1, 2)) -> list[str]:
-    """Business days in ISO form."""
+    """Return business days in ISO form."""
     found: list[str] = []
     day = first
     while len(found) < count:
@@ -43,7 +43,7 @@ def days(count: int, *, first: date = date(2017, 1, 2)) -> list[str]:
 def ask(
     service: Service, values: Sequence[float], *, model: str = "google-stock", **more: object
 ) -> dict[str, Any]:
-    """A prediction after these values, on business days from 2 January 2017."""
+    """Request a prediction after these values, on business days from 2 January 2017."""
     answer = service.predict(
         model=model, history=list(values), timestamps=days(len(values)), **more
     )

@@ -1,4 +1,4 @@
-"""Two api processes and a worker of one service, as on several machines."""
+"""Run two api processes and a worker of one service, as if on several machines."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ STOP_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Two api processes: what one was told the other is to know."""
+    """Two api processes; what one of them is told, the other must learn."""
 
     one: httpx.Client
     other: httpx.Client
@@ -51,7 +51,7 @@ class Pair:
 
 @contextmanager
 def running_pair(database_url: str, folder: Path) -> Iterator[Pair]:
-    """Both answering, until the block ends."""
+    """Yield both while they answer."""
     engine = make_engine(database_url)
     harness = Harness(database_url, engine, folder / "worker")
     with ExitStack() as parts:

@@ -1,4 +1,4 @@
-"""Sums over settled forecasts, worked by hand."""
+"""Check sums over settled forecasts, computed by hand."""
 
 import math
 from dataclasses import asdict
@@ -36,7 +36,7 @@ def test_figures_worked_by_hand() -> None:
 def test_a_forecast_taken_back_leaves_nothing() -> None:
     first, second, third = SETTLED
     assert total(SETTLED) - second == first + third
-    # Tenths do not sum up to nothing: what rounding leaves below 0 is 0.
+    # Tenths do not cancel exactly; a rounding residue below 0 counts as 0.
     left = figures_of(ErrorSums(forecasts=1, absolute=-1e-18, squared=-1e-18, compared=1))
     assert (left.rmse, left.mae) == (0.0, 0.0)
     left = figures_of(

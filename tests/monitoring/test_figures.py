@@ -1,4 +1,4 @@
-"""Coverage and drift, as the monitor shows them."""
+"""Test coverage and drift as the monitor shows them."""
 
 import json
 
@@ -14,7 +14,7 @@ from tests.service import Service
 
 
 def with_quantiles(values: list[float], *, window: int = 3) -> Artifact:
-    """A version that says it was trained on these values."""
+    """Return a version with the quantiles of these training values."""
     artifact = persistence_artifact(window=window)
     assert artifact.manifest.series is not None
     feature = Feature(
@@ -51,7 +51,7 @@ def test_coverage_is_how_often_the_actual_lay_inside(service: Service) -> None:
         {"level": 80, "observed": 25.0, "forecasts": 4},
         {"level": 95, "observed": 75.0, "forecasts": 4},
     ]
-    # A corrected actual moves from outside to inside and is still one forecast.
+    # A corrected actual value moves from outside to inside, but is still one forecast.
     given = {"prediction": answer["id"], "value": 3.0}
     service.client.post("/actuals", json={"items": [given]})
     follow(service)

@@ -97,7 +97,8 @@ def test_what_becomes_visible_late_is_read_all_the_same(
             connection.execute(COPY, {"id": late, "original": answer["id"]})
         follow(service)
     found = monitor(service)
-    assert (found["versions"][0]["requests"], found["unread"]) == (2, 1)  # looked for now and then
+    # checked from time to time
+    assert (found["versions"][0]["requests"], found["unread"]) == (2, 1)
     monkeypatch.setattr(log_reader, "LATE_EVERY", timedelta(0))
     follow(service)
     found = monitor(service)
@@ -151,7 +152,7 @@ def test_what_was_read_is_forgotten_when_nothing_can_be_late_any_more(
         position = position_of_log(session)
     follow(service)
     with service.sessions() as session:
-        assert position_of_log(session) == position  # nothing is written where nothing is new
+        assert position_of_log(session) == position  # nothing is written without news
     assert monitor(service)["versions"][0]["requests"] == 1
 
 
@@ -160,7 +161,7 @@ def test_two_readers_at_once_do_not_read_twice(service: Service) -> None:
     one, other = (LogReader(resources_of(service)) for _ in range(2))
     with service.sessions.begin() as session:
         assert lock_position(session, wait=False) is not None
-        assert one.read_and_settle() == 0  # someone else is at it
+        assert one.read_and_settle() == 0  # another process is doing it
     assert other.read_and_settle() == 1
     assert one.read_and_settle() == 0
     assert monitor(service)["versions"][0]["requests"] == 1
@@ -198,7 +199,7 @@ def test_a_row_that_makes_no_sense_does_not_stop_the_others(service: Service) ->
 def test_times_at_the_ends_of_the_calendar_do_not_stop_the_others(
     service: Service, timestamps: list[str]
 ) -> None:
-    """In UTC the first, or the last, is of no year that there is."""
+    """In UTC, the first and the last of these times are outside the range of years."""
     answer = service.predict(model="google-stock", history=[1, 2, 3], timestamps=timestamps)
     assert answer.status_code == 200, answer.text
     ask(service, [1, 2, 3])
@@ -245,7 +246,7 @@ def test_what_no_worker_has_read_is_shown(service: Service) -> None:
 
 
 def test_figures_and_actuals_outlive_the_log(service: Service) -> None:
-    """Retention takes a day whose predictions nobody has read yet."""
+    """Retention deletes a day with predictions that were never read."""
     old = datetime.now(UTC) - timedelta(days=3)
     maintain_partitions(service.engine, service.settings, today=old.date())
     ask(service, [1, 2, 3])
@@ -269,7 +270,7 @@ def test_figures_and_actuals_outlive_the_log(service: Service) -> None:
 
 
 def left_after_retention(service: Service, *, kept_days: int) -> int:
-    """Do what an api process does every hour; gives what is left in the log."""
+    """Do what an api process does every hour; return what is left in the log."""
     settings = service.settings.model_copy(update={"log_retention_days": kept_days})
     keeper = PartitionKeeper(replace(resources_of(service), settings=settings))
     keeper._maintain()

@@ -65,7 +65,7 @@ def test_told_periods_are_mostly_the_true_ones_and_at_times_withheld_or_wrong() 
 
     assert 0.7 < same.mean() < 0.9
     assert 0.05 < withheld.mean() < 0.15
-    # The only period of a series comes first.
+    # The series' only period comes first.
     assert not ((periods.told[:, 0] < 2) & (periods.told[:, 1] >= 2)).any()
 
 

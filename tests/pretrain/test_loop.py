@@ -1,4 +1,4 @@
-"""Pretraining for real, of a tiny network for a few updates."""
+"""Pretrain a tiny network for a few updates."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def plan(updates: int = UPDATES) -> Plan:
 
 
 def trained(folder: Path, *updates: int) -> Loop:
-    """The loop after runs to so many updates each, every one from the checkpoint before."""
+    """Run the loop up to each number of updates in turn, always from the previous checkpoint."""
     folder.mkdir()
     for count in updates:
         loop = Loop(plan(), folder, say=lambda _: None)

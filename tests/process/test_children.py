@@ -67,12 +67,14 @@ def test_a_child_that_keeps_dying_is_started_ever_again_and_told_of(
 ) -> None:
     child = started(python("print('no such column: colour'); raise SystemExit(3)"))
     wait_for(lambda: child.trouble is not None, tend=child)
-    assert child.trouble == f"child ended {KEEPS_DYING} times in a row, at last with exit code 3"
+    assert (
+        child.trouble == f"child ended {KEEPS_DYING} times in a row, most recently with exit code 3"
+    )
     assert list(child.last_words) == ["no such column: colour"]
     wait_for(
         lambda: (
             child.trouble
-            == f"child ended {KEEPS_DYING + 1} times in a row, at last with exit code 3"
+            == f"child ended {KEEPS_DYING + 1} times in a row, most recently with exit code 3"
         ),
         tend=child,
     )
@@ -123,7 +125,7 @@ def test_what_a_dead_child_left_behind_goes_with_it(
 
 
 def running(pid: int) -> bool:
-    """Whether it runs; one that has ended and waits for its parent does not."""
+    """Return whether a process is running; a zombie is not."""
     try:
         return " Z " not in Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -17,7 +17,7 @@ from app.process.cpu_priority import (
 )
 
 AUTOGROUP = Path("/proc/self/autogroup")
-OURS = os.getpriority(os.PRIO_PROCESS, 0)  # these tests may be run by `nice`
+OURS = os.getpriority(os.PRIO_PROCESS, 0)  # these tests may themselves be run by `nice`
 TELLING = """
 import ctypes, os, pathlib, sys
 from app.process.cpu_priority import SCHED_ATTR, give_way
@@ -34,7 +34,7 @@ print(policy, niceness, os.getpriority(os.PRIO_PROCESS, 0), slice_nanoseconds, s
 
 
 def told(niceness: int, *, leads_session: bool, before: int = 0) -> list[str]:
-    """What a process that gave way says: policy, niceness twice, its slice, its session's."""
+    """Return what a process that gave way prints: policy, niceness (twice), slice, session's."""
     command = ["nice", "-n", str(before), sys.executable, "-c", TELLING, str(niceness)]
     return subprocess.run(
         command, start_new_session=leads_session, capture_output=True, text=True, check=True
@@ -64,7 +64,7 @@ def test_a_process_and_its_session_give_way() -> None:
 
 @pytest.mark.skipif(not AUTOGROUP.exists(), reason="this kernel does not group sessions")
 def test_a_session_of_others_is_left_alone() -> None:
-    ours = AUTOGROUP.read_text().split()  # nothing in the kernel's first session: it has no group
+    ours = AUTOGROUP.read_text().split()  # the kernel's first session has no group, so nothing
     assert told(7, leads_session=False)[-1] == (ours[-1] if ours else "none")
 
 
@@ -116,12 +116,12 @@ def test_what_is_to_end_does_not_give_way_any_more() -> None:
     [
         (19, 0.05, 0.95, 14),  # starved
         (4, 0.05, 0.95, 0),
-        (0, 0.02, 0.95, 0),  # no more can be done
-        (14, 0.2, 0.8, 14),  # as much as was wanted for it
-        (14, 0.9, 0.1, 19),  # there is room again
+        (0, 0.02, 0.95, 0),  # the minimum has been reached
+        (14, 0.2, 0.8, 14),  # it gets the share that it should
+        (14, 0.9, 0.1, 19),  # there is capacity again
         (19, 0.9, 0.1, 19),
         (19, 0.0, 0.0, 19),  # idle
-        (14, 0.02, 0.1, 14),  # hardly anything to do
+        (14, 0.02, 0.1, 14),  # almost no work
     ],
 )
 def test_what_is_starved_gives_way_less(
@@ -167,7 +167,7 @@ def test_a_process_that_gave_way_gets_its_share_on_a_busy_core() -> None:
 
 
 def share_of(pid: int, floor: CpuFloor) -> float:
-    """The share of a core that a process gets while a floor looks after it for one window."""
+    """Return the share of a core that a process gets during one window, with a floor."""
     before = cpu_times(pid)
     assert before is not None
     until = time.monotonic() + WINDOW_SECONDS + 0.5

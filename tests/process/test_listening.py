@@ -42,5 +42,5 @@ def test_an_address_of_another_machine_is_refused() -> None:
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 300])
 def test_what_can_be_no_host_is_told(host: str) -> None:
-    with pytest.raises(CannotListen, match=f"the host '{host}' is not known here"):
+    with pytest.raises(CannotListen, match=f"the host '{host}' is unknown"):
         listen(host, 0)

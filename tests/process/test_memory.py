@@ -12,7 +12,7 @@ MEMINFO = (
 
 
 class Machine:
-    """A proc file system and the cgroups that it tells of."""
+    """A proc file system and the cgroups that it refers to."""
 
     def __init__(self, folder: Path) -> None:
         self.proc = folder / "proc"

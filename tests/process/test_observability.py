@@ -63,7 +63,7 @@ def test_lines_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) 
 
 
 def counted(metrics: Metrics, *, path: str, statuses: Iterable[int], seconds: float = 0.01) -> None:
-    """Count one request of each status, on an event loop of its own."""
+    """Count one request of each status in an event loop."""
 
     async def count() -> None:
         for status in statuses:
@@ -129,7 +129,7 @@ def test_what_is_counted_together_is_as_if_observed_one_by_one(
 
 
 def lines_of(metrics: Metrics) -> dict[str, str]:
-    """The figures by their names and labels."""
+    """Return the values by name and labels."""
     lines = metrics.exposition("")[0].decode().splitlines()
     figures = [line for line in lines if not line.startswith("#") and "_created" not in line]
     return dict(line.rsplit(" ", 1) for line in figures)

@@ -1,4 +1,4 @@
-"""What is run when a service is started in a folder that holds modules named like ours."""
+"""Test which code runs if a service is started in a folder with modules named like ours."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ SCRIPT = Path(sys.executable).parent / "stepahead"  # as installed for users
 
 @pytest.fixture
 def foreign_folder(tmp_path: Path) -> Path:
-    """A working directory with an `app` of its own."""
+    """Create a working directory that contains another `app`."""
     (tmp_path / "app.py").write_text("raise SystemExit('the wrong app was run')\n")
     (tmp_path / "json.py").write_text("raise SystemExit('the wrong json was imported')\n")
     return tmp_path

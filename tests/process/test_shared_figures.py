@@ -1,4 +1,4 @@
-"""The figures of several api processes, some of which die."""
+"""Test the combined metrics of several api processes, some of which die."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from app.process.shared_figures import Slot, make_files
 from app.process.shared_memory import HALF_BYTES, HEAD
 
 ANSWERED = 'stepahead_http_requests_total{method="POST",path="/predict",status="200"}'
-# Counts requests and a loaded version, says so, and lives until its input closes.
+# Counts requests and a loaded version, prints a line, and runs until its input is closed.
 API_PROCESS = """
 import asyncio, sys
 from app.process.observability import Metrics
@@ -42,7 +42,7 @@ def files() -> Iterator[tuple[int, ...]]:
 
 
 class Api:
-    """A process that has a slot and counted requests."""
+    """A process that has a slot and has counted requests."""
 
     def __init__(self, files: tuple[int, ...], own: int, requests: int, *how: str) -> None:
         slot = Slot(descriptors=files, own=own)
@@ -65,7 +65,7 @@ class Api:
 
 
 def scraped(files: tuple[int, ...]) -> dict[str, float]:
-    """What the process in the last slot tells, which has answered nothing."""
+    """Return the metrics of the process in the last slot, which has answered no request."""
     figures, _ = Metrics(Slot(descriptors=files, own=2)).exposition('stepahead_jobs{a="b"} 3\n')
     lines = [line for line in figures.decode().splitlines() if line and not line.startswith("#")]
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
@@ -80,7 +80,7 @@ def test_they_are_one_sum(files: tuple[int, ...]) -> None:
     assert figures["stepahead_loaded_models"] == 2
     assert (
         figures["stepahead_registry_read_timestamp_seconds"] == 0
-    )  # the least: of the scraped one
+    )  # the minimum, which is that of the scraped process
     assert figures['stepahead_jobs{a="b"}'] == 3
     assert not [name for name in figures if "_created" in name]
     for api in apis:
@@ -118,7 +118,7 @@ def test_figures_that_were_cut_off_leave_those_before(files: tuple[int, ...]) ->
         packed = os.pread(files[0], HEAD.size, offset)
         if len(packed) == HEAD.size and any(packed):
             generation, pid, length, checksum = HEAD.unpack(packed)
-            torn = HALF_BYTES - offset  # the other half, newer and not whole
+            torn = HALF_BYTES - offset  # the other half is newer but incomplete
             os.pwrite(files[0], b"[{", torn + HEAD.size)
             os.pwrite(files[0], HEAD.pack(generation + 1, pid, length, checksum), torn)
             break

@@ -10,7 +10,7 @@ from tests.service import Service, running_service
 def service(
     cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """An api with an empty registry; each test uses models of its own name."""
+    """Yield an api with an empty registry; each test uses its own model names."""
     folder = tmp_path_factory.mktemp("registry")
     with own_database(cluster) as url, running_service(url, folder) as running:
         yield running

@@ -1,7 +1,7 @@
-"""Manifests and scorecards, made up.
+"""Build manifests and scorecards for tests.
 
-Nothing here knows the database: fake trainers start with this, some forty times in a run, and
-SQLAlchemy takes half as long to import as all else they need.
+Nothing here imports the database: fake trainers start with this module about forty times per run,
+and importing SQLAlchemy takes half as long as everything else that they need.
 """
 
 from datetime import UTC, datetime

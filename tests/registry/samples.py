@@ -1,4 +1,4 @@
-"""Small artifacts to register, without a network in them."""
+"""Build small artifacts to register, without a network."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from tests.registry.records import series_manifest, series_scorecard, text_score
 
 
 def stored_files(store: ObjectStore | None = None, *, salt: str = "") -> dict[str, StoredObject]:
-    """The files of an artifact; without a store only their names in it."""
+    """Return the files of an artifact; without a store, only their names."""
     keeping = store or ObjectStore.open("memory://")
     return {
         name: keeping.put_bytes(f"{name}{salt}".encode())
@@ -32,7 +32,7 @@ def registered(
     files: dict[str, StoredObject] | None = None,
     job_id: UUID | None = None,
 ) -> Version:
-    """A version of a series, unless the manifest says otherwise."""
+    """Return a version of a series, unless the manifest says otherwise."""
     entered = manifest or series_manifest()
     judged = scorecard or (series_scorecard() if entered.kind == "series" else text_scorecard())
     return register(

@@ -1,4 +1,4 @@
-"""Versions that move between installations, and files that pretend to be one."""
+"""Test versions that move between installations, and files that only pretend to be versions."""
 
 import hashlib
 import io

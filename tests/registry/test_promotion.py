@@ -79,7 +79,7 @@ def with_errors(errors: np.ndarray[Any, Any]) -> Scorecard:
 def test_errors_row_by_row_are_tested() -> None:
     errors = np.random.default_rng(0).normal(size=100)
     champion = contender(1, series_manifest(), with_errors(errors))
-    # A hair better on every row is a real lead; much better on two of them is luck.
+    # Slightly better on every row is a real lead; much better on two rows is luck.
     steady = with_errors(errors * 0.98)
     lucky = errors.copy()
     lucky[np.argsort(-np.abs(errors))[:1]] = 0.0
@@ -98,7 +98,7 @@ def test_errors_row_by_row_are_tested() -> None:
 
 
 def ahead(errors: np.ndarray[Any, Any], *, first: float) -> Scorecard:
-    """Errors over two steps ahead, row by row, and that of the first step alone."""
+    """Return errors over two steps ahead, row by row, and those of the first step only."""
     curve = tuple(
         CurvePoint(
             time=f"2017-{row:04d}",
@@ -182,7 +182,7 @@ def test_errors_of_several_series_without_times_count_row_by_row() -> None:
 
 
 def pooled(errors: np.ndarray[Any, Any], *, timed: bool = True) -> Scorecard:
-    """Errors (moments, 2) of two series in units of their scales, and one that never changed."""
+    """Return errors (times, 2) of two series in units of their scales, and one without a scale."""
     scales = {"small": 1.0, "large": 1000.0, "still": None}
     columns = zip((*errors.T, 1e9 * errors[:, 0].round()), scales.items(), strict=True)
     curve = tuple(
@@ -227,7 +227,7 @@ def test_errors_that_differ_by_a_constant_are_compared_by_their_size() -> None:
 
 def test_a_lead_that_has_turned_on_the_rows_told_is_none() -> None:
     errors = np.random.default_rng(0).normal(size=100)
-    # Scorecards tell the last rows only: better over all of them, and of late clearly worse.
+    # Scorecards only contain the last rows: better over all rows, but recently clearly worse.
     late = with_errors(errors * 1.1)
     assert late.series is not None
     whole = late.series.model.model_copy(update={"rmse": 0.5})
@@ -255,7 +255,7 @@ def test_of_equals_few_become_champion() -> None:
             champion=contender(1, series_manifest(), champion),
             challenger=contender(2, series_manifest(), challenger),
         ).promoted
-    assert promoted <= 12  # 2.5 % expected: one side of a test at 5 %
+    assert promoted <= 12  # 2.5 % expected: one side of a 5 % test
 
 
 def test_texts_are_tested_token_by_token() -> None:
@@ -364,14 +364,14 @@ def test_the_same_test_set_after_the_same_dataset_can_be_compared() -> None:
 
 
 def judging(manifest: Manifest, *vocabulary: str) -> Manifest:
-    """With the words that its network had before it was fitted again on everything."""
+    """Return a scorecard judged with the vocabulary from before the refit."""
     assert manifest.text is not None
     text = manifest.text.model_copy(update={"judged_vocabulary": vocabulary})
     return manifest.model_copy(update={"text": text})
 
 
 def otherwise(given: Contender) -> Contender:
-    """Judged on another text, as the figures of its simple forecasts tell."""
+    """Return a scorecard judged on another text, as its baselines' figures show."""
     assert given.scorecard.text is not None
     text = given.scorecard.text.model_copy(update={"baselines": {"trigram": 3.5}})
     return replace(given, scorecard=given.scorecard.model_copy(update={"text": text}))

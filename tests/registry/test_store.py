@@ -248,7 +248,7 @@ def test_lists_go_on_behind_a_key(session: Session) -> None:
 
 
 def together(count: int, work: Callable[[], None]) -> list[BaseException | None]:
-    """Runs the work in several threads at once; what each of them raised."""
+    """Run the work in several threads at once; return what each of them raised."""
     start = Barrier(count)
 
     def started() -> None:

@@ -1,4 +1,4 @@
-"""How a process follows the registry, and what it says when it cannot."""
+"""Test how a process follows the registry, and what it reports when it cannot."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ PRICES = [1.0, 2.0, 3.0]
 
 @pytest.fixture
 def proxied(fresh_database: str, tmp_path: Path) -> Iterator[tuple[Proxy, Service]]:
-    """A service with the database behind a proxy, and with another way to the database."""
+    """Yield a service with its database behind a proxy, and another way to the database."""
     with (
         database_proxy(fresh_database) as (proxy, url),
         running_service(url, tmp_path) as service,
@@ -70,7 +70,7 @@ def test_a_process_that_cannot_read_the_registry_any_more_is_not_ready(
 def test_a_moved_alias_is_followed_after_the_connection_fell_silent(
     proxied: tuple[Proxy, Service], fresh_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """New connections work, as after a failover; nobody closes the old ones."""
+    """New connections work, as after a failover, but nobody closes the old ones."""
     proxy, service = proxied
     monkeypatch.setattr(log, "COMMIT_SECONDS", 1.0)
     service.register("prices", persistence_artifact())

@@ -1,4 +1,4 @@
-"""A connection that commits, while its server goes away and comes back."""
+"""Test a connection that commits while its server goes away and comes back."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -13,7 +13,7 @@ from app.storage.engine import conninfo
 from tests.chaos.proxy import Proxy, database_proxy
 
 Commit = Callable[[CommittingConnection, Parameters, float], Coroutine[None, None, None]]
-Keep = Callable[..., Coroutine[None, None, None]]  # by numbers
+Keep = Callable[..., Coroutine[None, None, None]]  # results by number
 
 LARGE = 8_000_000
 ROWS = b"""
@@ -26,8 +26,8 @@ KEEP = Statement(
     + ROWS
     + b" WHERE NOT EXISTS (SELECT FROM kept WHERE kept.b = row.b)",
 )
-# An insert of 7 waits until whoever holds this lock gives it up. A lock on the table would already
-# stop its statement from being prepared.
+# Inserting 7 waits until this lock is released. A lock on the table would already block preparing
+# the statement.
 WAIT_FOR_7 = """
 CREATE FUNCTION wait_for_7() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END $$;
@@ -36,7 +36,7 @@ WHEN (NEW.b = 7) EXECUTE FUNCTION wait_for_7()
 """
 KEPT_7 = "SELECT FROM kept WHERE b = 7"
 BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted"
-# Returns once the session has ended: on a loaded machine that takes longer than the signal.
+# Returns when the session has ended, which on a busy machine takes longer than the signal.
 CUT = """
 SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
 WHERE application_name = 'committing' AND datname = current_database()
@@ -235,7 +235,7 @@ def test_what_takes_too_long_is_an_error_and_the_next_connects_anew(
 def test_the_alarm_of_an_earlier_one_ends_no_later_one(place: str) -> None:
     async def scenario() -> None:
         connection = CommittingConnection(place)
-        for number in (1, 2):  # the first connects, the second sets the alarm
+        for number in (1, 2):  # the first connects, the second sets the timer
             await soon(connection, parameters(number), 2)
         async with await psycopg.AsyncConnection.connect(place) as other:
             await other.execute("LOCK TABLE kept IN EXCLUSIVE MODE")
@@ -251,7 +251,7 @@ def test_the_alarm_of_an_earlier_one_ends_no_later_one(place: str) -> None:
 
 
 class Counting(CommittingConnection):
-    """Counts how often it keeps the loop awake."""
+    """Counts how often it keeps the event loop busy."""
 
     turns = 0
 

@@ -1,4 +1,4 @@
-"""What becomes of a connection when nobody answers."""
+"""Test what happens to a connection when the other side falls silent."""
 
 import asyncio
 import time
@@ -26,13 +26,13 @@ def proxied(fresh_database: str) -> Iterator[tuple[Proxy, str]]:
 
 @pytest.fixture
 def proxy(proxied: tuple[Proxy, str]) -> Proxy:
-    """A way to the test's database over TCP."""
+    """Yield a TCP proxy to the test's database."""
     return proxied[0]
 
 
 @pytest.fixture
 def url(proxied: tuple[Proxy, str]) -> str:
-    """The test's database through the proxy."""
+    """Return the URL of the test's database through the proxy."""
     return proxied[1]
 
 
@@ -134,7 +134,7 @@ def test_a_transaction_that_expects_an_answer_soon_does_not_wait_for_long(
         proxy.freeze()
         with pytest.raises(OperationalError, match=r"within 0\.3 s"):
             session.execute(text("SELECT 1"))
-    with Session(engine) as session:  # another connection, with the usual time
+    with Session(engine) as session:  # another connection, with the default limit
         assert session.execute(text("SELECT 1 FROM pg_sleep(0.5)")).scalar_one() == 1
     engine.dispose()
 

@@ -149,7 +149,7 @@ def test_a_missing_object_is_said_to_be_missing(any_store: ObjectStore, tmp_path
 
 
 def test_a_key_is_a_sha256_and_nothing_else(any_store: ObjectStore) -> None:
-    with pytest.raises(ValueError, match="no sha256"):
+    with pytest.raises(ValueError, match="not a sha256"):
         any_store.get("../../etc/passwd")
 
 
@@ -306,7 +306,7 @@ def test_the_sweep_passes_over_a_write_that_ends_meanwhile(
 ) -> None:
     incoming = folder / "incoming"
     incoming.mkdir()
-    (incoming / "moved#1").symlink_to(incoming / "gone")  # listed, and no longer there
+    (incoming / "moved#1").symlink_to(incoming / "gone")  # listed, but no longer there
     assert store.sweep(lambda: NOTHING, DAY) == 0
 
 

@@ -161,7 +161,7 @@ def test_refused_credentials_are_told(bucket: Bucket, large_file: Path, operatio
         OPERATIONS[operation](ObjectStore.open(URL), large_file)
 
 
-# S3 answers `exists` without saying whether it is the object or the bucket that is not there.
+# In S3, the answer to `exists` does not say whether the object or the bucket is missing.
 @pytest.mark.parametrize("operation", sorted(OPERATIONS.keys() - {"exists"}))
 def test_a_missing_bucket_is_told(bucket: Bucket, large_file: Path, operation: str) -> None:
     bucket.status, bucket.code = 404, "NoSuchBucket"
@@ -180,7 +180,7 @@ def test_plain_http_has_to_be_allowed(bucket: Bucket, monkeypatch: pytest.Monkey
 
 
 def test_missing_credentials_are_told(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The machine's own service of credentials, which would be asked otherwise, stands in here.
+    # Stands in for the machine's own service of credentials, which would otherwise be asked.
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_METADATA_ENDPOINT", os.environ["AWS_ENDPOINT_URL"])

@@ -1,4 +1,4 @@
-"""Behind PgBouncer in transaction mode, where a session is shared between transactions."""
+"""Test PgBouncer in transaction mode, where transactions share sessions."""
 
 import os
 import shutil
@@ -52,7 +52,7 @@ def unprepared_database(cluster: tuple[str, str]) -> Iterator[str]:
 
 @contextmanager
 def pooled(url: str, folder: Path, port: str) -> Iterator[str]:
-    """The same database behind PgBouncer, whose pool is smaller than what an api holds open."""
+    """Yield the same database behind PgBouncer, with a pool smaller than an api's own."""
     assert PGBOUNCER is not None
     where = conninfo_to_dict(conninfo(url))
     host = Path(str(where["host"]))
@@ -61,7 +61,7 @@ def pooled(url: str, folder: Path, port: str) -> Iterator[str]:
         INI.format(host=host, port=where.get("port", 5432), listen_port=port, folder=folder)
     )
     folder.chmod(0o777)
-    # Not as root, which it refuses, and as somebody whom the server's `peer` rule lets in.
+    # PgBouncer refuses to run as root, so it runs as a user whom the server's `peer` rule admits.
     owner = host.stat().st_uid or None if os.geteuid() == 0 else None
     process = subprocess.Popen([PGBOUNCER, str(folder / "ini")], user=owner)
     try:
@@ -79,7 +79,7 @@ def test_everything_works_behind_a_pool_of_transactions(
         eventually(lambda: listens(url))
         engine = make_engine(url)
         upgrade(engine)
-        for _ in range(3):  # a lock of a session would be left behind in the pool
+        for _ in range(3):  # a session's lock would be left behind in the pool
             maintain_partitions(engine, Settings(log_retention_days=30))
         with running_service(url, tmp_path) as service:
             eventually(lambda: service.client.get("/readyz").is_success)
@@ -106,7 +106,7 @@ def test_statements_are_not_prepared_there(
 
 
 def listens(url: str) -> bool:
-    """Whether PgBouncer listens by now."""
+    """Return whether PgBouncer is listening."""
     try:
         connect(url).close()
     except OperationalError:

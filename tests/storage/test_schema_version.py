@@ -1,4 +1,4 @@
-"""A database that a newer Stepahead has migrated."""
+"""Test a database that a newer Stepahead has migrated."""
 
 from pathlib import Path
 
@@ -52,12 +52,12 @@ def test_no_process_is_started_on_it(
     service = Served(place / "data", arguments=(command,), environment=environment)
     assert service.process.wait(60) == 1
     service.kill()
-    assert f"Error: the database stands at migration {UNKNOWN}" in service.output
+    assert f"Error: the database is at migration {UNKNOWN}" in service.output
     assert "Traceback" not in service.output
 
 
 def test_an_api_that_meets_it_later_gets_no_requests(newer_database: str, tmp_path: Path) -> None:
-    """As one that was started while the database was away."""
+    """It behaves like an api that was started while the database was away."""
     with running_service(newer_database, tmp_path) as service:
         answer = service.client.get("/readyz")
         assert answer.status_code == 503

@@ -1,4 +1,4 @@
-"""Runs of small datasets in this process."""
+"""Train on small datasets in this process."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.training.runs import Artifact, Recorder, Train, request_of
 
 @pytest.fixture
 def train(tmp_path: Path) -> Train:
-    """Runs a recipe on a dataset and reads the artifact back."""
+    """Train with a recipe on a dataset, and read the artifact."""
     runs = 0
 
     def run(

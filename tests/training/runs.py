@@ -1,4 +1,4 @@
-"""Small generated datasets, and what runs of them leave."""
+"""Provide small generated datasets, and read what trainings on them leave."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from app.training.control import StopRequestedError
 
 @dataclass
 class Recorder:
-    """A control that writes down what it is told, and stops at a given look."""
+    """A control that records what it receives, and stops at a certain check."""
 
     stop_at: int | None = None
     leave_checkpoint: bool = True
@@ -42,13 +42,13 @@ class Recorder:
 
     @property
     def stages(self) -> list[str]:
-        """Stages in order, each named once."""
+        """Return the stages in order, without repeats."""
         return list(dict.fromkeys(progress.stage for progress in self.progressed))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A finished run."""
+    """A finished training."""
 
     folder: Path
     manifest: Manifest
@@ -64,7 +64,7 @@ Train = Callable[..., Artifact]
 def evaluated(
     artifact: Artifact, on: DatasetContent, trained_on: DatasetContent, network: Network
 ) -> Scorecard:
-    """The artifact's scorecard on another dataset, as `POST …/evaluate` makes it."""
+    """Return the artifact's scorecard on another dataset, as `POST …/evaluate` computes it."""
     dataset, training = artifact.folder / "other", artifact.folder / "own"
     dataset.write_bytes(on.to_bytes())
     training.write_bytes(trained_on.to_bytes())
@@ -85,7 +85,7 @@ def series_of(
     columns: tuple[str, ...] = ("value",),
     start: str | None = "2020-01-01",
 ) -> SeriesContent:
-    """A daily series; values (rows,) or (rows, columns)."""
+    """Return a daily series; values (rows,) or (rows, columns)."""
     table = np.asarray(values, np.float64).reshape(len(values), -1)
     times = None
     if start is not None:
@@ -104,7 +104,7 @@ def series_of(
 
 
 def long_file(values: Sequence[np.ndarray[Any, Any]], *, to_one_end: bool = False) -> SeriesContent:
-    """Daily series s0, s1, … in one file, from the same day on or to the same day."""
+    """Return daily series s0, s1, … in one file, with the same first or last day."""
     longest = max(len(own) for own in values)
     days = np.datetime64("2020-01-01", "D") + np.arange(longest)
     own_days = [days[longest - len(own) if to_one_end else 0 :][: len(own)] for own in values]
@@ -121,7 +121,7 @@ def long_file(values: Sequence[np.ndarray[Any, Any]], *, to_one_end: bool = Fals
 
 
 def wave(rows: int, *, seed: int = 0) -> np.ndarray[Any, Any]:
-    """A sine over 12 rows with a little noise, around 100."""
+    """Return a sine around 100 with a period of 12 rows and a little noise."""
     noise = np.random.default_rng(seed).normal(0.0, 0.1, rows)
     return np.asarray(100.0 + 10.0 * np.sin(np.arange(rows) * 2 * np.pi / 12) + noise)
 
@@ -134,7 +134,7 @@ def request_of(
     test: DatasetContent | None = None,
     **given: Any,  # noqa: ANN401
 ) -> TrainingRequest:
-    """A request whose files lie in `folder`; output and checkpoints are kept between calls."""
+    """Return a request with files in `folder`; output and checkpoints are kept between calls."""
     for name in ("output", "checkpoints"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "dataset").write_bytes(content.to_bytes())
@@ -155,7 +155,7 @@ def request_of(
     )
 
 
-# A network that compiles in about a second; one form, so that tests share its program.
+# A network that compiles in about a second; always the same shape, so that tests share it.
 SMALL: dict[str, Any] = {
     "preset": "default",
     "cell": "rnn",

@@ -1,4 +1,4 @@
-"""The chapter's results, from its own data."""
+"""Reproduce the chapter's results from its own data."""
 
 import csv
 from datetime import datetime
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def prices(name: str) -> SeriesContent:
-    """Dates and prices of one of the chapter's files."""
+    """Return dates and prices of one of the chapter's files."""
     with (DATA / name).open(newline="") as file:
         header, *rows = csv.reader(file)
     values = [[float(cell.replace(",", "")) for cell in row[1:]] for row in rows]

@@ -1,4 +1,4 @@
-"""A run that is put down and taken up again ends as if it had not been."""
+"""Check that an interrupted and resumed training ends like an uninterrupted one."""
 
 import math
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_stopped_and_taken_up_again_gives_the_same_bytes(
 
 
 class StoppedIn(Recorder):
-    """Stops as soon as a stage, and in it an epoch, has been reached."""
+    """Stops as soon as a certain stage, and an epoch in it, has been reached."""
 
     def __init__(self, stage: str, *, epoch: int) -> None:
         super().__init__()
@@ -110,4 +110,4 @@ def test_a_checkpoint_of_another_run_or_a_broken_one_is_not_taken(tmp_path: Path
     assert read_checkpoint(folder, run="another") is None
     path.write_bytes(path.read_bytes()[:-5])
     assert read_checkpoint(folder, run=key) is None
-    run_training(request, Recorder())  # and the run simply starts over
+    run_training(request, Recorder())  # and the training simply starts again

@@ -1,4 +1,4 @@
-"""The real child process, spoken to over its pipe as a worker does."""
+"""Test the real child process over its pipe, as a worker uses it."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ class Child:
         theirs.close()
 
     def heard(self) -> Any:  # noqa: ANN401
-        """How the run ended; checkpoints on the way (a slow machine leaves some) are kept."""
+        """Return how the training ended; keep checkpoints on the way (slow machines send some)."""
         self.checkpoints = []
         while isinstance(message := receive(self.pipe), Progress | Checkpoint):
             if isinstance(message, Checkpoint):
@@ -41,7 +41,7 @@ class Child:
         return message
 
     def train_on(self) -> None:
-        """Waits until epochs go by."""
+        """Wait until several epochs have passed."""
         while True:
             message = receive(self.pipe)
             if isinstance(message, Progress) and message.stage == "training" and message.epoch:
@@ -93,7 +93,7 @@ def test_stop_leaves_a_checkpoint_or_none_and_a_late_one_is_dropped(
     child.train_on()
     child.pipe.send(Stop(checkpoint=False))
     assert child.heard() == Stopped()
-    child.pipe.send(Stop(checkpoint=True))  # came too late for its run
+    child.pipe.send(Stop(checkpoint=True))  # arrived too late for its training
 
     child.pipe.send(request_of(tmp_path / "next", series_of(wave(160)), SMALL))
     assert child.heard() == Finished()

@@ -1,4 +1,4 @@
-"""A fit: the best epoch is kept, patience ends it, explosions are told."""
+"""Test fitting: the best epoch is kept, patience ends it, explosions are reported."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ def test_another_seed_takes_the_rows_in_another_order() -> None:
 
 
 def test_epoch_0_is_kept_where_training_makes_it_worse() -> None:
-    # Fitted to the opposite of what is validated: the start is the best that is ever seen.
+    # Fitted to the opposite of the validation data, so the initial weights stay the best.
     plan = plan_of(keep_initial=True)
     targets = plan.targets
     assert targets is not None

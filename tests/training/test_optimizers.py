@@ -1,4 +1,4 @@
-"""The update rules against Keras' own."""
+"""Compare the update rules with Keras's own."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The compiled epoch: cuts leave no trace, nothing compiles twice, batches are what they say."""
+"""Test the compiled epoch: resuming leaves no trace, nothing compiles twice, batches are right."""
 
 from typing import Any
 
@@ -114,7 +114,7 @@ def test_evaluating_adds_up_the_mean_squared_error(program: Program) -> None:
 
 def test_a_stream_predicts_every_token_once_with_carried_state(streaming: Program) -> None:
     ids = np.random.default_rng(0).integers(0, 5, 64).astype(np.int32)
-    count = 13  # two streams of 7 and 6 transitions, two pieces of 4 steps
+    count = 13  # two streams of 7 and 6 transitions, in two pieces of 4 steps
     part = Stretch(tf.zeros(1, tf.int32), tf.constant(0), tf.constant(count))
     weights = random_weights(streaming.form.architecture)
     position = Position.start(streaming, weights)

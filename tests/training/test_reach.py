@@ -1,4 +1,4 @@
-"""What training tells of gradients: how far back they reach, and how far the weights moved."""
+"""Test what training reports about gradients: their reach, and how far the weights moved."""
 
 import numpy as np
 
@@ -33,5 +33,5 @@ def test_every_epoch_tells_its_gradient_and_how_far_the_weights_moved(train: Tra
     for epoch in trained:
         assert epoch.gradient_norm is not None
         assert epoch.update_ratio is not None
-        # Adam moves each weight by at most about its learning rate per batch, 3 batches here.
+        # Adam moves each weight by about its learning rate per batch at most; there are 3 batches.
         assert 0 < epoch.update_ratio < 1

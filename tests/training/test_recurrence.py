@@ -1,4 +1,4 @@
-"""The compiled recurrence against Keras: same outputs, same gradients."""
+"""Compare the compiled recurrence with Keras: same outputs, same gradients."""
 
 import itertools
 from typing import Any
@@ -17,7 +17,7 @@ ACTIVATIONS: tuple[Activation, ...] = ("tanh", "sigmoid", "relu")
 
 
 def random_weights(architecture: Architecture, *, seed: int = 0) -> dict[str, Any]:
-    """Weights with every entry different from 0, biases too."""
+    """Return weights and biases, all of them nonzero."""
     rng = np.random.default_rng(seed)
     return {
         name: rng.normal(0.0, 0.4, shape).astype(np.float32)

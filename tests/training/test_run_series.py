@@ -1,4 +1,4 @@
-"""Whole runs on series: who is fitted on what, and what is written down."""
+"""Test complete trainings on series: what is fitted on which rows, and what is recorded."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ FITTED_ROWS = 128  # a fifth is held out
 
 
 def judged_rmse(graph: bytes, values: np.ndarray, first: int) -> float:
-    """RMSE of one-step forecasts of values[first:], each computed on its own."""
+    """Return the RMSE of one-step forecasts of values[first:], each computed separately."""
     window = SMALL["window"]
     given = [
         forecasts(graph, values[None, row - window : row, None])[0, 0]
@@ -95,7 +95,7 @@ def test_what_lies_after_the_cut_changes_nothing_before_it(train: Train) -> None
         chosen = clean.manifest.series.anchor if clean.manifest.series else None
         assert chosen == (dirty.manifest.series.anchor if dirty.manifest.series else None)
         assert (chosen is not None) == (anchor == "auto") == has_anchor(clean)
-    # From the middle of the judged rows on: every forecast up to there stays as it was.
+    # The second half of the judged rows; forecasts before it are unchanged.
     later = train(series_of(np.where(np.arange(ROWS) < FITTED_ROWS + 10, values, 1e9)), recipe)
     curves = [each.scorecard.series.curve for each in (clean, later) if each.scorecard.series]
     forecasted = [[(p.time, p.forecast, p.persistence) for p in curve[:11]] for curve in curves]
@@ -135,7 +135,7 @@ def test_a_test_set_is_judged_by_the_network_that_is_served(train: Train) -> Non
     assert artifact.scorecard.network == "served"
     assert not artifact.manifest.refitted
     assert not (artifact.folder / JUDGED).exists()
-    # The first test row is an origin; windows before it reach back into the training rows.
+    # The first test row is an origin; its window reaches back into the training rows.
     assert score.rows == 19
     assert score.start == "2020-06-10"
     assert (
@@ -157,7 +157,7 @@ def test_a_test_set_that_was_trained_on_is_named_so(train: Train) -> None:
     assert score is not None
     assert score.rows == 19
     assert artifact.scorecard.notes[0].startswith("all 19 rows lie in the version's training range")
-    # Not judged on a test set: no skill, and nothing that a champion could be replaced for.
+    # Not judged on a test set, so there is no skill, and no reason to replace a champion.
     assert (artifact.scorecard.judged_on, artifact.scorecard.skill) == ("training", None)
     assert artifact.scorecard.verdict.startswith("not judged")
 
@@ -193,7 +193,7 @@ def test_an_anchored_network_learns_a_wave_and_stays_with_a_walk(train: Train) -
 
 
 def test_an_untrained_anchored_network_repeats_the_last_value(train: Train) -> None:
-    # One epoch at a learning rate of next to nothing is epoch 0 in all but name.
+    # An epoch with a learning rate of almost nothing is practically epoch 0.
     recipe = {**SMALL, "epochs": 1, "learning_rate": 1e-30, "early_stopping": 1}
     artifact = train(series_of(wave(ROWS)), recipe)
     assert artifact.scorecard.best_epoch == 0
@@ -215,7 +215,7 @@ def test_of_what_a_network_adds_noise_is_not_kept() -> None:
     weights = dict(initial_weights(task.architecture("training"), seed=0))
     assert task.share(weights) == 0.0  # it adds nothing
     weights["output.kernel"] = np.random.default_rng(1).normal(size=(4, 1)).astype(np.float32)
-    assert task.share(weights) == 0.0  # it adds what no row asks for
+    assert task.share(weights) == 0.0  # it adds what no row supports
     assert prepared(walk, anchor="none").share(weights) == 1.0
 
 
@@ -301,7 +301,7 @@ def test_windows_with_missing_values_are_left_out_and_counted(train: Train) -> N
 def test_with_many_missing_values_the_window_left_to_us_is_shorter(train: Train) -> None:
     values = np.where(np.random.default_rng(0).random(300) < 0.05, np.nan, wave(300))
     artifact = train(series_of(values), {**SMALL, "window": None, "epochs": 1})
-    # 60 would leave 7 % of the windows whole, and those overlap.
+    # With 60, only 7 % of the windows would be complete, and those overlap.
     assert artifact.manifest.window is not None
     assert artifact.manifest.window < 30
     assert artifact.scorecard.skill is not None
@@ -333,7 +333,8 @@ def test_several_series_train_one_network_and_no_window_spans_two(train: Train) 
     artifact = train(content, {**SMALL, "epochs": 2})
     score = artifact.scorecard.series
     assert score is not None
-    # One cut-off date for both: the pooled rows' last fifth, which the shorter one never reaches.
+    # Both have the same cut-off date: the last fifth of the pooled rows, which the shorter one ends
+    # before.
     assert {point.series for point in score.curve} == {"s0"}
     with pytest.raises(Unprocessable, match="2 series in one file differ in level"):
         train(content, {**SMALL, "scaling": "minmax"})
@@ -346,7 +347,7 @@ def test_several_series_train_one_network_and_no_window_spans_two(train: Train) 
         (wave(8), {}, "too short: the 3 training rows \\(of 8\\) hold no complete window of 6"),
         (np.full(50, np.nan), {}, "too short"),
         (wave(50), {"features": ["volume"]}, "no column 'volume'; there are value"),
-        (wave(50), {"window": 1}, "one value has no spread, give 2 or more"),
+        (wave(50), {"window": 1}, "a single value has no spread"),
         (
             np.concatenate([wave(24), np.full(26, 100.0)]),
             {},
@@ -379,7 +380,7 @@ def test_a_test_set_without_the_columns_or_rows_is_told(train: Train) -> None:
 
 def test_without_a_window_the_data_decides(train: Train) -> None:
     artifact = train(series_of(wave(60), start=None), {**SMALL, "window": None, "epochs": 1})
-    # 60 rows, 12 held out, 8 to validate on: a quarter of the 39 before the last target
+    # 60 rows, 12 held out, 8 for validation: a quarter of the 39 before the last target
     assert artifact.manifest.window == 9
     assert artifact.scorecard.series is not None
     assert artifact.scorecard.series.start is None

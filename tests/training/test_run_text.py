@@ -1,4 +1,4 @@
-"""Whole runs on texts."""
+"""Test complete trainings on texts."""
 
 import math
 from typing import Any
@@ -22,7 +22,7 @@ from tests.training.runs import (
     wave,
 )
 
-# A language of two sentences, drawn at random: there is something to learn, and an end to it.
+# A random sequence of two sentences: there is something to learn, and a limit to it.
 SENTENCES = ("the cat sees a mouse .", "a dog , it barks !")
 TEXT = " ".join(SENTENCES[i] for i in np.random.default_rng(0).integers(0, 2, 60))
 WINDOWED: dict[str, Any] = {
@@ -35,7 +35,7 @@ WINDOWED: dict[str, Any] = {
 
 
 def stream_step(artifact: Artifact, name: str, token: int, states: dict[str, Any]) -> Any:  # noqa: ANN401
-    """One token through a stream graph, as serving does it."""
+    """Pass one token through a stream graph, as serving does."""
     session = session_of(artifact.bytes_of(name))
     feed = {"tokens": np.array([[token]]), "lengths": np.ones(1, np.int32), **states}
     probabilities, *ends = session.run(None, feed)
@@ -94,7 +94,7 @@ def test_windows_of_a_text_learn_it(train: Train) -> None:
     assert card.text is not None
     assert card.text.bits_per_token is not None
     assert card.text.baselines["unigram"] is not None
-    # Where a sentence ends, either may follow: about one bit in every six tokens.
+    # At the end of a sentence either may follow: about one bit in every six tokens.
     assert card.text.bits_per_token < 1.0 < card.text.baselines["unigram"]
     assert artifact.manifest.window == 3
     assert artifact.manifest.text is not None

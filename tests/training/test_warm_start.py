@@ -1,4 +1,4 @@
-"""Starting from another version's weights."""
+"""Test starting from another version's weights."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_a_warm_start_begins_where_the_other_version_ended(train: Train) -> None
 
 
 def test_a_warm_start_says_that_its_figures_may_be_too_good(train: Train) -> None:
-    # Held out, and yet the first one was fitted on these rows in the end.
+    # Held out, although the first version was finally fitted on these rows.
     content, recipe = series_of(wave(160)), {**SMALL, "epochs": 1}
     first = train(content, recipe)
     second = train(content, recipe, start_from=first.folder, start_from_name="trial@1")

@@ -1,4 +1,4 @@
-"""Keep the database of a release, to be upgraded by the tests of every later one.
+"""Keep the database of a release, so that the tests of every later release can upgrade it.
 
     python -m tests.upgrade.keep 0.2.0 DATABASE_URL
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from app.storage.engine import conninfo
 
 FOLDER = Path(__file__).parent
-# What psql alone understands, and what older servers do not know.
+# Commands that only psql understands, and settings that older servers do not know.
 LEFT_OUT = ("\\", "SET transaction_timeout", "--")
 
 

@@ -1,4 +1,4 @@
-"""Databases of released versions, upgraded and used by this one."""
+"""Upgrade databases of released versions, and use them."""
 
 import gzip
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ RELEASES = sorted(Path(__file__).parent.glob("*.sql.gz"))
 
 @pytest.fixture(params=RELEASES, ids=lambda path: path.name.removesuffix(".sql.gz"))
 def old(request: pytest.FixtureRequest, cluster: tuple[str, str]) -> Iterator[str]:
-    """URL of a database as a release left it."""
+    """Yield the URL of a database as a release left it."""
     statements = gzip.decompress(request.param.read_bytes())
     with own_database((cluster[0], "template1")) as database_url:
         with psycopg.connect(conninfo(database_url), autocommit=True) as connection:
@@ -36,7 +36,7 @@ def old(request: pytest.FixtureRequest, cluster: tuple[str, str]) -> Iterator[st
 
 @pytest.fixture
 def upgraded(old: str, tmp_path: Path) -> Iterator[Service]:
-    """This version on the upgraded database, with the files of one model in its store."""
+    """Yield this version on the upgraded database, with the files of one model in its store."""
     engine = make_engine(old)
     upgrade(engine)
     with running_service(old, tmp_path) as service:
@@ -79,7 +79,7 @@ def test_what_was_kept_is_still_shown(upgraded: Service) -> None:
 
 def test_an_upgraded_installation_can_be_backed_up(upgraded: Service, tmp_path: Path) -> None:
     contents = write_backup(upgraded.database_url, upgraded.store, tmp_path / "backup.tar")
-    assert contents.missing  # the fixture has no object store: what is missing is named
+    assert contents.missing  # the fixture has no object store, so missing objects are named
     with (tmp_path / "backup.tar").open("rb") as file:
         assert check_backup(file).rows["jobs"] == 1
 

@@ -1,4 +1,4 @@
-"""The built-in PostgreSQL: binaries from a package, cluster, lock and life in our own hands."""
+"""Run the built-in PostgreSQL: its binaries, its cluster, its lock and its process."""
 
 from app.storage.embedded.errors import (
     AccountMissing,

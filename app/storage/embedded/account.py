@@ -1,4 +1,4 @@
-"""Which operating-system user PostgreSQL runs as, and what that user can reach."""
+"""Decide which operating-system user PostgreSQL runs as, and what that user can reach."""
 
 import os
 import pwd
@@ -14,18 +14,18 @@ import structlog
 from app.storage.embedded.errors import AccountMissing, EmbeddedPostgresError
 
 SERVICE_USER = "stepahead"
-# What every passwd file has. Used only where no user can be made, that is in a minimal container,
-# where nothing else runs as nobody. `postgres` would be wrong: on a machine with a PostgreSQL of
-# its own, each of the two superusers could read and overwrite the other's files.
+# Exists in every passwd file. Used only where no user can be created, that is, in a minimal
+# container, where nothing else runs as nobody. `postgres` would be wrong: on a machine with its own
+# PostgreSQL, each of the two superusers could read and overwrite the other's files.
 FALLBACK_USER = "nobody"
-ADMIN_DIRECTORIES = "/usr/sbin:/sbin:/usr/bin:/bin"  # root's PATH after a plain `su` lacks them
+ADMIN_DIRECTORIES = "/usr/sbin:/sbin:/usr/bin:/bin"  # missing from root's PATH after a plain `su`
 USERADD_TRIES = 20
 
 logger = structlog.get_logger(__name__)
 
 
 class Identity(TypedDict, total=False):
-    """Arguments of subprocess.Popen that make a child run as an account."""
+    """Arguments for subprocess.Popen that make a child run as an account."""
 
     user: int
     group: int
@@ -38,18 +38,18 @@ class Account:
 
     uid: int
     gid: int
-    name: str | None  # None: no entry in the passwd file, as in a container started with `-u 1234`
+    name: str | None  # None: not in the passwd file, as in a container started with `-u 1234`
 
     def identity(self) -> Identity:
-        """How a child process becomes this user; empty when this process is it already."""
+        """How a child process becomes this user; empty if this process already is that user."""
         if self.uid == os.geteuid():
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can_pass(self, directory: Path) -> bool:
-        """Whether this user may go through `directory` and each directory above it.
+        """Return whether this user may pass through `directory` and each directory above it.
 
-        By mode bits; access control lists that take rights away from others are not seen.
+        Only mode bits are checked, not access control lists that deny more.
         """
         return all(self._may_search(path) for path in (directory, *directory.parents))
 
@@ -66,7 +66,7 @@ class Account:
 
 
 def account_of(uid: int) -> Account:
-    """The user with this id, with or without a name."""
+    """Return the user with this id, with or without a name."""
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
@@ -76,19 +76,19 @@ def account_of(uid: int) -> Account:
 
 
 def current_account() -> Account:
-    """The user that this process runs as."""
+    """Return the user that this process runs as."""
     return account_of(os.geteuid())
 
 
 def service_account(name: str = SERVICE_USER, *, tools: str | None = None) -> Account:
-    """The system user that PostgreSQL runs as when root starts it; made if it is missing.
+    """Return the system user that PostgreSQL runs as if root starts it; create it if necessary.
 
     Args:
-        name: the user.
-        tools: where useradd and adduser are looked for, as in PATH; None: the usual places.
+        name: of the user.
+        tools: where to look for useradd and adduser, in the form of PATH; None: the usual places.
 
     Raises:
-        AccountMissing: it does not exist, cannot be made, and there is no `nobody` either.
+        AccountMissing: it does not exist, cannot be created, and there is no `nobody` either.
     """
     found = _named(name) or _made(name, tools or _search_path())
     if found is not None:
@@ -96,9 +96,9 @@ def service_account(name: str = SERVICE_USER, *, tools: str | None = None) -> Ac
     fallback = _named(FALLBACK_USER)
     if fallback is None:
         raise AccountMissing(
-            f"PostgreSQL refuses to run as root, and the system user {name!r} can neither be found "
-            f"nor made (no useradd or adduser that works, and no user {FALLBACK_USER!r}). Make it "
-            f"(`useradd --system {name}`), start Stepahead as an ordinary user, or set "
+            f"PostgreSQL refuses to run as root, and the system user {name!r} does not exist "
+            f"and cannot be created (no working useradd or adduser, no user {FALLBACK_USER!r}). "
+            f"Create it (`useradd --system {name}`), start Stepahead as an ordinary user, or set "
             "STEPAHEAD_DATABASE_URL to a PostgreSQL of your own."
         )
     logger.warning("system user cannot be made", user=name, using=FALLBACK_USER)
@@ -119,25 +119,25 @@ def _named(name: str) -> Account | None:
 
 
 def _made(name: str, tools: str) -> Account | None:
-    """The new user; None if there is no tool for it or the tool could not do it."""
+    """Return the new user, or None if there is no tool or the tool failed."""
     home = f"/var/lib/{SERVICE_USER}"
     useradd, adduser = shutil.which("useradd", path=tools), shutil.which("adduser", path=tools)
     if useradd is not None:
         shell = shutil.which("nologin", path=tools) or "/bin/false"
         command = [useradd, "--system", "--user-group", "--no-create-home"]
         command += ["--home-dir", home, "--shell", shell, name]
-    elif adduser is not None:  # BusyBox; where Debian's adduser is, useradd is too
+    elif adduser is not None:  # BusyBox; systems with Debian's adduser also have useradd
         command = [adduser, "-S", "-D", "-H", "-h", home, "-s", "/bin/false", name]
     else:
         return None
     for _ in range(USERADD_TRIES):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        account = _named(name)  # also when another start made it at the same moment
+        account = _named(name)  # it may have been created by another start at the same time
         if account is not None:
             logger.info("made a system user", user=name, uid=account.uid)
             return account
         said = done.stderr.decode(errors="replace").strip()
-        if "lock" not in said:  # else another useradd is at work on the passwd file
+        if "lock" not in said:  # otherwise another useradd has locked the passwd file
             break
         time.sleep(0.1)
     logger.warning("could not make the system user", user=name, reason=said)
@@ -151,15 +151,15 @@ def _search_path() -> str:
 def run_as(
     account: Account, command: list[str], *, action: str, given: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run a PostgreSQL program as `account`, in a plain environment, and wait for it.
+    """Run a PostgreSQL program as `account` in a minimal environment, and wait for it.
 
-    In a session of its own: Ctrl-C reaches this process alone, which ends the child.
+    It runs in its own session, so that Ctrl-C reaches only this process, which then ends the child.
 
     Args:
         account: the user.
         command: the program and its arguments.
         action: what is being done, for the message.
-        given: its standard input.
+        given: standard input for the program.
 
     Raises:
         EmbeddedPostgresError: this process may not become that user.
@@ -181,7 +181,7 @@ def run_as(
             **account.identity(),
         )
     except OSError as error:
-        if error.filename == command[0]:  # else it is the change of user that failed
+        if error.filename == command[0]:  # otherwise changing the user has failed
             raise
         raise EmbeddedPostgresError(
             f"cannot {action} as {account}, since PostgreSQL refuses to run as root and this "
@@ -190,5 +190,5 @@ def run_as(
         ) from error
 
 
-# Nothing of the caller's: PG* variables and LD_LIBRARY_PATH of a shell must not reach a server.
+# Nothing from our environment: PG* variables and LD_LIBRARY_PATH must not reach a server.
 PLAIN_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}

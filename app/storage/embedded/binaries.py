@@ -1,4 +1,4 @@
-"""The PostgreSQL programs: where they are, which release, and a copy where they can be reached."""
+"""Find the PostgreSQL programs and their release, and copy them to where they can be reached."""
 
 import hashlib
 import importlib.util
@@ -29,11 +29,11 @@ class Binaries:
     major: int
 
     def program(self, name: str) -> str:
-        """The path of one program."""
+        """Return the path of a program."""
         return str(self.bin_dir / name)
 
     def usable_by(self, account: Account) -> bool:
-        """Whether `account` can run them; tried, since mounts and links decide it too.
+        """Return whether `account` can run the programs, by trying: mounts and links matter, too.
 
         Raises:
             EmbeddedPostgresError: this process may not become that user.
@@ -44,14 +44,14 @@ class Binaries:
 
 
 def find_binaries(bin_dir: Path | None, account: Account) -> Binaries:
-    """The installation in `bin_dir`, or the one that comes with the package when that is None.
+    """Return the installation in `bin_dir`, or the packaged one if `bin_dir` is None.
 
-    The package is located without being imported: its import takes a lock file in the temporary
-    directory that shuts out a second user.
+    The package is located without importing it, because its import takes a lock file in the
+    temporary directory that would lock out a second user.
 
     Args:
         bin_dir: a folder with `postgres` and `initdb`.
-        account: who asks for the release, usually this process' own user.
+        account: who asks for the release, usually this process's own user.
 
     Raises:
         BinariesMissing: there are none, or they do not run here.
@@ -84,7 +84,7 @@ def _packaged() -> Path:
 
 
 def _runs(program: str, account: Account) -> str | None:
-    """What `program --version` printed; None if it cannot be run."""
+    """Return what `program --version` prints, or None if it cannot be run."""
     try:
         done = run_as(account, [program, "--version"], action="run PostgreSQL")
     except OSError:
@@ -93,15 +93,15 @@ def _runs(program: str, account: Account) -> str | None:
 
 
 def reachable_copy(binaries: Binaries, account: Account, folder: Path) -> Binaries:
-    """A copy of the packaged installation below `folder`, made once per release.
+    """Copy the packaged installation below `folder`, once per release, and return the copy.
 
     Args:
-        binaries: what `account` cannot reach.
-        account: the user who has to run them; may read the copy, not write it.
+        binaries: an installation that `account` cannot reach.
+        account: the user who has to run them; may read the copy but not write it.
         folder: a directory of ours that `account` can pass.
 
     Raises:
-        DataDirectoryForbidden: not the packaged ones, or the copy cannot be run either.
+        DataDirectoryForbidden: they are not the packaged ones, or the copy cannot be run either.
         EmbeddedPostgresError: the copy cannot be made.
     """
     installation = binaries.bin_dir.parent
@@ -129,7 +129,7 @@ def reachable_copy(binaries: Binaries, account: Account, folder: Path) -> Binari
 
 
 def _copy(installation: Path, libraries: Path, target: Path) -> None:
-    """Copy both folders in their relation to each other (the programs find libraries by it)."""
+    """Copy both folders with their relative position, which leads programs to their libraries."""
     partial = Path(tempfile.mkdtemp(prefix=f".{COPY_PREFIX}", dir=target.parent))
     try:
         for source, name in ((installation, f"{PACKAGE}/{INSTALLATION}"), (libraries, None)):
@@ -148,7 +148,7 @@ def _copy(installation: Path, libraries: Path, target: Path) -> None:
 
 
 def _remove_others(folder: Path, current: Path) -> None:
-    """Copies of earlier releases, and copies cut short."""
+    """Remove copies of earlier releases and incomplete copies."""
     for pattern in (f"{COPY_PREFIX}*", f".{COPY_PREFIX}*"):
         for path in folder.glob(pattern):
             if path != current:

@@ -1,4 +1,4 @@
-"""Making a cluster, and recognising one."""
+"""Create a cluster, and recognise an existing one."""
 
 import os
 import secrets
@@ -18,13 +18,13 @@ from app.storage.embedded.errors import (
 from app.storage.embedded.site import CLUSTER, Site
 
 DATABASE = "stepahead"
-ROLE = "stepahead"  # owns the database and may make more; no superuser
+ROLE = "stepahead"  # owns the database and may create others; not a superuser
 SUPERUSER = "postgres"
 PARTIAL_PREFIX = f"{CLUSTER}.new-"
 PEER_MAP = "stepahead"
 
-# Appended once, when the cluster is made: an operator may change them. What must not be changed
-# is given on the command line (postmaster.py).
+# Appended once, when the cluster is created; an operator may change them. Settings that must not be
+# changed are given on the command line (postmaster.py).
 SETTINGS = """
 # Stepahead's choices; changes here are kept.
 max_connections = 100
@@ -45,7 +45,7 @@ log_checkpoints = off
 log_line_prefix = '%m [%p] %a '
 """
 
-# One statement a line: how the single-user server reads them.
+# One statement per line, as the single-user server expects.
 FIRST_STATEMENTS = (
     f"CREATE ROLE {ROLE} LOGIN CREATEDB",
     f"CREATE DATABASE {DATABASE} OWNER {ROLE}",
@@ -53,10 +53,10 @@ FIRST_STATEMENTS = (
 
 
 def check_major(cluster: Path, binaries: Binaries) -> None:
-    """Refuse a cluster that these binaries cannot run; reads only.
+    """Refuse a cluster that these binaries cannot run; only read.
 
     Raises:
-        WrongMajorVersion: another major made it.
+        WrongMajorVersion: a different major version created it.
         DataDirectoryDamaged: it is not a cluster.
         EmbeddedPostgresError: it cannot be read.
     """
@@ -81,12 +81,13 @@ def check_major(cluster: Path, binaries: Binaries) -> None:
 
 
 def create_cluster(site: Site, binaries: Binaries) -> None:
-    """Make the cluster with its role and database, under its name only when it is complete.
+    """Create the cluster with its role and database; it gets its name only when it is complete.
 
-    Killed half-way, it leaves a directory under another name, which the next start removes.
+    If this is killed half-way, it leaves a directory with another name, which the next start
+    removes.
 
     Raises:
-        DiskFull, DataDirectoryForbidden, StartFailed: by what PostgreSQL said.
+        DiskFull, DataDirectoryForbidden, StartFailed: according to PostgreSQL's output.
         EmbeddedPostgresError: the user has no name, or a file cannot be written.
     """
     if site.account.name is None:
@@ -113,14 +114,14 @@ def remove_partial(home: Path) -> None:
     """Remove what an interrupted `create_cluster` left."""
     with explained("remove an unfinished database", home):
         for path in home.glob(f"{PARTIAL_PREFIX}*"):
-            shutil.rmtree(path, ignore_errors=True)  # what is in use stays until the next start
+            shutil.rmtree(path, ignore_errors=True)  # files in use stay until the next start
 
 
 def _initialise(cluster: Path, binaries: Binaries, account: Account) -> None:
     command = [binaries.program("initdb"), "-D", str(cluster), "-U", SUPERUSER]
     command += ["--data-checksums", "--encoding=UTF8", "--locale=C", "--no-instructions"]
     command += ["--auth-local=peer", "--auth-host=reject"]
-    if binaries.major >= 17:  # PostgreSQL 17 brought the builtin provider
+    if binaries.major >= 17:  # PostgreSQL 17 introduced the builtin provider
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     done = run_as(account, command, action="make the database")
     if done.returncode != 0:
@@ -149,13 +150,13 @@ def configure(cluster: Path, account: Account) -> None:
 
 
 def write_access_rules(cluster: Path, account: Account) -> None:
-    """Admit root and the user that runs PostgreSQL, by what the kernel says of the peer.
+    """Admit root and the user that runs PostgreSQL, identified by the kernel (peer authentication).
 
-    Written at every start, since a user's name may have changed. The socket lies in a directory
-    of mode 700 besides.
+    Written at every start, because a user's name may have changed. In addition, the socket's
+    directory has mode 700.
 
     Raises:
-        OSError: as the system says.
+        OSError: as reported by the system.
     """
     names = {entry.name for entry in (account_of(0), account) if entry.name is not None}
     rules = f"local all all peer map={PEER_MAP}\n"

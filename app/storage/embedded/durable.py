@@ -1,4 +1,4 @@
-"""Files and directories that are there whole after a power cut, or not at all."""
+"""Write files and directories that are complete after a power cut, or absent."""
 
 import os
 import secrets
@@ -12,17 +12,17 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 def write_file(path: Path, text: str, *, mode: int = 0o644, owner: Account | None = None) -> None:
     """Replace `path` in one step.
 
-    Works inside a directory of another user (root writes PostgreSQL's files): the directory is
-    opened once and links are not followed, so that its owner cannot turn the write elsewhere.
+    This is safe in a directory of another user (root writes PostgreSQL's files): the directory is
+    opened once and links are not followed, so that its owner cannot redirect the write.
 
     Args:
         path: the file.
-        text: its whole new content.
+        text: its complete new content.
         mode: its permission bits, whatever the umask.
-        owner: who is to own it; None: this process' user.
+        owner: who will own it; None: this process's user.
 
     Raises:
-        OSError: as the system says.
+        OSError: as reported by the system.
     """
     folder = os.open(path.parent, DIRECTORY | os.O_NOFOLLOW)
     partial = f".{path.name}.{secrets.token_hex(4)}"
@@ -52,12 +52,13 @@ def _forget(name: str, folder: int) -> None:
 
 
 def make_directory(path: Path, *, mode: int, owner: Account | None = None) -> None:
-    """Make `path` for `owner` with `mode`; one that is there already is left as it is.
+    """Create `path` for `owner` with `mode`; leave an existing directory as it is.
 
-    The exception is one of ours, cut short: still root's, and empty. It is handed over.
+    The exception is an incomplete one of ours: empty and still root's. It is handed over to
+    `owner`.
 
     Raises:
-        OSError: as the system says.
+        OSError: as reported by the system.
     """
     try:
         path.mkdir(mode=0o700)
@@ -77,10 +78,10 @@ def make_directory(path: Path, *, mode: int, owner: Account | None = None) -> No
 
 
 def sync_directory(path: Path) -> None:
-    """Have the names in `path` on the disk.
+    """Write the names in `path` to the disk.
 
     Raises:
-        OSError: as the system says.
+        OSError: as reported by the system.
     """
     folder = os.open(path, DIRECTORY)
     try:

@@ -1,4 +1,4 @@
-"""The mark of a data directory: which Stepahead wrote it, in a form that later ones understand."""
+"""Mark a data directory with the Stepahead that wrote it, in a form that later ones understand."""
 
 import importlib.metadata
 import json
@@ -7,17 +7,17 @@ from pathlib import Path
 from app.storage.embedded.durable import write_file
 from app.storage.embedded.errors import DataDirectoryDamaged, NewerDataDirectory, explained
 
-# Raised whenever an older Stepahead could not use, or would spoil, what this one writes.
+# Raised whenever an older Stepahead could not use, or would damage, what this one writes.
 FORMAT = 1
 MARK = "stepahead.json"
 
 
 def check_format(data_dir: Path) -> bool:
-    """Whether the directory is marked; reads only.
+    """Return whether the directory is marked; only read.
 
     Raises:
-        NewerDataDirectory: a later format than this Stepahead knows.
-        DataDirectoryDamaged: the mark cannot be understood.
+        NewerDataDirectory: its format is newer than this Stepahead knows.
+        DataDirectoryDamaged: the mark is invalid.
         EmbeddedPostgresError: the mark cannot be read.
     """
     path = data_dir / MARK
@@ -33,7 +33,7 @@ def check_format(data_dir: Path) -> bool:
     number = mark.get("format") if isinstance(mark, dict) else None
     if not isinstance(mark, dict) or not isinstance(number, int):
         raise DataDirectoryDamaged(
-            f'{path} should hold {{"format": {FORMAT}}} and cannot be understood. Restore it from '
+            f'{path} should hold {{"format": {FORMAT}}} but it does not. Restore it from '
             "a backup, or write that into it if this version of Stepahead made the directory."
         )
     if number > FORMAT:

@@ -1,9 +1,9 @@
-"""PostgreSQL processes that outlived the service that started them.
+"""End PostgreSQL processes that outlived the service that started them.
 
-A `kill -9` of `stepahead serve` leaves its PostgreSQL running. That loses nothing: what was
-committed is on the disk, and who holds the data directory's lock next ends the orphan and starts
-its own. (PR_SET_PDEATHSIG would end it with the service, but it follows the thread that started
-PostgreSQL, not the process: a supervisor that starts it from a short-lived thread would lose it.)
+A `kill -9` of `stepahead serve` leaves its PostgreSQL running. Nothing is lost: what was committed
+is on the disk, and the next holder of the data directory's lock ends the orphan and starts its own
+server. (PR_SET_PDEATHSIG would end it with the service, but it follows the thread that started
+PostgreSQL, not the process. A supervisor that starts it from a short-lived thread would lose it.)
 """
 
 import hashlib
@@ -19,23 +19,23 @@ import structlog
 from app.storage.embedded.errors import StartFailed
 
 FAST_SECONDS, IMMEDIATE_SECONDS, KILL_SECONDS = 30.0, 10.0, 10.0
-ORPHANED_BACKEND_SECONDS = 2.0  # they notice by themselves, usually within milliseconds
+ORPHANED_BACKEND_SECONDS = 2.0  # they usually notice by themselves within milliseconds
 POLL_SECONDS = 0.02
 
 logger = structlog.get_logger(__name__)
 
 
 def cluster_name(cluster: Path) -> str:
-    """PostgreSQL's `cluster_name`, which it shows in its processes' titles; one per path."""
+    """Return PostgreSQL's `cluster_name`, shown in its processes' titles and unique per path."""
     return f"stepahead-{hashlib.sha256(os.fsencode(cluster)).hexdigest()[:12]}"
 
 
 def postgres_processes(cluster: Path) -> list[int]:
-    """The process ids of every PostgreSQL process at work on `cluster`.
+    """Return the ids of all PostgreSQL processes that use `cluster`.
 
-    PostgreSQL changes into the cluster's directory, so the working directory tells, also after
-    the directory was moved, and a stale postmaster.pid whose number was given to another program
-    does not mislead.
+    PostgreSQL changes into the cluster's directory, so the working directory identifies them, even
+    after the directory was moved. A stale postmaster.pid whose number now belongs to another
+    program does not mislead.
     """
     try:
         wanted = cluster.stat()
@@ -46,10 +46,10 @@ def postgres_processes(cluster: Path) -> list[int]:
 
 
 def end_leftovers(cluster: Path) -> None:
-    """End every PostgreSQL process on `cluster`, gently first. The caller holds the lock.
+    """End every PostgreSQL process that uses `cluster`, gently first. The caller holds the lock.
 
     Raises:
-        StartFailed: some would not end.
+        StartFailed: some did not end.
     """
     pids = postgres_processes(cluster)
     if not pids:
@@ -72,7 +72,7 @@ def end_leftovers(cluster: Path) -> None:
 
 
 def end_gently(postmaster: int, cluster: Path) -> bool:
-    """Shut a postmaster down: fast, then at once (recovery follows at the next start).
+    """Shut down a postmaster: fast first, then immediately (the next start recovers).
 
     Returns:
         Whether all of its processes have ended.
@@ -85,7 +85,7 @@ def end_gently(postmaster: int, cluster: Path) -> bool:
 
 
 def read_postmaster_pid(cluster: Path) -> int | None:
-    """The process id in postmaster.pid; None if there is no such file or no number in it."""
+    """Return the process id in postmaster.pid, or None if there is no such file or number."""
     try:
         return int((cluster / "postmaster.pid").read_text(errors="replace").split("\n", 1)[0])
     except (OSError, ValueError):
@@ -95,9 +95,9 @@ def read_postmaster_pid(cluster: Path) -> int | None:
 def forget_foreign_pid(cluster: Path) -> None:
     """Remove a postmaster.pid whose number now belongs to another program.
 
-    PostgreSQL would take that program for a postmaster and refuse to start, as happens in
-    containers, where process ids are small and come again. Only called when no PostgreSQL is at
-    work on the cluster; a pid that belongs to nobody is left to PostgreSQL's own checks.
+    PostgreSQL would take that program for a postmaster and refuse to start. This happens in
+    containers, where process ids are small and recur. Only called when no PostgreSQL uses the
+    cluster. A pid that belongs to no process is left to PostgreSQL's own checks.
     """
     pid = read_postmaster_pid(cluster)
     if pid is not None and Path(f"/proc/{pid}").exists():
@@ -109,14 +109,15 @@ def _works_on(process: Path, cluster: Path, wanted: os.stat_result) -> bool:
     try:
         program = (process / "exe").readlink().name.removesuffix(" (deleted)")
         return program == "postgres" and os.path.samestat((process / "cwd").stat(), wanted)
-    except PermissionError:  # root in a container may not look, but may read the command line
+    # root in a container may not read the link, but may read the command line
+    except PermissionError:
         return _is_called_for(process, cluster)
     except OSError:  # it has just ended
         return False
 
 
 def _is_called_for(process: Path, cluster: Path) -> bool:
-    """By the postmaster's arguments, or the title that its children give themselves."""
+    """Recognise a process by the postmaster's arguments or by the title of its children."""
     try:
         line = (process / "cmdline").read_bytes()
     except OSError:

@@ -9,14 +9,14 @@ from app.storage.embedded.errors import DataDirectoryInUse, explained
 
 
 class DirectoryLock:
-    """An flock on `<directory>/lock`: held by at most one service, gone with its process.
+    """An flock on `<directory>/lock`, held by at most one service and released with its process.
 
-    The file says who holds it, for the message to a second one. It is never deleted: a file that
-    is unlinked under a waiting process would give two of them a lock each.
+    The file names the holder, for the message to a second service. It is never deleted: if a file
+    is unlinked while another process waits for it, both would get a lock.
 
     Args:
         directory: an existing directory.
-        address: where the holder answers, "host:port", if that is known.
+        address: where the holder answers, "host:port", if known.
     """
 
     def __init__(self, directory: Path, *, address: str | None = None) -> None:
@@ -30,7 +30,7 @@ class DirectoryLock:
         return self._descriptor is not None
 
     def acquire(self) -> None:
-        """Take the lock at once; nothing happens if this object holds it already.
+        """Take the lock without waiting; do nothing if this object already holds it.
 
         Raises:
             DataDirectoryInUse: another process holds it.
@@ -58,7 +58,7 @@ class DirectoryLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Let go; nothing happens if it is not held."""
+        """Release the lock; do nothing if it is not held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -75,7 +75,7 @@ class DirectoryLock:
 
 
 def _read_holder(descriptor: int) -> str:
-    """Who holds it, as the middle of a sentence; empty if the holder has not said so yet."""
+    """Describe the holder in the middle of a sentence; empty if it has not been written yet."""
     try:
         holder = json.loads(os.pread(descriptor, 4096, 0))
         words = f" (process {holder['pid']} on {holder['host']}, since {holder['since']}"

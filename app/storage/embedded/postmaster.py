@@ -17,24 +17,25 @@ from app.storage.embedded.socket_directory import PORT
 
 POLL_SECONDS = 0.01
 LOOK_SECONDS = 10.0  # how often a long recovery is reported
-READY_SECONDS = 600.0  # recovery replays at most max_wal_size and a bit; a slow disk may need this
-STOP_SECONDS = 60.0  # the last checkpoint included
+# recovery replays little more than max_wal_size; a slow disk may need this long
+READY_SECONDS = 600.0
+STOP_SECONDS = 60.0  # including the last checkpoint
 QUIT_SECONDS = 10.0
-LOG_BYTES = 1 << 16  # of a failed start's log: more than it ever writes
+LOG_BYTES = 1 << 16  # of a failed start's log; it never writes more
 
 logger = structlog.get_logger(__name__)
 
 
 class Postmaster:
-    """One running PostgreSQL server, a child of this process in a session of its own.
+    """A running PostgreSQL server, a child of this process in its own session.
 
-    Ctrl-C in a terminal goes to a whole session's foreground group: in its own, PostgreSQL is
-    stopped by `stop` alone, after those who use it.
+    Ctrl-C in a terminal reaches the whole foreground group. In its own session, PostgreSQL is only
+    stopped by `stop`, after its users.
 
     Args:
-        site: where its cluster lies, and who runs it.
+        site: where its cluster is, and who runs it.
         binaries: programs that the site's user can run.
-        socket_directory: where the socket is to be.
+        socket_directory: where to create the socket.
     """
 
     def __init__(self, *, site: Site, binaries: Binaries, socket_directory: Path) -> None:
@@ -49,17 +50,18 @@ class Postmaster:
         return self._process.pid if self._process is not None and self.alive() else None
 
     def alive(self) -> bool:
-        """Whether the postmaster runs; reaps it if it has ended."""
+        """Whether the postmaster is running; reaps it if it has ended."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start the server and wait until it answers, recovery included.
+        """Start the server and wait until it answers, including recovery.
 
         Raises:
-            DiskFull, DataDirectoryForbidden, StartFailed: by what PostgreSQL said.
+            DiskFull, DataDirectoryForbidden, StartFailed: according to PostgreSQL's output.
         """
         log_sizes = _log_sizes(self._site.home)
-        # What it says before its log collector runs. In memory, so that a full disk cannot hide it.
+        # Its output before its log collector runs. It is kept in memory, so that a full disk cannot
+        # hide it.
         said = os.memfd_create("postgres-start", os.MFD_CLOEXEC)
         try:
             with explained("start PostgreSQL", self._site.cluster):
@@ -87,7 +89,7 @@ class Postmaster:
         if process is None:
             return
         for number, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, QUIT_SECONDS)):
-            process.send_signal(number)  # does nothing once it has ended
+            process.send_signal(number)  # has no effect if it has already ended
             try:
                 process.wait(seconds)
                 break
@@ -133,7 +135,7 @@ class Postmaster:
         self._connect_once()
 
     def _reports_ready(self) -> bool:
-        """Line 8 of postmaster.pid is the server's state; line 1 must be the one just started."""
+        """Return whether the server is ready: line 8 of postmaster.pid, if line 1 is our server."""
         try:
             text = (self._site.cluster / "postmaster.pid").read_text(errors="replace")
         except FileNotFoundError:
@@ -153,7 +155,7 @@ class Postmaster:
             ).close()
         except psycopg.OperationalError as error:
             raise EmbeddedPostgresError(
-                f"PostgreSQL runs in {self._site.cluster} and does not let this user in: {error}"
+                f"PostgreSQL runs in {self._site.cluster} but refuses this user: {error}"
             ) from error
 
 
@@ -167,7 +169,7 @@ def _log_sizes(home: Path) -> dict[Path, int]:
 
 
 def _logged_since(sizes: dict[Path, int], home: Path) -> str:
-    """What was added to the server's log, a weekday's file begun anew included."""
+    """Return what was added to the server's log, including a file begun for a new weekday."""
     added = b""
     for path, size in _log_sizes(home).items():
         before = sizes.get(path, 0)

@@ -1,4 +1,4 @@
-"""The embedded database for a command beside the service: the running server, or one of its own."""
+"""Reach the embedded database from a command beside the service."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ from app.storage.embedded.socket_directory import open_socket_directory
 def reached(data_dir: Path) -> Iterator[str]:
     """Yield the URL of a data directory's database while it can be used.
 
-    Where a service runs on the directory, its server is used; else one is started and stopped at
-    the end.
+    If a service is running on the directory, its server is used. Otherwise a server is started, and
+    stopped at the end.
 
     Raises:
         EmbeddedPostgresError: neither is possible; the message says why.
@@ -25,7 +25,7 @@ def reached(data_dir: Path) -> Iterator[str]:
         url = server.start()
     except DataDirectoryInUse:
         site = find_site(data_dir.expanduser().resolve())
-        if site is None:  # a service is just making it
+        if site is None:  # a service is just creating it
             raise
         yield database_url(open_socket_directory(site))
         return

@@ -40,17 +40,17 @@ SLOTS = Path("/var/lib/stepahead")
 
 
 class EmbeddedPostgres:
-    """The PostgreSQL that `stepahead serve` brings along, on a data directory of its own.
+    """The PostgreSQL that `stepahead serve` includes, in its own data directory.
 
-    The first `start` makes a cluster with an empty database; later ones find it again. One
-    service at a time: the first start takes the data directory's lock and `stop` lets go of it.
-    In between `start` may be called again whenever the server has died.
+    The first `start` creates a cluster with an empty database; later ones use it again. Only one
+    service can run at a time: the first start takes the data directory's lock and `stop` releases
+    it. In between, `start` may be called again whenever the server has died.
 
     Args:
-        data_dir: the data directory; made if it is missing.
+        data_dir: the data directory; created if it is missing.
         bin_dir: a folder with PostgreSQL's programs (15 or later) instead of the packaged ones.
-        address: where this service will answer, "host:port", told to a second one that is refused.
-        slots: where a cluster goes that its user could not reach in the data directory.
+        address: where this service will answer, "host:port", for the message to a second service.
+        slots: where to put a cluster that its user could not reach in the data directory.
     """
 
     def __init__(
@@ -83,23 +83,23 @@ class EmbeddedPostgres:
 
     @property
     def home(self) -> Path | None:
-        """The folder with the database and its log; None while it is not started."""
+        """The folder with the database and its log, or None before the start."""
         return self._site.home if self._site is not None else None
 
     @property
     def pid(self) -> int | None:
-        """The server's process id; None while it does not run."""
+        """The server's process id, or None while it is not running."""
         return self._postmaster.pid if self._postmaster is not None else None
 
     def alive(self) -> bool:
-        """Whether the server process runs."""
+        """Whether the server process is running."""
         return self._postmaster is not None and self._postmaster.alive()
 
     def start(self) -> str:
-        """Start the server and return its URL; one that runs already is left alone.
+        """Start the server and return its URL; do nothing if it is already running.
 
         Raises:
-            EmbeddedPostgresError: it cannot; the message says what, where and what to do.
+            EmbeddedPostgresError: it cannot start; the message says what, where and what to do.
         """
         if self.alive():
             return self.url
@@ -113,7 +113,7 @@ class EmbeddedPostgres:
         return self.url
 
     def stop_and_set_aside(self) -> Path:
-        """Stop the server and keep its cluster under another name, which is returned.
+        """Stop the server, rename its cluster and return the new path.
 
         Raises:
             EmbeddedPostgresError: it was not started, or its cluster cannot be moved.
@@ -126,7 +126,7 @@ class EmbeddedPostgres:
         return kept
 
     def stop(self) -> None:
-        """Stop the server, wait for its end, and let go of the data directory."""
+        """Stop the server, wait until it has ended, and release the data directory."""
         try:
             if self._postmaster is not None:
                 self._postmaster.stop()
@@ -150,7 +150,7 @@ class EmbeddedPostgres:
         self.stop()
 
     def _start(self) -> None:
-        """Each step can be repeated: killed between two of them, the next start goes on."""
+        """Start in steps that can be repeated, so that a start after a kill continues."""
         data_dir = _resolved(self._data_dir)
         found = find_binaries(self._bin_dir, current_account())
         _look_before_touching(data_dir, found)
@@ -185,7 +185,7 @@ class EmbeddedPostgres:
         self._url = database_url(directory)
 
     def _reachable(self, found: Binaries, site: Site, data_dir: Path) -> Binaries:
-        """`found`, or a copy of it where the site's user can run it."""
+        """Return `found`, or a copy of it where the site's user can run it."""
         root = current_account().uid == 0
         slot = slot_of(data_dir, self._slots, site)
         if root and site.relocated:
@@ -223,7 +223,7 @@ def database_url(socket_directory: Path) -> str:
 
 
 def _look_before_touching(data_dir: Path, binaries: Binaries) -> Site | None:
-    """What is there, refused if this Stepahead cannot use it; reads only."""
+    """Inspect the directory without changing it; refuse what this Stepahead cannot use."""
     check_format(data_dir)
     site = find_site(data_dir)
     if site is not None:
@@ -235,12 +235,12 @@ def _resolved(data_dir: Path) -> Path:
     with explained("find the data directory", data_dir):
         try:
             return data_dir.resolve()
-        except RuntimeError as error:  # Python 3.11 and 3.12 for a loop of links
+        except RuntimeError as error:  # Python 3.11 and 3.12, for a loop of links
             raise EmbeddedPostgresError(f"{data_dir} is a loop of links") from error
 
 
 def _make_data_dir(data_dir: Path) -> None:
-    """Private, but PostgreSQL's user may pass where that is another than ours."""
+    """Create a private directory; PostgreSQL's user may pass if it is not our user."""
     with explained("make the data directory", data_dir):
         if not data_dir.is_dir():
             data_dir.parent.mkdir(parents=True, exist_ok=True)

@@ -1,16 +1,16 @@
-"""Where the cluster of a data directory lies, and which user it belongs to.
+"""Decide where the cluster of a data directory is, and which user owns it.
 
-Usually in `<data_dir>/postgres`. Where root starts Stepahead below a directory that PostgreSQL's
-user cannot pass (a home of mode 700), in a directory of its own below /var/lib/stepahead instead:
+Usually it is in `<data_dir>/postgres`. If root starts Stepahead below a directory that PostgreSQL's
+user cannot pass (a home of mode 700), it is in its own directory below /var/lib/stepahead:
 
     /var/lib/stepahead/<hash of the data directory's path>/      root's, mode 711: the "slot"
         data-directory.json     whose slot it is
-        binaries-<hash>/        root's; where the virtual environment cannot be reached
+        binaries-<hash>/        root's; if the virtual environment cannot be reached
         postgres/               the user's, mode 700: the "home"
             cluster/  log/  socket/  lock
 
-`postgres.json` in the data directory records the home, so that it is found again, also when the
-data directory is moved.
+`postgres.json` in the data directory records the home, so that it is found again even if the data
+directory is moved.
 """
 
 import hashlib
@@ -43,11 +43,11 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """A home for the cluster and the user that runs it."""
+    """A home for the cluster, and the user that runs it."""
 
     home: Path
     account: Account
-    relocated: bool  # below the slots' root instead of in the data directory
+    relocated: bool  # whether it is below the slots' root instead of in the data directory
 
     @property
     def cluster(self) -> Path:
@@ -57,18 +57,18 @@ class Site:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What `postgres.json` says of a cluster that lies elsewhere."""
+    """The content of `postgres.json` for a cluster outside its data directory."""
 
     home: Path
-    complete: bool  # the cluster was made: if it is gone, something is wrong
+    complete: bool  # whether the cluster was created; if it is gone, something is wrong
 
 
 def find_site(data_dir: Path) -> Site | None:
-    """The site of an existing cluster; reads only. None: there is no cluster yet.
+    """Return the site of an existing cluster, or None if there is none yet; only read.
 
     Raises:
         DataDirectoryDamaged: the recorded cluster is gone, or belongs to another data directory.
-        DataDirectoryForbidden: it belongs to a user that this process is not.
+        DataDirectoryForbidden: it belongs to a user that this process may not become.
     """
     record = _read_record(data_dir)
     home = record.home if record is not None else data_dir / HOME
@@ -79,11 +79,11 @@ def find_site(data_dir: Path) -> Site | None:
         except FileNotFoundError:
             owner = None
         except PermissionError:
-            owner = home.stat().st_uid  # a home is open to its user alone, whose cluster it holds
+            owner = home.stat().st_uid  # a home is only open to the user whose cluster it contains
     if owner is None:
         if record is not None and record.complete:
             raise DataDirectoryDamaged(
-                f"{data_dir / RECORD} says that the database lies in {home}, and there is none. "
+                f"{data_dir / RECORD} says that the database is in {home}, but there is none. "
                 "Put it back there, or delete that file to begin with an empty database."
             )
         return None
@@ -93,16 +93,16 @@ def find_site(data_dir: Path) -> Site | None:
 
 
 def choose_site(data_dir: Path, slots: Path) -> Site:
-    """A home for a new cluster, made if it is missing.
+    """Return a home for a new cluster, created if it is missing.
 
     Args:
         data_dir: the data directory, which exists.
-        slots: where clusters go that cannot lie in their data directory.
+        slots: where to put clusters that cannot be in their data directory.
 
     Raises:
-        AccountMissing: root, and no user to run PostgreSQL.
+        AccountMissing: this is root, and there is no user to run PostgreSQL.
         DataDirectoryForbidden: that user can reach neither place.
-        EmbeddedPostgresError: a directory cannot be made.
+        EmbeddedPostgresError: a directory cannot be created.
     """
     here = current_account()
     account = service_account() if here.uid == 0 else here
@@ -119,14 +119,14 @@ def choose_site(data_dir: Path, slots: Path) -> Site:
     with explained("make a place for the database", home):
         make_directory(home, mode=0o700, owner=account)
         if not relocated:
-            (data_dir / RECORD).unlink(missing_ok=True)  # of a start that was cut short
+            (data_dir / RECORD).unlink(missing_ok=True)  # of an interrupted start
     return Site(home=home, account=account, relocated=relocated)
 
 
 def claim_home(data_dir: Path, site: Site) -> None:
-    """Record a relocated home for a cluster about to be made. The caller holds the home's lock.
+    """Record a home outside the data directory for a new cluster. The caller holds its lock.
 
-    A cluster that is there already is of a data directory that was deleted and made anew: it is
+    An existing cluster there belongs to a data directory that was deleted and created again. It is
     kept under another name and never used here.
 
     Raises:
@@ -139,7 +139,7 @@ def claim_home(data_dir: Path, site: Site) -> None:
 
 
 def set_aside(data_dir: Path, site: Site) -> Path:
-    """Keep a cluster under another name, so that the next start makes a new one in its place.
+    """Rename a cluster, so that the next start creates a new one in its place.
 
     The caller holds the data directory's lock.
 
@@ -158,16 +158,17 @@ def set_aside(data_dir: Path, site: Site) -> Path:
 
 
 def slot_of(data_dir: Path, slots: Path, site: Site) -> Path:
-    """The slot of this data directory, whether its cluster lies there or not."""
+    """Return the slot of this data directory, whether or not its cluster is there."""
     return site.home.parent if site.relocated else slots / _slot_name(data_dir)
 
 
 def open_slot(slot: Path, data_dir: Path, account: Account) -> None:
-    """Have a slot that `account` can pass, marked as this data directory's.
+    """Create a slot that `account` can pass, marked as this data directory's.
 
     Raises:
-        DataDirectoryForbidden: the slots' root is not ours alone, or closed to `account`.
-        EmbeddedPostgresError: it cannot be made.
+        DataDirectoryForbidden: others than root may write to the slots' root, or `account` cannot
+            pass it.
+        EmbeddedPostgresError: it cannot be created.
     """
     with explained("make a place for PostgreSQL", slot):
         slot.parent.parent.mkdir(parents=True, exist_ok=True)
@@ -188,19 +189,19 @@ def open_slot(slot: Path, data_dir: Path, account: Account) -> None:
 
 
 def write_record(data_dir: Path, home: Path, *, complete: bool) -> None:
-    """Record in the data directory where its cluster lies.
+    """Record in the data directory where its cluster is.
 
     Raises:
         EmbeddedPostgresError: it cannot be written.
     """
-    with explained("record where the database lies", data_dir):
+    with explained("record where the database is", data_dir):
         record = {"home": str(home), "complete": complete}
         write_file(data_dir / RECORD, json.dumps(record) + "\n")
 
 
 def _read_record(data_dir: Path) -> Record | None:
     path = data_dir / RECORD
-    with explained("read where the database lies", path):
+    with explained("read where the database is", path):
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
@@ -210,13 +211,13 @@ def _read_record(data_dir: Path) -> Record | None:
         return Record(home=Path(record["home"]), complete=bool(record["complete"]))
     except (ValueError, TypeError, KeyError):
         raise DataDirectoryDamaged(
-            f"{path} should say where the database lies and cannot be understood. Restore it from "
+            f"{path} should say where the database is, but is not valid. Restore it from "
             "a backup; if there was no database yet, delete it."
         ) from None
 
 
 def _refuse_copy(data_dir: Path, home: Path) -> None:
-    """Two data directories with one cluster would be served twice; a moved one is fine."""
+    """Refuse a copied data directory, whose cluster would be served twice; a moved one is fine."""
     path = home.parent / SLOT_OWNER
     try:
         other = Path(json.loads(path.read_text(encoding="utf-8"))["data_dir"])
@@ -227,13 +228,13 @@ def _refuse_copy(data_dir: Path, home: Path) -> None:
         return
     if theirs is not None and theirs.home == home:
         raise DataDirectoryDamaged(
-            f"{data_dir} is a copy of {other}, and the database of both lies in {home}. Serve from "
+            f"{data_dir} is a copy of {other}, and both have their database in {home}. Serve from "
             f"{other}, or delete {data_dir / RECORD} to begin here with an empty database."
         )
 
 
 def _may_run(owner: int, cluster: Path) -> Account:
-    """Who runs an existing cluster: its owner, if this process is that user or root."""
+    """Return who runs an existing cluster: its owner, if this process is that user or root."""
     here = os.geteuid()
     if owner == 0:
         raise DataDirectoryForbidden(

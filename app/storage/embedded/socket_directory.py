@@ -1,4 +1,4 @@
-"""A directory for PostgreSQL's socket that only its user can enter, with a path short enough."""
+"""Create a directory for PostgreSQL's socket that only its user can enter, with a short path."""
 
 import json
 import os
@@ -14,24 +14,24 @@ from app.storage.embedded.site import Site
 
 PORT = 5432
 SOCKET_NAME = f".s.PGSQL.{PORT}"
-MAX_SOCKET_BYTES = 107  # sun_path has 108 and ends in a NUL
+MAX_SOCKET_BYTES = 107  # sun_path has 108 bytes, including the final NUL
 RECORD = "socket.json"
 PREFIX = "stepahead-"
 PRIVATE = 0o700
-# Taken literally by the three that read it: PostgreSQL splits its setting at commas, libpq splits
-# `host` at commas, SQLAlchemy at colons.
+# The path may contain none of these: PostgreSQL splits its setting at commas, libpq splits `host`
+# at commas, and SQLAlchemy at colons.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9/._+-]+")
 
 
 def open_socket_directory(site: Site) -> Path:
-    """The home's own `socket`, or a private one among the temporary files if that is too long.
+    """Return the home's own `socket`, or a private temporary directory if that path is too long.
 
-    A temporary one is recorded in the home and used again after a crash, so that its path stays
-    the same for processes that outlive the crash, and none are left behind.
+    A temporary directory is recorded in the home and used again after a crash. So its path stays
+    the same for processes that survive the crash, and none are left behind.
 
     Raises:
-        PathTooLong: even the temporary ones are too long.
-        EmbeddedPostgresError: it cannot be made.
+        PathTooLong: even the temporary paths are too long.
+        EmbeddedPostgresError: it cannot be created.
     """
     own = site.home / "socket"
     with explained("make a directory for PostgreSQL's socket", own):
@@ -48,7 +48,7 @@ def open_socket_directory(site: Site) -> Path:
 
 
 def close_socket_directory(site: Site) -> None:
-    """Remove a temporary one after PostgreSQL has stopped.
+    """Remove a temporary directory after PostgreSQL has stopped.
 
     Raises:
         EmbeddedPostgresError: it cannot be removed.
@@ -65,7 +65,7 @@ def close_socket_directory(site: Site) -> None:
 
 
 def is_private(directory: Path, account: Account) -> bool:
-    """Whether it is a directory, no link, of `account`, that nobody else (but root) may enter."""
+    """Return whether it is a directory, not a link, that only `account` and root may enter."""
     try:
         status = directory.lstat()
     except OSError:
@@ -89,7 +89,7 @@ def _recorded(site: Site) -> Path | None:
 
 
 def _make_temporary(account: Account) -> Path:
-    """A directory under a name that cannot be foreseen, open to its maker alone from the first."""
+    """Create a directory with an unpredictable name that is private from the start."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     parents = [Path(runtime)] if runtime else []
     parents += [Path("/run"), Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108
@@ -100,7 +100,7 @@ def _make_temporary(account: Account) -> Path:
             if not account.can_pass(parent):
                 continue
             made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        except OSError:  # not there, or not for us
+        except OSError:  # missing, or not accessible to us
             continue
         if account.uid != os.geteuid():
             os.chown(made, account.uid, account.gid)

@@ -10,29 +10,29 @@ logger = get_logger("supervisor")
 
 
 class KeptPostgres:
-    """The embedded PostgreSQL, started again when it dies.
+    """The embedded PostgreSQL, restarted when it dies.
 
     Args:
         data_dir: the data directory; locked while it runs.
-        address: where this service answers, "host:port", told to a second one that is refused.
+        address: where this service answers, "host:port", for the message to a second service.
     """
 
     def __init__(self, data_dir: Path, *, address: str) -> None:
         self._server = EmbeddedPostgres(data_dir, address=address)
         self._restarts = Restarts()
-        self._start_at: float | None = None  # while waiting to be started again
-        self._how = ""  # it ended the last time
+        self._start_at: float | None = None  # while it waits to be restarted
+        self._how = ""  # how it ended the last time
         self.is_vital = True
-        self.last_words: Sequence[str] = ()  # all that it said is part of how it ended
+        self.last_words: Sequence[str] = ()  # empty: its last output is part of how it ended
 
     @property
     def home(self) -> Path | None:
-        """Where it keeps the database; None while it is not started."""
+        """The folder with the database, or None before the start."""
         return self._server.home
 
     @property
     def pid(self) -> int | None:
-        """The server's process id; None while it is down."""
+        """The server's process id, or None while it is down."""
         return self._server.pid
 
     def start(self) -> str:
@@ -46,18 +46,20 @@ class KeptPostgres:
         return url
 
     def stop(self) -> None:
-        """Stop it and let go of the data directory."""
+        """Stop it and release the data directory."""
         self._server.stop()
 
     @property
     def trouble(self) -> str | None:
-        """What there is to say of a server that keeps dying."""
+        """A message about a server that keeps dying, or None."""
         if not self._restarts.keeps_dying:
             return None
-        return f"PostgreSQL ended {self._restarts.deaths} times in a row, at last: {self._how}"
+        return (
+            f"PostgreSQL ended {self._restarts.deaths} times in a row, most recently: {self._how}"
+        )
 
     def tend(self) -> None:
-        """Start it again when it has died; call it often."""
+        """Restart the server when it has died; call this often."""
         now = time.monotonic()
         if self._start_at is None:
             if self._server.alive():
@@ -76,7 +78,7 @@ class KeptPostgres:
         delay = self._restarts.delay_after_death(now)
         level = logger.error if self._restarts.keeps_dying else logger.warning
         level(
-            "ended, starts again",
+            "ended, restarting",
             child="PostgreSQL",
             how=how,
             deaths=self._restarts.deaths,

@@ -1,4 +1,4 @@
-"""Scorecards of cells, as trainings leave them, from the errors of their forecasts."""
+"""Build scorecards of cells from the errors of their forecasts."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ Floats = np.ndarray[Any, Any]
 
 
 def scorecard(errors: Floats, baselines: dict[str, Floats], *, start: str = "1") -> Scorecard:
-    """Judged on one row for each error; every actual value is 100."""
+    """Return a scorecard judged on one row per error; every actual value is 100."""
     curve = tuple(
         CurvePoint(time=f"{start}-{row}", actual=100.0, forecast=100.0 + error, persistence=100.0)
         for row, error in enumerate(errors)
@@ -48,7 +48,7 @@ def trained(cell: Cell, errors: Floats, baselines: dict[str, Floats], **given: A
 
 
 def noise(seed: int, size: float = 1.0) -> Floats:
-    """Errors of 120 rows."""
+    """Return random errors of 120 rows."""
     return np.random.default_rng(seed).normal(0.0, size, 120)
 
 

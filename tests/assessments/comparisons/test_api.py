@@ -21,7 +21,7 @@ from tests.service import Service, running_service
 def service(
     cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """An api with a model of each kind and no worker."""
+    """Yield an api with a model of each kind and without a worker."""
     folder = tmp_path_factory.mktemp("comparisons")
     with own_database(cluster) as url, running_service(url, folder) as running:
         running.register("prices", persistence_artifact())
@@ -38,7 +38,7 @@ def compare(service: Service, model: str, data: str, **fields: object) -> httpx.
 
 
 def train(service: Service, job: str, errors: float) -> int:
-    """What a worker does in the end: the job becomes a version."""
+    """Turn a job into a version, as a worker does in the end."""
     with service.sessions.begin() as session:
         row = session.get_one(Job, UUID(job))
         artifact = persistence_artifact()

@@ -28,7 +28,7 @@ def test_the_shipped_versions_have_as_many_as_their_files(model: str) -> None:
 
 @pytest.mark.parametrize(("cell", "expected"), [("rnn", 4 * 6), ("gru", 3 * 4 * 7), ("lstm", 96)])
 def test_cells_differ_by_their_gates(cell: Cell, expected: int) -> None:
-    # LSTM(4) on one input, as in the chapter: 96 weights and biases, and 5 of the output.
+    # LSTM(4) with one input, as in the chapter: 96 weights and biases, and 5 in the output layer.
     recipe = series_manifest().recipe.model_copy(update={"cell": cell})
 
     assert parameters_of(series_manifest(recipe=recipe)) == expected + 5

@@ -11,7 +11,7 @@ from tests.service import Service, running_service
 def service(
     cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """An api with a model of each kind, with the real reader."""
+    """Yield an api with a model of each kind and with the real reader."""
     folder = tmp_path_factory.mktemp("evaluations")
     with own_database(cluster) as url, running_service(url, folder) as running:
         running.register("prices", persistence_artifact(window=3, step=1.0))

@@ -93,7 +93,7 @@ def test_rows_it_was_trained_on_are_left_out_and_baselines_fitted_on_them(
 
     scorecard = evaluate(service, rows(40, 80), model="known").json()["scorecard"]
 
-    # It was judged on the last fifth of its dataset, and not fitted again: 48 rows are known to it.
+    # It was judged on the last fifth of its dataset and not refitted: it knows 48 rows.
     assert scorecard["series"]["rows"] == 32
     assert scorecard["series"]["start"] == str(DAYS[48])
     assert {"drift", "linear_autoregression", "mlp"} <= set(scorecard["series"]["baselines"])

@@ -1,4 +1,4 @@
-"""A server as an api process runs it, around an app that shows what became of requests."""
+"""Run the server as an api process does, around an app that shows what became of requests."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ KERNEL_BUFFER_BYTES = 128 * KIB
 
 
 class KeyGuard:
-    """Lets in who has the key, and everybody where there is none."""
+    """Admits callers with the key, or everybody if there is no key."""
 
     def __init__(self, settings: Settings) -> None:
         self._key = settings.api_key
@@ -50,7 +50,7 @@ class KeyGuard:
 
 
 class SmallApp:
-    """Answers with the length of the body, when it may."""
+    """Answers with the length of the body, when allowed to."""
 
     def __init__(self, settings: Settings) -> None:
         self.metrics = Metrics()
@@ -65,7 +65,7 @@ class SmallApp:
         self.may_answer.set()
         self.may_read = threading.Event()  # bodies, through ASGI
         self.may_read.set()
-        self.answer_bytes = 0  # of padding in each answer
+        self.answer_bytes = 0  # size of padding in each answer
         self.calls = 0
         self.disconnected = 0
         self.last_headers: list[tuple[bytes, bytes]] = []
@@ -75,7 +75,7 @@ class SmallApp:
         await self.gateway(scope, receive, send)
 
     def let_go(self) -> None:
-        """Answer the direct calls that were held back; on the event loop."""
+        """Answer the direct calls that were held back; call this on the event loop."""
         self.may_answer.set()
         held, self._held = self._held, []
         for call in held:
@@ -102,7 +102,7 @@ class SmallApp:
             more = message.get("more_body", False)
         body = self._answer(size)
         if not self.may_answer.is_set():
-            await receive()  # until the caller hangs up
+            await receive()  # until the caller disconnects
         headers = [(b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -125,14 +125,14 @@ class SmallService:
 
 @contextmanager
 def small_service(**settings: object) -> Iterator[SmallService]:
-    """The server, answering, until the block ends."""
+    """Yield a server that answers, until the block ends."""
     chosen = Settings(**{"drain_seconds": 1.0, **settings})  # type: ignore[arg-type]
     app = SmallApp(chosen)
     connections = Connections(chosen, metrics=app.metrics)
     config = uvicorn_config(app, chosen, connections)
     config.lifespan = "off"
     listener = socket.create_server(("127.0.0.1", 0))
-    for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):  # of its connections; else up to 32 MB
+    for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):  # of its connections; otherwise up to 32 MB
         listener.setsockopt(socket.SOL_SOCKET, buffer, KERNEL_BUFFER_BYTES)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -148,7 +148,7 @@ def small_service(**settings: object) -> Iterator[SmallService]:
 
 
 class Caller:
-    """A connection whose bytes the test writes itself."""
+    """A connection on which the test writes the bytes itself."""
 
     def __init__(self, service: "SmallService | int") -> None:
         """Connect to a server, or to the port of one in another process."""
@@ -172,12 +172,12 @@ class Caller:
         self.socket.sendall(data)
 
     def send_what_is_taken(self, data: bytes) -> None:
-        """The same to a server that may hang up in the middle of it."""
+        """Send to a server that may disconnect in the middle."""
         with suppress(BrokenPipeError, ConnectionResetError):
             self.socket.sendall(data)
 
     def answer(self) -> tuple[int, dict[str, str], Any]:
-        """Status, headers and JSON of the next answer."""
+        """Return status, headers and JSON of the next answer."""
         status = int(self._received.readline().split()[1])
         headers = {}
         while line := self._received.readline().strip():
@@ -187,35 +187,35 @@ class Caller:
         return status, headers, json.loads(body) if body else None
 
     def is_closed(self) -> bool:
-        """Whether nothing follows but the end."""
+        """Return whether only the end of the connection follows."""
         return self._received.read() == b""
 
 
 def post(path: str, body: bytes = b"", *headers: str, version: str = "1.1") -> bytes:
-    """A request with the length of its body in its head."""
+    """Return a request with the length of its body in its head."""
     return head(path, f"Content-Length: {len(body)}", *headers, version=version) + body
 
 
 def chunked(path: str, *pieces: bytes) -> bytes:
-    """A request with its body in chunks."""
+    """Return a request with a chunked body."""
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
     return head(path, "Transfer-Encoding: chunked") + chunks
 
 
 def head(path: str, *headers: str, version: str = "1.1") -> bytes:
-    """The head of a POST."""
+    """Return the head of a POST."""
     lines = (f"POST {path} HTTP/{version}", "Host: localhost", *headers, "\r\n")
     return "\r\n".join(lines).encode()
 
 
 def main() -> None:
-    """Serve with few descriptors until something comes in, for another process."""
+    """Serve with few descriptors until input arrives, in a process of its own."""
     few = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_NOFILE, (few, few))
     settings = Settings(log_format="console")
     configure_logging(settings)
     with small_service() as service:
-        print(service.port, flush=True)  # noqa: T201 (what the other process reads)
+        print(service.port, flush=True)  # noqa: T201 (read by the other process)
         sys.stdin.read(1)
         eventually(lambda: service.connections.closed == service.connections.logged)
 

@@ -1,4 +1,4 @@
-"""What open connections see when the service ends."""
+"""Test what open connections experience when the service ends."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.service import eventually
 
 
 def end(service: SmallService) -> None:
-    """Have the server end, as at SIGTERM."""
+    """Make the server end, as on SIGTERM."""
     service.server.should_exit = True
     eventually(lambda: not service.server.servers[0].sockets)
 
@@ -54,4 +54,4 @@ def test_a_caller_that_does_not_read_does_not_hold_up_the_end() -> None:
         service.app.answer_bytes = 32 << 20
         caller.send(post("/direct", b"1"))
         eventually(lambda: service.app.calls == 1)
-        end(service)  # and at the end of the block the server has stopped
+        end(service)  # the server has stopped when the block ends

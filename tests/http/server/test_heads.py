@@ -1,4 +1,4 @@
-"""Heads that are too long, in each of the ways there are, and what is no head at all."""
+"""Test heads that are too long in every possible way, and bytes that are not a head."""
 
 from collections.abc import Callable
 
@@ -127,7 +127,7 @@ def test_a_request_may_come_byte_by_byte(path: str, caller: Caller) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_chunked_request_ends_where_its_last_chunk_does(path: str, caller: Caller) -> None:
-    """However the bytes are cut, what follows is the next request."""
+    """Whatever the pieces, what follows is the next request."""
     requests = chunked(path, b"\r\n\r\n", b"\r\n", b"abc") + post(path, b"1")
     for cut in range(len(head(path)), len(requests)):
         caller.send(requests[:cut])

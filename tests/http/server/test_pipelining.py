@@ -1,4 +1,4 @@
-"""Requests sent without waiting for answers, by callers that read them and callers that do not."""
+"""Test requests sent without waiting for answers, by callers that do or do not read them."""
 
 import select
 
@@ -14,7 +14,7 @@ BODY = b"x" * 30 * KIB
 
 
 def send_until_blocked(caller: Caller, request: bytes) -> int:
-    """Send the request again and again while anything is taken; how many bytes were."""
+    """Send the request repeatedly until the socket blocks; return how many bytes were sent."""
     block = memoryview(request * (64 * KIB // len(request) + 1))
     caller.socket.setblocking(False)
     sent = 0

@@ -1,4 +1,4 @@
-"""More connections than there is room for."""
+"""Test more connections than there is room for."""
 
 import asyncio
 import subprocess
@@ -19,7 +19,7 @@ MORE_CALLERS = 250
 
 
 class FakeConnection:
-    """A connection that remembers whether it was closed."""
+    """A connection that records whether it was closed."""
 
     def __init__(self, connections: Connections, host: str, *, since: float) -> None:
         self.address_group = connections.address_group(host)
@@ -37,7 +37,7 @@ class FakeConnection:
 
 
 class Room:
-    """`Connections`, and the fakes in it."""
+    """`Connections`, with fake connections."""
 
     def __init__(self, **settings: object) -> None:
         self.connections = Connections(Settings(**settings))  # type: ignore[arg-type]
@@ -51,7 +51,7 @@ class Room:
 
 
 def in_loop(scenario: Callable[[], None]) -> None:
-    """Run it where there is an event loop, for the alarm of `Connections`."""
+    """Run a function in an event loop, which the timer of `Connections` needs."""
 
     async def run() -> None:
         scenario()

@@ -1,4 +1,4 @@
-"""How long a caller is waited for: its head, its body, its next request, its reading."""
+"""Test how long the server waits for a caller: for head, body, next request, and reading."""
 
 import time
 
@@ -57,7 +57,7 @@ def test_a_fast_beginning_does_not_make_up_for_a_stall(path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_slow_body_that_keeps_its_pace_is_read_to_its_end(path: str) -> None:
-    """It takes many times as long as the pace is measured over."""
+    """It takes many times as long as the interval over which the speed is measured."""
     settings = {"body_seconds": SHORT, "head_seconds": 1, "min_body_bytes_per_second": 1}
     with small_service(**settings) as service, Caller(service) as caller:
         caller.send(head(path, "Content-Length: 200"))
@@ -95,7 +95,7 @@ def test_a_connection_that_never_says_anything_is_closed() -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_answer_that_takes_long_is_waited_for(path: str) -> None:
-    """All limits are on what a caller does."""
+    """All limits concern the caller, not the app."""
     limits = ("keep_alive_seconds", "head_seconds", "body_seconds", "send_seconds")
     with small_service(**dict.fromkeys(limits, SHORT)) as service, Caller(service) as caller:
         service.app.may_answer.clear()

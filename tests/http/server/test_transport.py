@@ -5,7 +5,7 @@ from app.http.server.transport import MAX_GATHERED_BYTES, GatheringTransport
 
 
 class FakeTransport:
-    """Remembers what reached it."""
+    """Records what is written to it."""
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []

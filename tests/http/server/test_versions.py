@@ -1,4 +1,4 @@
-"""Offers to change the protocol, callers that ask before they send, and older ones."""
+"""Test offers to change the protocol, callers that wait for 100 Continue, and older versions."""
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_a_caller_that_asks_first_is_told_to_go_on(path: str, caller: Caller) ->
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_caller_that_asks_first_and_is_refused_is_hung_up_on(path: str) -> None:
-    """It may send its body or not: what came next could be either."""
+    """The caller may or may not send its body, so the next bytes would be ambiguous."""
     with small_service(api_key="secret") as service, Caller(service) as caller:
         caller.send(head(path, "Content-Length: 300", "Expect: 100-continue"))
         status, headers, _ = caller.answer()

@@ -11,7 +11,7 @@ from tests.service import Service, running_service
 def service(
     cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """An api for a module's tests; each uses models of its own, or changes nothing."""
+    """Yield an api for a module's tests; each uses its own models or changes nothing."""
     with (
         own_database(cluster) as url,
         running_service(url, tmp_path_factory.mktemp("actuals")) as running,

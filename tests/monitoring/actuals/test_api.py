@@ -83,7 +83,8 @@ def test_by_prediction(service: Service, model: str) -> None:
         0,
     )
     assert figures(service, model) == (1, 2.0)
-    # It is an actual of the series like any other: a later prediction of the same day meets it.
+    # It is an actual value of the series like any other, so a later prediction of that day meets
+    # it.
     ask(service, [1, 2, 3, 3], model=model)
     assert figures(service, model)[0] == 3
 
@@ -208,7 +209,7 @@ def test_a_file_that_does_not_say_enough(
 
 
 def test_a_file_whose_series_no_prediction_can_name(service: Service) -> None:
-    """In an index of the database such a name has no place: it was a 503, to be tried again."""
+    """A database index has no room for such a name, which used to be a 503."""
     names = [token_hex(5_000), "b"]
     rows = [f"2017-01-0{5 + day},{name},{day}" for name in names for day in range(3)]
     file = "\n".join(["time,name,value", *rows]).encode()
@@ -228,7 +229,7 @@ def actuals_of(service: Service, model: str, prediction: str) -> list[tuple[int,
 
 
 def test_the_actuals_of_one_prediction(service: Service, model: str) -> None:
-    """They are found before its forecasts were read from the log, and however times were spelt."""
+    """They are found before their forecasts are read from the log, and in any spelling of times."""
     answer = ask(service, [1, 2, 3], model=model)  # 5 and 6 January
     ask(service, [1, 2, 3], model=model, series="GOOG")
     assert actuals_of(service, model, answer["id"]) == []
@@ -240,7 +241,7 @@ def test_the_actuals_of_one_prediction(service: Service, model: str) -> None:
     )
     assert actuals_of(service, model, answer["id"]) == [(2, 8.0)]
     follow(service)
-    ask(service, [1, 2, 3, 7], model=model)  # says what came on 5 January
+    ask(service, [1, 2, 3, 7], model=model)  # is the actual value of 5 January
     follow(service)
     assert actuals_of(service, model, answer["id"]) == [(1, 7.0), (2, 8.0)]
 

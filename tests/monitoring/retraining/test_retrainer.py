@@ -43,7 +43,7 @@ class PartlyAway(ObjectStore):
 
 
 def train_on(service: Service, rows: int, *, model: str = "google-stock") -> str:
-    """Give a model a version that was trained on an upload; return the dataset's id."""
+    """Give a model a version that was trained on an upload, and return the dataset's id."""
     lines = ["Date,Open", *(f"{day},{100 + row % 7}" for row, day in enumerate(days(rows)))]
     uploaded = service.client.post("/datasets", files={"file": ("p.csv", "\n".join(lines))})
     assert uploaded.is_success, uploaded.text
@@ -86,7 +86,7 @@ def test_a_model_is_trained_again_when_it_is_due(service: Service) -> None:
     assert (due.weekday(), due.hour, due.minute) == (0, 3, 0)
     retrainer = Retrainer(resources_of(service))
     assert retrainer.look(now=due - timedelta(seconds=1)) == 0
-    assert retrainer.look(now=due + timedelta(days=30)) == 1  # however many times were missed
+    assert retrainer.look(now=due + timedelta(days=30)) == 1  # however many due times were missed
     assert retrainer.look(now=due + timedelta(days=30)) == 0
     (decision,) = decisions(service)
     (job,) = jobs(service)
@@ -115,7 +115,7 @@ def test_settled_actuals_extend_the_newest_dataset(service: Service) -> None:
     coming = days(304)
     given = [
         {"model": "google-stock", "timestamp": day, "value": 200.0 + number}
-        for number, day in enumerate(coming[298:])  # two of them are in the file already
+        for number, day in enumerate(coming[298:])  # two of them are already in the file
     ]
     assert service.client.post("/actuals", json={"items": given}).status_code == 200
     schedule(service, cron="0 3 * * *")
@@ -217,7 +217,7 @@ def test_a_schedule_of_a_model_without_a_dataset_is_refused(service: Service) ->
 
 
 def test_live_skill_below_the_threshold_trains_once_and_then_waits(service: Service) -> None:
-    train_on(service, 300)  # forecasts half a step too much: worse than persistence
+    train_on(service, 300)  # forecasts half a step too high: worse than persistence
     service.client.put("/models/google-stock/aliases/champion", json={"version": 2})
     schedule(service, thresholds={"skill_below": 0.0, "forecasts": 10, "days": 2})
     retrainer = Retrainer(resources_of(service))
@@ -227,7 +227,7 @@ def test_live_skill_below_the_threshold_trains_once_and_then_waits(service: Serv
     for known in range(3, 15):
         ask(service, [100.0 - row for row in range(known)], model="google-stock@2")
     follow(service)
-    assert retrainer.look(now=later(minutes=30)) == 0  # looked at every hour
+    assert retrainer.look(now=later(minutes=30)) == 0  # checked every hour
     assert retrainer.look(now=later(hours=1.1)) == 1
     trained = decisions(service)[0]
     assert (trained["cause"], trained["trained"]) == ("thresholds", True)
@@ -237,7 +237,7 @@ def test_live_skill_below_the_threshold_trains_once_and_then_waits(service: Serv
         assert retrainer.look(now=later(hours=hours)) == 1
     waiting, *others = decisions(service)
     assert "at most once in 24 hours" in waiting["reason"]
-    assert len(others) == 2  # the same figures are not told over again
+    assert len(others) == 2  # the same figures are not reported again
     assert len(jobs(service)) == 1
 
 

@@ -14,7 +14,7 @@ Make = Callable[..., EmbeddedPostgres]
 
 @pytest.fixture(scope="session")
 def stopped_service() -> Iterator[Path]:
-    """A data directory that a service has used and left in good order."""
+    """Return a data directory that a service has used and stopped properly."""
     with open_place() as folder:
         with EmbeddedPostgres(folder / "data", slots=folder / "slots"):
             pass
@@ -23,14 +23,14 @@ def stopped_service() -> Iterator[Path]:
 
 @pytest.fixture
 def used(stopped_service: Path, place: Path) -> Path:
-    """A copy of it: ten times as fast as a first start."""
+    """Return a copy of it, which is ten times as fast as a first start."""
     subprocess.run(["/bin/cp", "-a", str(stopped_service), str(place / "data")], check=True)
     return place / "data"
 
 
 @pytest.fixture
 def make(place: Path) -> Iterator[Make]:
-    """Makes an EmbeddedPostgres whose slots are in `place`, and stops it after the test."""
+    """Return a function that creates an EmbeddedPostgres with slots in `place`; stop it later."""
     with ExitStack() as stack:
 
         def made(data_dir: Path, *, bin_dir: Path | None = None) -> EmbeddedPostgres:

@@ -1,4 +1,4 @@
-"""Several services, as processes of their own."""
+"""Test several services in processes of their own."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def line(service: Service) -> str:
 
 
 def outcome(service: Service) -> str:
-    """The first word of its first line that is not a log line."""
+    """Return the first word of its first line that is not a log line."""
     while True:
         said = line(service)
         if said == "" or said.startswith(("started", "DataDirectory")):
@@ -78,7 +78,7 @@ def test_after_kill_9_the_next_service_ends_the_orphan_and_has_every_row(
     service.wait()
     assert service.stdout is not None
     last = max([last, *(int(said) for said in service.stdout.read().splitlines())])
-    os.kill(orphan, 0)  # it outlived its service
+    os.kill(orphan, 0)  # it survived its service
 
     embedded = make(place / "data")
     with psycopg.connect(conninfo(embedded.start())) as connection:

@@ -1,4 +1,4 @@
-"""Started by root: PostgreSQL runs as another user, and nothing of others is opened up to it."""
+"""Test a start by root: PostgreSQL runs as another user, and no other directory is opened to it."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def nobody() -> Iterator[None]:
 
 @pytest.fixture
 def closed_home(place: Path) -> Path:
-    """As root's own home is, and as many users' are."""
+    """Create a home that is closed to others, like root's and those of many users."""
     home = place / "home"
     home.mkdir(mode=0o700)
     return home

@@ -81,7 +81,7 @@ def test_it_is_durable_utc_utf8_and_without_tcp(
         "TimeZone": "UTC",
     }
     assert {name: one(url, f"SHOW {name}") for name in settings} == settings
-    assert one(url, "SELECT 'B' < 'a'") is True  # code points, not a language
+    assert one(url, "SELECT 'B' < 'a'") is True  # order of code points, not of a language
     assert one(
         url, "SELECT current_user || rolsuper FROM pg_roles WHERE rolname = current_user"
     ) == ("stepaheadfalse")
@@ -107,7 +107,7 @@ def test_as_a_context_it_runs_inside_and_stops_after(used: Path, place: Path) ->
         assert one(embedded.url, "SELECT 1") == 1
         cluster = used / "postgres" / "cluster"
         assert embedded.pid in postgres_processes(cluster)
-    # Its log's process ends last: when the others have closed its pipe.
+    # The log's process ends last, when the others have closed its pipe.
     eventually(lambda: not postgres_processes(cluster))
 
 
@@ -140,7 +140,7 @@ def test_killed_while_writing_it_starts_again_with_every_acknowledged_row(
     writer.start()
     assert enough.wait(60)
     kill(embedded)
-    with pytest.raises(DataDirectoryInUse):  # the lock is kept across the crash
+    with pytest.raises(DataDirectoryInUse):  # the lock is kept during the crash
         make(used).start()
     assert embedded.start() == url
     writer.join(60)
@@ -235,7 +235,7 @@ def test_a_full_disk_is_named_and_leaves_no_half_made_cluster(make: Make, place:
     with pytest.raises(DiskFull, match="Make room"):
         embedded.start()
     assert list((place / "data" / "postgres").glob("cluster*")) == []
-    DirectoryLock(place / "data").acquire()  # it was let go
+    DirectoryLock(place / "data").acquire()  # the lock was released
 
 
 def test_what_postgresql_says_of_its_failure_is_passed_on(make: Make, used: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_lost_relocated_database_is_not_replaced_by_an_empty_one(make: Make, p
     with pytest.raises(DataDirectoryDamaged, match="Put it back"):
         make(data_dir).start()
     (data_dir / "postgres.json").write_text("{")
-    with pytest.raises(DataDirectoryDamaged, match="cannot be understood"):
+    with pytest.raises(DataDirectoryDamaged, match="is not valid"):
         find_site(data_dir)
 
 

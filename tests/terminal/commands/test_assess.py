@@ -1,4 +1,4 @@
-"""`evaluate` and `compare`, against answers as the service gives them."""
+"""Test `evaluate` and `compare` with answers like the service's."""
 
 import io
 import json
@@ -79,7 +79,7 @@ def text_of(whole: dict[str, Any]) -> str:
 def answering(
     monkeypatch: pytest.MonkeyPatch, module: ModuleType, answers: dict[str, Iterator[Any]]
 ) -> list[httpx.Request]:
-    """Lets a command talk to a table of answers by path; what it asked."""
+    """Let a command talk to a table of answers by path; return its requests."""
     asked: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Files at the command line, from the oddest of them to a forecast, against the real api."""
+"""Test files at the command line, from the strangest file to a forecast, with the real api."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ LONG = "day,shop,Open\n" + "".join(
 def service(
     cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """An api with a model of each kind and no worker."""
+    """Yield an api with a model of each kind and without a worker."""
     with (
         own_database(cluster) as url,
         running_service(url, tmp_path_factory.mktemp("files")) as running,
@@ -42,7 +42,7 @@ def service(
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a command came to."""
+    """The outcome of a command."""
 
     code: int
     out: str
@@ -102,7 +102,7 @@ def test_check_shows_what_was_understood_and_a_sketch(stepahead: Typed) -> None:
 
 @pytest.fixture
 def pipe() -> Iterator[str]:
-    """What a shell makes of <(cat long.csv)."""
+    """Return what a shell turns <(cat long.csv) into."""
     reading, writing = os.pipe()
     os.write(writing, LONG.encode())
     os.close(writing)
@@ -137,7 +137,8 @@ def test_a_dash_is_standard_input() -> None:
 def test_a_file_that_may_not_be_read_is_told(
     stepahead: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.R_OK)  # root may read all
+    # root may read everything
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.R_OK)
     run = stepahead("train", "long.csv", "--detach")
     assert run.code == 2
     assert "'long.csv' does not exist or cannot be read" in run.err

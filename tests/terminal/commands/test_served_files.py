@@ -1,4 +1,4 @@
-"""From odd files to forecasts with everything running: reader, queue, worker, trainer, api."""
+"""Go from odd files to forecasts with all processes: reader, queue, worker, trainer, api."""
 
 import csv
 import json
@@ -41,7 +41,7 @@ def sales(number: int) -> float:
 
 
 def exported(days: range) -> bytes:
-    """As accounting software exports: newest first, European, UTF-16, with totals."""
+    """Return a file like those of accounting software: newest first, European, UTF-16, totals."""
     lines = []
     for number in days:
         written = f"{sales(number):,.2f}".translate(str.maketrans(",.", ".,"))

@@ -16,7 +16,7 @@ from tests.service import register_artifact
 
 
 def run(*arguments: str) -> int:
-    """Run a command; the settings that its options become are forgotten afterwards."""
+    """Run a command, and forget the settings that its options set."""
     with patch.dict(os.environ), patch.object(sys, "argv", ["stepahead", *arguments]):
         try:
             main()
@@ -58,4 +58,4 @@ def test_what_is_no_backup_is_said_in_a_line(
     assert run("check-backup", str(tmp_path / "prices.csv")) == 1
     assert "this is not a backup archive" in capsys.readouterr().err
     assert run("check-backup", "s3:///nothing") == 1
-    assert "names no object" in capsys.readouterr().err
+    assert "does not name an object" in capsys.readouterr().err

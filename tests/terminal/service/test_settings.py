@@ -1,4 +1,4 @@
-"""Settings that cannot be used, as they are told to who set them."""
+"""Test how invalid settings are reported to the user."""
 
 import secrets
 from collections.abc import Iterator
@@ -90,7 +90,7 @@ def test_a_store_that_does_not_answer_now_keeps_nothing_from_starting(bucket: Bu
 def test_a_store_that_fails_a_command_is_told_without_a_traceback(bucket: Bucket) -> None:
     settings = Settings(store_url="s3://bucket/prefix")
     store = ObjectStore.of(settings)
-    bucket.status = 500  # it keeps nothing from starting
+    bucket.status = 500  # it does not prevent a start
 
     with (
         pytest.raises(CommandError, match="cannot be used: it answers with an error"),
@@ -104,10 +104,11 @@ def test_a_user_without_rights_is_told_what_to_grant(
 ) -> None:
     engine = make_engine(empty_database)
     url = engine.url
-    with engine.begin() as connection:  # as PostgreSQL has it for all but the owner
+    with engine.begin() as connection:  # as PostgreSQL reports it to all but the owner
         connection.execute(text("REVOKE CREATE ON SCHEMA public FROM pg_database_owner, public"))
         connection.execute(text("REVOKE CREATE ON SCHEMA public FROM current_user"))
-        if connection.execute(text("SHOW is_superuser")).scalar_one() == "on":  # may do all things
+        # root may do everything
+        if connection.execute(text("SHOW is_superuser")).scalar_one() == "on":
             url = url.update_query_dict({"options": "-c role=pg_monitor"})
     engine.dispose()
     monkeypatch.setenv("STEPAHEAD_DATABASE_URL", url.render_as_string(hide_password=False))

@@ -1,4 +1,4 @@
-"""The exported graph against Keras with the same, random weights."""
+"""Compare the exported graph with Keras for the same random weights."""
 
 import itertools
 from typing import Any
@@ -35,7 +35,7 @@ HISTORY = 300.0 + np.random.default_rng(5).normal(0.0, 20.0, (7, WINDOW, 2)).cum
 def network_outputs(
     architecture: Architecture, weights: dict[str, Any], scaling: str
 ) -> np.ndarray[Any, Any]:
-    """Keras on the scaled history, (n, horizon)."""
+    """Return Keras's output for the scaled history, (n, horizon)."""
     network = with_weights(build_network(architecture, steps=WINDOW, every_step=False), weights)
     if scaling == "window":
         scaled = WindowScaling.of(HISTORY).transform(HISTORY)
@@ -47,7 +47,7 @@ def network_outputs(
 def expected_forecasts(
     outputs: np.ndarray[Any, Any], scaling: str, anchor: Anchor | None
 ) -> np.ndarray[Any, Any]:
-    """NumPy's inverse of the scaling; the target is the second feature."""
+    """Invert the scaling in NumPy; the target is the second feature."""
     if scaling == "window":
         own = WindowScaling.of(HISTORY)
         scale, center = own.scale[:, :, 1], own.center[:, :, 1]
@@ -133,7 +133,7 @@ def test_a_stream_read_in_pieces_of_unlike_length_equals_keras_on_the_whole(
     ids = np.random.default_rng(1).integers(0, 7, (2, 9))
     session = session_of(text_graph(architecture, weights, window=None))
     names = [output.name for output in session.get_outputs()]
-    # The first text is 3 tokens long, the second 5: one run, the first one padded.
+    # The first text is 3 tokens long, the second 5. They share a run in which the first is padded.
     first = {
         "tokens": np.array([[*ids[0, :3], 0, 0], ids[1, :5]]),
         "lengths": np.array([3, 5], np.int32),
@@ -184,7 +184,7 @@ def test_a_constant_or_huge_window_gives_a_finite_forecast(scaling: str, fill: f
 
 
 def test_small_changes_at_a_high_level_are_seen() -> None:
-    # In float, 1,000,000.01 - 1,000,000.00 is 0 and the second window would look like the first.
+    # In single precision, 1,000,000.01 - 1,000,000.00 is 0, and both windows would look alike.
     architecture = form("lstm")
     graph = graph_of(architecture, random_weights(architecture), "window", ANCHORS[2])
     steps = np.array([0.0, 0.01, 0.03, 0.02, 0.05])
@@ -201,8 +201,8 @@ def test_a_window_of_zeros_is_scaled_as_numpy_does_it() -> None:
 
 
 def test_a_window_whose_values_differ_by_rounding_is_scaled_by_the_floor() -> None:
-    # 0.1 + 0.2 and 0.3 are neighbouring doubles; measured by their own spread they would look
-    # like a series of full-sized changes.
+    # 0.1 + 0.2 and 0.3 are adjacent doubles. Scaled by their own spread, they would look like a
+    # series with large changes.
     architecture = form("rnn")
     weights = random_weights(architecture)
     window = np.full((1, WINDOW, 2), 0.3)
@@ -212,6 +212,6 @@ def test_a_window_whose_values_differ_by_rounding_is_scaled_by_the_floor() -> No
     scaled = (window - window[:, -1:]) / floor
     assert np.abs(scaled).max() < 1e-3
     added = floor * np.asarray(network(scaled.astype(np.float32)).numpy(), dtype=np.float64)
-    assert np.abs(added).min() > 1e-15  # several steps of a double at 0.3
+    assert np.abs(added).min() > 1e-15  # several times the spacing of doubles at 0.3
     given = forecasts(graph_of(architecture, weights, "window", None), window)
     np.testing.assert_allclose(given - window[:, -1, 1], added, rtol=0.01)
