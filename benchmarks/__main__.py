@@ -1,10 +1,10 @@
-"""All benchmarks, one after the other, each in a process of its own: `make bench`.
+"""Run all benchmarks, one after the other, each in its own process: `make bench`.
 
     python -m benchmarks [--quick] [--only NAME ...] [--to FILE]
 
-Writes benchmarks/RESULTS.md. One that fails, or takes longer than it may, loses none of the others'
-figures, nor those that it had given already. Ends with 1 if one failed; a missed figure is a result
-like any other.
+Writes benchmarks/RESULTS.md. If a benchmark fails or exceeds its time limit, the other benchmarks'
+figures and those that it has already reported are kept. The exit code is 1 if one failed; a missed
+figure is a result like any other.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from benchmarks.results import Machine, Section, written
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "RESULTS.md"
-# Seconds each may take, most of them several times what they do on a quiet machine.
+# Time limits in seconds, usually several times what a benchmark takes on a quiet machine.
 BENCHMARKS = {
     "predict": 200,
     "serving": 120,
@@ -47,7 +47,7 @@ OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
 
 
 def main() -> int:
-    """Run them and write the results."""
+    """Run the benchmarks and write the results."""
     options = _options()
     if options.child:
         return give(options.child, options.to, quick=options.quick)
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def run(name: str, *, quick: bool, seconds: float) -> Section:
-    """One benchmark in a child of its own, to its end or to its limit."""
+    """Run a benchmark in a child process until it ends or reaches its limit."""
     print(f"\n== {name}", flush=True)
     started = time.monotonic()
     failure = None
@@ -73,7 +73,7 @@ def run(name: str, *, quick: bool, seconds: float) -> Section:
         command = [sys.executable, "-m", "benchmarks", "--child", name, "--to", str(given)]
         child = subprocess.Popen(
             [*command, *(["--quick"] * quick)],
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},  # TensorFlow greets at length
+            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},  # silences TensorFlow's messages
             start_new_session=True,
         )
         try:
@@ -96,7 +96,7 @@ def run(name: str, *, quick: bool, seconds: float) -> Section:
 
 
 def end(child: "subprocess.Popen[bytes]") -> None:
-    """Ask it to stop what it has started, then leave none of its group behind."""
+    """Ask a child to stop what it has started, then kill the rest of its process group."""
     if child.poll() is None:
         child.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
@@ -107,7 +107,7 @@ def end(child: "subprocess.Popen[bytes]") -> None:
 
 
 def give(name: str, to: Path, *, quick: bool) -> int:
-    """In the child: hand over each outcome as soon as it is there."""
+    """Report each outcome to the parent as soon as it is known; runs in the child."""
     outcomes: Iterator[Outcome] = import_module(f"benchmarks.{name}").measure(quick=quick)
     with to.open("a") as file:
         for outcome in outcomes:

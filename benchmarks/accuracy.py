@@ -1,20 +1,20 @@
-"""How good the default recipe is: RMSE beside the simple forecasts, on series of different nature.
+"""Measure the default recipe: RMSE beside simple forecasts, on series of different nature.
 
     python -m benchmarks.accuracy [--quick] [--only NAME] [--preset chapter]
 
-Each series is trained by the preset as it is and judged on its last fifth (or its own test set);
-`--quick` takes the series below 150 rows, `--only` those whose name holds NAME. Ends with 1 if a
-demand is not met. The simple forecasts are persistence, drift, the last season and the linear
-autoregression; `chosen` is the best of them on validation rows, `hindsight` the best on the judged
-rows, `naive` the best there of those that learn nothing. Ratios are RMSE by RMSE, below 1 where the
-model is better; + and - say that it is better or worse by more than noise (Diebold-Mariano, 5 %).
-A * marks series with structure to learn, a ! what nothing before the judged rows could foretell: it
-is shown and not counted. Seconds are processor time.
+The preset is trained on each series without changes and judged on its last fifth (or its own test
+set). `--quick` takes the series with fewer than 150 rows, `--only` those whose name contains NAME.
+The exit code is 1 if a demand is not met. The simple forecasts are persistence, drift, the last
+season and the linear autoregression: `chosen` is the best of them on validation rows, `hindsight`
+the best on the judged rows, and `naive` the best there of those without fitted parameters. Ratios
+are those of RMSEs, below 1 if the model is better; + and - mean better and worse by more than noise
+(Diebold-Mariano, 5 %). A * marks series with structure to learn. A ! marks series that nothing
+before the judged rows could predict; they are shown but not counted. Seconds are processor time.
 
-The last columns are how many % of the judged rows lay inside the intervals of 80 and of 95 %. Over
-all rows together that is to be within 3 points; for each series within two standard errors more,
-of a share over its judged rows by intervals calibrated on so many others:
-sqrt(L (1 - L) (1 / judged + 1 / calibrated)).
+The last columns show the percentage of the judged rows inside the intervals of 80 and 95 %. Over
+all rows together it must be within 3 points. For each series, two standard errors more are allowed,
+for a share over its judged rows and intervals calibrated on a number of other rows: sqrt(L (1 - L)
+(1 / judged + 1 / calibrated)).
 """
 
 import argparse
@@ -47,12 +47,12 @@ COLUMNS = (
 
 
 def measure(*, quick: bool) -> Iterator[Outcome]:
-    """The table and the demands, of the preset `default`."""
+    """Return the table and the demands for the preset `default`."""
     yield from _measured(_chosen(quick=quick, only=""), _recipe("default"), lambda _: None)
 
 
 def main() -> int:
-    """Prints each line as it comes, and which demands are met."""
+    """Print each row as soon as it is known, and which demands are met."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.accuracy",
         description=__doc__,

@@ -1,8 +1,9 @@
-"""What a benchmark gives: figures, each beside its reference of the same run, and tables.
+"""Define what a benchmark returns: tables, and figures beside a reference from the same run.
 
-A benchmark is a module here with one function, `measure(*, quick: bool) -> Iterator[Outcome]`. It
-gives each figure as soon as it has it, so that a later failure does not lose it. `quick` measures
-the same with less of everything, to see that it runs; its figures mean little.
+A benchmark is a module in this folder with a function `measure(*, quick: bool) ->
+Iterator[Outcome]`. It yields each figure as soon as it is known, so that a later failure does not
+lose it. `quick` measures the same with less of everything, to check that it runs; its figures mean
+little.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """What a figure is compared with."""
+    """A measured value that a figure is compared with."""
 
     name: str  # "model.fit, same data", "empty endpoint, 64 connections"
     value: float  # in the figure's unit, measured in the same run
@@ -22,37 +23,37 @@ class Reference:
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What is to be reached: by the ratio, or by the value of a figure without a reference."""
+    """A target, for the ratio or for the value of a figure without a reference."""
 
     bound: float
     side: Literal["at least", "at most"]
 
     def met_by(self, number: float) -> bool:
-        """Whether it is reached; NaN never is."""
+        """Return whether the target is reached; NaN never reaches it."""
         return number >= self.bound if self.side == "at least" else number <= self.bound
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One measured number."""
+    """A measured number."""
 
     name: str
     value: float
     unit: str  # "requests/s", "s", "ms", "bytes"; "" for a count
     reference: Reference | None = None
     wanted: Wanted | None = None
-    note: str = ""  # what is to be known to read it right
+    note: str = ""  # what a reader must know to interpret it
 
     @property
     def ratio(self) -> float | None:
-        """Value / reference; None without a reference, NaN where the reference is 0."""
+        """Value / reference; None without a reference, NaN if the reference is 0."""
         if self.reference is None:
             return None
         return self.value / self.reference.value if self.reference.value else float("nan")
 
     @property
     def met(self) -> bool | None:
-        """Whether what is wanted is reached; None if nothing is."""
+        """Whether the target is reached; None without a target."""
         if self.wanted is None:
             return None
         return self.wanted.met_by(self.value if self.ratio is None else self.ratio)
@@ -60,7 +61,7 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Figures of many rows and a few columns, written as they are."""
+    """Figures in rows and columns, already formatted."""
 
     title: str
     columns: tuple[str, ...]
@@ -72,26 +73,26 @@ Outcome = Figure | Table
 
 
 def at_least(bound: float) -> Wanted:
-    """The larger the better."""
+    """Return a target for which larger is better."""
     return Wanted(bound=bound, side="at least")
 
 
 def at_most(bound: float) -> Wanted:
-    """The smaller the better."""
+    """Return a target for which smaller is better."""
     return Wanted(bound=bound, side="at most")
 
 
 def middle(rounds: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Of rounds that measured two things in turn, both of the one with the median ratio.
+    """Return the pair with the median ratio, of rounds that measured two things in turn.
 
-    A machine that is shared changes its speed within seconds; what was measured side by side
-    changes alike, and medians of either by itself may be of different moments.
+    The speed of a shared machine changes within seconds. Two things measured side by side change
+    together, while separate medians may come from different times.
     """
     return sorted(rounds, key=lambda pair: pair[0] / pair[1])[len(rounds) // 2]
 
 
 def number(value: float) -> str:
-    """A number as people read it: three digits that count."""
+    """Format a number with three significant digits."""
     if value != value:  # noqa: PLR0124 (NaN)
         return "not measured"
     if abs(value) >= 1000 or value == int(value):
@@ -100,7 +101,7 @@ def number(value: float) -> str:
 
 
 def line_of(outcome: Outcome) -> str:
-    """An outcome as one benchmark alone prints it."""
+    """Format an outcome in one line, as a benchmark on its own prints it."""
     if isinstance(outcome, Table):
         rows = [outcome.columns, *outcome.rows]
         return "\n".join([outcome.title, *("  " + "  ".join(row) for row in rows)])
@@ -118,7 +119,7 @@ def line_of(outcome: Outcome) -> str:
 
 
 def run_alone(measure: Callable[..., Iterator[Outcome]]) -> int:
-    """The `main` of a benchmark: print each outcome as it comes; 1 if something was missed."""
+    """Run a benchmark as `main`: print each outcome as it comes; return 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=sys.modules[measure.__module__].__doc__)
     parser.add_argument("--quick", action="store_true", help="see that it runs; less of everything")
     quick = parser.parse_args().quick

@@ -1,17 +1,16 @@
-"""The log with ten million rows beside one with ten thousand: inserts, pages, export, retention.
+"""Compare a log of ten million rows with one of ten thousand: inserts, pages, export, retention.
 
-Both are databases of one embedded PostgreSQL in a temporary directory, and take turns. A tenth of
-the large one is of today until now, the rest of the 18 days before, in daily partitions as the
-service makes them. Inserts are batches of 64 rows through the service's own log, committed one
-after the other with fsync, in many short turns: what the disk still has to do for ten million rows
-made within a minute then falls on both alike. Pages and the export are asked over HTTP of an api
-that has one core.
+Both are databases of one embedded PostgreSQL in a temporary directory and take turns. A tenth of
+the large log is from today, the rest from the 18 days before, in daily partitions like the
+service's. Inserts are batches of 64 rows through the service's own log, each committed with fsync,
+in many short turns, so that background writing of the rows that were just generated affects both
+alike. Pages and the export are requested over HTTP from an api with one core.
 
-The rows inserted are as long as those that are there. With rows shorter by a third each went into
-the gap at the end of another old page that a vacuum had just offered: 8.4 kB of WAL for a row, not
-0.5, until every page of the day had got its one. That compared lengths of rows, not sizes of logs,
-and is not what a log sees in which short and long requests come mixed: after a vacuum of such a
-one, 43 pages were written whole for 3,200 rows, and without it 37.
+Inserted rows are as long as the existing ones. When they were shorter by a third, each filled the
+gap at the end of another old page after a vacuum: 8.4 kB of WAL per row instead of 0.5, until every
+page of the day had got one. That compared the lengths of rows, not the sizes of logs, and does not
+happen in a log with a mix of long and short requests: there, 43 pages were written completely for
+3,200 rows after a vacuum, and 37 without one.
 
     python -m benchmarks.growth [--quick]
 """
@@ -54,10 +53,10 @@ from tests.predictions.written import written
 
 ROWS, FEW_ROWS = 10_000_000, 10_000
 DAYS = 18  # before today
-BYTES_PER_ROW = 1000  # room on the disk that a row may need while it is made
+BYTES_PER_ROW = 1000  # disk space that a row may need while it is generated
 API_CORE = frozenset({0})
 BATCH_ROWS, BATCHES, INSERT_TURNS = 64, 25, 64
-WARM_BATCHES = 10  # a statement's plan is made anew for its first five times
+WARM_BATCHES = 10  # PostgreSQL plans a statement anew the first five times
 PAGES = 40
 KEPT_DAYS = 9
 LOOK_EVERY_BYTES = 1 << 19
@@ -73,7 +72,7 @@ class Logs:
 
 
 def measure(*, quick: bool) -> Iterator[Figure]:
-    """Fill, then each in turn."""
+    """Fill both logs, then measure each in turn."""
     rows = ROWS // 100 if quick else ROWS
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="stepahead-growth-")))
@@ -87,7 +86,8 @@ def measure(*, quick: bool) -> Iterator[Figure]:
             rows=rows,
         )
         yield from filled(logs)
-        # Its checkpoint would have been over long ago: rows of 18 days have not just arrived.
+        # Its checkpoint would have finished long ago, because rows of 18 days do not arrive at
+        # once.
         postgres.stop()
         postgres.start()
         yield asyncio.run(inserts(logs, turns=8 if quick else INSERT_TURNS))
@@ -101,7 +101,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
 
 
 def filled(logs: Logs) -> Iterator[Figure]:
-    """Both logs, and what a row takes on the disk."""
+    """Return both logs, and the disk space per row."""
     today = datetime.now(UTC).date()
     with psycopg.connect(conninfo(logs.few), autocommit=True) as connection:
         fill_today(connection, FEW_ROWS)
@@ -109,7 +109,7 @@ def filled(logs: Logs) -> Iterator[Figure]:
     started = time.perf_counter()
     with psycopg.connect(conninfo(logs.many), autocommit=True) as connection:
         fill_today(connection, logs.rows // 10)
-        for ago in range(2, DAYS + 2):  # yesterday has its partition already
+        for ago in range(2, DAYS + 2):  # yesterday already has its partition
             fill_day(connection, today - timedelta(days=ago), logs.rows * 9 // 10 // DAYS)
         connection.execute("ANALYZE predictions")
         (size,) = connection.execute("SELECT pg_database_size(current_database())").fetchone() or (
@@ -125,7 +125,7 @@ def filled(logs: Logs) -> Iterator[Figure]:
 
 
 async def inserts(logs: Logs, *, turns: int) -> Figure:
-    """Rows per second into either log, and the WAL that a row takes."""
+    """Measure rows per second in each log, and the WAL per row."""
     few, many = (Inserted(log=PredictionLog(url, Metrics())) for url in (logs.few, logs.many))
     with psycopg.connect(conninfo(logs.few), autocommit=True) as server:
         async with few.log.running(), many.log.running():
@@ -133,7 +133,8 @@ async def inserts(logs: Logs, *, turns: int) -> Figure:
                 for _ in range(WARM_BATCHES):
                     await written(each.log, batch())
             for number in range(turns):
-                for each in (few, many)[:: -1 if number % 2 else 1]:  # neither always first
+                # alternates which one is first
+                for each in (few, many)[:: -1 if number % 2 else 1]:
                     await each.take_turn(server)
     return Figure(
         name=f"inserts into a log of {logs.rows:,} rows",
@@ -148,14 +149,14 @@ async def inserts(logs: Logs, *, turns: int) -> Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Inserted:
-    """What was inserted into one log."""
+    """The inserts into one log."""
 
     log: PredictionLog
-    rates: list[float] = field(default_factory=list)  # rows per second, of each turn
-    wal_bytes: list[float] = field(default_factory=list)  # for a row, of each turn
+    rates: list[float] = field(default_factory=list)  # rows per second in each turn
+    wal_bytes: list[float] = field(default_factory=list)  # bytes per row in each turn
 
     async def take_turn(self, server: psycopg.Connection) -> None:
-        """Insert, a batch committed before the next is given."""
+        """Insert batches, each committed before the next."""
         batches = [batch() for _ in range(BATCHES)]
         before = wal_position(server)
         started = time.perf_counter()
@@ -167,14 +168,14 @@ class Inserted:
 
 
 def wal_position(server: psycopg.Connection) -> int:
-    """How many bytes the server has ever written into its WAL."""
+    """Return how many bytes the server has ever written to its WAL."""
     query = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')"
     (position,) = server.execute(query).fetchone() or (0,)
     return int(position)
 
 
 def batch() -> list[Entry]:
-    """Answers to 64 requests for as many models."""
+    """Return answers to 64 requests for as many models."""
     return [
         Entry(
             id=new_wire_id(),
@@ -192,7 +193,7 @@ def batch() -> list[Entry]:
 
 
 def pages(few: Api, many: Api, *, count: int) -> Iterator[Figure]:
-    """Pages of 50, by model and time."""
+    """Measure pages of 50 rows, by model and time."""
     now = datetime.now(UTC)
     since = (now - timedelta(days=4)).isoformat()
     asked: dict[str, dict[str, str]] = {
@@ -227,7 +228,7 @@ def pages(few: Api, many: Api, *, count: int) -> Iterator[Figure]:
 
 
 def page_ms(client: httpx.Client, query: dict[str, str]) -> float:
-    """Milliseconds of one page that is full."""
+    """Return the milliseconds for one full page."""
     started = time.perf_counter()
     answer = client.get("/predictions", params=query)
     taken = time.perf_counter() - started
@@ -237,7 +238,7 @@ def page_ms(client: httpx.Client, query: dict[str, str]) -> float:
 
 
 def exports(api: Api, logs: Logs) -> Iterator[Figure]:
-    """A day of the log, a tenth of it, in either format, beside one model's part of that."""
+    """Measure the export of a day (a tenth of the log) in each format, and of one model's part."""
     since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).isoformat()
     for form in ("csv", "parquet"):
         part = export(api, {"format": form, "from": since, "model": "model-7"})
@@ -254,15 +255,15 @@ def exports(api: Api, logs: Logs) -> Iterator[Figure]:
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What an export took."""
+    """The result of an export."""
 
     size: int
     seconds: float
-    memory_bytes: int  # the most that was seen
+    memory_bytes: int  # the maximum seen
 
 
 def export(api: Api, query: dict[str, str]) -> Exported:
-    """Take one to its end."""
+    """Run an export to its end."""
     most, size, looked_at = 0, 0, 0
     started = time.perf_counter()
     with api.client() as client, client.stream("GET", "/predictions/export", params=query) as it:
@@ -275,7 +276,7 @@ def export(api: Api, query: dict[str, str]) -> Exported:
 
 
 def retention(logs: Logs) -> Figure:
-    """Dropping what is older than nine days."""
+    """Measure dropping what is older than nine days."""
     engine = make_engine(logs.many)
     started = time.perf_counter()
     maintain_partitions(engine, Settings(log_retention_days=KEPT_DAYS))

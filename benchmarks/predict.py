@@ -1,10 +1,10 @@
-"""`POST /predict`, logged and committed, against an endpoint that does nothing.
+"""Compare `POST /predict`, logged and committed, with an endpoint that does nothing.
 
 The api process has one core; the client and PostgreSQL share the other. The client is wrk, or our
-own load generator where wrk is not installed. Both servers run at the same time and are loaded in
-turn, many short rounds, of which the one with the median ratio stands here. The database has its
-WAL files, as one in use has: a fresh one makes one every two seconds of this load, while all
-commits wait.
+own load generator if wrk is not installed. Both servers run at the same time and are loaded in
+turn, in many short rounds; the round with the median ratio is reported. The database already has
+its WAL files, like one in use: a fresh database creates one every two seconds under this load,
+while all commits wait.
 
     python -m benchmarks.predict [--quick]
 """
@@ -56,21 +56,21 @@ BODY = {
 
 
 class Question(BaseModel):
-    """The same JSON."""
+    """The same JSON as a prediction's request."""
 
     model: str
     history: list[float]
 
 
 class Answer(BaseModel):
-    """An answer of about the same shape."""
+    """An answer of about the same form."""
 
     model: str
     value: float
 
 
 def empty_app() -> FastAPI:
-    """The reference: parses the same JSON into a model, returns a model, does nothing."""
+    """Return the reference app: it parses the same JSON, returns a model, and does nothing else."""
     app = FastAPI()
 
     @app.post("/predict")
@@ -81,7 +81,7 @@ def empty_app() -> FastAPI:
 
 
 def serve(what: str, descriptor: int, data_dir: str, database_url: str) -> None:
-    """The child: one uvicorn process on its own core."""
+    """Serve in the child: one uvicorn process on its own core."""
     os.sched_setaffinity(0, API_CORE)
     settings = Settings(data_dir=Path(data_dir), log_level="warning")
     if what == "empty":
@@ -96,20 +96,20 @@ def serve(what: str, descriptor: int, data_dir: str, database_url: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A child that serves."""
+    """A child process that serves."""
 
     port: int
     pid: int
 
     def cpu_seconds(self) -> float:
-        """Processor time it has used: what it costs, however busy the machine is."""
+        """Return its processor time: its cost, however busy the machine is."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def served(what: str, data_dir: Path, database_url: str) -> Iterator[Server]:
-    """A child that serves, answering already."""
+    """Yield a child that already answers."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     os.set_inheritable(listener.fileno(), True)
     child = subprocess.Popen(
@@ -132,7 +132,7 @@ def served(what: str, data_dir: Path, database_url: str) -> Iterator[Server]:
 
 
 def bare_commit_ms(database_url: str, count: int = 300) -> float:
-    """Median time of committing one row with nothing else going on."""
+    """Return the median time to commit one row while nothing else is going on."""
     with psycopg.connect(conninfo(database_url), autocommit=True) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS bare (a text)")
         times = []
@@ -144,7 +144,7 @@ def bare_commit_ms(database_url: str, count: int = 300) -> float:
 
 
 def prepare(database_url: str, data_dir: Path) -> None:
-    """Schema and the version under test."""
+    """Create the schema and the version under test."""
     engine = make_engine(database_url)
     upgrade(engine)
     store = ObjectStore.open(Settings(data_dir=data_dir).resolved_store_url)
@@ -165,7 +165,7 @@ class Measured:
 def in_turn(
     servers: Sequence[Server], connections: int, rounds: int, seconds: int
 ) -> list[list[Measured]]:
-    """What each of the servers gave in each round, taken in turn."""
+    """Return what each server achieved in each round, taken in turn."""
     found: list[list[Measured]] = []
     for _ in range(rounds):
         found.append([])
@@ -180,7 +180,7 @@ def in_turn(
 
 
 def measure(*, quick: bool) -> Iterator[Figure]:
-    """Requests per second at 64 and 16 connections, the latency of one."""
+    """Measure requests per second at 64 and 16 connections, and the latency of one."""
     rounds, seconds = (1, 1) if quick else (ROUNDS, SECONDS)
     everywhere = os.sched_getaffinity(0)
     os.sched_setaffinity(0, OTHER_CORE)
@@ -214,7 +214,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
 
 
 def rate(rounds: list[list[Measured]], connections: int, bound: float) -> Figure:
-    """Requests per second beside the empty endpoint."""
+    """Measure requests per second beside the empty endpoint."""
     value, reference = middle(
         [(ours.load.requests_per_second, empty.load.requests_per_second) for ours, empty in rounds]
     )

@@ -1,11 +1,11 @@
-"""The api under what it cannot bear, and beside what else the machine does.
+"""Measure the api under overload, and while the machine does other work.
 
-Overload: nothing can be logged (the table is locked), and 400 connections go on asking with
-histories of 40,000 numbers, 280 KB each; what the api holds may not grow. Neighbours: predictions
-of a shipped model over 4 connections, the api on one core; PostgreSQL, worker, trainer, reader of
-uploads and this client share the other, while a model trains and CSVs of 100 MB are uploaded one
-after the other, with 1 Gbit/s. The database has its WAL files. The round with the median ratio
-stands here.
+Overload: nothing can be logged because the table is locked, and 400 connections keep sending
+histories of 40,000 numbers (280 KB each); the api's memory may not grow. Neighbours: predictions of
+a shipped model over 4 connections, with the api on one core. PostgreSQL, worker, trainer, reader of
+uploads and this client share the other, while a model is trained and CSVs of 100 MB are uploaded
+one after the other at 1 Gbit/s. The database already has its WAL files. The round with the median
+ratio is reported.
 
     python -m benchmarks.pressure [--quick]
 """
@@ -46,7 +46,7 @@ API_CORE, OTHER_CORE = frozenset({0}), frozenset({1})
 LONG_HISTORY = [round(500 + number % 97 / 100, 2) for number in range(40_000)]
 CONNECTIONS, FLOOD_SECONDS, ROUNDS = 400, 4.0, 4
 BESIDE_CONNECTIONS, BESIDE_SECONDS, BESIDE_ROUNDS = 4, 8.0, 3
-UPLOADS_OF_A_ROUND = 100  # there are never so many
+UPLOADS_OF_A_ROUND = 100  # more than there ever are
 UPLOAD_ROWS = 2_000_000  # about 100 MB
 PREDICTION = {"model": "google-stock", "history": [778.81, 788.36, 786.08]}
 LONG_TRAINING = {"preset": "chapter", "layers": [64], "window": 60, "epochs": 100_000}
@@ -55,13 +55,13 @@ PATIENCE_SECONDS = 90.0
 
 
 def measure(*, quick: bool) -> Iterator[Figure]:
-    """Overload, then neighbours."""
+    """Measure overload, then neighbours."""
     yield from overload(seconds=1.0 if quick else FLOOD_SECONDS)
     yield from beside(quick=quick)
 
 
 def overload(*, seconds: float) -> Iterator[Figure]:
-    """Memory while nothing can be logged."""
+    """Measure memory while nothing can be logged."""
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o711)
@@ -100,14 +100,14 @@ def overload(*, seconds: float) -> Iterator[Figure]:
 
 
 def answered(floods: list[Flood]) -> str:
-    """The statuses, counted."""
+    """Count the statuses of the answers."""
     together = sum((one.statuses for one in floods), start=Flood().statuses)
     return ", ".join(f"{count} times {status}" for status, count in sorted(together.items()))
 
 
 @contextmanager
 def locked_log(url: str) -> Iterator[None]:
-    """Nothing can be inserted within the block."""
+    """Let nothing be inserted within the block."""
     with psycopg.connect(conninfo(url)) as connection:
         connection.execute("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE")
         yield
@@ -115,7 +115,7 @@ def locked_log(url: str) -> Iterator[None]:
 
 @contextmanager
 def watched(api: Api) -> Iterator[list[int]]:
-    """Memory of the api, looked at ten times a second within the block."""
+    """Record the memory of the api ten times a second within the block."""
     seen = [api.memory_bytes()]
     over = threading.Event()
 
@@ -133,7 +133,7 @@ def watched(api: Api) -> Iterator[list[int]]:
 
 
 def beside(*, quick: bool) -> Iterator[Figure]:
-    """The 99th percentile of predictions, alone and beside an upload and a training."""
+    """Measure the 99th percentile of predictions, alone and beside an upload and a training."""
     seconds = 1.0 if quick else BESIDE_SECONDS
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
@@ -148,7 +148,7 @@ def beside(*, quick: bool) -> Iterator[Figure]:
         everywhere = os.sched_getaffinity(0)
         parts.callback(os.sched_setaffinity, 0, everywhere)
         os.sched_setaffinity(0, OTHER_CORE)
-        pin(service)  # now, so that TensorFlow counts one core
+        pin(service)  # set here so that TensorFlow sees one core
         rounds = [
             beside_once(service, large, number, seconds)
             for number in range(1 if quick else BESIDE_ROUNDS)
@@ -174,14 +174,14 @@ class Round:
 
     alone: Load
     busy: Load
-    uploaded: int  # files, understood before the end
+    uploaded: int  # files that were read before the end
     training: str  # its status at the end
 
 
 def beside_once(service: Served, large: Path, number: int, seconds: float) -> Round:
-    """One after the other, on a service whose trainer is warm in both."""
+    """Measure one after the other, on a service whose trainer is warm in both."""
     with httpx.Client(base_url=service.url, timeout=60, trust_env=False) as client:
-        # Until a trainer is warm it takes the core that is called free here.
+        # Until a trainer is warm, it uses the core that should be free.
         wait_for(client, start_training(service, SHORT_TRAINING), has_ended)
         pin(service)
         alone = predictions(service, seconds)
@@ -197,10 +197,10 @@ def beside_once(service: Served, large: Path, number: int, seconds: float) -> Ro
 
 @contextmanager
 def uploads(service: Served, path: Path, *, skipping: int) -> Iterator[list[str]]:
-    """Within the block a CSV is uploaded again and again; after it: a line for each.
+    """Upload a CSV repeatedly within the block; afterwards there is a line for each upload.
 
     Raises:
-        RuntimeError: it was refused.
+        RuntimeError: an upload was refused.
     """
     uploading = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.parts.uploader", service.url, path, str(skipping)],
@@ -219,7 +219,7 @@ def uploads(service: Served, path: Path, *, skipping: int) -> Iterator[list[str]
 
 
 def predictions(service: Served, seconds: float) -> Load:
-    """A steady load."""
+    """Send predictions steadily."""
     port = httpx.URL(service.url).port
     if port is None:
         raise ValueError(f"{service.url} has no port")
@@ -232,7 +232,7 @@ def predictions(service: Served, seconds: float) -> Load:
 
 
 def pin(service: Served) -> None:
-    """The api's process on one core, all else on the other."""
+    """Pin the api's process to one core, everything else to the other."""
     api = service.children().get("api")
     for pid in family(service.process.pid):
         for task in Path(f"/proc/{pid}/task").glob("*"):
@@ -243,7 +243,7 @@ def pin(service: Served) -> None:
 
 
 def start_training(service: Served, recipe: dict[str, object]) -> str:
-    """A training of 1,260 rows; its job."""
+    """Start a training of 1,260 rows, and return its job."""
     rows = "".join(f"{500 + number % 89}\n" for number in range(1260))
     answer = httpx.post(
         f"{service.url}/models/busy/train",
@@ -258,20 +258,20 @@ def start_training(service: Served, recipe: dict[str, object]) -> str:
 
 
 def trains(job: dict[str, Any]) -> bool:
-    """Whether a job has come to its epochs."""
+    """Return whether a job has reached its epochs."""
     return bool((job["progress"] or {}).get("epoch"))
 
 
 def has_ended(job: dict[str, Any]) -> bool:
-    """Whether a job has made its version."""
+    """Return whether a job has created its version."""
     return bool(job["status"] == "succeeded")
 
 
 def wait_for(client: httpx.Client, job: str, look: Callable[[dict[str, Any]], bool]) -> None:
-    """Until a job is so.
+    """Wait until a job is in a certain state.
 
     Raises:
-        RuntimeError: it does not come to that.
+        RuntimeError: it does not reach that state.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
@@ -283,7 +283,7 @@ def wait_for(client: httpx.Client, job: str, look: Callable[[dict[str, Any]], bo
 
 
 def write(path: Path, rows: int) -> None:
-    """A CSV with a moment and three numbers per row, on the disk: nothing is left to be written."""
+    """Write a CSV with a time and three numbers per row, synced to the disk."""
     generator = np.random.default_rng(0)
     start = np.datetime64("2015-01-01T00:00:00")
     with path.open("w") as file:

@@ -1,14 +1,14 @@
-"""Two processes beside one: api processes on one core, workers on one queue.
+"""Compare two processes with one: api processes on one core, workers on one queue.
 
-Two api processes share the core that one has to itself, under the same load (LSTM(64), 60 prices,
-logged): what sharing a socket, a log and a registry costs per core. They and the one take turns,
-and the round with the median ratio stands here. More cores than two would show more; here the load
-generator and PostgreSQL need the other one. With 64 connections each of the two has half of them,
-and so smaller groups for a run and a commit than the one beside it; with 128 each has as many as a
-process on a core of its own. In either case they take turns on one core's cache, which two cores
-would not do: a prediction took 5 to 15 % less processor time with a core for each. Two workers with
-trainers that learn nothing end 200 jobs of 20 models: what the queue, the store and the registry
-cost per job.
+Two api processes share the core that a single one has to itself, under the same load (LSTM(64), 60
+prices, logged). This shows what sharing a socket, a log and a registry costs per core. They take
+turns, and the round with the median ratio is reported. More than two cores would show more, but
+here the load generator and PostgreSQL need the other one. With 64 connections, each of the two has
+half of them, and so forms smaller groups per run and commit; with 128, each has as many as a
+process on its own core. In either case they share one core's cache, which would not be so on two
+cores: with a core each, a prediction took 5 to 15 % less processor time. Two workers with trainers
+that learn nothing complete 200 jobs of 20 models. This shows what the queue, the store and the
+registry cost per job.
 
     python -m benchmarks.processes [--quick]
 """
@@ -50,7 +50,7 @@ LOOK_EVERY_SECONDS = 0.1
 
 
 def measure(*, quick: bool) -> Iterator[Figure]:
-    """The api, then the workers."""
+    """Measure the api, then the workers."""
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o711)
@@ -66,7 +66,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
 
 
 def shared_core(url: str, folder: Path, database_pid: int, *, quick: bool) -> Iterator[Figure]:
-    """Requests per second of one core, with two processes and with one, at each load."""
+    """Measure requests per second on one core, with two processes and with one, at each load."""
     engine = make_engine(url)
     store = ObjectStore.open(Settings(data_dir=folder).resolved_store_url)
     register_artifact(sessionmaker(engine), store, "bench", lstm_artifact(units=64, window=60))
@@ -97,7 +97,7 @@ def shared_core(url: str, folder: Path, database_pid: int, *, quick: bool) -> It
 def at_load(
     apis: dict[str, Api], connections: int, database_pid: int, *, rounds: int
 ) -> Iterator[Figure]:
-    """What either reaches with so many connections, in turn; what a request costs."""
+    """Return what each achieves with this many connections, in turn, and the cost of a request."""
     request = request_bytes("/predict", BODY)
     rates: dict[str, list[float]] = {count: [] for count in apis}
     costs: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -129,7 +129,7 @@ def at_load(
 
 
 def shared_queue(url: str, folder: Path, *, jobs: int) -> Iterator[Figure]:
-    """Small jobs, each once."""
+    """Run small jobs, each once."""
     engine = make_engine(url)
     (folder / "work").mkdir()
     harness = Harness(url, engine, folder / "work")

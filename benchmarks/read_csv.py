@@ -1,7 +1,8 @@
-"""A million rows (date, 5 numbers): our reader beside pandas.read_csv, in the same run.
+"""Compare our reader with pandas.read_csv on a million rows (date, 5 numbers), in the same run.
 
-The best times, and our peak memory in sizes of the file. pandas is given its fastest engine for
-this file and parses the dates; the reader also validates, sorts, checks and reports. Both are warm.
+Reported are the best times, and our peak memory relative to the size of the file. pandas uses its
+fastest engine for this file and parses the dates; the reader also validates, sorts, checks and
+reports. Both are warm.
 
     python -m benchmarks.read_csv [--quick]
 """
@@ -25,7 +26,7 @@ REPEATS = 7
 
 
 def write(path: Path, rows: int) -> None:
-    """The file: so many minutes."""
+    """Write the file with this many minutes."""
     generator = np.random.default_rng(0)
     times = pd.date_range("2015-01-01", periods=rows, freq="min")
     frame = pd.DataFrame({"Date": times.strftime("%Y-%m-%d %H:%M:%S")})
@@ -35,7 +36,7 @@ def write(path: Path, rows: int) -> None:
 
 
 def best(actions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """The shortest run of each, in seconds; they take turns, so that a busy machine is fair."""
+    """Return the shortest run of each in seconds; they take turns, to be fair on a busy machine."""
     seconds: dict[str, float] = {}
     for _ in range(repeats):
         for name, action in actions.items():
@@ -47,12 +48,12 @@ def best(actions: dict[str, Callable[[], object]], repeats: int) -> dict[str, fl
 
 
 def ours(path: Path) -> None:
-    """Our reader, with everything it does."""
+    """Run our reader with everything that it does."""
     read_file(path, path.name, ReadOptions())
 
 
 def peak_bytes(path: Path) -> int:
-    """What reading one file adds to the memory of a process that has read a small one."""
+    """Return how much memory reading one file adds to a process that has read a small one."""
     small = path.with_name("small.csv")
     with path.open() as file:
         small.write_text("".join(file.readline() for _ in range(1000)))
@@ -67,13 +68,13 @@ def peak_bytes(path: Path) -> int:
 
 
 def resident() -> int:
-    """The most memory that this process has used (ru_maxrss would count its parent's as well)."""
+    """Return the peak memory of this process (ru_maxrss would include its parent's)."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def measure(*, quick: bool) -> Iterator[Figure]:
-    """Time against pandas, memory against the file."""
+    """Compare the time with pandas's, and the memory with the file's size."""
     rows, repeats = (ROWS // 20, 2) if quick else (ROWS, REPEATS)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"

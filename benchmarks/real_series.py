@@ -1,4 +1,4 @@
-"""Real series for the accuracy table: from vega-datasets, and the chapter's where it is at hand."""
+"""Provide real series for the accuracy table: vega-datasets, and the chapter's if present."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from app.reading.reader import read_file
 from benchmarks.series import Series
 
 CHAPTER = Path(__file__).parents[2] / "shared" / "data"
-# Dataset, column, whether there is something to learn (see `benchmarks.series`).
+# Dataset, column, and whether there is structure to learn (see `benchmarks.series`).
 VEGA = (
     ("seattle_weather", "temp_max", False),
     ("seattle_weather", "temp_min", False),
@@ -25,7 +25,7 @@ STOCKS = ("MSFT", "AMZN", "IBM", "AAPL")
 
 
 def real_series() -> tuple[list[Series], list[str]]:
-    """The series, and what is absent, a line each."""
+    """Return the series, and a line for each that is absent."""
     found = [
         Series(
             name=f"{dataset.replace('_', ' ')}, {column}",
@@ -58,7 +58,7 @@ def real_series() -> tuple[list[Series], list[str]]:
 
 
 def _read(path: Path) -> SeriesContent:
-    """A file as the service would read it."""
+    """Read a file as the service would."""
     content = read_file(path, path.name, ReadOptions(kind="series")).content
     if not isinstance(content, SeriesContent):
         raise TypeError(f"{path.name} is no series")

@@ -1,8 +1,9 @@
-"""A registry of 10,000 versions of 1,000 models beside a registry of one version.
+"""Compare a registry of 10,000 versions of 1,000 models with one of a single version.
 
-Two databases of one embedded PostgreSQL, an api on each, asked in turn: its start, `POST /predict`
-of a version in memory (LSTM(64), 60 prices, logged, one connection), a version's first prediction
-with all that loading it takes, the memory that loaded versions may have, a page of `GET /models`.
+There are two databases of one embedded PostgreSQL with an api on each, measured in turn: its start,
+`POST /predict` of a version in memory (LSTM(64), 60 prices, logged, one connection), the first
+prediction of a version, which includes loading it, the memory limit for loaded versions, and a page
+of `GET /models`.
 
     python -m benchmarks.registry [--quick]
 """
@@ -41,7 +42,7 @@ HISTORY = [500.0 + number % 7 for number in range(60)]
 BUDGET = {"STEPAHEAD_MODEL_MEMORY_BYTES": str(64 << 20)}
 LOADED_BYTES = re.compile(r"^stepahead_loaded_model_bytes(?:\{.*\})? (\S+)", re.MULTILINE)
 
-# Copies of the one version that was registered: its files are one object in the store.
+# Copies of the one registered version; its files are one object in the store.
 FILL = """
 INSERT INTO models (name, kind, last_version)
 SELECT 'model-' || m, 'series', %(versions)s FROM generate_series(1, %(models)s) AS a (m);
@@ -56,7 +57,7 @@ SELECT 'model-' || m, 'champion', %(versions)s FROM generate_series(1, %(models)
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:
-    """One of the two."""
+    """One of the two registries."""
 
     url: str
     folder: Path
@@ -64,12 +65,12 @@ class Registry:
 
     @property
     def store(self) -> ObjectStore:
-        """Where its files are."""
+        """The folder with its files."""
         return ObjectStore.open(Settings(data_dir=self.folder).resolved_store_url)
 
 
 def measure(*, quick: bool) -> Iterator[Figure]:
-    """Fill, then each in turn."""
+    """Fill both, then measure each in turn."""
     models = MODELS // 10 if quick else MODELS
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
@@ -93,7 +94,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
 
 @contextmanager
 def registry(server_url: str, name: str, folder: Path, models: int) -> Iterator[Registry]:
-    """A registry with one version, and as many models more."""
+    """Yield a registry with one version and this many further models."""
     url = make_database(server_url, name)
     engine = make_engine(url)
     made = Registry(url=url, folder=folder, sessions=sessionmaker(engine, expire_on_commit=False))
@@ -107,7 +108,7 @@ def registry(server_url: str, name: str, folder: Path, models: int) -> Iterator[
 
 
 def catalogue(one: Registry, many: Registry, *, versions: int) -> Figure:
-    """What an api process reads at its start and at each change of the registry."""
+    """Measure what an api process reads at its start and at each change of the registry."""
 
     def read(which: Registry) -> None:
         with which.sessions.begin() as session:
@@ -123,7 +124,7 @@ def catalogue(one: Registry, many: Registry, *, versions: int) -> Figure:
 
 
 def starts(one: Registry, many: Registry, *, rounds: int) -> Figure:
-    """From `stepahead api` to ready."""
+    """Measure from `stepahead api` to ready."""
     seconds: dict[str, list[float]] = {one.url: [], many.url: []}
     for _ in range(rounds):
         for each in (one, many):
@@ -139,7 +140,7 @@ def starts(one: Registry, many: Registry, *, rounds: int) -> Figure:
 
 
 def warm(apis: Sequence[Api], *, count: int) -> Figure:
-    """`POST /predict` of a version in memory."""
+    """Measure `POST /predict` of a version in memory."""
     times: list[list[float]] = [[], []]
     with apis[0].client() as one, apis[1].client() as many:
         for _ in range(count):
@@ -155,7 +156,7 @@ def warm(apis: Sequence[Api], *, count: int) -> Figure:
 
 
 def cold(api: Api, many: Registry, *, count: int) -> Figure:
-    """The first prediction of versions that were not in memory, above that of one that was."""
+    """Measure the first prediction of versions not in memory, minus that of one in memory."""
 
     def load(number: int) -> None:
         with many.sessions.begin() as session:
@@ -179,7 +180,7 @@ def cold(api: Api, many: Registry, *, count: int) -> Figure:
 
 
 def kept(api: Api, *, count: int) -> Iterator[Figure]:
-    """Memory after many versions were used."""
+    """Measure the memory after many versions were used."""
     half = count // 2
     with api.client() as client:
         for number in range(1, half):
@@ -206,7 +207,7 @@ def kept(api: Api, *, count: int) -> Iterator[Figure]:
 
 
 def listed(apis: Sequence[Api]) -> Figure:
-    """A page of models, each with its champion."""
+    """Measure a page of models, each with its champion."""
     with apis[1].client() as client:
         taken = median_ms(lambda: client.get("/models").raise_for_status(), 15)
         names = [item["name"] for item in client.get("/models").json()["items"]]
@@ -214,14 +215,14 @@ def listed(apis: Sequence[Api]) -> Figure:
 
 
 def predict_ms(client: httpx.Client, model: str) -> float:
-    """Milliseconds of one prediction."""
+    """Return the milliseconds of one prediction."""
     started = time.perf_counter()
     client.post("/predict", json={"model": model, "history": HISTORY}).raise_for_status()
     return 1000 * (time.perf_counter() - started)
 
 
 def median_ms(action: Callable[[], object], count: int) -> float:
-    """Milliseconds of the middle one."""
+    """Return the median in milliseconds."""
     times = []
     for _ in range(count):
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""benchmarks/RESULTS.md: the machine, the versions, every figure, and what was measured."""
+"""Write benchmarks/RESULTS.md: the machine, the versions, every figure, and what was measured."""
 
 import os
 import platform
@@ -20,17 +20,17 @@ CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What the figures were measured on."""
+    """The machine on which the figures were measured."""
 
     processor: str
     cores: int  # that this process may use
     memory_bytes: int
-    load: float  # of the minute before the run: the run's own is not in it
+    load: float  # over the minute before the run, without the run itself
     system: str
 
     @classmethod
     def this(cls) -> "Machine":
-        """This one, now."""
+        """Describe this machine now."""
         described = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
         names = [
             line.partition(":")[2].strip()
@@ -50,17 +50,17 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """What one benchmark gave."""
+    """The results of one benchmark."""
 
     name: str
     about: str  # its docstring
     outcomes: tuple[Outcome, ...]
     seconds: float
-    failure: str | None  # why it did not come to its end
+    failure: str | None  # why it did not finish
 
 
 def written(machine: Machine, sections: Sequence[Section], *, quick: bool) -> str:
-    """The whole document."""
+    """Return the whole document."""
     seconds = sum(section.seconds for section in sections)
     lines = [
         "# Results",

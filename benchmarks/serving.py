@@ -1,11 +1,11 @@
-"""The rest of what serving is to reach: tails, batches, texts, memory, the start.
+"""Measure the other targets of serving: tail latency, batches, texts, memory, and the start.
 
 The api has one core; this client and PostgreSQL share the other. The tail is measured at half of
-the rate that 64 connections reach, latencies from when each request was due: once on a fresh
-database, which has yet to make its WAL files, and once as it is after a while of use. A batch is
-256 series of 60 prices for LSTM(64), asked for by two callers; ONNX Runtime alone runs the same
-graph on the api's core. They and single predictions take turns, and the round with the median ratio
-stands here. The text model is a stream LSTM(256) over a vocabulary of 60.
+the rate that 64 connections reach, with latencies from when each request was due: once on a fresh
+database, which still has to create its WAL files, and once as it is after some time of use. A batch
+is 256 series of 60 prices for LSTM(64), requested by two callers; ONNX Runtime alone runs the same
+graph on the api's core. Batches, ONNX Runtime and single predictions take turns, and the round with
+the median ratio is reported. The text model is a stream LSTM(256) with a vocabulary of 60.
 
     python -m benchmarks.serving [--quick]
 """
@@ -54,14 +54,14 @@ STARTS, BATCH_ROUNDS, BATCH_SECONDS = 5, 7, 1.5
 
 
 def measure(*, quick: bool) -> Iterator[Figure]:
-    """One api with the models of all of it."""
+    """Run one api with the models for all measurements."""
     seconds = 1.0 if quick else 4.0
     everywhere = os.sched_getaffinity(0)
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o711)
         parts.callback(os.sched_setaffinity, 0, everywhere)
-        os.sched_setaffinity(0, OTHER_CORE)  # and what is started from here on
+        os.sched_setaffinity(0, OTHER_CORE)  # also applies to processes started from here on
         postgres = parts.enter_context(EmbeddedPostgres(folder / "data"))
         url = make_database(postgres.url, "serving")
         prepare(url, folder)
@@ -78,7 +78,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
 
 
 def prepare(url: str, folder: Path) -> None:
-    """The shipped models, LSTM(64) on prices, LSTM(256) on characters."""
+    """Register the shipped models, LSTM(64) on prices and LSTM(256) on characters."""
     engine = make_engine(url)
     sessions = sessionmaker(engine)
     store = ObjectStore.open(Settings(data_dir=folder).resolved_store_url)
@@ -90,7 +90,7 @@ def prepare(url: str, folder: Path) -> None:
 
 
 def text_artifact() -> Artifact:
-    """LSTM(256) with random weights, in the form of preset `default`."""
+    """Build LSTM(256) with random weights, in the form of the preset `default`."""
     form = Architecture(
         cell="lstm",
         activation="tanh",
@@ -118,7 +118,7 @@ def text_artifact() -> Artifact:
 
 
 def started(url: str, folder: Path, *, rounds: int) -> Figure:
-    """From the start of the process to its first answer."""
+    """Measure from the start of the process to its first answer."""
     ours, empty = [], []
     for _ in range(rounds):
         with running_api(url, folder) as api:
@@ -134,7 +134,7 @@ def started(url: str, folder: Path, *, rounds: int) -> Figure:
 
 
 def empty_start_seconds() -> float:
-    """The same of an app that does nothing."""
+    """Measure the same of an app that does nothing."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     script = Path(__file__).parent / "parts" / "empty_app.py"
@@ -149,7 +149,7 @@ def empty_start_seconds() -> float:
 
 
 def memory(url: str, folder: Path) -> Figure:
-    """An api process that has answered with each of the three shipped models."""
+    """Measure the memory of an api process that has answered with each shipped model."""
     questions = (
         {"model": "google-stock", "history": [778.81, 788.36, 786.08]},
         {"model": "belling-the-cat", "text": "long ago , the"},
@@ -168,7 +168,7 @@ def memory(url: str, folder: Path) -> Figure:
 
 
 def tail(api: Api, seconds: float, *, where: str = "") -> Figure:
-    """The 99th percentile at half of the peak; what is wanted is wanted of a database in use."""
+    """Measure the 99th percentile at half of the peak; the target is for a database in use."""
     request = request_bytes("/predict", SERIES)
     peak = load(api.port, request, connections=64, seconds=seconds).requests_per_second
     found = paced(api.port, request, rate=peak / 2, seconds=2 * seconds, connections=64)
@@ -183,7 +183,7 @@ def tail(api: Api, seconds: float, *, where: str = "") -> Figure:
 
 
 def batches(api: Api, *, rounds: int) -> Iterator[Figure]:
-    """Series per second in batches, beside ONNX Runtime and beside single predictions."""
+    """Measure series per second in batches, beside ONNX Runtime and single predictions."""
     item = {"model": "bench", "history": HISTORY_VALUES}
     request = request_bytes("/predict/batch", {"items": [item] * BATCH})
     beside_onnx, beside_single = [], []
@@ -210,7 +210,7 @@ def batches(api: Api, *, rounds: int) -> Iterator[Figure]:
 
 
 def onnx_alone(seconds: float) -> float:
-    """Series per second of the graph by itself, on the api's core."""
+    """Measure series per second of the graph alone, on the api's core."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     graph = lstm_artifact(units=64, window=60).graph
@@ -229,7 +229,7 @@ def onnx_alone(seconds: float) -> float:
 
 
 def texts(api: Api, *, count: int) -> Iterator[Figure]:
-    """Milliseconds per token of a long continuation."""
+    """Measure milliseconds per token of a long continuation."""
     with api.client() as client:
 
         def generate(steps: int) -> None:
@@ -256,7 +256,7 @@ def texts(api: Api, *, count: int) -> Iterator[Figure]:
 
 
 def median_seconds(action: Callable[[], None], count: int) -> float:
-    """Seconds of the middle one."""
+    """Return the median in seconds."""
     action()
     times = []
     for _ in range(count):

@@ -1,10 +1,10 @@
-"""Training: one compiled program per epoch, against plain `model.fit` and against PyTorch.
+"""Compare training in one compiled program per epoch with plain `model.fit` and PyTorch.
 
-Each pair has the same data, start and recipe, in seconds of the whole fit, compilation included
-unless said otherwise. The chapter's stock model: 200 epochs in batches of 32. LSTM(64): windows of
-60, 1,200 of them, 20 epochs in batches of 32; the middle one of three fits, taken in turn with
-PyTorch's, which runs in a virtual environment of its own (benchmarks/.pytorch). The data are the
-chapter's prices where they lie beside the repository, else a random walk of as many rows.
+Each pair has the same data, initial weights and recipe. Seconds are those of the whole fit,
+including compilation unless stated otherwise. The chapter's stock model: 200 epochs in batches of
+32. LSTM(64): 1,200 windows of 60, 20 epochs in batches of 32; the median of three fits, in turn
+with PyTorch's, which runs in a separate virtual environment (benchmarks/.pytorch). The data are the
+chapter's prices if they are beside the repository, otherwise a random walk with as many rows.
 
     python -m benchmarks.train [--quick]
 """
@@ -32,25 +32,26 @@ from benchmarks.parts import pytorch
 
 CHAPTER_PRICES = Path(__file__).parents[2] / "shared" / "data" / "google_stock_train.csv"
 CHAPTER_ROWS = 1258
-# Two ways of adding up in float, and shuffles of their own: the last epoch differs by so much.
+# Sums in single precision are added in different orders and shuffles differ, so the last epochs'
+# losses differ by up to this share.
 LOSS_TOLERANCE = 1.05
 LSTM64_WINDOW, LSTM64_ROWS, LSTM64_EPOCHS = 60, 1260, 20
 LSTM64_ROUNDS = 3
 
 
 def measure(*, quick: bool) -> Iterator[Figure]:
-    """The chapter's model, then LSTM(64)."""
+    """Measure the chapter's model, then LSTM(64)."""
     yield from chapter(quick=quick)
     yield from lstm64(quick=quick)
 
 
 def chapter(*, quick: bool) -> Iterator[Figure]:
-    """The chapter's stock model."""
+    """Measure the chapter's stock model."""
     content, source = prices(CHAPTER_PRICES)
     recipe = chapter_recipe()
     plan = plan_of(content, recipe, epochs=20 if quick else recipe.epochs)
     cold_seconds, loss = compiled(plan, recipe.seed)
-    # It is over in a breath, so the shortest of several says what it costs.
+    # It takes so little time that the shortest of several runs shows its cost.
     warm_seconds = min(compiled(plan, recipe.seed)[0] for _ in range(3))
     fit_seconds, fit_loss = model_fit(plan, recipe)
     reference = Reference(name=f"model.fit, {source}, {plan.epochs} epochs", value=fit_seconds)
@@ -66,7 +67,7 @@ def chapter(*, quick: bool) -> Iterator[Figure]:
 
 
 def lstm64(*, quick: bool) -> Iterator[Figure]:
-    """LSTM(64) over windows of 60."""
+    """Measure LSTM(64) over windows of 60."""
     recipe = chapter_recipe().model_copy(
         update={"layers": (64,), "activation": "tanh", "window": LSTM64_WINDOW}
     )
@@ -106,19 +107,19 @@ def lstm64(*, quick: bool) -> Iterator[Figure]:
 
 
 def median(rounds: list[tuple[float, float]]) -> tuple[float, float]:
-    """The round in the middle, by its seconds."""
+    """Return the round with the median time."""
     return sorted(rounds)[len(rounds) // 2]
 
 
 def seconds(
     name: str, value: float, reference: Reference, wanted: Wanted | None, note: str = ""
 ) -> Figure:
-    """A figure of time."""
+    """Return a figure of time."""
     return Figure(name=name, value=value, unit="s", reference=reference, wanted=wanted, note=note)
 
 
 def chapter_recipe() -> SeriesRecipe:
-    """The preset, all rows used."""
+    """Return the preset with all rows used."""
     recipe = presets("series")["chapter"]
     if not isinstance(recipe, SeriesRecipe):
         raise TypeError("the chapter's preset for series is for series")
@@ -126,13 +127,13 @@ def chapter_recipe() -> SeriesRecipe:
 
 
 def plan_of(content: SeriesContent, recipe: SeriesRecipe, *, epochs: int) -> Plan:
-    """The fit that a training run would do."""
+    """Return the fit that a training would do."""
     task = SeriesTask.prepare(content, recipe, target=None, test=None)
     return replace(task.plan("training"), epochs=epochs)
 
 
 def prices(path: Path) -> tuple[SeriesContent, str]:
-    """The prices of a file, or a random walk, and what to call them."""
+    """Return the prices of a file or a random walk, and a name for them."""
     if path.is_file():
         content = read_file(path, path.name, ReadOptions(kind="series")).content
         if isinstance(content, SeriesContent):
@@ -141,7 +142,7 @@ def prices(path: Path) -> tuple[SeriesContent, str]:
 
 
 def walk(rows: int) -> SeriesContent:
-    """A random walk."""
+    """Return a random walk."""
     steps = 500 + np.random.default_rng(0).normal(0, 5, rows).cumsum()
     return SeriesContent(
         columns=("price",),
@@ -156,7 +157,7 @@ def walk(rows: int) -> SeriesContent:
 
 
 def compiled(plan: Plan, seed: int) -> tuple[float, float]:
-    """Seconds and final loss of our own training."""
+    """Return seconds and final loss of our own training."""
     start = initial_weights(plan.form.architecture, seed=seed)
     started = time.perf_counter()
     fit = Fit(plan, start, saved=None, between=lambda: None, report=lambda _: None)
@@ -165,7 +166,7 @@ def compiled(plan: Plan, seed: int) -> tuple[float, float]:
 
 
 def model_fit(plan: Plan, recipe: SeriesRecipe) -> tuple[float, float]:
-    """Seconds and final loss of the ordinary way."""
+    """Return seconds and final loss of plain `model.fit`."""
     architecture = plan.form.architecture
     start = initial_weights(architecture, seed=recipe.seed)
     network = with_weights(

@@ -1,13 +1,13 @@
-"""How good `universal` is on series it never saw, beside statistics made for each of them.
+"""Compare `universal` on series that it never saw with statistics fitted to each of them.
 
     python -m benchmarks.zero_shot [--quick] [--model FILE.onnx]
 
-Public series from the shared data are left out where they are absent: M4's weekly set (OWA against
-Naive2, whose sMAPE and MASE are the competition's), and ten series at three origins, the last three
-horizons, each beside statsforecast's AutoETS, AutoTheta and AutoARIMA fitted to the same last 1,000
-values (RMSE over the three horizons; the best of the three in hindsight is the reference). Short
-histories of 12 to 40 values are cut from the same ten. The hourly family is made up, by a formula
-of its own that the network was not trained on. Coverage counts all of these forecasts.
+Public series from the shared data are left out if they are absent. They are M4's weekly set (OWA
+relative to Naive2, with the competition's sMAPE and MASE) and ten series at three origins, the last
+three horizons. Each is compared with statsforecast's AutoETS, AutoTheta and AutoARIMA, fitted to
+the same last 1,000 values (RMSE over the three horizons; the best of the three in hindsight is the
+reference). Short histories of 12 to 40 values are cut from the same ten series. The hourly family
+comes from a formula that the network was not trained on. Coverage counts all of these forecasts.
 """
 
 import argparse
@@ -39,7 +39,7 @@ Floats = npt.NDArray[np.float64]
 NAIVE2_SMAPE, NAIVE2_MASE = 9.161, 2.777  # of M4's weekly set (Makridakis et al. 2020)
 WEEKLY, WEEKLY_HORIZON = 52, 13
 ORIGINS = 3
-MOST_VALUES = 1000  # that a reference is fitted to
+MOST_VALUES = 1000  # values to which a reference is fitted
 SHORT_LENGTHS = (12, 16, 20, 28, 40)
 SHORT_PLACES = 8
 SHORT_HORIZON = 8
@@ -50,19 +50,19 @@ TOLERANCE = 0.03
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judged:
-    """Forecasts beside what came."""
+    """Forecasts beside the actual values."""
 
     forecast: Forecast
     actual: Floats
 
 
 def measure(*, quick: bool) -> Iterator[Outcome]:
-    """The figures of the shipped model."""
+    """Return the figures of the shipped model."""
     yield from measured(Universal(), quick=quick)
 
 
 def measured(model: Universal, *, quick: bool) -> Iterator[Outcome]:
-    """The figures of one model."""
+    """Return the figures of a model."""
     judged: list[Judged] = []
     for part in (_weekly, _public, _short, _hourly):
         yield from part(model, judged, quick=quick)
@@ -294,7 +294,7 @@ def _asked(model: Universal, series: PublicSeries, back: int) -> Judged:
 
 
 def _starts(rows: int, needed: int) -> list[int]:
-    """Return where histories begin, evenly over the series."""
+    """Return evenly spaced starts of histories."""
     return sorted({int(x) for x in np.linspace(0, rows - needed, SHORT_PLACES)} - {-1})
 
 
@@ -308,7 +308,7 @@ def _geometric(ratios: Sequence[float]) -> float:
 
 
 def main() -> int:
-    """Print each figure as it comes; 1 if something was missed."""
+    """Print each figure as it comes; return 1 if a target was missed."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.zero_shot",
         description=__doc__,

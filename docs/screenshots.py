@@ -1,8 +1,8 @@
-"""Takes the pictures of the dashboard in docs/screenshots, from a service that runs.
+"""Take the pictures of the dashboard in docs/screenshots from a running service.
 
     python docs/screenshots.py http://127.0.0.1:8000
 
-A real series is uploaded and trained first, so that there is something to see. Wants Chromium.
+Uploads a real series and trains on it first, so that there is something to see. Needs Chromium.
 """
 
 import argparse
@@ -33,7 +33,7 @@ PRESSED = {"try-series": "Forecast", "try-text": "Next word", "look": "Explain",
 
 
 def main() -> None:
-    """Train, then look at each page."""
+    """Train, then visit each page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", help="of a running service")
     url = parser.parse_args().url
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def train(url: str) -> None:
-    """A version of a real series, unless the service has one."""
+    """Train a version of a real series, unless the service has one."""
     with httpx.Client(base_url=url, timeout=60) as client, tempfile.TemporaryFile() as file:
         if client.get(f"/models/{SAMPLE}").is_success:
             return
@@ -69,7 +69,7 @@ def train(url: str) -> None:
 
 
 def take(browser: Browser, url: str, name: str, path: str) -> None:
-    """One page, wide and light."""
+    """Take one page, wide and light."""
     page = browser.new_page(
         base_url=url, viewport={"width": 1400, "height": 900}, color_scheme="light"
     )
@@ -84,7 +84,7 @@ def take(browser: Browser, url: str, name: str, path: str) -> None:
 
 
 def take_narrow(page: Page, name: str) -> None:
-    """The page on a telephone at night."""
+    """Take the page as on a phone in dark mode."""
     page.set_viewport_size({"width": 400, "height": 860})
     page.emulate_media(color_scheme="dark")
     settled(page)
@@ -92,7 +92,7 @@ def take_narrow(page: Page, name: str) -> None:
 
 
 def settled(page: Page) -> None:
-    """Wait until all is loaded and drawn."""
+    """Wait until everything is loaded and drawn."""
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(1500)
 

@@ -1,9 +1,10 @@
-"""Makes the versions that come with Stepahead, from the chapter's own data.
+"""Train the versions that come with Stepahead, from the chapter's own data.
 
     python models/make.py --prices train.csv --prices-test test.csv --fable fable.txt
 
-Same data, same machine: the same bytes, but for the times in `manifest.json`. The data itself is
-not copied: the artifacts hold weights, figures and, for the fable, its vocabulary.
+With the same data and machine, the files are the same bytes except for the times in
+`manifest.json`. The data itself is not copied: the artifacts contain weights, figures and, for the
+fable, its vocabulary.
 """
 
 import argparse
@@ -48,20 +49,20 @@ class Data:
 
 
 class Silent:
-    """Nobody waits for these runs, and nobody stops them."""
+    """A control that ignores progress and never stops."""
 
     def progress(self, progress: Progress) -> None:
-        """Is not shown."""
+        """Ignore progress."""
 
     def checkpoint(self, path: Path) -> None:
-        """Is not kept."""
+        """Ignore checkpoints."""
 
     def check(self) -> None:
-        """Always goes on."""
+        """Never stop."""
 
 
 def main() -> None:
-    """Makes all three."""
+    """Train all three."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prices", type=Path, required=True, help="daily stock prices to train on")
     parser.add_argument("--prices-test", type=Path, required=True, help="the month after them")
@@ -77,7 +78,7 @@ def main() -> None:
 
 
 def read(path: Path, kind: Kind) -> Data:
-    """Reads a file as an upload would be read."""
+    """Read a file as an upload would be read."""
     result = read_file(path, path.name, ReadOptions(kind=kind))
     return Data(content=result.content, sha256=digest(path.read_bytes()))
 
@@ -91,7 +92,7 @@ def make(
     target: str | None = None,
     test: Data | None = None,
 ) -> None:
-    """Trains version 1 of a model and puts it in its place."""
+    """Train version 1 of a model and put it in its place."""
     kind: Kind = "text" if isinstance(data.content, TextContent) else "series"
     final = output / name / "1"
     with tempfile.TemporaryDirectory() as scratch:
@@ -122,7 +123,7 @@ def make(
 
 
 def digest(data: bytes) -> str:
-    """Sha256 in hexadecimal digits."""
+    """Return the sha256 in hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 

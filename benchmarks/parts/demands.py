@@ -1,4 +1,4 @@
-"""What is demanded of the default recipe over all series of the accuracy table."""
+"""Check the demands on the default recipe over all series of the accuracy table."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,10 +16,10 @@ MOST_OFF = 0.03  # of coverage
 
 
 def demands(rows: Sequence[Row]) -> Iterator[Figure]:
-    """Each demand as a figure with its bound; series of which it is not true are named.
+    """Return each demand as a figure with its bound; series that miss it are named.
 
     Args:
-        rows: all of the table; those that nothing could foretell are left out of what counts.
+        rows: all rows of the table; unpredictable ones are not counted.
     """
     counted = [row for row in rows if row.foreseeable]
     if not counted:
@@ -78,7 +78,7 @@ def _against_naive(rows: Sequence[Row]) -> Iterator[Figure]:
         unit="",
         wanted=at_most(LARGEST_STRUCTURE_RATIO),
     )
-    # On some 20 judged rows a ratio is known to a tenth at best, so one alone says nothing.
+    # With about 20 judged rows a ratio is known to 10 % at best, so a single one means nothing.
     if long := [row for row in learnable if row.rows >= LONG_ROWS]:
         worst = max(long, key=lambda row: row.naive.ratio)
         yield Figure(
@@ -116,7 +116,7 @@ def _coverage(rows: Sequence[Row]) -> Iterator[Figure]:
 
 
 def _together(rows: Sequence[Row], level: int) -> float:
-    """Coverage over the judged rows of all series."""
+    """Return the coverage over the judged rows of all series."""
     found = [row.coverage(level) for row in rows if row.coverage(level)[1]]
     inside = sum(share * count for share, count in found)
     return inside / max(1, sum(count for _, count in found))

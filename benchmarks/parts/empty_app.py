@@ -1,4 +1,4 @@
-"""An empty FastAPI app on uvicorn: the reference of how soon an api process answers.
+"""Run an empty FastAPI app on uvicorn, the reference for how soon an api process answers.
 
 python empty_app.py PORT
 """
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 
 class Ready(BaseModel):
-    """What it answers."""
+    """The answer."""
 
     ready: bool
 
@@ -21,7 +21,7 @@ app = FastAPI()
 
 @app.get("/readyz")
 async def readyz() -> Ready:
-    """It always is."""
+    """Always answer that the app is ready."""
     return Ready(ready=True)
 
 

@@ -1,4 +1,4 @@
-"""A log and a registry as they are after a long time, made by PostgreSQL itself in a minute."""
+"""Fill a log and a registry like those of a long-running service; PostgreSQL needs a minute."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -19,7 +19,7 @@ RESPONSE = (
 )
 REQUEST_ID = "request-{:07}"
 
-# Ids as the app makes them: milliseconds in front, the rest arbitrary.
+# Ids like the app's: milliseconds first, the rest arbitrary.
 FILL = """
 INSERT INTO {}
   (id, created_at, request_id, model, version, alias, kind, series, request, response)
@@ -34,7 +34,7 @@ FROM generate_series(1, %s) AS row (n),
 
 
 def make_database(server_url: str, name: str) -> str:
-    """A migrated database with the log's partitions; its URL."""
+    """Create a migrated database with the log's partitions, and return its URL."""
     with psycopg.connect(conninfo(server_url), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     url = database_url(server_url).set(database=name).render_as_string(hide_password=False)
@@ -46,21 +46,21 @@ def make_database(server_url: str, name: str) -> str:
 
 
 def fill_today(connection: psycopg.Connection, rows: int) -> None:
-    """Predictions since midnight, through the front door."""
+    """Generate predictions since midnight, by inserting into the partitioned table."""
     now = datetime.now(UTC)
     today = sql.Identifier(partition_name(now.date()))
     _fill(connection, sql.Identifier("predictions"), start_of(now.date()), now, rows)
-    # Now, not by autovacuum while we measure.
+    # Now, so that autovacuum does not do it during the measurement.
     connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(today))
 
 
 def fill_day(connection: psycopg.Connection, day: date, rows: int) -> None:
-    """Predictions of a day gone by, in a partition attached when it is full.
+    """Generate predictions of a past day, in a partition that is attached when it is full.
 
-    Unlogged: nothing here is to survive a crash, and reading it is the same.
+    It is unlogged, because nothing here must survive a crash and reading it is the same.
     """
     table = sql.Identifier(partition_name(day))
-    # Its vacuuming would have been done that day, and not while we measure.
+    # It would have been vacuumed on that day, not during the measurement.
     create = "CREATE UNLOGGED TABLE {} (LIKE predictions) WITH (autovacuum_enabled = off)"
     connection.execute(sql.SQL(create).format(table))
     _fill(connection, table, start_of(day), start_of(day + timedelta(days=1)), rows)
@@ -72,7 +72,7 @@ def fill_day(connection: psycopg.Connection, day: date, rows: int) -> None:
 
 
 def start_of(day: date) -> datetime:
-    """Its midnight."""
+    """Return the midnight at the start of a day."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 

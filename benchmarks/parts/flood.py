@@ -1,4 +1,4 @@
-"""More requests than can be answered: what comes back, with as little client as possible."""
+"""Send more requests than can be answered, with as cheap a client as possible."""
 
 import asyncio
 from collections import Counter
@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 
 import uvloop
 
-REFUSED_SECONDS = 0.05  # a caller that minds would wait the second that it is told
+REFUSED_SECONDS = 0.05  # a polite caller would wait for the second that it is told
 
 
 @dataclass(kw_only=True)
 class Flood:
-    """What was answered so far."""
+    """The answers so far."""
 
     statuses: Counter[int] = field(default_factory=Counter)
-    without_retry_after: int = 0  # of the 503s
+    without_retry_after: int = 0  # of the 503 answers
 
 
 def flood(port: int, request: bytes, *, connections: int, seconds: float) -> Flood:
-    """Ask over and over on this many connections, whatever is answered."""
+    """Send requests continuously on this many connections, whatever the answers."""
     return uvloop.run(_flood(port, request, connections, seconds))
 
 

@@ -1,10 +1,11 @@
-"""An hourly family with a daily and a weekly season, from a stated formula.
+"""Generate an hourly family with a daily and a weekly season from a formula.
 
     y_t = size * exp(level_t + a day(t mod 24) (weekend share where t is in the weekend)
                      + b week(t div 24 mod 7) + noise_t)
 
-day is a sum of two bumps over the hours, week a value for each day of the week; level is a slow
-walk; noise is an autoregression of order 1. Sizes and shapes are drawn per series, with one seed.
+day is a sum of two bumps over the hours, and week has a value for each day of the week; level is a
+slow random walk; noise is an autoregression of order 1. Sizes and shapes are drawn per series, with
+one seed.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""One series of the accuracy table: trained in this process, with simple forecasts beside it."""
+"""Train on a series of the accuracy table in this process, and compare simple forecasts."""
 
 import time
 from dataclasses import dataclass
@@ -33,54 +33,54 @@ SIMPLE = (*NAIVE, AUTOREGRESSION)
 
 @dataclass(frozen=True, kw_only=True)
 class Beside:
-    """A simple forecast beside the model."""
+    """A simple forecast compared with the model."""
 
     name: str
-    ratio: float  # RMSE of the model by its RMSE
-    verdict: str  # of the model, by the Diebold-Mariano test
+    ratio: float  # RMSE of the model divided by its RMSE
+    verdict: str  # about the model, by the Diebold-Mariano test
     skill: float  # 1 - ratio
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A line of the table."""
+    """A row of the table."""
 
     series: str
     rows: int
     structure: bool
     foreseeable: bool
     anchor: str
-    epochs: int  # kept
+    epochs: int  # share of the network that was kept
     rmse: float
-    chosen: Beside  # the simple forecast that does best on validation rows
-    hindsight: Beside  # the one that does best on the judged rows
-    naive: Beside  # the best of them that learns nothing, on the judged rows
-    seconds: float  # processor time, so that a busy machine counts for nothing
-    calibrated: int  # forecasts that the judged network's intervals were calibrated on
+    chosen: Beside  # the simple forecast that is best on validation rows
+    hindsight: Beside  # the one that is best on the judged rows
+    naive: Beside  # the best without fitted parameters, on the judged rows
+    seconds: float  # processor time, which does not depend on how busy the machine is
+    calibrated: int  # forecasts on which the judged network's intervals were calibrated
     scorecard: Scorecard
 
     def coverage(self, level: int) -> tuple[float, int]:
-        """Share of the judged rows inside the intervals of a level, NaN if there are none; rows."""
+        """Return the share of the judged rows inside a level's intervals, and the rows' number."""
         intervals = self.scorecard.series.intervals if self.scorecard.series else ()
         found = [each for each in intervals if each.level == level]
         return (found[0].coverage, found[0].rows) if found else (float("nan"), 0)
 
 
 class Unwatched:
-    """A control that lets a run go on."""
+    """A control that never interferes."""
 
     def progress(self, progress: Progress) -> None:
-        """Nobody looks."""
+        """Ignore progress."""
 
     def checkpoint(self, path: Path) -> None:
-        """Nobody takes it up."""
+        """Ignore checkpoints."""
 
     def check(self) -> None:
-        """Never stops."""
+        """Never stop."""
 
 
 def judged(series: Series, recipe: SeriesRecipe) -> Row:
-    """Trains on a series and reads the scorecard."""
+    """Train on a series and read the scorecard."""
     started = time.process_time()
     with TemporaryDirectory() as folder:
         request = _request(Path(folder), series, recipe)
@@ -111,18 +111,18 @@ def judged(series: Series, recipe: SeriesRecipe) -> Row:
 def _calibrated(described: SeriesInput, score: SeriesScore) -> int:
     if described.intervals is None:
         return 0
-    # The served network's are calibrated on the held-out rows too, once they have been judged.
+    # The served network's intervals are also calibrated on the held-out rows, after judging.
     held_out = described.intervals.calibrated_on == "validation and held-out"
     return described.intervals.forecasts - (score.rows if held_out else 0)
 
 
 def best_on_validation(series: Series, recipe: SeriesRecipe, *, there: tuple[str, ...]) -> str:
-    """The simple forecast with the least RMSE on validation rows, fitted on the rows before them.
+    """Return the simple forecast with the lowest RMSE on validation rows, fitted before them.
 
     Args:
-        series: what is forecast.
-        recipe: says where validation begins and ends.
-        there: those that the scorecard has figures of.
+        series: that is forecast.
+        recipe: decides where validation begins and ends.
+        there: simple forecasts that have figures in the scorecard.
     """
     data = read_series(
         series.content, recipe, target=series.target, has_test=series.test is not None
@@ -180,7 +180,7 @@ def _best(score: SeriesScore, names: tuple[str, ...]) -> str:
 
 
 def _beside(score: SeriesScore, name: str) -> Beside:
-    """On the rows that both forecast."""
+    """Compare on the rows that both forecast."""
     against = score.against[name]
     skill = _known(against.skill)
     return Beside(name=name, ratio=1 - skill, verdict=against.verdict, skill=skill)

@@ -1,4 +1,4 @@
-"""A load generator that costs little: raw HTTP/1.1 over as many kept connections as asked for."""
+"""Generate load cheaply: raw HTTP/1.1 over any number of kept connections."""
 
 import asyncio
 import gc
@@ -15,17 +15,17 @@ import uvloop
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What a load of some seconds gave."""
+    """The result of several seconds of load."""
 
     requests_per_second: float
     median_ms: float
     p99_ms: float
     failures: int
-    answers: int  # with those of the first half second
+    answers: int  # including those of the first half second
 
 
 def request_bytes(path: str, body: object) -> bytes:
-    """One POST as it goes over the wire."""
+    """Return a POST as sent over the wire."""
     content = json.dumps(body).encode()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -46,12 +46,12 @@ class Caller(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the first time."""
+        """Send the first request."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is not derived from it
         self._ask()
 
     def data_received(self, data: bytes) -> None:
-        """Ask again once the answer is complete."""
+        """Send the request again when its answer is complete."""
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
         length = head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]
@@ -69,16 +69,16 @@ class Caller(asyncio.Protocol):
             self._transport.write(self._request)
 
     def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         if self._transport is not None:
             self._transport.close()
 
 
 @contextmanager
 def without_pauses() -> Iterator[None]:
-    """No garbage collection meanwhile: one of all that a benchmark has imported took 0.1 s.
+    """Disable garbage collection: collecting everything that a benchmark imported took 0.1 s.
 
-    Whoever measures latencies would take that for the server's.
+    Measured latencies would include that pause.
     """
     gc.collect()
     gc.disable()
@@ -89,7 +89,7 @@ def without_pauses() -> Iterator[None]:
 
 
 def load(port: int, request: bytes, *, connections: int, seconds: float) -> Load:
-    """Ask over this many connections for this long, after half a second that does not count."""
+    """Send requests over this many connections for this long, after half a second of warm-up."""
     with without_pauses():
         return uvloop.run(_load(port, request, connections, seconds))
 

@@ -1,4 +1,4 @@
-"""An LSTM version of any size with random weights, in the artifact format."""
+"""Build LSTM versions of any size with random weights, in the artifact format."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ GATES = 4
 
 
 def lstm_artifact(*, units: int, window: int) -> Artifact:
-    """One LSTM layer over windows scaled by themselves, added to the last value."""
+    """Build one LSTM layer over separately scaled windows; it adds to the last value."""
     artifact = persistence_artifact(window=window)
     return replace(artifact, graph=_graph(units, window))
 

@@ -1,6 +1,6 @@
-"""A load at a given rate: requests begin when they are due, whatever became of those before.
+"""Generate load at a given rate: requests start when they are due, whatever happened before.
 
-Latencies are by `time.perf_counter`: uvloop's own clock counts milliseconds.
+Latencies use `time.perf_counter`, because uvloop's clock only counts milliseconds.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class Paced:
 
 
 def paced(port: int, request: bytes, *, rate: float, seconds: float, connections: int) -> Paced:
-    """Ask at this rate for this long over kept connections."""
+    """Send requests at this rate for this long over kept connections."""
     with without_pauses():
         latencies = uvloop.run(_paced(port, request, rate, seconds, connections))
     latencies.sort()

@@ -1,4 +1,4 @@
-"""Public series from the shared data, where they are at hand, and M4's weekly set."""
+"""Load public series from the shared data, if present, and M4's weekly set."""
 
 import csv
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a series stands, and what its frequency says."""
+    """The file of a series, and its frequency."""
 
     file: str
     column: str
@@ -26,7 +26,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PublicSeries:
-    """A series with what its frequency says."""
+    """A series with its frequency."""
 
     source: Source
     values: Floats
@@ -92,7 +92,7 @@ SOURCES = (
 
 
 def public_series() -> list[PublicSeries]:
-    """Return the series that are at hand."""
+    """Return the series that are present."""
     return [
         PublicSeries(source=source, values=_column(source))
         for source in SOURCES
@@ -101,7 +101,7 @@ def public_series() -> list[PublicSeries]:
 
 
 def m4_weekly() -> list[tuple[Floats, Floats]]:
-    """Return training and test part of every series of M4's weekly set; nothing if absent."""
+    """Return training and test part of every series of M4's weekly set, or nothing if absent."""
     paths = [FOLDER / f"m4_weekly_{part}.csv" for part in ("train", "test")]
     if not all(path.is_file() for path in paths):
         return []
@@ -119,7 +119,7 @@ def _column(source: Source) -> Floats:
 
 
 def _number(cell: str) -> float:
-    """Return a cell's number; a stray sign before it (two cells of temps.csv) is left out."""
+    """Return a cell's number without a stray leading sign (two cells of temps.csv have one)."""
     try:
         return float(cell.lstrip("?"))
     except ValueError:

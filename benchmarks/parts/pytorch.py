@@ -1,4 +1,4 @@
-"""PyTorch in a virtual environment of the benchmarks' own, made at the first run and kept."""
+"""Train with PyTorch in a separate virtual environment, created at the first run and kept."""
 
 import json
 import os
@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 ENVIRONMENT = Path(__file__).parents[1] / ".pytorch"
-REQUIREMENTS = ("torch==2.13.0", "numpy")  # a build for the processor alone where pip finds one
+REQUIREMENTS = ("torch==2.13.0", "numpy")  # CPU-only build, if pip finds one
 INSTALLING_SECONDS = 150
 
 Floats = npt.NDArray[np.float32]
 
 
 def interpreter() -> Path | None:
-    """The environment's Python; None where PyTorch cannot be installed."""
+    """Return the environment's Python, or None if PyTorch cannot be installed."""
     python = ENVIRONMENT / "bin" / "python"
     done = ENVIRONMENT / "installed"
     if done.exists():
@@ -39,7 +39,7 @@ def interpreter() -> Path | None:
 def train(
     python: Path, inputs: Floats, targets: Floats, *, units: int, epochs: int, batch_size: int
 ) -> tuple[float, float]:
-    """Seconds and final loss of an LSTM trained the way PyTorch's own tutorials do.
+    """Train an LSTM as in PyTorch's own tutorials, and return seconds and final loss.
 
     Args:
         python: of the environment.
@@ -55,7 +55,7 @@ def train(
     script = Path(__file__).with_name("pytorch_lstm.py")
     command = [str(python), str(script), str(folder / "windows.npz")]
     command += [str(number) for number in (units, epochs, batch_size)]
-    # As many threads as it takes by itself: `make` sets one for everybody.
+    # PyTorch's default number of threads; `make` sets one for all programs.
     environment = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
     output = subprocess.run(
         command, check=True, capture_output=True, text=True, env=environment

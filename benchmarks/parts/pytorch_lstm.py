@@ -1,4 +1,4 @@
-"""The reference in PyTorch, written the ordinary way; runs in an environment with PyTorch alone.
+"""Train the reference in idiomatic PyTorch; runs in an environment that only has PyTorch.
 
 python pytorch_lstm.py WINDOWS.npz UNITS EPOCHS BATCH_SIZE
 """
@@ -22,7 +22,7 @@ class Forecaster(nn.Module):  # type: ignore[misc]
         self.output = nn.Linear(units, outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(batch, steps, features) to (batch, outputs)."""
+        """Map (batch, steps, features) to (batch, outputs)."""
         hidden, _ = self.lstm(x)
         return self.output(hidden[:, -1])
 

@@ -1,4 +1,4 @@
-"""A running api for a benchmark: started, pinned to cores, watched and ended."""
+"""Run an api for a benchmark: start it, pin it to cores, watch it and end it."""
 
 import os
 import socket
@@ -21,29 +21,29 @@ NOTHING_SET: Mapping[str, str] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """`stepahead api`, answering."""
+    """A running `stepahead api`."""
 
     port: int
     pid: int
-    start_seconds: float  # from its start to its first answer
+    start_seconds: float  # from the start of the process to its first answer
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The URL of the api."""
         return f"http://127.0.0.1:{self.port}"
 
     def client(self) -> httpx.Client:
-        """Something to ask it with."""
+        """Return a client for it."""
         return httpx.Client(base_url=self.url, timeout=600, trust_env=False)
 
     def memory_bytes(self) -> int:
-        """Resident memory of all its processes but the reader of uploads."""
+        """Return the resident memory of all its processes except the reader of uploads."""
         return sum(
             resident_bytes(pid) for pid in family(self.pid) if "reader" not in command_of(pid)
         )
 
     def cpu_seconds(self) -> float:
-        """Processor time that its processes have used."""
+        """Return the processor time that its processes have used."""
         return family_cpu_seconds(self.pid)
 
 
@@ -55,13 +55,13 @@ def running_api(
     cores: frozenset[int] | None = None,
     environment: Mapping[str, str] = NOTHING_SET,
 ) -> Iterator[Api]:
-    """An api on a migrated database, until the block ends.
+    """Yield an api on a migrated database.
 
     Args:
-        database_url: where its log and registry are.
-        data_dir: holds the store.
-        cores: what its processes may run on; None: all.
-        environment: more settings.
+        database_url: of log and registry.
+        data_dir: that contains the store.
+        cores: that its processes may use; None: all.
+        environment: further settings.
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -117,7 +117,7 @@ def wait_until_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 
 def family(pid: int) -> list[int]:
-    """A process and those below it."""
+    """Return a process and its descendants."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in _read(task).split():
@@ -126,22 +126,22 @@ def family(pid: int) -> list[int]:
 
 
 def family_cpu_seconds(pid: int) -> float:
-    """Processor time that a process and those below it have used."""
+    """Return the processor time that a process and its descendants have used."""
     return sum(cpu_seconds(each) for each in family(pid))
 
 
 def command_of(pid: int) -> str:
-    """Its command line."""
+    """Return its command line."""
     return _read(Path(f"/proc/{pid}/cmdline")).replace("\0", " ")
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory that it holds now."""
+    """Return its current resident memory."""
     return 1024 * int(_read(Path(f"/proc/{pid}/status")).partition("VmRSS:")[2].split()[0])
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that it has used."""
+    """Return the processor time that it has used."""
     fields = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

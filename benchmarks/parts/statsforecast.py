@@ -1,4 +1,4 @@
-"""Forecasts by statsforecast, in a virtual environment of the benchmarks' own, made once and kept.
+"""Forecast with statsforecast in a separate virtual environment, created once and kept.
 
     forecasts = reference_forecasts([Task(values=history, season=12, horizon=18)])
     forecasts[0]["AutoTheta"]  # 18 values
@@ -22,8 +22,8 @@ ENVIRONMENT = Path(__file__).parents[1] / ".statsforecast"
 REQUIREMENTS = ("statsforecast==2.1.1",)
 INSTALLING_SECONDS = 300
 AUTOMATIC = ("AutoETS", "AutoTheta", "AutoARIMA")
-# Of a longer season AutoARIMA takes more than five minutes for 500 values of one series (November
-# 2026), and AutoETS has none: both are fitted without it.
+# With a longer season, AutoARIMA takes more than five minutes for 500 values of one series
+# (November 2026), and AutoETS supports none. Both are fitted without it.
 LONGEST_SEASON = 24
 MODELS = (*AUTOMATIC, "SeasonalNaive")
 
@@ -32,7 +32,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
-    """One history to be continued."""
+    """A history to be continued."""
 
     values: Floats  # oldest first, without gaps
     season: int  # rows in it; 1: none
@@ -40,14 +40,14 @@ class Task:
     models: tuple[str, ...] = MODELS
 
     def key(self, model: str) -> str:
-        """Name of this task's forecast by a model."""
+        """Return the cache key of this task's forecast by a model."""
         digest = hashlib.sha256(np.ascontiguousarray(self.values, np.float64).tobytes())
         digest.update(f"{self.season} {self.horizon} {model} {REQUIREMENTS}".encode())
         return digest.hexdigest()[:32]
 
 
 def interpreter() -> Path | None:
-    """Return the environment's Python; None where statsforecast cannot be installed."""
+    """Return the environment's Python, or None if statsforecast cannot be installed."""
     python = ENVIRONMENT / "bin" / "python"
     done = ENVIRONMENT / "installed"
     if done.exists():
@@ -67,7 +67,7 @@ def interpreter() -> Path | None:
 
 
 def reference_forecasts(tasks: Sequence[Task]) -> list[dict[str, Floats]] | None:
-    """Return the forecasts of every task by model; None where statsforecast is absent."""
+    """Return the forecasts of every task by model, or None if statsforecast is absent."""
     python = interpreter()
     if python is None:
         return None

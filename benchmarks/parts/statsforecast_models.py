@@ -1,4 +1,4 @@
-"""Runs in the environment of statsforecast: a question per line in, its forecast per line out."""
+"""Forecast in the environment of statsforecast: one request per input line, one answer per line."""
 
 import json
 import sys

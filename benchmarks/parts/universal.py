@@ -1,4 +1,4 @@
-"""The shipped model `universal`, asked through its graph alone."""
+"""Run the shipped model `universal` through its graph only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Uploads a CSV again and again, as from another machine: at the rate of a network, for little.
+"""Upload a CSV again and again at the rate of a network, as cheaply as from another machine.
 
-`python -m benchmarks.parts.uploader URL FILE ROWS` leaves out at least so many rows at the end of
-it, and prints a line for each upload that was understood.
+`python -m benchmarks.parts.uploader URL FILE ROWS` leaves out at least this many rows at the end of
+the file, and prints a line for each successful upload.
 """
 
 import http.client
@@ -20,7 +20,7 @@ TAIL = b"\r\n--B--\r\n"
 
 
 def main() -> None:
-    """Until it is ended."""
+    """Upload until the process is ended."""
     url, name, skipped = sys.argv[1:]
     path = Path(name)
     for size in islice(shorter_and_shorter(path), int(skipped), None):
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def shorter_and_shorter(path: Path) -> Iterator[int]:
-    """Sizes in bytes that leave out another row each, so that no file is known already."""
+    """Yield sizes in bytes that leave out one more row each time, so that every file is new."""
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(-(1 << 16), os.SEEK_END)
@@ -39,7 +39,7 @@ def shorter_and_shorter(path: Path) -> Iterator[int]:
 
 
 def upload(url: str, path: Path, size: int) -> None:
-    """The first bytes of a file, sent from the kernel's own memory of it.
+    """Upload the first bytes of a file, directly from the kernel's page cache.
 
     Raises:
         RuntimeError: the upload was refused.

@@ -1,4 +1,4 @@
-"""Load by wrk, a client that nobody here wrote. It is in Debian and Homebrew."""
+"""Generate load with wrk, an independent client. It is in Debian and Homebrew."""
 
 import json
 import re
@@ -22,7 +22,7 @@ def has_wrk() -> bool:
 
 
 def load_by_wrk(port: int, path: str, body: object, *, connections: int, seconds: int) -> Load:
-    """Send the same POST over this many connections for this long, by wrk or else by our client."""
+    """Send the same POST over this many connections for this long, by wrk or by our own client."""
     if not has_wrk():
         request = request_bytes(path, body)
         return load(port, request, connections=connections, seconds=seconds)
@@ -39,7 +39,7 @@ def load_by_wrk(port: int, path: str, body: object, *, connections: int, seconds
 
 
 def read_report(output: str) -> Load:
-    """Return what wrk printed with `--latency`."""
+    """Parse what wrk prints with `--latency`."""
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     errors = re.search(
         r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output

@@ -1,9 +1,9 @@
-"""Trains the universal network on made-up series.
+"""Train the universal network on made-up series.
 
     python -m models.pretrain --minutes 120 --checkpoints FOLDER [--output models/universal/1]
 
-Run again with the same folder, it goes on from the newest checkpoint; with more minutes, it goes on
-training.
+When it is run again with the same folder, it continues from the newest checkpoint; with more
+minutes, it continues training.
 """
 
 import argparse

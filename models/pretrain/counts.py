@@ -1,4 +1,4 @@
-"""Counts: small whole numbers, and demand that comes now and then."""
+"""Draw counts: small whole numbers, and intermittent demand."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def poisson(chance: Chance, relative: Floats) -> Floats:
 
 
 def intermittent(chance: Chance, relative: Floats) -> Floats:
-    """Return zeros with a demand now and then, more often where `relative` is high."""
+    """Return zeros with occasional demand, more often where `relative` is high."""
     rows = len(relative)
     often = chance.uniform(-2.5, 1.0, (rows, 1)) + chance.uniform(0, 1, (rows, 1)) * relative
     occurs = chance.random(relative.shape) < 1 / (1 + np.exp(-np.clip(often, -20, 20)))

@@ -1,4 +1,4 @@
-"""What happens to a series beside its own pattern: outliers, shifts, gaps, a late start."""
+"""Disturb series: outliers, shifts, gaps, a late start."""
 
 import numpy as np
 

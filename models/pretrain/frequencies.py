@@ -1,8 +1,8 @@
-"""How often a made-up series has values: the periods of its seasons, and which the network is told.
+"""Draw the periods of made-up series, and those that the network is told.
 
-Periods of a frequency are known ahead in practice; the season itself may be weak or absent. A share
-of series has its periods withheld or a wrong one given, so that the network does not trust them
-blindly.
+Periods of a frequency are known in advance in practice; the season itself may be weak or absent. A
+share of series has its periods withheld or a wrong one given, so that the network does not trust
+them blindly.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The series that the universal network is trained on: all made up, none measured.
+"""Generate the series that the universal network is trained on: all made up, none measured.
 
     series = make(seed=1, block=0, count=1024, layout=LONG)
 
@@ -83,13 +83,13 @@ def _structure(chance: Chance, periods: Floats, length: int) -> Floats:
     level, noise = draw_levels(chance, count, length), draw_noise(chance, count, length)
     total = level * log_uniform(chance, 0.1, 3.0, count)
     total += _seasons(chance, periods, length)
-    uneven = chance.random((count, 1)) < 0.15  # noise as the season goes
+    uneven = chance.random((count, 1)) < 0.15  # noise that varies with the season
     swing = np.where(uneven, np.exp(0.5 * draw_season(chance, periods[:, 0], length)), 1.0)
     return total + noise * swing * log_uniform(chance, 0.005, 1.5, count)
 
 
 def _seasons(chance: Chance, periods: Floats, length: int) -> Floats:
-    """Return the seasons together, absent in a quarter of the series, in some the main thing."""
+    """Return the sum of the seasons; a quarter of the series has none, in some they dominate."""
     count = len(periods)
     size = log_uniform(chance, 0.05, 2.5, count) * np.where(
         chance.random((count, 1)) < 0.25, log_uniform(chance, 1.0, 4.0, count), 1.0
@@ -132,7 +132,7 @@ def _composed(chance: Chance, periods: Floats, length: int) -> Floats:
 
 
 def _held(chance: Chance, values: Floats) -> Floats:
-    """Return series whose value is often that of the step before, as fixed prices are."""
+    """Return series whose value often repeats that of the step before, like fixed prices."""
     count, length = values.shape
     changes = stepwise(chance, count, length, chance.uniform(0.05, 0.7, (count, 1)))
     changes[:, 0] = True
@@ -141,7 +141,7 @@ def _held(chance: Chance, values: Floats) -> Floats:
 
 
 def _rounded(chance: Chance, values: Floats) -> Floats:
-    """Return series with a sixth of them rounded to few digits."""
+    """Return series, a sixth of which are rounded to few digits."""
     chosen = chance.random((len(values), 1)) < 0.17
     unit_size = (
         values.std(axis=1, keepdims=True) * log_uniform(chance, 0.01, 0.3, len(values)) + 1e-9
@@ -150,7 +150,7 @@ def _rounded(chance: Chance, values: Floats) -> Floats:
 
 
 def _prices(chance: Chance, periods: Floats, length: int) -> Floats:
-    """Return walks of the logarithm with heavy tails, clusters, and often no drift."""
+    """Return random walks of the logarithm with heavy tails, clusters, and often no drift."""
     count = len(periods)
     heavy = chance.random((count, 1)) < 0.6
     steps = np.where(heavy, heavy_tailed(chance, count, length), normal(chance, count, length))

@@ -1,4 +1,4 @@
-"""What the served graph is worth on made-up series that no training saw."""
+"""Judge the served graph on made-up series that were not used in training."""
 
 from dataclasses import dataclass
 
@@ -19,8 +19,8 @@ PER_RUN = 32
 SCORED_LEVELS = (80, 95)
 SCORED_STEPS = (1, 2, 4, 8, 16, 32, 64)
 PERSISTENCE, SEASONAL = "persistence", "seasonal_naive"
-# In units of a history's mean change. A shift after a history that hardly moved would count for
-# all others together.
+# In units of a history's mean change. Without a limit, a shift after a nearly constant history
+# would outweigh all others.
 LARGEST_ERROR = 100.0
 
 Floats = npt.NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Levels and trends: what is left of a series without season and noise. Of about unit size."""
+"""Draw levels and trends: a series without season and noise. Of about unit size."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The pretraining loop: blocks of made-up series, updates, validation, checkpoints."""
+"""Run the pretraining loop: blocks of made-up series, updates, validation, checkpoints."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ KEPT = 3  # checkpoints
 
 @dataclass
 class Progress:
-    """How far a run has come."""
+    """The progress of a run."""
 
     updates: int = 0
     seconds: float = 0.0
@@ -34,7 +34,7 @@ class Progress:
 
 
 class Loop:
-    """One run, from its checkpoint where there is one."""
+    """A run, continued from its checkpoint if there is one."""
 
     def __init__(self, plan: Plan, folder: Path, *, say: Callable[[str], None]) -> None:
         self.plan, self.folder, self.say = plan, folder, say
@@ -78,11 +78,11 @@ class Loop:
         return path
 
     def stop(self) -> None:
-        """End after the update under way, with a checkpoint."""
+        """End after the current update, with a checkpoint."""
         self.stopping = True
 
     def averaged(self) -> Arrays:
-        """The averaged weights, by name."""
+        """Return the averaged weights by name."""
         return {
             name: tensor.numpy()
             for name, tensor in zip(self.names, self.state.averaged, strict=True)
@@ -101,7 +101,7 @@ class Loop:
         return losses
 
     def run(self, *, until: float = 1.0) -> None:
-        """Train until the plan is done, or a share of it."""
+        """Train until the plan, or a share of it, is done."""
         last = dict.fromkeys(("report", "save", "validate"), time.monotonic())
         started, before = time.monotonic(), self.progress.seconds
         for kind, values, periods in self._series():
@@ -151,7 +151,7 @@ class Loop:
         self.say(f"validation: {', '.join(parts)}")
 
     def _series(self) -> Iterator[tuple[Kind, Tensor, Tensor]]:
-        """Give batches of both kinds in turn, from where the run stands."""
+        """Yield batches of both kinds in turn, from the current position of the run."""
         updates = self.progress.updates
         with ThreadPoolExecutor(1) as maker:
             sources = [
@@ -165,7 +165,7 @@ class Loop:
     def _blocks(
         self, kind: Kind, maker: ThreadPoolExecutor, updates: int, place: int
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Give the batches of one kind, the next block made while one is used."""
+        """Yield the batches of one kind; generate the next block while the current one is used."""
         done = (updates - place + len(KINDS) - 1) // len(KINDS)
         number, skipped = divmod(done, BLOCK // kind.batch)
 

@@ -1,4 +1,4 @@
-"""Noise of unit size: what no forecast foresees, or only one step ahead."""
+"""Draw noise of unit size, which no forecast predicts, or only one step ahead."""
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def changing(chance: Chance, count: int, length: int) -> Floats:
 
 
 def spiky(chance: Chance, count: int, length: int) -> Floats:
-    """Return little noise, and now and then a peak to one side."""
+    """Return little noise with an occasional peak to one side."""
     peaks = stepwise(chance, count, length, chance.uniform(0.01, 0.15, (count, 1)))
     size = chance.standard_exponential((count, length), np.float32) * 4
     return unit(normal(chance, count, length) * 0.5 + peaks * size)

@@ -1,4 +1,4 @@
-"""Draws a page of made-up series: `python -m models.pretrain.pictures [FOLDER]`."""
+"""Draw a page of made-up series: `python -m models.pretrain.pictures [FOLDER]`."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a pretraining run is to do."""
+"""Define what a pretraining run does."""
 
 import math
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ BLOCK = 960
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One layout of series, and how many of them make an update."""
+    """A layout of series, and how many of them make an update."""
 
     name: str
     layout: Layout
     context: int
     steps: int
     batch: int
-    every: int  # of so many origins one is trained on: neighbours tell nearly the same
+    every: int  # one of this many origins is trained on, because adjacent ones are nearly the same
 
 
 KINDS = (
@@ -57,7 +57,7 @@ class Plan:
     learning_rate: float
 
     def form(self, kind: Kind) -> Form:
-        """Sizes of the network on one kind of series."""
+        """Sizes of the network for one kind of series."""
         return Form(context=kind.context, steps=kind.steps, units=self.units, hidden=self.hidden)
 
     def served_form(self) -> Form:
@@ -65,13 +65,13 @@ class Plan:
         return Form(units=self.units, hidden=self.hidden)
 
     def share(self, *, seconds: float, updates: int) -> float:
-        """How much of the run is done."""
+        """The share of the run that is done."""
         if self.minutes is not None:
             return seconds / (self.minutes * 60)
         return updates / (self.updates or math.inf)
 
     def rate(self, *, share: float, updates: int) -> float:
-        """Learning rate: warm-up, constant, then down to nothing (Zhai et al. 2022)."""
+        """Learning rate: warm-up, constant, then down to zero (Zhai et al. 2022)."""
         warm = min(1.0, (updates + 1) / WARM_UP)
         left = min(1.0, max(0.0, 1.0 - share) / DECAY_SHARE)
         return self.learning_rate * warm * max(left, 0.01)

@@ -1,4 +1,4 @@
-"""One update of the universal network, and its loss, as compiled functions."""
+"""Compile one update of the universal network and its loss."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -15,14 +15,14 @@ from app.training.universal.tensorflow_network import OPS, run_recurrent
 
 Tensor = Any
 CLIP_NORM = 1.0
-# The bias of the output layer says how to mix and spread for all series alike: the first to be
-# learned, and by this factor faster than the rest.
+# The bias of the output layer determines mixture and spread for all series alike. It is learned
+# first, faster than the rest by this factor.
 BIAS_RATE = 10.0
 FAST = "output.bias"
 
 
 class State(NamedTuple):
-    """What an update changes."""
+    """The variables that an update changes."""
 
     weights: list[Tensor]  # in the order of `weight_shapes`
     slots: list[list[Tensor]]  # of Adam
@@ -31,7 +31,7 @@ class State(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """What is set for an update."""
+    """The settings of an update."""
 
     learning: Tensor
     averaging: Tensor  # share of the average that an update keeps
