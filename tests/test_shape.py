@@ -18,7 +18,6 @@ FOLDERS = sorted({module.parent for module in MODULES})
 TOO_LONG = {
     "app/judging/text_judge.py: judge_text",
     "app/reading/table/csv_reader.py: _load_careful",
-    "app/training/run.py: execute",
 }
 
 

@@ -1,30 +1,29 @@
-"""A training run from the dataset to the artifact: load, fit, judge, fit again, export.
+"""Train one version, from the dataset to the artifact: load, fit, judge, refit, export.
 
-Which rows are fitted on and which judged on:
+The steps are in `run_training` and `_Run.execute`. The request decides which rows are used how:
 
-- a test set is given: the run fits on all rows and is judged on the test set. Where a part was
-  kept for validation, it first finds the number of epochs with it, then fits again on all rows.
-- none is given: the last `test_fraction` is held out, the rest fitted on, the held-out part judged
-  once; then, unless `refit` is false, the network is fitted again on all rows, for as many epochs
-  as were kept. What was judged stays beside it as `judged.onnx`.
-- nothing is held out: fitted on all rows and measured on them, which the verdict says.
+- With a test set, the network is fitted on all rows and judged on the test set. If rows are kept
+  for validation, a first fit finds the number of epochs, and a second one uses all rows.
+- Without a test set, the last `test_fraction` of the rows is held out. The network is fitted on the
+  others and judged once on the held-out rows. Then, unless `refit` is false, it is fitted again on
+  all rows with the same number of epochs. The judged network is kept as `judged.onnx`.
+- If nothing is held out, the network is fitted on all rows and measured on them, and the verdict
+  says so.
 """
 
-import time
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from app.artifact.files import read_artifact
 from app.artifact.manifest import Manifest
 from app.artifact.scorecard import Memory, Scorecard
 from app.errors import Internal, Unprocessable
-from app.jobs.messages import Progress, TrainingRequest
+from app.jobs.messages import TrainingRequest
 from app.judging.judgement import JudgedOn, Judgement
 from app.judging.notes import share_notes
 from app.reading.content import content_from_bytes
 from app.recipes.recipe import SeriesRecipe
 from app.training.architecture import Weights, with_share
-from app.training.checkpoints import Arrays, Saved, read_checkpoint, run_key, write_checkpoint
 from app.training.control import Control, StopRequestedError
 from app.training.export.artifact import (
     library_versions,
@@ -33,201 +32,219 @@ from app.training.export.artifact import (
     thinned,
     write_artifact,
 )
-from app.training.fit import Fit, Fitted, Position, steadied
+from app.training.fit import Fit, Fitted, steadied
 from app.training.keras_network import initial_weights
+from app.training.run_state import RunState
 from app.training.series.calibration import Calibrated, SeriesCalibration, Source
 from app.training.series.task import SeriesTask
 from app.training.task import LARGEST_PARITY_GAP, Phase, Task
 from app.training.text.task import TextTask
 
-CHECKPOINT_SECONDS = 8.0  # 10 are allowed, and a compiled call may take 2
-# Judging and exporting together, for the time left; measured on the chapter's models.
-CLOSING_SECONDS = 1.0
-
 
 def run_training(request: TrainingRequest, control: Control) -> None:
-    """Trains one version and leaves its artifact in the request's `output_dir`.
+    """Train one version and write its artifact to the request's `output_dir`.
+
+    Args:
+        request: what to train on and how.
+        control: receives progress and checkpoints, and may ask the run to stop.
 
     Raises:
-        StopRequestedError: told to stop; a checkpoint was handed over first if it was asked for.
+        StopRequestedError: the run was asked to stop; it saved a checkpoint first if requested.
         Unprocessable: the run cannot succeed with this data and recipe.
-        Internal: the exported graph does not compute what the network computes.
+        Internal: the exported graph differs from the network.
     """
-    run = _Run(request, control)
+    state = RunState(request, control)
     try:
-        run.execute()
+        state.enter("loading")
+        task = prepare_task(request)
+        state.resume()
+        _Run(request, task, state).execute()
     except StopRequestedError as stop:
         if stop.checkpoint:
-            run.save()
+            state.save()
         raise
 
 
-class _Run:
-    """A run and how far it has come."""
+def prepare_task(request: TrainingRequest) -> Task:
+    """Read dataset and test set for the recipe.
 
-    def __init__(self, request: TrainingRequest, control: Control) -> None:
-        self.request = request
-        self.control = control
-        self.key = run_key(request)
-        self.started = time.monotonic()
-        self.last_save = self.started
-        self.positions: dict[Phase, Position] = {}
-        self.saved: Saved | None = None
+    Raises:
+        Unprocessable: they cannot be used for it; the message says what to change.
+    """
+    content = content_from_bytes(request.dataset.read_bytes())
+    test = None if request.test is None else content_from_bytes(request.test.read_bytes())
+    if isinstance(request.recipe, SeriesRecipe):
+        start = None if request.start_from is None else read_artifact(request.start_from)[0]
+        return SeriesTask.prepare(
+            content, request.recipe, target=request.target, test=test, start_from=start
+        )
+    return TextTask.prepare(content, request.recipe, test=test)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """A fitted network with its graphs."""
+
+    phase: Phase
+    fitted: Fitted
+    plain: bytes  # the ONNX file without intervals
+    errors: Source | str  # that its intervals are calibrated on, or why there are none
+    calibrated: Calibrated  # the ONNX file with intervals, and their record
+
+
+class _Run:
+    """A run of one request, after loading."""
+
+    def __init__(self, request: TrainingRequest, task: Task, state: RunState) -> None:
+        self._request = request
+        self._task = task
+        self._state = state
+        self._calibration: SeriesCalibration | None = task.calibration()
 
     def execute(self) -> None:
-        """The run from top to bottom."""
-        self._enter("loading")
-        recipe = self.request.recipe
-        task = prepare_task(self.request)
-        self.saved = read_checkpoint(self.request.checkpoint_dir, run=self.key)
-        refit = recipe.refit and task.rows_left_for_refit
-        judged_first = refit and task.judged_on == "held-out"
+        """Fit, judge, refit and export."""
+        refits = self._request.recipe.refit and self._task.rows_left_for_refit
+        keeps_judged = refits and self._task.judged_on == "held-out"
 
-        calibration = task.calibration()
-        alone = calibration is not None and not calibration.has_validation
-        first = self._fit(task, "training", later=refit + alone)
-        first = steadied(first, task.share(first.weights))
-        plain = task.graph("training", first.weights)
-        scores = self._scores(task, first, plain, calibration)
-        plain = task.graph("judging", first.weights)
-        known = self._calibrated(calibration, plain, scores, refitted=False)
-        first_graph = known.graph
-        if judged_first:
-            judgement = self._judge(task, "judging", first, first_graph)
-        phase: Phase = "refitting" if refit else "judging"
-        served = self._fit(task, "refitting", epochs=first) if refit else first
-        if refit:
-            if calibration is not None:
-                scores = calibration.for_refitted(scores, plain, self._between)
-            plain = task.graph(phase, served.weights)
-            known = self._calibrated(calibration, plain, scores, refitted=True)
-        graph = known.graph
-        if not judged_first:
-            judgement = self._judge(task, phase, served, graph)
+        first = self._first_network(refits=refits)
+        if keeps_judged:
+            judgement = self._judge(first)
+        served = self._refitted(first) if refits else first
+        if not keeps_judged:
+            judgement = self._judge(served)
+        self._export(served, judgement, first, keeps_judged=keeps_judged)
 
-        self._enter("exporting")
-        parity = self._parity(task, phase, served, graph)
-        if judged_first:
-            self._parity(task, "judging", first, first_graph)
-        self.control.check()
+    def _first_network(self, *, refits: bool) -> Network:
+        """Fit on the training rows, and keep what stands out from noise on the validation rows."""
+        calibrates_alone = self._calibration is not None and not self._calibration.has_validation
+        fitted = self._fit("training", later=refits + calibrates_alone)
+        fitted = steadied(fitted, self._task.share(fitted.weights))
+        return self._network("judging", fitted, self._errors(fitted))
+
+    def _refitted(self, first: Network) -> Network:
+        """Fit again on all rows, with as many epochs as the first network kept."""
+        fitted, errors = self._fit("refitting", epochs=first.fitted), first.errors
+        if self._calibration is not None:
+            errors = self._calibration.for_refitted(errors, first.plain, self._state.between)
+        return self._network("refitting", fitted, errors)
+
+    def _judge(self, network: Network) -> Judgement:
+        self._state.enter("judging")
+        weights, graph = network.fitted.weights, network.calibrated.graph
+        return self._task.judge(network.phase, weights, graph, self._state.between)
+
+    def _export(
+        self, served: Network, judgement: Judgement, first: Network, *, keeps_judged: bool
+    ) -> None:
+        """Compare the graphs with the networks, and write the artifact."""
+        self._state.enter("exporting")
+        parity = self._parity(served)
+        if keeps_judged:
+            self._parity(first)
+        self._state.check()
+        weights = served.fitted.weights
         write_artifact(
-            self.request.output_dir,
-            manifest=self._manifest(
-                task, phase, refitted=judged_first, parity=parity, intervals=known
-            ),
+            self._request.output_dir,
+            manifest=self._manifest(served, parity=parity, refitted=keeps_judged),
             scorecard=self._scorecard(
-                task,
                 judgement,
-                first,
-                judged_first=judged_first,
-                memory=task.memory(phase, served.weights),
+                first.fitted,
+                network="judged" if keeps_judged else "served",
+                memory=self._task.memory(served.phase, weights),
             ),
-            weights={**served.weights, **task.constants(phase)},
-            graph=graph,
-            judged_graph=first_graph if judged_first else None,
+            weights={**weights, **self._task.constants(served.phase)},
+            graph=served.calibrated.graph,
+            judged_graph=first.calibrated.graph if keeps_judged else None,
         )
 
-    def save(self) -> None:
-        """Leaves a checkpoint of what was fitted so far, and hands it over."""
-        if not self.positions:
-            return
-        values: dict[str, Any] = {"seconds": self._seconds(), "fits": {}}
-        arrays: Arrays = {}
-        # What an earlier attempt had begun, and this one has not come to yet, is kept as well.
-        earlier = self.saved.values["fits"] if self.saved else ()
-        fits = {phase: begun for phase in earlier if (begun := self._saved_fit(phase))}
-        fits |= {phase: position.save() for phase, position in self.positions.items()}
-        for phase, (values["fits"][phase], own) in fits.items():
-            arrays |= {f"{phase}/{name}": array for name, array in own.items()}
-        saved = Saved(run=self.key, values=values, arrays=arrays)
-        self.control.checkpoint(write_checkpoint(self.request.checkpoint_dir, saved))
-        self.last_save = time.monotonic()
+    def _fit(self, phase: Phase, *, epochs: Fitted | None = None, later: int = 0) -> Fitted:
+        """Fit the network of a phase.
 
-    def _fit(
-        self, task: Task, phase: Phase, *, epochs: Fitted | None = None, later: int = 0
-    ) -> Fitted:
-        """One fit; with `epochs`, as many as that one kept; `later`: fits to come after it."""
-        start = self._start(task, phase)
+        Args:
+            phase: decides the rows.
+            epochs: take as many epochs as this fit kept; None: as the recipe says.
+            later: number of fits that follow, for the remaining time.
+        """
+        start = self._start(phase)
         if epochs is not None and epochs.best_epoch == 0:
             return replace(epochs, weights=with_share(start, epochs.share))
-        self._enter("compiling")
-        plan = task.plan(phase, epochs=None if epochs is None else epochs.best_epoch)
+        self._state.enter("compiling")
+        plan = self._task.plan(phase, epochs=None if epochs is None else epochs.best_epoch)
         fit = Fit(
             plan,
             start,
-            saved=self._saved_fit(phase),
-            between=self._between,
-            report=lambda progress: self._report(phase, progress),
+            saved=self._state.saved_fit(phase),
+            between=self._state.between,
+            report=lambda progress: self._state.report(phase, progress),
         )
-        # The fits after this one have as many epochs at most, a little longer or shorter each.
+        # Later fits take at most as many epochs, which are slightly longer or shorter.
         fit.later_batches = later * plan.epochs * fit.batches
-        self.positions[phase] = fit.position
+        self._state.begin_fit(phase, fit.position)
         fitted, share = fit.run(), 1.0 if epochs is None else epochs.share
         return replace(fitted, weights=with_share(fitted.weights, share), share=share)
 
-    def _scores(
-        self, task: Task, first: Fitted, graph: bytes, calibration: SeriesCalibration | None
-    ) -> Source | str:
-        """Errors to calibrate intervals on, or why there are none."""
-        if calibration is None:
-            return "a text's answer is probabilities already"
-        if calibration.has_validation:
-            anchor = _anchor_alone(task, first)
-            return calibration.on_validation(graph, self._between, anchor=anchor)
-        try:
-            if not task.plan("calibrating").training.count:
-                return "no rows were kept for validation, and there are too few to leave some out"
-            own = self._fit(task, "calibrating", epochs=first)
-        except Unprocessable as error:
-            return f"on the first rows alone the training fails: {error}"
-        return calibration.on_last_training(task.graph("calibrating", own.weights), self._between)
-
-    def _calibrated(
-        self,
-        calibration: SeriesCalibration | None,
-        graph: bytes,
-        scores: Source | str,
-        *,
-        refitted: bool,
-    ) -> Calibrated:
-        if calibration is None:
-            return Calibrated(graph=graph)
-        return calibration.calibrated(
-            graph, scores, refitted=refitted, start_from=self.request.start_from_name
-        )
-
-    def _start(self, task: Task, phase: Phase) -> Weights:
-        folder = self.request.start_from
-        weights = initial_weights(task.architecture(phase), seed=self.request.recipe.seed)
+    def _start(self, phase: Phase) -> Weights:
+        """Return initial weights: random, or those of the version to start from."""
+        folder = self._request.start_from
+        weights = initial_weights(self._task.architecture(phase), seed=self._request.recipe.seed)
         if folder is None:
             return weights
         manifest, _ = read_artifact(folder)
         vocabulary = manifest.text.vocabulary if manifest.text else ()
-        return task.warm_start(phase, weights, read_weights(folder), vocabulary)
+        return self._task.warm_start(phase, weights, read_weights(folder), vocabulary)
 
-    def _saved_fit(self, phase: Phase) -> tuple[dict[str, Any], Arrays] | None:
-        if self.saved is None or phase not in self.saved.values["fits"]:
+    def _network(self, phase: Phase, fitted: Fitted, errors: Source | str) -> Network:
+        """Build a network's graph, with intervals if it is a series."""
+        plain = self._task.graph(phase, fitted.weights)
+        calibrated = Calibrated(graph=plain)
+        if self._calibration is not None:
+            calibrated = self._calibration.calibrated(
+                plain,
+                errors,
+                refitted=phase == "refitting",
+                start_from=self._request.start_from_name,
+            )
+        return Network(
+            phase=phase, fitted=fitted, plain=plain, errors=errors, calibrated=calibrated
+        )
+
+    def _errors(self, fitted: Fitted) -> Source | str:
+        """Return the errors to calibrate intervals on, or why there are none."""
+        calibration, between = self._calibration, self._state.between
+        if calibration is None:
+            return "a text's answer is probabilities already"
+        if calibration.has_validation:
+            graph, anchor = self._task.graph("training", fitted.weights), self._anchor_alone(fitted)
+            return calibration.on_validation(graph, between, anchor=anchor)
+        try:
+            if not self._task.plan("calibrating").training.count:
+                return "no rows were kept for validation, and there are too few to leave some out"
+            own = self._fit("calibrating", epochs=fitted)
+        except Unprocessable as error:
+            return f"on the first rows alone the training fails: {error}"
+        return calibration.on_last_training(self._task.graph("calibrating", own.weights), between)
+
+    def _anchor_alone(self, fitted: Fitted) -> bytes | None:
+        """Return the graph of an anchor fitted for calibration.
+
+        None if the network adds something to the anchor, or if the anchor cannot be fitted.
+        """
+        parts = [fitted.weights[name] for name in ("output.kernel", "output.bias")]
+        if not self._task.architecture("training").zero_output or any(part.any() for part in parts):
             return None
-        prefix = f"{phase}/"
-        arrays = {
-            name.removeprefix(prefix): array
-            for name, array in self.saved.arrays.items()
-            if name.startswith(prefix)
-        }
-        return self.saved.values["fits"][phase], arrays
+        try:
+            return self._task.graph("calibrating", fitted.weights)
+        except Unprocessable:
+            return None
 
-    def _judge(self, task: Task, phase: Phase, fitted: Fitted, graph: bytes) -> Judgement:
-        self._enter("judging")
-        return task.judge(phase, fitted.weights, graph, self._between)
-
-    def _parity(self, task: Task, phase: Phase, fitted: Fitted, graph: bytes) -> float:
-        """How far ONNX and Keras lie apart.
+    def _parity(self, network: Network) -> float:
+        """Return the largest difference between ONNX and Keras.
 
         Raises:
-            Internal: too far.
+            Internal: it is too large.
         """
-        gap = task.parity_gap(phase, fitted.weights, graph)
-        if not gap <= LARGEST_PARITY_GAP:  # NaN is refused too
+        gap = self._task.parity_gap(network.phase, network.fitted.weights, network.calibrated.graph)
+        if not gap <= LARGEST_PARITY_GAP:  # also refuses NaN
             raise Internal(
                 f"the exported graph differs from the trained network by {gap:.2g} (of the "
                 f"target's standard deviation, or in probability); at most {LARGEST_PARITY_GAP:g} "
@@ -235,38 +252,15 @@ class _Run:
             )
         return gap
 
-    def _between(self) -> None:
-        """Between two compiled calls: stop if told to, leave a checkpoint when it is time."""
-        self.control.check()
-        if time.monotonic() - self.last_save >= CHECKPOINT_SECONDS:
-            self.save()
-
-    def _enter(self, stage: str) -> None:
-        self.control.progress(Progress(stage=stage))
-        self.control.check()
-
-    def _report(self, phase: Phase, progress: Progress) -> None:
-        eta = progress.eta_seconds
-        self.control.progress(
-            replace(
-                progress,
-                stage=phase,
-                eta_seconds=None if eta is None else eta + CLOSING_SECONDS,
-            )
-        )
-
-    def _seconds(self) -> float:
-        earlier = self.saved.values["seconds"] if self.saved else 0.0
-        return float(earlier + time.monotonic() - self.started)
-
-    def _manifest(
-        self, task: Task, phase: Phase, *, refitted: bool, parity: float, intervals: Calibrated
-    ) -> Manifest:
-        request, described = self.request, task.describe(phase)
+    def _manifest(self, served: Network, *, parity: float, refitted: bool) -> Manifest:
+        request, described = self._request, self._task.describe(served.phase)
         series = described.series
         if series is not None:
-            told = {"intervals": intervals.record, "intervals_missing": intervals.missing}
-            series = series.model_copy(update=told)
+            intervals = {
+                "intervals": served.calibrated.record,
+                "intervals_missing": served.calibrated.missing,
+            }
+            series = series.model_copy(update=intervals)
         return Manifest(
             kind=request.recipe.kind,
             recipe=request.recipe,
@@ -284,26 +278,26 @@ class _Run:
             libraries=library_versions(),
             seed=request.recipe.seed,
             trained_at=now(),
-            training_seconds=round(self._seconds(), 3),
+            training_seconds=round(self._state.seconds, 3),
         )
 
     def _scorecard(
         self,
-        task: Task,
         judgement: Judgement,
         first: Fitted,
         *,
-        judged_first: bool,
+        network: Literal["judged", "served"],
         memory: Memory | None,
     ) -> Scorecard:
+        judged_on = self._task.judged_on
         return Scorecard(
-            judged_on=task.judged_on,
-            network="judged" if judged_first else "served",
+            judged_on=judged_on,
+            network=network,
             verdict=judgement.verdict,
             skill=judgement.skill,
             skill_missing=judgement.skill_missing,
             notes=(
-                *_start_notes(self.request.start_from_name, task.judged_on),
+                *_start_notes(self._request.start_from_name, judged_on),
                 *judgement.notes,
                 *share_notes(first.share),
             ),
@@ -317,35 +311,8 @@ class _Run:
 
 
 def _start_notes(start_from: str | None, judged_on: JudgedOn) -> tuple[str, ...]:
-    """What a warm start does to the figures: a walk's network had a skill of 0.4 by it."""
+    """Warn that a warm start may flatter the figures: it gave a random walk a skill of 0.4."""
     if start_from is None or judged_on == "training":
         return ()
     seen = "which may have been fitted on the judged rows: the figures may be too good"
     return (f"started from {start_from}, {seen}",)
-
-
-def _anchor_alone(task: Task, first: Fitted) -> bytes | None:
-    """The anchor fitted for calibration, if the network adds nothing to it and it can be fitted."""
-    parts = [first.weights[name] for name in ("output.kernel", "output.bias")]
-    if not task.architecture("training").zero_output or any(part.any() for part in parts):
-        return None
-    try:
-        return task.graph("calibrating", first.weights)
-    except Unprocessable:
-        return None
-
-
-def prepare_task(request: TrainingRequest) -> Task:
-    """Reads dataset and test set for the recipe.
-
-    Raises:
-        Unprocessable: they cannot be used so; says what would be right.
-    """
-    content = content_from_bytes(request.dataset.read_bytes())
-    test = None if request.test is None else content_from_bytes(request.test.read_bytes())
-    if isinstance(request.recipe, SeriesRecipe):
-        start = None if request.start_from is None else read_artifact(request.start_from)[0]
-        return SeriesTask.prepare(
-            content, request.recipe, target=request.target, test=test, start_from=start
-        )
-    return TextTask.prepare(content, request.recipe, test=test)

@@ -9,7 +9,7 @@ import pytest
 
 from app.artifact.files import JUDGED, MODEL, SCORECARD, WEIGHTS
 from app.reading.content import DatasetContent, TextContent
-from app.training import run as run_module
+from app.training import run_state
 from app.training.checkpoints import (
     Saved,
     newest_checkpoint,
@@ -76,7 +76,7 @@ def test_a_second_stop_does_not_lose_what_was_not_come_to_again(tmp_path: Path) 
 def test_told_to_leave_nothing_it_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "CHECKPOINT_SECONDS", math.inf)
+    monkeypatch.setattr(run_state, "CHECKPOINT_SECONDS", math.inf)
     request = request_of(tmp_path, SERIES, SMALL)
     control = Recorder(stop_at=5, leave_checkpoint=False)
     with pytest.raises(StopRequestedError):
@@ -86,7 +86,7 @@ def test_told_to_leave_nothing_it_leaves_nothing(
 
 
 def test_checkpoints_come_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_state, "CHECKPOINT_SECONDS", 0.0)
     request, control = request_of(tmp_path, SERIES, SMALL), Recorder()
     run_training(request, control)
     names = [path.name for path in control.checkpoints]

@@ -81,7 +81,7 @@ def test_without_validation_rows_a_fit_of_its_own_calibrates_and_changes_no_weig
     assert told.forecasts == ROWS - int(0.8 * ROWS)
     assert "calibrating" in control.stages
     assert artifact.scorecard.network == "served"
-    monkeypatch.setattr(run._Run, "_scores", lambda *_: "left out for this test")
+    monkeypatch.setattr(run._Run, "_errors", lambda *_: "left out for this test")
     without = train(content, WITHOUT, test=test)
     assert without.bytes_of(WEIGHTS) == artifact.bytes_of(WEIGHTS)
     assert without.manifest.series is not None
