@@ -1,7 +1,7 @@
-"""The only home of TensorFlow: recipe → network → fit → judge → export.
+"""The only package that uses TensorFlow: recipe → network → fit → judge → export.
 
-Imported by the worker's child process alone (`app.training.child`) and by the scripts that make
-and measure models. The environment is set here because TensorFlow reads it while it is imported.
+It is only imported by the worker's child process (`app.training.child`) and by scripts that create
+and measure models. The environment is set here because TensorFlow reads it on import.
 """
 
 import os
@@ -10,9 +10,10 @@ import time
 IMPORT_STARTED = time.monotonic()
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# oneDNN's kernels give other last digits on other machines; compiled programs do not use them.
+# oneDNN's kernels give different last digits on different machines; compiled programs do not use
+# them.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-# What a user has set for Keras, in the environment or in keras.json, is for other work: with a
-# backend that is not here no trainer starts.
+# A user's settings for Keras, in the environment or in keras.json, are for other work: with a
+# missing backend, no trainer would start.
 os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ["KERAS_HOME"] = os.devnull  # nothing to read there, and nothing is written
+os.environ["KERAS_HOME"] = os.devnull  # there is nothing to read there, and nothing is written

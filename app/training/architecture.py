@@ -36,19 +36,20 @@ STATES: Mapping[Cell, tuple[str, ...]] = {"lstm": ("h", "c"), "gru": ("h",), "rn
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """The form of a network; equal forms share one compiled program."""
+    """The form of a network; networks of equal form share one compiled program."""
 
     cell: Cell
     activation: Activation
-    layers: tuple[int, ...]  # units of each, from the input up
-    inputs: int  # input columns, or for text the size of the vocabulary
+    layers: tuple[int, ...]  # units of each layer, from the input up
+    inputs: int  # number of input columns, or for text the size of the vocabulary
     outputs: int  # horizon, or for text the size of the vocabulary
-    tokens: bool  # the input is token ids, the output a distribution over them
+    tokens: bool  # the input is token ids, the output a distribution over tokens
     embedding: int | None = None  # size of a trained embedding; None: one-hot
-    zero_output: bool = False  # the output layer starts at zero: untrained, it adds nothing
+    # the output layer starts at zero, so that the untrained network adds nothing
+    zero_output: bool = False
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every weight by name, in the order in which Keras lists them."""
+        """Return the shape of every weight by name, in the order of Keras."""
         shapes: dict[str, tuple[int, ...]] = {}
         width = self.inputs
         if self.embedding is not None:
@@ -66,7 +67,7 @@ class Architecture:
         return shapes
 
     def states(self) -> tuple[tuple[str, int], ...]:
-        """Name and units of every recurrent state, as a stream carries them."""
+        """Return name and units of every recurrent state that a stream carries."""
         return tuple(
             (f"layer{index}.{name}", units)
             for index, units in enumerate(self.layers)
@@ -75,7 +76,7 @@ class Architecture:
 
 
 def with_share(weights: Weights, share: float) -> Weights:
-    """The weights with an output layer that gives so much of what it gave."""
+    """Return the weights with the output layer scaled to this share."""
     if share == 1.0:
         return weights
     kept = np.float32(share)
@@ -86,7 +87,7 @@ def with_share(weights: Weights, share: float) -> Weights:
 def architecture_of(
     recipe: Recipe, *, inputs: int, outputs: int, embedding: int | None = None, anchored: bool
 ) -> Architecture:
-    """The form that a recipe gives a network with so many inputs and outputs."""
+    """Return the form of a recipe's network with this number of inputs and outputs."""
     return Architecture(
         cell=recipe.cell,
         activation=recipe.activation,

@@ -1,11 +1,11 @@
-"""One step of a recurrent cell, forward and backward, as the compiled loops of `recurrence` run it.
+"""Compute one step of a recurrent cell, forward and backward, for the loops in `recurrence`.
 
-Of every step a row of the squashed gates is kept, from which the way back takes the slopes: nothing
-is squashed twice but an LSTM's memory, and gradients are written out instead of left to a tape, so
-that XLA makes few kernels of them.
+A row of the activated gates is kept for every step, and the backward pass takes the derivatives
+from it. So no activation is computed twice, except on an LSTM's cell state. The gradients are
+written out instead of left to a tape, so that XLA makes few kernels of them.
 
 Equations: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000 (LSTM), Cho et
-al. 2014 with Keras' `reset_after` (GRU), Elman 1990 (RNN). Gate order as in `architecture`.
+al. 2014 with Keras's `reset_after` (GRU), Elman 1990 (RNN). Gate order as in `architecture`.
 """
 
 from abc import ABC, abstractmethod
@@ -17,17 +17,17 @@ import tensorflow as tf
 from app.recipes.recipe import Activation, Cell
 
 Tensor = Any  # TensorFlow ships no types
-# (input part, recurrent part, states of the step before) -> states of this step
+# (input part, recurrent part, states of the previous step) -> states of this step
 SingleStep = Callable[[Tensor, Tensor, Sequence[Tensor]], list[Tensor]]
 
 
 def squashing(activation: Activation) -> Callable[[Tensor], Tensor]:
-    """The function of an activation's name."""
+    """Return the activation function of a name."""
     return {"tanh": tf.tanh, "sigmoid": tf.sigmoid, "relu": tf.nn.relu}[activation]  # type: ignore[no-any-return]
 
 
 def slope(activation: Activation, squashed: Tensor) -> Tensor:
-    """An activation's derivative, where it gave `squashed`."""
+    """Return an activation's derivative where its value is `squashed`."""
     if activation == "tanh":
         return 1.0 - squashed * squashed
     if activation == "sigmoid":
@@ -36,9 +36,9 @@ def slope(activation: Activation, squashed: Tensor) -> Tensor:
 
 
 class Step(ABC):
-    """One step after its two matrix products: input part and recurrent part, bias in each."""
+    """A step after its two matrix products: input part and recurrent part, including biases."""
 
-    keeps: int  # rows of (batch, gates * units) per step
+    keeps: int  # number of (batch, gates * units) rows that a step keeps
 
     def __init__(self, activation: Activation) -> None:
         self._activation = activation
@@ -48,40 +48,40 @@ class Step(ABC):
     def forward(
         self, x: Tensor, r: Tensor, states: Sequence[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Goes one step on.
+        """Advance one step.
 
         Args:
             x: the input part, (batch, gates * units).
-            r: the recurrent part, likewise.
-            states: of the step before, each (batch, units), the output first.
+            r: the recurrent part, (batch, gates * units).
+            states: of the previous step, each (batch, units), the output first.
 
         Returns:
-            What the way back needs, each (batch, gates * units); the states of this step.
+            What the backward pass needs, each (batch, gates * units); the states of this step.
         """
 
     @abstractmethod
     def backward(
         self, kept: Sequence[Tensor], before: Sequence[Tensor], d_states: Sequence[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Goes one step back.
+        """Go back one step.
 
         Args:
             kept: by `forward`.
             before: the states before the step.
-            d_states: gradients of the states after it.
+            d_states: gradients for the states after it.
 
         Returns:
-            As many gradients as were kept, the first that of the input part, the last that of the
-            recurrent part; gradients of the states before, but for their share in that part.
+            As many gradients as were kept, the first for the input part, the last for the recurrent
+            part; gradients for the states before, without their share through the recurrent part.
         """
 
 
 class LstmStep(Step):
-    """Of an LSTM all gates are squashed by one tanh over their row.
+    """A step of an LSTM; one tanh over the row activates all gates.
 
-    sigmoid(z) = (1 + tanh(z / 2)) / 2. XLA makes one vector loop of that, where it takes five
-    functions of parts of the row value by value: a fit of LSTM(64) over 60 steps takes a fifth less
-    processor time so (November 2026). The tanh is what is kept.
+    sigmoid(z) = (1 + tanh(z / 2)) / 2. XLA turns this into one vector loop, whereas five functions
+    of parts of the row are computed value by value. A fit of LSTM(64) over 60 steps takes a fifth
+    less processor time this way (November 2026). The tanh is what is kept.
     """
 
     keeps = 1
@@ -89,7 +89,7 @@ class LstmStep(Step):
     def forward(
         self, x: Tensor, r: Tensor, states: Sequence[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """One step on; keeps the row before it is moved to between 0 and 1."""
+        """Advance one step; keep the row before it is mapped to between 0 and 1."""
         units = int(x.shape[-1]) // 4
         halved = 0.5 if self._activation == "sigmoid" else 1.0
         row = tf.tanh(tf.repeat(tf.constant([0.5, 0.5, halved, 0.5]), units) * (x + r))
@@ -103,7 +103,7 @@ class LstmStep(Step):
     def backward(
         self, kept: Sequence[Tensor], before: Sequence[Tensor], d_states: Sequence[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """One step back."""
+        """Go back one step."""
         inp, forget, candidate, output = self._gates(kept[0])
         of_inp, of_forget, of_candidate, of_output = self._slopes(kept[0])
         squashed = self._squash(forget * before[1] + inp * candidate)
@@ -137,14 +137,14 @@ class LstmStep(Step):
 
 
 class GruStep(Step):
-    """A GRU; the candidate's recurrent part is kept too, for the reset gate multiplies it."""
+    """A step of a GRU; also keeps the candidate's recurrent part, which the reset gate scales."""
 
     keeps = 2
 
     def forward(
         self, x: Tensor, r: Tensor, states: Sequence[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """One step on."""
+        """Advance one step."""
         update_x, reset_x, candidate_x = tf.split(x, 3, axis=-1)
         update_r, reset_r, candidate_r = tf.split(r, 3, axis=-1)
         update, reset = tf.sigmoid(update_x + update_r), tf.sigmoid(reset_x + reset_r)
@@ -155,7 +155,7 @@ class GruStep(Step):
     def backward(
         self, kept: Sequence[Tensor], before: Sequence[Tensor], d_states: Sequence[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """One step back."""
+        """Go back one step."""
         update, reset, candidate = tf.split(kept[0], 3, axis=-1)
         candidate_r = tf.split(kept[1], 3, axis=-1)[2]
         d_candidate = d_states[0] * (1.0 - update) * slope(self._activation, candidate)
@@ -167,27 +167,27 @@ class GruStep(Step):
 
 
 class RnnStep(Step):
-    """A simple recurrent layer: its output is all that is to be kept."""
+    """A step of a simple recurrent layer; only its output is kept."""
 
     keeps = 1
 
     def forward(
         self, x: Tensor, r: Tensor, states: Sequence[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """One step on."""
-        del states  # they are in the recurrent part
+        """Advance one step."""
+        del states  # they are already in the recurrent part
         output = self._squash(x + r)
         return [output], [output]
 
     def backward(
         self, kept: Sequence[Tensor], before: Sequence[Tensor], d_states: Sequence[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """One step back."""
+        """Go back one step."""
         return [d_states[0] * slope(self._activation, kept[0])], [tf.zeros_like(before[0])]
 
 
 def step_of(cell: Cell, activation: Activation) -> Step:
-    """The step of a cell."""
+    """Return the step of a cell."""
     steps: dict[Cell, Callable[[Activation], Step]] = {
         "lstm": LstmStep,
         "gru": GruStep,
@@ -197,7 +197,7 @@ def step_of(cell: Cell, activation: Activation) -> Step:
 
 
 def single_step(cell: Cell, activation: Activation) -> SingleStep:
-    """One step alone, of which the gradient is left to a tape: new states, the output first."""
+    """Compute one step with a gradient by tape; return the new states, the output first."""
     squash = squashing(activation)
 
     def lstm(x: Tensor, r: Tensor, states: Sequence[Tensor]) -> list[Tensor]:

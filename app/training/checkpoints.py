@@ -1,8 +1,8 @@
-"""A run's state in one file, from which it goes on as if nothing had happened.
+"""Save a run's state in a file, from which it continues as if it had not been interrupted.
 
-A safetensors file: tensors by name, and under the metadata key `checkpoint` a JSON object with the
-numbers beside them. Nothing in it can run code. The shuffle needs no state of its own: the order of
-an epoch follows from the seed and the epoch's number.
+The file has the safetensors format: tensors by name, and under the metadata key `checkpoint` a JSON
+object with the other values. Nothing in it can run code. The shuffle needs no state, because the
+order of an epoch follows from the seed and the epoch's number.
 """
 
 import hashlib
@@ -25,15 +25,15 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Saved:
-    """What a checkpoint holds."""
+    """The content of a checkpoint."""
 
-    run: str  # `run_key` of the run it belongs to
-    values: dict[str, Any] = field(default_factory=dict)  # JSON-able
+    run: str  # `run_key` of its run
+    values: dict[str, Any] = field(default_factory=dict)  # can be written as JSON
     arrays: Arrays = field(default_factory=dict)
 
 
 def run_key(request: TrainingRequest) -> str:
-    """Names the run: a checkpoint of another recipe, data or start is not one of this run."""
+    """Return the name of a run; a different recipe, dataset or start gives a different name."""
     identity = [
         FORMAT,
         request.recipe.model_dump(mode="json"),
@@ -46,13 +46,13 @@ def run_key(request: TrainingRequest) -> str:
 
 
 def write_checkpoint(folder: Path, saved: Saved) -> Path:
-    """Writes the next checkpoint of a folder; complete under its name, or not there at all."""
+    """Write the next checkpoint in a folder; it appears under its name only when complete."""
     newest = newest_checkpoint(folder)
     number = 1 if newest is None else int(newest.stem) + 1
     path = folder / f"{number:06d}{SUFFIX}"
     partial = path.with_suffix(".partial")
     header = json.dumps({"format": FORMAT, "run": saved.run, "values": saved.values})
-    # Not ascontiguousarray, which would make a vector of a number.
+    # Not ascontiguousarray, which would turn a number into a vector.
     contiguous = {name: np.asarray(array, order="C") for name, array in saved.arrays.items()}
     save_file(contiguous, partial, metadata={"checkpoint": header})
     partial.replace(path)
@@ -60,7 +60,7 @@ def write_checkpoint(folder: Path, saved: Saved) -> Path:
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint with the highest number in a folder."""
+    """Return the checkpoint with the highest number in a folder."""
     return max(
         (path for path in folder.glob(f"*{SUFFIX}") if path.stem.isdigit()),
         key=lambda path: int(path.stem),
@@ -69,10 +69,10 @@ def newest_checkpoint(folder: Path) -> Path | None:
 
 
 def read_checkpoint(folder: Path, *, run: str) -> Saved | None:
-    """The newest checkpoint of a run.
+    """Return the newest checkpoint of a run.
 
-    None if there is none, if it is broken, or if it is another run's: starting over gives the same
-    weights, only later.
+    None if there is none, or if it is damaged or belongs to another run. Starting over gives the
+    same weights, only later.
     """
     path = newest_checkpoint(folder)
     if path is None:

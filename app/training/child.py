@@ -1,8 +1,8 @@
-"""The trainer child of a worker: one warm process, run after run, until its pipe closes.
+"""Run the trainer child of a worker: one warm process, run after run, until its pipe closes.
 
-Started as `python -m app.training.child --fd N`; what it says and hears is in `app.jobs.messages`.
-A run that cannot succeed ends in `Failed`; anything unforeseen ends the process with a traceback,
-and the worker decides whether to try again.
+Started as `python -m app.training.child --fd N`; its messages are in `app.jobs.messages`. A run
+that cannot succeed ends with `Failed`. Any other error ends the process with a traceback, and the
+worker decides whether to try again.
 """
 
 import argparse
@@ -47,11 +47,11 @@ class PipeControl:
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
         self._stage: str | None = None
-        self._unsent: Progress | None = None  # newest of the stage, held back
+        self._unsent: Progress | None = None  # the newest report of the stage, held back
         self._last_sent = 0.0
 
     def progress(self, progress: Progress) -> None:
-        """Sends the first and last report of a stage, and those between not too often."""
+        """Send the first and the last report of a stage, and a limited number in between."""
         now = time.monotonic()
         if progress.stage != self._stage:
             self.flush()
@@ -62,16 +62,16 @@ class PipeControl:
         self._send(progress)
 
     def flush(self) -> None:
-        """Sends the report that was held back."""
+        """Send the report that was held back."""
         if self._unsent is not None:
             self._send(self._unsent)
 
     def checkpoint(self, path: Path) -> None:
-        """Hands a checkpoint over."""
+        """Hand over a checkpoint."""
         self._pipe.send(Checkpoint(path=path))
 
     def check(self) -> None:
-        """Looks whether the worker wants the run to end.
+        """Check whether the worker wants the run to end.
 
         Raises:
             StopRequestedError: it does.
@@ -89,15 +89,15 @@ class PipeControl:
 
 
 def serve(pipe: Connection) -> None:
-    """Answers requests until the pipe closes.
+    """Answer requests until the pipe closes.
 
     Raises:
-        EOFError, BrokenPipeError: it closed.
+        EOFError, BrokenPipeError: the pipe has closed.
     """
     pipe.send(Ready(import_seconds=round(time.monotonic() - IMPORT_STARTED, 3)))
     while True:
         message = pipe.recv()
-        if isinstance(message, TrainingRequest):  # a Stop here came too late for its run
+        if isinstance(message, TrainingRequest):  # a Stop at this point came too late for its run
             control = PipeControl(pipe)
             outcome = answer(message, control)
             control.flush()
@@ -105,7 +105,7 @@ def serve(pipe: Connection) -> None:
 
 
 def answer(request: TrainingRequest, control: PipeControl) -> Event:
-    """Runs one request and says how it ended."""
+    """Run one request and report how it ended."""
     try:
         run_training(request, control)
     except StopRequestedError:
@@ -118,18 +118,18 @@ def answer(request: TrainingRequest, control: PipeControl) -> Event:
 
 
 def main() -> None:
-    """Takes the pipe's file descriptor from the command line and serves it."""
+    """Serve the pipe whose file descriptor is given on the command line."""
     parser = argparse.ArgumentParser(description="Trainer child of a Stepahead worker.")
     parser.add_argument("--fd", type=int, required=True, help="file descriptor of the pipe")
     arguments = parser.parse_args()
-    # Ctrl-C is the worker's business; it closes the pipe when it wants the child gone.
+    # Ctrl-C is the worker's business; it closes the pipe to end the child.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_worker, args=(arguments.fd,), daemon=True).start()
     give_way(GIVES_WAY_MOST)
     try:
         serve(Connection(arguments.fd))
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        # TensorFlow's threads take seconds to end in order; nothing here needs that.
+        # TensorFlow's threads take seconds to end in order, which nothing here needs.
         sys.stderr.flush()
         os._exit(0)
 
@@ -137,7 +137,7 @@ def main() -> None:
 def _end_with_worker(fd: int) -> None:
     """End the process when the other end of its pipe is closed, whatever it is doing."""
     hung_up = select.poll()
-    hung_up.register(fd, 0)  # nothing but a hang-up
+    hung_up.register(fd, 0)  # only the end of the connection
     hung_up.poll()
     os._exit(0)
 

@@ -1,4 +1,4 @@
-"""What a run tells and asks while it runs: progress out, a wish to stop in."""
+"""Define what a run exchanges with its caller: progress, checkpoints, requests to stop."""
 
 from pathlib import Path
 from typing import Protocol
@@ -7,28 +7,28 @@ from app.jobs.messages import Progress
 
 
 class StopRequestedError(Exception):
-    """The run was told to end.
+    """The run was asked to end.
 
     Args:
-        checkpoint: whether it is to leave a checkpoint first.
+        checkpoint: whether to save a checkpoint first.
     """
 
     def __init__(self, *, checkpoint: bool) -> None:
-        super().__init__("told to stop")
+        super().__init__("asked to stop")
         self.checkpoint = checkpoint
 
 
 class Control(Protocol):
-    """The far end of a run: a worker behind a pipe, a script, a test."""
+    """The caller of a run: a worker behind a pipe, a script, or a test."""
 
     def progress(self, progress: Progress) -> None:
-        """Takes note of how far the run is."""
+        """Receive the progress of the run."""
 
     def checkpoint(self, path: Path) -> None:
-        """Takes over a finished checkpoint file."""
+        """Receive a complete checkpoint file."""
 
     def check(self) -> None:
-        """Returns if the run is to go on.
+        """Return if the run is to continue.
 
         Raises:
             StopRequestedError: it is to end.

@@ -1,7 +1,7 @@
-"""One fit: epochs over compiled calls, early stopping, and a state that can be put down.
+"""Fit a network: epochs of compiled calls, early stopping, and a state that can be saved.
 
-Between two compiled calls the caller is asked (`between`), which is where a run is stopped and
-checkpoints are written; the state is complete at that moment, in the middle of an epoch too.
+`between` is called between two compiled calls. There a run can be stopped and checkpoints are
+written; the state is complete at that point, even in the middle of an epoch.
 """
 
 import math
@@ -25,33 +25,34 @@ from app.training.program import Data, Form, Program, Span, State, Stretch, Tall
 
 Rows = npt.NDArray[np.int32]
 
-# A loss so many times that of the first epoch will not come down again, finite or not.
+# A loss this many times that of the first epoch will not recover, even if it is finite.
 EXPLOSION = 1e6
 LEAST_LOSS = 1e-6
-LEAST_SQUARE = 1e-30  # below the norm of any network's weights
+LEAST_SQUARE = 1e-30  # smaller than the norm of any network's weights
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """Rows to train or to validate on."""
+    """Rows for training or validation."""
 
-    rows: Rows | None = None  # series: window numbers; windows of a text: first positions
+    rows: Rows | None = None  # series: numbers of windows; windows of a text: first positions
     begin: int = 0  # stream: first position read
-    count: int  # rows; stream: tokens to be predicted
+    count: int  # number of rows; stream: number of tokens to be predicted
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """All that decides a fit."""
+    """Everything that decides a fit."""
 
     form: Form
-    inputs: npt.NDArray[Any]  # as `program.Data`, not yet filled up to the capacity
+    inputs: npt.NDArray[Any]  # as `program.Data`, not yet padded to the capacity
     targets: npt.NDArray[np.float32] | None
     training: Part
-    validation: Part | None  # None: every epoch is run and the last one kept
+    validation: Part | None  # None: run every epoch and keep the last one
     epochs: int
-    patience: int | None  # epochs without a better validation loss; None: all are run
-    keep_best: bool  # the epoch with the best validation loss, else the last one
+    # stop after this many epochs without a better validation loss; None: run all
+    patience: int | None
+    keep_best: bool  # keep the epoch with the best validation loss; otherwise the last one
     keep_initial: bool  # epoch 0, the untrained network, may be the best one
     learning_rate: float
     seed: int
@@ -59,17 +60,17 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fitted:
-    """The outcome of a fit."""
+    """The result of a fit."""
 
     weights: Weights
     epochs: tuple[Epoch, ...]
-    best_epoch: int  # the one whose weights these are
-    final_loss: float  # its training loss
-    share: float = 1.0  # of the output layer that was kept; the weights have it
+    best_epoch: int  # the epoch of these weights
+    final_loss: float  # training loss of that epoch
+    share: float = 1.0  # of the output layer that was kept; already in the weights
 
 
 def steadied(fitted: Fitted, share: float) -> Fitted:
-    """The network with so much of its output as is to be kept; epoch 0 if that is none of it."""
+    """Return the network with this share of its output; with a share of 0, epoch 0 is the best."""
     kept = replace(fitted, weights=with_share(fitted.weights, share), share=share)
     if share > 0:
         return kept
@@ -79,20 +80,20 @@ def steadied(fitted: Fitted, share: float) -> Fitted:
 
 @dataclass(kw_only=True, eq=False)
 class Position:
-    """Where a fit stands."""
+    """The position of a fit."""
 
     state: State
-    epoch: int = 1  # the one under way
-    batch: int = 0  # its batches done
+    epoch: int = 1  # the current epoch
+    batch: int = 0  # batches of the epoch that are done
     epochs: list[Epoch] = field(default_factory=list)
     best_epoch: int | None = None
-    best_loss: float = math.inf  # validation
+    best_loss: float = math.inf  # of the validation rows
     best_weights: list[Any] | None = None
-    epoch_start: list[Any]  # the weights before the epoch under way
+    epoch_start: list[Any]  # the weights before the current epoch
 
     @classmethod
     def start(cls, program: Program, weights: Weights) -> Self:
-        """Before the first epoch."""
+        """Return the position before the first epoch."""
         tensors = [tf.constant(weights[name], tf.float32) for name in program.names]
         slots = [
             [tf.zeros_like(weight) for weight in tensors] for _ in SLOTS[program.form.optimizer]
@@ -109,7 +110,7 @@ class Position:
         )
 
     def save(self) -> tuple[dict[str, Any], Arrays]:
-        """JSON-able values and arrays from which `restore` makes the same position."""
+        """Return JSON values and arrays from which `restore` recreates the position."""
         values = {
             "epoch": self.epoch,
             "batch": self.batch,
@@ -128,7 +129,7 @@ class Position:
 
     @classmethod
     def restore(cls, program: Program, values: dict[str, Any], arrays: Arrays) -> Self:
-        """The position that was saved."""
+        """Recreate a saved position."""
 
         def tensors(name: str, count: int) -> list[Any]:
             return [tf.constant(arrays[f"{name}.{index}"]) for index in range(count)]
@@ -157,14 +158,14 @@ class Position:
 
 
 class Fit:
-    """A fit under way.
+    """A running fit.
 
     Args:
-        plan: what decides it.
-        weights: where it starts, by name.
-        saved: values and arrays of an earlier `Position.save`, to go on from.
+        plan: decides the fit.
+        weights: initial weights by name.
+        saved: values and arrays of an earlier `Position.save` to continue from.
         between: called between compiled calls; may raise to end the fit.
-        report: takes stage-less progress; the caller names the stage.
+        report: receives progress without a stage, which the caller adds.
     """
 
     def __init__(
@@ -185,17 +186,17 @@ class Fit:
         )
         self._between = between
         self._report = report
-        self.later_batches = 0  # to be trained on after this fit, for the time left
+        self.later_batches = 0  # to be trained on after this fit, for the remaining time
         self.batches = self.program.batches(plan.training.count)
         self._pace = Pace()
         self._validation_pace = Pace()
         self._data = _device_data(plan)
 
     def run(self) -> Fitted:
-        """Runs what is left of the fit.
+        """Run the rest of the fit.
 
         Raises:
-            Unprocessable: the loss became infinite or no number; says what to change.
+            Unprocessable: the loss became infinite or NaN; says what to change.
         """
         position = self.position
         if self.plan.keep_best and self.plan.keep_initial and not position.epochs:
@@ -221,7 +222,7 @@ class Fit:
         position, part = self.position, self.plan.training
         order = None
         if part.rows is not None:
-            # The order follows from seed and epoch alone: nothing to keep in a checkpoint.
+            # The order follows from seed and epoch, so a checkpoint need not contain it.
             generator = np.random.default_rng([self.plan.seed, position.epoch])
             order = generator.permutation(part.rows)
         stretch = self._stretch(part, order)
@@ -235,7 +236,7 @@ class Fit:
             sums = state.sums.numpy()  # waits for the call to end
             self._pace.took(count, time.perf_counter() - started)
             if not np.isfinite(sums).all():
-                raise self._exploded("the loss was no longer a finite number")
+                raise self._exploded("the loss was not finite any more")
             position.state = state
             position.batch += count
             self._tell()
@@ -253,7 +254,7 @@ class Fit:
         if self.plan.validation is not None:
             validation_loss = self._evaluate(self.plan.validation, position.state.weights)
             if not math.isfinite(validation_loss):
-                raise self._exploded("the validation loss was no longer a finite number")
+                raise self._exploded("the validation loss was not finite any more")
             self._keep_if_best(position.epoch, validation_loss)
         position.epochs.append(
             Epoch(
@@ -295,7 +296,7 @@ class Fit:
         return self.position.epoch - 1 - best >= patience
 
     def _evaluate(self, part: Part, weights: list[Any]) -> float:
-        """Mean loss over a part."""
+        """Return the mean loss over a part."""
         stretch = self._stretch(part, part.rows)
         tally = Tally(self.program.initial_carry(), tf.zeros(2, tf.float64))
         total, done = self.program.batches(part.count), 0
@@ -355,7 +356,7 @@ class Fit:
 
 
 def _moved(before: list[Any], after: list[Any]) -> float:
-    """How far the weights came from before to after, by the norm of those before."""
+    """Return how far the weights moved, relative to the norm of the weights before."""
     change = size = 0.0
     for old, new in zip(before, after, strict=True):
         start = old.numpy().ravel().astype(np.float64)  # squares overflow a float

@@ -1,6 +1,6 @@
-"""The network in Keras: where its weights start, and the reference that an export is held against.
+"""Build the network in Keras: its initial weights, and the reference for exported graphs.
 
-Training itself runs `recurrence` on the same weights; that both compute the same is tested.
+Training itself runs `recurrence` on the same weights; a test shows that both compute the same.
 """
 
 from typing import Any
@@ -12,20 +12,20 @@ import numpy.typing as npt
 from app.training.architecture import Architecture, Weights
 
 Network = Any  # a keras.Model; Keras ships no types
-LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN"}  # Keras' names
+LAYERS = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN"}  # Keras's names
 
 
 def build_network(architecture: Architecture, *, steps: int | None, every_step: bool) -> Network:
-    """The Keras model of a form.
+    """Build the Keras model of a form.
 
     Args:
         architecture: the network's form.
         steps: length of its input; None: any.
-        every_step: give the output after every step, not after the last alone.
+        every_step: return the output after every step, not only after the last.
 
     Returns:
-        A `keras.Model`: (batch, steps, inputs) float32, or (batch, steps) int32 ids, to
-        (batch, [steps,] outputs), for tokens as probabilities. Its weights are in the order of
+        A `keras.Model`: (batch, steps, inputs) float32, or (batch, steps) int32 ids, to (batch,
+        [steps,] outputs), for tokens as probabilities. Its weights are in the order of
         `Architecture.weight_shapes`.
     """
     if architecture.tokens:
@@ -53,7 +53,7 @@ def build_network(architecture: Architecture, *, steps: int | None, every_step: 
 
 
 def initial_weights(architecture: Architecture, *, seed: int) -> dict[str, npt.NDArray[np.float32]]:
-    """Keras' own initial weights for a seed: Glorot uniform, orthogonal, forget bias 1."""
+    """Return Keras's own initial weights for a seed: Glorot uniform, orthogonal, forget bias 1."""
     keras.utils.set_random_seed(seed)
     network = build_network(architecture, steps=1, every_step=False)
     names = architecture.weight_shapes()
@@ -61,6 +61,6 @@ def initial_weights(architecture: Architecture, *, seed: int) -> dict[str, npt.N
 
 
 def with_weights(network: Network, weights: Weights) -> Network:
-    """The same Keras model with these weights set."""
+    """Set these weights in a Keras model, and return it."""
     network.set_weights(list(weights.values()))
     return network

@@ -1,4 +1,4 @@
-"""The update rules as functions of their own state, so that the state can be kept and resumed.
+"""Define the update rules as functions of their own state, which can be saved and restored.
 
 Formulas and default constants are those of Keras 3: Adam (Kingma and Ba 2015, beta 0.9 and 0.999,
 epsilon 1e-7), RMSprop (Hinton 2012, rho 0.9, epsilon 1e-7), plain SGD.
@@ -28,7 +28,7 @@ def update(
     step: Tensor,
     learning_rate: Tensor,
 ) -> tuple[list[Tensor], list[list[Tensor]]]:
-    """One update.
+    """Apply one update.
 
     Args:
         optimizer: the rule.
@@ -61,7 +61,7 @@ def update(
 
 
 def clip(gradients: list[Tensor], limit: float | None) -> tuple[list[Tensor], Tensor]:
-    """Shrinks gradients whose common norm is above the limit; gives the norm before that too."""
+    """Scale gradients down if their joint norm exceeds the limit; also return that norm."""
     norm = tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
     if limit is None:
         return gradients, norm

@@ -1,10 +1,10 @@
-"""A training epoch as one compiled function, its batches looped inside.
+"""Compile a training epoch into one function, with a loop over its batches inside.
 
-`model.fit` spends most of a small network's time between batches; one XLA program per epoch took
+`model.fit` spends most of a small network's time between batches: one XLA program per epoch took
 2.2 to 2.9 s where `model.fit` took 25.9 s. The program takes everything as arguments (weights,
-optimizer state, data), so that one compilation serves every job of the same form: judging and
-refitting, the next upload for the same model. Long epochs are cut into several calls by the caller;
-how many batches a call runs is an argument too.
+optimizer state, data), so that one compilation serves every job of the same form: judging,
+refitting, and the next upload for the same model. The caller divides long epochs into several
+calls; the number of batches per call is also an argument.
 """
 
 import math
@@ -20,14 +20,14 @@ from app.training.recurrence import run_network
 
 Tensor = Any
 Loss = Literal["mse", "mae", "huber", "cross-entropy"]
-# How a batch is cut from the data: see `_series_batch`, `_window_batch`, `_stream_batch`.
+# How a batch is taken from the data: see `_series_batch`, `_window_batch`, `_stream_batch`.
 Reading = Literal["series", "window", "stream"]
 KEPT_PROGRAMS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """All that a compiled program depends on."""
+    """Everything that a compiled program depends on."""
 
     architecture: Architecture
     reading: Reading
@@ -36,22 +36,22 @@ class Form:
     loss: Loss
     optimizer: Optimizer
     clip_norm: float | None
-    capacity: int  # rows the data arguments have room for
+    capacity: int  # number of rows for which the data arguments have room
 
 
 class Data(NamedTuple):
-    """What a program reads, on its device. The unused one of a reading has one element."""
+    """What a program reads, on its device. Fields that a reading does not use have one element."""
 
     inputs: Tensor  # series: (capacity, window, inputs) float32; text: (capacity,) int32 ids
     targets: Tensor  # series: (capacity, outputs) float32; text: unused
 
 
 class Stretch(NamedTuple):
-    """The part of the data that an epoch goes over."""
+    """The part of the data that an epoch covers."""
 
-    order: Tensor  # (capacity,) int32 rows in the order they are taken; stream: unused
+    order: Tensor  # (capacity,) int32 rows in order; stream: unused
     begin: Tensor  # stream: first position, int32
-    count: Tensor  # how many of `order` are real; stream: how many tokens are to be predicted
+    count: Tensor  # number of real entries of `order`; stream: number of tokens to be predicted
 
 
 class Span(NamedTuple):
@@ -62,24 +62,24 @@ class Span(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a training call changes."""
+    """The variables that a training call changes."""
 
     weights: list[Tensor]  # in the order of Architecture.weight_shapes
     slots: list[list[Tensor]]  # of the optimizer
-    step: Tensor  # updates so far, int64
+    step: Tensor  # number of updates so far, int64
     carry: list[Tensor]  # stream: recurrent states, (batch, units)
     sums: Tensor  # since the epoch's start: loss, its weight, gradient norm, batches; float64
 
 
 class Tally(NamedTuple):
-    """What an evaluating call changes; taken up by the next, so that cuts leave no trace."""
+    """The sums that an evaluating call changes; the next call continues them."""
 
     carry: list[Tensor]  # stream: recurrent states, (batch, units)
     sums: Tensor  # loss and its weight, float64
 
 
 class Batch(NamedTuple):
-    """One batch; entries past the end of the data weigh 0."""
+    """A batch; entries past the end of the data have weight 0."""
 
     x: Tensor
     target: Tensor
@@ -89,7 +89,7 @@ class Batch(NamedTuple):
 class Program:
     """The compiled epoch of one form.
 
-    Raises nothing of its own; a loss that is no number comes back in the sums.
+    Raises nothing itself; a loss that is not finite shows in the sums.
     """
 
     def __init__(self, form: Form) -> None:
@@ -99,20 +99,20 @@ class Program:
         self.evaluate = tf.function(self._evaluate, jit_compile=True, autograph=False)
 
     def initial_carry(self) -> list[Tensor]:
-        """States at the start of a stream; nothing for windows, which start at zero each."""
+        """Return the states at the start of a stream; none for windows, which start at zero."""
         if self.form.reading != "stream":
             return []
         return self._zero_states()
 
     def batches(self, count: int) -> int:
-        """Batches in an epoch over `count` rows (stream: tokens to be predicted)."""
+        """Return the number of batches in an epoch of `count` rows (stream: predicted tokens)."""
         share = math.ceil(count / self.form.batch_size)
         return math.ceil(share / self.form.steps) if self.form.reading == "stream" else share
 
     def _train(
         self, state: State, data: Data, stretch: Stretch, span: Span, learning_rate: Tensor
     ) -> State:
-        """Trains on the batches of a span, one update each."""
+        """Train on the batches of a span, one update for each."""
 
         def body(index: Tensor, state: State) -> tuple[Tensor, State]:
             batch = self._batch(index, data, stretch)
@@ -141,7 +141,7 @@ class Program:
     def _evaluate(
         self, weights: list[Tensor], tally: Tally, data: Data, stretch: Stretch, span: Span
     ) -> Tally:
-        """Adds up the loss over the batches of a span."""
+        """Sum the loss over the batches of a span."""
 
         def body(index: Tensor, tally: Tally) -> tuple[Tensor, Tally]:
             batch = self._batch(index, data, stretch)
@@ -155,7 +155,7 @@ class Program:
     def _losses(
         self, weights: list[Tensor], batch: Batch, carry: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """Weighted loss of every entry of a batch, and the states after it."""
+        """Return the weighted loss of every entry of a batch, and the states after it."""
         stream = self.form.reading == "stream"
         outputs, ends = run_network(
             self.form.architecture,
@@ -183,13 +183,13 @@ class Program:
         rows = tf.gather(stretch.order, tf.minimum(place, stretch.count - 1))
         if self.form.reading == "series":
             return Batch(tf.gather(data.inputs, rows), tf.gather(data.targets, rows), weight)
-        # A row of a text is where its window starts.
+        # A row of a text is the position at which its window starts.
         window = rows[:, None] + tf.range(self.form.steps)  # (batch, window)
         target = tf.gather(data.inputs, rows + self.form.steps)
         return Batch(tf.gather(data.inputs, window), target, weight)
 
     def _stream_batch(self, index: Tensor, data: Data, stretch: Stretch) -> Batch:
-        """Piece `index` of each of `batch_size` streams, into which the text is cut evenly."""
+        """Return piece `index` of each of `batch_size` streams that the text is divided into."""
         streams = self.form.batch_size
         length = (stretch.count + streams - 1) // streams
         within = index * self.form.steps + tf.range(self.form.steps)  # (steps,)
@@ -206,15 +206,15 @@ class Program:
 
 @lru_cache(maxsize=KEPT_PROGRAMS)
 def program_of(form: Form) -> Program:
-    """The program of a form, compiled at its first call and kept."""
+    """Return the program of a form; it is compiled at its first call and cached."""
     return Program(form)
 
 
 def capacity_of(rows: int) -> int:
-    """Room for so many rows: a power of two, above 65,536 a multiple of that.
+    """Return the room for this many rows: a power of two, above 65,536 a multiple of that.
 
-    A program is compiled for the shapes of its data; rounded up, it serves the rows before the
-    cut, all rows, and next month's file alike.
+    A program is compiled for the shapes of its data. Rounded up, it serves the rows before the cut,
+    all rows, and next month's file alike.
     """
     step = 1 << 16
     return -(-rows // step) * step if rows > step else max(64, 1 << (rows - 1).bit_length())
@@ -226,5 +226,6 @@ def _regression_loss(loss: Loss, error: Tensor) -> Tensor:
     size = tf.abs(error)
     if loss == "mae":
         return size
-    # Huber 1964 with the knee at 1: squares for small errors, so that no jump rules the fit
+    # Huber 1964 with the knee at 1: squared only for small errors, so that a jump does not
+    # dominate.
     return tf.where(size <= 1.0, 0.5 * tf.square(error), size - 0.5)

@@ -1,4 +1,4 @@
-"""How far back a trained network's memory reaches, for its scorecard."""
+"""Measure how far back a trained network's memory reaches, for its scorecard."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,41 +14,41 @@ Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
 
 MOST_EXAMPLES = 64
-# Of a stream's text, which has no window: longer than any half-life seen in trials.
+# Steps for a stream, which has no window; more than any half-life seen in trials.
 STREAM_STEPS = 100
-# Multiplications, about a second's worth; a large network is measured on fewer examples.
+# Multiplications, about one second's worth; a large network is measured on fewer examples.
 BUDGET = 1e10
 
 
 def forecast_memory(recipe: Recipe, weights: Weights, inputs: Floats) -> Memory | None:
-    """The reach of a forecaster's memory.
+    """Measure the reach of a forecaster's memory.
 
     Args:
-        recipe: the network's.
+        recipe: of the network.
         weights: by name.
         inputs: (n, window, features), scaled windows of the judged rows, oldest first.
 
     Returns:
-        None where the gradient is no finite number.
+        The reach, or None if the gradient is not finite.
     """
     network = _network(recipe, weights)
     kept = inputs[-_examples(recipe, steps=inputs.shape[1]) :].astype(np.float64)
     outputs = network.output_bias.shape[0]
-    # The slope of the sum of all steps of the horizon.
+    # Gradient of the sum over all steps of the horizon.
     return _measured(network, kept, np.ones((len(kept), outputs)))
 
 
 def text_memory(recipe: Recipe, weights: Weights, contexts: Ids, following: Ids) -> Memory | None:
-    """The reach of a text model's memory, by the loss of the token that follows.
+    """Measure the reach of a text model's memory by the loss of the next token.
 
     Args:
-        recipe: the network's.
+        recipe: of the network.
         weights: by name.
         contexts: (n, steps) ids of the judged text.
-        following: (n,) what came after each.
+        following: (n,), the token after each context.
 
     Returns:
-        None where the gradient is no finite number.
+        The reach, or None if the gradient is not finite.
     """
     network = _network(recipe, weights)
     count = _examples(recipe, steps=contexts.shape[1])

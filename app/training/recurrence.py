@@ -1,15 +1,16 @@
-"""Recurrent layers made for compiling: forward and backward through time as two bare loops.
+"""Run recurrent layers in compiled code: forward and backward through time as two plain loops.
 
-What does not depend on the step before is taken out of both loops: the inputs' product with the
-kernel, and in the backward pass the gradients of kernel, recurrent kernel and biases, which are one
-product over all steps instead of a sum of small ones. TensorFlow's own gradient of a loop keeps
-every intermediate of every step; here the squashed gates and the states are.
+Everything that does not depend on the previous step is taken out of both loops: the inputs' product
+with the kernel, and in the backward pass the gradients of kernel, recurrent kernel and biases,
+which are one product over all steps instead of a sum of small ones. TensorFlow's own gradient of a
+loop keeps every intermediate of every step; here only the activated gates and the states are kept.
 
-Two things of how XLA compiles loops decide the shape of ours; together they took a quarter off the
-processor time of a fit of LSTM(64) over 60 steps, to the same weights bit for bit (November 2026).
-A kernel that reads a row of a long array is computed value by value, so the way back reads the row
-of its next step by itself and carries it. And what a step keeps takes the place of its input part,
-as its gradient takes the place of that: one array, neither filled with zeros nor copied first.
+Two properties of XLA's loops decide the form of ours. Together they reduced the processor time of a
+fit of LSTM(64) over 60 steps by a quarter, with the same weights bit for bit (November 2026). A
+kernel that reads a row of a long array is computed value by value, so the backward pass reads the
+row of its next step separately and carries it. And what a step keeps takes the place of its input
+part, as its gradient later takes the place of that: one array, which is neither filled with zeros
+nor copied first.
 """
 
 from collections.abc import Sequence
@@ -26,13 +27,13 @@ Tensor = Any  # TensorFlow ships no types
 def run_layer(
     step: Step, x: Tensor, recurrent: Tensor, bias: Tensor, states: Sequence[Tensor]
 ) -> tuple[Tensor, list[Tensor]]:
-    """Runs a layer over all steps.
+    """Run a layer over all steps.
 
     Args:
         step: one step of the cell.
-        x: the input part, kernel and input bias applied, (steps, batch, gates * units).
+        x: the input part, including kernel and input bias, (steps, batch, gates * units).
         recurrent: recurrent kernel, (units, gates * units).
-        bias: the recurrent product's own bias, (gates * units,); zeros where a cell has none.
+        bias: the recurrent product's own bias, (gates * units,); zeros if a cell has none.
         states: at the start, each (batch, units), the output first.
 
     Returns:
@@ -59,18 +60,18 @@ def run_layer(
         return (before[0], *last), gradient
 
     before, *last = run(x, recurrent, bias, *states)
-    # (steps, batch, units): the outputs are the states before each step, moved by one
+    # (steps, batch, units): the outputs, shifted by one, are the states before each step
     return tf.concat([before[1:], last[0][None]], axis=0), list(last)
 
 
 def _forward(
     step: Step, x: Tensor, recurrent: Tensor, bias: Tensor, start: Sequence[Tensor]
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """Runs the steps one after the other.
+    """Run the steps one after the other.
 
     Returns:
-        What every step kept, each (steps, batch, gates * units); the states before every step,
-        each (steps, batch, units); the states after the last.
+        What every step kept, each (steps, batch, gates * units); the states before every step, each
+        (steps, batch, units); the states after the last.
     """
     count, row = int(x.shape[0]), x.shape[1:]
 
@@ -97,13 +98,14 @@ def _backward(
     d_outputs: Tensor,
     d_last: list[Tensor],
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Back through time; `d_outputs` belongs to the outputs before each step.
+    """Go back through time; `d_outputs` belongs to the outputs before each step.
 
     Returns:
-        Gradients of input part, recurrent product, and states at the start.
+        Gradients for the input part, the recurrent product, and the initial states.
     """
     count = int(d_outputs.shape[0])
-    back = tf.transpose(recurrent)  # (gates * units, units); in the loop it would be made each time
+    # (gates * units, units); inside the loop it would be created each time
+    back = tf.transpose(recurrent)
 
     def read(t: Tensor, rows: list[Any]) -> list[list[Tensor]]:
         return [[row.read(t) for row in rows], [states[t] for states in before]]
@@ -134,7 +136,7 @@ def _array(count: int, shape: Any) -> Any:  # noqa: ANN401 (TensorFlow's)
 
 
 def _written(arrays: list[Any], t: Tensor, parts: Sequence[Tensor]) -> list[Any]:
-    """The arrays with a step's rows in them."""
+    """Return the arrays with a step's rows written to them."""
     return [array.write(t, part) for array, part in zip(arrays, parts, strict=True)]
 
 
@@ -146,17 +148,17 @@ def run_network(
     *,
     every_step: bool,
 ) -> tuple[Tensor, list[Tensor]]:
-    """A network from its input to its output layer (logits for tokens).
+    """Run a network from its input to its output layer (logits for tokens).
 
     Args:
         architecture: the network's form.
         weights: by name, as `Architecture.weight_shapes`.
         x: float32 (batch, steps, inputs), or int32 ids (batch, steps).
         states: one per `Architecture.states`, (batch, units).
-        every_step: give the output after every step, not after the last alone.
+        every_step: return the output after every step, not only after the last.
 
     Returns:
-        (steps, batch, outputs) with `every_step`, else (batch, outputs); and the states at the end.
+        (steps, batch, outputs) with `every_step`, otherwise (batch, outputs); and the final states.
     """
     is_single = int(x.shape[1]) == 1
     cell, activation = architecture.cell, architecture.activation
@@ -180,7 +182,7 @@ def run_network(
 def _project(
     architecture: Architecture, weights: dict[str, Tensor], hidden: Tensor, index: int
 ) -> tuple[Tensor, Tensor]:
-    """A layer's inputs times its kernel, all steps at once, and the recurrent product's bias."""
+    """Return a layer's inputs times its kernel for all steps, and the recurrent product's bias."""
     kernel, bias = weights[f"layer{index}.kernel"], weights[f"layer{index}.bias"]
     gru = architecture.cell == "gru"
     input_bias, recurrent_bias = (bias[0], bias[1]) if gru else (bias, tf.zeros_like(bias))

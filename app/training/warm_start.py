@@ -1,4 +1,4 @@
-"""Another version's weights as a start."""
+"""Use another version's weights as initial weights."""
 
 from dataclasses import replace
 
@@ -7,10 +7,10 @@ from app.training.architecture import Architecture, Weights
 
 
 def same_form(architecture: Architecture, weights: Weights) -> Weights:
-    """The weights, if they are those of such a network.
+    """Return the weights, if they are those of such a network.
 
     Raises:
-        Unprocessable: another form; names the first weight that differs.
+        Unprocessable: the forms differ; names the first weight that does.
     """
     expected = architecture.weight_shapes()
     for name in [*expected, *weights]:
@@ -19,7 +19,7 @@ def same_form(architecture: Architecture, weights: Weights) -> Weights:
         if here != there:
             raise Unprocessable.at(
                 "start_from",
-                f"that version's network has another form: {name} is {there or 'absent'} there "
+                f"that version's network has a different form: {name} is {there or 'absent'} there "
                 f"and {here or 'absent'} here; use its recipe and columns",
             )
     return {name: weights[name] for name in expected}
@@ -33,14 +33,14 @@ def same_vocabulary(
     there: tuple[str, ...],
     here: tuple[str, ...],
 ) -> Weights:
-    """Weights of another vocabulary, token by token; tokens new here keep their fresh ones.
+    """Map weights to another vocabulary, token by token; new tokens keep their fresh weights.
 
     Args:
         architecture: the form here.
-        fresh: weights to start with otherwise.
-        weights: the other version's.
+        fresh: initial weights of new tokens.
+        weights: of the other version.
         there: its vocabulary.
-        here: the vocabulary to be trained with.
+        here: the vocabulary to train with.
 
     Raises:
         Unprocessable: the networks differ in more than the vocabulary.

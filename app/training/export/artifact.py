@@ -1,4 +1,4 @@
-"""Writing an artifact: the files of a version, complete or not at all."""
+"""Write an artifact: all files of a version, or none."""
 
 import json
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ def write_artifact(
     graph: bytes,
     judged_graph: bytes | None,
 ) -> None:
-    """Writes every file of the format; the manifest last, so that a folder with one is complete."""
+    """Write every file of the format; the manifest last, so that a folder with one is complete."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL).write_bytes(graph)
     if judged_graph is not None:
@@ -44,13 +44,13 @@ def write_artifact(
 
 
 def read_weights(folder: Path) -> Weights:
-    """The weights of an artifact's network, by name; not what stands beside them."""
+    """Read the weights of an artifact's network by name, without other arrays in the file."""
     stored: Weights = load_file(folder / WEIGHTS)
     return {name: array for name, array in stored.items() if not name.startswith(PREFIX)}
 
 
 def thinned(epochs: tuple[Epoch, ...]) -> tuple[Epoch, ...]:
-    """Evenly spaced epochs, the first and last among them, if there are too many to keep."""
+    """Return evenly spaced epochs, including the first and the last, if there are too many."""
     if len(epochs) <= EPOCHS_KEPT:
         return epochs
     chosen = np.linspace(0, len(epochs) - 1, EPOCHS_KEPT).round().astype(int)
@@ -58,13 +58,13 @@ def thinned(epochs: tuple[Epoch, ...]) -> tuple[Epoch, ...]:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of what the weights depend on."""
-    # TensorFlow goes by several distribution names; the module knows its version.
+    """Return the versions of the libraries on which the weights depend."""
+    # TensorFlow's distribution has several names; the module knows its version.
     return {name: version(name) for name in LIBRARIES} | {"tensorflow": str(tf.__version__)}
 
 
 def now() -> datetime:
-    """The present, to the second."""
+    """Return the current time to the second."""
     return datetime.now(UTC).replace(microsecond=0)
 
 

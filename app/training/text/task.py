@@ -1,4 +1,4 @@
-"""A text made ready: vocabulary, the cut by time, and what the network is to learn from it."""
+"""Prepare a text for training: vocabulary, the cut by time, and what the network learns from it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,15 +44,15 @@ class TextTask:
     def prepare(
         cls, content: DatasetContent, recipe: TextRecipe, *, test: DatasetContent | None
     ) -> "TextTask":
-        """Cuts the text into tokens, and the tokens by time.
+        """Cut the text into tokens, and the tokens by time.
 
         Raises:
-            Unprocessable: it cannot be trained on so; says why and what would be right.
+            Unprocessable: it cannot be used for this training; says why and what would be right.
         """
         if not isinstance(content, TextContent):
-            raise Unprocessable.at("recipe", "is for a text, and the dataset is a series")
+            raise Unprocessable.at("recipe", "is for a text, but the dataset is a series")
         if test is not None and not isinstance(test, TextContent):
-            raise Unprocessable.at("test", "is a series, and the model is for a text")
+            raise Unprocessable.at("test", "is a series, but the model is for a text")
         whole = _fitted(content.text, recipe, min_count=1)
         tokens = whole.tokens(content.text)
         task = cls(
@@ -70,18 +70,18 @@ class TextTask:
 
     @cached_property
     def judged_on(self) -> JudgedOn:
-        """What the scorecard's figures are measured on."""
+        """The tokens that the scorecard's figures are measured on."""
         if self.test_tokens is not None:
             return "training" if contains(self.tokens, self.test_tokens) else "test"
         return "held-out" if self.split.test_start < self.split.rows else "training"
 
     @property
     def rows_left_for_refit(self) -> bool:
-        """Whether phase `training` leaves tokens out that `refitting` takes in."""
+        """Whether phase `training` leaves out tokens that `refitting` includes."""
         return self.split.validation_start < self.split.rows
 
     def architecture(self, phase: Phase) -> Architecture:
-        """The form of a phase's network: the words before the cut, or all of them."""
+        """Return the form of a phase's network: with the words before the cut, or all of them."""
         size, embedding = len(self._tokenizer(phase)), self.recipe.embedding
         return architecture_of(
             self.recipe,
@@ -92,7 +92,7 @@ class TextTask:
         )
 
     def plan(self, phase: Phase, *, epochs: int | None = None) -> Plan:
-        """The fit of a phase; `epochs` fixes their number and switches validation off."""
+        """Return the fit of a phase; `epochs` fixes their number and disables validation."""
         training, validation = self._parts(phase)
         validating = phase == "training" and validation.count > 0 and epochs is None
         return Plan(
@@ -106,7 +106,7 @@ class TextTask:
                 clip_norm=self.recipe.clip_norm,
                 capacity=capacity_of(len(self.tokens)),
             ),
-            # Tokens that a strict vocabulary lacks lie behind the cut, where nothing is fitted.
+            # Tokens that a strict vocabulary lacks are behind the cut, where nothing is fitted.
             inputs=np.maximum(self._ids(phase, self.tokens), 0).astype(np.int32),
             targets=None,
             training=training,
@@ -122,7 +122,7 @@ class TextTask:
     def warm_start(
         self, phase: Phase, fresh: Weights, weights: Weights, vocabulary: tuple[str, ...]
     ) -> Weights:
-        """Another version's weights; tokens that it does not know start fresh."""
+        """Return another version's weights; tokens that it does not know start fresh."""
         return same_vocabulary(
             self.architecture(phase),
             fresh,
@@ -132,21 +132,21 @@ class TextTask:
         )
 
     def share(self, weights: Weights) -> float:
-        """All of it: there is no simple forecast below."""
+        """Return 1: there is no simple forecast below the network."""
         del weights
         return 1.0
 
     def graph(self, phase: Phase, weights: Weights) -> bytes:
-        """The ONNX file of a phase's network."""
+        """Return the ONNX file of a phase's network."""
         return text_graph(self.architecture(phase), weights, window=self._window)
 
     def constants(self, phase: Phase) -> dict[str, npt.NDArray[np.float64]]:
-        """None: the weights are all there is."""
+        """Return nothing: the weights are all that there is."""
         del phase
         return {}
 
     def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:
-        """Largest difference in probability, on the contexts at the end of what is judged."""
+        """Return the largest difference in probability, on the last contexts of the judged text."""
         architecture = self.architecture(phase)
         steps = self._window or min(PARITY_STEPS, len(self.tokens))
         passage = self._passage(phase)
@@ -162,7 +162,7 @@ class TextTask:
     def judge(
         self, phase: Phase, weights: Weights, graph: bytes, check: Callable[[], None]
     ) -> Judgement:
-        """Measures a phase's network beside n-grams; `check` may raise to stop."""
+        """Compare a phase's network with n-grams; `check` may raise to stop."""
         architecture = self.architecture(phase)
         if self._window is None:  # the same weights, giving the probabilities after every token
             graph = text_graph(architecture, weights, window=None, every_step=True)
@@ -177,20 +177,20 @@ class TextTask:
         )
 
     def memory(self, phase: Phase, weights: Weights) -> Memory | None:
-        """How far back a phase's network remembers, on what is judged; None: no finite number."""
+        """Return how far back a phase's network remembers; None if that is not finite."""
         passage = self._passage(phase)
         ids = passage.ids[passage.ids >= 0]
-        if len(ids) < 2:  # a token and the one that follows it
+        if len(ids) < 2:  # a token and the next one
             ids = passage.training_ids
         steps = min(self._window or STREAM_STEPS, len(ids) - 1)
         every = np.lib.stride_tricks.sliding_window_view(ids, steps + 1)  # (n, steps + 1)
         return text_memory(self.recipe, weights, every[:, :-1], every[:, -1])
 
     def calibration(self) -> None:
-        """None: a text's answer is probabilities already."""
+        """Return None: a text's answer is probabilities already."""
 
     def describe(self, phase: Phase) -> Description:
-        """What serving needs to know of a phase's network."""
+        """Return what serving needs to know about a phase's network."""
         tokenizer, judged = self._tokenizer(phase), self._tokenizer("training")
         stream = self._window is None
         return Description(
@@ -216,7 +216,7 @@ class TextTask:
 
     @property
     def _window(self) -> int | None:
-        """Tokens in a window; None for a stream."""
+        """Return the number of tokens in a window; None for a stream."""
         return self.recipe.window if self.recipe.reading == "window" else None
 
     @property
@@ -234,7 +234,7 @@ class TextTask:
         whole = _fitted(self._joined(self.split.rows), self.recipe)
         if self.split.test_start == self.split.rows:
             return {"training": whole, "refitting": whole}
-        # What comes after the cut is not known before it, its words included.
+        # What follows the cut is unknown before it, including its words.
         before = _fitted(self._joined(self.split.test_start), self.recipe)
         return {"training": before, "refitting": whole}
 
@@ -242,21 +242,21 @@ class TextTask:
         return self._tokenizers["refitting" if phase == "refitting" else "training"]
 
     def _joined(self, count: int) -> str:
-        """A text of the first tokens that is cut into the same tokens again."""
+        """Join the first tokens into a text that is cut into the same tokens again."""
         return self._written(self.tokens[:count])
 
     def _written(self, tokens: tuple[str, ...]) -> str:
         return Tokenizer(unit=self.recipe.tokenizer, vocabulary=("",)).decode(tokens)
 
     def _ids(self, phase: Phase, tokens: tuple[str, ...]) -> Ids:
-        """Ids (tokens,); -1 for a token that a strict vocabulary lacks."""
+        """Return ids, (tokens,); -1 for a token that a strict vocabulary lacks."""
         tokenizer = self._tokenizer(phase)
         missing = -1 if tokenizer.unknown_id is None else tokenizer.unknown_id
         id_of = tokenizer.id_of
         return np.array([id_of.get(token, missing) for token in tokens], np.int64)
 
     def _parts(self, phase: Phase) -> tuple[Part, Part]:
-        """What is trained and what validated on."""
+        """Return what is trained on and what is for validation."""
         stop = self.split.rows if phase == "refitting" else self.split.validation_start
         validated = self.split.test_start - stop if phase == "training" else 0
         if self._window is None:
@@ -264,7 +264,7 @@ class TextTask:
                 Part(begin=0, count=max(0, stop - 1)),
                 Part(begin=max(0, stop - 1), count=validated),
             )
-        # A row is a window's first position; its target lies `window` further on.
+        # A row is a window's first position; its target is `window` tokens further on.
         training = np.arange(max(0, stop - self._window), dtype=np.int32)
         validation = np.arange(
             max(0, stop - self._window), max(0, stop + validated - self._window), dtype=np.int32
@@ -275,7 +275,7 @@ class TextTask:
         )
 
     def _passage(self, phase: Phase) -> Passage:
-        """What is judged, and what comes before it."""
+        """Return what is judged, and what precedes it."""
         own, cut, first = self._ids(phase, self.tokens), self.split.test_start, self._window or 1
         tokens = self.tokens if self.test_tokens is None else self.test_tokens
         ids = own if self.test_tokens is None else self._ids(phase, tokens)
