@@ -38,8 +38,7 @@ INCOMING = "incoming"
 PROBE = "probe"  # no object is ever stored below this
 PROBE_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
-# The minimum size of a part in S3, so that each part has as much time as possible.
-CHUNK_BYTES = 5 << 20
+CHUNK_BYTES = 5 << 20  # the minimum part size of S3, so that each part has the most time
 MISSING = "is missing from"  # the object store
 DAMAGED = "is damaged in"
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -69,11 +68,9 @@ class ObjectStore:
     Every method notices within a few seconds if a store in the network does not answer.
     """
 
-    # Not in the repr: obstore's Azure store panics if its account comes from the environment
-    # (0.12).
+    # Not shown: obstore's Azure store (0.12) panics if its account comes from the environment.
     _backend: obstore.store.ObjectStore = field(repr=False)
-    # the same store with shorter time limits
-    _prober: obstore.store.ObjectStore = field(repr=False)
+    _prober: obstore.store.ObjectStore = field(repr=False)  # the same with shorter limits
     _folder: Path | None = None  # set if the objects are files on this machine
     _observe: Observer = field(default=_ignore, repr=False)
 

@@ -1,6 +1,7 @@
 """Define the tables of datasets, registry, jobs and the log.
 
-The log's partitions are made by `app.predictions.logged.partitions`.
+The tables of monitoring and access are in their own modules. `app.predictions.logged.partitions`
+creates the log's partitions.
 """
 
 from datetime import date, datetime
