@@ -240,21 +240,23 @@ def test_an_option_of_the_other_kind_is_not_left_aside(
 
 
 @pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
-def test_a_text_that_is_not_utf8_is_told(stepahead: Typed, service: StandIn, errors: str) -> None:
+def test_a_text_that_is_not_utf8_is_reported(
+    stepahead: Typed, service: StandIn, errors: str
+) -> None:
     given = io.TextIOWrapper(io.BytesIO(b"caf\xe9"), encoding="utf-8", errors=errors)
     run = stepahead("predict", "fable", "--url", service.url, stdin=given)
     assert run.returncode == 1
     assert "the input is not UTF-8" in run.stderr
 
 
-def test_a_temperature_that_is_no_number_is_told(stepahead: Typed, service: StandIn) -> None:
+def test_a_temperature_that_is_not_a_number_is_reported(stepahead: Typed, service: StandIn) -> None:
     run = stepahead("predict", "fable", "the", "--temperature", "inf", "--url", service.url)
     assert run.returncode == 1
     assert "--temperature inf is not a finite number" in run.stderr
 
 
 @pytest.mark.parametrize("wrong", ["5x", "nan", "1e999", "--7"])
-def test_what_is_no_number_is_named(stepahead: Typed, service: StandIn, wrong: str) -> None:
+def test_what_is_not_a_number_is_named(stepahead: Typed, service: StandIn, wrong: str) -> None:
     run = stepahead("predict", "google-stock", "778.81", f"7,{wrong}", "--url", service.url)
     assert run.returncode == 1
     assert f"{wrong!r} is not a number" in run.stderr
@@ -278,7 +280,7 @@ def test_a_problem_is_shown_with_each_place(stepahead: Typed, service: StandIn) 
     )
 
 
-def test_nothing_that_answers_is_told_with_how_to_start_it(stepahead: Typed) -> None:
+def test_if_nothing_answers_the_message_says_how_to_start_it(stepahead: Typed) -> None:
     run = stepahead("models", "--url", "http://127.0.0.1:9")
     assert run.returncode == 1
     assert (
@@ -303,7 +305,7 @@ def test_another_kind_of_server_is_recognised(stepahead: Typed, service: StandIn
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://127.0.0.1", "http://[::1"])
-def test_what_is_no_url_is_told(stepahead: Typed, url: str) -> None:
+def test_what_is_not_a_url_is_reported(stepahead: Typed, url: str) -> None:
     run = stepahead("models", "--url", url)
     assert run.returncode == 1
     assert "is not a URL" in run.stderr
@@ -325,7 +327,9 @@ def test_a_name_is_a_name_whatever_it_is_made_of(
 
 @pytest.mark.parametrize("typed", ["models {}", "jobs {}", "predict {} 1", "compare --model {}"])
 @pytest.mark.parametrize("name", ["", ".", ".."])
-def test_what_is_no_name_is_told(stepahead: Typed, service: StandIn, typed: str, name: str) -> None:
+def test_what_is_not_a_name_is_reported(
+    stepahead: Typed, service: StandIn, typed: str, name: str
+) -> None:
     words = [word.format(name) for word in typed.split(" ")]
     run = stepahead(*words, "--url", service.url)
     assert run.returncode == 1
@@ -363,7 +367,7 @@ def test_beyond_loopback_a_key_is_asked_for(stepahead: Typed) -> None:
         ("postgresql://nobody@127.0.0.1/none?speed=9", 'invalid connection option "speed"', 2),
     ],
 )
-def test_a_database_that_cannot_be_used_is_told_without_its_password(
+def test_a_database_that_cannot_be_used_is_reported_without_its_password(
     stepahead: Typed, url: str, said: str, exit_code: int
 ) -> None:
     run = stepahead("migrate", STEPAHEAD_DATABASE_URL=url.replace("nobody@", "nobody:secret@"))

@@ -222,7 +222,9 @@ def test_a_body_of_just_the_limit_is_read(
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_body_is_no_upload_because_it_says_so(service: Service, *, announced: bool) -> None:
+def test_the_content_type_alone_does_not_make_an_upload(
+    service: Service, *, announced: bool
+) -> None:
     content = b"".join(pieces()) if announced else pieces()
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     path = "/models/prices/aliases/champion"
@@ -317,7 +319,7 @@ def test_started_before_the_migration_it_gets_ready_by_itself(
         drop_database(server_url, name)
 
 
-def test_at_sigterm_it_is_not_ready_and_the_server_goes_on_to_drain() -> None:
+def test_at_sigterm_it_is_not_ready_and_the_server_continues_to_drain() -> None:
     received = []
 
     async def scenario() -> bool:

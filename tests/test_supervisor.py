@@ -56,7 +56,7 @@ def test_it_starts_ends_in_order_starts_again_and_suffers_no_second(place: Path)
         assert is_ready(again.url)
 
 
-def test_a_taken_port_is_told_before_anything_is_started(place: Path) -> None:
+def test_a_taken_port_is_reported_before_anything_is_started(place: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         service = Served(place / "data", environment={"STEPAHEAD_PORT": str(port)})
@@ -96,7 +96,7 @@ def test_killed_parts_are_started_again_without_refusing_a_connection(place: Pat
         wait_until(lambda: is_ready(service.url))
 
 
-def test_a_part_that_keeps_dying_ends_no_other_and_is_told_of(place: Path) -> None:
+def test_a_part_that_keeps_dying_ends_no_other_and_is_reported(place: Path) -> None:
     environment = {"STEPAHEAD_TRAINER_COMMAND": "/nowhere/python"}
     with served(place / "data", environment=environment) as service:
         wait_until(lambda: warnings(service))

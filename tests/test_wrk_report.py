@@ -40,6 +40,6 @@ def test_failures_of_all_kinds_are_added_up() -> None:
     assert read_report(report).failures == 15
 
 
-def test_something_else_is_no_report() -> None:
+def test_something_else_is_not_a_report() -> None:
     with pytest.raises(ValueError, match="wrk's report has no"):
         read_report("unable to connect to 127.0.0.1:45123 Connection refused\n")

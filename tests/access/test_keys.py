@@ -229,7 +229,7 @@ def test_uploaded_bytes_are_limited(service: Service, as_key: AsKey, *, announce
     assert "may upload 1,500 bytes per day" in upload().json()["detail"]
 
 
-def test_who_did_it_stands_in_the_audit_list_and_with_the_move(
+def test_the_caller_is_named_in_the_audit_list_and_with_the_move(
     service: Service, as_key: AsKey
 ) -> None:
     made = make(service, scope="train")

@@ -111,12 +111,12 @@ def added(name: str) -> Callable[[Parts], Parts]:
         (added("tables/../x.copy.gz"), "is not a table of backup.json"),
     ],
 )
-def test_what_is_wrong_with_an_archive_is_said(change: Callable[[Parts], Parts], said: str) -> None:
+def test_defects_of_an_archive_are_reported(change: Callable[[Parts], Parts], said: str) -> None:
     with pytest.raises(DamagedArchive, match=said):
         check_backup(packed(change(whole())))
 
 
-def test_a_row_count_that_differs_is_said() -> None:
+def test_a_different_row_count_is_reported() -> None:
     listed = {"models": {"rows": 3, "sha256": sha256(ROWS)}}
     parts = whole() | {"contents.json": contents(tables=listed)}
     with pytest.raises(DamagedArchive, match="models has 2 rows, but 3 are listed"):

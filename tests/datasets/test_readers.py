@@ -178,7 +178,7 @@ def test_a_reader_killed_from_outside_is_not_the_files_fault(
     assert answer.report.kind == "text"
 
 
-def test_too_little_memory_is_told_with_the_limit_and_what_would_fit(
+def test_too_little_memory_is_reported_with_the_limit_and_what_would_fit(
     readers: Readers, tmp_path: Path
 ) -> None:
     with pytest.raises(ReaderStopped) as caught:
@@ -198,14 +198,12 @@ def test_memory_that_others_use_is_worth_another_try(tmp_path: Path) -> None:
     readers.close()
 
 
-def test_a_file_that_unpacks_to_too_much_is_told_the_limit(
-    readers: Readers, tmp_path: Path
-) -> None:
+def test_the_limit_on_unpacked_bytes_is_in_the_message(readers: Readers, tmp_path: Path) -> None:
     with pytest.raises(ReaderStopped, match=r"1,099,511,627,776 bytes; at most 1,073,741,824"):
         read(readers, tmp_path, "unpacks to a terabyte")
 
 
-def test_a_full_disk_is_no_fault_of_the_file(readers: Readers, tmp_path: Path) -> None:
+def test_a_full_disk_is_not_a_fault_of_the_file(readers: Readers, tmp_path: Path) -> None:
     with pytest.raises(InsufficientStorage, match="disk full"):
         read(readers, tmp_path, "disk full")
 
@@ -233,7 +231,7 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     readers.close()
 
 
-def test_files_wait_for_each_other_while_the_event_loop_goes_on(
+def test_files_wait_for_each_other_without_blocking_the_event_loop(
     readers: Readers, tmp_path: Path
 ) -> None:
     answers: list[ReadFile] = []
@@ -257,7 +255,7 @@ def test_files_wait_for_each_other_while_the_event_loop_goes_on(
     assert len({process_of(each) for each in answers}) == 1
 
 
-def test_closing_ends_a_reading_that_goes_on(readers: Readers, tmp_path: Path) -> None:
+def test_closing_ends_a_running_read(readers: Readers, tmp_path: Path) -> None:
     read_hanging = reading(readers, tmp_path, "hang")
 
     async def closed_meanwhile() -> None:

@@ -24,7 +24,7 @@ def test_one_share_is_taken_from_the_file_of_all() -> None:
     assert google[-1] == ["2010-03-01", "560.19"]
 
 
-def test_an_unknown_sample_is_told_with_those_there_are() -> None:
+def test_an_unknown_sample_is_reported_with_the_known_ones() -> None:
     with pytest.raises(UnknownSample, match=r"no sample 'gogle'; there are apple, .*google"):
         find_sample("gogle")
 

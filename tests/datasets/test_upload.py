@@ -74,7 +74,7 @@ def test_a_body_that_was_cut_off_is_not_taken_for_whole(missing: int) -> None:
         taking.close()
 
 
-def test_the_limit_counts_what_came() -> None:
+def test_the_limit_counts_received_bytes() -> None:
     with tempfile.TemporaryDirectory() as folder:
         taking = receiver(folder, limit=len(BODY) - 1)
         taking.feed(BODY[:100])

@@ -138,7 +138,7 @@ def test_a_file_comes_back_byte_by_byte(service: Service) -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_a_page_is_no_page_when_it_comes_back(service: Service) -> None:
+def test_a_page_that_is_sent_back_is_not_a_page(service: Service) -> None:
     page = b"<script>alert(1)</script> " + b"a text that was uploaded as a page " * 9
     dataset = upload(service, page, "evil.html").json()["id"]
 
@@ -271,7 +271,7 @@ def test_parts_that_are_wrong_are_named(
         (b"--limit\r\nA: b\r\n\r\nx\r\n--limit--\r\n", "multipart/form-data; boundary=limit", 400),
     ],
 )
-def test_a_body_that_is_no_form_is_refused(
+def test_a_body_that_is_not_a_form_is_refused(
     service: Service, body: bytes, content_type: str, status: int
 ) -> None:
     answer = service.client.post(
@@ -302,14 +302,14 @@ def test_a_file_name_is_data(service: Service, name: str, shown: str) -> None:
     assert left_behind(service) == []
 
 
-def test_a_part_without_a_file_name_is_a_file_all_the_same(service: Service) -> None:
+def test_a_part_without_a_file_name_is_a_file_anyway(service: Service) -> None:
     answer = post_form(service, ("file", None, PRICES + b"2018-02-01,7\n"))
 
     assert answer.status_code == 201
     assert answer.json()["filename"] is None
 
 
-def test_a_boundary_in_the_file_is_no_boundary(service: Service) -> None:
+def test_a_boundary_in_the_file_is_not_a_boundary(service: Service) -> None:
     text = b"--limi\r\n--limit\rx\r\n--limi" + b"\r\n-" * 400_000 + b" the end"
 
     answer = post_form(service, ("file", "odd.txt", text), ("read", None, b'{"kind": "text"}'))

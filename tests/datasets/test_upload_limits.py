@@ -150,7 +150,7 @@ def fill(folder: Path, *, leaving: int) -> Path:
     return ballast
 
 
-def test_a_full_disk_is_told_and_uploads_work_again_when_there_is_room(
+def test_a_full_disk_is_reported_and_uploads_work_again_when_there_is_room(
     cluster: tuple[str, str], tmp_path: Path
 ) -> None:
     text = b"a text that is read and kept\n" * 100_000
@@ -178,7 +178,7 @@ def test_a_full_disk_is_told_and_uploads_work_again_when_there_is_room(
         assert upload(service, text, "a.txt").status_code == 201
 
 
-def test_a_full_disk_of_the_store_is_told_and_uploads_work_again_when_there_is_room(
+def test_a_full_disk_of_the_store_is_reported_and_uploads_work_again_when_there_is_room(
     cluster: tuple[str, str], tmp_path: Path
 ) -> None:
     text = b"a text that is read and kept\n" * 100_000

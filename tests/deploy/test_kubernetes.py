@@ -102,7 +102,7 @@ def test_settings_of_the_chart_exist() -> None:
         assert {name for name in names if name.startswith("STEPAHEAD_")} <= known
 
 
-def test_no_secret_stands_in_a_manifest_and_nothing_runs_as_root() -> None:
+def test_manifests_contain_no_secret_and_nothing_runs_as_root() -> None:
     found = manifests(MANIFESTS.read_text("utf-8"))
     assert "Secret" not in {manifest["kind"] for manifest in found}
     for container in containers(found):

@@ -117,7 +117,7 @@ def test_a_wrong_filter_of_the_log_is_named(service: Service, query: str) -> Non
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-13-01", "2026-11-01", "2026-11-01T00:00"])
-def test_a_wrong_time_is_told_with_what_would_be_right(service: Service, time: str) -> None:
+def test_a_wrong_time_is_reported_with_what_would_be_right(service: Service, time: str) -> None:
     (error,) = service.client.get("/predictions", params={"from": time}).json()["errors"]
     assert error["message"].endswith("in ISO form with its zone, as in 2026-11-01T00:00:00Z")
 

@@ -22,13 +22,13 @@ def test_a_number_beyond_any_row_is_the_largest_one() -> None:
     "cursor",
     ["", "x", "%%%", "é", "W10", "WzFd", "bnVsbA", "WyJhIiwiYiJd", "[" * 400, cursor_of("a\x00")],
 )
-def test_what_is_no_cursor_is_a_400(cursor: str) -> None:
+def test_what_is_not_a_cursor_is_a_400(cursor: str) -> None:
     with pytest.raises(InvalidRequest, match="cursor"):
         read_paging(text_key, 50, cursor)
 
 
 @pytest.mark.parametrize("key", ["", "-1", "٣", "3.5", "9" * 11, "9" * 5000, "a"])
-def test_what_is_no_number_or_id_is_a_400(key: str) -> None:
+def test_what_is_not_a_number_or_id_is_a_400(key: str) -> None:
     with pytest.raises(InvalidRequest):
         number_key(cursor_of(key))
     with pytest.raises(InvalidRequest):

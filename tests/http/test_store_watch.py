@@ -86,7 +86,7 @@ def test_a_store_that_is_away_is_named_everywhere_and_comes_back(
     assert upload(service).status_code == 201
 
 
-def test_predictions_go_on_without_the_store_and_a_load_balancer_can_tell(
+def test_predictions_continue_without_the_store_and_readyz_shows_it(
     service: Service, bucket: Bucket
 ) -> None:
     bucket.status = 500

@@ -126,7 +126,7 @@ TEXT = Shape(kind="text", columns=(), series_count=1)
         ),
     ],
 )
-def test_names_that_do_not_go_together_are_told_at_their_place(
+def test_names_that_do_not_go_together_are_reported_at_their_place(
     recipe: dict[str, Any], given: dict[str, Any], field: str, words: str
 ) -> None:
     resolved = resolve_recipe("series", {"preset": "chapter", **recipe})

@@ -53,7 +53,7 @@ def test_the_upload_and_what_came_before_are_one_dataset_with_its_lineage(
     assert values["values"] == [number + number % 7 for number in range(130)]
 
 
-def test_each_extension_goes_on_from_the_one_before(service: Service) -> None:
+def test_each_extension_continues_the_one_before(service: Service) -> None:
     trained_on(service, train(service, "steady", prices(range(100))))
     middle = trained_on(service, train(service, "steady", prices(range(100, 110)), extend="true"))
     last = trained_on(service, train(service, "steady", prices(range(110, 111)), extend="true"))
@@ -82,7 +82,7 @@ def test_rows_that_disagree_are_a_conflict_that_names_them(service: Service) -> 
     assert service.client.get("/datasets").json()["items"] == before
 
 
-def test_days_are_read_as_in_the_file_that_they_go_on_from(service: Service) -> None:
+def test_days_are_read_as_in_the_file_that_they_continue_from(service: Service) -> None:
     """The first days of a month do not tell day from month, but the earlier months did."""
     european = "%d/%m/%Y"
     trained_on(service, train(service, "european-long", prices(range(100), form=european)))

@@ -24,7 +24,7 @@ def test_the_last_report_and_the_curve_are_kept() -> None:
     assert [(point["epoch"], point["loss"]) for point in kept["curve"]] == [(1, 0.5), (2, 0.25)]
 
 
-def test_a_run_that_goes_on_replaces_the_epochs_it_repeats() -> None:
+def test_a_resumed_run_replaces_the_epochs_that_it_repeats() -> None:
     first = JobProgress({})
     for number in range(1, 6):
         first.report(epoch(number, 10, loss=9.0))
@@ -87,7 +87,7 @@ def test_a_stage_has_a_line_and_its_epochs_about_ten() -> None:
     assert len(progress.untold) == 12
 
 
-def test_few_epochs_have_a_line_each_and_a_run_that_goes_on_says_where() -> None:
+def test_few_epochs_have_a_line_each_and_a_resumed_run_says_where() -> None:
     progress = JobProgress({})
     for number in (2, 3):
         progress.report(epoch(number, 3, loss=0.25))

@@ -117,7 +117,7 @@ def test_taking_up_raises_the_attempt(session: Session, job: Job) -> None:
     queue.check_claim(session, held)
 
 
-def test_a_job_is_taken_up_from_its_present_place_only(session: Session, job: Job) -> None:
+def test_a_job_starts_only_from_its_current_queue_entry(session: Session, job: Job) -> None:
     old = fetch(session, job)
     queue.rescue(session, job.id)
     claim_before = claim(session, job)
@@ -230,7 +230,7 @@ def test_a_job_in_dead_hands_is_rescued(session: Session, job: Job, is_begun: bo
         "DELETE FROM procrastinate_workers",
     ],
 )
-def test_a_job_whose_place_is_gone_is_rescued(session: Session, job: Job, damage: str) -> None:
+def test_a_job_without_a_queue_entry_is_rescued(session: Session, job: Job, damage: str) -> None:
     claim(session, job)
     session.execute(text(damage))
 

@@ -201,7 +201,7 @@ def test_what_does_not_fit_is_named_and_nothing_is_kept(
     assert rows(service) == before
 
 
-def test_a_body_that_is_no_form_is_a_415(service: Service) -> None:
+def test_a_body_that_is_not_a_form_is_a_415(service: Service) -> None:
     assert service.client.post("/models/m/train", json={}).status_code == 415
 
 

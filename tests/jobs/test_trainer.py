@@ -145,7 +145,7 @@ def test_memory_is_named_only_where_the_kernel_says_that_it_ran_out(
         (signal.SIGSEGV, "it was ended by SIGSEGV"),
     ],
 )
-def test_a_death_in_a_run_is_told_with_its_reason(
+def test_a_death_in_a_run_is_reported_with_its_reason(
     trainer: Trainer, tmp_path: Path, number: signal.Signals, words: str
 ) -> None:
     pid = ready(trainer)
@@ -185,7 +185,7 @@ def test_waiting_for_a_child_can_be_given_up() -> None:
     slow.close(patience_seconds=0)
 
 
-def test_without_tensorflow_it_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tensorflow_there_is_a_one_line_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.jobs.trainer.find_spec", lambda _: None)
     missing = why_no_training(Settings())
     assert missing is not None

@@ -56,7 +56,9 @@ def test_a_queued_job_becomes_a_version(harness: Harness) -> None:
     assert [path.name for path in (harness.folder / "work").iterdir()] == ["lock"]
 
 
-def test_a_worker_gives_way_to_nobody_and_its_children_do(harness: Harness, free_port: str) -> None:
+def test_a_workers_children_give_way_but_the_worker_does_not(
+    harness: Harness, free_port: str
+) -> None:
     """Its heartbeats must be punctual even on the busiest machine."""
     worker = harness.start_worker(environment={"STEPAHEAD_WORKER_PORT": free_port})
     url = f"http://127.0.0.1:{free_port}"
@@ -115,7 +117,7 @@ def test_jobs_of_one_model_share_two_workers_and_each_gets_a_number(harness: Har
     assert len(harness.epochs()) == 12 * 3  # each was trained once
 
 
-def test_a_job_goes_on_from_its_checkpoint_after_its_worker_was_killed(harness: Harness) -> None:
+def test_a_job_continues_from_its_checkpoint_after_its_worker_was_killed(harness: Harness) -> None:
     job_id = harness.enqueue(epochs=100)
     first = harness.start_worker()
     reached = harness.wait_for_epoch(job_id, 3)
@@ -131,7 +133,7 @@ def test_a_job_goes_on_from_its_checkpoint_after_its_worker_was_killed(harness: 
     assert (job.attempt, job.deaths, job.losses, job.version) == (2, 0, 0, 1)
 
 
-def test_a_job_goes_on_from_its_checkpoint_after_its_trainer_was_killed(working: Harness) -> None:
+def test_a_job_continues_from_its_checkpoint_after_its_trainer_was_killed(working: Harness) -> None:
     job_id = working.enqueue("killed", epochs=60)
     working.wait_for_epoch(job_id, 3)
     os.kill(working.epochs("killed")[0][0], signal.SIGKILL)
@@ -204,7 +206,7 @@ def test_a_trainer_that_does_not_hear_is_replaced_after_a_cancel(working: Harnes
     assert not is_alive(deaf)
 
 
-def test_a_cancelled_job_is_not_taken_up(harness: Harness) -> None:
+def test_a_cancelled_job_is_not_continued(harness: Harness) -> None:
     cancelled, kept = harness.enqueue("cancelled"), harness.enqueue()
     with harness.sessions.begin() as session:
         queue.cancel(session, cancelled)
@@ -217,7 +219,7 @@ def test_a_cancelled_job_is_not_taken_up(harness: Harness) -> None:
     assert harness.epochs("cancelled") == []
 
 
-def test_a_worker_told_to_end_leaves_a_checkpoint_and_hands_its_job_back(harness: Harness) -> None:
+def test_a_stopped_worker_saves_a_checkpoint_and_returns_its_job(harness: Harness) -> None:
     job_id = harness.enqueue(epochs=50)
     worker = harness.start_worker(epoch_seconds=0.2)
     harness.wait_for_epoch(job_id, 3)

@@ -56,7 +56,7 @@ def test_steps_of_a_row_and_rows_of_a_moment_are_one_loss() -> None:
         ([], [], "not to be told", "the baseline makes no error; the errors differ by a constant"),
     ],
 )
-def test_what_cannot_be_told_says_why(
+def test_an_undefined_figure_comes_with_a_reason(
     errors: list[float], baseline: list[float], verdict: str, missing: str | None
 ) -> None:
     found = against(np.array(errors)[:, None], np.array(baseline)[:, None])

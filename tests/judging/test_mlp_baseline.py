@@ -32,7 +32,7 @@ def test_one_perceptron_serves_several_series_and_steps() -> None:
     assert np.allclose(several[1], several[0] * 1000.0)
 
 
-def test_too_little_to_fit_on_is_told() -> None:
+def test_too_little_to_fit_on_is_reported() -> None:
     part = judged_series(seasonal(60), 20).judged
     bare = replace(part, training=np.empty(0))
     reason = mlp_baseline.mlp_forecasts([bare], horizon=1, window=10, check=lambda: None)

@@ -1,7 +1,7 @@
 from app.judging.notes import not_judged, not_trained_on, share_notes
 
 
-def test_a_share_is_told_where_something_was_left_out() -> None:
+def test_a_share_is_reported_where_something_was_left_out() -> None:
     assert share_notes(1.0) == ()
     assert "43.2 % is kept" in share_notes(0.4321)[0]
     assert "0.5 % is kept" in share_notes(0.005)[0]

@@ -74,7 +74,7 @@ def test_rows_of_the_held_out_part_have_what_came_before_them() -> None:
     assert found.notes == ("the first windows reach back into the last 7 training rows",)
 
 
-def test_where_all_was_trained_on_it_is_said() -> None:
+def test_if_all_rows_were_trained_on_the_verdict_says_so() -> None:
     found = judged(known(content(0, 30), 30), content(10, 10))
 
     assert found.seen
@@ -122,7 +122,7 @@ def test_each_series_has_its_own_past() -> None:
         (content(0, 3), "none of its 3 rows"),
     ],
 )
-def test_what_cannot_be_judged_is_said(other: SeriesContent, words: str) -> None:
+def test_the_verdict_says_what_could_not_be_judged(other: SeriesContent, words: str) -> None:
     with pytest.raises(Unprocessable, match=words):
         judged([], other)
 

@@ -188,7 +188,7 @@ def test_a_difference_within_noise_is_called_so() -> None:
     assert sentence.endswith(" over 19 days, a difference within noise")
 
 
-def test_a_copy_of_the_last_value_is_told_in_the_notes() -> None:
+def test_a_copy_of_the_last_value_is_reported_in_the_notes() -> None:
     walk = np.cumsum(np.random.default_rng(3).normal(size=160)) + 100
     told = judged_series(walk, 120)
     copy = type(told)(

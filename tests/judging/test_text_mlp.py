@@ -22,7 +22,7 @@ def test_a_text_that_repeats_itself_is_learned_and_every_token_has_a_probability
 
 
 @pytest.mark.parametrize("ids", [np.arange(9) % 3, np.zeros(100, np.int64)])
-def test_too_little_to_fit_on_is_told(ids: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+def test_too_little_to_fit_on_is_reported(ids: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
     told = text_mlp.mlp_bits(ids, ids, start=3, vocabulary_size=3, unit="words", check=lambda: None)
     assert isinstance(told, str)
     assert "examples to fit on" in told

@@ -87,7 +87,7 @@ COPY = text("""
     """)
 
 
-def test_what_becomes_visible_late_is_read_all_the_same(
+def test_what_becomes_visible_late_is_read_anyway(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = new_id(), new_id()
@@ -210,7 +210,7 @@ def test_times_at_the_ends_of_the_calendar_do_not_stop_the_others(
     assert (found["versions"][0]["requests"], found["versions"][0]["forecasts"]) == (3, 1)
 
 
-def test_enormous_errors_are_summed_all_the_same(service: Service) -> None:
+def test_enormous_errors_are_summed_anyway(service: Service) -> None:
     ask(service, [1, 2, 1e308])
     ask(service, [1, 2, 1e308, -1e308])
     follow(service)

@@ -25,7 +25,7 @@ def test_hell_is_followed_by_o(service: Service) -> None:
     assert answer["text"] == "hello"
 
 
-def test_the_fable_goes_on_and_shows_all_112_probabilities(service: Service) -> None:
+def test_the_fable_continues_and_shows_all_112_probabilities(service: Service) -> None:
     answer = service.predict(model="belling-the-cat", text="long ago , the", top_k=112).json()
     (step,) = answer["predictions"]
     assert step["token"] == "mice"  # noqa: S105 - a word

@@ -149,7 +149,7 @@ def test_an_orderly_end_waits_for_the_child(started: Callable[[Program], Child])
 
 
 @pytest.mark.parametrize(("grace_seconds", "hastened"), [(0.2, False), (600, True)])
-def test_who_outstays_its_grace_is_killed(
+def test_a_child_that_exceeds_its_grace_is_killed(
     started: Callable[[Program], Child], grace_seconds: float, *, hastened: bool
 ) -> None:
     child = started(python(IGNORING + WAITING, grace_seconds=grace_seconds))

@@ -68,7 +68,7 @@ def test_a_session_of_others_is_left_alone() -> None:
     assert told(7, leads_session=False)[-1] == (ours[-1] if ours else "none")
 
 
-def test_who_is_nicer_stays_so() -> None:
+def test_a_nicer_process_stays_nicer() -> None:
     assert told(7, leads_session=True, before=12)[1:3] == [str(min(OURS + 12, 19))] * 2
 
 

@@ -5,7 +5,7 @@ import pytest
 from app.process.listening import CannotListen, listen, location_of
 
 
-def test_any_free_port_is_told() -> None:
+def test_any_free_port_is_reported() -> None:
     with listen("127.0.0.1", 0) as listener:
         host, _, port = location_of(listener).partition(":")
         assert host == "127.0.0.1"
@@ -18,14 +18,14 @@ def test_all_addresses_are_reached_at_loopback() -> None:
         assert location_of(listener).startswith("127.0.0.1:")
 
 
-def test_a_taken_port_is_told_with_what_to_do() -> None:
+def test_a_taken_port_is_reported_with_what_to_do() -> None:
     with listen("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
         with pytest.raises(CannotListen, match=f"port {port} on 127.0.0.1 is already in use"):
             listen("127.0.0.1", port)
 
 
-def test_a_port_can_be_had_again_at_once_after_a_connection() -> None:
+def test_a_port_can_be_reused_at_once_after_a_connection() -> None:
     with listen("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
         client = socket.create_connection(("127.0.0.1", port))
@@ -41,6 +41,6 @@ def test_an_address_of_another_machine_is_refused() -> None:
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 300])
-def test_what_can_be_no_host_is_told(host: str) -> None:
+def test_an_invalid_host_is_reported(host: str) -> None:
     with pytest.raises(CannotListen, match=f"the host '{host}' is unknown"):
         listen(host, 0)

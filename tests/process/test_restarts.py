@@ -24,7 +24,7 @@ def test_it_never_ends() -> None:
         assert restarts.delay_after_death(second + 0.5) <= LONGEST_DELAY_SECONDS
 
 
-def test_whoever_lived_for_a_while_begins_anew() -> None:
+def test_after_a_while_alive_earlier_deaths_do_not_count() -> None:
     restarts = Restarts()
     for second in range(KEEPS_DYING):
         restarts.started(float(second))

@@ -68,7 +68,9 @@ def test_without_the_variables_nothing_is_traced(monkeypatch: pytest.MonkeyPatch
     assert tracing_of("api") is None
 
 
-def test_without_the_extra_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_message_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
     monkeypatch.setitem(__import__("sys").modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(TracingUnavailable, match="stepahead\\[otel\\]"):

@@ -225,7 +225,7 @@ def test_errors_that_differ_by_a_constant_are_compared_by_their_size() -> None:
     assert decision.comparison["test"]["name"] == "margin"
 
 
-def test_a_lead_that_has_turned_on_the_rows_told_is_none() -> None:
+def test_a_lead_that_is_lost_on_the_latest_rows_does_not_count() -> None:
     errors = np.random.default_rng(0).normal(size=100)
     # Scorecards only contain the last rows: better over all rows, but recently clearly worse.
     late = with_errors(errors * 1.1)

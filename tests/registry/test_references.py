@@ -47,7 +47,7 @@ def test_a_reference_is_read(text: str, name: str, alias: str | None, number: in
         "a@" + "b" * 101,
     ],
 )
-def test_what_is_no_reference_is_a_422_that_names_the_field(text: str) -> None:
+def test_what_is_not_a_reference_is_a_422_that_names_the_field(text: str) -> None:
     with pytest.raises(Unprocessable) as caught:
         parse_reference(text, field="start_from")
 

@@ -101,7 +101,7 @@ def test_several_processes_import_at_once(
     engine.dispose()
 
 
-def test_a_folder_that_is_no_artifact_is_an_error(
+def test_a_folder_that_is_not_an_artifact_is_an_error(
     session: Session, store: ObjectStore, tmp_path: Path
 ) -> None:
     (tmp_path / "prices" / "1").mkdir(parents=True)

@@ -233,7 +233,7 @@ def test_a_manifest_is_known_even_when_its_version_is_deleted(session: Session) 
     assert not has_manifest(session, "other", files["manifest.json"].sha256)
 
 
-def test_lists_go_on_behind_a_key(session: Session) -> None:
+def test_lists_continue_behind_a_key(session: Session) -> None:
     for name in ("b", "a", "c"):
         registered(session, name)
     registered(session, "a")

@@ -212,7 +212,7 @@ def test_a_value_that_cannot_be_stored_is_an_error_and_no_end(
     asyncio.run(scenario())
 
 
-def test_what_takes_too_long_is_an_error_and_the_next_connects_anew(
+def test_a_timeout_is_an_error_and_the_next_statement_reconnects(
     place: str, keep: Keep, commit: Commit
 ) -> None:
     async def scenario() -> None:

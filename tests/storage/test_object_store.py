@@ -203,7 +203,7 @@ def test_a_folder_that_exists_keeps_its_permissions(folder: Path) -> None:
     "url",
     ["/var/lib/store", "store", "ftp://host/x", "http://host/x", "file://host/x", "file:", ""],
 )
-def test_a_url_that_is_no_store_is_explained(url: str) -> None:
+def test_a_url_that_is_not_a_store_is_explained(url: str) -> None:
     with pytest.raises(ValueError, match="s3://bucket"):
         ObjectStore.open(url)
 

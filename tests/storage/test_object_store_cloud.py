@@ -61,7 +61,7 @@ def test_files_come_back_from_s3(
     assert bucket.uploads == {}
 
 
-def test_what_is_missing_or_damaged_in_s3_is_said_to_be(store: ObjectStore, bucket: Bucket) -> None:
+def test_what_is_missing_or_damaged_in_s3_is_reported(store: ObjectStore, bucket: Bucket) -> None:
     stored = store.put_bytes(b"hello")
 
     bucket.objects[key_of(stored.sha256)] = b"hellp"
@@ -144,7 +144,7 @@ def test_an_answer_that_stops_in_the_middle_is_given_up(bucket: Bucket, large_fi
         store.get(stored.sha256)
 
 
-def test_a_slow_store_that_goes_on_is_waited_for(bucket: Bucket, large_file: Path) -> None:
+def test_a_slow_store_that_keeps_sending_is_waited_for(bucket: Bucket, large_file: Path) -> None:
     store = ObjectStore.open(URL, answer_seconds=1.0)
     bucket.pause_seconds = 0.2
 
@@ -154,7 +154,7 @@ def test_a_slow_store_that_goes_on_is_waited_for(bucket: Bucket, large_file: Pat
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_refused_credentials_are_told(bucket: Bucket, large_file: Path, operation: str) -> None:
+def test_refused_credentials_are_reported(bucket: Bucket, large_file: Path, operation: str) -> None:
     bucket.status, bucket.code = 403, "AccessDenied"
 
     with pytest.raises(StoreMisconfigured, match="refuses the credentials"):
@@ -163,7 +163,7 @@ def test_refused_credentials_are_told(bucket: Bucket, large_file: Path, operatio
 
 # In S3, the answer to `exists` does not say whether the object or the bucket is missing.
 @pytest.mark.parametrize("operation", sorted(OPERATIONS.keys() - {"exists"}))
-def test_a_missing_bucket_is_told(bucket: Bucket, large_file: Path, operation: str) -> None:
+def test_a_missing_bucket_is_reported(bucket: Bucket, large_file: Path, operation: str) -> None:
     bucket.status, bucket.code = 404, "NoSuchBucket"
 
     with pytest.raises(StoreMisconfigured, match="there is no bucket"):
@@ -179,7 +179,7 @@ def test_plain_http_has_to_be_allowed(bucket: Bucket, monkeypatch: pytest.Monkey
     assert not bucket.objects
 
 
-def test_missing_credentials_are_told(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_reported(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     # Stands in for the machine's own service of credentials, which would otherwise be asked.
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -206,7 +206,7 @@ def test_every_request_is_observed(bucket: Bucket) -> None:
     assert seen == [("put", False), ("get", False), ("read", False), ("get", True)]
 
 
-def test_a_missing_object_is_no_failure_of_the_store(bucket: Bucket) -> None:
+def test_a_missing_object_is_not_a_failure_of_the_store(bucket: Bucket) -> None:
     seen: list[tuple[str, bool]] = []
     store = ObjectStore.open(
         URL, observe=lambda operation, _, failed: seen.append((operation, failed))

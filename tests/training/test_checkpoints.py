@@ -30,7 +30,7 @@ SERIES = series_of(wave(160))
     [(SERIES, {**SMALL, "anchor": "auto"}), (TextContent(text=TEXT), SMALL_TEXT)],
 )
 @pytest.mark.parametrize("stops", [(4,), (9, 9, 9)])
-def test_stopped_and_taken_up_again_gives_the_same_bytes(
+def test_a_stopped_and_resumed_run_gives_the_same_bytes(
     train: Train,
     tmp_path: Path,
     content: DatasetContent,
@@ -73,7 +73,7 @@ def test_a_second_stop_does_not_lose_what_was_not_come_to_again(tmp_path: Path) 
         assert "refitting/weights.0" in saved.arrays
 
 
-def test_told_to_leave_nothing_it_leaves_nothing(
+def test_a_stop_without_a_checkpoint_leaves_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_state, "CHECKPOINT_SECONDS", math.inf)

@@ -362,7 +362,7 @@ def test_data_that_cannot_be_used_says_what_would_be_right(
         train(series_of(values), {**SMALL, "horizon": 2, **changes})
 
 
-def test_a_target_that_is_no_column_or_no_feature_is_told(train: Train) -> None:
+def test_a_target_that_is_neither_a_column_nor_a_feature_is_reported(train: Train) -> None:
     content = series_of(np.stack([wave(50), wave(50)], axis=1), columns=("a", "b"))
     with pytest.raises(Unprocessable, match="target: no column 'c'; there are a, b"):
         train(content, SMALL, target="c")
@@ -370,7 +370,7 @@ def test_a_target_that_is_no_column_or_no_feature_is_told(train: Train) -> None:
         train(content, {**SMALL, "features": ["a"]}, target="b")
 
 
-def test_a_test_set_without_the_columns_or_rows_is_told(train: Train) -> None:
+def test_a_test_set_without_the_columns_or_rows_is_reported(train: Train) -> None:
     content = series_of(wave(ROWS))
     with pytest.raises(Unprocessable, match="test: has no column 'value'; it has other"):
         train(content, SMALL, test=series_of(wave(20), columns=("other",)))

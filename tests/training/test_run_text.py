@@ -162,7 +162,7 @@ def test_one_judged_word_is_too_few_to_be_better_or_worse(train: Train) -> None:
     assert card.verdict.endswith("0 of 1 words right, too few to tell it from noise")
 
 
-def test_a_test_text_of_unknown_words_is_told(train: Train) -> None:
+def test_a_test_text_of_unknown_words_is_reported(train: Train) -> None:
     recipe, test = {**WINDOWED, "unknown": "error"}, TextContent(text="the cat zebra zebra sees")
     with pytest.raises(Unprocessable, match="test: has 5 tokens, 3 of which the text has"):
         train(TextContent(text=TEXT), recipe, test=test)
@@ -224,6 +224,6 @@ def test_a_text_that_cannot_be_used_says_why(
         train(TextContent(text=text), {**SMALL_TEXT, **changes})
 
 
-def test_kinds_that_do_not_go_together_are_told(train: Train) -> None:
+def test_kinds_that_do_not_go_together_are_reported(train: Train) -> None:
     with pytest.raises(Unprocessable, match="test: is a series"):
         train(TextContent(text=TEXT), SMALL_TEXT, test=series_of(wave(20)))

@@ -226,7 +226,7 @@ def test_a_formula_in_a_series_name_leaves_the_exported_steps_as_text(
         assert float(row["value"]) > 0
 
 
-def test_what_came_is_found_however_late_and_however_its_time_is_spelt(
+def test_actual_values_are_found_late_and_in_any_spelling_of_times(
     service: Service, open_page: OpenPage
 ) -> None:
     asked = {"history": [1.0, 2.0], "timestamps": ["2010-01-04", "2010-01-05"], "series": "old"}
@@ -252,7 +252,7 @@ def test_what_came_is_found_however_late_and_however_its_time_is_spelt(
         expect(open_details().last).to_contain_text("7.25")
 
 
-def test_a_filter_that_is_wrong_is_told_beside_it(service: Service, open_page: OpenPage) -> None:
+def test_a_wrong_filter_is_reported_beside_it(service: Service, open_page: OpenPage) -> None:
     with open_page(service.url, refusals=True) as page:
         page.goto("/ui/log")
         page.get_by_label("Version").fill("0")

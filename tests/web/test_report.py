@@ -63,7 +63,7 @@ def test_the_curves_of_several_series_are_not_drawn_as_one(service: Service) -> 
     assert ">900<" not in text
 
 
-def test_there_is_no_report_of_what_is_not_there(service: Service) -> None:
+def test_a_missing_version_has_no_report(service: Service) -> None:
     answer = service.client.get("/models/google-stock/versions/9/report")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"

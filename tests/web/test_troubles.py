@@ -57,9 +57,7 @@ def order(service: Service, model: str) -> str:
     return job
 
 
-def test_the_menu_and_what_stands_beside_it_share_no_place(
-    service: Service, open_page: OpenPage
-) -> None:
+def test_the_menu_does_not_overlap_its_neighbours(service: Service, open_page: OpenPage) -> None:
     with open_page(service.url) as page:
         page.goto("/ui/jobs")
         for width in (360, 640, 768, 901, 1440):
@@ -127,9 +125,7 @@ def test_a_recipe_stays_as_typed_when_the_name_is_corrected(
         page.wait_for_url("**/ui/train?job=*")
 
 
-def test_what_was_said_of_a_file_counts_for_the_one_it_is_judged_on(
-    service: Service, open_page: OpenPage
-) -> None:
+def test_reading_options_also_apply_to_the_test_file(service: Service, open_page: OpenPage) -> None:
     def days_first(*months: int) -> FilePayload:
         rows = [f"{day:02d}/{month:02d}/2024,{day}" for month in months for day in range(1, 13)]
         text = "\n".join(["Day,Sales", *rows])
@@ -190,7 +186,7 @@ def test_what_was_typed_meanwhile_stays(service: Service, open_page: OpenPage, s
         expect(past).to_have_value("5\n6\n7")
 
 
-def test_a_dataset_of_before_that_does_not_come_is_told(
+def test_an_earlier_dataset_that_cannot_be_loaded_is_reported(
     service: Service, open_page: OpenPage, shops: str
 ) -> None:
     with open_page(service.url, refusals=True) as page:
@@ -211,7 +207,7 @@ def test_a_job_is_followed_on_after_a_refusal(service: Service, open_page: OpenP
         expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
 
 
-def test_a_job_that_came_to_nothing_is_ordered_again(service: Service, open_page: OpenPage) -> None:
+def test_a_failed_job_can_be_ordered_again(service: Service, open_page: OpenPage) -> None:
     rows = [f"{day},{index},{-index}" for index, day in enumerate(DAYS)]
     files = [("\n".join(["Day,Sales,Costs", *part])).encode() for part in (rows[:40], rows[40:])]
     answer = service.client.post(
@@ -241,7 +237,7 @@ def test_a_job_that_came_to_nothing_is_ordered_again(service: Service, open_page
     assert {key: second[key] for key in ordered} == {key: first[key] for key in ordered}
 
 
-def test_a_service_that_is_gone_is_told_and_asked_again(
+def test_an_unreachable_service_is_reported_and_asked_again(
     service: Service, open_page: OpenPage
 ) -> None:
     job = order(service, "left-alone")
@@ -265,7 +261,9 @@ def test_a_page_without_its_service_does_not_break(service: Service, open_page: 
         page.unroute_all()
 
 
-def test_the_list_of_jobs_goes_on_under_the_keyboard(service: Service, open_page: OpenPage) -> None:
+def test_the_list_of_jobs_continues_with_the_keyboard(
+    service: Service, open_page: OpenPage
+) -> None:
     job = order(service, "watched")
     with open_page(service.url) as page:
         page.goto("/ui/jobs?model=watched")
@@ -288,9 +286,7 @@ def test_older_rows_take_the_focus(service: Service, open_page: OpenPage) -> Non
         expect(page.get_by_role("row").nth(31).get_by_role("link")).to_be_focused()
 
 
-def test_no_other_model_stands_in_for_one_that_is_not_there(
-    service: Service, open_page: OpenPage
-) -> None:
+def test_a_missing_model_is_not_replaced_by_another(service: Service, open_page: OpenPage) -> None:
     with open_page(service.url, refusals=True) as page:
         for path in ("/ui/monitor", "/ui/look"):
             page.goto(f"{path}?model=unheard-of")
@@ -342,7 +338,7 @@ def test_all_models_can_be_chosen_however_many(
 
 
 @pytest.mark.parametrize("address", ["/ui/jobs", "/ui/log"])
-def test_what_became_of_an_overtaken_question_is_not_told(
+def test_the_answer_to_an_outdated_request_is_ignored(
     service: Service, open_page: OpenPage, address: str
 ) -> None:
     held: list[Route] = []

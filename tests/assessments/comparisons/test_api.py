@@ -129,7 +129,7 @@ def test_what_waits_is_cancelled_and_what_was_trained_stays(service: Service) ->
     assert service.client.post(f"{where}/cancel").status_code == 409
 
 
-def test_a_training_that_fails_is_told_beside_the_others(service: Service) -> None:
+def test_a_training_that_fails_is_reported_beside_the_others(service: Service) -> None:
     answer = compare(service, "failed", PRICES)
     jobs = [cell["job"] for cell in answer.json()["cells"]]
     problem = {"type": "/problems/x", "title": "t", "status": 500, "detail": "d", "errors": []}

@@ -28,7 +28,7 @@ def test_a_request_that_comes_as_the_server_ends_is_answered_with_goodbye(
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_request_under_way_is_answered_with_goodbye(path: str) -> None:
+def test_a_current_request_is_answered_with_connection_close(path: str) -> None:
     with small_service(drain_seconds=60) as service, Caller(service) as caller:
         request = post(path, b"12345")
         caller.send(request[:-1])

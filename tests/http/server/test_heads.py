@@ -102,7 +102,7 @@ def test_extensions_and_trailers_within_the_limit_are_passed_over(
         b"POST /asgi HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\nx\n0\n\n",
     ],
 )
-def test_what_is_no_http_is_refused_at_once(no_head: bytes, caller: Caller) -> None:
+def test_what_is_not_http_is_refused_at_once(no_head: bytes, caller: Caller) -> None:
     caller.send(no_head)
     status, headers, problem = caller.answer()
     assert status == problem["status"] == 400
@@ -159,6 +159,6 @@ def test_heads_that_are_all_different_do_not_fill_memory() -> None:
         (b"GET / HTTP/1.1\r\n", InvalidRequest),
     ],
 )
-def test_what_is_wrong_with_a_head_is_told(raw: bytes, error: type[Exception]) -> None:
+def test_what_is_wrong_with_a_head_is_reported(raw: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         Heads(LIMIT).parse(raw)

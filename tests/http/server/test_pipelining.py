@@ -42,7 +42,7 @@ def test_a_caller_that_does_not_read_is_not_read_from(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_reading_goes_on_when_the_caller_reads(path: str) -> None:
+def test_reading_continues_when_the_caller_reads(path: str) -> None:
     with small_service() as service, Caller(service) as caller:
         service.app.answer_bytes = 50 * KIB
         request = post(path, BODY)

@@ -162,7 +162,7 @@ def test_a_new_caller_is_answered_and_the_oldest_idle_one_gives_way(path: str) -
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_where_all_are_busy_a_new_caller_is_told_so(path: str) -> None:
+def test_if_all_connections_are_busy_a_new_caller_gets_a_503(path: str) -> None:
     with small_service(max_connections=2) as service, ExitStack() as stack:
         busy = [stack.enter_context(Caller(service)) for _ in range(2)]
         for caller in busy:

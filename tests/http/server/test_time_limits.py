@@ -125,7 +125,7 @@ def test_what_was_closed_is_logged_and_counted() -> None:
         assert line in figures.decode()
 
 
-def test_a_request_whose_caller_was_hung_up_on_is_no_fault_of_ours() -> None:
+def test_a_request_of_a_disconnected_caller_is_not_an_error() -> None:
     settings = {"body_seconds": SHORT, "head_seconds": 1}
     with small_service(**settings) as service, Caller(service) as caller:
         caller.send(head("/asgi", "Content-Length: 100"))

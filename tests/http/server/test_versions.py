@@ -56,7 +56,7 @@ def test_the_app_sees_the_offer(service: SmallService, caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_caller_that_asks_first_is_told_to_go_on(path: str, caller: Caller) -> None:
+def test_a_caller_that_waits_for_100_continue_gets_it(path: str, caller: Caller) -> None:
     caller.send(head(path, "Content-Length: 3", "Expect: 100-continue"))
     assert caller.answer()[0] == 100
     caller.send(b"abc" + post(path, b"1"))
@@ -64,7 +64,7 @@ def test_a_caller_that_asks_first_is_told_to_go_on(path: str, caller: Caller) ->
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_caller_that_asks_first_and_is_refused_is_hung_up_on(path: str) -> None:
+def test_a_caller_that_waits_for_100_continue_and_is_refused_is_disconnected(path: str) -> None:
     """The caller may or may not send its body, so the next bytes would be ambiguous."""
     with small_service(api_key="secret") as service, Caller(service) as caller:
         caller.send(head(path, "Content-Length: 300", "Expect: 100-continue"))
@@ -88,7 +88,7 @@ def test_an_answer_before_the_end_of_the_body_reaches_its_caller(path: str) -> N
     ("version", "connection"),
     [("1.1", "close"), ("1.0", ""), ("1.0", "keep-alive")],
 )
-def test_a_caller_that_wants_no_more_is_told_goodbye(
+def test_a_caller_that_closes_gets_connection_close(
     path: str, version: str, connection: str, caller: Caller
 ) -> None:
     said = (f"Connection: {connection}",) if connection else ()
@@ -99,6 +99,6 @@ def test_a_caller_that_wants_no_more_is_told_goodbye(
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_an_open_connection_is_not_told_goodbye(path: str, caller: Caller) -> None:
+def test_an_open_connection_does_not_get_connection_close(path: str, caller: Caller) -> None:
     caller.send(post(path, b"abc"))
     assert "connection" not in caller.answer()[1]

@@ -25,6 +25,6 @@ def test_one_spelling_for_each_moment(timestamp: str, moment: str) -> None:
     "timestamp",
     ["", "2017-02-30", "3.1.2017", "2017-01", "20170103", "0001-01-01T00:00:00+05:00"],
 )
-def test_what_is_no_time_is_named(timestamp: str) -> None:
+def test_what_is_not_a_time_is_named(timestamp: str) -> None:
     with pytest.raises(Unprocessable, match=r"items\.0\.timestamp.*is not an ISO time"):
         checked_moment(timestamp, "items.0.timestamp")

@@ -150,7 +150,7 @@ def test_a_model_whose_dataset_was_taken_away_says_so(service: Service) -> None:
     assert "no version has a dataset" in decision["reason"]
 
 
-def test_a_dataset_that_is_gone_is_no_reason_to_stop(service: Service) -> None:
+def test_a_dataset_that_is_gone_is_not_a_reason_to_stop(service: Service) -> None:
     dataset = train_on(service, 300)
     with service.sessions.begin() as session:
         sha256 = session.get_one(Dataset, dataset).content_sha256
@@ -263,7 +263,7 @@ def test_a_schedule_is_put_shown_and_taken_away(service: Service) -> None:
     assert service.client.get("/models/nobody/decisions").status_code == 404
 
 
-def test_two_who_give_a_model_its_first_schedule_at_once(service: Service) -> None:
+def test_two_callers_set_a_first_schedule_at_the_same_time(service: Service) -> None:
     train_on(service, 300)
     waiting = text("""
         SELECT count(*) FROM pg_stat_activity

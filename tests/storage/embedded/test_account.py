@@ -16,7 +16,7 @@ STRANGER = Account(uid=54321, gid=54321, name="stranger")
 
 
 @pytest.mark.parametrize(("mode", "passes"), [(0o711, True), (0o755, True), (0o750, False)])
-def test_who_is_neither_owner_nor_in_the_group_needs_the_last_bit(
+def test_others_than_owner_and_group_need_the_last_bit(
     place: Path, mode: int, *, passes: bool
 ) -> None:
     inner = place / "inner"

@@ -24,7 +24,7 @@ from app.storage.embedded.errors import explained, failure
         (errno.EIO, EmbeddedPostgresError),
     ],
 )
-def test_a_system_error_is_told_with_action_and_place(
+def test_a_system_error_is_reported_with_action_and_place(
     number: int, expected: type[EmbeddedPostgresError]
 ) -> None:
     with (
@@ -44,7 +44,7 @@ def test_a_system_error_is_told_with_action_and_place(
         ("", StartFailed),
     ],
 )
-def test_what_postgresql_said_decides_the_error(
+def test_the_output_of_postgresql_decides_the_error(
     output: str, expected: type[EmbeddedPostgresError]
 ) -> None:
     error = failure("start PostgreSQL", Path("/data"), output)

@@ -6,7 +6,7 @@ from app.storage.embedded import DataDirectoryInUse, EmbeddedPostgresError
 from app.storage.embedded.lock import DirectoryLock
 
 
-def test_one_holder_at_a_time_who_says_where_it_answers(tmp_path: Path) -> None:
+def test_one_holder_at_a_time_with_its_address(tmp_path: Path) -> None:
     first = DirectoryLock(tmp_path, address="127.0.0.1:8000")
     first.acquire()
     first.acquire()
@@ -20,7 +20,7 @@ def test_one_holder_at_a_time_who_says_where_it_answers(tmp_path: Path) -> None:
     second.release()
 
 
-def test_a_holder_that_has_not_said_who_it_is(tmp_path: Path) -> None:
+def test_a_holder_that_is_not_described_yet(tmp_path: Path) -> None:
     first = DirectoryLock(tmp_path)
     first.acquire()
     (tmp_path / "lock").write_text("")

@@ -64,14 +64,14 @@ def test_a_lost_relocated_database_is_not_replaced_by_an_empty_one(make: Make, p
         find_site(data_dir)
 
 
-def test_a_folder_that_is_no_cluster_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_cluster_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "something").write_text("of the user's")
     binaries = Binaries(bin_dir=tmp_path, major=18)
     with pytest.raises(DataDirectoryDamaged, match="no PG_VERSION"):
         check_major(tmp_path, binaries)
 
 
-def test_an_existing_cluster_belongs_to_who_made_it(used: Path, tmp_path: Path) -> None:
+def test_an_existing_cluster_keeps_its_owner(used: Path, tmp_path: Path) -> None:
     assert find_site(tmp_path) is None
     site = find_site(used)
     assert site is not None

@@ -134,7 +134,7 @@ def test_a_dash_is_standard_input() -> None:
     assert file_or_pipe("-") == Path("/dev/stdin")
 
 
-def test_a_file_that_may_not_be_read_is_told(
+def test_a_file_that_may_not_be_read_is_reported(
     stepahead: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # root may read everything
@@ -155,7 +155,7 @@ def test_the_column_and_series_to_draw_may_be_named(stepahead: Typed) -> None:
     assert "'north', 'south'" in stepahead("check", "long.csv", "--series", "east").err
 
 
-def test_a_file_that_cannot_be_used_is_told_with_the_report_so_far(stepahead: Typed) -> None:
+def test_a_file_that_cannot_be_used_is_reported_with_the_report_so_far(stepahead: Typed) -> None:
     run = stepahead("check", "twice.csv")
 
     assert run.code == 1
@@ -197,7 +197,7 @@ def test_each_series_of_a_long_file_has_its_forecast(stepahead: Typed) -> None:
     assert one["predictions"][0]["value"] == 290.0
 
 
-def test_a_file_that_does_not_fit_the_model_is_told(stepahead: Typed) -> None:
+def test_a_file_that_does_not_fit_the_model_is_reported(stepahead: Typed) -> None:
     assert "is a text" in stepahead("predict", "prices", "--file", "fable.txt").err
     assert "is a series" in stepahead("predict", "fable", "--file", "long.csv").err
     assert (
@@ -209,7 +209,7 @@ def test_a_file_that_does_not_fit_the_model_is_told(stepahead: Typed) -> None:
     assert "--csv needs --file" in stepahead("predict", "prices", "1", "--csv").err
 
 
-def test_a_text_goes_on_from_its_end(stepahead: Typed) -> None:
+def test_a_text_is_continued_from_its_end(stepahead: Typed) -> None:
     lines = table(stepahead("predict", "fable", "--file", "fable.txt", "--csv").out)
     assert [(line["step"], line["token"]) for line in lines] == [("1", FABLE[0])]
 

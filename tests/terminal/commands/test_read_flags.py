@@ -27,6 +27,6 @@ def test_values_stand_as_they_are() -> None:
         ("header=maybe", "header"),
     ],
 )
-def test_what_is_no_option_is_told(text: str, words: str) -> None:
+def test_what_is_not_an_option_is_reported(text: str, words: str) -> None:
     with pytest.raises(CommandError, match=words):
         read_options([text])

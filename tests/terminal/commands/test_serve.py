@@ -17,8 +17,6 @@ ELSEWHERE = Path("/var/lib/stepahead/0123456789abcdef/postgres")
         (None, "Data is kept in /srv/data, with the PostgreSQL of STEPAHEAD_DATABASE_URL. "),
     ],
 )
-def test_who_is_to_make_a_backup_is_told_where_the_data_lie(
-    database_dir: Path | None, told: str
-) -> None:
+def test_the_message_says_which_data_to_back_up(database_dir: Path | None, told: str) -> None:
     served = Served(url="http://127.0.0.1:8000", data_dir=DATA, database_dir=database_dir)
     assert told in welcome(served, keyed=False)

@@ -51,7 +51,7 @@ def test_a_version_that_is_not_there_leaves_no_file(
     assert "for example prices@3" in capsys.readouterr().err
 
 
-def test_a_file_that_is_no_version_is_named(
+def test_a_file_that_is_not_a_version_is_named(
     service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "notes.txt").write_text("hello")

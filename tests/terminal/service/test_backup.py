@@ -51,7 +51,7 @@ def test_an_installation_is_backed_up_checked_and_restored(
         engine.dispose()
 
 
-def test_what_is_no_backup_is_said_in_a_line(
+def test_a_file_that_is_not_a_backup_gets_a_one_line_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "prices.csv").write_text("date,price\n2020-01-01,1\n")

@@ -32,7 +32,9 @@ def empty_database(cluster: tuple[str, str]) -> Iterator[str]:
         ("file:///dev/null/store", "STEPAHEAD_STORE_URL=file:///dev/null/store cannot be created"),
     ],
 )
-def test_a_store_that_cannot_be_used_is_told_before_anything_starts(url: str, said: str) -> None:
+def test_a_store_that_cannot_be_used_is_reported_before_anything_starts(
+    url: str, said: str
+) -> None:
     with pytest.raises(CommandError, match=said) as told, plain_errors(Settings(store_url=url)):
         pytest.fail("it started")
     assert told.value.exit_code == WRONG_SETTINGS
@@ -46,7 +48,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
         yield held
 
 
-def test_a_missing_bucket_is_told_before_anything_starts(bucket: Bucket) -> None:
+def test_a_missing_bucket_is_reported_before_anything_starts(bucket: Bucket) -> None:
     bucket.status, bucket.code = 404, "NoSuchBucket"
 
     with (
@@ -62,7 +64,7 @@ def test_a_missing_bucket_is_told_before_anything_starts(bucket: Bucket) -> None
     assert told.value.exit_code == WRONG_SETTINGS
 
 
-def test_an_endpoint_of_plain_http_is_told_before_anything_starts(
+def test_an_endpoint_of_plain_http_is_reported_before_anything_starts(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ALLOW_HTTP", "false")
@@ -87,7 +89,7 @@ def test_a_store_that_does_not_answer_now_keeps_nothing_from_starting(bucket: Bu
     assert started
 
 
-def test_a_store_that_fails_a_command_is_told_without_a_traceback(bucket: Bucket) -> None:
+def test_a_store_that_fails_a_command_is_reported_without_a_traceback(bucket: Bucket) -> None:
     settings = Settings(store_url="s3://bucket/prefix")
     store = ObjectStore.of(settings)
     bucket.status = 500  # it does not prevent a start
@@ -118,7 +120,7 @@ def test_a_user_without_rights_is_told_what_to_grant(
         run_migrate()
 
 
-def test_a_database_that_was_not_prepared_is_told(empty_database: str) -> None:
+def test_a_database_that_was_not_prepared_is_reported(empty_database: str) -> None:
     engine = make_engine(empty_database)
     with (
         pytest.raises(CommandError, match="run `stepahead migrate` first"),

@@ -81,7 +81,7 @@ def test_a_line_is_a_discounted_regression(noisy: Floats) -> None:
     np.testing.assert_allclose(found, level + slope * LEADS, rtol=2e-3)
 
 
-def test_a_multiplied_season_goes_on_growing() -> None:
+def test_a_multiplied_season_continues_growing() -> None:
     time = np.arange(96)
     history = 10 * 1.3 ** (time // 12) * np.array([1.0, 2, 4, 3, 1, 1, 2, 2, 5, 1, 1, 1])[time % 12]
 

@@ -130,7 +130,7 @@ def test_a_history_of_three_values_is_forecast(served: Served) -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -1e289, 1e-300, 1e12])
-def test_a_constant_history_goes_on(served: Served, value: float) -> None:
+def test_a_constant_history_continues(served: Served, value: float) -> None:
     forecast, intervals = served(np.full(30, value), periods=periods((7, 0)))
 
     np.testing.assert_allclose(forecast, value, rtol=1e-3, atol=1e-290)
