@@ -89,18 +89,17 @@ def notes_of(score: SeriesScore) -> tuple[str, ...]:
     notes = []
     check = score.lag_copy
     if check is not None and check.copies:
-        late = "in a plot they follow the series one step late"
         better = score.against[PERSISTENCE].verdict == "better"
         notes.append(
-            "the forecasts lie closer to the value before than to the one they forecast (RMSE "
-            f"{_figures(check.error_to_previous, check.error)}): {late}, "
-            + ("though they know more" if better else "which looks better than it is")
+            "the forecasts mostly copy the previous value (RMSE "
+            f"{_figures(check.error_to_previous, check.error)} for the value that they forecast), "
+            + ("but they add something to it" if better else "so a plot looks better than it is")
         )
     left_out = [each.series for each in score.each if each.scale is None]
     if score.pooled and left_out:
         notes.append(
-            f"{len(left_out)} series, {left_out[0]!r} for one, never change before the judged "
-            "rows, or have none there: without a scale they are not in the pooled figures"
+            f"{len(left_out)} series, {left_out[0]!r} for one, have no rows or no changes before "
+            "the judged rows: without a scale they are not in the pooled figures"
         )
     return tuple(notes)
 

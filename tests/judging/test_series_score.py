@@ -195,7 +195,7 @@ def test_a_copy_of_the_last_value_is_reported_in_the_notes() -> None:
         judged=told.judged, model=told.baselines["persistence"] + 0.01, baselines=told.baselines
     )
     (note,) = notes_of(score_series([copy]))
-    assert note.startswith("the forecasts lie closer to the value before than to the one they")
+    assert note.startswith("the forecasts mostly copy the previous value (RMSE")
 
 
 def test_steps_past_the_last_row_are_not_there() -> None:
@@ -215,7 +215,7 @@ def test_series_that_never_changed_before_are_left_out_of_the_pooled_figures() -
 
     assert score.rows == 40
     assert [each.rows for each in score.each] == [40, 40]
-    assert "1 series, 'b' for one, never change" in notes_of(score)[-1]
+    assert "1 series, 'b' for one, have no rows or no changes" in notes_of(score)[-1]
 
 
 def test_of_very_many_series_none_is_fitted_one_by_one() -> None:

@@ -162,4 +162,4 @@ def test_a_file_is_sent_and_its_scorecard_shown(
     told = capsys.readouterr().out
     assert "Version 1 of google-stock on january.csv" in told
     assert SCORECARD["verdict"][:40] in told
-    assert "one step late" in " ".join(told.split())
+    assert "copy the previous value" in " ".join(told.split())
