@@ -231,7 +231,7 @@ def _each(part: Forecasts) -> EachScores:
 
 
 def _missing(parts: Sequence[Forecasts], scores: Scores) -> dict[str, str]:
-    """Return why baselines are missing that no series has."""
+    """Return the reasons for the baselines that every series lacks."""
     reasons: dict[str, str] = {}
     for name in BASELINES:
         if name in scores.baselines:

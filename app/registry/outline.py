@@ -13,7 +13,7 @@ from app.storage.tables import Version
 
 @dataclass(frozen=True, kw_only=True)
 class Outline:
-    """What a list shows of a version, because manifest and scorecard can be large."""
+    """The part of a version that lists show, because manifest and scorecard can be large."""
 
     model: str
     number: int

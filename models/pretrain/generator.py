@@ -2,11 +2,11 @@
 
     series = make(seed=1, block=0, count=1024, layout=LONG)
 
-A series is a level, up to two seasons and noise, in shares drawn anew for each; added or
-multiplied; at times counted, rounded, cut at zero, disturbed, with gaps. Prices are walks of their
-logarithm. `python -m models.pretrain.pictures` draws a page of them.
+A series consists of a level, up to two seasons and noise, in random shares, added or multiplied.
+Some series are turned into counts, rounded, cut off at zero, disturbed or given gaps. Prices are
+random walks of their logarithm. `python -m models.pretrain.pictures` draws a page of them.
 
-Equal seed and block: equal series, whatever was made before.
+The same seed and block give the same series, whatever was generated before.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Block:
 
 
 def make(*, seed: int, block: int, count: int, layout: Layout) -> Block:
-    """Make a block of series."""
+    """Generate a block of series."""
     chance = np.random.default_rng([seed, block, layout.context])
     length = layout.context + layout.horizon
     periods = draw_periods(chance, count, short=layout.short)
@@ -69,7 +69,7 @@ def make(*, seed: int, block: int, count: int, layout: Layout) -> Block:
 
 
 def _starts(chance: Chance, count: int, layout: Layout) -> np.ndarray:
-    """Draw where histories start; half of the long ones fill the context."""
+    """Draw the starts of histories; half of the long ones fill the context."""
     shortest, longest = np.log(layout.shortest), np.log(layout.context)
     lengths = np.exp(chance.uniform(shortest, longest, count))
     full = chance.random(count) < 0.5
@@ -78,7 +78,7 @@ def _starts(chance: Chance, count: int, layout: Layout) -> np.ndarray:
 
 
 def _structure(chance: Chance, periods: Floats, length: int) -> Floats:
-    """Return level, seasons and noise together, in shares of their own; of about unit size."""
+    """Return the sum of level, seasons and noise in random shares, of about unit size."""
     count = len(periods)
     level, noise = draw_levels(chance, count, length), draw_noise(chance, count, length)
     total = level * log_uniform(chance, 0.1, 3.0, count)
@@ -113,7 +113,7 @@ def _seasons(chance: Chance, periods: Floats, length: int) -> Floats:
 
 
 def _composed(chance: Chance, periods: Floats, length: int) -> Floats:
-    """Return structures added up, or multiplied, around a base."""
+    """Return structures added to, or multiplied with, a base."""
     structure = disturb(chance, _structure(chance, periods, length))
     count = len(structure)
     base = log_uniform(chance, 0.5, 50.0, count) * chance.choice([0, 1, 1, 1], (count, 1))

@@ -111,7 +111,7 @@ def judge(series: HeldOut, forecasts: Floats, bounds: Floats) -> SeriesScore:
 
 
 def _simple_forecasts(series: HeldOut) -> dict[str, Floats]:
-    """Return the last value, and the last season where a period was told."""
+    """Return the last value, and the last season if a period is known."""
     known = np.isfinite(series.histories)
     places = np.where(known, np.arange(CONTEXT), 0)
     filled = np.take_along_axis(series.histories, np.maximum.accumulate(places, axis=1), axis=1)
@@ -154,7 +154,7 @@ def _scores(errors: dict[str, Floats], scaled: Floats) -> Scores:
 
 
 def _level(level: int, away: Floats) -> LevelScore:
-    """Score one level; `away` (rows, 2) is how far the value lies above either end."""
+    """Score one level; `away` (rows, 2) is the distance of the value beyond each end."""
     zero, tail = np.zeros(len(away)), (1 - level / 100) / 2
     return LevelScore(
         level=level,

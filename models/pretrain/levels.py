@@ -20,7 +20,7 @@ Maker = Callable[[Chance, int, int], Floats]
 
 
 def constant(_: Chance, count: int, length: int) -> Floats:
-    """Return no movement at all."""
+    """Return a constant."""
     return np.zeros((count, length), np.float32)
 
 
@@ -39,7 +39,7 @@ def walk(chance: Chance, count: int, length: int) -> Floats:
 
 
 def local_line(chance: Chance, count: int, length: int) -> Floats:
-    """Return a local linear trend: slope a slow, often damped walk (Holt; Gardner 1985)."""
+    """Return a local linear trend: the slope is a slow, often damped walk (Holt; Gardner 1985)."""
     damping = 1 - log_uniform(chance, 1e-3, 0.3, count)
     slope_noise = normal(chance, count, length)
     sudden = stepwise(chance, count, length, log_uniform(chance, 0.003, 0.1, count))
@@ -50,7 +50,7 @@ def local_line(chance: Chance, count: int, length: int) -> Floats:
 
 
 def pieces(chance: Chance, count: int, length: int) -> Floats:
-    """Return lines that bend, and sometimes break, at a few places."""
+    """Return lines that bend, and sometimes jump, at a few places."""
     rate = log_uniform(chance, 0.5 / length, 12.0 / length, count)
     bends = stepwise(chance, count, length, rate) * normal(chance, count, length)
     start = normal(chance, count, 1) * (0.3 / np.sqrt(rate * length))
@@ -61,7 +61,7 @@ def pieces(chance: Chance, count: int, length: int) -> Floats:
 
 
 def plateaus(chance: Chance, count: int, length: int) -> Floats:
-    """Return a level that jumps now and then and stays."""
+    """Return a level that jumps occasionally."""
     rate = log_uniform(chance, 1.0 / length, 0.3, count)
     jumps = stepwise(chance, count, length, rate) * heavy_tailed(chance, count, length)
     return unit(np.cumsum(jumps, axis=1))
@@ -91,7 +91,7 @@ def reverting(chance: Chance, count: int, length: int) -> Floats:
 
 
 def cycle(chance: Chance, count: int, length: int) -> Floats:
-    """Return waves whose period is not a fixed one: a stochastic cycle (Harvey 1989)."""
+    """Return waves without a fixed period: a stochastic cycle (Harvey 1989)."""
     period = log_uniform(chance, 6.0, 150.0, count)
     damping = 1 - log_uniform(chance, 0.002, 0.1, count)
     first = 2 * damping * np.cos(2 * np.pi / period)
@@ -121,7 +121,7 @@ def draw_levels(chance: Chance, count: int, length: int) -> Floats:
 def draw_kinds(
     chance: Chance, kinds: tuple[tuple[Maker, float], ...], count: int, length: int
 ) -> Floats:
-    """Draw each row of one of the kinds, by their shares."""
+    """Draw the rows from the kinds, according to their shares."""
     shares = np.array([share for _, share in kinds])
     chosen = chance.choice(len(kinds), count, p=shares / shares.sum())
     rows = np.empty((count, length), np.float32)

@@ -38,7 +38,7 @@ class Rates(NamedTuple):
 
 
 class Program:
-    """The compiled update for series of one layout, at every so-many-th origin."""
+    """The compiled update for series of one layout, at every n-th origin."""
 
     def __init__(self, form: Form, every: int) -> None:
         self.form, self.chosen = form, slice(every - 1, form.steps, every)
@@ -49,7 +49,7 @@ class Program:
     def _train(
         self, state: State, values: Tensor, periods: Tensor, rates: Rates
     ) -> tuple[State, Tensor]:
-        """Update on one batch; also gives loss and norm of the gradient, (2,)."""
+        """Update on one batch; also return loss and norm of the gradient, (2,)."""
         with tf.GradientTape() as tape:
             tape.watch(state.weights)
             total, weight = self._loss(state.weights, values, periods)
@@ -98,5 +98,5 @@ class Program:
 
 @lru_cache(maxsize=4)
 def program_of(form: Form, every: int) -> Program:
-    """Return the program of a layout; a run that goes on in the same process shares it."""
+    """Return the program of a layout; it is compiled once per process."""
     return Program(form, every)

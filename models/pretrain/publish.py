@@ -1,4 +1,4 @@
-"""Writing the artifact: the graph, what it is, and what it was judged on."""
+"""Write the artifact: the graph, its description and its scorecard."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 LARGEST = 1e290
 PARITY_SERIES = 32
-MOST_PARITY = 1e-3  # of a history's deviation
+MOST_PARITY = 1e-3  # in standard deviations of a history
 
 
 def publish(folder: Path, weights: Arrays, plan: Plan, *, updates: int, seconds: float) -> None:
@@ -70,7 +70,7 @@ def publish(folder: Path, weights: Arrays, plan: Plan, *, updates: int, seconds:
 
 
 def _parity(weights: Arrays, form: Form, series: HeldOut, forecasts: Floats) -> float:
-    """Return the largest difference between graph and network, by a history's deviation."""
+    """Return the largest difference between graph and network, in a history's deviations."""
     chosen = np.linspace(0, len(series.histories) - 1, PARITY_SERIES).astype(int)
     histories = tf.constant(series.histories[chosen])
     periods = tf.constant(series.periods[chosen], tf.float32)
@@ -84,7 +84,7 @@ def _parity(weights: Arrays, form: Form, series: HeldOut, forecasts: Floats) -> 
 
 
 def _recipe(plan: Plan) -> SeriesRecipe:
-    """Return how the network was trained, as far as a recipe can say it."""
+    """Describe the training as far as a recipe can."""
     recipe = resolve_recipe(
         "series",
         {

@@ -1,4 +1,4 @@
-"""Random processes made step by step, for many series at once; all arrays (count, length)."""
+"""Generate random processes step by step, for many series at once; all arrays (count, length)."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 Chance = np.random.Generator
 Floats = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.floating[Any]]  # of either size
+Numbers = npt.NDArray[np.floating[Any]]  # of either precision
 WARM_UP = 50
 
 
@@ -51,7 +51,7 @@ def clustered(chance: Chance, count: int, length: int) -> Floats:
 
 
 def stepwise(chance: Chance, count: int, length: int, rate: Numbers) -> npt.NDArray[np.bool_]:
-    """Draw where something happens, with a rate per value, (count, 1)."""
+    """Draw where events happen, at a rate per value, (count, 1)."""
     happens: npt.NDArray[np.bool_] = chance.random((count, length), np.float32) < rate
     return happens
 
@@ -59,7 +59,8 @@ def stepwise(chance: Chance, count: int, length: int, rate: Numbers) -> npt.NDAr
 def coloured(chance: Chance, count: int, length: int, low: float, high: float) -> Floats:
     """Return smooth random functions: noise with spectrum f^-power, power from low to high.
 
-    Of unit deviation. Not periodic: twice the length is made and half of it kept.
+    Their standard deviation is 1. They are not periodic: twice the length is generated and half of
+    it kept.
     """
     power = chance.uniform(low, high, (count, 1))
     frequency = np.maximum(np.fft.rfftfreq(2 * length), 0.5 / length)[None]
@@ -71,7 +72,7 @@ def coloured(chance: Chance, count: int, length: int, low: float, high: float) -
 
 
 def unit(x: Numbers) -> Floats:
-    """Return rows with mean 0 and deviation 1."""
+    """Standardise rows to mean 0 and standard deviation 1."""
     centered = x - x.mean(axis=1, keepdims=True)
     scaled = centered / np.maximum(centered.std(axis=1, keepdims=True), 1e-6)
     return np.asarray(scaled, np.float32)

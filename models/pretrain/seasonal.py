@@ -1,4 +1,4 @@
-"""Seasonal patterns: a table of one cycle per series, read along time and slowly changing."""
+"""Generate seasonal patterns: one cycle per series, repeated and slowly changing."""
 
 from collections.abc import Callable
 
@@ -24,12 +24,12 @@ def harmonic(chance: Chance, phase: Floats, period: Floats) -> Floats:
 
 
 def each_its_own(chance: Chance, phase: Floats, _: Floats) -> Floats:
-    """Return a value for each phase, independent of its neighbours."""
+    """Return an independent value for each phase."""
     return normal(chance, *phase.shape)
 
 
 def smoothed(chance: Chance, phase: Floats, period: Floats) -> Floats:
-    """Return independent values, averaged over neighbours around the cycle."""
+    """Return independent values, averaged over neighbouring phases."""
     width = np.maximum(period * chance.uniform(0.02, 0.2, (len(phase), 1)), 0.3)
     knots = 24
     total = np.zeros_like(phase)
@@ -82,9 +82,9 @@ def draw_season(chance: Chance, period: Floats, length: int) -> Floats:
     """Draw a season of each series' period, (count, length) of unit deviation; 0 without one.
 
     Args:
-        chance: of the draws.
+        chance: source of random numbers.
         period: (count,), 0 for none.
-        length: values.
+        length: number of values.
     """
     count = len(period)
     with_season = np.flatnonzero(period >= 2)
@@ -96,7 +96,7 @@ def draw_season(chance: Chance, period: Floats, length: int) -> Floats:
     time = np.arange(length)[None] + np.floor(chance.random((len(cycles), 1)) * cycles)
     places = np.mod(time, cycles).astype(np.int64)
     own = np.take_along_axis(table, places, axis=1)
-    # A third changes shape on the way, a third changes size.
+    # A third changes shape over time, a third changes size.
     turned = np.flatnonzero(chance.random(len(cycles)) < 0.33)
     if len(turned):
         angle = coloured(chance, len(turned), length, 2.0, 4.0)
@@ -112,14 +112,14 @@ def draw_season(chance: Chance, period: Floats, length: int) -> Floats:
 
 
 def draw_days_and_weeks(chance: Chance, periods: Floats, length: int) -> Floats:
-    """Draw a short season whose cycles differ by their place in a longer one, of unit deviation.
+    """Draw a short season whose cycles depend on their place in a longer one, of unit deviation.
 
-    So do the days of a week: weekends are quieter, each day has a level of its own.
+    The days of a week are an example: weekends are quieter, and each day has its own level.
 
     Args:
-        chance: of the draws.
+        chance: source of random numbers.
         periods: (count, 2), the second a multiple of the first.
-        length: values.
+        length: number of values.
     """
     count = len(periods)
     short, long = periods[:, :1], periods[:, 1:]

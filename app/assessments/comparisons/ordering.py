@@ -1,4 +1,4 @@
-"""From an order to the jobs of a comparison, one for each cell."""
+"""Turn an order into the jobs of a comparison, one for each cell."""
 
 from collections.abc import Mapping
 

@@ -86,7 +86,7 @@ def lock_due(
     judge_every: timedelta,
     except_models: Collection[str] = (),
 ) -> Schedule | None:
-    """Lock a due schedule until the transaction ends; None if no other process left one."""
+    """Lock a due schedule until the transaction ends; None if no unlocked one is due."""
     due = or_(
         Schedule.next_at <= now,
         Schedule.thresholds.is_not(None)

@@ -22,7 +22,7 @@ def serve(
 ) -> None:
     """Run everything on this machine: database, migrations, shipped models, worker, api.
 
-    Without STEPAHEAD_DATABASE_URL it brings its own PostgreSQL and keeps it in the data directory.
+    Without STEPAHEAD_DATABASE_URL, it runs an embedded PostgreSQL in the data directory.
     Ctrl-C stops in order: the api finishes its answers, the worker returns its job to the queue,
     then the database ends. A second Ctrl-C does not wait.
     """

@@ -1,7 +1,7 @@
-"""Simple forecasts from every origin: each seasonal treatment with each way to continue the rest.
+"""Compute simple forecasts from every origin: each way to remove the season with each continuation.
 
-What treatment j leaves of the series has a level and a slope by every trend k, so that the forecast
-of h steps is profile_j(h) + level_jk + slope_jk * h. Choosing and mixing is left to the network.
+Treatment j leaves a series that trend k describes by a level and a slope, so the forecast for h
+steps is profile_j(h) + level_jk + slope_jk * h. The network chooses and mixes them.
 """
 
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ from app.training.universal.trends import SLOWEST, continuations, smoothed
 MULTIPLIED = SEASONS.index("mean season, multiplied")
 MEAN, BOTH = 1, 3  # places among the profiles
 RATIOS = (0.2, 5.0)  # a multiplied season is not shrunk or stretched further
-LEAST_WEIGHT = 0.5  # of values without their season, before a treatment counts
+LEAST_WEIGHT = 0.5  # number of values without their season that a treatment needs
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Continuations:
-    """All simple forecasts, kept in parts. J is SEASONS, K is TRENDS."""
+    """All simple forecasts in parts. J is the number of SEASONS, K that of TRENDS."""
 
     profiles: Profiles
     levels: Array  # (batch, J, K, origins)
@@ -38,11 +38,11 @@ class Continuations:
     ratio: Array  # (batch, 1, origins), of the multiplied season
     zero: Array  # (batch, 1, 1)
     longer: Array  # (batch, 1, 1, 1), 1 where there is a longer season
-    usable: Array  # (batch, J, 1, origins), 1 where the treatment was defined lately
+    usable: Array  # (batch, J, 1, origins), 1 where the treatment is currently defined
 
 
 def continue_series(ops: Ops, given: Known, form: Form) -> Continuations:
-    """Find the parts of all simple forecasts."""
+    """Compute the parts of all simple forecasts."""
     found = profiles(ops, given, form)
     longer = ops.reshape(ops.positive(period(ops, given, 1) - 1.5), -1, 1, 1)
     signals, masks = _signals(ops, given, found, longer, form)
@@ -50,7 +50,8 @@ def continue_series(ops: Ops, given: Known, form: Form) -> Continuations:
     levels, slopes = continuations(ops, smooth)
     ratio = _ratio(ops, given, signals, masks, form)
     zero = ops.reshape(given.zero, -1, 1, 1)
-    # A season of one mean is no season: that mean is what "zero" continues.
+    # A season with a single mean is only a level, which "zero" would continue, so it does not
+    # count.
     mean = ops.part(_signal(ops, smooth.mean, 0), 2, SLOWEST, SLOWEST + 1)
     none = ops.concat([mean, ops.part(_signal(ops, levels, 0), 2, 1, len(TRENDS))], 2)
     by = ops.reshape(ratio, -1, 1, 1, form.steps)
@@ -93,7 +94,7 @@ def profiles_ahead(
     last, ratio = (
         ops.reshape(at_chosen(ops, x, 2, chosen), *shape) for x in (parts.last, parts.ratio)
     )
-    # Where a profile is undefined, the last value stands: the forecast is that of no season.
+    # Where a profile is undefined, the last value takes its place: a forecast without a season.
     filled = last + (values - last) * defined
     mean, both = _signal(ops, filled, MEAN), _signal(ops, filled, BOTH)
     full = mean + (both - mean) * parts.longer
@@ -110,17 +111,17 @@ def profiles_ahead(
 
 
 def at_chosen(ops: Ops, x: Array, axis: int, chosen: slice) -> Array:
-    """Return x at some of the origins."""
+    """Return x at the chosen origins."""
     return ops.part(x, axis, chosen.start, chosen.stop, chosen.step or 1)
 
 
 def count_of(chosen: slice) -> int:
-    """Return how many origins are chosen."""
+    """Return the number of chosen origins."""
     return len(range(chosen.start, chosen.stop, chosen.step or 1))
 
 
 def origin_places(form: Form) -> npt.NDArray[np.float32]:
-    """Return the place of the last known value of each origin, (steps,)."""
+    """Return the position of the last known value of each origin, (steps,)."""
     patches = np.arange(form.patches - form.steps, form.patches)
     return ((patches + 1) * PATCH - 1).astype(np.float32)
 
@@ -128,10 +129,10 @@ def origin_places(form: Form) -> npt.NDArray[np.float32]:
 def _signals(
     ops: Ops, given: Known, found: Profiles, longer: Array, form: Form
 ) -> tuple[Array, Array]:
-    """Return the series, the series without each profile, and those of the multiplied season.
+    """Return the series, the series minus each profile, and the signals of the multiplied season.
 
-    The last two are the series and the profile that is multiplied, both seasons or the one, where
-    both are known.
+    The last two are the series and the profile that is multiplied: both seasons, or the only one if
+    not both are known.
     """
     values, mask = (ops.reshape(x, -1, 1, form.context) for x in (given.values, given.mask))
     known_profiles = ops.part(found.values, 2, 0, form.context)
@@ -148,7 +149,7 @@ def _signals(
 
 
 def _ratio(ops: Ops, given: Known, signals: Array, masks: Array, form: Form) -> Array:
-    """Return by how much the last season is above its profile, (batch, 1, steps); else 1."""
+    """Return the ratio of the last season to its profile, (batch, 1, steps), or 1."""
     length = ops.maximum(period(ops, given, 0), period(ops, given, 1))
     mask = ops.reshape(_signal(ops, masks, -1), -1, form.context)
     own, usual = (
@@ -185,7 +186,7 @@ def _multiplied(ops: Ops, levels: Array, ratio: Array, zero: Array) -> Array:
 
 
 def _treated(ops: Ops, none: Array, signals: Array, multiplied: Array) -> Array:
-    """Return what belongs to SEASONS in their order, from what belongs to the signals."""
+    """Return values for SEASONS, in their order, from values for the signals."""
     return ops.concat(
         [
             none,
@@ -198,6 +199,6 @@ def _treated(ops: Ops, none: Array, signals: Array, multiplied: Array) -> Array:
 
 
 def _signal(ops: Ops, x: Array, index: int) -> Array:
-    """Return one signal, counted from the end where below 0."""
+    """Return one signal; a negative index counts from the end."""
     index %= int(x.shape[1])
     return ops.part(x, 1, index, index + 1)

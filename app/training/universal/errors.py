@@ -1,4 +1,4 @@
-"""How well each simple forecast did on what is known: the errors of all earlier origins."""
+"""Measure the simple forecasts on known values: the errors of all earlier origins."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from app.training.universal.form import PATCH, SEASONS, TRENDS, Form
 from app.training.universal.known import Known
 from app.training.universal.ops import Array, Ops
 
-HALF_LIFE = 16.0  # of the mean over origins, in patches
-# Patches back to the origin, and steps ahead from it that lie in the patch before this one.
+HALF_LIFE = 16.0  # half-life of the mean over origins, in patches
+# Patches back to the origin, and steps ahead of it that are in the patch before the current one.
 NEAR = ((1, (1, 2, 4, 6, 8)),)
 FAR = ((2, (12, 16)), (4, (28, 32)), (8, (60, 64)))
-PRIOR_ERRORS = 2.0  # so many errors of the size of a usual change are assumed
-FAR_PRIOR = 2.0  # further ahead they are so much larger
+PRIOR_ERRORS = 2.0  # this many errors of the size of a usual change are assumed
+FAR_PRIOR = 2.0  # errors further ahead are assumed to be larger by this factor
 LEAST_ERROR = 1e-6
 LEADS = tuple(range(1, PATCH + 1)) + tuple(lead for _, leads in FAR for lead in leads)
 
@@ -56,7 +56,7 @@ def mean_errors(
 
 
 def change_counts(ops: Ops, given: Known, form: Form) -> Array:
-    """Return how many values there are up to each origin, (batch, 1, origins)."""
+    """Return the number of values up to each origin, (batch, 1, origins)."""
     per_patch = ops.total(ops.reshape(given.mask, -1, form.patches, PATCH), 2)
     before = np.triu(np.ones((form.patches, form.patches), np.float32))
     before = before[:, form.patches - form.steps :]

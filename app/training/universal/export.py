@@ -1,4 +1,4 @@
-"""The universal network as one ONNX file: raw values in, forecasts and intervals out."""
+"""Export the universal network as one ONNX file: raw values in, forecasts and intervals out."""
 
 from collections.abc import Mapping
 from statistics import NormalDist
@@ -88,7 +88,7 @@ class _Recurrence:
         """Return the outputs of every step, (batch, steps, units)."""
         del weights  # as constants; the node wants them in another layout
         ops = self.ops
-        # One more input shuts the input gate before the first value.
+        # An extra input closes the input gate before the first value.
         steps = ops.transpose(ops.concat([x, 1.0 - started], 2), 1, 0, 2)
         kernel, recurrent, bias = (
             self.weights[f"layer{layer}.{part}"] for part in ("kernel", "recurrent", "bias")
@@ -118,7 +118,7 @@ def _reordered(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _add_intervals(ops: OnnxOps, quantiles: Value) -> None:
-    """Add the bounds of the levels asked for, between the network's quantiles."""
+    """Add the bounds of the requested levels, interpolated between the network's quantiles."""
     table = ops.constant(level_weights().reshape(LEVELS_END, -1))
     levels = ops.given(LEVELS, np.array(LEVELS_LEFT_OUT))
     count = len(LEVELS_LEFT_OUT)
@@ -131,9 +131,10 @@ def _add_intervals(ops: OnnxOps, quantiles: Value) -> None:
 
 
 def level_weights() -> npt.NDArray[np.float64]:
-    """Return how quantiles make the bounds of each level, (100, 2, QUANTILES); NaN below 50.
+    """Return the weights of the quantiles in the bounds of each level, (100, 2, QUANTILES).
 
-    Between two quantiles a bound is linear in the standard normal's.
+    Between two quantiles, a bound is linear in the quantile of the standard normal. NaN below level
+    50.
     """
     normal = NormalDist()
     known_places = [normal.inv_cdf(quantile) for quantile in QUANTILES]
@@ -148,5 +149,5 @@ def level_weights() -> npt.NDArray[np.float64]:
 
 
 def _example() -> npt.NDArray[np.float64]:
-    """Return a history to take shapes from."""
+    """Return a history from which to derive shapes."""
     return np.sin(np.arange(CONTEXT, dtype=np.float64))[None, :, None]

@@ -1,4 +1,4 @@
-"""What the network sees at every origin: recent values, and how well each simple forecast did."""
+"""Compute what the network sees at every origin: recent values, and errors of simple forecasts."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from app.training.universal.known import Known, at_origins, period, running_tota
 from app.training.universal.ops import Array, Ops
 
 SHARPNESS = 4.0  # power of the inverse error in the weights of the usual mixture
-UNUSABLE = 15.0  # taken off the logit of a treatment that has no season to go on
+UNUSABLE = 15.0  # subtracted from the logit of a treatment without a season to continue
 LEAST_OF_SPREAD = 1e-3
 LEAST_SCALE = 1e-5
 COUNTED = len(SEASONS) * len(TRENDS)
@@ -21,18 +21,19 @@ WIDE_RANGE = 6.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Features:
-    """What goes into the network, and what its output is put together from."""
+    """The input of the network, and what its output is combined with."""
 
     parts: Continuations
     inputs: Array  # (batch, steps, inputs)
     started: Array  # (batch, steps, 1), 1 from the first value on
     levels: Array  # (batch, steps, J * K)
     slopes: Array  # (batch, steps, J * K)
-    near: Array  # (batch, steps, J * K): log of the error of each continuation, by the scale
-    far: Array  # likewise, further ahead
+    # (batch, steps, J * K): log of the error of each continuation, relative to the scale
+    near: Array
+    far: Array  # the same, further ahead
     penalty: Array  # (batch, steps, J * K), for the logits
-    scale: Array  # (batch, steps, 1), the error of the usual mixture
-    counts: Array  # (batch, steps, 1), values so far
+    scale: Array  # (batch, steps, 1), the error of the default mixture
+    counts: Array  # (batch, steps, 1), number of values so far
 
 
 def features(ops: Ops, given: Known, form: Form) -> Features:
@@ -80,7 +81,7 @@ def features(ops: Ops, given: Known, form: Form) -> Features:
 
 
 def _sizes(ops: Ops, given: Known, form: Form) -> tuple[Array, Array, Array]:
-    """Return mean change, standard deviation and count of what is known, (batch, steps, 1)."""
+    """Return mean change, standard deviation and number of the known values, (batch, steps, 1)."""
     first = ops.part(given.values, 1, 0, 1) * 0.0
     before = ops.concat([first, ops.part(given.values, 1, 0, form.context - 1)], 1)
     both = given.mask * ops.concat([first, ops.part(given.mask, 1, 0, form.context - 1)], 1)
@@ -98,7 +99,7 @@ def _sizes(ops: Ops, given: Known, form: Form) -> tuple[Array, Array, Array]:
 
 
 def _flat(ops: Ops, x: Array, form: Form) -> Array:
-    """Return (batch, J, K, steps) as (batch, steps, J * K)."""
+    """Reshape (batch, J, K, steps) to (batch, steps, J * K)."""
     return ops.transpose(ops.reshape(x, -1, COUNTED, form.steps), 0, 2, 1)
 
 
@@ -110,7 +111,7 @@ def _log_ratio(ops: Ops, error: Array, scale: Array) -> Array:
 def _mixed_ahead(
     ops: Ops, mixture: Array, levels: Array, slopes: Array, profile: Array, *, form: Form
 ) -> Array:
-    """Return the usual mixture's forecast of the next patch, (batch, steps, PATCH)."""
+    """Return the default mixture's forecast of the next patch, (batch, steps, PATCH)."""
     level, slope = ops.total(mixture * levels, 2), ops.total(mixture * slopes, 2)
     by_season = ops.reshape(mixture, -1, form.steps, len(SEASONS), len(TRENDS))
     shares = ops.reshape(ops.total(by_season, 3), -1, form.steps, len(SEASONS), 1)
@@ -135,7 +136,7 @@ def _recent(
     spread: Array,
     form: Form,
 ) -> list[Array]:
-    """Return the patch, its mask, how it differs from its forecast, the forecast of the next."""
+    """Return the patch, its mask, its forecast error, and the forecast of the next patch."""
     values, mask = (
         ops.part(
             ops.reshape(x, -1, form.patches, PATCH), 1, form.patches - form.steps, form.patches
@@ -159,7 +160,7 @@ def _recent(
 
 
 def _levels(ops: Ops, levels: Array, slopes: Array, last: Array, scale: Array) -> list[Array]:
-    """Return levels and slopes without a season, and with the fullest ones, by the scale."""
+    """Return levels and slopes without a season, and with the most complete ones, scaled."""
     count, lines = len(TRENDS), TRENDS.index("line 5")
     found = []
     for name, center in (("none", last), ("mean season", 0.0), ("both seasons", 0.0)):

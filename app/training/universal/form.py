@@ -1,17 +1,17 @@
-"""The fixed sizes of the universal network: what it sees, what it gives, what it chooses from."""
+"""Define the fixed sizes of the universal network."""
 
 from dataclasses import dataclass
 
 PATCH = 8  # values per step of the LSTM
-CONTEXT = 1024  # values the served graph sees
+CONTEXT = 1024  # values that the served graph sees
 STEPS = 48  # LSTM steps of the served graph, the last patches of the context
-HORIZON = 64  # native; longer forecasts are rolled
+HORIZON = 64  # steps forecast at once; longer forecasts are fed back
 PERIODS = 2  # a season and a longer one
 LEAST_VALUES = 3
 QUANTILES = (0.005, 0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975, 0.995)
 MEDIAN = QUANTILES.index(0.5)
 
-# Seasonal treatments: what is taken off the series before its level and trend are continued.
+# Seasonal treatments: what is removed from the series before its level and trend are continued.
 SEASONS = (
     "none",
     "last season",
@@ -40,7 +40,7 @@ KNOTS = (1, 2, 4, 8, 16, 32, 64)
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """Sizes of one network, and of the series it is run on."""
+    """Sizes of a network and of its series."""
 
     context: int = CONTEXT
     steps: int = STEPS
@@ -50,5 +50,5 @@ class Form:
 
     @property
     def patches(self) -> int:
-        """Patches in the context."""
+        """Number of patches in the context."""
         return self.context // PATCH

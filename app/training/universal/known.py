@@ -1,6 +1,6 @@
-"""The history on a scale of its own, and what is known of it at each origin.
+"""Scale a history, and give the formulas access to what is known at each origin.
 
-An origin is the end of a patch. Nothing at an origin depends on later values: the one scale of the
+An origin is the end of a patch. Nothing at an origin depends on later values: the scale of the
 whole history cancels out of everything that follows.
 """
 
@@ -13,19 +13,19 @@ from app.training.universal.form import PATCH, PERIODS, Form
 from app.training.universal.ops import Array, Ops
 
 LARGEST = 1e6  # of a scaled value
-# Beyond so many scales from zero, multiplying by a share and adding are the same.
+# Further from zero than this many scales, multiplying by a share and adding are the same.
 FAR_FROM_ZERO = 100.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Known:
-    """A batch of histories, scaled. Float32 but for center and scale."""
+    """A batch of scaled histories. Float32 except for center and scale."""
 
     center: Array  # (batch, 1), double, raw: the last value
     scale: Array  # (batch, 1), double, raw: the mean distance from it
     values: Array  # (batch, context), scaled; 0 where missing
     mask: Array  # (batch, context), 1 where there is a value
-    zero: Array  # (batch, 1): where the raw zero lies, scaled
+    zero: Array  # (batch, 1): the scaled position of the raw zero
     periods: Array  # (batch, PERIODS), whole numbers, the shorter first; below 2: none
 
 
@@ -73,7 +73,7 @@ def running_total(ops: Ops, x: Array) -> Array:
 
 
 def at_origins(ops: Ops, x: Array, form: Form) -> Array:
-    """Return what x (batch, context) is at the origins, (batch, steps)."""
+    """Return the values of x (batch, context) at the origins, (batch, steps)."""
     patches = ops.reshape(x, -1, form.patches, PATCH)
     ends = ops.reshape(ops.part(patches, 2, PATCH - 1, PATCH), -1, form.patches)
     return ops.part(ends, 1, form.patches - form.steps, form.patches)

@@ -1,8 +1,8 @@
-"""The universal network: features to quantiles, by two LSTM layers between dense ones.
+"""Define the universal network: features to quantiles, by two LSTM layers between dense ones.
 
-Its output says how to mix the simple forecasts at each step ahead, how far to move the mixture, and
-how wide to spread the quantiles around it. With an output layer of zeros it is the mixture by the
-errors so far.
+For each step ahead, its output determines how to mix the simple forecasts, how far to shift the
+mixture, and how widely to spread the quantiles around it. With an output layer of zeros, the
+mixture follows the errors so far.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ SPREAD_RANGE = 6.0
 
 
 class Recurrence(Protocol):
-    """Runs one LSTM layer of a backend."""
+    """Runs an LSTM layer on a backend."""
 
     def __call__(
         self, x: Array, started: Array, *, weights: Weights, layer: int, units: int
@@ -57,7 +57,7 @@ class Quantiles:
 
 
 def weight_shapes(form: Form) -> dict[str, tuple[int, ...]]:
-    """Shape of every weight by name. LSTM kernels have Keras' layout and gate order."""
+    """Return the shape of every weight by name. LSTM kernels have Keras's layout and gate order."""
     units = form.units
     shapes: dict[str, tuple[int, ...]] = {
         "input.kernel": (INPUTS, units),
@@ -75,7 +75,7 @@ def weight_shapes(form: Form) -> dict[str, tuple[int, ...]]:
 
 
 def initial_weights(form: Form, *, seed: int) -> dict[str, npt.NDArray[np.float32]]:
-    """Glorot uniform kernels, orthogonal recurrent ones, forget bias 1, output layer zero."""
+    """Return initial weights: Glorot uniform, orthogonal, forget bias 1, output layer zero."""
     chance = np.random.default_rng(seed)
     weights: dict[str, npt.NDArray[np.float32]] = {}
     for name, shape in weight_shapes(form).items():
@@ -95,7 +95,7 @@ def initial_weights(form: Form, *, seed: int) -> dict[str, npt.NDArray[np.float3
 def hidden_states(
     ops: Ops, weights: Weights, found: Features, recurrence: Recurrence, form: Form
 ) -> Array:
-    """Return what the output layer reads at every origin, (batch, steps, 2 * units)."""
+    """Return the input of the output layer at every origin, (batch, steps, 2 * units)."""
     flat = ops.reshape(found.inputs, -1, int(found.inputs.shape[2]))
     entered = ops.relu(ops.matmul(flat, weights["input.kernel"]) + weights["input.bias"])
     entered = ops.reshape(entered, -1, form.steps, form.units)
@@ -191,19 +191,19 @@ def _mixed(ops: Ops, mixture: Array, found: Features, chosen: slice, form: Form)
 
 
 def _between(ops: Ops) -> Array:
-    """Return what takes values at the knots to every step ahead, (1, 1, HORIZON, knots)."""
+    """Return the interpolation from knots to every step ahead, (1, 1, HORIZON, knots)."""
     steps, knots = np.log(np.arange(1, HORIZON + 1)), np.log(KNOTS)
     columns = [np.interp(steps, knots, row) for row in np.eye(len(KNOTS))]
     return ops.constant(np.stack(columns, axis=1).astype(np.float32)[None, None])
 
 
 def _growth() -> npt.NDArray[np.float32]:
-    """Return how errors usually grow ahead, (HORIZON,)."""
+    """Return the usual growth of errors with the steps ahead, (HORIZON,)."""
     return ((1 + np.arange(HORIZON) / 4) ** 0.4).astype(np.float32)
 
 
 def _error_powers() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return where the powers of near and far errors start, before the softplus, by knot."""
+    """Return initial powers of near and far errors, before the softplus, by knot."""
     share = np.log(KNOTS) / np.log(KNOTS[-1])
     return (3.0 - 3.0 * share).astype(np.float32), (-2.0 + 5.0 * share).astype(np.float32)
 

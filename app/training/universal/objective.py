@@ -1,4 +1,4 @@
-"""What the universal network is trained for: the pinball loss of its quantiles at every origin."""
+"""Define the training objective: the pinball loss of the quantiles at every origin."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from app.training.universal.form import HORIZON, LEAST_VALUES, MEDIAN, PATCH, QU
 from app.training.universal.network import Quantiles
 
 Tensor = Any
-MEDIAN_WEIGHT = 3.0  # beside 1 for every other quantile
-# The loss counts in units of the error of the simple forecasts so far. A series that has hardly
-# moved before would count for thousands of others.
+MEDIAN_WEIGHT = 3.0  # weight, relative to 1 for every other quantile
+# The loss is in units of the error of the simple forecasts so far. Without a limit, a series that
+# has hardly changed before would outweigh thousands of others.
 LEAST_SHARE_OF_SIZE = 0.02
 LARGEST = 1e6  # of a scaled value
 

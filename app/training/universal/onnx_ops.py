@@ -1,7 +1,7 @@
-"""The operations of `ops` as nodes of an ONNX graph under construction.
+"""Add the operations of `ops` as nodes to an ONNX graph.
 
-Each value carries an example, computed in NumPy from a batch of one history: its shape is what the
-formulas ask for.
+Each value carries an example, computed in NumPy from a batch of one history. The formulas use its
+shape.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ LARGEST_VALUE = 1e290
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """One value of the graph."""
+    """A value of the graph."""
 
     ops: "OnnxOps"
     name: str
@@ -28,7 +28,7 @@ class Value:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Sizes, the batch as 1."""
+        """Its sizes, with a batch of 1."""
         return self.example.shape
 
     def __add__(self, other: "Value | float") -> "Value":

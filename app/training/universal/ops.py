@@ -1,8 +1,8 @@
-"""The array operations that the universal network is written in.
+"""Define the array operations in which the universal network is written.
 
-Its formulas stand once, in `seasons`, `trends`, `features` and `network`, and run on two backends:
-TensorFlow for training (here), ONNX for serving (`onnx_ops`). Arrays of both know `+ - * /` and
-unary minus, with each other and with numbers.
+Its formulas are written once, in `seasons`, `trends`, `features` and `network`, and run on two
+backends: TensorFlow for training (here) and ONNX for serving (`onnx_ops`). Arrays of both support
+`+ - * /` and unary minus, with each other and with numbers.
 """
 
 from collections.abc import Sequence

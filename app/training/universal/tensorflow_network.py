@@ -1,4 +1,4 @@
-"""The universal network in TensorFlow, for training: every origin of every history at once."""
+"""Run the universal network in TensorFlow, for training: every origin of every history at once."""
 
 from typing import Any
 

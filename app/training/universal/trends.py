@@ -1,8 +1,8 @@
-"""Levels and lines of a signal at every origin: discounted means and discounted regressions.
+"""Compute levels and lines of a signal at every origin: discounted means and regressions.
 
-A discounted mean with weights d^age is simple exponential smoothing with alpha = 1 - d, without its
-start value; a discounted regression is Brown's linear exponential smoothing (1963). Both come from
-sums of d^age (age)^r and d^age (age)^r y, which allow for gaps and short histories.
+A discounted mean with weights d^age is simple exponential smoothing with alpha = 1 - d, without an
+initial value; a discounted regression is Brown's linear exponential smoothing (1963). Both are
+computed from sums of d^age (age)^r and d^age (age)^r y, which allow for gaps and short histories.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from app.training.universal.ops import Array, Ops
 
 HALF_LIVES = (1.5, 5.0, 20.0, 80.0)
 SLOWEST = len(HALF_LIVES) - 1
-# Weight of the value before the last, and of the patch before, where the last value is wanted. Over
-# a gap of more than two patches a level stands in for it.
+# Weight of the second to last value, and of the previous patch, where the last value is wanted. In
+# a gap of more than two patches, a level takes its place.
 LAST_SHARE, LAST_PATCH_SHARE = 1e-2, 1e-15
 STAND_IN = HALF_LIVES.index(5.0)
-LEAST_SPREAD = 0.25  # added to the variance of time, so that one value gives no line
+LEAST_SPREAD = 0.25  # added to the variance of time, so that a single value gives no line
 LEAST_WEIGHT = 1e-12
 LEAST_LAST_WEIGHT = 1e-30
 
@@ -28,11 +28,11 @@ Matrix = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Smoothed:
-    """What is known of signals at every origin, (batch, signals, HALF_LIVES, origins)."""
+    """Smoothed signals at every origin, (batch, signals, HALF_LIVES, origins)."""
 
     last: Array  # (batch, signals, 1, origins)
     mean: Array
-    age: Array  # mean age of what the mean is of, in values, from 0
+    age: Array  # mean age of the values in the mean, counted from 0
     level: Array  # of the line at the origin
     slope: Array
     weight: Array
