@@ -34,7 +34,17 @@ class Cell(Protocol):
     def step(
         self, drive: Floats, product: Floats, before: Parts, activation: Activation
     ) -> tuple[Parts, Parts]:
-        """Return the gates, and the states after a step, from the states before it."""
+        """Advance one step.
+
+        Args:
+            drive: x W + b, (batch, gates * units).
+            product: h U, (batch, gates * units).
+            before: states before the step.
+            activation: of the layer.
+
+        Returns:
+            The gates of the step, and the states after it.
+        """
         ...
 
     def back(

@@ -45,6 +45,12 @@ class Learned:
 def learn_word(word: str, *, cell: CellName = "rnn", units: int = 8, seed: int = 0) -> Learned:
     """Learn each letter of a word from all letters before it, with outputs at every step.
 
+    Args:
+        word: the training text, such as "hello".
+        cell: of the only layer.
+        units: of the layer.
+        seed: of the initial weights.
+
     Raises:
         ValueError: the word has fewer than two letters.
     """
@@ -58,6 +64,12 @@ def learn_word(word: str, *, cell: CellName = "rnn", units: int = 8, seed: int =
 
 def learn_text(text: str, *, cell: CellName = "rnn", units: int = 64, seed: int = 0) -> Learned:
     """Learn each word of a text from the three before it, with the output of the last step only.
+
+    Args:
+        text: the training text.
+        cell: of the only layer.
+        units: of the layer.
+        seed: of the initial weights.
 
     Raises:
         ValueError: the text has fewer than four words.
@@ -94,7 +106,13 @@ def made_up_text(words: int = 200, *, seed: int = 0) -> str:
 
 
 def continued(learned: Learned, text: str, *, tokens: int) -> str:
-    """Return a text with the network's continuation, token by token."""
+    """Return a text with the network's continuation.
+
+    Args:
+        learned: the network and its tokenizer.
+        text: to be continued.
+        tokens: number of tokens to add, each the most probable one.
+    """
     ids = list(learned.tokenizer.encode(text).ids)
     for _ in range(tokens):
         seen = np.array([ids[-learned.context :]])  # (1, context)

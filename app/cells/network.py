@@ -80,6 +80,11 @@ class Network:
     ) -> Self:
         """Build the network from an artifact's weights, in double precision.
 
+        Args:
+            weights: by name, as in `app.training.architecture`.
+            cell: of every layer.
+            activation: of candidate and output.
+
         Raises:
             ValueError: a name is missing or unknown, or shapes do not fit together.
         """
@@ -123,6 +128,14 @@ class Network:
 
         Kernels are uniform after Glorot & Bengio (2010), recurrent kernels orthogonal (Saxe et al.
         2014), biases 0, except 1 for the LSTM's forget gate (Jozefowicz et al. 2015).
+
+        Args:
+            generator: source of random numbers.
+            cell: of every layer.
+            inputs: number of inputs, or of tokens.
+            layers: units of each layer, from the input up.
+            outputs: number of outputs.
+            activation: of candidate and output.
         """
         weights: dict[str, Floats] = {}
         width, gates = inputs, len(CELLS[cell].gates)

@@ -39,7 +39,16 @@ class _Grams:
     discount: float
 
     def find(self, contexts: Ids, tokens: Ids, *, base: int) -> Ids:
-        """Return the grams of contexts followed by tokens, -1 if never seen. Shapes broadcast."""
+        """Find the grams of contexts followed by tokens.
+
+        Args:
+            contexts: grams one order lower, -1 for unseen ones; broadcast with `tokens`.
+            tokens: the last token of each gram.
+            base: vocabulary size + 1.
+
+        Returns:
+            Positions in `keys`, -1 for grams that were never seen.
+        """
         wanted = contexts * base + tokens
         found = np.searchsorted(self.keys, wanted).clip(max=len(self.keys) - 1)
         return np.where((contexts >= 0) & (self.keys[found] == wanted), found, -1)

@@ -58,7 +58,16 @@ def point_alias(
     moved_by: MovedBy,
     key: str | None = None,
 ) -> Alias:
-    """Point an alias at a version and record the move; the model's row must be locked."""
+    """Point an alias at a version and record the move.
+
+    Args:
+        session: in a transaction that has locked the model's row.
+        version: the new target.
+        alias: a valid name, new or old.
+        reason: shown in the alias history.
+        moved_by: what caused the move.
+        key: name of the caller's key.
+    """
     pointer = session.get(Alias, (version.model, alias), populate_existing=True)
     before = None if pointer is None else pointer.version
     if pointer is None:

@@ -62,6 +62,17 @@ def register(
 
     A job registers only once: for the same job, the registered version is returned.
 
+    Args:
+        session: in a transaction.
+        model: its name; a new model is created.
+        kind: of the model.
+        manifest: of the artifact.
+        scorecard: of the artifact; decides on promotion.
+        files: of the artifact by name, already in the object store.
+        dataset_id: that it was trained on, if it is in this installation.
+        job_id: that trained it; None for an import.
+        moved_by: for the alias history, if the version becomes champion.
+
     Raises:
         Conflict: the model is of the other kind.
         Unprocessable: the name is not valid.

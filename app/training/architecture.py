@@ -87,7 +87,15 @@ def with_share(weights: Weights, share: float) -> Weights:
 def architecture_of(
     recipe: Recipe, *, inputs: int, outputs: int, embedding: int | None = None, anchored: bool
 ) -> Architecture:
-    """Return the form of a recipe's network with this number of inputs and outputs."""
+    """Return the form of a recipe's network.
+
+    Args:
+        recipe: decides cell, activation and layers.
+        inputs: number of input columns, or vocabulary size.
+        outputs: horizon, or vocabulary size.
+        embedding: size of a trained embedding; None: one-hot.
+        anchored: the network adds to an anchor, so its output layer starts at zero.
+    """
     return Architecture(
         cell=recipe.cell,
         activation=recipe.activation,

@@ -168,7 +168,7 @@ def test_a_series_without_a_name_takes_any(session: Session, store: ObjectStore)
     [
         (TextContent(text="a"), (), None, "dataset", "is a text"),
         (series(), ("Close",), None, "dataset", "no column 'Close'; it has Open, Volume"),
-        (series(("A", "B")), ("Open",), None, "series", "holds 2 series: name one of A, B"),
+        (series(("A", "B")), ("Open",), None, "series", "contains 2 series; name one of A, B"),
         (series(("A", "B")), ("Open",), "C", "series", "no series 'C'; it has A, B"),
         (series(("A",)), ("Open",), "C", "series", "no series 'C'; it has A"),
         (series(tuple(map(str, range(12)))), (), None, "series", "7, 8, 9, …"),

@@ -1,16 +1,16 @@
-"""Everything that can keep the embedded PostgreSQL from running, told to the person who starts it.
+"""Define what can keep the embedded PostgreSQL from running, for the person who starts it.
 
 EmbeddedPostgresError
-├── DataDirectoryInUse      another service holds the lock
+├── DataDirectoryInUse      another service has the lock
 ├── DataDirectoryForbidden  a permission is missing, or the cluster is another user's
 ├── DataDirectoryDamaged    a part of it is missing, unreadable, or belongs to a copy
 ├── NewerDataDirectory      a newer Stepahead wrote it
 ├── WrongMajorVersion       another PostgreSQL major wrote it
-├── PathTooLong             longer than PostgreSQL takes
+├── PathTooLong             longer than PostgreSQL allows
 ├── DiskFull                no space left
 ├── BinariesMissing         no PostgreSQL for this machine
-├── AccountMissing          started by root, and no user without rights to run it as
-└── StartFailed             PostgreSQL itself gave up; carries the end of its log
+├── AccountMissing          started by root, and there is no unprivileged user to run it
+└── StartFailed             PostgreSQL itself failed; includes the end of its log
 """
 
 import errno
@@ -24,7 +24,7 @@ class EmbeddedPostgresError(RuntimeError):
 
 
 class DataDirectoryInUse(EmbeddedPostgresError):
-    """Another service serves from this data directory."""
+    """Another service is running on this data directory."""
 
 
 class DataDirectoryForbidden(EmbeddedPostgresError):
@@ -32,7 +32,7 @@ class DataDirectoryForbidden(EmbeddedPostgresError):
 
 
 class DataDirectoryDamaged(EmbeddedPostgresError):
-    """The data directory is not as Stepahead left it; nothing in it was changed."""
+    """The data directory was changed or damaged; this start changed nothing in it."""
 
 
 class NewerDataDirectory(EmbeddedPostgresError):
@@ -44,11 +44,11 @@ class WrongMajorVersion(EmbeddedPostgresError):
 
 
 class PathTooLong(EmbeddedPostgresError):
-    """The data directory's path is longer than PostgreSQL takes."""
+    """The data directory's path is longer than PostgreSQL allows."""
 
 
 class DiskFull(EmbeddedPostgresError):
-    """No space is left where the cluster lies."""
+    """No space is left on the cluster's disk."""
 
 
 class BinariesMissing(EmbeddedPostgresError):
@@ -56,11 +56,11 @@ class BinariesMissing(EmbeddedPostgresError):
 
 
 class AccountMissing(EmbeddedPostgresError):
-    """Started by root, and there is no unprivileged user for PostgreSQL to run as."""
+    """The service was started by root, and there is no unprivileged user to run PostgreSQL."""
 
 
 class StartFailed(EmbeddedPostgresError):
-    """PostgreSQL gave up; the message carries the end of its log."""
+    """PostgreSQL failed; the message includes the end of its log."""
 
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -71,10 +71,14 @@ OTHER_DIRECTORY = "or choose another directory with STEPAHEAD_DATA_DIR"
 
 @contextmanager
 def explained(action: str, path: Path) -> Iterator[None]:
-    """Turn an OSError of the body into the error that names `action` and `path`.
+    """Turn an OSError in the block into the matching error.
+
+    Args:
+        action: what is being done, as in "cannot ACTION".
+        path: for the message, unless the error has a file name.
 
     Raises:
-        DiskFull, DataDirectoryForbidden, PathTooLong, EmbeddedPostgresError: by its errno.
+        DiskFull, DataDirectoryForbidden, PathTooLong, EmbeddedPostgresError: by the errno.
     """
     try:
         yield
@@ -85,13 +89,13 @@ def explained(action: str, path: Path) -> Iterator[None]:
 
 
 def failure(action: str, path: Path, output: str) -> EmbeddedPostgresError:
-    """The error for a PostgreSQL program that failed, by what it printed."""
-    told = f"cannot {action} in {path}; PostgreSQL said:\n{_tail(output)}"
+    """Map a failed PostgreSQL program's output to the matching error."""
+    message = f"cannot {action} in {path}; PostgreSQL said:\n{_tail(output)}"
     if "No space left on device" in output or "Disk quota exceeded" in output:
-        return _by_errno(errno.ENOSPC, told, path)
+        return _by_errno(errno.ENOSPC, message, path)
     if "Permission denied" in output or "Read-only file system" in output:
-        return _by_errno(errno.EACCES, told, path)
-    return StartFailed(told)
+        return _by_errno(errno.EACCES, message, path)
+    return StartFailed(message)
 
 
 def _by_errno(number: int | None, told: str, path: Path) -> EmbeddedPostgresError:
