@@ -86,6 +86,9 @@ ROUTERS = (
 )
 
 
+NO_DATABASE = "no database: set STEPAHEAD_DATABASE_URL, or run `stepahead serve`, which brings one"
+
+
 def create_app(
     settings: Settings | None = None,
     *,
@@ -107,9 +110,7 @@ def create_app(
     settings = settings or get_settings()
     url = database_url or settings.database_url
     if url is None:
-        raise ValueError(
-            "no database: set STEPAHEAD_DATABASE_URL, or run `stepahead serve`, which brings one"
-        )
+        raise ValueError(NO_DATABASE)
     configure_logging(settings)
     metrics = Metrics(slot)
     store_metrics = StoreMetrics(metrics)
