@@ -203,6 +203,17 @@ def test_a_body_over_the_limit_is_refused(
     assert "2000" in answer.json()["detail"]
 
 
+def test_a_body_over_the_limit_is_refused_even_if_it_arrives_in_one_piece(service: Service) -> None:
+    address = service.client.base_url
+    chunk = b" " * 3000
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    with socket.create_connection((address.host, address.port or 80)) as connection:
+        connection.sendall(head + b"%x\r\n" % len(chunk) + chunk + b"\r\n0\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

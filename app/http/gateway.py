@@ -184,6 +184,8 @@ class Gateway:
             return None
         body: bytes = message.get("body", b"")
         if not message.get("more_body"):
+            if len(body) > self._max_body_bytes:
+                raise TooLarge(too_large(self._max_body_bytes))
             return body
         return await self._large_bodies.read(body, receive, limit_bytes=self._max_body_bytes)
 
