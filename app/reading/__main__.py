@@ -12,7 +12,7 @@ from app.reading.report import UnreadableFile
 
 
 def main(arguments: list[str]) -> int:
-    """Read a file; 1 where it cannot be used."""
+    """Read a file and print the report; return 1 if the file cannot be used."""
     if not arguments:
         sys.stderr.write(f"{__doc__}\n")
         return 2

@@ -1,4 +1,4 @@
-"""What was read from an uploaded file, as every later step uses it. NumPy only.
+"""Define the content of a dataset, as every later step uses it. NumPy only.
 
 A dataset is stored as the bytes of ``to_bytes``: an uncompressed ``.npz`` without pickle.
 """
@@ -21,24 +21,24 @@ FORMAT_VERSION = 1
 
 
 class BrokenContentError(ValueError):
-    """The stored bytes of a dataset are not what ``to_bytes`` writes."""
+    """The stored bytes of a dataset were not written by ``to_bytes``."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SeriesContent:
-    """One series or several, of the same columns.
+    """One or several series with the same columns.
 
-    Rows stand in the order of (series, time), oldest first; zoned times are ordered as instants.
+    Rows are ordered by (series, time), oldest first; zoned times are ordered by instant.
     """
 
     columns: tuple[str, ...]  # the numeric columns, in the order of the file
     values: Floats  # (rows, columns), NaN where the file has no value
-    times: Times | None  # (rows,) civil time as given, never shifted; None: the file has none
+    times: Times | None  # (rows,) civil time as given, never shifted; None: the file has no times
     offsets: npt.NDArray[np.int16] | None  # (rows,) minutes east of UTC; only for zoned times
     time_form: TimeForm | None
-    frequency: str | None  # see app.reading.series.frequency; None: irregular or no times
+    frequency: str | None  # see app.reading.series.frequency; None: irregular, or no times
     calendar: str | None = None  # see app.reading.series.calendar; None: as the frequency says
-    labels: tuple[str, ...]  # the names of the series; ("",) where there is but one, unnamed
+    labels: tuple[str, ...]  # names of the series; ("",) for a single series without a name
     series: npt.NDArray[np.int32]  # (rows,) index into labels
 
     def __len__(self) -> int:
@@ -51,20 +51,20 @@ class SeriesContent:
         return hash((self.columns, self.labels, self.values.shape))
 
     def column(self, name: str) -> Floats:
-        """The values of one column, shape (rows,).
+        """Return the values of one column, (rows,).
 
         Raises:
-            KeyError: no such column.
+            KeyError: there is no such column.
         """
         if name not in self.columns:
             raise KeyError(f"no column {name!r}; there are {', '.join(self.columns)}")
         return self.values[:, self.columns.index(name)]
 
     def of_series(self, label: str) -> "SeriesContent":
-        """The rows of one series alone.
+        """Return the rows of one series.
 
         Raises:
-            KeyError: no such series.
+            KeyError: there is no such series.
         """
         if label not in self.labels:
             raise KeyError(f"no series {label!r}")
@@ -75,16 +75,16 @@ class SeriesContent:
         return replace(part, labels=(label,), series=np.zeros(len(part), dtype=np.int32))
 
     def tail(self, count: int) -> "SeriesContent":
-        """The last ``count`` rows of each series, or all it has."""
+        """Return the last ``count`` rows of each series, or all that it has."""
         ends = np.searchsorted(self.series, np.arange(len(self.labels)), side="right")
         from_end = ends[self.series] - np.arange(len(self))
         return self._rows(np.flatnonzero(from_end <= count))
 
     def complete(self, names: tuple[str, ...]) -> "SeriesContent":
-        """The rows that have a number in each of these columns.
+        """Return the rows that have a number in each of these columns.
 
         Raises:
-            KeyError: no such column.
+            KeyError: there is no such column.
         """
         there = np.ones(len(self), dtype=bool)
         for name in names:
@@ -92,18 +92,18 @@ class SeriesContent:
         return self._rows(np.flatnonzero(there))
 
     def row_times_iso(self) -> list[str]:
-        """The time of each row in ISO 8601, in the form the file has it; [] without times."""
+        """Return the time of each row in ISO 8601, in the file's form; [] without times."""
         if self.times is None:
             return []
         return times_iso(self.times, self.time_form, self.offsets)
 
     def time_iso(self, row: int) -> str | None:
-        """The time of one row in ISO 8601; None without times."""
+        """Return the time of one row in ISO 8601; None without times."""
         one = self._rows(np.array([row]))
         return one.row_times_iso()[0] if self.times is not None else None
 
     def instants(self) -> npt.NDArray[np.int64]:
-        """Microseconds since 1970 of each row's time, in UTC where the times are zoned.
+        """Return microseconds since 1970 of each row's time, in UTC if the times are zoned.
 
         Raises:
             ValueError: the series has no times.
@@ -116,7 +116,7 @@ class SeriesContent:
         return micros - self.offsets.astype(np.int64) * 60_000_000
 
     def to_bytes(self) -> bytes:
-        """The bytes to store; equal contents give equal bytes."""
+        """Return the bytes to store; equal contents give equal bytes."""
         header: dict[str, object] = {
             "format": FORMAT_VERSION,
             "kind": "series",
@@ -125,9 +125,11 @@ class SeriesContent:
             "frequency": self.frequency,
             "labels": self.labels,
         }
-        if self.calendar is not None:  # left out, so that other contents keep their bytes
+        # omitted, so that contents without a calendar keep their bytes
+        if self.calendar is not None:
             header["calendar"] = self.calendar
-        values = np.where(np.isnan(self.values), np.nan, self.values)  # one NaN of the many
+        # normalises the different NaNs
+        values = np.where(np.isnan(self.values), np.nan, self.values)
         arrays: dict[str, npt.NDArray[np.generic]] = {
             "values": np.ascontiguousarray(values, dtype="<f8"),
             "series": np.ascontiguousarray(self.series, dtype="<i4"),
@@ -156,11 +158,11 @@ class TextContent:
 
     @property
     def lines(self) -> int:
-        """How many there are; the last need not be ended by a line feed."""
+        """The number of lines; the last one need not end with a line feed."""
         return self.text.count("\n") + (not self.text.endswith("\n") and bool(self.text))
 
     def to_bytes(self) -> bytes:
-        """The bytes to store; equal texts give equal bytes."""
+        """Return the bytes to store; equal texts give equal bytes."""
         data = np.frombuffer(self.text.encode(), dtype=np.uint8)
         return _npz({"format": FORMAT_VERSION, "kind": "text"}, {"text": data})
 
@@ -171,7 +173,7 @@ DatasetContent = SeriesContent | TextContent
 def times_iso(
     times: Times, form: TimeForm | None, offsets: npt.NDArray[np.int16] | None
 ) -> list[str]:
-    """Times in ISO 8601: ``2017-01-03``, ``2017-01-03T09:30:00`` or that with ``+01:00``."""
+    """Return times in ISO 8601: ``2017-01-03``, ``2017-01-03T09:30:00`` or that with ``+01:00``."""
     if form == "date":
         return [str(time) for time in np.datetime_as_string(times, unit="D")]
     whole = bool(np.all(times.astype(np.int64) % 1_000_000 == 0))
@@ -183,10 +185,10 @@ def times_iso(
 
 
 def content_from_bytes(data: bytes) -> DatasetContent:
-    """Reads what ``to_bytes`` wrote.
+    """Read what ``to_bytes`` wrote.
 
     Raises:
-        BrokenContentError: these bytes are something else.
+        BrokenContentError: the bytes are not a stored dataset.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
@@ -224,7 +226,7 @@ def _content(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Dat
 
 
 def offset_iso(minutes: int) -> str:
-    """Minutes east of UTC as ISO 8601 has them: ``+01:00``."""
+    """Return minutes east of UTC in ISO 8601: ``+01:00``."""
     sign = "-" if minutes < 0 else "+"
     return f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 

@@ -1,6 +1,6 @@
-"""Extend a dataset by a later file: join the rows by series and time. NumPy only.
+"""Extend a dataset with a later file: join the rows by series and time. NumPy only.
 
-The reader process runs it, as it runs everything that goes through all rows.
+The reader process runs this, like everything that goes through all rows.
 """
 
 from dataclasses import replace
@@ -19,29 +19,29 @@ from app.reading.series.frequency_finder import find_frequency
 from app.reading.series.rows import SeriesRows, find_gaps, gap_reports
 from app.reading.series.series_report import report_series
 
-_LISTED = 20  # disagreeing rows that are named
-_SAME = 1e-9  # relative difference that two ways of writing a number may make
+_LISTED = 20  # number of disagreeing rows that are named
+_SAME = 1e-9  # relative difference that two spellings of a number may have
 
 
 def join(
     last: Path, more: DatasetContent, upload: Report, options: ReadOptions
 ) -> tuple[SeriesContent, Report]:
-    """Join the dataset and the upload, with the report of the whole.
+    """Join the dataset and the upload, and report on the result.
 
     Args:
         last: a file with the dataset's content.
-        more: what the upload holds.
-        upload: its report.
-        options: it was read by.
+        more: content of the upload.
+        upload: report on the upload.
+        options: with which it was read.
 
     Raises:
-        Conflict: they cannot be joined; the rows that disagree are named.
+        Conflict: they cannot be joined; the disagreeing rows are named.
     """
     before = content_from_bytes(last.read_bytes())
     if not isinstance(before, SeriesContent) or not isinstance(more, SeriesContent):
         raise Conflict("`extend` joins series by their times, and this is a text")
     whole = extended(before, more)
-    if whole.times is None:  # for the types: `extended` has refused it
+    if whole.times is None:  # for the type checker: `extended` has refused it
         raise Conflict("`extend` joins rows by their times, and there are none")
     found = find_frequency(whole.times, whole.series)
     frequency = options.frequency or found.frequency or whole.frequency
@@ -82,8 +82,8 @@ def extended(last: SeriesContent, more: SeriesContent) -> SeriesContent:
         more: the upload; columns that `last` does not have are left out.
 
     Raises:
-        Conflict: one has no times, their times are of different forms, a column is missing, or
-            rows of the same series and time say different things.
+        Conflict: one has no times, their times have different forms, a column is missing, or rows
+            with the same series and time disagree.
     """
     _check_alike(last, more)
     labels = tuple(dict.fromkeys((*last.labels, *more.labels)))

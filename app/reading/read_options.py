@@ -1,4 +1,4 @@
-"""The `read` object: how a file is to be read, where its sender knows better than the reader."""
+"""Define the `read` object: how to read a file if the sender knows better than the reader."""
 
 import json
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ def _calendar(text: str) -> str:
 
 
 class ReadOptions(BaseModel):
-    """What is left out is decided from the file, and the report says how sure the decision is."""
+    """Reading options. Those left out are decided from the file; the report says how surely."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -99,8 +99,8 @@ class ReadOptions(BaseModel):
     )
 
     def canonical(self) -> str:
-        """Return the options that are set, as JSON that is equal for equal options.
+        """Return the options that are set as JSON, equal for equal options.
 
-        The sha256 of a file together with this identifies a dataset.
+        The sha256 of a file together with this text identifies a dataset.
         """
         return json.dumps(self.model_dump(exclude_none=True), sort_keys=True, separators=(",", ":"))

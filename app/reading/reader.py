@@ -1,9 +1,9 @@
-"""Read an uploaded file: text or series, whatever it is packed and written in.
+"""Read an uploaded file as text or series, whatever its packing and format.
 
 A spreadsheet, a Parquet file, or a file that a delimiter splits into rows of equal width with a
-column of numbers is a series, and so is a file of one number per line. A table without times but
-with a column of sentences (labelled texts, say) is a text, as is every file that is not a table.
-`kind` in `read` overrules this.
+column of numbers is a series. So is a file with one number per line. A table without times but with
+a column of sentences (labelled texts, for example) is a text, as is every file that is not a table.
+`kind` in `read` overrides this.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _TABLE_SUFFIXES = {".csv", ".tsv", ".tab", ".psv"}
 
 @dataclass(frozen=True, kw_only=True)
 class ReadResult:
-    """What a file holds, and how it was understood."""
+    """The content of a file, and how it was read."""
 
     content: DatasetContent
     report: Report
@@ -47,13 +47,13 @@ def read_file(
     """Read a file.
 
     Args:
-        path: where it lies; it is not changed.
-        filename: what its sender calls it.
-        options: how it is to be read.
-        max_unpacked_bytes: limit on the size of a packed file once it is unpacked.
+        path: of the file, which is not changed.
+        filename: the sender's name for it.
+        options: how to read it.
+        max_unpacked_bytes: limit on the unpacked size of a packed file.
 
     Raises:
-        UnreadableFile: it cannot be used; it carries the report as far as the reading came.
+        UnreadableFile: it cannot be used; contains the report so far.
         OSError: it cannot be read, or there is no room to unpack it.
     """
     report = Report()
@@ -110,7 +110,7 @@ def _as_text(source: Source, report: Report, reason: str, *, told: bool = False)
 def _as_kind(
     source: Source, table: Table, options: ReadOptions, report: Report, *, named_table: bool
 ) -> DatasetContent:
-    """Read a table as series or as text, as `read` says or as it looks."""
+    """Read a table as series or as text, according to `read` or to its content."""
     columns = read_columns(table, missing=options.missing)
     numeric = any(column.type == "number" for column in columns)
     dated = any(column.type == "date" for column in columns)

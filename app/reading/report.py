@@ -1,4 +1,4 @@
-"""The preflight report: how a file was read, how sure that is, and where its cells went."""
+"""Define the preflight report: how a file was read, how surely, and where its cells went."""
 
 from dataclasses import replace
 from typing import Literal
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.errors import FieldError, Unprocessable
 from app.reading.decisions import SUBJECTS, Decision, Part
 
-LISTED = 20  # entries of a list that are shown; the counts beside it are of all
+LISTED = 20  # entries of a list that are shown; the counts include all
 
 
 class DateFormat(Part):
@@ -22,7 +22,7 @@ class DateFormat(Part):
 class DateReport(BaseModel):
     """The columns that the times come from, and how they are written."""
 
-    model_config = ConfigDict(extra="ignore")  # stored reports may have fields that are gone
+    model_config = ConfigDict(extra="ignore")  # stored reports may have fields that no longer exist
 
     columns: list[str]
     form: Literal["date", "local", "zoned", "step"] = Field(
@@ -132,7 +132,7 @@ class TextReport(Part):
 class Report(BaseModel):
     """The preflight report of a file. Rows are counted in the file; its first line is row 1."""
 
-    model_config = ConfigDict(extra="ignore")  # stored reports may have fields that are gone
+    model_config = ConfigDict(extra="ignore")  # stored reports may have fields that no longer exist
 
     warnings: list[str] = Field(
         default_factory=list,
@@ -185,7 +185,7 @@ class Report(BaseModel):
     text: TextReport | None = None
 
     def decide(self, decision: Decision) -> None:
-        """Add a decision; a doubtful one is put among the first warnings, by its gravity."""
+        """Add a decision; put a doubtful one among the first warnings, by its gravity."""
         order = list(SUBJECTS)
 
         def rank(entry: Decision) -> tuple[bool, int]:
@@ -197,7 +197,7 @@ class Report(BaseModel):
         self.decisions = sorted([*self.decisions, decision], key=rank)
 
     def note(self, *warnings: str) -> None:
-        """Add warnings behind those of doubtful decisions, each once."""
+        """Add warnings after those of doubtful decisions, without repeats."""
         self.warnings += [text for text in warnings if text not in self.warnings]
 
     def decision(self, about: str) -> Decision | None:
@@ -206,11 +206,11 @@ class Report(BaseModel):
 
 
 class UnreadableFile(Unprocessable):
-    """A file that cannot be used; the report holds what was understood before that.
+    """A file that cannot be used; includes the report up to that point.
 
     Args:
         detail: what is wrong, and what would be right.
-        report: what was understood before that.
+        report: what was found before.
         errors: the places.
     """
 
@@ -219,12 +219,12 @@ class UnreadableFile(Unprocessable):
         self.report = report
 
     def in_part(self, field: str) -> "UnreadableFile":
-        """Return the same for a part of a request that brings more than one file."""
+        """Return a copy for a part of a request that contains several files."""
         errors = tuple(replace(error, field=error.field or field) for error in self.errors)
         return UnreadableFile(f"{field}: {self.detail}", report=self.report, errors=errors)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle it, so that it crosses from the reader process."""
+        """Pickle the error, so that the reader process can send it."""
         return _unreadable, (self.detail, self.report, self.errors)
 
 
@@ -233,7 +233,7 @@ def _unreadable(detail: str, report: Report, errors: tuple[FieldError, ...]) -> 
 
 
 class FileProblem(ValueError):
-    """A file that a reader cannot use; `read_file` makes it an UnreadableFile with the report."""
+    """A file that a reader cannot use; `read_file` adds the report in an UnreadableFile."""
 
     def __init__(self, detail: str, *errors: FieldError) -> None:
         super().__init__(detail)

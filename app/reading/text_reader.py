@@ -1,4 +1,4 @@
-"""Read texts: a plain file as it stands, or one column of a table."""
+"""Read texts: a plain file, or one column of a table."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def read_text(path: Path, report: Report) -> TextContent:
     """Read a UTF-8 file as one text.
 
     Raises:
-        FileProblem: there is nothing in it.
+        FileProblem: it is empty.
     """
     with path.open(encoding="utf-8") as file:  # universal newlines: every line end becomes \\n
         text = file.read()
@@ -28,10 +28,10 @@ def read_text(path: Path, report: Report) -> TextContent:
 def read_text_column(
     table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report
 ) -> TextContent:
-    """Read one column of a table as text, a row a line.
+    """Read one column of a table as text, one line per row.
 
     Raises:
-        FileProblem: the column named is not there, or nothing is in it.
+        FileProblem: there is no such column, or it is empty.
     """
     if options.text is not None:
         column = columns_named(columns, [options.text], "text")[0]
@@ -54,7 +54,7 @@ def read_text_column(
 
 
 def has_sentences(columns: list[ReadColumn]) -> bool:
-    """Tell whether a column of the table holds sentences rather than labels."""
+    """Return whether a column of the table contains sentences rather than labels."""
     texts = [column for column in columns if column.type in {"text", "label"}]
     return any(_mean_length(entry.source.texts()) > _LABEL_LENGTH for entry in texts)
 

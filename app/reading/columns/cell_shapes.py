@@ -1,7 +1,7 @@
-"""Group the cells of a column by their shape: digits as 0, letters as a, the rest as it is.
+"""Group the cells of a column by their shape: digits as 0, letters as a, other signs unchanged.
 
-A column of a million dates has a handful of shapes. A rule is decided once per shape and applied to
-all its cells together.
+A column of a million dates has only a handful of shapes. A rule is decided once per shape and
+applied to all its cells together.
 """
 
 import calendar
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from app.reading.vocabulary import MONTH_NUMBERS, folded
 
-WIDTH = 80  # bytes of a cell that are looked at; a longer cell is not a date
+WIDTH = 80  # bytes of a cell that are examined; a longer cell is not a date
 CHUNK_ROWS = 65_536
 
 Cells = npt.NDArray[np.object_] | npt.NDArray[np.bytes_]
@@ -34,7 +34,7 @@ def _classes(*, letters: bool) -> bytes:
 
 _SHAPES = _classes(letters=True)
 _FORMS = _classes(letters=False)
-# Any fixed odd 64-bit factors tell shapes apart; a collision is found by comparing afterwards.
+# Any fixed odd 64-bit factors tell shapes apart; collisions are found by comparing afterwards.
 _FACTORS = np.random.default_rng(20170103).integers(1, 2**62, WIDTH, dtype=np.int64) | 1
 
 
@@ -43,17 +43,17 @@ class ShapeGroup:
     """The cells of one shape."""
 
     shape: str
-    rows: npt.NDArray[np.intp]  # their positions in the column
-    text: Bytes  # (cells, width) their bytes, zero padded
+    rows: npt.NDArray[np.intp]  # positions in the column
+    text: Bytes  # (cells, width) bytes, zero padded
 
 
 def shape_groups(cells: Cells) -> Iterator[ShapeGroup]:
-    """Group cells by shape, a stretch of rows at a time; empty and missing cells are left out."""
+    """Group cells by shape, in blocks of rows; empty and missing cells are left out."""
     return _groups(cells, _SHAPES, _ascii_forms)
 
 
 def form_groups(cells: Cells) -> Iterator[ShapeGroup]:
-    """Group cells by form, in which only digits are alike and other signs stay, in UTF-8."""
+    """Group cells by form, in which only digits are replaced and other signs stay, in UTF-8."""
     return _groups(cells, _FORMS, None)
 
 
@@ -68,12 +68,12 @@ def _groups(
             text = _matrix(np.strings.strip(text.view(np.dtype(f"S{text.shape[1]}")).ravel()))
             groups = [(shape, rows) for shape, rows in _split(_classified(text, classes)) if shape]
         for shape, rows in groups:
-            # Rows come in order: all of them are the text as it is.
+            # The rows are in order: all of them together are the unchanged text.
             own = text if len(rows) == len(text) else text[rows]
             yield ShapeGroup(shape=shape, rows=rows + start, text=own)
 
 
-# How East Asian dates are written with signs that others use; the order matters.
+# How East Asian dates are written, with signs that others use; the order matters.
 _ASIAN_DATES = tuple(
     (re.compile(pattern), spelled)
     for pattern, spelled in (
@@ -99,17 +99,17 @@ _ERAS = {
     "民国": 1911,
 }
 _ERA_YEAR = re.compile(rf"({'|'.join(_ERAS)}) *(\d{{1,3}}|元)")
-# With the marks of Thai and Arabic, which are no letters, and the points of abbreviations.
+# Includes the marks of Thai and Arabic, which are not letters, and the dots of abbreviations.
 _ANY_WORD = re.compile(
     r"(?:[^\W\d_]|[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u064b-\u0652])(?:[^\W\d_]|[.\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u064b-\u0652])*"
 )
-_BETWEEN = "\x01"  # between cells that are rewritten together; text files do not hold it
+_BETWEEN = "\x01"  # between cells that are rewritten together; does not occur in text files
 
 
 def ascii_form(text: str) -> str:
-    """Return the cell in ASCII: accents dropped, months of any script as Jan, other signs as ``?``.
+    """Return the cell in ASCII: without accents, months of any script as Jan, other signs as ``?``.
 
-    East Asian dates are written with hyphens and colons, and years of an era as those of our count.
+    East Asian dates get hyphens and colons, and years of an era become years of our calendar.
     """
     return _ascii_forms([text])[0]
 
@@ -133,7 +133,7 @@ def _ascii_forms(texts: list[str]) -> list[str]:
 
 
 def names_era(cell: str) -> bool:
-    """Tell whether the cell counts its year by an East Asian era that it names."""
+    """Return whether the cell counts its year by a named East Asian era."""
     return _ERA_YEAR.search(cell) is not None
 
 
@@ -164,7 +164,7 @@ def _matrix(part: npt.NDArray[np.bytes_]) -> Bytes:
 
 
 def _classified(text: Bytes, classes: bytes) -> Bytes:
-    # Three times as fast as looking each byte up by NumPy.
+    # Three times as fast as looking up each byte with NumPy.
     return np.frombuffer(text.tobytes().translate(classes), dtype=np.uint8).reshape(text.shape)
 
 
@@ -174,7 +174,7 @@ def _split(classes: Bytes) -> Iterator[tuple[str, npt.NDArray[np.intp]]]:
     if bool((classes == classes[0]).all()):
         yield _name(classes[0]), np.arange(len(classes))
         return
-    marks = classes.astype(np.int64) @ _FACTORS[: classes.shape[1]]  # wraps around, as a hash may
+    marks = classes.astype(np.int64) @ _FACTORS[: classes.shape[1]]  # wraps around, as in a hash
     _, first, inverse = np.unique(marks, return_index=True, return_inverse=True)
     order = np.argsort(inverse, kind="stable")
     ends = np.searchsorted(inverse[order], np.arange(len(first)), side="right")

@@ -1,4 +1,4 @@
-"""Tell what a single cell looks like, to judge a sample of a file."""
+"""Classify single cells, to judge a sample of a file."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from app.reading.columns.numbers import is_missing, parse_number
 CellKind = Literal["missing", "number", "date", "clock", "text"]
 
 _DIGITS = str.maketrans("123456789", "000000000")
-_LONGEST = 100  # characters of a cell that may be anything but text
-# Written dates that are numbers as well; whether they are dates shows in the whole column.
+_LONGEST = 100  # characters of a cell that may be something other than text
+# Dates that are also numbers; only the whole column shows whether they are dates.
 _NUMERIC_DATES = {"serial", "unix", "year"}
 _MOST_MONTHS = 12
 _MOST_DAYS = 31
@@ -48,7 +48,7 @@ def shape_of(text: str) -> str:
 
 
 def majority(cells: Sequence[str]) -> CellKind:
-    """Return what most of the cells that hold something are; missing when none does."""
+    """Return what most of the non-empty cells are; missing if there is no majority."""
     kinds = Counter(cell_kind(cell) for cell in cells)
     del kinds["missing"]
     return kinds.most_common(1)[0][0] if kinds else "missing"
@@ -61,16 +61,17 @@ def _is_date(text: str, shape: str) -> bool:
     if shape.replace("0", "") == ".." and len(shape) <= len("00.00.00"):
         return _is_calendar(*map(int, ascii_form(text).split(".")))
     if parse_number(text, ".") is not None and shape.count(".") == 1:
-        return False  # 12.2019 and 2019.12 are numbers, until their column says otherwise
+        return False  # 12.2019 and 2019.12 are numbers unless their column says otherwise
     if "a" not in shape and {pattern.kind for pattern in patterns} <= {"day", "triple", "month"}:
         return True
-    # Words have the shape of month names, and s100 that of Q1 00: only reading it can tell.
+    # Words have the shape of month names, and s100 that of Q1 00; only reading them shows what they
+    # are.
     read = read_dates(np.array([text], dtype=object))
     return bool(read.readable[0]) or bool(read.zone_names)  # a zone may be unknown
 
 
 def _is_calendar(first: int, second: int, third: int) -> bool:
-    """Whether 18.30.00 is a date in any order; else it is a time of day."""
+    """Return whether 18.30.00 is a date in any order; otherwise it is a time of day."""
     return any(
         1 <= month <= _MOST_MONTHS and 1 <= day <= _MOST_DAYS
         for month, day in ((first, second), (second, first), (second, third))

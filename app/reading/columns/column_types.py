@@ -16,9 +16,9 @@ from app.reading.table.table import Column, Floats, Table
 ColumnType = Literal["number", "date", "time", "label", "text", "index", "empty"]
 
 _LOOKED_AT = 1_000  # cells of a column, spread over its rows, that decide its type
-_NUMBERS_FROM = 0.8  # share of numbers from which a column is one of numbers
-_DATES_FROM = 0.6  # share of dates and numbers from which a column may be one of dates
-_MAX_UNITS = 6  # more different words beside the numbers are words, not units
+_NUMBERS_FROM = 0.8  # share of numbers from which a column is numeric
+_DATES_FROM = 0.6  # share of dates and numbers from which a column may contain dates
+_MAX_UNITS = 6  # a larger variety of words beside the numbers are words, not units
 _TEXT_WORDS = 4  # words per cell, on average, from which cells are text and not labels
 _INDEX_NAMES = re.compile(
     r"|unnamed.*|index|idx|row|row.?(id|no|number)?|no\.?|nr\.?|#|id|t|lfd\.?.?nr\.?", re.IGNORECASE
@@ -30,42 +30,42 @@ NO_CELLS: npt.NDArray[np.object_] = np.empty(0, dtype=object)
 
 @dataclass(kw_only=True, eq=False)
 class ReadColumn:
-    """A column and what it was found to hold."""
+    """A column and its type."""
 
     source: Column
     type: ColumnType
     numbers: Floats | None = None
     missing: int = 0
-    units: tuple[str, ...] = ()  # currencies, percent or units beside the numbers
+    units: tuple[str, ...] = ()  # currencies, percent signs or units beside the numbers
     notes: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)  # endings of a sentence about the column
+    warnings: list[str] = field(default_factory=list)  # endings of sentences about the column
     bad: list[int] = field(default_factory=list)  # positions of cells that are not numbers
-    role: str = ""  # what the reading found it to be, where that is not its type
+    role: str = ""  # what the reading found it to be, if that is not its type
 
     @property
     def name(self) -> str:
-        """The name in the header, or a made up one."""
+        """The name in the header, or a generated one."""
         return self.source.name
 
     @property
     def unnamed(self) -> bool:
-        """Whether the header says nothing."""
+        """Whether the header has no name for it."""
         return _MADE_UP.fullmatch(self.name) is not None or self.name.startswith("Unnamed")
 
 
 def read_columns(table: Table, *, missing: str | None = None) -> list[ReadColumn]:
-    """Find out what each column holds, and read the numbers.
+    """Determine the type of each column, and read the numbers.
 
     Args:
         table: the cells.
-        missing: further spellings of "no value", separated by commas, as `read` has them.
+        missing: further spellings of "no value", separated by commas, as in `read`.
     """
     decimal: Decimal = "," if table.decimal == "," else "."
     return [read_column(column, decimal, missing) for column in table.columns]
 
 
 def read_column(column: Column, decimal: Decimal, missing: str | None = None) -> ReadColumn:
-    """Find out what one column holds."""
+    """Determine the type of one column."""
     spellings = frozenset(word.strip().lower() for word in (missing or "").split(",")) - {""}
     if column.numbers is not None:
         return _from_numbers(column, column.numbers, spellings)
@@ -76,14 +76,14 @@ def read_column(column: Column, decimal: Decimal, missing: str | None = None) ->
 
 
 def index_columns(columns: list[ReadColumn]) -> list[ReadColumn]:
-    """Return the columns that only count the rows, unless nothing else is left."""
+    """Return the columns that only count the rows, unless no other column is left."""
     counting = [column for column in columns if counts_rows(column)]
     others = any(column.type == "number" and column not in counting for column in columns)
     return counting if others else []
 
 
 def counts_rows(column: ReadColumn) -> bool:
-    """Tell whether a column only counts the rows, one by one, up or down."""
+    """Return whether a column only counts the rows one by one, up or down."""
     numbers = column.numbers
     if numbers is None or not (column.unnamed or _INDEX_NAMES.fullmatch(column.name)):
         return False
@@ -123,7 +123,7 @@ def _from_cells(
         return ReadColumn(source=column, type="date")
     if kinds["clock"] > _DATES_FROM * total:
         return ReadColumn(source=column, type="time")
-    # One cell among few is a slip, and the column is still one of numbers.
+    # One odd cell among few is an error, and the column is still numeric.
     if kinds["number"] > _NUMBERS_FROM * total or kinds["number"] == total - 1 > 1:
         read = _careful(column, cells, decimal, spellings)
         if read is not None:
@@ -140,7 +140,7 @@ def _kinds(
     present = cells[[isinstance(cell, str) for cell in cells]]
     sample = present[:: max(len(present) // _LOOKED_AT, 1)]
     kinds: Counter[str] = Counter(cell_kind(cell) for cell in sample)
-    if kinds["number"]:  # what means nothing among numbers is a label elsewhere
+    if kinds["number"]:  # what is missing among numbers is a label elsewhere
         texts = [cell.strip().lower() for cell in sample if cell_kind(cell) == "text"]
         kinds["text"] -= sum(text in MISSING_AMONG_NUMBERS or text in spellings for text in texts)
     del kinds["missing"]

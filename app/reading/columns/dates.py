@@ -1,6 +1,6 @@
-"""Take a column of written dates apart; which number is day or month is left open here.
+"""Split written dates into their parts; which number is day or month is decided later.
 
-`app.reading.columns.date_order` settles that over the whole column.
+`app.reading.series.date_order` decides that for the whole column.
 """
 
 import re
@@ -24,56 +24,56 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 DAY_US = 86_400_000_000
-EXCEL_EPOCH = np.datetime64("1899-12-30", "D").astype(np.int64)  # of its "1900" system
+EXCEL_EPOCH = np.datetime64("1899-12-30", "D").astype(np.int64)  # of its "1900" date system
 PIVOT = 69  # two-digit years: 69 to 99 are 19xx, 00 to 68 are 20xx, as in POSIX
-BUDDHIST = (2430, 2650)  # years of the Thai count, 543 ahead of ours
+BUDDHIST = (2430, 2650)  # years of the Thai calendar, 543 ahead of ours
 BUDDHIST_LEAD = 543
 MINGUO_EPOCH = 1911
 ERA_EPOCHS = {"m": 1867, "t": 1911, "s": 1925, "h": 1988, "r": 2018}  # as Japan writes them
-PERIOD_YEARS = (1600, 2200)  # of quarters and weeks; other years make codes of articles
-# How long a period a cell names, the longest first.
+PERIOD_YEARS = (1600, 2200)  # of quarters and weeks; others are codes of articles
+# The length of the period that a cell names, the longest first.
 LEVELS = ("year", "half-year", "quarter", "month", "week", "day")
 
 
 @dataclass(kw_only=True)
 class Triples:
-    """The cells whose three numbers are written alike: 01/02/2017, or 01-02-03."""
+    """Cells with three numbers in the same notation: 01/02/2017, or 01-02-03."""
 
-    sign: str  # what stands between them
-    formats: dict[str, tuple[int, int]] = field(default_factory=dict)  # with a, b, c for them
+    sign: str  # the signs between the numbers
+    formats: dict[str, tuple[int, int]] = field(default_factory=dict)  # in terms of a, b, c
     rows: list[npt.NDArray[np.intp]] = field(default_factory=list)
     numbers: list[Ints] = field(default_factory=list)  # (cells, 3)
 
 
 @dataclass(kw_only=True)
 class DateCells:
-    """What is known of each row's date before the order of day and month is."""
+    """What is known of each row's date before the order of day and month is decided."""
 
-    days: Ints  # (rows,) days since 1970; only where `dated`
+    days: Ints  # (rows,) days since 1970; only if `dated`
     clock: Ints  # (rows,) microseconds since midnight
-    offsets: npt.NDArray[np.int16]  # (rows,) minutes east of UTC; only where `zoned`
-    dated: Bools  # the day is known
-    open: Bools  # waits for the order of day and month
+    offsets: npt.NDArray[np.int16]  # (rows,) minutes east of UTC; only if `zoned`
+    dated: Bools  # whether the day is known
+    open: Bools  # whether it waits for the order of day and month
     zoned: Bools
-    timed: Bools  # written with a time of day
-    levels: npt.NDArray[np.int8]  # (rows,) index into LEVELS; only where dated
+    timed: Bools  # whether it has a time of day
+    levels: npt.NDArray[np.int8]  # (rows,) index into LEVELS; only if dated
     formats: dict[str, tuple[int, int]] = field(default_factory=dict)  # label → (count, first row)
     triples: dict[tuple[str, int], Triples] = field(default_factory=dict)  # by sign and digits
-    zone_names: dict[str, int] = field(default_factory=dict)  # that are unknown → cells
+    zone_names: dict[str, int] = field(default_factory=dict)  # unknown zones → number of cells
     known_zones: set[str] = field(default_factory=set)
-    other_years: int = 0  # cells with a year of the Buddhist count
-    eras: int = 0  # cells with a year of an East Asian era
+    other_years: int = 0  # number of cells with a year of the Buddhist calendar
+    eras: int = 0  # number of cells with a year of an East Asian era
 
     @property
     def readable(self) -> Bools:
-        """The rows that hold a date, whatever the order turns out to be."""
+        """The rows that contain a date, whatever the order of day and month."""
         both: Bools = self.dated | self.open
         return both
 
 
 @dataclass(kw_only=True)
 class _Group:
-    """The cells of one shape, read by one pattern."""
+    """The cells of one shape, read with one pattern."""
 
     pattern: DatePattern
     good: Bools
@@ -85,11 +85,11 @@ class _Group:
 
 
 def read_dates(cells: Cells, *, buddhist: bool = True) -> DateCells:
-    """Take the cells of a column apart as dates; what is none stays neither dated nor open.
+    """Read the cells of a column as dates; other cells stay neither dated nor open.
 
     Args:
-        cells: as they stand in the file.
-        buddhist: read years from 2430 to 2650 as those of the Buddhist count.
+        cells: as in the file.
+        buddhist: read years from 2430 to 2650 as those of the Buddhist calendar.
     """
     rows = len(cells)
     found = DateCells(
@@ -116,7 +116,7 @@ def read_dates(cells: Cells, *, buddhist: bool = True) -> DateCells:
 
 
 def read_clocks(cells: Cells) -> tuple[Ints, Bools]:
-    """Read a column of times of day: microseconds since midnight, and where there is one."""
+    """Read a column of times of day: microseconds since midnight, and which rows have one."""
     clock = np.zeros(len(cells), dtype=np.int64)
     known = np.zeros(len(cells), dtype=bool)
     for group in shape_groups(cells):
@@ -148,7 +148,7 @@ def days_of_weeks(years: Ints, weeks: Ints, weekdays: Ints) -> tuple[Ints, Bools
 
 
 def full_years(numbers: Ints, digits: int, *, buddhist: bool = False) -> Ints:
-    """Return two-digit years with their century, and those of the Buddhist count as ours."""
+    """Add the century to two-digit years, and convert years of the Buddhist calendar."""
     if digits <= 2:
         return np.where(numbers < PIVOT, numbers + 2000, numbers + 1900)
     if buddhist:
@@ -157,7 +157,7 @@ def full_years(numbers: Ints, digits: int, *, buddhist: bool = False) -> Ints:
 
 
 def is_buddhist(years: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> Bools:
-    """Tell which years can only be those of the Buddhist count."""
+    """Return which years can only be those of the Buddhist calendar."""
     found: Bools = (years >= BUDDHIST[0]) & (years <= BUDDHIST[1])
     return found
 
@@ -170,7 +170,7 @@ def order_share(days: Ints | npt.NDArray[np.float64]) -> float:
 
 
 def unix_micros(numbers: npt.NDArray[np.float64]) -> Ints:
-    """Return microseconds since 1970 of Unix times in s, ms, µs or ns, told apart by their size."""
+    """Return microseconds since 1970 of Unix times; their size shows whether s, ms, µs or ns."""
     size = np.abs(numbers)
     factor = np.select([size < 1e11, size < 1e14, size < 1e17], [1e6, 1e3, 1.0], default=1e-3)
     micros: Ints = np.rint(numbers * factor).astype(np.int64)
@@ -230,7 +230,7 @@ def _keep(found: DateCells, group: ShapeGroup, read: _Group) -> None:
 
 
 def _read_days(group: _Group, text: Bytes, *, buddhist: bool) -> None:
-    """Fill in days, clock and what of a shape is a date."""
+    """Fill in the days, the clock, and which cells of a shape are dates."""
     pattern, kind = group.pattern, group.pattern.kind
     if kind == "serial":
         serial = _float(text, pattern, "serial")
@@ -247,7 +247,7 @@ def _read_days(group: _Group, text: Bytes, *, buddhist: bool) -> None:
     if kind == "span":
         second = _int(text, pattern, "y2")
         following = second == (_int(text, pattern, "y") + 1) % 10 ** pattern.digits("y2")
-        # 2010-11 alone is a month, and so it is beside 2010-12.
+        # 2010-11 on its own is a month, and so it is beside 2010-12.
         is_clear = len(np.unique(years)) > 1 or bool((second > 12).any())
         group.good &= following & (following.all() and is_clear)
         group.days, valid = days_of(years, ones, ones)
@@ -283,7 +283,7 @@ def _years(group: _Group, text: Bytes, *, buddhist: bool) -> Ints:
 
 
 def _read_period(group: _Group, text: Bytes, years: Ints) -> Bools:
-    """Quarters, weeks and the like: a word, a number and a year."""
+    """Read quarters, weeks and similar periods: a word, a number and a year."""
     pattern = group.pattern
     ones = np.ones(len(text), dtype=np.int64)
     words = set(_words(text, pattern, "word")) if pattern.has("word") else {"fy"}
@@ -319,7 +319,7 @@ def _read_period(group: _Group, text: Bytes, years: Ints) -> Bools:
 
 
 def _may_be_period(pattern: DatePattern, words: set[str]) -> bool:
-    """Whether it is not rather the code of an article, S101, or a duration, 5 m 10."""
+    """Return whether it may be a period, not an article's code (S101) or a duration (5 m 10)."""
     if pattern.kind == "fiscal" or pattern.spans["y"][0] < pattern.spans["n"][0]:
         return True
     is_short = pattern.digits("y") == 2
@@ -349,7 +349,7 @@ def _clock(text: Bytes, pattern: DatePattern) -> tuple[Ints, Bools]:
 def _zone(
     found: DateCells, text: Bytes, pattern: DatePattern
 ) -> tuple[npt.NDArray[np.int16] | None, Bools]:
-    """Minutes east of UTC; None where the words mean none."""
+    """Return minutes east of UTC, or None if the words name no zone."""
     words, place = np.unique(np.array(_words(text, pattern, "zone")), return_inverse=True)
     if set(words.tolist()) <= CLOCK_WORDS:
         return None, np.ones(len(text), dtype=bool)

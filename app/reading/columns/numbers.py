@@ -1,7 +1,7 @@
-"""Written numbers: thousands separators, decimal commas, currencies, percent, units, flags.
+"""Read written numbers: thousands separators, decimal commas, currencies, percent, units, flags.
 
-Cells are grouped by their form, in which every digit is a 0. A form is parsed once, and all its
-cells are converted together: a column of a million amounts has a dozen forms.
+Cells are grouped by their form, in which every digit is replaced by 0. A form is parsed once, and
+all its cells are converted together: a column of a million amounts has about a dozen forms.
 """
 
 import math
@@ -21,19 +21,19 @@ Decimal = Literal[".", ","]
 _MISSING_WORDS = ["na", "nan", "null", "nil", "none", "nat", "missing", "undefined", "n/a", "n|a"]
 _MISSING_SIGNS = ["", "-", "--", "---", "\u2013", "\u2014", "?", ".", "..", "...", "\\n", "<na>"]
 _MISSING_SIGNS += ["n.a.", "n. a.", "-nan", "inf", "-inf", "+inf", "infinity", "-infinity"]
-# Of statistical offices: not available, confidential, suppressed, not applicable.
+# Statistical offices' marks: not available, confidential, suppressed, not applicable.
 _MISSING_SIGNS += [":", "(na)", "(n/a)", "(x)", "(d)", "(s)", "(z)", "n.d.", "n/d", "s/d", "k.a."]
 _MISSING_SIGNS += ["k. a.", "n.v.", "\u2026", ":c", ": c", ":n", ":u", ": u", ":z", ": z", "#", "*"]
 _MISSING_SIGNS += ["**", "no data", "not available", "keine angabe", "nd", "nc", "\u30fb", "\u25b3"]
 _SHEET_ERRORS = ["#n/a", "#na", "#value!", "#div/0!", "#ref!", "#num!", "#name?", "#null!"]
-# As Excel writes them in German, French, Spanish, Portuguese and Italian.
+# As written by Excel in German, French, Spanish, Portuguese and Italian.
 _SHEET_ERRORS += ["#nv", "#wert!", "#bezug!", "#zahl!", "#valeur!", "#nombre!", "#nom?", "#n/d"]
 _SHEET_ERRORS += ["#¡valor!", "#¡div/0!", "#¡num!", "#¡ref!", "#valor!", "#valore!", "#rif!"]
 MISSING = frozenset(_MISSING_WORDS + _MISSING_SIGNS + _SHEET_ERRORS)
-# These mean nothing among numbers only: elsewhere they are names and labels.
+# These only mean "missing" among numbers; elsewhere they are names and labels.
 MISSING_AMONG_NUMBERS = MISSING | {"x", "/", "|", "c", "f", "u", "z", "d", "s", "ns", "m", "(c)"}
 MAX_DIGITS = 400  # a longer cell is not a number
-EXACT_DIGITS = 15  # a float holds every whole number of so many
+EXACT_DIGITS = 15  # a float can represent every whole number with this many digits
 
 CURRENCIES = "$€£¥₹₩₽₿¢"
 _CURRENCY_WORDS = r"usd|eur|gbp|chf|jpy|cny|inr|us\$|a\$|c\$|hk\$|r\$|kr|zł"
@@ -50,8 +50,8 @@ _NUMBER = re.compile(
 _NOTE = re.compile(
     r"(?<=[0-9])\s*(?:[*†‡¹²³]{1,3}|\[\w{1,3}\]|\((?:[a-z]{1,3}|0)\)|\s0{1,2}\))", re.IGNORECASE
 )
-# One letter counts only where it touches the number and is not a unit: 5K, 7.38M, but not 5 m.
-# Behind a sum of money it is not a unit: $5 M, £3m.
+# A single letter only counts if it touches the number and is not a unit: 5K, 7.38M, but not 5 m.
+# After a currency it is not a unit: $5 M, £3m.
 _MAGNITUDE_LETTERS = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _MAGNITUDE_WORDS = (
     dict.fromkeys(("thousand", "tsd"), 1e3)
@@ -65,18 +65,18 @@ _FORM_OF = str.maketrans("123456789", "000000000")
 
 @dataclass(frozen=True, kw_only=True)
 class NumberForm:
-    """How the cells of one form are read."""
+    """The way to read the cells of one form."""
 
-    whole: tuple[int, ...]  # the bytes that are digits before the decimal sign
-    part: tuple[int, ...]  # and behind it
-    exponent: tuple[int, int] | None  # where the digits of the exponent stand, with their sign
+    whole: tuple[int, ...]  # positions of the digits before the decimal sign
+    part: tuple[int, ...]  # positions of the digits after it
+    exponent: tuple[int, int] | None  # positions of the exponent's digits, and their sign
     factor: float  # a magnitude, and the sign
     unit: str
     has_magnitude: bool
-    has_note: bool  # a footnote stands behind the number
+    has_note: bool  # whether a footnote follows the number
 
     def values(self, text: Bytes) -> npt.NDArray[np.float64]:
-        """Return the numbers of cells, (cells, width) bytes; NaN where too large for a float."""
+        """Return the numbers of cells, (cells, width) bytes; NaN if too large for a float."""
         places = self.whole + self.part
         if len(places) > EXACT_DIGITS or self.exponent is not None:
             return np.array([self._value(bytes(row)) for row in text], dtype=np.float64)
@@ -96,26 +96,26 @@ class NumberForm:
 class NumberCells:
     """A column of cells read as numbers."""
 
-    values: npt.NDArray[np.float64]  # (rows,) NaN where missing or not a number
-    missing: int = 0  # cells spelled as missing, empty ones included
+    values: npt.NDArray[np.float64]  # (rows,) NaN if missing or not a number
+    missing: int = 0  # cells spelled as missing, including empty ones
     bad: list[int] = field(default_factory=list)  # positions of cells that are not numbers
     units: dict[str, list[npt.NDArray[np.intp]]] = field(default_factory=dict)  # unit → rows
     magnitudes: int = 0  # cells such as 7.38M
-    notes: int = 0  # cells with a footnote behind the number
+    notes: int = 0  # cells with a footnote after the number
 
 
 def is_missing(cell: object) -> bool:
-    """Tell whether the cell is one of the usual spellings of "no value"."""
+    """Return whether the cell is one of the usual spellings of "no value"."""
     return not isinstance(cell, str) or cell.strip().lower() in MISSING
 
 
 def read_numbers(
     cells: Iterable[object], decimal: Decimal, missing: frozenset[str] = frozenset()
 ) -> NumberCells:
-    """Read the cells of a column that no fast parser reads.
+    """Read the cells of a column that no fast parser can read.
 
     Args:
-        cells: str, or anything else where there is no value.
+        cells: str, or anything else for a missing value.
         decimal: the decimal sign.
         missing: further spellings of "no value", in lower case.
     """
@@ -141,8 +141,8 @@ def parse_number(cell: str, decimal: Decimal) -> tuple[float, str, bool] | None:
     """Read one cell.
 
     Returns:
-        its value, the unit or currency beside it, and whether a magnitude (k, M, B) was applied;
-        None when the cell is not a number.
+        Its value, the unit or currency beside it, and whether a magnitude (k, M, B) was applied;
+        None if the cell is not a number.
     """
     text = cell.strip()
     form = number_form(text.translate(_FORM_OF), decimal) if len(text) <= MAX_DIGITS else None
@@ -154,14 +154,14 @@ def parse_number(cell: str, decimal: Decimal) -> tuple[float, str, bool] | None:
 
 
 def number_digits(cell: str) -> str | None:
-    """Return the digits of a number with their separators; None where the cell is not a number."""
+    """Return the digits of a number with their separators; None if the cell is not a number."""
     match = _NUMBER.fullmatch(_NOTE.sub("", cell.strip())) if len(cell) < MAX_DIGITS else None
     return None if match is None else match["digits"].strip(_BLANKS + "'’")
 
 
 @lru_cache(maxsize=16_384)
 def number_form(form: str, decimal: Decimal) -> NumberForm | None:
-    """Parse a form; None where its cells are not numbers.
+    """Parse a form; None if its cells are not numbers.
 
     Args:
         form: a cell with 0 for every digit.
@@ -217,7 +217,7 @@ def _read_long(
     decimal: Decimal,
     found: NumberCells,
 ) -> None:
-    """Cells that are longer than forms are looked at."""
+    """Read cells that are longer than forms."""
     for row in rows.tolist():
         parsed = parse_number(str(column[row]), decimal)
         if parsed is None:
@@ -227,7 +227,7 @@ def _read_long(
 
 
 def _magnitude(match: re.Match[str]) -> tuple[float, str, bool]:
-    """The factor that a word or letter behind the number makes, and the unit beside it."""
+    """Return the factor for a word or letter after the number, and the unit beside it."""
     after = (match["after"] or "").strip()
     word, _, rest = after.partition(" ")
     factor = _MAGNITUDE_WORDS.get(word.rstrip(".").lower())
@@ -240,7 +240,7 @@ def _magnitude(match: re.Match[str]) -> tuple[float, str, bool]:
 
 
 def _split_digits(text: str, decimal: Decimal) -> tuple[list[int], list[int]] | None:
-    """The places of the digits before and behind the decimal sign; None: groups not of three."""
+    """Return the positions of digits before and after the decimal sign; None: a wrong group."""
     body = text.rstrip(_BLANKS + "'’")
     whole, _, part = body.partition(decimal)
     if part and not (part.isascii() and part.isdigit()):

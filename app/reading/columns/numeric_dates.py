@@ -25,15 +25,16 @@ _YEARS = (1500, 2200)
 _COMPACT = (15_000_101, 22_001_231)  # yyyymmdd
 _COMPACT_MONTHS = (150_001, 220_012)  # yyyymm
 _ORDINAL_DAYS = (1_850_001, 2_100_366)  # yyyyddd
-_STAMPED_DAYS = (19_000_101, 21_001_231)  # of yyyymmdd with hours, minutes or seconds after it
-_STAMPS = {2: "yyyymmddHH", 4: "yyyymmddHHMM", 6: "yyyymmddHHMMSS"}  # by digits of the time
+_STAMPED_DAYS = (19_000_101, 21_001_231)  # the date yyyymmdd followed by hours, minutes or seconds
+# by number of digits of the time
+_STAMPS = {2: "yyyymmddHH", 4: "yyyymmddHHMM", 6: "yyyymmddHHMMSS"}
 _UNIX = (1e8, 1e20)  # seconds from 1973 on, up to nanoseconds
 _AROUND_NOW = (631_152_000_000_000, 4_102_444_800_000_000)  # 1990 to 2100, in microseconds
-_EQUAL = 0.7  # share of steps of the same length: working days have 0.8
-_STEADY = 0.95  # share of steps in one direction that makes a column look like time
+_EQUAL = 0.7  # share of steps with the same length; working days have 0.8
+_STEADY = 0.95  # share of steps in one direction from which a column looks like times
 _MONTHS = 12
-_PARTS_OF_YEAR = {12: "month", 4: "quarter", 52: "week", 365: "day"}  # that decimal years step by
-_UNEVEN = 0.1  # by how much of its length a step of decimal years may be off
+_PARTS_OF_YEAR = {12: "month", 4: "quarter", 52: "week", 365: "day"}  # steps of decimal years
+_UNEVEN = 0.1  # by how much of its length a step of decimal years may deviate
 _LAST_DAY_OF_YEAR = 366
 
 Form = Literal["date", "month", "ordinal", "decimal", "stamp", "excel", "unix", "year"]
@@ -54,13 +55,13 @@ class NumberDates:
 def number_dates(
     numbers: npt.NDArray[np.float64], *, steady: bool, buddhist: bool = True
 ) -> NumberDates | None:
-    """Read a column of numbers as dates, where all of them make sense as such.
+    """Read a column of numbers as dates, if all of them make sense as dates.
 
     Args:
         numbers: the column, NaN where missing.
-        steady: demand that none comes twice and that they run in one direction or, once sorted,
-            mostly day by day (for a column whose name says nothing of time).
-        buddhist: read years from 2430 to 2650 as those of the Buddhist count.
+        steady: require distinct values that run in one direction or, when sorted, mostly day by day
+            (for a column whose name does not suggest time).
+        buddhist: read years from 2430 to 2650 as those of the Buddhist calendar.
     """
     there = np.isfinite(numbers)
     values = numbers[there]
@@ -79,10 +80,10 @@ def number_dates(
 
 
 def ticks_like_unix_time(numbers: npt.NDArray[np.float64]) -> bool:
-    """Tell whether a column, whatever its name, can hardly be anything but Unix times.
+    """Return whether a column, whatever its name, can hardly be anything other than Unix times.
 
-    They are whole, of 1990 to 2100, and run in one direction in steps that are mostly equal, and
-    longer than one, for those would rather be counted than timed.
+    They are whole numbers, from 1990 to 2100, and run in one direction in mostly equal steps longer
+    than one; numbers in steps of one are rather a count.
     """
     values = numbers[np.isfinite(numbers)]
     if len(values) < 3 or not bool((values == np.floor(values)).all()):
@@ -98,7 +99,7 @@ def ticks_like_unix_time(numbers: npt.NDArray[np.float64]) -> bool:
 
 
 def _form(values: npt.NDArray[np.float64], *, steady: bool) -> _Read | None:
-    """The first form whose limits hold all values, and that makes dates of nearly all."""
+    """Return the first form whose limits contain all values and that makes dates of nearly all."""
     low, high = float(values.min()), float(values.max())
     whole = bool((values == np.floor(values)).all())
     readers: list[tuple[bool, Limits, Callable[[], _Read | None]]] = [
@@ -122,7 +123,7 @@ def _form(values: npt.NDArray[np.float64], *, steady: bool) -> _Read | None:
 def _parts(
     values: npt.NDArray[np.float64], form: Form, label: str, sizes: tuple[int, ...]
 ) -> _Read:
-    """Year, month and perhaps day, as the digits of a whole number."""
+    """Return year, month and perhaps day from the digits of a whole number."""
     numbers = values.astype(np.int64)
     ones = np.ones(len(values), dtype=np.int64)
     years, *rest = (numbers // size % (10_000 if size == sizes[0] else 100) for size in sizes)
@@ -140,7 +141,7 @@ def _ordinal(values: npt.NDArray[np.float64]) -> _Read | None:
 
 
 def _months_behind_point(values: npt.NDArray[np.float64]) -> _Read | None:
-    """2019.01 to 2019.12, where October is 2019.1."""
+    """Read 2019.01 to 2019.12, where October is 2019.1."""
     years = np.floor(values + 1e-9)
     months = np.rint((values - years) * 100)
     if np.abs(values - years - months / 100).max() > 1e-6 or months.max() > _MONTHS:
@@ -153,7 +154,7 @@ def _months_behind_point(values: npt.NDArray[np.float64]) -> _Read | None:
 
 
 def _decimal_years(values: npt.NDArray[np.float64]) -> _Read | None:
-    """1950.042 for January 1950: years with a fraction, in steps of a usual part of a year."""
+    """Read decimal years, such as 1950.042 for January 1950, in steps of a usual part of a year."""
     step = _median_step(np.unique(values))
     parts = next((p for p in _PARTS_OF_YEAR if abs(step * p - 1) < _UNEVEN), None)
     if parts is None:
@@ -182,7 +183,7 @@ def _years(values: npt.NDArray[np.float64], *, steady: bool) -> _Read | None:
 
 def _excel_days(values: npt.NDArray[np.float64]) -> _Read:
     days = np.floor(values).astype(np.int64)
-    # Excel keeps a time of day as a fraction; to the second is as exact as it is.
+    # Excel stores a time of day as a fraction, which is exact to about a second.
     clock = np.rint((values - days) * 86_400).astype(np.int64) * 1_000_000
     return "excel", "Excel day", days + EXCEL_EPOCH, clock, np.ones(len(values), dtype=bool)
 
@@ -194,7 +195,7 @@ def _unix_times(values: npt.NDArray[np.float64]) -> _Read:
 
 
 def _stamps(values: npt.NDArray[np.float64]) -> _Read | None:
-    """Days with a time after them, which would else pass for Unix times of another century."""
+    """Read days followed by a time, which otherwise look like Unix times of another century."""
     low, high = _STAMPED_DAYS
     for digits, label in _STAMPS.items():
         if values.min() < low * 10**digits or values.max() >= (high + 1) * 10**digits:
@@ -211,7 +212,7 @@ def _stamps(values: npt.NDArray[np.float64]) -> _Read | None:
 
 
 def _like_time(values: npt.NDArray[np.float64]) -> bool:
-    """Whether nothing but their look speaks for these being values."""
+    """Return whether the numbers look like times rather than values."""
     ordered = np.sort(values)
     steps = np.diff(ordered)
     if not bool((steps > 0).all()):

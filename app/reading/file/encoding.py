@@ -1,4 +1,4 @@
-"""Find the encoding of a file, and write it in UTF-8."""
+"""Find the encoding of a file, and rewrite the file in UTF-8."""
 
 import codecs
 from collections.abc import Iterator
@@ -15,29 +15,30 @@ HEAD_BYTES = 1 << 16
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig", "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32", "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_LE, "utf-32", "utf-32"),  # before UTF-16, whose mark has the same first bytes
     (codecs.BOM_UTF32_BE, "utf-32", "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16", "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "utf-16"),
 )
-# Tab, line ends, form feed and the old end-of-file mark (26) occur in text; these do not.
+# Tab, line ends, form feed and the old end-of-file mark (26) occur in text; others do not.
 _CONTROLS = bytes(code for code in range(32) if code not in {9, 10, 11, 12, 13, 26, 27}) + b"\x7f"
-_EIGHT_BIT = {"utf-8", "utf-8-sig", "cp1252", "latin-1", "iso8859-1"}  # controls are bytes in them
+# bytes that are control characters in them
+_EIGHT_BIT = {"utf-8", "utf-8-sig", "cp1252", "latin-1", "iso8859-1"}
 _NO_FILE = {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined"}
 
 
 class UndecodableError(ValueError):
-    """The bytes are no text, or not in the encoding that was named."""
+    """The bytes are not text, or not in the named encoding."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoding:
-    """How the bytes of a file become characters."""
+    """The encoding of a file."""
 
-    codec: str  # the name Python knows it by
-    name: str  # the name for people
+    codec: str  # its name in Python
+    name: str  # its name for people
     decision: Decision
-    lone_returns: bool = False  # lines end as on old Macintoshes; looked for in UTF-8 alone
+    lone_returns: bool = False  # lines end as on old Macintoshes; only detected in UTF-8
 
 
 def find_encoding(path: Path, told: str | None) -> Encoding:
@@ -48,7 +49,7 @@ def find_encoding(path: Path, told: str | None) -> Encoding:
         told: the encoding that `read` names.
 
     Raises:
-        UndecodableError: it is binary, or not in the encoding named, or that is unknown.
+        UndecodableError: the file is binary or not in the named encoding, or that is unknown.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
@@ -79,10 +80,10 @@ def find_encoding(path: Path, told: str | None) -> Encoding:
 
 
 def decoded(path: Path, codec: str) -> Iterator[str]:
-    """Yield the characters of the file, a stretch at a time.
+    """Yield the characters of the file, piece by piece.
 
     Raises:
-        UndecodableError: it is not in this encoding, or holds control characters.
+        UndecodableError: it is not in this encoding, or contains control characters.
     """
     decoder = codecs.getincrementaldecoder(codec)()
     eight_bit = codec in _EIGHT_BIT
@@ -114,7 +115,7 @@ def _has_controls(data: bytes, returns: int = 0) -> bool:
 
 
 def transcode(path: Path, encoding: Encoding, target: Path) -> None:
-    """Write the file in UTF-8 without a mark, every line ended by a line feed.
+    """Write the file in UTF-8 without a mark, with a line feed after every line.
 
     Raises:
         UndecodableError: it is not in this encoding.
@@ -123,20 +124,20 @@ def transcode(path: Path, encoding: Encoding, target: Path) -> None:
         held = ""
         for part in decoded(path, encoding.codec):
             text = held + part
-            held = "\r" if text.endswith("\r") else ""  # half of a line end, perhaps
+            held = "\r" if text.endswith("\r") else ""  # may be half of a line end
             text = text[: len(text) - len(held)]
             file.write(text.replace("\r\n", "\n").replace("\r", "\n"))
         file.write("\n" if held else "")
 
 
 def _scan_utf8(path: Path) -> tuple[str | None, bool]:
-    """Why the file is not UTF-8, and whether lines end with a carriage return alone."""
+    """Return why the file is not UTF-8, and whether lines end only with a carriage return."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     place, lone_returns, after_return = 0, False, False
     with path.open("rb") as file:
         while data := file.read(CHUNK_BYTES):
             try:
-                # ASCII, which most files are, needs no look at what its bytes combine to.
+                # Most files are ASCII, for which combinations of bytes need not be examined.
                 if not data.isascii() or decoder.getstate()[0]:
                     decoder.decode(data)
             except UnicodeError as error:
@@ -175,7 +176,7 @@ def _marked(head: bytes) -> Encoding | None:
 
 
 def _wide(head: bytes) -> Encoding | None:
-    """UTF-16 without a mark: every other byte of Latin text is then zero."""
+    """Detect UTF-16 without a mark: every other byte of Latin text is zero."""
     if b"\0" not in head:
         return None
     even, odd = head[::2].count(0), head[1::2].count(0)

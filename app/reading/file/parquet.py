@@ -1,4 +1,4 @@
-"""Parquet files as tables."""
+"""Read Parquet files as tables."""
 
 from pathlib import Path
 
@@ -16,18 +16,18 @@ from app.reading.table.table import Column, Objects, Table
 
 
 def read_parquet(path: Path) -> Table:
-    """Reads a Parquet file; its rows are counted from 1, as it has no header line.
+    """Read a Parquet file; its rows are counted from 1, because it has no header line.
 
     Raises:
-        FileProblem: it is broken, or has no column that can be read.
+        FileProblem: it is damaged, or has no column that can be read.
     """
     try:
-        with pa.OSFile(str(path)) as file:  # given a path, it is named in Arrow's messages
+        with pa.OSFile(str(path)) as file:  # given a path, Arrow would show it in messages
             table = pq.read_table(file)
     except MemoryError:
         raise
     except (pa.ArrowException, OSError) as error:
-        # Arrow says first that it could not open '<Buffer>', which is what it calls the file.
+        # Arrow's message begins with the name '<Buffer>', which it gives to the file.
         reason = str(error).rpartition("'<Buffer>': ")[2]
         raise FileProblem(f"the Parquet file cannot be opened: {reason}") from error
     names = unique_names([str(name) for name in table.column_names])
@@ -60,7 +60,7 @@ def _column(name: str, values: pa.Array) -> Column:
 
 
 def _times(values: pa.Array) -> Objects:
-    """Times as ISO text, those with a zone as its clocks show them, with their distance to UTC."""
+    """Return times as ISO text; zoned times in their local form, with the distance to UTC."""
     zoned = pa.types.is_timestamp(values.type) and values.type.tz is not None
     is_date = pa.types.is_date(values.type)
     try:
@@ -70,7 +70,7 @@ def _times(values: pa.Array) -> Objects:
     times = _micros(local)
     cells: Objects = np.datetime_as_string(times, unit="D" if is_date else "us").astype(object)
     if zoned:
-        ahead = times.astype(np.int64) - _micros(values).astype(np.int64)  # 0 where missing
+        ahead = times.astype(np.int64) - _micros(values).astype(np.int64)  # 0 if missing
         offsets, place = np.unique(ahead // 60_000_000, return_inverse=True)
         cells = cells + np.array([offset_iso(int(each)) for each in offsets], dtype=object)[place]
     cells[np.isnat(times)] = None

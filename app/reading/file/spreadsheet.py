@@ -19,15 +19,15 @@ from app.reading.table.delimiter import Record
 from app.reading.table.table import Table
 
 _EVIDENCE_ROWS = 2_000  # spread over the sheet
-_WHOLE = 1e15  # below it a float holds every whole number
+_WHOLE = 1e15  # below it a float represents every whole number
 Cells = Sequence[Sequence[object]]
 
 
 def read_spreadsheet(path: Path, options: ReadOptions, report: Report) -> Table:
-    """Read the sheet that `read` names, or the one that holds most numbers.
+    """Read the sheet that `read` names, or the one with the most numbers.
 
     Raises:
-        FileProblem: it is broken, or has no such sheet, or none with a table.
+        FileProblem: it is damaged, has no such sheet, or has no sheet with a table.
     """
     try:
         with python_calamine.CalamineWorkbook.from_path(path) as book:
@@ -57,7 +57,7 @@ def read_spreadsheet(path: Path, options: ReadOptions, report: Report) -> Table:
 
 
 def _candidate(name: str, cells: Cells) -> Candidate[str]:
-    """A sheet, by how many of its rows hold numbers."""
+    """Return a sheet as a candidate, scored by the share of its rows with numbers."""
     sample = cells[:: max(len(cells) // _EVIDENCE_ROWS, 1)]
     rows = [row for row in sample if sum(_is_number(cell) for cell in row)]
     share = len(rows) / max(len(sample), 1)
@@ -73,7 +73,7 @@ def _is_number(cell: object) -> bool:
 
 
 def _decimal(cells: Cells, told: Decimal | None) -> tuple[Decimal, Decision]:
-    """The decimal sign of numbers that are written as text."""
+    """Return the decimal sign of numbers that are written as text."""
     found = DecimalEvidence()
     step = max(len(cells) // _EVIDENCE_ROWS, 1)
     for place, column in enumerate(zip(*cells[::step], strict=True)):
@@ -86,7 +86,7 @@ def _decimal(cells: Cells, told: Decimal | None) -> tuple[Decimal, Decision]:
 
 
 def _records(cells: Cells, decimal: Decimal) -> list[Record]:
-    """The rows as text; days are written with a time where one of their column has one."""
+    """Return the rows as text; days get a time if another cell in their column has one."""
     timed = {
         place
         for row in cells
@@ -107,7 +107,7 @@ def _text(cell: object, decimal: Decimal, *, timed: bool) -> str:
             return str(int(cell))
         return repr(cell).replace(".", decimal)
     if isinstance(cell, dt.date):
-        # Midnight comes as a date.
+        # Midnight is read as a date.
         time = cell if isinstance(cell, dt.datetime) else dt.datetime.combine(cell, dt.time())
         return time.isoformat(sep=" ") if timed else time.date().isoformat()
     if isinstance(cell, dt.time):

@@ -1,4 +1,4 @@
-"""Open an uploaded file: unpacked, in UTF-8, and named where it is something else."""
+"""Open an uploaded file: unpack it, rewrite it in UTF-8, and recognise other kinds of files."""
 
 import gzip
 import tempfile
@@ -13,7 +13,7 @@ from typing import IO, Literal
 from app.reading.file.encoding import CHUNK_BYTES, Encoding, find_encoding, transcode
 
 FileFormat = Literal["text", "spreadsheet", "parquet"]
-# How files begin that people upload by mistake.
+# The first bytes of files that people upload by mistake.
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -44,11 +44,11 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"OggS", "a recording"),
 )
 _PAGES = ((b"<!doctype html", "a web page"), (b"<html", "a web page"), (b"<?xml", "an XML file"))
-MAX_UNPACKED_BYTES = 1 << 30  # like the limit on uploads: what unpacks to more is refused
+MAX_UNPACKED_BYTES = 1 << 30  # equal to the limit on uploads; files that unpack to more are refused
 
 
 class UnpackingError(ValueError):
-    """The file is not one that can be read, or is packed and cannot be unpacked."""
+    """The file cannot be read, or is packed and cannot be unpacked."""
 
 
 class UnpacksToMore(UnpackingError):
@@ -57,7 +57,7 @@ class UnpacksToMore(UnpackingError):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A file made ready for reading; its paths exist inside `opened` alone."""
+    """A file that is ready for reading; its paths only exist inside `opened`."""
 
     path: Path  # UTF-8 text, or the bytes of a spreadsheet or Parquet file
     file_format: FileFormat
@@ -70,11 +70,11 @@ class Source:
 def opened(
     path: Path, *, encoding: str | None, max_unpacked_bytes: int = MAX_UNPACKED_BYTES
 ) -> Iterator[Source]:
-    """Unpack and transcode a file into a temporary folder where that is needed.
+    """Unpack and rewrite a file in a temporary folder, if necessary.
 
     Raises:
-        UnpackingError: it is broken, unpacks to too much, holds several files, or is an image, a
-            document or the like.
+        UnpackingError: it is damaged, unpacks to too much, contains several files, or is an image,
+            a document or similar.
         UndecodableError: it is not text.
         OSError: it cannot be read, or there is no room for it.
     """
@@ -132,7 +132,7 @@ def _is_spreadsheet(path: Path) -> bool:
                 return True
             return "content.xml" in names and "mimetype" in names
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
-        return True  # whoever reads it says what is broken
+        return True  # whoever reads it reports the damage
 
 
 def _unpack(path: Path, target: Path, compression: str, limit: int) -> None:
@@ -155,7 +155,7 @@ def _unpack(path: Path, target: Path, compression: str, limit: int) -> None:
         ValueError,
     ) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the system: the disk is full, say
+            raise  # of the system, such as a full disk
         raise UnpackingError(f"the {compression} file is broken: {error}") from error
 
 

@@ -1,10 +1,10 @@
-"""When a series has rows, as far as its frequency does not say: weekdays, trading hours, dates.
+"""Describe when a series has rows, beyond its frequency: weekdays, trading hours, dates.
 
 A calendar is written as text, in one of two forms:
 
-- weekdays, with the times of the first and the last row of each session where there are any:
-  ``Mon-Sat``, ``Sun-Thu``, ``Mon-Fri 09:30-16:00``, ``Mon-Fri 09:00-11:30,12:30-15:00`` or
-  ``Sun 22:00-23:00; Mon-Thu 00:00-23:00; Fri 00:00-21:00``;
+- weekdays, with the times of the first and the last row of each session if there are any:
+``Mon-Sat``, ``Sun-Thu``, ``Mon-Fri 09:30-16:00``, ``Mon-Fri 09:00-11:30,12:30-15:00`` or ``Sun
+22:00-23:00; Mon-Thu 00:00-23:00; Fri 00:00-21:00``;
 - days of the month: ``1, 16`` or ``15, last``.
 
 NumPy only.
@@ -22,7 +22,7 @@ import numpy.typing as npt
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WEEK_DAYS = 7
 BUSINESS_DAYS = (0, 1, 2, 3, 4)
-LAST_DAY = 31  # of any month, however long
+LAST_DAY = 31  # of any month, whatever its length
 
 DAY_US = 86_400_000_000
 MINUTE_US = 60_000_000
@@ -39,7 +39,7 @@ Session = tuple[int, int]  # first and last row of a session, in microseconds si
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """Days of the week (Monday is 0) and their sessions; without any the whole day is open."""
+    """Days of the week (Monday is 0) and their sessions; without sessions the whole day is open."""
 
     days: tuple[int, ...]
     sessions: tuple[Session, ...] = ()
@@ -84,10 +84,10 @@ def parse_calendar(text: str) -> Calendar:
 
 
 def slot_numbers(times: npt.NDArray[np.datetime64], calendar: Calendar, step: int) -> Ints:
-    """Return how many slots of the calendar lie at or before each time, from a fixed origin.
+    """Return how many slots of the calendar are at or before each time, from a fixed origin.
 
     Args:
-        times: civil times, shape (rows,).
+        times: civil times, (rows,).
         calendar: when there are rows.
         step: microseconds between the rows of a session.
     """
@@ -104,10 +104,10 @@ def slot_numbers(times: npt.NDArray[np.datetime64], calendar: Calendar, step: in
 
 
 def slot_times(numbers: Ints, calendar: Calendar, step: int) -> npt.NDArray[np.datetime64]:
-    """Return the times of slots, the inverse of `slot_numbers`; midnight where days have no times.
+    """Return the times of slots, the inverse of `slot_numbers`; midnight if days have no times.
 
     Args:
-        numbers: shape (slots,).
+        numbers: (slots,).
         calendar: when there are rows.
         step: microseconds between the rows of a session.
     """
@@ -130,7 +130,7 @@ def slot_times(numbers: Ints, calendar: Calendar, step: int) -> npt.NDArray[np.d
 
 
 def weekly_calendar(sessions_by_day: Sequence[tuple[Session, ...] | None]) -> Calendar:
-    """Build a calendar from the sessions of Monday to Sunday; None: a day without rows."""
+    """Build a calendar from the sessions of Monday to Sunday; None for a day without rows."""
     open_days = [day for day in range(WEEK_DAYS) if sessions_by_day[day] is not None]
     by_sessions: dict[tuple[Session, ...], list[int]] = {}
     for day in open_days:
@@ -141,7 +141,7 @@ def weekly_calendar(sessions_by_day: Sequence[tuple[Session, ...] | None]) -> Ca
 
 @lru_cache(maxsize=256)
 def _week_slots(calendar: Calendar, step: int) -> Ints:
-    """The slots of a week in microseconds since Monday, shape (slots,)."""
+    """Return the slots of a week in microseconds since Monday, (slots,)."""
     slots = [
         day * DAY_US + time
         for rule in calendar.rules
@@ -153,7 +153,7 @@ def _week_slots(calendar: Calendar, step: int) -> Ints:
 
 
 def _month_day(months: npt.NDArray[np.datetime64], day: int) -> Ints:
-    """The day in each of these months, or its last where it is shorter."""
+    """Return the day in each of these months, or the last day of shorter months."""
     following = (months + np.timedelta64(1, "M")).astype("datetime64[D]")
     lengths = (following - months.astype("datetime64[D]")).astype(np.int64)
     days: Ints = np.minimum(lengths, day)
@@ -185,7 +185,7 @@ def _written(rule: Rule) -> str:
     spans = []
     ordered = sorted(rule.days)
     if ordered[0] == 0 and ordered[-1] == WEEK_DAYS - 1 and len(ordered) < WEEK_DAYS:
-        # A working week from Sunday to Thursday starts behind the gap.
+        # A working week from Sunday to Thursday starts after the gap.
         gap = next(day for day in range(WEEK_DAYS) if day not in ordered)
         ordered.sort(key=lambda day: (day < gap, day))
     keyed = enumerate(day if day >= ordered[0] else day + WEEK_DAYS for day in ordered)

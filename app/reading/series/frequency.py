@@ -80,19 +80,19 @@ def split_frequency(frequency: str) -> tuple[int, str]:
 def next_times(
     last: np.datetime64, frequency: str, steps: int, calendar: str | None = None
 ) -> Times:
-    """Return the ``steps`` times that follow ``last``, civil as it is.
+    """Return the ``steps`` times that follow ``last``, as civil times.
 
     Args:
         last: the last known time of a series.
-        frequency: of the vocabulary above.
-        steps: how many, at least 0.
-        calendar: when the series has rows, as `app.reading.series.calendar` writes it.
+        frequency: one of those above.
+        steps: number of times, at least 0.
+        calendar: when the series has rows, in the form of `app.reading.series.calendar`.
 
     Returns:
-        datetime64[us] array, shape (steps,).
+        datetime64[us] array, (steps,).
 
     Raises:
-        ValueError: the frequency or the calendar is not of its vocabulary.
+        ValueError: the frequency or the calendar is not valid.
     """
     count, unit = split_frequency(frequency)
     numbers = np.arange(1, steps + 1, dtype=np.int64) * count
@@ -112,7 +112,7 @@ def next_times(
 
 
 def steps_between(times: Times, frequency: str, calendar: str | None = None) -> Ints:
-    """Return the steps between each time and the next, shape (rows - 1,); more than 1 is a gap."""
+    """Return the steps between each time and the next, (rows - 1,); more than 1 is a gap."""
     count, unit = split_frequency(frequency)
     slots = _slots(unit, calendar)
     if slots is not None and is_within_day(frequency):
@@ -121,17 +121,18 @@ def steps_between(times: Times, frequency: str, calendar: str | None = None) -> 
         return np.diff(slot_numbers(times, slots, DAY_US) // count)
     if unit in MONTHS:
         return np.diff(times.astype("datetime64[M]").astype(np.int64) // (MONTHS[unit] * count))
-    # Steps and not times are rounded: days at noon lie halfway, and half of them went either way.
+    # Steps are rounded, not times: days at noon are halfway, and half of them were rounded each
+    # way.
     return np.rint(np.diff(times.astype(np.int64)) / (MICROSECONDS[unit] * count)).astype(np.int64)
 
 
 def is_within_day(frequency: str) -> bool:
-    """Tell whether the steps are of hours or less, which a change of clocks does not lengthen."""
+    """Return whether steps are of hours or less, which a change of clocks does not lengthen."""
     return split_frequency(frequency)[1] in {"ms", "s", "min", "h"}
 
 
 def _slots(unit: str, calendar: str | None) -> Calendar | None:
-    """The calendar that a frequency is counted by; None: its steps are of fixed length."""
+    """Return the calendar by which a frequency is counted; None: its steps have a fixed length."""
     if calendar is not None and unit not in MONTHS and unit not in {"W", "B"}:
         return parse_calendar(calendar)
     if unit in {"B", "C"}:
@@ -140,7 +141,7 @@ def _slots(unit: str, calendar: str | None) -> Calendar | None:
 
 
 def add_months(start: np.datetime64, months: npt.NDArray[np.int64], *, to_end: bool) -> Times:
-    """Move by calendar months: to the same day where the month has it, or to the month's last."""
+    """Move by calendar months to the same day, or to the last day of shorter months."""
     month = start.astype("datetime64[M]")
     day_in_month = (start.astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
     moved = month + months.astype("timedelta64[M]")
@@ -153,7 +154,7 @@ def add_months(start: np.datetime64, months: npt.NDArray[np.int64], *, to_end: b
 
 
 def month_lengths(months: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
-    """Return the days in each of these months (datetime64[M])."""
+    """Return the number of days in each of these months (datetime64[M])."""
     following = (months + np.timedelta64(1, "M")).astype("datetime64[D]")
     lengths: npt.NDArray[np.int64] = ((following - months.astype("datetime64[D]")) / _DAY).astype(
         np.int64

@@ -1,7 +1,7 @@
-"""The step and the calendar of a series, learnt from its times.
+"""Learn the step and the calendar of a series from its times.
 
 Every way in which times may repeat is a candidate with a score: the share of its slots that have a
-row, times the share of the rows that lie on its slots. The best one is taken.
+row, times the share of rows that are on its slots. The best candidate is chosen.
 """
 
 from collections.abc import Iterator
@@ -23,17 +23,18 @@ from app.reading.series.calendar import (
 )
 from app.reading.series.frequency import MICROSECONDS, Times, month_lengths
 
-_COMMON = 0.48  # share of the steps that the commonest must make up
-_MONTHLY = 0.8  # share of the steps that must be of the same number of months
-_LATEST_START = 10  # days into a month that a row of it may come, where they do not come alike
+_COMMON = 0.48  # minimum share of the most common step
+_MONTHLY = 0.8  # minimum share of steps with the same number of months
+_LATEST_START = 10  # days of the month within which rows may vary
 _OPEN = 0.2  # a weekday with fewer rows than this share of the fullest one is closed
-_EXCEPTIONS = 0.02  # share of the rows that may lie off the calendar
-_LEAD = 0.05  # by how much a narrower calendar must fill its slots better than a wider one
-_RECENT_DAYS = 42  # trading hours are learnt from the end: those in UTC move with summer time
-_MOST_SESSIONS = 4  # in a day; more are gaps
-_LONGEST_SCORED = 1_000_000  # times of a long file that are looked at, from its end
+_EXCEPTIONS = 0.02  # share of rows that may be outside the calendar
+_LEAD = 0.05  # by how much better a narrower calendar must fill its slots than a wider one
+# trading hours are learned from the end, because in UTC they move with summer time
+_RECENT_DAYS = 42
+_MOST_SESSIONS = 4  # per day; more are gaps
+_LONGEST_SCORED = 1_000_000  # times at the end of a long file that are examined
 _HALF_MONTH_US = 15.2 * DAY_US
-_MOST_COUNT = 9_999  # that a frequency may have before its unit
+_MOST_COUNT = 9_999  # counts that a frequency may have before its unit
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
@@ -41,20 +42,20 @@ Codes = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, kw_only=True)
 class FoundFrequency:
-    """The step, with how well it fits."""
+    """The step, and how well it fits."""
 
     frequency: str | None
     reason: str
     calendar: str | None = None
-    score: float = 0.0  # 1: every slot has a row, and every row lies on a slot
-    exceptions: int = 0  # rows off the calendar
+    score: float = 0.0  # 1: every slot has a row, and every row is on a slot
+    exceptions: int = 0  # rows outside the calendar
 
 
 def find_frequency(times: Times, series: Codes) -> FoundFrequency:
     """Find the step of sorted times, over all series of a file.
 
     Args:
-        times: (rows,) civil, sorted within each series, none twice in one series.
+        times: (rows,) civil, sorted within each series, distinct within each series.
         series: (rows,) the series of each row.
     """
     within = np.diff(series) == 0
@@ -64,7 +65,7 @@ def find_frequency(times: Times, series: Codes) -> FoundFrequency:
     usual, share = _commonest(steps)
     even = _fixed_step(steps, usual, share)
     if share == 1 and usual % DAY_US and even is not None:
-        return even  # day and night, without a gap
+        return even  # day and night without a gap
     found = [*_monthly(times, steps, within), *_half_monthly(times, steps)]
     found += [*_daily(times, series, steps), *_sessions(times, series, usual)]
     found += [even] if even is not None else []
@@ -75,7 +76,7 @@ def find_frequency(times: Times, series: Codes) -> FoundFrequency:
 
 
 def _commonest(numbers: Ints) -> tuple[int, float]:
-    """The most frequent number and its share."""
+    """Return the most common number and its share."""
     low, high = int(numbers.min()), int(numbers.max())
     if low == high:
         return low, 1.0
@@ -96,7 +97,7 @@ def _fixed_step(steps: Ints, usual: int, share: float) -> FoundFrequency | None:
 
 
 def _monthly(times: Times, steps: Ints, within: npt.NDArray[np.bool_]) -> Iterator[FoundFrequency]:
-    """Months, quarters and years: steps of equal months and unequal days."""
+    """Find months, quarters and years: steps with equal months and unequal days."""
     if np.median(steps) < 27 * DAY_US:
         return
     months: Ints = times.astype("datetime64[M]").astype(np.int64)
@@ -105,7 +106,7 @@ def _monthly(times: Times, steps: Ints, within: npt.NDArray[np.bool_]) -> Iterat
     if usual < 1 or share < _MONTHLY:
         return
     day = (times.astype("datetime64[D]") - times.astype("datetime64[M]")).astype(np.int64)
-    # The last trading day of a month is not always its last day; up to 4 days short will do.
+    # The last trading day of a month is not always its last day; up to 4 days earlier is allowed.
     ends = bool((day >= month_lengths(times.astype("datetime64[M]")) - 5).all())
     if not ends and len(np.unique(day)) > 1 and bool((day > _LATEST_START).any()):
         return
@@ -120,7 +121,7 @@ def _monthly(times: Times, steps: Ints, within: npt.NDArray[np.bool_]) -> Iterat
 
 
 def _half_monthly(times: Times, steps: Ints) -> Iterator[FoundFrequency]:
-    """Two rows a month, on the same two days."""
+    """Find two rows per month, always on the same two days."""
     if not 13 * DAY_US <= np.median(steps) <= 18 * DAY_US:
         return
     months = times.astype("datetime64[M]")
@@ -143,7 +144,7 @@ def _half_monthly(times: Times, steps: Ints) -> Iterator[FoundFrequency]:
 
 
 def _daily(times: Times, series: Codes, steps: Ints) -> Iterator[FoundFrequency]:
-    """A row a day, on every day or on some days of the week."""
+    """Find a row per day, on every day or on some days of the week."""
     if steps.min() < DAY_US or bool((steps % DAY_US).any()):
         return
     days: Ints = times.astype("datetime64[D]").astype(np.int64)
@@ -177,9 +178,9 @@ def _weekdays(open_days: tuple[int, ...], score: float, exceptions: int) -> Foun
 
 
 def _was_closed(spans: list[tuple[int, int]], open_days: Ints) -> bool:
-    """Whether days without rows came by often enough: one weekend, or any other day twice."""
+    """Return whether days without rows are enough evidence: one weekend, or another day twice."""
     closed = [day for day in range(WEEK_DAYS) if day not in open_days]
-    if not closed or len(open_days) < 2:  # one day a week is a week
+    if not closed or len(open_days) < 2:  # one day per week is a week
         return False
     chances = [
         max(_days_within(low, high, np.array([day])) for low, high in spans) for day in closed
@@ -189,14 +190,14 @@ def _was_closed(spans: list[tuple[int, int]], open_days: Ints) -> bool:
 
 
 def _days_within(low: int, high: int, weekdays: Ints) -> int:
-    """How many days from `low` to `high` are of these weekdays."""
+    """Return how many days from `low` to `high` are of these weekdays."""
     weeks, rest = divmod(high - low + 1, WEEK_DAYS)
     tail = _weekday(np.arange(low, low + rest))
     return weeks * len(weekdays) + int(np.isin(tail, weekdays).sum())
 
 
 def _sessions(times: Times, series: Codes, step: int) -> Iterator[FoundFrequency]:
-    """Rows within the day that keep to weekdays and hours."""
+    """Find rows within the day that follow weekdays and hours."""
     if not 0 < step < DAY_US or DAY_US % step or step % MINUTE_US or _name(step) is None:
         return
     micros = times.astype(np.int64)[-_LONGEST_SCORED:]
@@ -236,28 +237,28 @@ def _weekday(days: Ints) -> Ints:
 
 
 def _week_counts(slots: Ints, per_day: int) -> Ints:
-    """How many of these slots fall on each weekday and time of day, (weekdays, slots of a day)."""
+    """Count these slots by weekday and time of day, (weekdays, slots of a day)."""
     of_week = _weekday(slots // per_day) * per_day + slots % per_day
     return np.bincount(of_week, minlength=WEEK_DAYS * per_day).reshape(WEEK_DAYS, per_day)
 
 
 def _open_slots(counts: Ints, chances: Ints, day_counts: Ints) -> npt.NDArray[np.bool_] | None:
-    """Which weekdays and times of day are open; None: closed hours did not come by twice.
+    """Find the open weekdays and times of day; None if closed hours did not occur twice.
 
     Args:
-        counts: the rows on each weekday and time of day, (weekdays, slots of a day).
-        chances: how often each came by between the first and the last row, of the same shape.
+        counts: rows on each weekday and time of day, (weekdays, slots of a day).
+        chances: how often each occurred between the first and the last row, of the same shape.
         day_counts: the days with rows by weekday, over all series.
     """
     is_open = day_counts > _OPEN * day_counts.max()
     wanted = np.minimum(chances, day_counts[:, None])
     hours = counts[is_open].sum(axis=0) * 2 >= np.maximum(wanted[is_open].sum(axis=0), 1)
-    if bool((chances.sum(axis=0)[~hours] < 2).any()):  # once is a gap
+    if bool((chances.sum(axis=0)[~hours] < 2).any()):  # a single time is a gap
         return None
     came_by = chances.max(axis=1)
     business = np.isin(np.arange(WEEK_DAYS), BUSINESS_DAYS)
     working = not hours.all() and not is_open[~business].any()
-    # A day that did not come by is like the others, and a weekend like those of a market.
+    # A day that did not occur is like the others, and a weekend like that of a market.
     unseen = (came_by < np.where(business, 2, 1)) & ~is_open & (business | ~np.array(working))
     open_slots = np.where(chances >= 2, (counts > 0) & (counts * 2 >= wanted), hours)
     open_slots[~is_open] = False
@@ -266,7 +267,7 @@ def _open_slots(counts: Ints, chances: Ints, day_counts: Ints) -> npt.NDArray[np
 
 
 def _calendar_of(open_slots: npt.NDArray[np.bool_], step: int, phase: int) -> str | None:
-    """The calendar of open slots, (weekdays, slots of a day); None: too broken to be one."""
+    """Return the calendar of open slots, (weekdays, slots of a day); None: too irregular."""
     by_day: list[tuple[Session, ...] | None] = []
     for row in open_slots:
         edges = np.flatnonzero(np.diff(np.concatenate([[0], row, [0]])))
@@ -283,7 +284,7 @@ def _calendar_of(open_slots: npt.NDArray[np.bool_], step: int, phase: int) -> st
 
 
 def _bounds(series: Codes) -> tuple[Ints, Ints]:
-    """The first and the last row of each series."""
+    """Return the first and the last row of each series."""
     edges = np.flatnonzero(np.diff(series)) + 1
     return np.concatenate([[0], edges]), np.concatenate([edges, [len(series)]]) - 1
 

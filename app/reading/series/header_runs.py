@@ -1,4 +1,4 @@
-"""Find columns whose names run on: times, months, hours of the day, or mere numbers of steps."""
+"""Find columns whose names form a sequence: times, months, hours of the day, or step numbers."""
 
 import re
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from app.reading.vocabulary import MONTH_NUMBERS, PERIODS, folded
 
 Role = str  # time, month, quarter, week, day, yearday, clock, weekday or step
 
-FEWEST_TIMES = 3  # columns named by times, from which a header is one of times
-_FEWEST_STEPS = 10  # columns named by numbers that count
+FEWEST_TIMES = 3  # columns named by times, from which a header counts as one of times
+_FEWEST_STEPS = 10  # columns named by consecutive numbers
 _NUMBERED = re.compile(r"([^\W\d]*)[ _.-]?0*(\d+)")
 _BRACKET = re.compile(r"\s*[\[(].*[\])]\s*$")  # 1990 [YR1990]
 _PREFIXED_YEAR = re.compile(r"(?:yr|[xyfv])[_.]?(?=(?:1[5-9]|2[01])\d\d)", re.IGNORECASE)
@@ -31,20 +31,20 @@ _WEEKDAYS_DE = ("mo", "di", "mi", "do", "fr", "sa", "so")
 
 @dataclass(frozen=True, kw_only=True)
 class HeaderRun:
-    """Columns whose names run on."""
+    """Columns whose names form a sequence."""
 
     role: Role
-    places: tuple[int, ...]  # of the columns
+    places: tuple[int, ...]  # positions of the columns
     numbers: Ints  # month 1 to 12, day 1 to 31, microseconds of a clock, step from 0
-    times: FoundTimes | None = None  # of the role "time"
-    is_named: bool = True  # by the header, and not by us
+    times: FoundTimes | None = None  # for the role "time"
+    is_named: bool = True  # named by the header, not by us
 
     def __len__(self) -> int:
         return len(self.places)
 
 
 def find_runs(columns: Sequence[ReadColumn], options: ReadOptions) -> list[HeaderRun]:
-    """Return the runs among the columns of numbers; those of times first."""
+    """Return the sequences among the numeric columns; those of times first."""
     places = [
         at for at, column in enumerate(columns) if column.type in {"number", "empty", "label"}
     ]
@@ -57,11 +57,14 @@ def find_runs(columns: Sequence[ReadColumn], options: ReadOptions) -> list[Heade
 
 
 def moved(times: FoundTimes, run: HeaderRun) -> tuple[Ints, np.typing.NDArray[np.bool_]]:
-    """Return the times of a matrix in microseconds, (rows, columns of the run), and which exist.
+    """Add the parts of a matrix to its rows' times, in microseconds, (rows, columns of the run).
 
     Args:
         times: of the rows: the start of a year, a month, a week or a day.
         run: the columns, each a part of it.
+
+    Returns:
+        The times, and which of them exist.
     """
     starts = times.times.astype("datetime64[us]")
     shape = (len(starts), len(run))
@@ -75,7 +78,7 @@ def moved(times: FoundTimes, run: HeaderRun) -> tuple[Ints, np.typing.NDArray[np
     size = steps[run.role]
     numbers = run.numbers - (run.role not in {"clock", "weekday"})
     begins = starts.astype(np.int64)
-    if run.role in {"week", "weekday"}:  # from a Monday; that of week 1 has 4 January in it
+    if run.role in {"week", "weekday"}:  # from a Monday; 4 January is in week 1
         anchor = begins + 3 * DAY_US * (run.role == "week")
         begins = anchor - (anchor // DAY_US + 3) % 7 * DAY_US
     micros = begins[:, None] + numbers[None, :] * size
@@ -135,7 +138,7 @@ def _weekdays(names: dict[int, str]) -> HeaderRun | None:
 
 
 def _clocks(names: dict[int, str]) -> HeaderRun | None:
-    """Names such as 00:30, or 00:00-01:00."""
+    """Read names such as 00:30, or 00:00-01:00."""
     starts = {at: re.split(r"\s*[-–]\s*", name)[0] for at, name in names.items()}
     written = {at: name for at, name in starts.items() if ":" in name and name[:1].isdigit()}
     clock, known = read_clocks(np.array(list(written.values()), dtype=object))
@@ -152,7 +155,7 @@ def _clocks(names: dict[int, str]) -> HeaderRun | None:
 
 
 def _numbered(columns: Sequence[ReadColumn], names: dict[int, str]) -> list[HeaderRun]:
-    """Names that are numbers, with the same word before each: H1 to H24, d_1 to d_1941."""
+    """Read names that are numbers after the same word: H1 to H24, d_1 to d_1941."""
     groups: dict[str, dict[int, int]] = {}
     for at, name in names.items():
         match = _NUMBERED.fullmatch(folded(name))
@@ -178,7 +181,7 @@ def _numbered(columns: Sequence[ReadColumn], names: dict[int, str]) -> list[Head
 
 
 def _role_of(word: str, numbers: list[int]) -> Role:
-    """What a run of numbers behind a word counts: the first rule that holds."""
+    """Return what a sequence of numbers after a word counts: the first rule that matches."""
     low, high, count = numbers[0], numbers[-1], len(numbers)
     part, bare, is_day = PERIODS.get(word), word == "", word == "" or word in _DAY_WORDS
     hours = word in _HOUR_WORDS or word in {"", "p", "sp", "t", "q"}

@@ -1,4 +1,4 @@
-"""Sort the rows of series, join those of the same time, and find and fill gaps."""
+"""Sort the rows of series, merge those of the same time, and find and fill gaps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,26 +16,26 @@ from app.reading.table.table import Floats, Ints
 
 HOUR_US = 3_600_000_000
 LATEST = 3  # hour of the night in which clocks are put back
-FEW = 0.05  # share of rows that may come twice by mistake; more were misunderstood
-MAX_FILLED = 10_000_000  # values that filling gaps may add; more means a wrong time somewhere
+FEW = 0.05  # share of rows that may be repeated by mistake; more were misread
+MAX_FILLED = 10_000_000  # values that filling gaps may add; more means that a time is wrong
 
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesRows:
-    """Rows with everything a series needs, and where in the file they stand."""
+    """Rows with everything that a series needs, and their positions in the file."""
 
     values: Floats  # (rows, columns)
     times: Times | None  # (rows,)
-    instants: Ints  # (rows,) what they are ordered by; the row number without times
+    instants: Ints  # (rows,) values by which they are ordered; the row number without times
     offsets: npt.NDArray[np.int16] | None
     series: npt.NDArray[np.int32]
-    numbers: Ints  # (rows,) in the file, from 1
+    numbers: Ints  # (rows,) row in the file, from 1
 
     def __len__(self) -> int:
         return len(self.values)
 
     def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "SeriesRows":
-        """Return these rows alone, in this order."""
+        """Return only these rows, in this order."""
         return replace(
             self,
             values=self.values[rows],
@@ -60,10 +60,10 @@ def sorted_rows(rows: SeriesRows) -> SeriesRows:
 def without_duplicates(
     rows: SeriesRows, options: ReadOptions, names: Sequence[str], report: Report
 ) -> tuple[SeriesRows, Duplicates | None]:
-    """Join sorted rows of the same series and time.
+    """Merge sorted rows of the same series and time.
 
     Raises:
-        FileProblem: they differ and nothing says what to do.
+        FileProblem: they differ, and `read` does not say what to do.
     """
     again = (np.diff(rows.series) == 0) & (np.diff(rows.instants) == 0)  # (rows - 1,)
     if not again.any():
@@ -96,7 +96,7 @@ def without_duplicates(
 
 
 def _is_end_of_summer_time(rows: SeriesRows, again: npt.NDArray[np.bool_]) -> bool:
-    """Whether hours come twice as when clocks are put back: at night, on one day of a half-year."""
+    """Return whether hours are repeated as at the end of summer time: at night, once a year."""
     if rows.times is None or rows.offsets is not None:
         return False
     twice = rows.times[1:][again]
@@ -131,12 +131,13 @@ def _decide_repeated_hours(rows: SeriesRows, again: npt.NDArray[np.bool_], repor
 def find_gaps(
     rows: SeriesRows, frequency: str, calendar: str | None = None
 ) -> list[tuple[int, int]]:
-    """Find the steps that lack their row: (the row before, how many are missing)."""
+    """Find the steps without a row: (the row before, how many are missing)."""
     if rows.times is None:
         return []
     times = rows.times
     if rows.offsets is not None and calendar is None and is_within_day(frequency):
-        times = rows.instants.astype("datetime64[us]")  # clocks are put forward; time goes on
+        # clocks are put forward, so no row is missing
+        times = rows.instants.astype("datetime64[us]")
     steps = steps_between(times, frequency, calendar)
     missing = np.where(np.diff(rows.series) == 0, steps - 1, 0)
     places = np.flatnonzero(missing > 0)
@@ -146,7 +147,7 @@ def find_gaps(
 def gap_reports(
     rows: SeriesRows, gaps: list[tuple[int, int]], labels: Sequence[str], form: TimeForm | None
 ) -> list[Gap]:
-    """Return the longest gaps, as the report shows them."""
+    """Return the longest gaps in the form of the report."""
 
     def iso(place: int) -> str:
         part = rows.take(np.array([place]))
@@ -171,10 +172,10 @@ def filled(
     how: str,
     calendar: str | None = None,
 ) -> SeriesRows:
-    """Add the missing rows, and values where they lack, with the last value or with 0.
+    """Add missing rows, and fill missing values with the last value or with 0.
 
     Raises:
-        FileProblem: it would add absurdly many.
+        FileProblem: it would add an absurd number of rows.
     """
     total = sum(missing for _, missing in gaps)
     if total * rows.values.shape[1] > MAX_FILLED:

@@ -1,4 +1,4 @@
-"""Make series of a table: find times and labels, leave rows out, sort, join and complete them."""
+"""Turn a table into series: find times and labels, leave out rows, sort, merge and fill."""
 
 from collections.abc import Sequence
 
@@ -42,16 +42,16 @@ from app.reading.table.table import Ints, Table
 def read_series(
     table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report
 ) -> SeriesContent:
-    """Make series of a table.
+    """Turn a table into series.
 
     Args:
         table: the rows of the file.
-        columns: what they hold, as `read_columns` finds.
-        options: how the file is to be read.
-        report: added to in place, as far as the reading comes.
+        columns: with their types, from `read_columns`.
+        options: how to read the file.
+        report: is extended in place, as far as the reading comes.
 
     Raises:
-        FileProblem: no series can be made of it.
+        FileProblem: no series can be made of the table.
     """
     report.decimal = table.decimal
     for decision in table.decisions:
@@ -89,7 +89,7 @@ def read_series(
 def _as_it_is(
     table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report, *, european: bool
 ) -> Long:
-    """A table with a row for each time, or for each step where it has no times."""
+    """Read a table with a row for each time, or for each step if it has no times."""
     times = date_rows(columns, table.rows, options, european=european)
     if times is None:
         _warn_unread(columns, table.rows, options, report)
@@ -119,7 +119,7 @@ def _as_it_is(
 def _warn_unread(
     columns: Sequence[ReadColumn], rows: Ints, options: ReadOptions, report: Report
 ) -> None:
-    """Name a column that looks like times and cannot be read."""
+    """Warn about a column that looks like times but cannot be read."""
     seen = unread_times(columns, rows) if options.date is None else None
     if seen is None:
         return
@@ -186,7 +186,7 @@ def _find_step(rows: SeriesRows, options: ReadOptions, report: Report) -> None:
 
 
 def _complete(rows: SeriesRows, long: Long, options: ReadOptions, report: Report) -> SeriesRows:
-    """Report the gaps, and fill them where `read` says so."""
+    """Report the gaps, and fill them if `read` says so."""
     frequency, calendar = report.frequency, report.calendar
     form = None if long.times is None else long.times.form
     missing_values = int(np.isnan(rows.values).sum())

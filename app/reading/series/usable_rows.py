@@ -14,10 +14,10 @@ from app.reading.series.time_column import FoundTimes, cell_text
 from app.reading.series.wide_tables import Long
 from app.reading.table.table import Ints, Table
 
-_MAX_UNDATED = 0.1  # share of rows without a date above which the dates were misunderstood
-# The square of a larger error exceeds what a double holds, and no score could be computed.
+_MAX_UNDATED = 0.1  # share of rows without a date above which the dates were misread
+# The square of a larger error exceeds what a double can hold, so no score could be computed.
 LARGEST_VALUE = 1e150
-_FEW = 3  # lines of totals, which are usual
+_FEW = 3  # lines of totals, which are common
 _EXAMPLE = 40  # characters of a cell that are shown
 KEPT, BLANK = -1, -2
 
@@ -26,7 +26,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class UsableRows:
-    """The rows that can be used, and why the others cannot."""
+    """The rows that can be used, and why others cannot."""
 
     rows: SeriesRows
     codes: Ints  # (long rows,) KEPT, BLANK, or an index into reasons
@@ -38,10 +38,10 @@ def usable_rows(table: Table, long: Long) -> UsableRows:
     """Keep the rows that have a time, a series and a number.
 
     Raises:
-        FileProblem: there is none, so many lack a date that the dates were misunderstood, or one
-            holds a value that is too large to be judged.
+        FileProblem: there is none, so many lack a date that the dates were misread, or a value is
+            too large to be judged.
     """
-    # (rows, columns), each column in one piece of memory: everything after goes by columns.
+    # (rows, columns), each column contiguous in memory, because everything below goes by columns.
     values = np.empty((len(long.rows), len(long.columns)), order="F")
     for place, column in enumerate(long.columns):
         values[:, place] = np.nan if column.numbers is None else column.numbers
@@ -79,8 +79,8 @@ def usable_rows(table: Table, long: Long) -> UsableRows:
 
 
 def _check_size(rows: SeriesRows, columns: list[ReadColumn]) -> None:
-    """Refuse values beyond LARGEST_VALUE, naming where the first of them stand."""
-    too_large: list[tuple[int, int]] = []  # place of the row, of the column
+    """Refuse values beyond LARGEST_VALUE, and name the first of them."""
+    too_large: list[tuple[int, int]] = []  # row and column of the value
     total = 0
     for place in range(len(columns)):
         values = rows.values[:, place]
@@ -112,7 +112,7 @@ Reason = str | Callable[[Ints], str]
 
 
 def _reasons(table: Table, long: Long, there: Bools) -> Iterator[tuple[Bools, Reason]]:
-    """Which rows to leave out, the first reason of each counts."""
+    """Return which rows to leave out; the first reason counts."""
     times, labels = long.times, long.labels
     if times is not None and not times.known.all():
         yield from times.left_out
@@ -151,7 +151,7 @@ def _example(column: ReadColumn, reason: str) -> Callable[[Ints], str]:
 
 
 def _blank(table: Table, places: npt.NDArray[np.intp]) -> Bools:
-    """Which of these rows hold nothing at all, (places,)."""
+    """Return which of these rows are completely empty, (places,)."""
     blank = np.ones(len(places), dtype=bool)
     for column in table.columns:
         if column.numbers is not None:

@@ -1,4 +1,4 @@
-"""Make wide tables long: a series per row, a series per column, or a matrix of a calendar."""
+"""Turn wide tables into long ones: a series per row, a series per column, or a calendar matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,10 +26,10 @@ from app.reading.table.table import Column, Floats, Table
 from app.reading.vocabulary import PARTS, TOTAL_WORDS, WEAK_WORDS, words_of
 
 VALUE = "value"
-_LONG = 28  # steps, from which a header that counts is hardly one of measurements
+_LONG = 28  # steps from which a header that counts is hardly one of measurements
 _STATIC_WORDS = WEAK_WORDS - {"is", "has", "flag"}
 _NEARLY_ALL = 0.9
-# The length of the rows that the parts in a header are of.
+# The length of the rows for the parts in a header.
 _ROWS_OF = {
     "month": "year",
     "quarter": "year",
@@ -44,11 +44,11 @@ Reading = tuple[HeaderRun, FoundTimes | None] | None
 
 @dataclass(frozen=True, kw_only=True)
 class Long:
-    """A table made long, or one that is."""
+    """A long table, converted or original."""
 
     layout: str
     columns: list[ReadColumn]  # of values
-    rows: Ints  # where in the file each long row stands
+    rows: Ints  # row in the file of each long row
     times: FoundTimes | None
     labels: FoundLabels
     value_names: tuple[str, ...]  # columns of the file that the values come from
@@ -58,10 +58,10 @@ class Long:
 def find_wide(
     table: Table, columns: list[ReadColumn], options: ReadOptions, *, european: bool
 ) -> Long | None:
-    """Make a wide table long; None: it has a row for each time.
+    """Turn a wide table into a long one; None if it already has a row for each time.
 
     Raises:
-        FileProblem: `read` says that the table is wide, and its header does not run on.
+        FileProblem: `read` says that the table is wide, but its header has no sequence.
     """
     if options.layout == "table":
         return None
@@ -97,7 +97,7 @@ def _layout(
     candidates: list[Candidate[Reading]] = [
         Candidate(None, "a row for each time", {"layout": "table"}, [usual])
     ]
-    whole = options.model_copy(update={"frequency": None})  # it is that of the cells
+    whole = options.model_copy(update={"frequency": None})  # that of the cells
     for run in find_runs(columns, options):
         others = [column for at, column in enumerate(columns) if at not in run.places]
         rest = [column for column in others if not _is_total(column, columns, run)]
@@ -115,7 +115,7 @@ def _layout(
 
 
 def _fits(times: FoundTimes, run: HeaderRun) -> bool:
-    """Whether the rows are of the length that the header's parts are of."""
+    """Return whether the rows have the length that the parts in the header suggest."""
     unit = {"year": "Y", "month": "M", "day": "D"}.get(_ROWS_OF.get(run.role, ""))
     dates = times.times[times.known].astype("datetime64[D]")
     if unit is None or not len(dates) or times.form != "date":
@@ -168,7 +168,7 @@ def _per_row(
 
 
 def _unlike_lengths(columns: Sequence[ReadColumn], run: HeaderRun) -> bool:
-    """Whether rows end early, each without a hole before."""
+    """Return whether rows end early, each without a gap before."""
     there = np.stack([_is_there(columns[place]) for place in run.places], axis=1)
     lengths = there.sum(axis=1)  # (rows,)
     last = there.shape[1] - np.argmax(there[:, ::-1], axis=1)
@@ -182,7 +182,7 @@ def _is_there(column: ReadColumn) -> Bools:
 
 
 def _is_total(column: ReadColumn, columns: Sequence[ReadColumn], run: HeaderRun) -> bool:
-    """Whether a column adds the run up, or says so."""
+    """Return whether a column is the sum of the run, or is named so."""
     words = words_of(column.name)
     if column.numbers is None or (len(words) == 1 and PARTS.get(words[0]) == "year"):
         return False
@@ -191,7 +191,7 @@ def _is_total(column: ReadColumn, columns: Sequence[ReadColumn], run: HeaderRun)
     block = np.stack([_numbers(columns[place]) for place in run.places], axis=1)
     total, known = np.nansum(block, axis=1), np.isfinite(block).sum(axis=1)
     near = [
-        np.abs(column.numbers - sums) <= 0.01 * np.abs(sums)  # as rounded
+        np.abs(column.numbers - sums) <= 0.01 * np.abs(sums)  # because of rounding
         for sums in (total, total / np.maximum(known, 1))
     ]
     return max(float(each.mean()) for each in near) > _NEARLY_ALL
@@ -204,7 +204,7 @@ def _numbers(column: ReadColumn) -> Floats:
 def _block(
     table: Table, columns: list[ReadColumn], run: HeaderRun, options: ReadOptions
 ) -> ReadColumn:
-    """The cells of the run as one column, row by row, read together."""
+    """Return the cells of the run as one column, row by row, read together."""
     own = [columns[place] for place in run.places]
     if all(column.type in {"number", "empty"} and not column.bad for column in own):
         values = np.stack([_numbers(column) for column in own], axis=1)  # (rows, times)
@@ -219,7 +219,7 @@ def _block(
 def _rows_as_series(
     table: Table, others: list[ReadColumn], run: HeaderRun, options: ReadOptions
 ) -> tuple[FoundTimes | None, FoundLabels]:
-    """A series in each row; months down and years across are one series."""
+    """Make a series of each row; months down and years across become one series."""
     count, across = len(table.rows), run.times
     down = row_parts(others) if across is not None and options.series is None else None
     if across is not None and down is not None:
@@ -247,7 +247,7 @@ def _unrolled(  # noqa: PLR0917  private, and each of its arguments has a type o
     rows: FoundTimes,
     options: ReadOptions,
 ) -> tuple[FoundTimes, FoundLabels]:
-    """A matrix of a calendar: the row says the year or the day, the column the rest."""
+    """Unroll a calendar matrix: the row gives the year or the day, the column the rest."""
     micros, valid = moved(rows, run)
     times = replace(
         rows,
@@ -282,7 +282,7 @@ def _tiled(times: FoundTimes, count: int) -> FoundTimes:
 
 
 def _row_labels(others: list[ReadColumn], options: ReadOptions, table: Table) -> FoundLabels:
-    """A name for each row, from the column or the columns that tell the rows apart."""
+    """Return a name for each row, from the columns that tell the rows apart."""
     if options.series:
         named = columns_named(others, options.series, "series")
         return joined(
@@ -295,7 +295,7 @@ def _row_labels(others: list[ReadColumn], options: ReadOptions, table: Table) ->
             return joined([column], settled("series", column.name, "it names each row"))
     used: list[str] = []
     labels = [""] * len(table.rows)
-    for column in texts:  # together, blanks left out
+    for column in texts:  # joined without blanks
         longer = [
             ", ".join(filter(None, [label, (cell or "").strip()]))
             for label, cell in zip(labels, column.source.texts(), strict=True)
@@ -319,10 +319,10 @@ def _row_labels(others: list[ReadColumn], options: ReadOptions, table: Table) ->
 def _columns_as_series(
     table: Table, columns: list[ReadColumn], options: ReadOptions, *, european: bool
 ) -> Long:
-    """A series in each column of numbers, as `read` says.
+    """Make a series of each numeric column, as `read` says.
 
     Raises:
-        FileProblem: no column holds numbers.
+        FileProblem: no column contains numbers.
     """
     times = date_rows(columns, table.rows, options, european=european)
     names = () if times is None else times.columns

@@ -1,4 +1,4 @@
-"""Make a table of rows of cells that are in memory, as spreadsheets give them."""
+"""Build a table from rows of cells in memory, as spreadsheets give them."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from app.reading.table.table import SAMPLE_CELLS, Column, Table
 
 
 def table_of_cells(records: Sequence[Record], options: ReadOptions) -> tuple[Table, Dialect] | None:
-    """Make a table of rows of cells; None: there are none.
+    """Build a table from rows of cells; None if there are none.
 
     Args:
-        records: the rows, as text.
-        options: how the file is to be read.
+        records: the rows as text.
+        options: how to read the file.
     """
     width = max((len(record) for record in records), default=0)
     filled = [

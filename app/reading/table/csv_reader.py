@@ -1,8 +1,8 @@
-"""Read a delimited text file as a table: fast where cells are plain, careful where they are odd.
+"""Read a delimited text file as a table: fast if cells are plain, carefully if they are odd.
 
-The fast way hands pandas the type of every column, as the sample shows it, which lets its C parser
-work on all cores. A cell that is not of that type makes it fail. Then every column is read as what
-it is, and odd ones by their forms (`app.reading.columns.numbers`).
+The fast way gives pandas the type of every column, according to the sample, so that its C parser
+works on all cores. It fails at a cell that is not of that type. Then every column is read according
+to its content, and odd cells by their forms (`app.reading.columns.numbers`).
 """
 
 import csv
@@ -29,7 +29,7 @@ _SPARE_BYTES = 4  # by which later dates may be longer than those of the sample
 _EVIDENCE_CELLS = 2_000  # of a column, spread over its rows
 _PLAIN = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*", re.ASCII)
 _SKIPPED = re.compile(r"Skipping line (\d+): expected (\d+) fields, saw (\d+)")
-_MANY_BAD = 0.01  # above this share, longer rows are not strays but how the file is
+_MANY_BAD = 0.01  # above this share, longer rows are not strays but the file's layout
 
 _MISSING_SPELLINGS = sorted(
     spelling
@@ -50,15 +50,15 @@ class _Loaded:
 
 
 def read_csv(path: Path, dialect: Dialect, *, decimal: Decimal | None) -> Table:
-    """Read the table of a UTF-8 text file.
+    """Read the table in a UTF-8 text file.
 
     Args:
         path: the file.
         dialect: its layout.
-        decimal: the decimal sign, where `read` names it.
+        decimal: the decimal sign, if `read` names it.
 
     Raises:
-        BrokenTableError: the rows cannot be split into cells (an open quote, say).
+        BrokenTableError: the rows cannot be split into cells (an open quote, for example).
         FileProblem: thousands separators split its numbers.
     """
     semicolons = dialect.delimiter == ";"
@@ -94,7 +94,7 @@ def _sample_evidence(dialect: Dialect) -> DecimalEvidence:
 
 
 def _more_evidence(dialect: Dialect, loaded: _Loaded) -> DecimalEvidence:
-    """What cells of the whole file say that are not plain numbers."""
+    """Collect what odd cells of the whole file say about the decimal sign."""
     found = DecimalEvidence()
     for place in range(loaded.frame.shape[1]):
         column = loaded.frame[place]
@@ -114,7 +114,7 @@ def _more_evidence(dialect: Dialect, loaded: _Loaded) -> DecimalEvidence:
 
 
 def _late_evidence(path: Path, dialect: Dialect, loaded: _Loaded) -> DecimalEvidence:
-    """That of points which come only after the sample, where they were read as decimal ones."""
+    """Collect what points after the sample say, if they were read as decimal points."""
     found = DecimalEvidence()
     frame = loaded.frame
     places = [
@@ -143,7 +143,7 @@ def _name(dialect: Dialect, place: int) -> str:
 
 
 def _load_fast(path: Path, dialect: Dialect, decimal: Decimal) -> _Loaded | None:
-    """Read with the type of every column given; None where a cell does not comply."""
+    """Read with a given type for every column; None if a cell does not have it."""
     dates = _date_types(dialect)
     types: dict[int, object] = {}
     missing: dict[int, list[str]] = {}
@@ -169,7 +169,7 @@ def _load_fast(path: Path, dialect: Dialect, decimal: Decimal) -> _Loaded | None
 
 
 def _date_types(dialect: Dialect) -> dict[int, str]:
-    """The columns of dates in ASCII, to be read as bytes: a third of the memory that str takes."""
+    """Return the columns of ASCII dates, which are read as bytes: a third of the memory of str."""
     types: dict[int, str] = {}
     for place in range(dialect.width):
         cells = dialect.column(place)
@@ -189,7 +189,7 @@ def _load_careful(
     """Read every column as what all of its cells allow: plain numbers, dates, or text."""
     columns = width or dialect.width
     types = {} if dates_as_text else _date_types(dialect)
-    # Only among numbers does NA mean nothing; as a label it may be Namibia.
+    # NA only means "missing" among numbers; as a label it may be Namibia.
     missing = {
         place: _MISSING_SPELLINGS
         for place in range(dialect.width)
@@ -232,7 +232,7 @@ def _load_careful(
 
 
 def _records(path: Path, rows: list[int]) -> list[tuple[int, Record]]:
-    """The first of these rows, with their cells as they are written."""
+    """Return the first of these rows with their original cells."""
     wanted = set(rows[:_EVIDENCE_CELLS])
     found: list[tuple[int, Record]] = []
     with path.open(encoding="utf-8", newline="") as file, suppress(csv.Error):
@@ -253,7 +253,7 @@ def _parse(
         "names": range(width),
         "skiprows": dialect.skip,
         "keep_default_na": False,
-        "skip_blank_lines": False,  # else rows could not be told by number
+        "skip_blank_lines": False,  # otherwise rows could not be found by number
         "decimal": decimal,
         "compression": None,
         "encoding": "utf-8",
@@ -265,7 +265,7 @@ def _parse(
 
 
 def _is_cut_off(column: "pd.Series[Any]") -> bool:
-    """Whether a cell is longer than the type given to its column."""
+    """Return whether a cell is longer than the type given to its column."""
     packed = np.ascontiguousarray(column.to_numpy())
     return bool(packed.view(np.uint8).reshape(len(packed), -1)[:, -1].any())
 
@@ -304,17 +304,17 @@ def _column(name: str, column: "pd.Series[Any]") -> Column:
         return Column(name=name, numbers=numbers)
     cells = np.array(column.to_numpy(dtype=object))
     cells[column.isna().to_numpy()] = None
-    if column.dtype == object:  # whole numbers too long for any integer type
+    if column.dtype == object:  # whole numbers that are too long for any integer type
         cells = np.array([None if cell is None else str(cell) for cell in cells], dtype=object)
     return Column(name=name, cells=cells)
 
 
 def _has_high_bytes(packed: npt.NDArray[np.bytes_]) -> bool:
-    return int(np.ascontiguousarray(packed).view(np.uint8).max(initial=0)) > 127  # ASCII ends there
+    return int(np.ascontiguousarray(packed).view(np.uint8).max(initial=0)) > 127  # end of ASCII
 
 
 def _row_numbers(dialect: Dialect, count: int, skipped: tuple[SkippedRow, ...]) -> Ints:
-    """Where each row stands in the file, from 1."""
+    """Return the row in the file of each row, from 1."""
     first = dialect.skip + 1
     if not skipped:
         return np.arange(first, first + count, dtype=np.int64)

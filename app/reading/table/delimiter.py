@@ -1,4 +1,4 @@
-"""Find the sign between the cells of a table by trying each on a sample."""
+"""Find the delimiter of a table by trying each on a sample."""
 
 import csv
 import io
@@ -13,10 +13,11 @@ from app.reading.decisions import Candidate, Decision, Setting, settled, weigh
 
 SAMPLE_RECORDS = 200
 DELIMITERS = (",", ";", "\t", "|")
-NO_DELIMITER = "\x1f"  # the unit separator, which no text file holds: the line is one cell
+# the unit separator, which does not occur in text files: the line is one cell
+NO_DELIMITER = "\x1f"
 
-_CONSISTENT = 0.7  # share of lines of one width from which a table is believed
-_PAIR = 2  # cells that a decimal comma makes of one
+_CONSISTENT = 0.7  # share of lines of the same width from which a table is believed
+_PAIR = 2  # cells into which a decimal comma splits one
 _LEAD = 0.05  # scores closer than this are equally good
 _NAMES = {"\t": "a tab", " ": "blanks", NO_DELIMITER: "none, with a decimal comma"}
 
@@ -25,13 +26,13 @@ Record = list[str]
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """A sample as one delimiter splits it."""
+    """A sample, split by one delimiter."""
 
     delimiter: str  # NO_DELIMITER for a single column, " " for runs of blanks
     records: list[Record]  # without blank and comment lines
-    places: list[int]  # where in the file each stands, from 0
-    width: int  # cells in most of them
-    consistent: float  # share of the records that have this width
+    places: list[int]  # line in the file of each, from 0
+    width: int  # number of cells in most of them
+    consistent: float  # share of the records with this width
     clean: float  # share of the cells that are numbers, dates or missing
 
     @property
@@ -41,25 +42,25 @@ class Split:
 
     @property
     def fits_header(self) -> bool:
-        """Tell whether the first line has as many cells as the others."""
+        """Return whether the first line has as many cells as the others."""
         return len(self.records[0]) == self.width
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The delimiter taken."""
+    """The chosen delimiter."""
 
     split: Split
     decision: Decision | None  # None: the cells come from a spreadsheet
 
 
 def choose_delimiter(sample: str, told: str | None, *, decimal: str | None = None) -> Choice | None:
-    """Choose the delimiter of a sample; None: nothing splits it into a table.
+    """Choose the delimiter of a sample; None if nothing splits it into a table.
 
     Args:
         sample: the first lines of a file.
-        told: the delimiter, where `read` names it.
-        decimal: the decimal sign, where `read` names it.
+        told: the delimiter, if `read` names it.
+        decimal: the decimal sign, if `read` names it.
     """
     if told is not None:
         return _choice(split_sample(sample, told), "", told=True)
@@ -67,12 +68,12 @@ def choose_delimiter(sample: str, told: str | None, *, decimal: str | None = Non
 
 
 def records_of(sample: str, delimiter: str, limit: int = SAMPLE_RECORDS) -> list[Record]:
-    """Split text into rows of cells, quotes respected; blank lines are rows without cells."""
+    """Split text into rows of cells, respecting quotes; blank lines become rows without cells."""
     if delimiter == " ":
         return [line.split() for line in islice(io.StringIO(sample), limit)]
     reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
     records: list[Record] = []
-    with suppress(csv.Error):  # a cell over the module's limit: what came before has to do
+    with suppress(csv.Error):  # a cell over the module's limit; what came before must be enough
         records.extend(islice(reader, limit))
     return records
 
@@ -80,7 +81,7 @@ def records_of(sample: str, delimiter: str, limit: int = SAMPLE_RECORDS) -> list
 def _best_split(sample: str, decimal: str | None) -> Choice | None:
     splits = [split_sample(sample, delimiter) for delimiter in DELIMITERS]
     tables = [split for split in splits if split.width > 1 and split.consistent >= _CONSISTENT]
-    # Monat;Umsatz above Mai;1,5: a comma splits the rows as well, and not the header.
+    # Monat;Umsatz above Mai;1,5: a comma also splits the rows, but not the header.
     tables.sort(key=lambda split: (-split.score, not split.fits_header))
     single = split_sample(sample, NO_DELIMITER)
     if tables:
@@ -94,7 +95,7 @@ def _best_split(sample: str, decimal: str | None) -> Choice | None:
 
 
 def _among(tables: list[Split], single: Split, decimal: str | None) -> Choice:
-    """The best of several splits, where the lines may be decimal commas instead."""
+    """Return the best of several splits, considering that commas may be decimal commas."""
     best = tables[0]
     may_be_one = _may_be_decimals(best)
     if may_be_one and (decimal == "," or (decimal is None and _are_decimals(best))):
@@ -131,7 +132,7 @@ def _choice(split: Split, reason: str, *, told: bool = False) -> Choice:
 
 
 def split_sample(sample: str, delimiter: str) -> Split:
-    """Split a sample at one delimiter."""
+    """Split a sample by one delimiter."""
     numbered = [
         (place, record)
         for place, record in enumerate(records_of(sample, delimiter))
@@ -141,7 +142,7 @@ def split_sample(sample: str, delimiter: str) -> Split:
     widths = Counter(len(record) for record in records)
     width = max(widths, key=lambda size: (widths[size], size)) if widths else 0
     full = [record for record in records if len(record) == width]
-    # A header may be shorter than the rows: empty columns after the last are common.
+    # A header may be shorter than the rows, because empty last columns are common.
     rest = len(records) - (len(records) > 1 and len(records[0]) < width)
     kinds = Counter(cell_kind(cell) for record in full[1:] for cell in record)
     cells = kinds.total()
@@ -156,13 +157,13 @@ def split_sample(sample: str, delimiter: str) -> Split:
 
 
 def _is_comment(record: Record, delimiter: str) -> bool:
-    # A cell of its own it is the name of a column that counts the rows.
+    # A cell of its own is the name of a column that counts the rows.
     named = record[0].strip() == "#" and len(record) > 1 and delimiter != " "
     return record[0].startswith("#") and not named
 
 
 def _may_be_decimals(split: Split) -> bool:
-    """Whether all that a comma parts in two are numbers if put together: 2,5 or 1.200,50 €."""
+    """Return whether all that a comma splits in two are numbers when joined: 2,5 or 1.200,50 €."""
     if split.delimiter != "," or split.width != _PAIR:
         return False
     header, *rest = split.records
@@ -173,7 +174,7 @@ def _may_be_decimals(split: Split) -> bool:
 
 
 def _are_decimals(split: Split) -> bool:
-    """Whether they must be: under a header of one cell, or with a 0 in front of the second part."""
+    """Return whether they must be: below a header of one cell, or 0 after the comma."""
     return len(split.records[0]) == 1 or any(
         len(record) == split.width and len(record[1]) > 1 and record[1].startswith("0")
         for record in split.records

@@ -1,4 +1,4 @@
-"""Find how the table in a text file is laid out: delimiter, header, where its rows begin."""
+"""Find the layout of the table in a text file: delimiter, header, and start of its rows."""
 
 import re
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from app.reading.table.split_numbers import check_sample
 
 SAMPLE_CHARACTERS = 1 << 18
 MAX_COLUMNS = 10_000
-_EXCEL_HINT = re.compile(r"sep=.?", re.IGNORECASE)  # a first line that Excel writes and obeys
+_EXCEL_HINT = re.compile(r"sep=.?", re.IGNORECASE)  # a first line that Excel writes and follows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """The layout of a table, as far as a sample of it shows."""
+    """The layout of a table, as far as a sample shows it."""
 
     delimiter: str  # NO_DELIMITER for a single column, " " for runs of blanks
-    names: tuple[str, ...]  # the header's cells, stripped; made up where there is none
-    header_row: int | None  # in the file, from 1; None: there is no header
+    names: tuple[str, ...]  # the header's cells, stripped; generated if there is no header
+    header_row: int | None  # row in the file, from 1; None: there is no header
     skip: int  # rows of the file before the first row of data
-    width: int  # cells in a row
+    width: int  # number of cells in a row
     body: tuple[Record, ...]  # the sample's rows of data
-    body_rows: tuple[int, ...]  # where in the file each stands, from 1
-    delimiter_told: bool  # by `read`
+    body_rows: tuple[int, ...]  # row in the file of each, from 1
+    delimiter_told: bool  # named by `read`
     decisions: tuple[Decision, ...]  # about delimiter and header
 
     def column(self, place: int) -> list[str]:
@@ -50,10 +50,10 @@ def read_sample(path: Path) -> str:
 
 
 def find_dialect(sample: str, options: ReadOptions) -> Dialect | None:
-    """Find the layout of a table in the first part of a file; None: it is not a table.
+    """Find the layout of a table in the first part of a file; None if it is not a table.
 
     Raises:
-        FileProblem: thousands separators split its numbers, or it has absurdly many columns.
+        FileProblem: thousands separators split its numbers, or it has an absurd number of columns.
     """
     choice = choose_delimiter(sample, options.delimiter, decimal=options.decimal)
     if options.delimiter is None and (choice is None or choice.split.delimiter == ","):
@@ -64,14 +64,14 @@ def find_dialect(sample: str, options: ReadOptions) -> Dialect | None:
 
 
 def dialect_of(choice: Choice, *, told: bool | None) -> Dialect | None:
-    """Find the header of a sample that is split into cells; None: there are no rows of data.
+    """Find the header of a sample that is split into cells; None if there are no data rows.
 
     Args:
-        choice: the sample and why it was split so.
-        told: whether there is a header, where `read` says so.
+        choice: the sample, and why it was split so.
+        told: whether there is a header, if `read` says so.
 
     Raises:
-        FileProblem: it has absurdly many columns.
+        FileProblem: it has an absurd number of columns.
     """
     split: Split = choice.split
     records = [
@@ -87,7 +87,7 @@ def dialect_of(choice: Choice, *, told: bool | None) -> Dialect | None:
         return None
     if split.width > MAX_COLUMNS:
         raise FileProblem(f"the table has {split.width:,} columns; up to {MAX_COLUMNS:,} are read")
-    width = max(split.width, len(body[0]))  # a longer first row would pass for an index to pandas
+    width = max(split.width, len(body[0]))  # pandas would take a longer first row for an index
     names = column_names(records[:start], header, width, body)
     row = None if header is None else split.places[header] + 1
     why = "the first row is like the others" if header is None else why

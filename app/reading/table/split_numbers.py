@@ -1,4 +1,4 @@
-"""Numbers that are parted where cells are: 1,234.5 without quotes between commas."""
+"""Recognise numbers that are split into cells: 1,234.5 without quotes between commas."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,19 +9,19 @@ from app.reading.columns.cell_types import cell_kind
 from app.reading.report import FileProblem
 from app.reading.table.delimiter import Record, Split
 
-# At the beginning of a cell, and the cells behind it of three digits each.
+# The beginning of a cell, and the following cells of three digits each.
 _PARTED = re.compile(r"(?<![^,])[-+(]?[$€£¥]?([1-9]\d{0,2})((?:,\d{3})+)(?![\d/:-])[^,]*", re.ASCII)
-_MANY = 0.01  # share of the rows; fewer are strays, which are left out by number
+_MANY = 0.01  # share of the rows; fewer are strays, which are left out and reported
 _NEARLY_ALL = 0.9
-_CONSISTENT = 0.7  # share of the rows that are as wide as the header once they are put together
+_CONSISTENT = 0.7  # share of the rows that are as wide as the header when they are joined
 
 
 def check_sample(split: Split, *, may_be_text: bool) -> None:
-    """Refuses rows that are longer than their header for the thousands in them.
+    """Refuse rows that are longer than their header because of thousands separators.
 
     Args:
         split: at the comma.
-        may_be_text: no delimiter was found: below one cell stand lines of a text.
+        may_be_text: no delimiter was found: the lines below one cell are lines of a text.
 
     Raises:
         FileProblem: there are many; names the first, and what would be right.
@@ -37,12 +37,12 @@ def check_sample(split: Split, *, may_be_text: bool) -> None:
 
 
 def check_rows(rows: Sequence[tuple[int, Record]], width: int, *, others: int = 0) -> None:
-    """The same for any rows.
+    """Check any rows in the same way.
 
     Args:
-        rows: where each stands in the file, from 1, and its cells.
-        width: how many cells a row should have.
-        others: how many more rows there are, of that width.
+        rows: row in the file, from 1, and cells of each.
+        width: number of cells that a row should have.
+        others: number of further rows with that width.
 
     Raises:
         FileProblem: there are many; names the first, and what would be right.
@@ -60,7 +60,7 @@ def check_rows(rows: Sequence[tuple[int, Record]], width: int, *, others: int = 
     put_together = right + len(parted) >= _CONSISTENT * count
     if not many or not put_together or len(parted) < _NEARLY_ALL * len(longer):
         return
-    # Where all rows are longer they may have a column without a name, such as R's row names.
+    # If all rows are longer, they may have a column without a name, such as R's row names.
     if right <= max(_MANY * count, 1) and not _are_thousands(parted.values()):
         return
     clear = [place for place, found in parted.items() if _seams(found) == sizes[place] - width]
@@ -80,7 +80,7 @@ def _is_of_words(record: Record) -> bool:
 
 
 def _filled(record: Record, width: int) -> int:
-    """How many cells there are, without empty ones behind the first `width`."""
+    """Return the number of cells, without empty ones after the first `width`."""
     size = len(record)
     while size > width and not record[size - 1].strip():
         size -= 1
@@ -88,7 +88,7 @@ def _filled(record: Record, width: int) -> int:
 
 
 def _numbers_in(record: Record) -> list[tuple[str, str, str]]:
-    """What may be numbers: each whole, its first digits, and its groups of three."""
+    """Return possible numbers: each as a whole, its first digits, and its groups of three."""
     line = ",".join(cell.replace(",", " ") for cell in record)
     return [(match[0].strip(), match[1], match[2]) for match in _PARTED.finditer(line)]
 
@@ -98,7 +98,7 @@ def _seams(found: Iterable[tuple[str, str, str]]) -> int:
 
 
 def _are_thousands(parted: Iterable[list[tuple[str, str, str]]]) -> bool:
-    """Whether numbers of their own would not be written so: with a 0 in front, or 1 in all rows."""
+    """Return whether they cannot be separate numbers: a leading 0, or 1 in all rows."""
     found = list(parted)
     heads = {head for row in found for _, head, _ in row}
     return len(heads) == 1 or any(",0" in groups for row in found for _, _, groups in row)

@@ -1,4 +1,4 @@
-"""A table as read, before anything is known of what its columns mean."""
+"""Define a table as read, before the meaning of its columns is known."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from app.reading.decisions import Decision
 
-SAMPLE_CELLS = 30  # of a column, that are kept as they are written
+SAMPLE_CELLS = 30  # cells of a column that are kept as written
 Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
 Ints = npt.NDArray[np.int64]
@@ -15,15 +15,15 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Column:
-    """A column: read as numbers already, or as the cells that stand in the file."""
+    """A column: already read as numbers, or with its original cells."""
 
     name: str
     numbers: Floats | None = None  # (rows,) NaN where missing
     cells: Objects | npt.NDArray[np.bytes_] | None = None  # (rows,) str, or None where missing
-    sample: tuple[str, ...] = ()  # some cells as they are written, which numbers are not
+    sample: tuple[str, ...] = ()  # some cells as written, which numbers do not show
 
     def texts(self) -> Objects:
-        """Return the cells as str, None where empty; numbers as they would be written."""
+        """Return the cells as str, None if empty; numbers as they would be written."""
         if self.numbers is not None:
             return np.array([_written(number) for number in self.numbers.tolist()], dtype=object)
         if self.cells is None:
@@ -36,11 +36,11 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class SkippedRow:
-    """A row of the file that did not even become a row of the table."""
+    """A row of the file that did not become a row of the table."""
 
-    row: int  # in the file, from 1
+    row: int  # row in the file, from 1
     reason: str
-    cells: int = 0  # that it has
+    cells: int = 0  # number of its cells
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Table:
     """The rows of a file, column by column."""
 
     columns: tuple[Column, ...]
-    rows: Ints  # (rows,) where in the file each stands, from 1
+    rows: Ints  # (rows,) row in the file of each, from 1
     skipped: tuple[SkippedRow, ...] = ()
     decimal: str = "."
     decisions: tuple[Decision, ...] = ()  # about the decimal sign
@@ -61,5 +61,5 @@ class Table:
 def _written(number: float) -> str | None:
     if number != number:  # noqa: PLR0124  only NaN is not itself
         return None
-    exact = abs(number) < 1e15  # a float holds all whole numbers up to there
+    exact = abs(number) < 1e15  # a float represents all whole numbers up to this
     return str(int(number)) if exact and number == int(number) else repr(number)
