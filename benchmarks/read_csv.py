@@ -3,6 +3,8 @@
 Reported are the best times, and our peak memory relative to the size of the file. pandas uses its
 fastest engine for this file and parses the dates; the reader also validates, sorts, checks and
 reports. Both are warm.
+A second file has a million quoted amounts such as "$1,234.56", which no engine of pandas reads as
+numbers: pandas is told to strip the signs and to convert the column.
 
     python -m benchmarks.read_csv [--quick]
 """
@@ -23,6 +25,7 @@ from benchmarks.figures import Figure, Reference, at_most, run_alone
 
 ROWS = 1_000_000
 REPEATS = 7
+AMOUNT_REPEATS = 3
 
 
 def write(path: Path, rows: int) -> None:
@@ -33,6 +36,24 @@ def write(path: Path, rows: int) -> None:
     for name in ("Open", "High", "Low", "Close", "Volume"):
         frame[name] = generator.normal(500, 10, rows).round(2)
     frame.to_csv(path, index=False)
+
+
+def write_amounts(path: Path, rows: int) -> None:
+    """Write a file of minutes and quoted amounts with a currency sign and thousands separators."""
+    amounts = np.random.default_rng(0).normal(5000, 1000, rows).round(2)
+    times = pd.date_range("2015-01-01", periods=rows, freq="min").strftime("%Y-%m-%d %H:%M:%S")
+    with path.open("w") as file:
+        file.write("Date,Amount\n")
+        file.writelines(
+            f'{time},"${amount:,.2f}"\n' for time, amount in zip(times, amounts, strict=True)
+        )
+
+
+def amounts_by_pandas(path: Path) -> object:
+    """Read the amounts with pandas."""
+    frame = pd.read_csv(path, parse_dates=["Date"])
+    frame["Amount"] = frame["Amount"].str.replace(r"[$,]", "", regex=True).astype(float)
+    return frame
 
 
 def best(actions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
@@ -93,6 +114,19 @@ def measure(*, quick: bool) -> Iterator[Figure]:
             reference=Reference(
                 name=f"pandas.read_csv, engine {fastest}", value=reference[fastest]
             ),
+            wanted=at_most(3),
+        )
+        amounts = Path(folder) / "amounts.csv"
+        write_amounts(amounts, rows)
+        seconds_of = best(
+            {"ours": lambda: ours(amounts), "pandas": lambda: amounts_by_pandas(amounts)},
+            min(repeats, AMOUNT_REPEATS),
+        )
+        yield Figure(
+            name=f"reading {rows:,} quoted amounts",
+            value=seconds_of["ours"],
+            unit="s",
+            reference=Reference(name="pandas, told how", value=seconds_of["pandas"]),
             wanted=at_most(3),
         )
         yield Figure(

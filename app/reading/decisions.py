@@ -165,5 +165,10 @@ def settled(about: str, chosen: str, reason: str, *, told: bool = False) -> Deci
     return Decision(about=about, chosen=chosen, reason=reason, certainty="set" if told else "sure")
 
 
+def count_of(count: int, one: str, many: str) -> str:
+    """Return the count with the words behind it: 1 row, 2 rows."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
 def _settings(read: Setting) -> str:
     return " and ".join(f'"{name}" to "{value}"' for name, value in read.items())

@@ -42,7 +42,7 @@ TOTAL_WORDS, ENTITY_WORDS = set(_COLUMNS["total"]), _COLUMNS["entity"]  # the be
 START_WORDS, END_WORDS = set(_COLUMNS["start"]), set(_COLUMNS["end"])  # of an interval
 STEP_WORDS, STEP_TEXTS = set(_COLUMNS["step"]), set(_COLUMNS["step_texts"])
 USUAL_SIGNS: dict[str, str] = _WORDS["signs"]  # beyond ASCII, by language
-TARGET_WORDS = [set(_COLUMNS[f"target{rank}"]) for rank in (1, 2, 3)]  # the likeliest first
+TARGET_WORDS = [set(_COLUMNS[f"target{rank}"]) for rank in (1, 2, 3, 4)]  # the likeliest first
 
 
 @lru_cache(maxsize=4096)

@@ -45,6 +45,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("day", r"(?P<era>a)(?P<y>0{1,2})(?P<sep>[-/.])(?P<m>0{1,2})(?P=sep)(?P<d>0{1,2})" + _TIME),
     ("period", rf"(?P<y>0000)[- /:_]{{0,2}}{_WORD}\.? ?(?P<n>0{{1,3}})(?:-(?P<wd>0))?"),
     ("period", r"(?P<y>0000)-?(?P<word>a)(?P<n>00)(?P<wd>0)"),
+    ("period", r"(?P<y>0000)[- /]{1,2}(?P<n>0)[- .]?(?P<word>a{1,9})"),
     ("period", r"(?P<word>a)(?P<n>0)[-/ ]?(?P<y>0000|00)"),
     ("period", rf"{_WORD}\.?[- ]?(?P<n>0{{1,2}})(?:[- /,.]{{1,3}}'?|'){_YEAR}"),
     ("period", rf"(?P<n>0{{1,2}})(?:\.|aa)? ?{_WORD}\.?[- /,]{{0,2}}'?{_YEAR}"),
@@ -79,7 +80,8 @@ _CLOCK = re.compile(
     rf"(?: ?(?P<AP>{_AM_OR_PM}))?"
     r"|(?P<AP2>aa) (?P<H2>0{1,2}):(?P<M2>00)|(?P<H3>0{1,2}) ?(?P<AP3>aa)"
 )
-_PREFIX = re.compile(r"a{2,9}[=:] ?")  # dt=2021-03-01, as folders of a data lake are called
+# dt=2021-03-01, as folders of a data lake are called, or Week of 2021-03-01
+_PREFIX = re.compile(r"a{2,9}(?:[=:] ?| a{2,6} )")
 _BETWEEN = re.compile(r" ?(?:-|~|/| a{2,3} ) ?")  # the ends of an interval
 _WORDS = {
     "H": "HH",
@@ -120,10 +122,11 @@ class DatePattern:
 @lru_cache(maxsize=4096)
 def date_patterns(shape: str) -> tuple[DatePattern, ...]:
     """Return the ways in which cells of this shape may be dates or times, the likeliest first."""
+    found = tuple(_whole(shape)) or tuple(_intervals(shape))
     prefix = _PREFIX.match(shape)
-    if prefix is not None:
-        return tuple(_moved(pattern, prefix[0]) for pattern in date_patterns(shape[prefix.end() :]))
-    return tuple(_whole(shape)) or tuple(_intervals(shape))
+    if found or prefix is None:
+        return found
+    return tuple(_moved(pattern, prefix[0]) for pattern in date_patterns(shape[prefix.end() :]))
 
 
 @lru_cache(maxsize=256)

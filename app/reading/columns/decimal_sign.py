@@ -76,7 +76,7 @@ class DecimalEvidence:
                 rules.append((3.0 * count / total, reason, self.settled[sign]))
             elif not total and sign == ".":
                 rules.append((0.5, "it is the usual one", self.opened))
-            elif not total and semicolons and "," in self.opened[0].text:
+            elif not total and semicolons:
                 reason = "semicolons between the cells leave the comma to decimals"
                 rules.append((0.6, reason, self.opened))
             candidates.append(Candidate(sign, sign, {"decimal": sign}, rules))
@@ -95,7 +95,7 @@ def _sign_of(digits: str) -> Decimal | Literal["either"] | None:
         return "." if commas else ","
     sign: Decimal = "," if commas else "."
     head, _, tail = digits.partition(sign)
-    is_group = len(tail) == 3 and 1 <= len(head) <= 3 and not head.startswith("0")
+    is_group = len(tail) == 3 and len(head) <= 3 and (head + tail).isdigit() and head[0] != "0"
     return "either" if is_group else sign
 
 
@@ -112,12 +112,13 @@ def _neighbours(
         yield grouped, (2.5, "accounts write whole numbers in parentheses", cells)
     size = median(value for _, value, _ in opened)
     long = [value for value in plain if value >= _THOUSAND]
+    if len(plain) >= _FEW and (usual := median(plain)) > 0:
+        # Powers of ten by which whole numbers lie nearer to the others: from -3 to 3.
+        nearer = abs(math.log10(usual / size)) - abs(math.log10(usual / (size * _THOUSAND)))
+        reason = f"the other numbers of column {name!r} are about {usual:g}"
+        yield (grouped, (nearer, reason, cells)) if nearer > 0 else (decimal, (1.0, reason, cells))
     if long:
         yield decimal, (2.0, f"column {name!r} has {long[0]:.0f} without a separator", cells)
-    elif len(plain) >= _FEW and (usual := median(plain)) > 0:
-        nearer = abs(math.log(usual / (size * _THOUSAND))) < abs(math.log(usual / size))
-        reason = f"the other numbers of column {name!r} are about {usual:g}"
-        yield grouped if nearer else decimal, (1.0, reason, cells)
-    if plain and not long:
+    elif plain:
         reason = f"{len(opened)} have three digits behind the sign, and {len(plain)} no sign"
         yield grouped, (min(0.5 * len(opened), 2.0), reason, cells)

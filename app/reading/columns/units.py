@@ -32,6 +32,7 @@ _FLAGS = re.compile(r"[bcdefinprsuvz]{1,3}|[BDEFPRSU]")
 _FEW = 0.5  # flags stand behind no more numbers than this share
 _STRAY = 0.2  # a word behind no more numbers than this share does not belong to them
 _PERCENT = "%"
+_PERCENT_DECIMALS = 12  # 0.601 is 60.1 %, and not 60.099999999999994
 
 
 @dataclass(kw_only=True)
@@ -121,7 +122,7 @@ def _percent(
         return
     usual, other = np.median(np.abs(values[is_percent])), np.median(np.abs(values[plain]))
     if other <= 1 < usual and other * 10 < usual:
-        values[plain] *= 100
+        values[plain] = np.round(values[plain] * 100, _PERCENT_DECIMALS)
         yield (
             f"has percents and fractions: the {int(plain.sum())} numbers without % were multiplied "
             "by 100"

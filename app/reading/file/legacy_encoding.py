@@ -4,6 +4,7 @@ charset-normalizer is asked as well. By itself it takes the few words of a table
 several scripts, so here it is one witness among others.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ from app.reading.vocabulary import (
     TARGET_WORDS,
     TIME_WORDS,
     USUAL_SIGNS,
+    folded,
 )
 
 # The encodings in question, the usual one first, and whose signs are usual in them.
@@ -35,7 +37,7 @@ _CODECS = {
     "cp874": ("windows-874", "thai"),
 }
 _LATIN = {"western", "central", "turkish"}
-_LEAD = 0.5  # points
+_LEAD = 0.75  # points
 _SAMPLE_BYTES = 1 << 15
 _SOURCES: tuple[Iterable[str], ...] = (
     MONTH_NUMBERS,
@@ -45,6 +47,8 @@ _SOURCES: tuple[Iterable[str], ...] = (
     *TARGET_WORDS,
 )
 _WORDS = {word for source in _SOURCES for word in source if not word.isascii() and len(word) > 1}
+_PLAIN_WORDS = {word for source in _SOURCES for word in source if len(word) > 2}
+_LETTERS = re.compile(r"[^\W\d_]+")
 
 
 def guess_codec(data: bytes, reason: str) -> tuple[str, str, Decision] | None:
@@ -88,8 +92,11 @@ def _signs(text: str, language: str) -> Iterator[tuple[float, str]]:
     common = sum(sign in usual or sign.lower() in usual for sign in signs) / len(signs)
     yield (2 * common, f"{common:.0%} of the signs beyond ASCII are usual in it")
     words = sorted(word for word in _WORDS if word in text.lower())
+    if language in _LATIN:
+        accented = {word for word in _LETTERS.findall(text) if not word.isascii()}
+        words = sorted(word for word in accented if folded(word) in _PLAIN_WORDS)
     if words:
-        yield (2.0, f"it gives words such as {', '.join(words[:3])}")
+        yield (2.5, f"it gives words such as {', '.join(words[:3])}")
     pairs = list(pairwise(text))
     if language in _LATIN:  # accented letters in a row, unless they are usual small ones
         odd = sum(

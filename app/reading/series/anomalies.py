@@ -64,11 +64,12 @@ def _check_sentinels(content: SeriesContent, rows: Ints, report: Report) -> dict
 
 
 def _sentinel(values: Floats) -> float | None:
-    """A lowest or highest value that comes again, looks made up and lies far from the others."""
+    """A lowest or highest value, not 0, that comes again and lies far from the others."""
     for mark in (values.min(initial=0.0), values.max(initial=0.0)):
         rest = values[values != mark]
         count = len(values) - len(rest)
-        if count < _FEWEST_MARKS or len(np.unique(rest[:_SAMPLED_STEPS])) < _FEWEST_MARKS:
+        others = len(np.unique(rest[:_SAMPLED_STEPS]))
+        if mark == 0 or min(count, others) < _FEWEST_MARKS:
             continue
         low, high = float(rest.min()), float(rest.max())
         rules = [

@@ -125,7 +125,7 @@ def _decide(
     habit: Habit,
 ) -> tuple[_Reading, Decision]:
     # All times of the column, these rows read as each candidate says.
-    columns = {reading.order: _all_days(dates, rows, reading) for reading in readings}
+    columns = {reading.order: _all_times(dates, rows, reading) for reading in readings}
     shares = {order: order_share(days) for order, days in columns.items()}
     steady = max(shares.values()) >= _STEADY
     candidates = []
@@ -133,7 +133,7 @@ def _decide(
         label = spelled(next(iter(triples.formats)), reading.order)
         share, ordered = shares[reading.order], np.unique(columns[reading.order][:_SCORED_ROWS])
         step = find_frequency(
-            (ordered * DAY_US).astype("datetime64[us]"), np.zeros(len(ordered), dtype=np.int32)
+            ordered.astype("datetime64[us]"), np.zeros(len(ordered), dtype=np.int32)
         )
         rules = [habit[1:]] if habit[0] == reading.order else []
         if steady:
@@ -159,10 +159,10 @@ def _habit(sign: str, like: str | None, *, european: bool) -> Habit:
     return "mdy", _HABIT_POINTS, "most such files have the month first"
 
 
-def _all_days(dates: DateCells, rows: npt.NDArray[np.intp], reading: _Reading) -> Ints:
-    """The days of the column, these rows read as the candidate says."""
+def _all_times(dates: DateCells, rows: npt.NDArray[np.intp], reading: _Reading) -> Ints:
+    """The times of the column in microseconds, these rows read as the candidate says."""
     known = dates.dated.copy()
     days = dates.days.copy()
     days[rows] = reading.days
     known[rows] = reading.valid
-    return days[known]
+    return (days * DAY_US + dates.clock)[known]

@@ -42,6 +42,7 @@ _WITHIN_DAY = ("clock", "hour", "period", "minute", "second")
 _CODE = re.compile(r"([a-z]+)\.? ?0*(\d{1,3})")  # M01, Q1, HE 12
 _CODE_PARTS = {**PERIODS, "he": "hour", "hr": "hour", "h": "hour", "p": "period", "sp": "period"}
 _HOUR_ENDING = {"he", "end", "ending"}
+_INTERVAL = re.compile(r"(\d{1,2})(:\d\d)?(?::\d\d)?\s*[-\u2013]\s*\d{1,2}(?::\d\d){0,2}")
 _FROM_SHARE = 0.8  # of the cells that must fit the part
 _PERIODS_OF_DAY = (24, 48, 96)
 _REGULAR = 0.5  # score of the step from which parts without names are believed
@@ -131,8 +132,8 @@ def row_parts(columns: Sequence[ReadColumn]) -> tuple[ReadColumn, str, Ints] | N
 
 def holds_clock(column: ReadColumn) -> bool:
     """Tell whether labels such as HE01 are times of day, and do not name series."""
-    is_label = column.type == "label"
-    return is_label and any(role in _WITHIN_DAY for role in _by_role([column]))
+    roles = _by_role([column]) | _clock_columns([column])
+    return column.type == "label" and any(role in _WITHIN_DAY for role in roles)
 
 
 def _by_role(columns: Sequence[ReadColumn]) -> dict[str, Part]:
@@ -153,6 +154,7 @@ def _roles(column: ReadColumn) -> list[str]:
     if {"day", "of"} <= set(words) or "weekday" in words or "dow" in words:
         return {"year": ["yearday"], "month": ["day"]}.get(words[-1], [])
     roles = [PARTS[word] for word in reversed(words) if word in PARTS]
+    roles += ["yearday"] * ("day" in roles)  # where the numbers go on to 365
     if len(words) > 1:  # Min and Sec alone are times, Min temp and Time spent are not
         roles = [role for role in roles if role not in {"minute", "second"}]
         roles = [role for role in roles if role != "clock" or PARTS.get(words[-1]) == "clock"]
@@ -298,10 +300,17 @@ def _days_below(years: Ints, below: Part, parts: dict[str, Part]) -> tuple[Ints,
 
 
 def _clock_columns(columns: Sequence[ReadColumn]) -> dict[str, Part]:
-    """A column of times of day such as 17:30."""
+    """A column of times of day such as 17:30, or of intervals such as 17 - 18, by their start."""
     for column in columns:
-        if column.type == "time":
-            clock, known = read_clocks(column.source.texts())
+        if column.type not in {"time", "label"}:
+            continue
+        cells = column.source.texts()
+        if column.type == "label":
+            matches = [_INTERVAL.fullmatch((cell or "").strip()) for cell in cells]
+            starts = [match and f"{match[1]}{match[2] or ':00'}" for match in matches]
+            cells = np.array(starts, dtype=object)
+        clock, known = read_clocks(cells)
+        if column.type == "time" or known.mean() >= _FROM_SHARE:
             return {"clock": Part(role="time", column=column, numbers=clock, known=known)}
     return {}
 

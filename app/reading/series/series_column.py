@@ -104,8 +104,10 @@ def count_repeats(numbers: Ints) -> int:
 
 def entity_points(name: str) -> float:
     """Return how much a column's name is that of things that are measured, from 0 to 1."""
-    ranks = [_RANKS[word] for word in words_in(name, _RANKS)]
-    return 1.0 - min(ranks) / len(_RANKS) / 2 if ranks else 0.0
+    found = words_in(name, _RANKS)
+    ranks = [_RANKS[word] for word in found]
+    is_code = found != ["code"] and not {"code", "iso"}.isdisjoint(words_of(name))
+    return 1.0 - min(ranks) / len(_RANKS) / 2 - is_code / 4 if ranks else 0.0
 
 
 def is_static(numbers: npt.NDArray[np.float64], series: npt.NDArray[np.int32]) -> bool:

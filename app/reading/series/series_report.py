@@ -6,6 +6,7 @@ import numpy as np
 
 from app.reading.columns.column_types import ReadColumn
 from app.reading.content import SeriesContent
+from app.reading.decisions import count_of
 from app.reading.report import (
     LISTED,
     CellCounts,
@@ -49,7 +50,6 @@ def report_columns(columns: list[ReadColumn], long: Long, report: Report) -> Non
 def note_columns(long: Long, usable: UsableRows, report: Report) -> None:
     """Add the ranges of the rows that are used, and what is odd about the cells of columns."""
     entries = {entry.name: entry for entry in report.columns}
-    kept = set(usable.rows.numbers.tolist())
     for place, column in enumerate(long.columns):
         values = usable.rows.values[:, place]
         known = values[np.isfinite(values)]
@@ -59,20 +59,22 @@ def note_columns(long: Long, usable: UsableRows, report: Report) -> None:
         entry.maximum = float(known.max()) if len(known) else None
     report.note(
         *(
-            f"{entry.rows} rows are left out: {entry.reason}."
+            f"{count_of(entry.rows, 'row is', 'rows are')} left out: {entry.reason} "
+            f"(row {', '.join(map(str, entry.numbers))})."
             for entry in usable.left_out
             if entry.reason.startswith("not a number")
         )
     )
     for column in long.columns:
         report.note(*(f"Column {column.name!r} {ending}." for ending in column.warnings))
-        places = [at for at in column.bad if int(long.rows[at]) in kept]
+        places = [at for at in column.bad if usable.codes[at] == KEPT]
         if places:
             rows = ", ".join(str(long.rows[at]) for at in places[:LISTED])
             cell = cell_text(column, places[0]).strip()[:40]
+            cells = count_of(len(places), "cell is not a number", "cells are not numbers")
             report.note(
-                f"Column {column.name!r} has {len(places)} cells that are not numbers and count as "
-                f"missing, such as {cell!r} (row {rows})."
+                f"{cells} in column {column.name!r} and read as missing, for example {cell!r} "
+                f"(row {rows})."
             )
 
 
@@ -80,8 +82,9 @@ def count_cells(
     table: Table, columns: list[ReadColumn], long: Long, usable: UsableRows
 ) -> CellCounts:
     """Add up where the cells below the header went."""
-    kept_rows = np.unique(long.rows[usable.codes == KEPT])
-    kept = np.isin(table.rows, kept_rows)
+    is_kept = usable.codes == KEPT
+    kept = np.zeros(len(table.rows), dtype=bool)
+    kept[np.searchsorted(table.rows, long.rows[is_kept])] = True
     used, values = 0, 0
     unused: list[CellGroup] = []
     for column in columns:
@@ -92,9 +95,7 @@ def count_cells(
         else:
             unused.append(CellGroup(column=column.name, cells=int(kept.sum())))
     numbers = int(np.isfinite(usable.rows.values).sum())
-    bad = sum(
-        len(set(column.bad) & set(np.flatnonzero(usable.codes == KEPT))) for column in long.columns
-    )
+    bad = sum(int(is_kept[column.bad].sum()) for column in long.columns)
     groups: dict[str, int] = {"not a number": bad}
     groups["no value"] = values * int(kept.sum()) - numbers - bad
     if not kept.all():

@@ -83,6 +83,9 @@ def find_times(
     if parts is not None:
         named = sum(column.name in parts.columns and not column.unnamed for column in columns)
         name, rules = ", ".join(parts.columns), [(3.0 + 0.5 * named, parts.reason)]
+        most = max((entry.value.distinct for entry in candidates), default=0)
+        if most > parts.distinct:
+            rules.append((-5.0, "another column tells more times apart"))
         candidates.append(Candidate(parts, name, {"date": ",".join(parts.columns)}, rules))
     if not candidates:
         return None
@@ -104,12 +107,13 @@ def without(columns: list[ReadColumn], times: FoundTimes | None) -> list[ReadCol
 def unread_times(columns: Sequence[ReadColumn], rows: Ints) -> tuple[ReadColumn, Cell] | None:
     """Return a column that looks like times and cannot be read, with its first cell."""
     for column in columns:
-        if column.type not in {"label", "text"}:
+        if column.type not in {"label", "text", "date"}:
             continue
         place = next((at for at, cell in enumerate(column.source.texts()[:20]) if cell), None)
         text = "" if place is None else cell_text(column, place)
         words = {word.lower() for word in re.findall(r"[^\W\d_]{3,}", text)}
-        dated = bool(_YEAR.search(text)) or not words.isdisjoint(MONTH_NUMBERS)
+        dated = column.type == "date" or bool(_YEAR.search(text))
+        dated = dated or not words.isdisjoint(MONTH_NUMBERS)
         is_like = any(sign.isdigit() for sign in text) and (dated or sounds_like_time(column.name))
         if place is not None and is_like:
             return column, Cell(row=int(rows[place]), column=column.name, text=text)

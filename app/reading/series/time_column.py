@@ -1,5 +1,6 @@
 """Read one column as the times of the rows."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,7 +9,15 @@ import numpy.typing as npt
 from app.errors import FieldError
 from app.reading.columns.cell_shapes import names_era
 from app.reading.columns.column_types import NO_CELLS, ReadColumn
-from app.reading.columns.dates import DAY_US, LEVELS, DateCells, Ints, is_buddhist, read_dates
+from app.reading.columns.dates import (
+    DAY_US,
+    LEVELS,
+    DateCells,
+    Ints,
+    is_buddhist,
+    order_share,
+    read_dates,
+)
 from app.reading.columns.numeric_dates import number_dates
 from app.reading.content import TimeForm
 from app.reading.decisions import Candidate, Cell, Decision, weigh
@@ -16,10 +25,12 @@ from app.reading.read_options import ReadOptions
 from app.reading.report import DateFormat, DateReport, FileProblem
 from app.reading.series.date_order import settle_order
 from app.reading.series.frequency import Times, split_frequency
+from app.reading.series.frequency_finder import find_frequency
 from app.reading.vocabulary import AMBIGUOUS_ZONES, sounds_like_time
 
 # Share of the cells from which a column is one of dates; where many are not, usable_rows objects.
 _FROM_SHARE = 0.3
+_STEADY = 0.9  # share of steps in one direction, below which months are hardly months
 # The frequency that names each of LEVELS, and the levels that a unit of frequency asks for.
 _LEVEL_FREQUENCIES = ("YS", "6MS", "QS", "MS", "W", "D")
 _UNIT_LEVELS = {"YS": 0, "YE": 0, "QS": 2, "QE": 2, "MS": 3, "ME": 3, "W": 4}
@@ -47,6 +58,11 @@ class FoundTimes:
         """Return microseconds since 1970, in UTC where the times are zoned: the order of rows."""
         micros = self.times.astype(np.int64)
         return micros if self.offsets is None else micros - self.offsets * np.int64(60_000_000)
+
+    @property
+    def distinct(self) -> int:
+        """How many different times there are."""
+        return len(np.unique(self.instants()[self.known]))
 
     def report(self) -> DateReport:
         """Return what the preflight report says of them."""
@@ -85,7 +101,7 @@ def read_times(
     if not present or dates.readable.sum() < _FROM_SHARE * present:
         return None
     decisions = settle_order(dates, told=options.date_order, european=european, buddhist=buddhist)
-    if not dates.dated.any():
+    if not dates.dated.any() or _lacks_years(dates):
         return None
     left_out, chosen = _one_level(column, dates, rows, options)
     known = dates.dated & ~np.any([dates.dated & False, *(mask for mask, _ in left_out)], axis=0)
@@ -253,6 +269,17 @@ def _notes(column: ReadColumn, dates: DateCells, unknown_zones: list[str]) -> li
             f"The years of column {column.name!r} are counted by era: {first!r} was read as {day}."
         )
     return notes
+
+
+def _lacks_years(dates: DateCells) -> bool:
+    """Whether Mar 01, Mar 08 and so on are days of a year that is not given, and not months."""
+    if not all(re.search(r"Mon[- /]yy$", label) for label in dates.formats):
+        return False
+    months = np.unique(dates.days[dates.dated])
+    step = find_frequency(
+        (months * DAY_US).astype("datetime64[us]"), np.zeros_like(months, np.int32)
+    )
+    return step.frequency is None and order_share(dates.days[dates.dated]) < _STEADY
 
 
 def _without(cell: object, zone: str) -> object:

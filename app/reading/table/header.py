@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from app.reading.columns.cell_types import CellKind, cell_kind, majority
 from app.reading.table.delimiter import Record, Split
+from app.reading.vocabulary import sounds_like_time
 
 _PAIR = 2  # columns
 _NEAR = 2  # rows above or below the names that may belong to them
@@ -40,7 +41,14 @@ def header_row(records: list[Record], width: int) -> int | None:
     wide = [place for place, record in enumerate(records) if len(record) <= max(width, 1) * 2]
     if not wide:
         return None
-    best = max(wide, key=lambda place: (_names_in(records[place]), _filled(records[place])))
+    best = max(
+        wide,
+        key=lambda place: (
+            _names_in(records[place]),
+            _filled(records[place]),
+            sounds_like_time("".join(records[place][:1])),
+        ),
+    )
     names = _names_in(records[best])
     return best if names > 1 or (names and width <= _PAIR) else None
 
@@ -103,13 +111,20 @@ def _tells_apart(row: list[str], base: list[str], *, above: bool) -> bool:
         return False
     has_blanks = any(name and not cell for name, cell in zip(base[1:], row[1:], strict=True))
     if above and has_blanks and (not row[0] or base[0] in {"", row[0]}):
-        last = ""
-        for place, cell in enumerate(row):
-            last = cell or last
-            row[place] = last if base[place] else cell
+        _spread_merged(row, base)
         return True
+    if not above and any(cell and not name for name, cell in zip(base[1:], row[1:], strict=True)):
+        _spread_merged(base, row)  # the merged cells stand in the row with the most names
     repeated = len(set(filter(None, base))) < len([cell for cell in base if cell])
     return repeated and len(filled) * 2 > len(row)
+
+
+def _spread_merged(row: list[str], other: list[str]) -> None:
+    """Repeat each cell over the blanks behind it, as far as the other row has cells."""
+    last = ""
+    for place, cell in enumerate(row):
+        last = cell or last
+        row[place] = last if other[place] else cell
 
 
 def _fits(record: Record, kinds: list[CellKind], split: Split) -> bool:

@@ -31,6 +31,8 @@ FORMS: dict[str, tuple[Writer, str, str, str]] = {
     "Q'yy": (lambda at: f"Q{at % 4 + 1}'{10 + at // 4}", "2010-01-01", "2019-10-01", "QS"),
     "nQyy": (lambda at: f"{at % 4 + 1}Q{10 + at // 4}", "2010-01-01", "2019-10-01", "QS"),
     "1. Quartal": (lambda at: f"{at % 4 + 1}. Quartal {2010 + at // 4}", "2010-01-01", "2019-10-01", "QS"),
+    "2010-1Q": (lambda at: f"{2010 + at // 4}-{at % 4 + 1}Q", "2010-01-01", "2019-10-01", "QS"),
+    "week of": (lambda at: f"Week of {day(at, step=7)}", "2021-01-04", "2021-10-04", "W"),
     "T1 2010": (lambda at: f"T{at % 4 + 1} {2010 + at // 4}", "2010-01-01", "2019-10-01", "QS"),
     "2010K1": (lambda at: f"{2010 + at // 4}K{at % 4 + 1}", "2010-01-01", "2019-10-01", "QS"),
     "W-year": (lambda at: f"W{at + 1:02d}-2019", "2018-12-31", "2019-09-30", "W"),
@@ -109,6 +111,7 @@ def test_years_of_the_buddhist_count_are_named(tmp_path: Path) -> None:
     lambda at: f"Stardate {41000 + at} of 2021",
     lambda at: f"{day(at)} at noonish",
     lambda at: f"the {at + 1}. day of 2021",
+    lambda at: f"{day(at, step=7):%b %d}",
 ])  # fmt: skip
 def test_a_column_that_looks_like_times_and_cannot_be_read_is_named_first(
     tmp_path: Path, write: Writer
@@ -130,6 +133,11 @@ def test_a_column_that_looks_like_times_and_cannot_be_read_is_named_first(
         (lambda at: f"{month(at):%d/%m/%Y}", "dmy", ("2012-01-01", "2019-12-01", "MS")),
         (lambda at: f"{month(at * 3):%m/%d/%Y}", "mdy", ("2012-01-01", "2035-10-01", "QS")),
         (lambda at: f"{month(at):%m-%d-%y}", "mdy", ("2012-01-01", "2019-12-01", "MS")),
+        (
+            lambda at: f"{hour(at, dt.date(2020, 3, 1)):%d/%m/%Y %H:%M}",
+            "dmy",
+            ("2020-03-01T00:00:00", "2020-03-04T23:00:00", "h"),
+        ),
         (
             lambda at: f"{day(at, dt.date(2020, 1, 7), 7):%d/%m/%Y}",
             "dmy",

@@ -34,6 +34,9 @@ PARTS: dict[str, tuple[str, Writer, tuple[str, str, str]]] = {
     "year and week": ("Year,Week", lambda at: f"{2016 + at // 52},{at % 52 + 1}", ("2016-01-04", "2020-08-03", "W")),
     "year, quarter and month": ("Year,Qtr,Month", lambda at: f"{month(at).year},Q{at % 12 // 3 + 1},{MONTHS[at % 12]}", MONTHLY),
     "year and quarter": ("Year,Quarter", lambda at: f"{1960 + at // 4},{at % 4 + 1}", ("1960-01-01", "2019-10-01", "QS")),
+    "year and day 1 to 365": ("Year,Day", lambda at: f"{2019 + at // 365},{at % 365 + 1}", ("2019-01-01", "2019-08-28", "D")),
+    "date and hours as intervals": ("Day,Hours", lambda at: f"{day(at // 24):%d-%m-%Y},{at % 24:02d} - {at % 24 + 1:02d}", HOURS),
+    "date and quarter-hours as intervals": ("Date,From-to", lambda at: f"{minutes(at, 15):%Y-%m-%d},{minutes(at, 15):%H:%M}-{minutes(at + 1, 15):%H:%M}", ("2021-01-04T00:00:00", "2021-01-06T11:45:00", "15min")),
     "year, day of year, hour": ("YEAR,DOY,HOUR", lambda at: f"{hour(at):%Y},{int(f'{hour(at):%j}')},{hour(at).hour}", HOURS),
 }  # fmt: skip
 

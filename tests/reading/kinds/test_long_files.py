@@ -74,6 +74,11 @@ def test_phases_that_follow_each_other_are_one_series(tmp_path: Path) -> None:
         ("flag,country,Year,Total", ("a,Peru,", "a,Chad,", "b,Mali,", "b,Togo,"), "country"),
         ("iso,Country,Year,Total", ("PE,Peru,", "TD,Chad,", "ML,Mali,", "TG,Togo,"), "Country"),
         (
+            "Country Code,Country Name,Year,Total",
+            ("PER,Peru,", "TCD,Chad,", "MLI,Mali,", "TGO,Togo,"),
+            "Country Name",
+        ),
+        (
             "region,Land,Year,Total",
             ("West,Hessen,", "West,Saarland,", "Ost,Sachsen,", "Ost,Berlin,"),
             "Land",
@@ -113,6 +118,14 @@ def test_several_columns_name_series_together(tmp_path: Path) -> None:
     text = "\n".join(["fecha,tienda,producto,ventas", *rows])
     read = Read(tmp_path, text)
     assert read.content.labels == ("Norte, pan", "Norte, leche", "Sur, pan", "Sur, leche")
+    weekly = [
+        f"{store},{dept},{day(at)},{wave(at)}"
+        for store in (1, 2)
+        for dept in (7, 8)
+        for at in range(40)
+    ]
+    numbered = Read(tmp_path, "\n".join(["Store,Dept,Date,Weekly_Sales", *weekly]))
+    assert numbered.report.series_columns == ["Store", "Dept"]
     told = Read(tmp_path, text, series=["tienda", "producto"])
     assert told.content == read.content
     assert Read(tmp_path, text, series="tienda,producto").content == read.content

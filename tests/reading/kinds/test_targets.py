@@ -31,8 +31,9 @@ FILES: dict[str, tuple[str, Writer, str]] = {
     "constants": ("geoid,zone,datetime,value", lambda at: f"3,600,{day(at)},{wave(at)}", "value"),
     "y": ("ds,x,y", lambda at: f"{day(at)},{wave(at + 9)},{wave(at)}", "y"),
     "close": ("Date,Open,High,Low,Close", lambda at: f"{day(at)},{wave(at)},{wave(at) + 1},{wave(at) - 1},{wave(at)}", "Close"),
-    "sales before promotion": ("date,promo,price,sales", lambda at: f"{day(at)},{at % 2},{wave(at, 9)},{wave(at)}", "price"),
+    "sales before promotion": ("date,promo,price,sales", lambda at: f"{day(at)},{at % 2},{wave(at, 9)},{wave(at)}", "sales"),
     "latitude": ("date,lat,lon,depth,magnitude", lambda at: f"{day(at)},{wave(at, 40)},{wave(at, 10)},{wave(at)},{wave(at, 5)}", "depth"),
+    "calendar of a store": ("date,year,month,quarter,week,is_weekend,units", lambda at: f"{day(at)},{day(at).year},{day(at).month},{(day(at).month + 2) // 3},{day(at).isocalendar()[1]},{int(day(at).weekday() > 4)},{wave(at)}", "units"),
     "Umsatz": ("Datum,Temperatur,Umsatz", lambda at: f"{day(at)},{wave(at, 10)},{wave(at)}", "Umsatz"),
 }  # fmt: skip
 

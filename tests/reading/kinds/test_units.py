@@ -49,6 +49,17 @@ def test_mixed_units_are_converted_and_told(
     assert any(told in warning for warning in read.report.warnings)
 
 
+@pytest.mark.parametrize(("odd", "value"), [("1,550 kg", 1550), ("1,550", 1550), ("1,5 kg", 1.5)])
+def test_one_cell_among_ninety_is_read_like_the_others(
+    tmp_path: Path, odd: str, value: float
+) -> None:
+    cells = [f"{1400 + at}" for at in range(90)]
+    cells[40] = odd
+    read = column(tmp_path, cells)
+    assert read.content.column("x")[40] == value
+    assert read.is_sure
+
+
 def test_units_that_cannot_be_converted_are_told(tmp_path: Path) -> None:
     read = column(tmp_path, ["5 €", "6 $", "7 €", "8 €"])
     assert any("€ and in $" in warning for warning in read.report.warnings)
@@ -125,6 +136,8 @@ def test_a_sentinel_is_doubted_and_can_be_named(
 def test_zeros_and_spikes_are_no_sentinels(tmp_path: Path) -> None:
     cells = [str(0 if at % 4 else 50 + at) for at in range(120)]
     assert column(tmp_path, cells).is_sure
+    closed = [str(0 if at % 7 == 6 else 500 + at % 5) for at in range(120)]
+    assert column(tmp_path, closed).is_sure
 
 
 def test_further_marks_of_missing_values_can_be_named(tmp_path: Path) -> None:

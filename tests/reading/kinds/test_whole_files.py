@@ -19,6 +19,8 @@ def four(at: int) -> str:
 @pytest.mark.parametrize(
     ("header", "names"),
     [
+        ("Date,Sales,,Visits,\n,Oslo,Bergen,Oslo,Bergen", ("Sales Oslo", "Sales Bergen", "Visits Oslo", "Visits Bergen")),
+        ("Back to Contents,Data 1,,,\nDate,North,South,East,West", ("North", "South", "East", "West")),
         ("Price,Close,Close,Open,Open\nTicker,AAA,BBB,AAA,BBB\nDate,,,,", ("Close AAA", "Close BBB", "Open AAA", "Open BBB")),
         (",MSFT,MSFT,AAPL,AAPL\nDate,Close,Volume,Close,Volume", ("MSFT Close", "MSFT Volume", "AAPL Close", "AAPL Volume")),
         ("Date,Temperature,,Rain,\n,min,max,sum,days", ("Temperature min", "Temperature max", "Rain sum", "Rain days")),
@@ -65,11 +67,20 @@ def test_an_encoding_is_recognised_by_its_words(tmp_path: Path, codec: str) -> N
 
 
 def test_an_encoding_that_others_fit_too_is_doubted(tmp_path: Path) -> None:
-    text = lines("Měsíc,Počet", lambda at: f"{day(at)},{wave(at)}", range(60)).encode("cp1250")
+    text = lines("x,Počet", lambda at: f"{day(at)},{wave(at)}", range(60)).encode("cp1250")
     read = Read(tmp_path, text)
-    assert read.content.columns == ("Počet",)
-    assert read.report.warnings[0].startswith("Doubtful encoding: windows-1250")
+    assert read.content.columns == ("Poèet",)
+    assert read.report.warnings[0].startswith("Doubtful encoding: windows-1252")
+    assert '"encoding" to "cp1250"' in read.report.warnings[0]
     assert Read(tmp_path, text, encoding="cp1250").is_sure
+
+
+@pytest.mark.parametrize("header", ["Měsíc,Počet", "Rok,Říjen", "Data,Wartość"])
+def test_words_with_accents_tell_central_european_from_western(tmp_path: Path, header: str) -> None:
+    text = lines(header, lambda at: f"{day(at)},{wave(at)}", range(60)).encode("cp1250")
+    read = Read(tmp_path, text)
+    assert read.content.columns == (header.split(",")[1],)
+    assert read.is_sure
 
 
 @pytest.mark.parametrize(
