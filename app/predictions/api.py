@@ -1,7 +1,7 @@
-"""The operations of `POST /predict` and `POST /predict/batch`, and what answers them.
+"""Declare and answer `POST /predict` and `POST /predict/batch`.
 
-Both are direct calls (app.http.direct_calls), which do not pass FastAPI. The router below declares
-them for the OpenAPI document.
+Both are direct calls (app.http.direct_calls), which do not pass through FastAPI. The router below
+declares them for the OpenAPI document.
 """
 
 from collections.abc import AsyncIterator
@@ -50,11 +50,11 @@ async def predict(
         ),
     ],
 ) -> None:
-    """The forecast of a series or the continuation of a text.
+    """Forecast a series or continue a text.
 
-    Which fields belong to the request depends on the model's kind. A 200 means that the prediction
-    is committed to the log under its `id`. `skill` tells how much better than the simple forecast
-    this version was measured to be (below zero: worse), `warnings` what weakens this answer.
+    The model's kind decides which fields belong to the request. A 200 means that the prediction is
+    committed to the log under its `id`. `skill` is how much better than the simple forecast this
+    version was measured to be (below zero: worse); `warnings` says what weakens this answer.
     """
     raise Internal(f"{question.model} was asked past the gateway")
 
@@ -79,13 +79,13 @@ async def predict_batch(
         ),
     ],
 ) -> None:
-    """Up to 1,000 items, answered in order; one that fails is `{"error": problem}` in its place."""
+    """Answers up to 1,000 items in order; one that fails becomes `{"error": problem}`."""
     raise Internal(f"{len(batch.items)} items were asked past the gateway")
 
 
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
-    """Runtime, log and what keeps them up to date, for as long as the app serves."""
+    """Run the runtime, the log and what keeps them up to date while the app serves."""
     metrics: Metrics = app.state.metrics
     prediction_log = PredictionLog(
         resources.database_url, metrics, api_processes=resources.settings.api_processes

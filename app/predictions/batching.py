@@ -1,8 +1,8 @@
 """Answer requests that arrive together with one inference and one commit.
 
-Together means: in one turn of the event loop, or while every connection of the log is committing.
-Nothing waits for company, so a lone request is not slowed down; under load the turns fill up by
-themselves.
+"Together" means in the same turn of the event loop, or while every connection of the log is
+committing. No request waits for others, so a lone request is not delayed; under load the turns fill
+up by themselves.
 """
 
 import asyncio
@@ -33,48 +33,48 @@ from app.predictions.questions import CallerGone, Question, Reply, Work
 from app.process.observability import Metrics
 from app.storage.ids import new_wire_id
 
-# A run with so many takes no further request along: it is committed while the next is computed.
-# With two callers of batches of 256 the api was idle for up to a sixth of the time without this.
+# A run with this many rows takes no further request: it is committed while the next is computed.
+# Without this, two callers with batches of 256 left the api idle for up to a sixth of the time.
 MANY_ROWS = 256
-# Steps and alternatives of one run's answers, about 500 bytes each while they are put together.
+# Steps and alternatives in the answers of one run, about 500 bytes each while they are assembled.
 MAX_ANSWER_SIZE = 20_000
-# Past this an inference leaves the event loop for a thread: a hop costs about 0.1 ms, and a loop
-# that stands still holds up everyone.
+# An inference that takes longer leaves the event loop for a thread: the switch costs about 0.1 ms,
+# but a blocked loop delays everyone.
 INLINE_SECONDS = SHORT_SECONDS
-# Past this it has threads for its like, so that a long text does not hold up batches. There it is
-# worked on in slices, in turn with the others.
+# One that takes even longer has threads of its own kind, so that a long text does not delay
+# batches. It is worked on in slices, in turn with others.
 LONG_SECONDS = 0.1
 SLICE_SECONDS = 0.05
 INFERENCE_THREADS = 2
 
 
 class Ticket(NamedTuple):
-    """A question on its way to its answer."""
+    """A question that is being answered."""
 
     question: Question
     request_id: str
     alias: str | None
     series: str | None
-    request: bytes  # JSON as it came
+    request: bytes  # the original JSON
     answer: Callable[[Reply], None]  # called once
-    is_gone: Callable[[], bool]  # whether nobody waits for the answer any more
+    is_gone: Callable[[], bool]  # whether the caller has disconnected
 
 
 class Inferred(NamedTuple):
     """The result of a run."""
 
-    replies: Sequence[Reply]  # of all its rows, in their order
-    rows: Rows | None  # those that have an answer; the log is to commit them first
+    replies: Sequence[Reply]  # of all rows, in order
+    rows: Rows | None  # number of replies that are answers, which the log commits first
 
 
 class Run(ABC):
-    """Questions to one version that are answered together."""
+    """Questions for one version that are answered together."""
 
     rows = 0
-    size = 0  # bytes of the requests
+    size = 0  # size of the requests in bytes
     answer_size = 0
     added_seconds = 0.0  # the sum of what its rows add to a run
-    seconds = 0.0  # the time it takes, about: a row by itself takes longer than it adds
+    seconds = 0.0  # its approximate time, because a single row takes longer than it adds
     pending: Pending | None = None  # where it is counted
 
     def __init__(self, version: Loaded) -> None:
@@ -84,7 +84,7 @@ class Run(ABC):
 
     @property
     def load(self) -> Load:
-        """What answering it takes."""
+        """The cost of answering it."""
         return Load(self.rows, self.size, self.answer_size, self.added_seconds)
 
     @abstractmethod
@@ -97,10 +97,10 @@ class Run(ABC):
 
     @abstractmethod
     def is_abandoned(self) -> bool:
-        """Tell whether all callers are gone."""
+        """Return whether all callers have disconnected."""
 
     def infer(self, *, seconds: float = math.inf) -> Inferred | None:
-        """Work for so long; return the result once it is complete."""
+        """Work for this long; return the result once it is complete."""
         if self._work is None:
             self._work = self.work()
         end = time.perf_counter() + seconds
@@ -111,7 +111,7 @@ class Run(ABC):
         except StopIteration as finished:
             result: Inferred = finished.value
             return result
-        except Exception as error:  # noqa: BLE001 - a fault of ours, told to all who wait
+        except Exception as error:  # noqa: BLE001 - an unexpected error, reported to all callers
             return Inferred([error] * self.rows, None)
         return None
 
@@ -130,9 +130,9 @@ class TicketRun(Run):
         self._tickets: list[Ticket] = []
 
     def has_room_for(self, ticket: Ticket) -> bool:
-        """Tell whether run and answers fit into memory and are soon done.
+        """Return whether another ticket's run and answers fit into memory and are soon done.
 
-        What one request asks for stays together if it can.
+        The tickets of one request stay together if possible.
         """
         rows = len(self._tickets)
         return not rows or (
@@ -142,12 +142,12 @@ class TicketRun(Run):
         )
 
     def add(self, ticket: Ticket) -> None:
-        """Take a ticket along."""
+        """Add a ticket."""
         self._tickets.append(ticket)
         self.answer_size += ticket.question.answer_size
 
     def close(self) -> None:
-        """Add up what its tickets cost; none is added after this."""
+        """Sum up the costs of its tickets; none is added after this."""
         tickets = self._tickets
         self.rows = len(tickets)
         self.size = sum([len(ticket.request) for ticket in tickets])
@@ -176,35 +176,35 @@ class TicketRun(Run):
             ticket.answer(reply)
 
     def is_abandoned(self) -> bool:
-        """Tell whether all callers are gone."""
+        """Return whether all callers have disconnected."""
         return all(ticket.is_gone() for ticket in self._tickets)
 
 
 class Batcher:
-    """Collects the tickets of a turn in runs and answers them."""
+    """Collects the tickets of a turn in runs, and answers them."""
 
     def __init__(self, log: PredictionLog, metrics: Metrics) -> None:
         self._log = log
         log.on_free = self._start_soon
         self._metrics = metrics
         self._shared: list[TicketRun] = []
-        self._gathering: dict[Loaded, TicketRun] = {}  # those that take further tickets
+        self._gathering: dict[Loaded, TicketRun] = {}  # runs that can take further tickets
         self._complete: list[Run] = []
         self._is_starting = False
         self._short, self._long = Pending(), Pending()
         self._all_answered = asyncio.Event()
-        # On one core two batches at once would end together, and leave it idle while both are
-        # committed: one after the other they made 1.15 times the series a second.
+        # On one core, two batches at the same time would end together and leave the core idle while
+        # both are committed. One after the other, they made 1.15 times as many series a second.
         threads = min(INFERENCE_THREADS, cores())
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="inference")
         self._long_threads = ThreadPoolExecutor(threads, thread_name_prefix="long-inference")
-        self.runs = 0  # shared inferences, for tests of what is shared
+        self.runs = 0  # number of shared inferences, for tests
 
     def submit(self, ticket: Ticket) -> None:
-        """Take a ticket; its `answer` is called once the prediction is committed, or failed.
+        """Accept a ticket; its `answer` is called once the prediction is committed, or has failed.
 
         Raises:
-            Unavailable: more is under way than can be answered soon.
+            Unavailable: there is more open work than can be answered soon.
         """
         question = ticket.question
         self._short.admit(
@@ -221,7 +221,7 @@ class Batcher:
             self._start_soon()
 
     def submit_apart(self, tickets: Sequence[Ticket]) -> None:
-        """Take a caller's tickets that together are long, in runs without other callers'.
+        """Accept tickets that together take long, in runs without other callers' tickets.
 
         Raises:
             Unavailable: more is under way than can be answered soon.
@@ -238,10 +238,10 @@ class Batcher:
         self.submit_runs(apart)
 
     def submit_runs(self, runs: Sequence[Run]) -> None:
-        """Take runs that are complete, all or none.
+        """Accept complete runs, all or none.
 
         Raises:
-            Unavailable: more is under way than can be answered soon.
+            Unavailable: there is more open work than can be answered soon.
         """
         is_long = sum([run.seconds for run in runs]) > LONG_SECONDS
         pending = self._long if is_long else self._short
@@ -253,25 +253,25 @@ class Batcher:
         self._start_soon()
 
     def close(self) -> None:
-        """End the threads; nothing may be under way."""
+        """End the threads; there must be no open work."""
         self._threads.shutdown()
         self._long_threads.shutdown()
 
     @property
     def pending_rows(self) -> int:
-        """Count the rows that are under way."""
+        """Count the rows that are not answered yet."""
         return self._short.rows + self._long.rows
 
     async def drained(self) -> None:
-        """Return when nothing is under way."""
+        """Return when everything has been answered."""
         while self.pending_rows:
             self._all_answered.clear()
             await self._all_answered.wait()
 
     def _start_soon(self) -> None:
-        """Start at the end of this turn, or as soon as the log can take more.
+        """Start at the end of this turn, or as soon as the log can accept more.
 
-        To infer what could not be committed yet made smaller runs: 5 % more processor time at 64
+        Computing what could not be committed yet made runs smaller: 5 % more processor time at 64
         connections.
         """
         is_wanted = (self._shared or self._complete) and not self._is_starting
@@ -280,7 +280,7 @@ class Batcher:
             asyncio.get_running_loop().call_soon(self._start)
 
     def _start(self) -> None:
-        """Answer what was gathered: an inference for each run, a commit for all."""
+        """Answer what was collected: an inference for each run, a commit for all."""
         self._is_starting = False
         shared, self._shared = self._shared, []
         complete, self._complete = self._complete, []
@@ -295,7 +295,7 @@ class Batcher:
                 self._infer_in_thread(run)
                 continue
             now = run.infer()
-            if now is not None:  # as it always is without a limit of time
+            if now is not None:  # always the case without a time limit
                 inferred.append((run, now))
             if run.rows >= MANY_ROWS:
                 self._commit(inferred)
@@ -303,7 +303,7 @@ class Batcher:
         self._commit(inferred)
 
     def _infer_in_thread(self, run: Run) -> None:
-        """Have a thread work on a run for a slice of time, behind those that wait already."""
+        """Let a thread work on a run for a slice of time, after those that are already waiting."""
         if run.is_abandoned():
             self._commit([(run, run.give_up())])
             return
@@ -320,7 +320,7 @@ class Batcher:
             self._commit([(run, inferred)])
 
     def _commit(self, inferred: Sequence[tuple[Run, Inferred]]) -> None:
-        """Have the log commit the rows, then answer."""
+        """Let the log commit the rows, then answer."""
         groups = []
         for run, (replies, rows) in inferred:
             if rows is None:
@@ -334,10 +334,10 @@ class Batcher:
         """Answer a run.
 
         Args:
-            run: which one.
+            run: to answer.
             replies: of all its rows.
-            logged: how many of them the log was given: those that are answers.
-            refused: those of the logged rows that are not committed; errors take their place.
+            logged: number of replies that were passed to the log, because they are answers.
+            refused: logged rows that are not committed, with the errors that replace their answers.
         """
         if run.pending is not None:
             run.pending.release(run.load)
@@ -351,7 +351,7 @@ class Batcher:
                 for reply in replies
             ]
         run.answer(replies)
-        # Counted while the answers are on their way.
+        # Counted while the answers are being sent.
         self._metrics.inferred(run.version.manifest.kind, run.rows)
         if logged > len(refused):
             committed = logged - len(refused)

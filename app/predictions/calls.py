@@ -1,6 +1,7 @@
-"""`POST /predict`, from a call's bytes to a ticket and back to its answer.
+"""Answer `POST /predict`, from a call's bytes to a ticket and back to its answer.
 
-It is a direct call (app.http.direct_calls): FastAPI's routing takes longer than a small prediction.
+It is a direct call (app.http.direct_calls), because FastAPI's routing takes longer than a small
+prediction.
 """
 
 import asyncio
@@ -33,22 +34,22 @@ from app.predictions.schemas import PredictRequest
 from app.registry.references import ModelReference
 from app.storage.resources import Resources
 
-# Reading a text this long into tokens takes milliseconds: not on the event loop.
+# Tokenizing a text of this length takes milliseconds, so it is not done on the event loop.
 LONG_TEXT_CHARACTERS = 5_000
 
 read_request = PredictRequest.__pydantic_validator__.validate_json
 
 
 class Asked(NamedTuple):
-    """A validated request, or an item of a batch, on its way to a question."""
+    """A validated request, or an item of a batch, that is becoming a question."""
 
     request: PredictRequest
-    raw: bytes  # its JSON as it came
+    raw: bytes  # the original JSON
     answer: Callable[[Reply], None]  # called once
 
 
 class Predictions:
-    """This domain's parts; kept in `app.state.predictions`."""
+    """The parts of this domain; kept in `app.state.predictions`."""
 
     def __init__(
         self, runtime: Runtime, batcher: Batcher, log: PredictionLog, resources: Resources
@@ -74,7 +75,7 @@ class Predictions:
             self.reply(call, error)
 
     def ticket(self, call: Call, asked: Asked, *, takes_time: bool) -> Ticket | None:
-        """Return the ticket of a request; None if it has to be prepared first.
+        """Return the ticket of a request, or None if it must be prepared first.
 
         Raises:
             Unprocessable: a field does not fit the version.
@@ -99,7 +100,7 @@ class Predictions:
     async def prepared_ticket(self, call: Call, asked: Asked) -> Ticket:
         """Return the ticket of a request that takes time.
 
-        Its version has to be loaded, or its dataset or long text read.
+        Its version has to be loaded, or its dataset or long text has to be read.
         """
         request = asked.request
         reference = self.runtime.reference(request.model)
@@ -119,7 +120,7 @@ class Predictions:
     def finish_later(
         self, work: Coroutine[Any, Any, None], refuse: Callable[[BaseException], None]
     ) -> None:
-        """Do what takes time in a task; `refuse` is called with the error if it fails."""
+        """Do slow work in a task; `refuse` is called with the error if it fails."""
         task = asyncio.create_task(work)
         self._preparing.add(task)
         task.add_done_callback(partial(self._finished, refuse))
@@ -143,7 +144,7 @@ class Predictions:
             call.fail(reply)
 
     def log_refusal(self, call: Call, raw: bytes, error: StepaheadError) -> None:
-        """Note a refused call, or a refused item of a batch."""
+        """Log a refused call, or a refused item of a batch."""
         self.log.refuse(
             Refusal(
                 request_id=call.request_id,
@@ -156,11 +157,11 @@ class Predictions:
 
 
 def let_ask(caller: Caller, models: Sequence[str]) -> None:
-    """Let a caller have as many predictions of these models.
+    """Check that a caller may have this many predictions of these models.
 
     Raises:
         Forbidden: its key is not for one of them.
-        TooManyRequests: its key has had too many in this minute.
+        TooManyRequests: its key has reached its limit for this minute.
     """
     if caller.models is not None:
         for name in {model.partition("@")[0] for model in models}:
@@ -200,7 +201,7 @@ def check_body(call: Call) -> None:
 
     Raises:
         UnsupportedMediaType: it is not JSON.
-        TooLarge: it has too many values.
+        TooLarge: it contains too many values.
     """
     announced = call.request.headers.get(b"content-type", JSON_TYPE)
     if announced != JSON_TYPE and not announced.lower().startswith(JSON_TYPE):
@@ -224,8 +225,8 @@ def _read(call: Call) -> PredictRequest:
         request: PredictRequest = read_request(body)
     except ValidationError as error:
         raise invalid_fields(error.errors(include_url=False)) from error
-    # Each field has a key, and `model` and `text` are strings. Where these account for all
-    # quotation marks, no key stands twice (app.predictions.repeated_keys).
+    # Each field has a key, and `model` and `text` are strings. If these account for all quotation
+    # marks, no key is repeated (app.predictions.repeated_keys).
     strings = len(request.model_fields_set) + 1 + (request.text is not None)
     if body.count(b'"') != 2 * strings:
         refuse_repeated_keys(body, request)

@@ -1,4 +1,4 @@
-"""A version in memory: its graph, how long that takes, and how much of it runs at once."""
+"""Load a version: its graph, how long that takes, and how much of it can run at once."""
 
 import json
 import time
@@ -36,19 +36,19 @@ from app.storage.tables import Version
 # 1.32: 0.5 MB for the smallest graph, and about three times the file for LSTM(512).
 SESSION_BYTES = 1 << 20
 BYTES_PER_FILE_BYTE = 3
-# A version loaded on a busy machine may have been interrupted in one; taken for slow, it would run
-# in a thread for as long as it stays in memory.
+# On a busy machine, the measurement while loading may have been interrupted. Considered slow, the
+# version would run in a thread for as long as it stays in memory.
 TIMED_RUNS = 3
-# As many rows as stay in the cache. LSTM(64) over 60 steps, in us a row by itself: 66 in runs of
-# one row, 35 of 4, 31 of 16 to 64, 35 of 128, 42 of 256; between the other work of batches 34 in
-# runs of 16 to 32 and 36 in runs of 64.
+# As many rows as stay in the cache. LSTM(64) over 60 steps, in us per row: 66 in runs of one row,
+# 35 of 4, 31 of 16 to 64, 35 of 128, 42 of 256; between the other work of batches 34 in runs of 16
+# to 32 and 36 in runs of 64.
 ROWS_PER_RUN = 32
 MAX_ROWS = 1024  # of questions that are answered together
 # What a row adds to a run, as a share of a run of one row (LSTM(64) over 60 steps, 32 rows).
 ROW_SHARE = 0.47
 TIMED_TOKENS = 32
-# What ONNX Runtime may hold of a run at once. A layer multiplies its inputs for all steps of all
-# rows first: four gates of floats a step for LSTM, and for one-hot tokens the vocabulary.
+# Memory that ONNX Runtime may use for a run. A layer first multiplies its inputs for all steps of
+# all rows: four gates of floats per step for LSTM, and for one-hot tokens the vocabulary.
 RUN_BYTES = 32 << 20
 FLOAT_BYTES = 4
 GATES = 4
@@ -56,7 +56,7 @@ GATES = 4
 COPIES_OF_PROBABILITIES = 4
 
 Arrays = dict[str, npt.NDArray[Any]]
-# What ONNX Runtime raises at a graph that it cannot load; their one base is Exception.
+# Errors of ONNX Runtime for a graph that it cannot load; their only common base is Exception.
 UNUSABLE_GRAPH = (
     onnxruntime_errors.Fail,
     onnxruntime_errors.InvalidArgument,
@@ -67,7 +67,7 @@ UNUSABLE_GRAPH = (
 
 
 class BrokenArtifact(Internal):
-    """A version whose files do not fit each other; the registry should not have let them in."""
+    """A version whose files contradict each other; the registry should have refused them."""
 
     title, slug = "Broken version", "broken-version"
 
@@ -79,13 +79,13 @@ class Loaded:
     model: str
     number: int
     manifest: Manifest
-    # Measured over the first step ahead, the first two, … all of them; a text has one.
+    # Skill over the first step ahead, the first two, … all of them; a text has one.
     skills: tuple[float | None, ...]
     session: ort.InferenceSession
     tokenizer: Tokenizer | None  # text only
     memory_bytes: int
-    # Measured when it was loaded: a run of one row, what each further row adds to a run, and (of a
-    # stream) a token in a long text.
+    # Measured while loading: a run of one row, what each further row adds, and (for a stream) a
+    # token in a long text.
     run_seconds: float = 0.0
     row_seconds: float = 0.0
     token_seconds: float = 0.0
@@ -94,17 +94,17 @@ class Loaded:
         return f"{self.model}@{self.number}"
 
     def skill_over(self, steps: int) -> float | None:
-        """Return the measured skill of a forecast of so many steps; None: it was not measured."""
+        """Return the measured skill over this many steps, or None if it was not measured."""
         return self.skills[steps - 1] if steps <= len(self.skills) else None
 
     @property
     def is_stream(self) -> bool:
-        """Whether it reads a text once and carries its state on."""
+        """Whether it reads a text once and carries its state."""
         return self.manifest.text is not None and self.manifest.text.reading == "stream"
 
     @cached_property
     def steps_per_run(self) -> int:
-        """Steps of all rows that a run may have together, so that it fits into memory."""
+        """The steps of all rows that fit into memory in one run."""
         recipe = self.manifest.recipe
         widest = GATES * max(recipe.layers)
         if isinstance(recipe, TextRecipe) and recipe.embedding == "one-hot" and self.tokenizer:
@@ -113,20 +113,20 @@ class Loaded:
 
     @cached_property
     def rows_per_run(self) -> int:
-        """Rows that run through the graph together."""
+        """The number of rows that go through the graph together."""
         steps = self.manifest.window or 1
         return max(1, min(ROWS_PER_RUN, self.steps_per_run // steps))
 
     @cached_property
     def max_rows(self) -> int:
-        """Questions that are answered in one go."""
+        """The number of questions that are answered in one go."""
         if self.tokenizer is None:
             return MAX_ROWS
         row_bytes = COPIES_OF_PROBABILITIES * FLOAT_BYTES * len(self.tokenizer)
         return max(1, min(MAX_ROWS, RUN_BYTES // row_bytes))
 
     def whole_answer(self, identifier: str, outcome: Mapping[str, object]) -> dict[str, object]:
-        """Return an answer as the caller gets it: what all answers have, and its own parts."""
+        """Return a complete answer: what all answers have, and the answer's own parts."""
         return {
             "id": identifier,
             "model": self.model,
@@ -136,17 +136,17 @@ class Loaded:
         }
 
     def run(self, inputs: Arrays, outputs: list[str] | None = None) -> Arrays:
-        """Run the graph once; the only call of ONNX Runtime."""
+        """Run the graph once; nothing else calls ONNX Runtime."""
         names = outputs or [output.name for output in self.session.get_outputs()]
         return dict(zip(names, self.session.run(names, inputs), strict=True))
 
 
 def load_version(row: Version, store: ObjectStore) -> Loaded:
-    """A version of the registry as something that runs.
+    """Load a version of the registry.
 
     Raises:
-        BrokenArtifact: its files do not fit each other.
-        ObjectMissing, ObjectDamaged, StoreUnavailable: its graph cannot be had.
+        BrokenArtifact: its files contradict each other.
+        ObjectMissing, ObjectDamaged, StoreUnavailable: its graph cannot be read.
     """
     with naming(file_of(row.model, row.number, MODEL)):
         graph = store.get(row.files[MODEL]["sha256"])
@@ -162,14 +162,14 @@ def load_version(row: Version, store: ObjectStore) -> Loaded:
 def build(
     model: str, number: int, manifest: Manifest, scorecard: Scorecard, graph: bytes
 ) -> Loaded:
-    """A version's files as something that runs; it is run once, so that what is broken shows here.
+    """Build a version from its files, and run it once to find defects.
 
     Raises:
-        BrokenArtifact: graph and manifest do not fit each other.
+        BrokenArtifact: graph and manifest contradict each other.
     """
     options = ort.SessionOptions()
-    # One thread per process: the cores belong to the processes, and a thread pool costs more than
-    # graphs of this size take.
+    # One thread, because each process has its core, and a thread pool costs more than graphs of
+    # this size take.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -202,7 +202,7 @@ def _skills(scorecard: Scorecard) -> tuple[float | None, ...]:
 
 
 def trial_inputs(manifest: Manifest) -> Arrays:
-    """Inputs of the right names, types and shapes, one row of them."""
+    """Return one row of inputs with the right names, types and shapes."""
     if manifest.series is not None:
         shape = (1, manifest.window or 1, len(manifest.series.features))
         return {HISTORY: np.ones(shape, dtype=np.float64)}

@@ -1,7 +1,7 @@
-"""The prediction log, written: a 200 leaves only after its row is committed.
+"""Write the prediction log: a 200 is only sent after its row is committed.
 
-Requests that arrive together share one INSERT and its commit; a few connections keep several
-commits under way.
+Requests that arrive together share one INSERT and its commit; a few connections commit at the same
+time.
 """
 
 import asyncio
@@ -32,18 +32,18 @@ from app.storage.engine import conninfo
 
 logger = get_logger(__name__)
 
-# Refusals that say nothing about a row, by the beginning of their SQLSTATE (PostgreSQL, Appendix
-# A): connections, transactions, rights, databases, deadlocks, tables, resources, locks, operators,
-# disks, configuration, and a day without a partition (predictions have no other check).
+# Errors that say nothing about a row, by the first characters of their SQLSTATE (PostgreSQL,
+# Appendix A): connections, transactions, rights, databases, deadlocks, tables, resources, locks,
+# operators, disks, configuration, and a day without a partition (predictions have no other check).
 SERVER_FAULTS = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58", "F0", "23514")
-# Two of these may be about a row all the same: its parameters cannot be read, or it takes too much
+# Two of these may nevertheless be about a row: its parameters cannot be read, or it takes too much
 # memory.
 ROW_FAULTS = ("08P01", "53200")
 
 NOT_LOGGED = "the prediction could not be logged, so it is not given; try again"
 CONNECTIONS = 3
 MAX_ROWS_PER_COMMIT = 1000
-# Waiting to be written; past it, 503. Histories make up nearly all of it.
+# Limit on waiting rows; above it, 503. Most of it is histories.
 MAX_WAITING_BYTES = 64 << 20
 COMMIT_SECONDS = 10.0
 MAX_REFUSED_WAITING = 1000
@@ -51,7 +51,7 @@ MAX_REFUSED_BODY = 4096
 REFUSED_EVERY_SECONDS = 0.5
 
 
-# By the number of a row: why it was not committed. All rows that are not in it were.
+# Errors by row number, for rows that were not committed. All others were.
 Refused = Mapping[int, Exception]
 NONE_REFUSED: Refused = {}
 
@@ -62,10 +62,10 @@ class Group:
 
     rows: Rows
     done: Callable[[Refused], None]  # called once
-    size: int = field(init=False)  # of requests and responses, in bytes
+    size: int = field(init=False)  # size of requests and responses in bytes
 
     def __post_init__(self) -> None:
-        """Add up the sizes once."""
+        """Compute the sizes once."""
         size = sum(map(len, self.rows.requests)) + sum(map(len, self.rows.responses))
         object.__setattr__(self, "size", size)
 
@@ -75,7 +75,7 @@ class Group:
 
 
 class Halves:
-    """Two groups that stand for one, to find the row in it that PostgreSQL refuses."""
+    """Two groups in place of one, to find the row in it that PostgreSQL refuses."""
 
     def __init__(self, whole: Group) -> None:
         middle = len(whole) // 2
@@ -93,26 +93,26 @@ class Halves:
 
 
 class PredictionLog:
-    """What waits to be committed, and the connections that do it."""
+    """The rows that wait to be committed, and the connections that commit them."""
 
     def __init__(self, database_url: str, metrics: Metrics, *, api_processes: int = 1) -> None:
-        # Not where PostgreSQL, or a process like this one, may need the core.
+        # Not if PostgreSQL, or another api process, may need the core.
         self._may_stay_awake = (os.cpu_count() or 1) > api_processes
         self._conninfo = conninfo(database_url, application_name="stepahead log")
         self._metrics = metrics
         self._waiting: deque[Group] = deque()
-        # Groups that were refused together, halved until the row that is at fault stands alone.
+        # Groups that were refused together; halved until the row at fault is alone.
         self._suspects: deque[list[Group]] = deque()
-        self._waiting_bytes = 0  # of all of them, and of those being committed
+        self._waiting_bytes = 0  # of all groups, and of those being committed
         self._connections = [self._connection() for _ in range(CONNECTIONS)]
         self._idle = list(self._connections)
-        self.on_free: Callable[[], None] = lambda: None  # called when a commit could begin
+        self.on_free: Callable[[], None] = lambda: None  # called when a commit can begin
         self._refused: deque[Refusal] = deque(maxlen=MAX_REFUSED_WAITING)
-        self.commits = 0  # statements that wrote predictions, for tests of what is shared
+        self.commits = 0  # number of statements that wrote predictions, for tests
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Write until the end; by then nobody may wait for a prediction to be written."""
+        """Write until the end; by then nobody may be waiting for a prediction."""
         refused = self._connection()
         refusals = asyncio.create_task(self._write_refusals_for_ever(refused))
         try:
@@ -126,11 +126,11 @@ class PredictionLog:
 
     @property
     def is_free(self) -> bool:
-        """Whether a commit could begin at once."""
+        """Whether a commit can begin immediately."""
         return bool(self._idle)
 
     def write(self, groups: Sequence[Group]) -> None:
-        """Commit groups and call `done` of each, with the rows that were refused.
+        """Commit groups, and call `done` of each with the rows that were refused.
 
         A refused row must not be answered with a 200. Groups given at once share a commit.
         """
@@ -144,8 +144,8 @@ class PredictionLog:
         self._commit_waiting()
 
     def refuse(self, refusal: Refusal) -> None:
-        """Log a refused call, best effort: the oldest waiting one gives way."""
-        # Cut now: a thousand whole bodies in wait were gigabytes.
+        """Log a refused call on a best-effort basis: the oldest waiting one is dropped."""
+        # Cut here, because a thousand complete bodies in the queue were gigabytes.
         self._refused.append(replace(refusal, body=refusal.body[:MAX_REFUSED_BODY]))
 
     def _connection(self) -> CommittingConnection:
@@ -183,7 +183,7 @@ class PredictionLog:
                 timeout_seconds=COMMIT_SECONDS,
                 awake=self._may_stay_awake and is_lone,
             )
-        except Exception as error:  # noqa: BLE001 - a value that no column can hold; passed on
+        except Exception as error:  # noqa: BLE001 - a value that no column accepts; passed on
             asyncio.get_running_loop().call_soon(done, error)
 
     def _committed(
@@ -193,11 +193,11 @@ class PredictionLog:
         rows: int,
         error: Exception | None,
     ) -> None:
-        """Report the outcome, or commit each half by itself to find the row that is at fault."""
+        """Report the result, or commit each half separately to find the row at fault."""
         self._idle.append(connection)
         if error is not None:
             logger.warning("predictions not logged", rows=rows, error=str(error))
-            if isinstance(error, TimeoutError):  # the others may have fallen silent as well
+            if isinstance(error, TimeoutError):  # the other connections may have fallen silent, too
                 for idle in self._idle:
                     idle.close()
             if not is_about_a_row(error):
@@ -207,7 +207,7 @@ class PredictionLog:
                 self._commit_waiting()
                 return
         self._waiting_bytes -= sum(group.size for group in groups)
-        self._commit_waiting()  # PostgreSQL is at work while these are answered
+        self._commit_waiting()  # PostgreSQL works while these are answered
         for group in groups:
             group.done(NONE_REFUSED if error is None else dict.fromkeys(range(len(group)), error))
         self.commits += error is None
@@ -231,14 +231,14 @@ class PredictionLog:
             )
         except (psycopg.Error, TimeoutError) as error:
             logger.warning("refused calls not logged", rows=len(rows), error=str(error))
-        except asyncio.CancelledError:  # at the end: they are written once more, under their ids
+        except asyncio.CancelledError:  # at shutdown: they are written again, under their ids
             self._refused.extendleft(reversed(rows))
             connection.close()
             raise
 
 
 def is_about_a_row(error: Exception) -> bool:
-    """Tell whether a commit may have failed because of one of its rows."""
+    """Return whether a commit may have failed because of one of its rows."""
     if not isinstance(error, psycopg.Error):
         return not isinstance(error, TimeoutError | OSError)
     state = error.sqlstate
@@ -246,7 +246,7 @@ def is_about_a_row(error: Exception) -> bool:
 
 
 def halves(groups: list[Group]) -> tuple[list[Group], list[Group]]:
-    """Part rows that were refused together: between two groups, or within the only one."""
+    """Divide rows that were refused together: between two groups, or within the only one."""
     if len(groups) > 1:
         middle = len(groups) // 2
         return groups[:middle], groups[middle:]

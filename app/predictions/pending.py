@@ -1,6 +1,6 @@
-"""Count what was accepted and is not answered yet, and refuse what would be too much.
+"""Count open work, and refuse more than can be done.
 
-Long work has a count of its own, so that it may fill its limits and short requests are still
+Long work is counted separately, so that it may reach its limits while short requests are still
 answered.
 """
 
@@ -9,25 +9,25 @@ from typing import NamedTuple
 from app.errors import Unavailable
 
 MAX_ROWS = 4096
-MAX_BYTES = 64 << 20  # of the requests, whose histories may be long
+MAX_BYTES = 64 << 20  # size of the requests, whose histories may be long
 MAX_ANSWERS = 500_000  # steps and alternatives, up to 100 bytes each
 MAX_SECONDS = 30.0
-# What takes less is soon done, whatever else is under way.
+# Work below this is soon done, whatever else is open.
 SHORT_SECONDS = 0.005
 OVERLOADED = "more predictions are asked for than can be computed; try again"
 
 
 class Load(NamedTuple):
-    """What answering takes."""
+    """The cost of answering."""
 
     rows: int
-    size: int  # bytes of the requests
+    size: int  # size of the requests in bytes
     answer_size: int  # steps, intervals and alternatives
     seconds: float
 
 
 class Pending:
-    """The sum of all loads under way."""
+    """The sum of all open loads."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -36,10 +36,10 @@ class Pending:
         self._seconds = 0.0
 
     def admit(self, load: Load) -> None:
-        """Count a load; one that is alone is taken whatever its size.
+        """Count a load; a single one is accepted whatever its size.
 
         Raises:
-            Unavailable: with it there would be too much.
+            Unavailable: there would be too much open work.
         """
         rows, size, answer_size, seconds = load
         pending = self.rows
@@ -56,9 +56,9 @@ class Pending:
         self._seconds += seconds
 
     def release(self, load: Load) -> None:
-        """Take a load off again."""
+        """Remove a load that is done."""
         self.rows -= load.rows
         self._size -= load.size
         self._answer_size -= load.answer_size
-        # Sums of floats do not come out even.
+        # Sums of floats do not cancel exactly.
         self._seconds = self._seconds - load.seconds if self.rows else 0.0

@@ -1,8 +1,8 @@
-"""Price requests before they are computed, and refuse what is too much, with what would fit.
+"""Price requests before they are computed; refuse what is too much, and say what would fit.
 
-Prices are seconds of this process, from what the runs of a version's graph took when it was loaded,
-and the number of values in the answer. Nobody else waits for a request of this price: what is long
-is worked on in slices, in turn with the others (app.predictions.batching).
+A price is seconds of this process, derived from the runs of a version's graph while it was loaded,
+and the number of values in the answer. Such requests delay nobody else: what takes long is worked
+on in slices, in turn with others (app.predictions.batching).
 """
 
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from app.predictions.questions import Question
 
 MAX_SECONDS = 10.0
 MAX_ANSWER_VALUES = 250_000  # of a batch, about 100 bytes each
-MAX_BATCH_CHARACTERS = 1_000_000  # of texts: eight bytes each once they are tokens
+MAX_BATCH_CHARACTERS = 1_000_000  # of texts: eight bytes each as tokens
 # A number takes 70 bytes while a body is validated, a list 130 and an object 250. A body of 30 MB
-# may hold 16 million numbers.
+# may contain 16 million numbers.
 MAX_BODY_VALUES = 500_000
 VALUES_OF_AN_OBJECT = 4
 SMALL_BODY_BYTES = 500_000
 
 
 def refuse_too_many_values(body: bytes) -> None:
-    """Refuse a body that would take too much memory to be read.
+    """Refuse a body that would take too much memory to read.
 
     Raises:
-        TooLarge: it may have more values than a request may have.
+        TooLarge: it may contain more values than are allowed.
     """
     values = body.count(b",") + body.count(b"[") + VALUES_OF_AN_OBJECT * body.count(b"{")
     if values > MAX_BODY_VALUES:
@@ -52,7 +52,7 @@ def refuse_too_long(question: Question) -> None:
 
 
 def seconds_together(questions: Sequence[Question]) -> float:
-    """Return the time that answering questions takes, those to one version in common runs."""
+    """Return the time for answering questions, where those for one version share runs."""
     seconds = 0.0
     most_by_itself: dict[Loaded, float] = {}
     for question in questions:
@@ -66,9 +66,9 @@ def refuse_too_many(items: int, *, values: int, seconds: float) -> None:
     """Refuse a batch that takes too long, or whose answers are too large.
 
     Args:
-        items: how many it has.
+        items: their number.
         values: in all answers.
-        seconds: the time that answering them together takes.
+        seconds: the time for answering them together.
 
     Raises:
         Unprocessable: it does; the error says how many items would fit.
@@ -88,7 +88,7 @@ def refuse_too_many(items: int, *, values: int, seconds: float) -> None:
 
 
 def refuse_too_much_text(characters: int) -> None:
-    """Refuse a batch of texts that are too long together.
+    """Refuse a batch whose texts are too long together.
 
     Raises:
         Unprocessable: they are.

@@ -1,4 +1,4 @@
-"""What batching has to know about a question, whatever the kind of its model."""
+"""Define what batching needs to know about a question, whatever the kind of its model."""
 
 from collections.abc import Generator, Sequence
 from typing import Any, Protocol, TypeVar
@@ -7,8 +7,8 @@ from app.errors import FieldError, StepaheadError
 from app.predictions.loaded import Loaded
 
 T = TypeVar("T")
-# Work pauses between runs of the graph. What takes long can be continued later, or given up once
-# its caller is gone.
+# Work pauses between runs of the graph. Long work can be continued later, or dropped when its
+# caller has disconnected.
 Work = Generator[None, None, T]
 Outcome = dict[str, object] | StepaheadError  # an answer's own parts, or why there is none
 
@@ -17,11 +17,11 @@ Reply = bytes | BaseException  # an answer's JSON, or why there is none
 
 
 class CallerGone(Exception):
-    """Whoever asked has hung up; nobody waits for an answer."""
+    """The caller has disconnected, so nobody waits for an answer."""
 
 
 class Question(Protocol):
-    """What one request asks of a version, and what answering it costs."""
+    """What a request asks of a version, and the cost of answering it."""
 
     @property
     def version(self) -> Loaded:
@@ -33,23 +33,23 @@ class Question(Protocol):
 
     @property
     def seconds(self) -> float:
-        """The time that answering takes by itself."""
+        """The time that answering takes on its own."""
 
     @property
     def added_seconds(self) -> float:
         """The time that answering adds to a run with others."""
 
     def what_fits(self, seconds: float) -> FieldError:
-        """Say how much of the question could be answered in so many seconds."""
+        """Say how much of the question could be answered in this many seconds."""
 
-    # Any: Python's types have no word for "questions of the same class as this one".
+    # Any: Python cannot express "questions of the same class as this one".
     @staticmethod
     def answer(questions: Sequence[Any]) -> Work[list[Outcome]]:
-        """Answer questions of this class to one version, in order."""
+        """Answer questions of this class for one version, in order."""
 
 
 def completed(work: Work[T]) -> T:
-    """Do all of the work now and return its result."""
+    """Do all of the work now, and return its result."""
     try:
         while True:
             next(work)

@@ -1,12 +1,12 @@
-r"""Find keys that stand twice in an object of a request's JSON.
+r"""Find repeated keys in the objects of a request's JSON.
 
-pydantic takes the last value of such a key in silence. What was validated would then differ from
-what is logged: the first value may be one that PostgreSQL refuses, such as NaN.
+pydantic silently takes the last value of such a key. What was validated would then differ from what
+is logged: the first value may be one that PostgreSQL refuses, such as NaN.
 
-Nearly all requests are cleared by counting quotation marks. JSON has two for each of its strings,
-keys included, and one more for each `\"` within a string. A validated request knows how many
-strings it has; with a key that stands twice its JSON has more. The few with another count are read
-once more, key by key.
+Almost all requests are cleared by counting quotation marks. JSON has two for each of its strings,
+including keys, and one more for each `\"` within a string. A validated request knows how many
+strings it has; with a repeated key, its JSON has more. The few requests with a different count are
+read again, key by key.
 """
 
 import json
@@ -22,20 +22,20 @@ Json = Any
 
 
 def batch_may_have_repeated_keys(body: bytes, *, strings: int) -> bool:
-    """Tell whether a batch could have a key that stands twice; False is certain.
+    """Return whether a batch could contain a repeated key; False is certain.
 
     Args:
         body: valid JSON.
-        strings: how many strings its items have, keys included, if each key stands once.
+        strings: number of strings in its items, including keys, if no key is repeated.
     """
     return body.count(b'"') != 2 * (strings + 1)  # and the key `items`
 
 
 def refuse_repeated_keys(body: bytes, request: PredictRequest) -> None:
-    """Look at each key of a validated request, unless counting its strings clears it.
+    """Check each key of a validated request, unless counting its strings clears it.
 
     Raises:
-        Unprocessable: a key stands twice; it is named.
+        Unprocessable: a key is repeated; it is named.
     """
     if body.count(b'"') == 2 * request.count_strings():
         return
@@ -46,13 +46,13 @@ def refuse_repeated_keys(body: bytes, request: PredictRequest) -> None:
 
 
 class RepeatingObject(dict[str, Json]):
-    """An object of JSON in which a key stands twice."""
+    """An object of JSON with a repeated key."""
 
     repeated: str
 
 
 def read_with_repeated_keys(body: bytes) -> tuple[Json, bool]:
-    """Return what valid JSON holds, and whether any of it is a `RepeatingObject`."""
+    """Parse valid JSON, and return whether any of it is a `RepeatingObject`."""
     has_repeated_keys = False
 
     def object_of(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -69,7 +69,7 @@ def read_with_repeated_keys(body: bytes) -> tuple[Json, bool]:
 
 
 def repeated_key_in(value: Json) -> Unprocessable | None:
-    """Return the error that names the first repeated key within a value, if there is one."""
+    """Return the error that names the first repeated key in a value, or None."""
     path = _path_to_repeated(value)
     return None if path is None else Unprocessable.at(".".join(path), REPEATED)
 

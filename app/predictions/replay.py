@@ -16,7 +16,7 @@ def answer_again(
 ) -> list[dict[str, Any] | StepaheadError]:
     """Return a version's answers to requests, in order, or why there is none. Blocks.
 
-    They are not logged and do not pass the batching of `POST /predict`.
+    They are not logged and do not pass through the batching of `POST /predict`.
     """
     outcomes: dict[int, dict[str, Any] | StepaheadError] = {}
     questions: dict[int, Question] = {}

@@ -1,4 +1,4 @@
-"""What `POST /predict` takes and gives, and what the log shows."""
+"""Define the JSON of `POST /predict` and of the log."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -13,7 +13,7 @@ MAX_STEPS = 1000
 MAX_ITEMS = 1000
 MAX_HISTORY = 100_000
 MAX_TEXT_CHARACTERS = 100_000
-# Alternatives of all steps together: 1,000 steps of a large vocabulary would be gigabytes.
+# Alternatives of all steps together; 1,000 steps of a large vocabulary would be gigabytes.
 MAX_ALTERNATIVES = 100_000
 DEFAULT_TOP_K = 5
 
@@ -23,7 +23,7 @@ Reference = Annotated[str, Field(max_length=220)]
 SeriesName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 Columns = Annotated[dict[str, Numbers], Field(min_length=1, max_length=256)]
 
-# PostgreSQL's text holds anything but NUL.
+# PostgreSQL's text accepts everything except NUL.
 Plain = Field(max_length=200, pattern=r"^[^\x00]*$")
 
 SERIES_EXAMPLE = {
@@ -36,10 +36,10 @@ TEXT_EXAMPLE = {"model": "belling-the-cat", "text": "long ago , the", "steps": 1
 
 
 class PredictRequest(BaseModel):
-    """A question to a model; which fields belong to it depends on the model's kind.
+    """A request to a model; the model's kind decides which fields belong to it.
 
-    One flat model and no union: the kind is known once the model's name has been looked up, and the
-    errors can then say what does not fit.
+    It is one flat model instead of a union: the kind is only known once the model's name has been
+    looked up, and errors can then say what does not fit.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -112,7 +112,7 @@ class PredictRequest(BaseModel):
     ] = None
 
     def count_strings(self) -> int:
-        """Return how many strings the request's JSON has, keys included."""
+        """Return the number of strings in the request's JSON, including keys."""
         count = len(self.model_fields_set)
         for value in (self.model, self.series, self.text, self.dataset):
             count += value is not None
@@ -126,16 +126,16 @@ TEXT_FIELDS = frozenset({"text", "steps", "top_k", "temperature", "seed"})
 
 
 class BatchRequest(BaseModel):
-    """Many questions at once."""
+    """Many requests at once."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    # FailFast: the errors of all items together may take a hundred times a body's memory.
+    # FailFast: the errors of all items together could take a hundred times a body's memory.
     items: Annotated[list[PredictRequest], FailFast(), Field(min_length=1, max_length=MAX_ITEMS)]
 
 
 class LooseBatchRequest(BaseModel):
-    """The same, its items not looked at yet: a wrong one is to fail alone."""
+    """The same with unvalidated items, so that an invalid one fails alone."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -143,7 +143,7 @@ class LooseBatchRequest(BaseModel):
 
 
 class Interval(BaseModel):
-    """Where the value will lie with a probability of `level` percent."""
+    """The range that will contain the value with a probability of `level` percent."""
 
     level: int
     low: float
@@ -179,7 +179,7 @@ class SeriesAnswer(BaseModel):
 
 
 class TokenProbability(BaseModel):
-    """A token that may come next."""
+    """A possible next token."""
 
     token: str
     probability: float
@@ -216,7 +216,7 @@ class BatchAnswer(BaseModel):
 
 
 class LoggedPrediction(BaseModel):
-    """One answered request, as logged."""
+    """An answered request, as logged."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -233,7 +233,7 @@ class LoggedPrediction(BaseModel):
 
 
 class LogFilter(BaseModel):
-    """Which predictions are asked for; what is left out does not matter."""
+    """A filter for predictions; omitted fields match everything."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -251,7 +251,7 @@ class LogFilter(BaseModel):
 
 
 class LogQuery(LogFilter):
-    """A page of them."""
+    """A page of predictions."""
 
     limit: LimitParameter = DEFAULT_LIMIT
     cursor: CursorParameter = None
@@ -261,7 +261,7 @@ ExportFormat = Literal["csv", "parquet"]
 
 
 class ExportQuery(LogFilter):
-    """All of them, as a file."""
+    """An export of predictions."""
 
     format: Annotated[
         ExportFormat, Field(description="csv: a line per prediction; parquet: for data frames")

@@ -1,4 +1,4 @@
-"""Forecasts of series versions: what a request asks for, many of them in one run, the answers."""
+"""Forecast with series versions: check requests, run many of them together, build the answers."""
 
 import math
 from collections.abc import Sequence
@@ -25,27 +25,28 @@ from app.predictions.schemas import MAX_STEPS, TEXT_FIELDS, PredictRequest
 from app.predictions.times import Stamps, read_timestamps
 from app.storage.resources import Resources
 
-# What a forecast or an interval costs beside the run of the graph: its place in the answer.
+# The cost of a forecast or an interval besides the run of the graph: its place in the answer.
 FORECAST_SECONDS = 1.5e-6
 NO_BOUNDS: Floats = np.empty(0)
 TOO_LARGE = "its values are too large to forecast from: the result is beyond what a number holds"
 
 
 class SeriesQuestion(NamedTuple):
-    """What one request asks of a series version, and what answering it costs."""
+    """What a request asks of a series version, and the cost of answering it."""
 
     version: Loaded
-    columns: list[list[float]]  # (features, window), raw values; as an array with the neighbours'
+    # (features, window), raw values; becomes an array together with its neighbours
+    columns: list[list[float]]
     steps: int
     stamps: Stamps | None
-    levels: tuple[int, ...]  # of the intervals, in rising order; none: no intervals
+    levels: tuple[int, ...]  # of the intervals, in rising order; empty: no intervals
     warnings: Sequence[str]  # about the request; `warnings_of` adds those about values and times
     answer_size: int  # forecasts and intervals in the answer
-    seconds: float  # the time that answering takes by itself
+    seconds: float  # the time that answering takes on its own
     added_seconds: float  # the time that answering adds to a run
 
     def what_fits(self, seconds: float) -> FieldError:
-        """Say how much of the question could be answered in so many seconds."""
+        """Say how much of the question could be answered in this many seconds."""
         horizon = self.version.manifest.horizon
         runs = int(seconds / self.seconds * self.steps / horizon)
         steps = max(1, runs) * horizon
@@ -53,12 +54,12 @@ class SeriesQuestion(NamedTuple):
 
     @staticmethod
     def answer(questions: "Sequence[SeriesQuestion]") -> "Work[list[Outcome]]":
-        """Answer questions to one version, in order."""
+        """Answer questions for one version, in order."""
         return answer(questions)
 
 
 def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
-    """The question of a request, checked against the version that is to answer it.
+    """Turn a request into a question, checked against the version that is to answer it.
 
     Raises:
         Unprocessable: a field does not fit the version; each is named.
@@ -106,7 +107,7 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
 
 
 def _window_of(columns: list[list[float]], width: int) -> list[list[float]]:
-    """Return the newest values; where there are fewer (min_history), the first is repeated."""
+    """Return the newest values; if there are fewer (min_history), the first is repeated."""
     missing = max(0, width - len(columns[0]))
     return [column[:1] * missing + column[-width:] for column in columns]
 
@@ -125,11 +126,11 @@ def _costs(version: Loaded, steps: int, *, values: int) -> tuple[int, float, flo
 def with_stored_history(
     version: Loaded, request: PredictRequest, resources: Resources
 ) -> PredictRequest:
-    """The request with the tail of its dataset as history and timestamps. Blocks.
+    """Return the request with the tail of its dataset as history and timestamps. Blocks.
 
     Raises:
         NotFound: there is no such dataset.
-        Unprocessable: it does not fit the version, or history is given beside it.
+        Unprocessable: it does not fit the version, or history is given, too.
     """
     described = version.manifest.series
     if request.dataset is None or described is None:
@@ -159,7 +160,7 @@ def with_stored_history(
 
 
 def answer(questions: Sequence[SeriesQuestion]) -> Work[list[Outcome]]:
-    """Answer questions to one version, in order."""
+    """Answer questions for one version, in order."""
     version = questions[0].version
     columns = _as_array(questions)
     windows = np.ascontiguousarray(columns.transpose(0, 2, 1))  # (batch, window, features)
@@ -177,7 +178,7 @@ def answer(questions: Sequence[SeriesQuestion]) -> Work[list[Outcome]]:
     if max(steps) > version.manifest.horizon:
         forecasts = yield from fed_back(version, windows, forecasts, np.array(steps))
     warnings = _warnings(version, questions, columns)
-    # Of many together; for one by itself numpy takes longer than Python.
+    # Many together; for a single one numpy is slower than Python.
     are_finite = len(questions) > 1 and bool(
         np.isfinite(forecasts).all() and np.isfinite(bounds).all()
     )
@@ -190,12 +191,12 @@ def answer(questions: Sequence[SeriesQuestion]) -> Work[list[Outcome]]:
 
 
 def warnings_of(version: Loaded, question: SeriesQuestion) -> Sequence[str]:
-    """What weakens the answer to a question."""
+    """Return what weakens the answer to a question."""
     return _warnings(version, [question], _as_array([question]))[0]
 
 
 def _as_array(questions: Sequence[SeriesQuestion]) -> Floats:
-    """The questions' columns, (batch, features, window)."""
+    """Return the questions' columns, (batch, features, window)."""
     values = packed([column for question in questions for column in question.columns])
     return values.reshape(len(questions), -1, values.shape[1])
 
@@ -203,7 +204,7 @@ def _as_array(questions: Sequence[SeriesQuestion]) -> Floats:
 def _warnings(
     version: Loaded, questions: Sequence[SeriesQuestion], columns: Floats
 ) -> list[Sequence[str]]:
-    """Of each question; its columns are a row of (batch, features, window)."""
+    """Return warnings by question; a question's columns are a row of (batch, features, window)."""
     warnings = [question.warnings for question in questions]
     described = version.manifest.series
     if described is None:
@@ -225,7 +226,13 @@ def _warnings(
 def _intervals(
     question: SeriesQuestion, bounds: Floats, levels: list[int]
 ) -> list[list[dict[str, float]]]:
-    """The intervals of the steps that have any, narrowest first, from bounds (steps, levels, 2)."""
+    """Return the intervals of the steps that have any, narrowest first.
+
+    Args:
+        question: decides levels and steps.
+        bounds: (steps, levels, 2).
+        levels: of the bounds.
+    """
     if not question.levels:
         return []
     places = [levels.index(level) for level in question.levels]
@@ -264,7 +271,7 @@ def _shown(
 
 
 def steps_shown(values: Sequence[object]) -> list[dict[str, object]]:
-    """A forecast's steps; neither times nor intervals."""
+    """Return a forecast's steps, without times and intervals."""
     return [
         {"step": step, "value": value, "timestamp": None, "intervals": None}
         for step, value in enumerate(values, start=1)
@@ -284,7 +291,7 @@ def parts_shown(
 
 
 def _timestamps(version: Loaded, stamps: Stamps, steps: int) -> list[str]:
-    """Of the steps ahead; none where the history has another frequency than the training data."""
+    """Return the times of the steps ahead; none if the history has a different frequency."""
     described = version.manifest.series
     if described is None or described.frequency is None or not stamps.fits(described.frequency):
         return []
@@ -306,7 +313,7 @@ def _foreign_fields(version: Loaded, request: PredictRequest) -> Unprocessable:
 def _levels(
     version: Loaded, described: SeriesInput, request: PredictRequest, warnings: list[str]
 ) -> tuple[int, ...]:
-    """The levels asked for, in rising order; none where the version has no intervals."""
+    """Return the requested levels in rising order; none if the version has no intervals."""
     calibrated = described.intervals
     if calibrated is None:
         why = described.intervals_missing or "it was trained before versions had them"
@@ -323,7 +330,7 @@ def _levels(
 def _columns(
     version: Loaded, described: SeriesInput, history: list[float] | dict[str, list[float]]
 ) -> list[list[float]]:
-    """The columns in the order of the graph's features."""
+    """Return the columns in the order of the graph's features."""
     if isinstance(history, list) and len(described.features) == 1:
         return [history]
     names = [feature.name for feature in described.features]

@@ -1,4 +1,4 @@
-"""Continuations by text versions: what a request asks for, many of them in one run, the answers."""
+"""Continue texts with text versions: check requests, run many of them together, build answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from app.predictions.schemas import (
 )
 from app.predictions.text_generation import Continuation, Ids, Wanted, continued
 
-# What a step costs beside the run of the graph: choosing a token, at temperature 0 and above, and
+# The cost of a step besides the run of the graph: choosing a token, at temperature 0 and above, and
 # each alternative in the answer.
 CHOICE_SECONDS = 10e-6
 CHOICE_SECONDS_PER_TOKEN = (2e-9, 25e-9)
@@ -25,13 +25,13 @@ NAMED_ERRORS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class TextQuestion(Wanted):
-    """What one request asks of a text version, and what answering it costs."""
+    """What a request asks of a text version, and the cost of answering it."""
 
     version: Loaded
     text: str
     warnings: list[str]
     read_seconds: float
-    step_seconds: float  # by itself
+    step_seconds: float  # on its own
     added_step_seconds: float  # in a run with others
 
     @property
@@ -41,7 +41,7 @@ class TextQuestion(Wanted):
 
     @property
     def seconds(self) -> float:
-        """The time that answering takes by itself."""
+        """The time that answering takes on its own."""
         return self.read_seconds + self.steps * self.step_seconds
 
     @property
@@ -50,7 +50,7 @@ class TextQuestion(Wanted):
         return self.read_seconds + self.steps * self.added_step_seconds
 
     def what_fits(self, seconds: float) -> FieldError:
-        """Say how much of the question could be answered in so many seconds."""
+        """Say how much of the question could be answered in this many seconds."""
         steps = int((seconds - self.read_seconds) / self.step_seconds)
         if steps >= 1:
             return FieldError(field="steps", message=f"about {steps:,} steps would fit")
@@ -61,12 +61,12 @@ class TextQuestion(Wanted):
 
     @staticmethod
     def answer(questions: "Sequence[TextQuestion]") -> "Work[list[Outcome]]":
-        """Answer questions to one version, in order."""
+        """Answer questions for one version, in order."""
         return answer(questions)
 
 
 def ask(version: Loaded, request: PredictRequest) -> TextQuestion:
-    """The question of a request, checked against the version that is to answer it.
+    """Turn a request into a question, checked against the version that is to answer it.
 
     Raises:
         Unprocessable: a field does not fit the version; each is named.
@@ -113,7 +113,7 @@ def ask(version: Loaded, request: PredictRequest) -> TextQuestion:
 
 
 def answer(questions: Sequence[TextQuestion]) -> Work[list[Outcome]]:
-    """Continue the texts of questions to one version, in order."""
+    """Continue the texts of questions for one version, in order."""
     version = questions[0].version
     continuations = yield from continued(version, questions)
     return [
@@ -150,7 +150,7 @@ def _shown(question: TextQuestion, continuation: Continuation) -> dict[str, obje
 
 
 def _text_with(question: TextQuestion, tokenizer: Tokenizer, tokens: list[str]) -> str:
-    """Return the text as given and the new tokens, spaced as the tokenizer would."""
+    """Return the original text and the new tokens, spaced by the tokenizer's rules."""
     if tokenizer.unit == "char":
         return question.text + "".join(tokens)
     last = tokenizer.vocabulary[question.ids[-1]]

@@ -14,24 +14,24 @@ from app.predictions.questions import Work
 Ids = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float32]
 
-# A long text is read in pieces of at most so many tokens.
+# Long texts are read in pieces of at most this many tokens.
 PIECE_TOKENS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """How a text is to be continued."""
+    """How to continue a text."""
 
     ids: Ids  # (tokens,) of the text
-    steps: int  # tokens to choose
-    top_k: int  # alternatives to keep of each step
+    steps: int  # number of tokens to choose
+    top_k: int  # number of alternatives to keep for each step
     temperature: float
     seed: int | None
 
 
 @dataclass(kw_only=True)
 class Continuation:
-    """What has been chosen for a text so far."""
+    """The tokens chosen for a text so far."""
 
     wanted: Wanted
     ids: Ids  # what the graph reads next: the text, its window, or the last token
@@ -42,7 +42,7 @@ class Continuation:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all steps are there."""
+        """Whether all tokens have been chosen."""
         return len(self.chosen) == self.wanted.steps
 
 
@@ -50,7 +50,7 @@ def continued(version: Loaded, wanted: Sequence[Wanted]) -> Work[list[Continuati
     """Continue texts, in order.
 
     Raises:
-        ValueError: the graph gives probabilities that are not finite.
+        ValueError: the graph returns probabilities that are not finite.
     """
     texts = [
         Continuation(wanted=each, ids=each.ids, generator=np.random.default_rng(each.seed))
@@ -64,7 +64,7 @@ def continued(version: Loaded, wanted: Sequence[Wanted]) -> Work[list[Continuati
 
 
 def _continue_windows(version: Loaded, texts: list[Continuation]) -> Work[None]:
-    """Choose each token from the zero state and the last `window` tokens, which slide."""
+    """Choose each token from a zero state and a sliding window of the last `window` tokens."""
     rows_per_run = max(1, version.steps_per_run // len(texts[0].ids))
     while texts:
         for start in range(0, len(texts), rows_per_run):
@@ -78,7 +78,7 @@ def _continue_windows(version: Loaded, texts: list[Continuation]) -> Work[None]:
 
 
 def _continue_streams(version: Loaded, texts: list[Continuation]) -> Work[None]:
-    """Read the texts once, then take a step per token with the state carried on."""
+    """Read the texts once, then take one step per token with carried state."""
     outputs = yield from _read(version, texts)
     while True:
         for text, chosen in zip(texts, _choose(version, texts, outputs), strict=True):
@@ -119,7 +119,7 @@ def _read(version: Loaded, texts: list[Continuation]) -> Work[Arrays]:
 
 
 def _read_together(version: Loaded, texts: list[Continuation]) -> Iterator[list[Ids]]:
-    """Divide texts into parts that fit one run; one longer than a piece stands by itself."""
+    """Divide texts into parts that fit into a run; a text longer than a piece is alone."""
     part: list[Ids] = []
     longest = 0
     for text in texts:
@@ -166,7 +166,7 @@ def _states_of(outputs: Arrays) -> Arrays:
 
 
 def _choose(version: Loaded, texts: list[Continuation], outputs: Arrays) -> list[int]:
-    """Choose the next token of each text and note it, with its alternatives.
+    """Choose the next token of each text, and record it with its alternatives.
 
     Returns:
         The ids of the tokens.
@@ -176,7 +176,7 @@ def _choose(version: Loaded, texts: list[Continuation], outputs: Arrays) -> list
         raise ValueError(f"{version} gives probabilities that are not finite")
     unknown = None if version.tokenizer is None else version.tokenizer.unknown_id
     allowed = probabilities
-    if unknown is not None:  # it is shown among the alternatives and never chosen
+    if unknown is not None:  # it is shown among the alternatives but never chosen
         allowed = probabilities.copy()
         allowed[:, unknown] = -1.0
     chosen: list[int] = allowed.argmax(axis=1).tolist()

@@ -1,4 +1,4 @@
-"""The times of a history: read as they were given, continued in the same form."""
+"""Read the times of a history, and continue them in the same form."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ ISO_TIME = re.compile(
     r"(?P<clock>[T ]\d\d:\d\d(:\d\d([.,]\d{1,6})?)?(?P<zone>Z|[+-]\d\d:?\d\d)?)?"
 )
 DAY_SECONDS = 86_400.0
-# Shortest and longest step of a unit, in seconds; weekends and daylight saving are not off-beat.
+# Shortest and longest step of a unit, in seconds, so that weekends and daylight saving fit.
 STEP_SECONDS = {
     "ms": (0.001, 0.001),
     "s": (1.0, 1.0),
@@ -35,7 +35,7 @@ STEP_SECONDS = {
     "YS": (365 * DAY_SECONDS, 366 * DAY_SECONDS),
     "YE": (365 * DAY_SECONDS, 366 * DAY_SECONDS),
 }
-# Steps looked at to tell how far apart the times are.
+# Number of steps that are examined to find how far apart the times are.
 OBSERVED_STEPS = 60
 SATURDAY = 5
 MOST_EXCEPTIONS = 0.05  # share of weekend days in a history of business days
@@ -46,13 +46,13 @@ END_OF_CALENDAR = np.datetime64("10000-01-01", "us")  # ISO 8601 writes years in
 class Stamps:
     """The times of a history, oldest first."""
 
-    moments: list[datetime]  # of its last steps; naive unless the form is zoned
+    moments: list[datetime]  # differences of its last steps; naive unless the form is zoned
     form: TimeForm
-    says_z: bool  # whether the last one wrote its zone as Z
+    says_z: bool  # whether the last one has the zone Z
 
     def fits(self, frequency: str) -> bool:
-        """Whether the times are about as far apart as this frequency has them."""
-        if len(self.moments) < 2:  # one time has no distance
+        """Return whether the times are about as far apart as this frequency requires."""
+        if len(self.moments) < 2:  # a single time has no distance
             return True
         seconds = [
             (later - earlier).total_seconds()
@@ -67,7 +67,7 @@ class Stamps:
         return unit != "B" or weekend <= MOST_EXCEPTIONS * len(self.moments)
 
     def continued(self, frequency: str, steps: int, calendar: str | None = None) -> list[str]:
-        """The ISO times of the steps that follow, in the form of the last one; none past 9999."""
+        """Return the ISO times of the following steps in the form of the last; none past 9999."""
         last = self.moments[-1]
         offset = last.utcoffset()
         civil = np.datetime64(last.replace(tzinfo=None), "us")
@@ -82,14 +82,15 @@ class Stamps:
 
 
 def read_timestamps(texts: Sequence[str], *, rows: int) -> Stamps:
-    """The times of a history.
+    """Parse the times of a history.
 
     Args:
         texts: ISO 8601, one per row: a date, a local time or a time with a zone.
-        rows: how many values the history has.
+        rows: number of values in the history.
 
     Raises:
-        Unprocessable: not one per row, unreadable, of several forms, or not oldest first.
+        Unprocessable: there is not one per row, or they are unreadable, in different forms, or not
+            in order.
     """
     if len(texts) != rows:
         raise Unprocessable.at(

@@ -1,4 +1,4 @@
-"""`POST /predict/batch`: items in, answers out in their order."""
+"""Answer `POST /predict/batch`: items in, answers out in the same order."""
 
 import asyncio
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class BatchCalls:
             self._predictions.reply(call, error)
 
     def _uniform_block(self, call: Call) -> Block | None:
-        """Return a batch of questions that are alike as a block, None of any other batch."""
+        """Return a batch of uniform questions as a block, or None for any other batch."""
         found = alike_items(call.request.body)
         if found is None:
             return None
@@ -70,7 +70,7 @@ class BatchCalls:
         """Submit the items of a batch together once all of them are questions.
 
         Raises:
-            StepaheadError: they are no items, or too much together.
+            StepaheadError: they are not valid items, or too much together.
         """
         items = read_items(call.request.body)
         requests = [item for _, item in items if isinstance(item, PredictRequest)]
@@ -99,7 +99,7 @@ class BatchCalls:
             self._submit(tickets)
 
     def _valid(self, call: Call, items: Sequence[Item]) -> list[Asked]:
-        """Return the items that are requests; their answers are collected with the errors."""
+        """Return the items that are valid requests; the others are answered with errors."""
         raws = [raw for raw, _ in items]
         replies: list[Reply] = [b""] * len(items)
         missing = len(items)
@@ -157,10 +157,10 @@ class BatchCalls:
             else:
                 parts += (self._wrong_item(call, request, reply), b",")
         parts[-1] = b"]}"
-        call.answer(b"".join(parts))  # one copy: the answers may be long
+        call.answer(b"".join(parts))  # one copy, because answers may be long
 
     def _wrong_item(self, call: Call, raw: bytes, error: BaseException) -> bytes:
-        """Return an error as it stands in the answer to a batch."""
+        """Return an error in the form of the answer to a batch."""
         if not isinstance(error, StepaheadError):
             error = unforeseen(error, call.request_id)
         self._predictions.log_refusal(call, raw, error)

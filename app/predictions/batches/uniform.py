@@ -1,8 +1,8 @@
-"""Batches of questions that are alike: a history each for one version, and nothing else is asked.
+"""Answer batches of uniform questions: only a history each, all for one version.
 
-They stay columns from the request's JSON to the rows of the log. Item by item, as all else is
-answered, each of 256 series took 54 us of the api's core (LSTM(64), 60 values), 33 of them ONNX
-Runtime's; so it takes 46 (November 2026, two callers).
+They stay in columns from the request's JSON to the rows of the log. Item by item, like other
+requests, each of 256 series took 54 us of the api's core (LSTM(64), 60 values), 33 of them for ONNX
+Runtime; in columns it takes 46 us (November 2026, two callers).
 """
 
 from collections.abc import Callable, Sequence
@@ -26,15 +26,15 @@ from app.predictions.schemas import MAX_ITEMS, Numbers, Reference, SeriesName
 from app.predictions.series import FORECAST_SECONDS, TOO_LARGE, parts_shown, steps_shown
 from app.storage.ids import new_wire_id
 
-MIN_ROWS = ROWS_PER_RUN  # fewer had better share a run with what others ask
-# Of all items together. They take 100 bytes each: more at once were no faster and fill memory.
+MIN_ROWS = ROWS_PER_RUN  # fewer items do better in a run with other requests
+# Of all items together. They take 100 bytes each; more at once were not faster and fill memory.
 MAX_FORECASTS = 100_000
-HOLE = "\0"  # stands in no answer
+HOLE = "\0"  # does not occur in answers
 
 
 @with_config(ConfigDict(extra="forbid", strict=True))
 class AlikeItem(TypedDict):
-    """A question that may be part of a block; any other field makes it one of its own."""
+    """A question that may be part of a block; any other field excludes it."""
 
     model: Reference
     history: Numbers
@@ -43,7 +43,7 @@ class AlikeItem(TypedDict):
 
 @with_config(ConfigDict(extra="forbid", strict=True))
 class AlikeBatch(TypedDict):
-    """Many of them."""
+    """A batch of such questions."""
 
     items: Annotated[list[AlikeItem], FailFast(), Field(max_length=MAX_ITEMS)]
 
@@ -52,7 +52,7 @@ read_batch = TypeAdapter(AlikeBatch).validator.validate_json
 
 
 class Block(Run):
-    """Questions that are alike, from one request."""
+    """Uniform questions from one request."""
 
     def __init__(
         self,
@@ -65,16 +65,16 @@ class Block(Run):
         answer: Callable[[Sequence[Reply]], None],
         is_gone: Callable[[], bool],
     ) -> None:
-        """Take questions that `fits` has found to fit the version.
+        """Take questions that `fits` has accepted for the version.
 
         Args:
             version: the version that is asked.
             items: the questions.
-            requests: the JSON of each as it came.
+            requests: the original JSON of each.
             request_id: of the request.
-            alias: the name that the request gave the version.
+            alias: by which the request named the version.
             answer: called once, with a reply for each.
-            is_gone: whether nobody waits for the answer any more.
+            is_gone: whether the caller has disconnected.
         """
         super().__init__(version)
         self.rows = len(items)
@@ -130,17 +130,17 @@ class Block(Run):
         self._reply(replies)
 
     def is_abandoned(self) -> bool:
-        """Tell whether the caller is gone."""
+        """Return whether the caller has disconnected."""
         return self._is_gone()
 
 
 def alike_items(body: bytes) -> tuple[list[AlikeItem], list[bytes]] | None:
-    """The items of a batch whose fields make them alike, and the JSON of each as it came.
+    """Return the items of a batch that are uniform, and the original JSON of each.
 
-    None of a batch that is small, in which an item asks for more, or in which something is wrong:
-    it is read item by item.
+    None for a batch that is small, in which an item asks for more, or in which something is
+    invalid: it is read item by item.
     """
-    count = body.count(b"{") - 1  # where items hold no braces, and neither do their strings
+    count = body.count(b"{") - 1  # neither the items nor their strings contain further braces
     if count < MIN_ROWS:
         return None
     try:
@@ -150,7 +150,7 @@ def alike_items(body: bytes) -> tuple[list[AlikeItem], list[bytes]] | None:
     items = batch["items"]
     if len(items) != count or len({item["model"] for item in items}) > 1:
         return None
-    # Of each item its keys and the model's name, and of some the name of the series.
+    # The keys of each item, the model's name, and for some the name of the series.
     names = sum([item.get("series") is not None for item in items])
     strings = sum(map(len, items)) + len(items) + names
     if batch_may_have_repeated_keys(body, strings=strings):
@@ -160,7 +160,7 @@ def alike_items(body: bytes) -> tuple[list[AlikeItem], list[bytes]] | None:
 
 
 def fits(version: Loaded, items: Sequence[AlikeItem]) -> bool:
-    """Whether a version answers each of these histories as it is, together in one go."""
+    """Return whether a version can answer each of these histories unchanged, in one go."""
     manifest = version.manifest
     if manifest.series is None or manifest.window is None or len(manifest.series.features) > 1:
         return False
@@ -171,7 +171,7 @@ def fits(version: Loaded, items: Sequence[AlikeItem]) -> bool:
 
 
 def _warnings(version: Loaded, columns: Floats) -> list[bytes]:
-    """Those of each row of (rows, window), as JSON."""
+    """Return the warnings of each row of (rows, window), as JSON."""
     warnings = [b"[]"] * len(columns)
     if version.manifest.series is not None:
         for row, message in outside(version.manifest.series, columns[:, np.newaxis]):
@@ -182,7 +182,7 @@ def _warnings(version: Loaded, columns: Floats) -> list[bytes]:
 def _responses(
     version: Loaded, identifiers: list[str], forecasts: Floats, warnings: list[bytes]
 ) -> list[bytes]:
-    """The answers' JSON: of each the same but for its id, the values of its steps, its warnings."""
+    """Return the answers' JSON, which only differ in id, values of steps and warnings."""
     horizon = forecasts.shape[1]
     outcome = parts_shown(version, steps_shown([HOLE] * horizon), HOLE)
     form = to_json(version.whole_answer(HOLE, outcome))
@@ -196,5 +196,5 @@ def _responses(
 
 
 def _separate(values: list[float] | list[str]) -> list[bytes]:
-    """The JSON of each number or id."""
+    """Return the JSON of each number or id."""
     return to_json(values)[1:-1].split(b",")

@@ -1,4 +1,4 @@
-"""`GET /predictions`: the log, read."""
+"""Read the log: `GET /predictions`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ def predictions(
     caller: CallerDep,
     which: Annotated[LogQuery, Query()],
 ) -> Page[LoggedPrediction]:
-    """Newest first, in pages; `next` goes into `cursor` for the page after this one."""
+    """Newest first, in pages; pass `next` as `cursor` for the following page."""
     caller.check_list(which.model)
     paging = read_paging(id_key, which.limit, which.cursor)
     rows = list_predictions(session, which, limit=paging.rows, before=paging.start)
@@ -50,8 +50,8 @@ def refused(
 ) -> Page[RefusedAnswer]:
     """Show calls of `/predict` and `/predict/batch` that were not answered, and why.
 
-    They are logged on a best-effort basis: under a flood the oldest unwritten ones give way. Calls
-    without a good key are not logged.
+    They are logged on a best-effort basis: under a flood, the oldest unwritten ones are dropped.
+    Calls without a valid key are not logged.
     """
     rows = list_refused(session, status=status, limit=paging.rows, before=paging.start)
     return paging.page(rows, lambda shown: [RefusedAnswer.model_validate(row) for row in shown])
@@ -76,12 +76,12 @@ def refused(
 async def export(
     request: Request, caller: CallerDep, query: Annotated[ExportQuery, Query()]
 ) -> ExportAnswer:
-    """Return every prediction that fits the filter, as the log is now, however many there are.
+    """Return every prediction that matches the filter, as of now, in any number.
 
     Columns: id, created_at, request_id, model, version, alias, kind, series, request and response.
     The last two are JSON. In a CSV, text that a spreadsheet would run as a formula (`=…`) begins
-    with an apostrophe; Parquet keeps it as it is. The file is streamed: an answer that breaks off
-    is incomplete. 503: other exports are running.
+    with an apostrophe; Parquet keeps it unchanged. The file is streamed, so an answer that breaks
+    off is incomplete. 503: other exports are running.
     """
     caller.check_list(query.model)
     exports: Exports = request.app.state.exports
@@ -90,7 +90,7 @@ async def export(
 
 @asynccontextmanager
 async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]:
-    """The exports, ended with the app."""
+    """Run the exports, and end them with the app."""
     exports = Exports(resources.list_url)
     app.state.exports = exports
     try:
@@ -106,7 +106,7 @@ async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]
     responses=problem_responses(404, 422),
 )
 def prediction(session: SessionDep, caller: CallerDep, prediction_id: UUID) -> LoggedPrediction:
-    """Request and response as they were."""
+    """Contains request and response as they were."""
     found = get_prediction(session, prediction_id)
     caller.check_model(found.model)
     return LoggedPrediction.model_validate(found)

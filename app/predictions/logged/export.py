@@ -1,7 +1,7 @@
-"""`GET /predictions/export`: the log as one file, written by a process of its own.
+"""Export the log as one file, written by a separate process: `GET /predictions/export`.
 
-Millions of rows turned into text would take turns with predictions in this process, and pyarrow
-would stay in its memory; here only blocks of bytes pass, as fast as the caller takes them.
+Turning millions of rows into text would compete with predictions in this process, and pyarrow would
+stay in its memory. Here only blocks of bytes pass, as fast as the caller accepts them.
 """
 
 import asyncio
@@ -28,30 +28,30 @@ FIRST_BLOCK_SECONDS = 60.0
 
 
 class ExportRequest(BaseModel):
-    """What the child is told, as JSON on its standard input."""
+    """The child's order, as JSON on its standard input."""
 
     database_url: str
     query: ExportQuery
 
 
 class ExportBroke(RuntimeError):
-    """The child ended in the middle; the answer breaks off, so that nobody takes it for whole."""
+    """The child ended in the middle; the answer breaks off, so that it is seen as incomplete."""
 
 
 class Exports:
-    """The exports under way in this process."""
+    """The running exports of this process."""
 
     def __init__(self, database_url: str, *, command: Sequence[str] = CHILD) -> None:
-        """`command` is there for tests."""
+        """Start without exports; `command` is replaced in tests."""
         self._database_url = database_url
         self._command = command
         self._under_way: set[Export] = set()
 
     async def start(self, query: ExportQuery) -> "Export":
-        """An export whose first bytes are there.
+        """Start an export, and return it when its first bytes have arrived.
 
         Raises:
-            Unavailable: too many are under way, or the log cannot be read.
+            Unavailable: too many are running, or the log cannot be read.
         """
         if len(self._under_way) >= MAX_AT_ONCE:
             raise Unavailable(
@@ -68,13 +68,13 @@ class Exports:
         return export
 
     async def close(self) -> None:
-        """End what is under way."""
+        """End the running exports."""
         for export in tuple(self._under_way):
             await export.end()
 
 
 class Export:
-    """One file on its way."""
+    """A running export."""
 
     def __init__(self, ended: Callable[["Export"], None]) -> None:
         self._ended = ended
@@ -86,7 +86,7 @@ class Export:
         """Start the child and wait for its first bytes.
 
         Raises:
-            Unavailable: there are none.
+            Unavailable: none arrived.
         """
         pipe = asyncio.subprocess.PIPE
         child = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
@@ -107,10 +107,10 @@ class Export:
             raise Unavailable("the log cannot be exported now; try again")
 
     async def blocks(self) -> AsyncIterator[bytes]:
-        """The file.
+        """Yield the file.
 
         Raises:
-            ExportBroke: its end is missing.
+            ExportBroke: it is incomplete.
         """
         block = self._first
         while block:
@@ -120,7 +120,7 @@ class Export:
             raise ExportBroke(f"the export ended with {self._child.returncode}")
 
     async def end(self) -> None:
-        """End the child, in the middle too: its caller may be gone."""
+        """End the child, even in the middle, because the caller may have disconnected."""
         self._ended(self)
         if self._child is not None:
             with suppress(ProcessLookupError):
@@ -128,7 +128,7 @@ class Export:
             await asyncio.shield(self._rest(self._child))
 
     async def _rest(self, child: asyncio.subprocess.Process) -> None:
-        """Read what is in the pipe still, which closes it, and wait for the child's end."""
+        """Read the rest of the pipe, which closes it, and wait for the child's end."""
         while await self._output.read(BLOCK_BYTES):
             pass
         await child.wait()
@@ -146,7 +146,7 @@ class ExportAnswer(StreamingResponse):
         self._export = export
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the answer."""
         try:
             await super().__call__(scope, receive, send)
         finally:

@@ -1,7 +1,7 @@
-"""Writes the log to standard output as CSV or Parquet; started by `app.predictions.logged.export`.
+"""Write the log to standard output as CSV or Parquet, for `app.predictions.logged.export`.
 
-One transaction and a server-side cursor: a moment's log, of which only some rows are in memory at a
-time, whatever its size. The end of the pipe ends this process.
+One transaction and a server-side cursor give a snapshot of the log, of which only some rows are in
+memory at a time, whatever its size. When the pipe closes, this process ends.
 """
 
 import csv
@@ -25,13 +25,13 @@ from app.storage.tables import Prediction
 
 ROWS_AT_ONCE = 200  # histories may be long
 BUFFER_BYTES = 1 << 18
-# Of a Parquet file; what a reader takes at once, and what is kept here.
+# Of a Parquet file: what a reader loads at once, and what is kept here.
 GROUP_ROWS = 20_000
 GROUP_BYTES = 16 << 20
 
 
 class LogRow(NamedTuple):
-    """A row as it is written."""
+    """A row in the form in which it is written."""
 
     id: UUID
     created_at: datetime
@@ -41,7 +41,7 @@ class LogRow(NamedTuple):
     alias: str | None
     kind: str
     series: str | None
-    request: str  # JSON, as it came
+    request: str  # the original JSON
     response: str
 
 
@@ -54,20 +54,20 @@ COLUMNS = (
     Prediction.alias,
     Prediction.kind,
     Prediction.series,
-    # As text: stored as they came, and nothing here looks into them.
+    # As text, so that JSON is passed on unparsed.
     cast(Prediction.request, Text),
     cast(Prediction.response, Text),
 )
 NAMES = LogRow._fields
-# A spreadsheet takes a cell that begins like this for a formula and may run it (OWASP, "CSV
+# A spreadsheet considers a cell that begins like this a formula and may run it (OWASP, "CSV
 # Injection"); the last four are the full-width forms of the first four.
 FORMULA_START = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def main() -> None:
-    """Write what standard input asks for."""
+    """Write what standard input requests."""
     give_way(GIVES_WAY)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nobody reads any more
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the reader is gone
     request = ExportRequest.model_validate_json(sys.stdin.buffer.read())
     rows = read_rows(request.database_url, request.query)
     write = {"csv": write_csv, "parquet": write_parquet}[request.query.format]
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def read_rows(url: str, which: LogFilter) -> Iterator[LogRow]:
-    """The rows of a filter, oldest first."""
+    """Yield the rows that match a filter, oldest first."""
     engine = make_engine(url, pool_size=1)
     query = select(*COLUMNS).where(*conditions(which)).order_by(Prediction.id)
     with engine.connect() as connection:
@@ -86,7 +86,7 @@ def read_rows(url: str, which: LogFilter) -> Iterator[LogRow]:
 
 
 def write_csv(rows: Iterator[LogRow], to: IO[bytes]) -> None:
-    """Write a line per row below the names; times in ISO form, requests and responses as JSON."""
+    """Write a header and a line per row; times in ISO form, requests and responses as JSON."""
     text = io.TextIOWrapper(to, encoding="utf-8", newline="", write_through=False)
     writer = csv.writer(text)
     writer.writerow(NAMES)
@@ -105,8 +105,8 @@ def spreadsheet_cell(value: object) -> object:
 
 
 def write_parquet(rows: Iterator[LogRow], to: IO[bytes]) -> None:
-    """Row groups of a size that fits into memory here and where they are read."""
-    # 40 MB that a CSV does without; it ships no types.
+    """Write row groups of a size that fits into memory, here and in the reader."""
+    # 40 MB that a CSV does not need; it ships no types.
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415
     import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415
 
@@ -120,7 +120,7 @@ def write_parquet(rows: Iterator[LogRow], to: IO[bytes]) -> None:
 
 
 def groups(rows: Iterator[LogRow]) -> Iterator[list[LogRow]]:
-    """Rows in row groups."""
+    """Yield rows in row groups."""
     group: list[LogRow] = []
     size = 0
     for row in rows:
@@ -134,7 +134,7 @@ def groups(rows: Iterator[LogRow]) -> Iterator[list[LogRow]]:
 
 
 class Counted:
-    """A pipe that knows how much went into it; Parquet notes where its parts lie."""
+    """A pipe that counts its bytes, because Parquet records the positions of its parts."""
 
     closed = False
 
@@ -143,21 +143,21 @@ class Counted:
         self._written = 0
 
     def write(self, data: bytes) -> int:
-        """Pass it on."""
+        """Write to the pipe."""
         self._to.write(data)
         self._written += len(data)
         return len(data)
 
     def tell(self) -> int:
-        """Bytes so far."""
+        """Return the number of bytes written so far."""
         return self._written
 
     def flush(self) -> None:
-        """Pass it on."""
+        """Flush the pipe."""
         self._to.flush()
 
     def close(self) -> None:
-        """The file is whole; the pipe is its owner's."""
+        """Do nothing: the pipe's owner closes it."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The log's daily partitions: there before their day, gone after retention.
+"""Maintain the log's daily partitions: create them before their day, drop them after retention.
 
 A partition is attached, never created in place: CREATE TABLE … PARTITION OF would lock the whole
 log against writing while it waits for a long reader.
@@ -19,9 +19,9 @@ from app.storage.ids import first_id
 
 DAYS_AHEAD = 14
 PARTITION = re.compile(r"predictions_(\d{8})")
-# Several processes at once wait for each other; another number than the migrations'.
+# Lets one process wait for another; a different number from the migrations'.
 MAINTENANCE_LOCK = 0x57E9_106
-MAINTENANCE_SECONDS = 600.0  # a partition leaves only after the last reader of the log
+MAINTENANCE_SECONDS = 600.0  # a partition is only detached after the last reader of the log
 
 LIST_TABLES = """
 SELECT class.relname, class.relispartition, coalesce(link.inhdetachpending, false)
@@ -33,14 +33,14 @@ WHERE class.relname ~ '^predictions_[0-9]{8}$' AND class.relkind = 'r'
 
 
 def maintain_partitions(engine: Engine, settings: Settings, *, today: date | None = None) -> None:
-    """Have partitions for today and the days ahead, and none that retention is done with.
+    """Create partitions for today and the next days, and drop those older than the retention.
 
-    Safe when several processes do it at once, and after one was killed in the middle.
+    Safe if several processes do it at once, and after one was killed in the middle.
 
     Args:
         engine: of the log's database.
         settings: `log_retention_days`; 0 keeps all.
-        today: the day in UTC; given by tests.
+        today: the day in UTC; replaced in tests.
 
     Raises:
         psycopg.OperationalError: the database is away.
@@ -51,7 +51,8 @@ def maintain_partitions(engine: Engine, settings: Settings, *, today: date | Non
             name: (attached, leaving)
             for name, attached, leaving in connection.execute(LIST_TABLES).fetchall()
         }
-        for ahead in range(-1, DAYS_AHEAD + 1):  # yesterday too: an id may be made at midnight
+        # also yesterday, because an id may be created at midnight
+        for ahead in range(-1, DAYS_AHEAD + 1):
             day = today + timedelta(days=ahead)
             name = partition_name(day)
             attached, _ = tables.get(name, (False, False))
@@ -65,7 +66,7 @@ def maintain_partitions(engine: Engine, settings: Settings, *, today: date | Non
 
 
 def make_partitions(engine: Engine, days: Iterable[date]) -> None:
-    """Make the partitions of these days, for rows that a restore brings.
+    """Create the partitions of these days, for rows that a restore inserts.
 
     Raises:
         psycopg.OperationalError: the database is away.
@@ -79,10 +80,11 @@ def make_partitions(engine: Engine, days: Iterable[date]) -> None:
 
 @contextmanager
 def _alone_on(engine: Engine) -> Iterator[psycopg.Connection]:
-    """Give a connection to one process at a time.
+    """Yield a connection, to one process at a time.
 
-    The lock belongs to a transaction of a second connection: a pooler may give each statement of
-    the first one another session, and a partition is detached outside of any transaction.
+    The lock belongs to a transaction of a second connection, because a pooler may run each
+    statement of the first one in a different session, and a partition is detached outside of any
+    transaction.
     """
     url = engine.url.render_as_string(hide_password=False)
     with (
@@ -95,12 +97,12 @@ def _alone_on(engine: Engine) -> Iterator[psycopg.Connection]:
 
 
 def partition_name(day: date) -> str:
-    """The table of one day in UTC."""
+    """Return the name of the table of one day in UTC."""
     return f"predictions_{day:%Y%m%d}"
 
 
 def bounds(day: date) -> tuple[str, str]:
-    """The smallest id of the day and of the next one."""
+    """Return the smallest id of the day and of the next one."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return str(first_id(start)), str(first_id(start + timedelta(days=1)))
 
@@ -117,7 +119,7 @@ def _attach(connection: psycopg.Connection, day: date, *, is_there: bool) -> Non
 
 
 def _drop(connection: psycopg.Connection, name: str, *, attached: bool, leaving: bool) -> None:
-    """Drop a partition without locking the others; goes on where a killed process stopped."""
+    """Drop a partition without locking the others; continue where a killed process stopped."""
     table = sql.Identifier(name)
     if leaving:
         finish = "ALTER TABLE predictions DETACH PARTITION {} FINALIZE"

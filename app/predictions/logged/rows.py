@@ -1,4 +1,4 @@
-"""Rows of the log, and the statements that write them."""
+"""Define the rows of the log, and the statements that write them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ from app.storage.binary_arrays import (
 from app.storage.committing import Parameters, Statement
 from app.storage.ids import WireId, new_wire_id
 
-# A retry after a connection broke during the commit finds the rows there or not; either way they
-# are there once afterwards. At first they cannot be there, and not looking for them saves an eighth
+# A retry after a connection broke during the commit may find the rows there; afterwards they are
+# there exactly once. The first attempt cannot find them, and not looking for them saves an eighth
 # of PostgreSQL's time.
 UNLESS_THERE = b"ON CONFLICT (id) DO NOTHING"
 INSERT_PREDICTIONS = b"""
@@ -47,7 +47,7 @@ def _once(name: bytes, text: bytes) -> Statement:
 
 
 KEEP_MANY = _once(b"keep_many", INSERT_PREDICTIONS + MANY)
-# A row by itself is committed in 0.21 ms so, and in 0.27 through arrays of one.
+# A single row is committed in 0.21 ms this way, and in 0.27 ms through arrays of one.
 KEEP_ONE = _once(b"keep_one", INSERT_PREDICTIONS + ONE)
 KEEP_REFUSED = _once(b"keep_refused", INSERT_REFUSED)
 
@@ -62,8 +62,8 @@ class Entry(NamedTuple):
     alias: str | None
     kind: str
     series: str | None
-    request: bytes  # JSON as it came
-    response: bytes  # JSON as it leaves
+    request: bytes  # the original JSON
+    response: bytes  # the JSON that is sent
 
 
 class Rows(NamedTuple):
@@ -82,7 +82,7 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """One call that was not answered with a prediction."""
+    """A call that was not answered with a prediction."""
 
     request_id: str
     path: str
@@ -93,20 +93,20 @@ class Refusal:
 
 
 def rows_of(entries: Iterable[Entry]) -> Rows:
-    """The same, column by column; at least one."""
-    # By way of a list: of a bare zip Python keeps a tuple each time, until it has 2,000 of them.
+    """Turn at least one entry into columns."""
+    # Through a list: from a plain zip, Python keeps a tuple each time, up to 2,000 of them.
     return Rows._make(list(zip(*entries, strict=True)))
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
-    """One behind the other."""
+    """Concatenate rows."""
     if len(parts) == 1:
         return parts[0]
     return Rows._make([list(chain.from_iterable(columns)) for columns in zip(*parts, strict=True)])
 
 
 def parameters_of_one(rows: Rows) -> Parameters:
-    """The parameters of KEEP_ONE."""
+    """Return the parameters of KEEP_ONE."""
     entry = Entry._make([column[0] for column in rows])
     return [
         entry.id.bytes,
@@ -123,7 +123,7 @@ def parameters_of_one(rows: Rows) -> Parameters:
 
 
 def parameters_of_many(rows: Rows) -> Parameters:
-    """The parameters of KEEP_MANY."""
+    """Return the parameters of KEEP_MANY."""
     return [
         array(UUID_TYPE, [identifier.bytes for identifier in rows.ids]),
         moments([identifier.timestamp for identifier in rows.ids]),
@@ -139,14 +139,14 @@ def parameters_of_many(rows: Rows) -> Parameters:
 
 
 def columns_of_refusals(refusals: Sequence[Refusal]) -> Parameters:
-    """The parameters of KEEP_REFUSED."""
+    """Return the parameters of KEEP_REFUSED."""
     return [
         array(UUID_TYPE, [one.id.bytes for one in refusals]),
         moments([one.id.timestamp for one in refusals]),
         texts([one.request_id for one in refusals]),
         texts([one.path for one in refusals]),
         integers([one.status for one in refusals]),
-        # Neither NUL nor broken UTF-8 can stand in a text column.
+        # A text column accepts neither NUL nor invalid UTF-8.
         array(JSON, [one.problem.replace(b"\\u0000", b"\\\\u0000") for one in refusals]),
         texts([one.body.decode(errors="replace").replace("\x00", "\\u0000") for one in refusals]),
     ]
