@@ -5,6 +5,7 @@ numbers around it, currencies and semicolons between the cells speak.
 """
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
@@ -15,6 +16,8 @@ from app.reading.decisions import Candidate, Cell, Decision, settled, weigh
 
 _OTHER: dict[Decimal, Decimal] = {".": ",", ",": "."}
 _THOUSAND = 1000
+_GROUPED = re.compile(r"[1-9]\d{0,2}", re.ASCII)  # digits before a thousands separator
+_GROUP = re.compile(r"\d{3}", re.ASCII)
 _FEW = 3  # plain numbers that show the size of a column
 _KEPT = 3  # cells of each kind that are kept to be shown
 Rule = tuple[float, str, list[Cell]]
@@ -95,8 +98,7 @@ def _sign_of(digits: str) -> Decimal | Literal["either"] | None:
         return "." if commas else ","
     sign: Decimal = "," if commas else "."
     head, _, tail = digits.partition(sign)
-    is_group = len(tail) == 3 and len(head) <= 3 and (head + tail).isdigit() and head[0] != "0"
-    return "either" if is_group else sign
+    return "either" if _GROUPED.fullmatch(head) and _GROUP.fullmatch(tail) else sign
 
 
 def _neighbours(

@@ -104,6 +104,7 @@ def decided(cells: list[str], *, semicolons: bool = False, told: Decimal | None 
         (["950", "980", "990", "1.550"], ","),
         (["1550", "1,234"], ","),
         (["324.3'9", "1.5"], "."),  # found by fuzzing
+        ([".123", "1.5"], "."),  # found by fuzzing
     ],
 )
 def test_other_cells_decide_the_decimal_sign(cells: list[str], sign: str) -> None:
