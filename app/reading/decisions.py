@@ -1,4 +1,4 @@
-"""Weigh the readings of a file: each is a candidate, and what speaks for it is data.
+"""Weigh the readings of a file: each is a candidate, and the evidence for it is data.
 
 A decision is *doubtful* where the runner-up comes within the lead that would settle it. Its warning
 is written here, in one form for all: both readings, what speaks for each, and the `read` option
@@ -15,10 +15,10 @@ Value = TypeVar("Value")
 Setting = Mapping[str, str | bool]
 Rule = tuple[float, str] | tuple[float, str, Sequence["Cell"]]  # points, reason, cells
 
-CLEAR_LEAD = 1.0  # points; below that the runner-up is possible too
+CLEAR_LEAD = 1.0  # points; with a smaller lead the runner-up is possible, too
 _CELLS_SHOWN = 3
 _CELL_LENGTH = 40
-# What decisions are about, the gravest doubt first.
+# The subjects of decisions, the gravest doubt first.
 SUBJECTS = {
     "kind": "kind of file",
     "encoding": "encoding",
@@ -46,7 +46,7 @@ class Part(BaseModel):
 
 
 class Cell(Part):
-    """A cell of the file, as it is written."""
+    """A cell of the file as written."""
 
     row: int | None = Field(default=None, description="In the file, from 1.")
     column: str | None = None
@@ -59,7 +59,7 @@ class Cell(Part):
 
 
 class Evidence(Part):
-    """Something that speaks for a reading, or against it where the points are below zero."""
+    """Evidence for a reading, or against it if the points are negative."""
 
     reading: str
     points: float
@@ -99,7 +99,7 @@ class Decision(Part):
         return text
 
     def _case(self, reading: str | None) -> str:
-        """What speaks for a reading, with the first cells that do."""
+        """Return the evidence for a reading, with the first cells that show it."""
         own = [entry for entry in self.evidence if entry.reading == reading and entry.points > 0]
         cells = [str(cell) for entry in own for cell in entry.cells][:_CELLS_SHOWN]
         return "; ".join(entry.reason for entry in own) + (f": {'; '.join(cells)}" if cells else "")
@@ -107,11 +107,11 @@ class Decision(Part):
 
 @dataclass(frozen=True)
 class Candidate(Generic[Value]):
-    """A reading with what speaks for it."""
+    """A reading with the evidence for it."""
 
     value: Value
-    name: str  # as the report shows it
-    read: Setting | None  # the options that would choose it
+    name: str  # in the form of the report
+    read: Setting | None  # the options that choose it
     rules: Sequence[Rule]
 
     @property
@@ -121,7 +121,7 @@ class Candidate(Generic[Value]):
 
     @property
     def evidence(self) -> list[Evidence]:
-        """Its rules as the report shows them."""
+        """The evidence in the form of the report."""
         return [
             Evidence(
                 reading=self.name,
@@ -136,7 +136,7 @@ class Candidate(Generic[Value]):
 def weigh(
     about: str, candidates: Sequence[Candidate[Value]], *, lead: float = CLEAR_LEAD
 ) -> tuple[Candidate[Value], Decision]:
-    """Choose the candidate with the most points; the first of equals.
+    """Choose the candidate with the most points; of equal ones the first.
 
     Args:
         about: one of `SUBJECTS`.
@@ -160,13 +160,13 @@ def weigh(
 
 
 def settled(about: str, chosen: str, reason: str, *, told: bool = False) -> Decision:
-    """Return a decision without an alternative; `told`: `read` says so."""
+    """Return a decision without an alternative; `told` means that `read` says so."""
     reason = "as `read` says" if told else reason
     return Decision(about=about, chosen=chosen, reason=reason, certainty="set" if told else "sure")
 
 
 def count_of(count: int, one: str, many: str) -> str:
-    """Return the count with the words behind it: 1 row, 2 rows."""
+    """Return the count with its noun: 1 row, 2 rows."""
     return f"{count:,} {one if count == 1 else many}"
 
 

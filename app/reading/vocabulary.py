@@ -1,4 +1,4 @@
-"""The words that headers and cells use, from `words.toml`, and the words of a column's name."""
+"""Provide the words of headers and cells, from `words.toml`, and the words of a column's name."""
 
 import re
 import tomllib
@@ -7,14 +7,14 @@ from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
-_ASIA = "\u0530"  # scripts from here on have no accents to drop
-# Letters that Unicode does not take apart into a letter and an accent.
+_ASIA = "\u0530"  # scripts from here on have no accents to remove
+# Letters that Unicode does not decompose into a letter and an accent.
 _PLAIN_LETTERS = str.maketrans("łŁøØđĐıßæœ’", "lLoOdDisao'")
 
 
 @lru_cache(maxsize=4096)
 def folded(text: str) -> str:
-    """Return the text in lower case, full-width letters as plain ones, European accents dropped."""
+    """Return the text in lower case, with plain letters and without European accents."""
     plain = unicodedata.normalize("NFKC", text.translate(_PLAIN_LETTERS))
     parts = (unicodedata.normalize("NFD", sign) if sign < _ASIA else sign for sign in plain)
     return "".join(sign for sign in "".join(parts) if not "\u0300" <= sign <= "\u036f").lower()
@@ -35,7 +35,7 @@ AMBIGUOUS_ZONES = {"bst", "ist", "cst", "ast"}
 WEEKDAYS = {"thurs"} | {
     name for full in _COLUMNS["weekdays"] for name in (full, full[:3], full[:2], full[:4])
 }
-CLOCK_WORDS = {"uhr", "h", "hrs", "hours", "std"}  # behind a time of day
+CLOCK_WORDS = {"uhr", "h", "hrs", "hours", "std"}  # after a time of day
 ORDINALS = {"st", "nd", "rd", "th"}
 TIME_WORDS, WEAK_WORDS = set(_COLUMNS["time"]), set(_COLUMNS["weak"])
 TOTAL_WORDS, ENTITY_WORDS = set(_COLUMNS["total"]), _COLUMNS["entity"]  # the best first
@@ -47,13 +47,13 @@ TARGET_WORDS = [set(_COLUMNS[f"target{rank}"]) for rank in (1, 2, 3, 4)]  # the 
 
 @lru_cache(maxsize=4096)
 def words_of(name: str) -> tuple[str, ...]:
-    """Return the words of a column's name: DayOfWeek and day_of_week are day, of, week."""
+    """Split a column's name into words: DayOfWeek and day_of_week are day, of, week."""
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     return tuple(re.findall(r"[^\W\d_]+", folded(parted)))
 
 
 def words_in(name: str, vocabulary: Collection[str]) -> list[str]:
-    """Return the words of a vocabulary in a name; scripts without blanks have them anywhere."""
+    """Return the words of a vocabulary in a name; in scripts without blanks, anywhere in it."""
     found = [word for word in words_of(name) if word in vocabulary]
     if not found and not name.isascii():
         text = folded(name)
@@ -62,5 +62,5 @@ def words_in(name: str, vocabulary: Collection[str]) -> list[str]:
 
 
 def sounds_like_time(name: str) -> bool:
-    """Tell whether a column's name has a word for a time in it."""
+    """Return whether a column's name contains a word for a time."""
     return bool(words_in(name, TIME_WORDS)) or words_of(name)[1:][-1:] == ("at",)  # created_at

@@ -1,4 +1,4 @@
-"""The ways a date or time is written, as patterns over the shape of a cell (see `cell_shapes`)."""
+"""Define the ways to write a date or time, as patterns over the shape of a cell."""
 
 import re
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ _CLOCK = re.compile(
     rf"(?: ?(?P<AP>{_AM_OR_PM}))?"
     r"|(?P<AP2>aa) (?P<H2>0{1,2}):(?P<M2>00)|(?P<H3>0{1,2}) ?(?P<AP3>aa)"
 )
-# dt=2021-03-01, as folders of a data lake are called, or Week of 2021-03-01
+# dt=2021-03-01, as folders of a data lake are named, or Week of 2021-03-01
 _PREFIX = re.compile(r"a{2,9}(?:[=:] ?| a{2,6} )")
 _BETWEEN = re.compile(r" ?(?:-|~|/| a{2,3} ) ?")  # the ends of an interval
 _WORDS = {
@@ -103,25 +103,25 @@ _WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class DatePattern:
-    """Where in a cell of a shape the parts of a date stand."""
+    """The positions of a date's parts in cells of one shape."""
 
     kind: str  # day, triple, month, yearday, span, period, fiscal, year, serial, unix, clock
     spans: dict[str, tuple[int, int]]  # part → (start, stop)
-    label: str  # as a person writes it: yyyy-mm-dd
-    is_interval: bool = False  # the time is that of its start
+    label: str  # for people: yyyy-mm-dd
+    is_interval: bool = False  # an interval, whose time is its start
 
     def has(self, part: str) -> bool:
-        """Tell whether the cells have this part."""
+        """Return whether the cells have this part."""
         return part in self.spans
 
     def digits(self, part: str) -> int:
-        """Return how many signs the part has."""
+        """Return the number of characters in the part."""
         return self.spans[part][1] - self.spans[part][0]
 
 
 @lru_cache(maxsize=4096)
 def date_patterns(shape: str) -> tuple[DatePattern, ...]:
-    """Return the ways in which cells of this shape may be dates or times, the likeliest first."""
+    """Return possible patterns for cells of this shape as dates or times, the likeliest first."""
     found = tuple(_whole(shape)) or tuple(_intervals(shape))
     prefix = _PREFIX.match(shape)
     if found or prefix is None:
@@ -131,7 +131,7 @@ def date_patterns(shape: str) -> tuple[DatePattern, ...]:
 
 @lru_cache(maxsize=256)
 def clock_pattern(shape: str) -> DatePattern | None:
-    """Return how cells of this shape are read as times of day; None: they are none."""
+    """Return the pattern for cells of this shape as times of day, or None."""
     match = _CLOCK.fullmatch(shape)
     return _described("clock", shape, match) if match else None
 
@@ -144,7 +144,7 @@ def _whole(shape: str) -> Iterator[DatePattern]:
 
 
 def _intervals(shape: str) -> Iterator[DatePattern]:
-    """Two dates, or a time and the end of its hour, with a sign or a word between them."""
+    """Return patterns for two dates, or a time and the end of its hour, with a sign between."""
     for between in _BETWEEN.finditer(shape):
         ends = shape[between.end() :]
         if "0" not in ends:

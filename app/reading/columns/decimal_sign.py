@@ -29,11 +29,11 @@ class DecimalEvidence:
 
     counts: dict[Decimal, int] = field(default_factory=lambda: {".": 0, ",": 0})
     settled: dict[Decimal, list[Cell]] = field(default_factory=lambda: {".": [], ",": []})
-    opened: list[Cell] = field(default_factory=list)  # cells that either sign can read
+    opened: list[Cell] = field(default_factory=list)  # cells that can be read with either sign
     beside: dict[Decimal, list[Rule]] = field(default_factory=lambda: {".": [], ",": []})
 
     def add_column(self, name: str, cells: Iterable[tuple[int, str]]) -> None:
-        """Weigh the cells of one column, each with its row in the file."""
+        """Add the cells of one column, each with its row in the file."""
         plain: list[float] = []
         opened: list[tuple[Cell, float, Decimal]] = []
         for row, text in cells:
@@ -56,7 +56,7 @@ class DecimalEvidence:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no number has a separator."""
+        """Return whether no number has a separator."""
         return not self.opened and not any(self.counts.values())
 
     def decide(self, told: Decimal | None, *, semicolons: bool) -> tuple[Decimal, Decision]:
@@ -88,7 +88,7 @@ class DecimalEvidence:
 
 
 def _sign_of(digits: str) -> Decimal | Literal["either"] | None:
-    """The decimal sign of a number, "either" where both can be, None where it has no separator."""
+    """Return the decimal sign of a number: "either" if unclear, None without a separator."""
     commas, points = digits.count(","), digits.count(".")
     if not commas and not points:
         return None
@@ -104,7 +104,7 @@ def _sign_of(digits: str) -> Decimal | Literal["either"] | None:
 def _neighbours(
     name: str, plain: list[float], opened: list[tuple[Cell, float, Decimal]]
 ) -> Iterable[tuple[Decimal, Rule]]:
-    """What the other numbers of the column say about those that either sign can read."""
+    """Return what the column's other numbers say about those that can be read with either sign."""
     cells = [cell for cell, _, _ in opened[:_KEPT]]
     decimal = opened[0][2]
     grouped = _OTHER[decimal]
@@ -115,7 +115,7 @@ def _neighbours(
     size = median(value for _, value, _ in opened)
     long = [value for value in plain if value >= _THOUSAND]
     if len(plain) >= _FEW and (usual := median(plain)) > 0:
-        # Powers of ten by which whole numbers lie nearer to the others: from -3 to 3.
+        # Powers of ten by which whole numbers are closer to the others: from -3 to 3.
         nearer = abs(math.log10(usual / size)) - abs(math.log10(usual / (size * _THOUSAND)))
         reason = f"the other numbers of column {name!r} are about {usual:g}"
         yield (grouped, (nearer, reason, cells)) if nearer > 0 else (decimal, (1.0, reason, cells))

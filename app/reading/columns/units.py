@@ -1,4 +1,4 @@
-"""Settle what stands beside the numbers of a column: units, flags, or words that do not belong.
+"""Interpret what is written beside the numbers of a column: units, flags, or unrelated words.
 
 Units of one family are converted to the smallest of them. Letters behind a few of the numbers are
 the flags of a statistical office. A word behind a few of them (0.24 Dividend) makes another row.
@@ -29,10 +29,10 @@ _FAMILIES: tuple[dict[str, float], ...] = (
     *_OTHER_FAMILIES,
 )
 _FLAGS = re.compile(r"[bcdefinprsuvz]{1,3}|[BDEFPRSU]")
-_FEW = 0.5  # flags stand behind no more numbers than this share
-_STRAY = 0.2  # a word behind no more numbers than this share does not belong to them
+_FEW = 0.5  # flags follow at most this share of the numbers
+_STRAY = 0.2  # a word that follows at most this share of the numbers does not belong to them
 _PERCENT = "%"
-_PERCENT_DECIMALS = 12  # 0.601 is 60.1 %, and not 60.099999999999994
+_PERCENT_DECIMALS = 12  # 0.601 is 60.1 %, not 60.099999999999994
 
 
 @dataclass(kw_only=True)
@@ -45,7 +45,7 @@ class Units:
 
 
 def settle_units(read: NumberCells) -> Units:
-    """Convert, drop or report what stands beside the numbers; changes `read` in place."""
+    """Convert, drop or report what is beside the numbers; changes `read` in place."""
     found = Units()
     rows = {unit: np.concatenate(parts) for unit, parts in read.units.items()}
     numbers = int(np.isfinite(read.values).sum())
@@ -73,7 +73,7 @@ def _drop_flags(rows: dict[str, npt.NDArray[np.intp]], numbers: int, found: Unit
 
 
 def _drop_words(rows: dict[str, npt.NDArray[np.intp]], numbers: int, read: NumberCells) -> None:
-    """Take cells out whose word is not a unit: they say something else than the others."""
+    """Remove cells whose word is not a unit, because they mean something else."""
     for unit, places in list(rows.items()):
         is_unit = any(unit in family for family in _FAMILIES) or unit == _PERCENT
         if is_unit or len(unit) < len("Div") or len(places) > _STRAY * numbers:
@@ -112,7 +112,7 @@ def _convert(
 def _percent(
     rows: dict[str, npt.NDArray[np.intp]], values: npt.NDArray[np.float64]
 ) -> Iterator[str]:
-    """Percent signs behind some of the numbers: are the others percents too, or fractions?"""
+    """Decide whether the numbers without a percent sign are percents, too, or fractions."""
     if set(rows) != {_PERCENT}:
         return
     is_percent = np.zeros(len(values), dtype=bool)

@@ -1,4 +1,4 @@
-"""Recognise the encoding of text that is not UTF-8, by what decodes to real words.
+"""Recognise the encoding of text that is not UTF-8 by whether it decodes to real words.
 
 charset-normalizer is asked as well. By itself it takes the few words of a table's header for any of
 several scripts, so here it is one witness among others.
@@ -21,7 +21,7 @@ from app.reading.vocabulary import (
     folded,
 )
 
-# The encodings in question, the usual one first, and whose signs are usual in them.
+# The possible encodings, the most common first, and characters that are common in them.
 _CODECS = {
     "cp1252": ("windows-1252", "western"),
     "cp1250": ("windows-1250", "central"),
@@ -52,7 +52,7 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 
 
 def guess_codec(data: bytes, reason: str) -> tuple[str, str, Decision] | None:
-    """Return codec, name and decision for text that is not UTF-8; None: no encoding reads it.
+    """Return codec, name and decision for text that is not UTF-8; None if no encoding fits.
 
     Args:
         data: the beginning of the file.
@@ -85,7 +85,7 @@ def guess_codec(data: bytes, reason: str) -> tuple[str, str, Decision] | None:
 
 
 def _signs(text: str, language: str) -> Iterator[tuple[float, str]]:
-    """What the signs beyond ASCII say of an encoding."""
+    """Return what the characters beyond ASCII say about an encoding."""
     signs, usual = [sign for sign in text if not sign.isascii()], USUAL_SIGNS[language]
     if not signs:
         return
@@ -98,7 +98,7 @@ def _signs(text: str, language: str) -> Iterator[tuple[float, str]]:
     if words:
         yield (2.5, f"it gives words such as {', '.join(words[:3])}")
     pairs = list(pairwise(text))
-    if language in _LATIN:  # accented letters in a row, unless they are usual small ones
+    if language in _LATIN:  # accented letters next to each other, unless they are common small ones
         odd = sum(
             not a.isascii() and not b.isascii() and b.isalpha() and not (a in small and b in small)
             for a, b in pairs

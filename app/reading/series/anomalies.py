@@ -1,4 +1,4 @@
-"""Report what is odd about a series: sentinels, outliers, constants, columns at odds."""
+"""Report anomalies of a series: sentinels, outliers, constants, contradicting columns."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -12,19 +12,20 @@ from app.reading.report import LISTED, Contradiction, Outlier, Report
 from app.reading.table.table import Floats, Ints
 
 SHORT_ROWS = 30
-FEWEST = 5  # rows that can be at odds with each other
-_FEWEST_MARKS = 3  # times that a value comes again, and other values beside it
+FEWEST = 5  # minimum number of rows that contradict each other
+_FEWEST_MARKS = 3  # minimum number of repeats of a value, and of other values beside it
 _MARK_POINTS = 2.0
-_MADE_UP = re.compile(r"1|9+|9+\.9+|[1-9]00|[1-9]000+|3276[78]|65535|1e\+\d+")  # its digits
-NAMED = 5  # short series, in a warning
-_FAR = 12.0  # usual steps
-_SAMPLED_STEPS = 100_000  # from which the usual one is taken
+# number of its digits
+_MADE_UP = re.compile(r"1|9+|9+\.9+|[1-9]00|[1-9]000+|3276[78]|65535|1e\+\d+")
+NAMED = 5  # short series that are named in a warning
+_FAR = 12.0  # in usual steps
+_SAMPLED_STEPS = 100_000  # quantile of the steps that counts as the usual one
 _SPLIT_FACTORS = (2.0, 3.0, 4.0, 5.0, 10.0, 0.5, 1 / 3, 0.25, 0.2, 0.1)
 _SPLIT_TOLERANCE = 0.05
 
 
 def check(content: SeriesContent, rows: Ints, report: Report) -> None:
-    """Add what is odd to the report.
+    """Add anomalies to the report.
 
     Args:
         content: the series as read.
@@ -40,7 +41,7 @@ def check(content: SeriesContent, rows: Ints, report: Report) -> None:
 
 
 def _check_sentinels(content: SeriesContent, rows: Ints, report: Report) -> dict[int, float]:
-    """Name values that may stand for missing ones; returns them by the place of their column."""
+    """Warn about values that may stand for missing ones; return them by column."""
     found: dict[int, float] = {}
     cells: list[Cell] = []
     for place, name in enumerate(content.columns):
@@ -64,7 +65,7 @@ def _check_sentinels(content: SeriesContent, rows: Ints, report: Report) -> dict
 
 
 def _sentinel(values: Floats) -> float | None:
-    """A lowest or highest value, not 0, that comes again and lies far from the others."""
+    """Return an extreme value, not 0, that is repeated and far from the others."""
     for mark in (values.min(initial=0.0), values.max(initial=0.0)):
         rest = values[values != mark]
         count = len(values) - len(rest)
@@ -118,7 +119,7 @@ def _check_constant(content: SeriesContent, report: Report) -> None:
 def _check_outliers(
     content: SeriesContent, rows: Ints, report: Report, marks: dict[int, float]
 ) -> None:
-    found: list[tuple[float, int, int]] = []  # how far, row, column
+    found: list[tuple[float, int, int]] = []  # distance, row, column
     total = 0
     for place in range(len(content.columns)):
         values = content.values[:, place]
@@ -151,7 +152,7 @@ def _check_outliers(
 
 
 def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
-    """Return how far each value sticks out from both neighbours, in usual steps; shape (rows,).
+    """Return how far each value is from both neighbours, in usual steps, (rows,).
 
     0 where that is less than one usual step.
 
@@ -161,7 +162,7 @@ def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
     scores = np.zeros(len(values))
     if len(values) < FEWEST:
         return scores
-    with np.errstate(over="ignore"):  # from one end of what a float holds to the other
+    with np.errstate(over="ignore"):  # from one end of the range of floats to the other
         steps = np.diff(values)
     if series[0] != series[-1]:
         steps[np.diff(series) != 0] = np.nan
@@ -171,7 +172,7 @@ def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
     if not len(sample):
         return scores
     usual = float(np.quantile(sample, 0.9))
-    large = sizes > usual  # the others need no closer look
+    large = sizes > usual  # the others need no closer examination
     places = np.flatnonzero(large[:-1] & large[1:])
     back = np.sign(steps[places]) != np.sign(steps[places + 1])  # away and back again
     places = places[back]
@@ -180,7 +181,7 @@ def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
 
 
 def contradictions(content: SeriesContent, rows: Ints) -> list[Contradiction]:
-    """Find rows in which a column lies outside the two that bound it, such as Low and High."""
+    """Find rows in which a column is outside the two that bound it, such as Low and High."""
     found: list[Contradiction] = []
 
     def where(place: int) -> str:
@@ -205,7 +206,7 @@ def contradictions(content: SeriesContent, rows: Ints) -> list[Contradiction]:
 
 
 def _bounds(columns: Sequence[str]) -> list[tuple[str, str, list[str]]]:
-    """Pairs of a least and a most, with the columns that should lie between them."""
+    """Return pairs of a minimum and a maximum, with the columns that should be between them."""
     plain = {re.sub(r"[^a-z]+", " ", name.lower()).strip(): name for name in columns}
     pairs = []
     for low_word, high_word in (("low", "high"), ("min", "max"), ("minimum", "maximum")):
@@ -229,7 +230,7 @@ def _some(places: npt.NDArray[np.intp], content: SeriesContent) -> str:
 
 
 def _unadjusted(values: Floats, middles: Floats, name: str) -> str:
-    """What explains the contradiction, if a whole stretch is off by a split's factor."""
+    """Explain the contradiction if a whole section is off by the factor of a split."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = values / middles
     factor = float(np.median(ratios))

@@ -1,4 +1,4 @@
-"""Decide which number is the day and which the month, over the whole column.
+"""Decide for the whole column which number is the day and which is the month.
 
 Ranges come first (a 30 is no month), then what `read` says, then what the rows show: times that run
 in one direction, and steps of a regular length. Where two readings do so equally well, the habit of
@@ -27,18 +27,19 @@ from app.reading.series.frequency_finder import find_frequency
 DateOrder = Literal["ymd", "mdy", "dmy"]
 Habit = tuple[str, float, str]  # order, points, reason
 
-_PLACES: dict[DateOrder, tuple[int, int, int]] = {  # where year, month and day stand
+_PLACES: dict[DateOrder, tuple[int, int, int]] = {  # positions of year, month and day
     "mdy": (2, 0, 1),
     "dmy": (2, 1, 0),
     "ymd": (0, 1, 2),
 }
-_STEADY = 0.9  # below this share the rows are in no order that could tell anything
-_TOO_MANY_STRAY = 0.1  # above this share of impossible dates an order is ruled out
-_ORDER_POINTS = 10.0  # for rows that all run one way, over rows that go back and forth
+_STEADY = 0.9  # below this share, the order of the rows says nothing
+_TOO_MANY_STRAY = 0.1  # above this share of impossible dates, an order is excluded
+# for rows that all run in one direction, compared with rows that go back and forth
+_ORDER_POINTS = 10.0
 _STEP_POINTS = 5.0  # for a regular step without gaps
 _HABIT_POINTS = 0.25
 _LEAD = 0.5  # points
-_SCORED_ROWS = 20_000  # that the steps are looked at in
+_SCORED_ROWS = 20_000  # number of steps that are examined
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class _Reading:
 def settle_order(
     dates: DateCells, *, told: DateOrder | None, european: bool, buddhist: bool = True
 ) -> list[Decision]:
-    """Fill in the days of all rows that were open, and decide on the order for it.
+    """Fill in the days of all open rows, and decide on their order.
 
     Args:
         dates: as `read_dates` gives them; changed in place.
@@ -66,7 +67,7 @@ def settle_order(
         if len(rows):
             numbers = np.concatenate(triples.numbers)  # (cells, 3)
             waiting.append((triples, rows, _readings(numbers, digits, told, buddhist=buddhist)))
-    # What is certain goes first: it is the ground on which the rest is judged.
+    # What is certain comes first, because the rest is judged by it.
     for triples, rows, readings in sorted(waiting, key=lambda item: len(item[2])):
         certain = {entry.chosen for entry in decisions if entry.certainty != "doubtful"}
         like = certain.pop() if len(certain) == 1 else None
@@ -124,7 +125,7 @@ def _decide(
     readings: list[_Reading],
     habit: Habit,
 ) -> tuple[_Reading, Decision]:
-    # All times of the column, these rows read as each candidate says.
+    # All times of the column, with these rows read as each candidate says.
     columns = {reading.order: _all_times(dates, rows, reading) for reading in readings}
     shares = {order: order_share(days) for order, days in columns.items()}
     steady = max(shares.values()) >= _STEADY
@@ -148,7 +149,7 @@ def _decide(
 
 
 def _habit(sign: str, like: str | None, *, european: bool) -> Habit:
-    """What is usual, where the rows leave it open."""
+    """Add what is usual, if the rows do not decide."""
     if like is not None:
         return like, 2 * _LEAD, "the other dates of the column are written so"
     if sign == ".":
@@ -160,7 +161,7 @@ def _habit(sign: str, like: str | None, *, european: bool) -> Habit:
 
 
 def _all_times(dates: DateCells, rows: npt.NDArray[np.intp], reading: _Reading) -> Ints:
-    """The times of the column in microseconds, these rows read as the candidate says."""
+    """Return the column's times in microseconds, with these rows read as the candidate says."""
     known = dates.dated.copy()
     days = dates.days.copy()
     days[rows] = reading.days

@@ -1,4 +1,4 @@
-"""Join times from columns that hold their parts: year and month, date and hour, date and period."""
+"""Combine columns that contain parts of a time: year and month, date and hour, date and period."""
 
 import re
 from collections.abc import Sequence
@@ -43,9 +43,9 @@ _CODE = re.compile(r"([a-z]+)\.? ?0*(\d{1,3})")  # M01, Q1, HE 12
 _CODE_PARTS = {**PERIODS, "he": "hour", "hr": "hour", "h": "hour", "p": "period", "sp": "period"}
 _HOUR_ENDING = {"he", "end", "ending"}
 _INTERVAL = re.compile(r"(\d{1,2})(:\d\d)?(?::\d\d)?\s*[-\u2013]\s*\d{1,2}(?::\d\d){0,2}")
-_FROM_SHARE = 0.8  # of the cells that must fit the part
+_FROM_SHARE = 0.8  # share of the cells that must fit the part
 _PERIODS_OF_DAY = (24, 48, 96)
-_REGULAR = 0.5  # score of the step from which parts without names are believed
+_REGULAR = 0.5  # score of the step from which parts in columns without names are believed
 _SCORED_ROWS = 20_000
 _HOUR_US = DAY_US // 24
 
@@ -63,7 +63,7 @@ class Part:
 def join_parts(
     columns: Sequence[ReadColumn], rows: Ints, options: ReadOptions
 ) -> FoundTimes | None:
-    """Join year and month, quarter, week or day from columns of such names; None: there are none.
+    """Combine year and month, quarter, week or day from columns with such names, or return None.
 
     Args:
         columns: they are not changed.
@@ -85,7 +85,7 @@ def add_clock(
     needed: bool = True,
     parts: dict[str, Part] | None = None,
 ) -> FoundTimes:
-    """Add the time of day where it stands in columns of its own.
+    """Add the time of day if it is in columns of its own.
 
     Args:
         found: dates, changed in place.
@@ -131,13 +131,13 @@ def row_parts(columns: Sequence[ReadColumn]) -> tuple[ReadColumn, str, Ints] | N
 
 
 def holds_clock(column: ReadColumn) -> bool:
-    """Tell whether labels such as HE01 are times of day, and do not name series."""
+    """Return whether labels such as HE01 are times of day instead of names of series."""
     roles = _by_role([column]) | _clock_columns([column])
     return column.type == "label" and any(role in _WITHIN_DAY for role in roles)
 
 
 def _by_role(columns: Sequence[ReadColumn]) -> dict[str, Part]:
-    """The columns whose names and cells make them parts, the first for each role."""
+    """Return the columns that are parts by their names and cells, the first for each role."""
     found: dict[str, Part] = {}
     for column in columns:
         for role in _roles(column):
@@ -149,25 +149,25 @@ def _by_role(columns: Sequence[ReadColumn]) -> dict[str, Part]:
 
 
 def _roles(column: ReadColumn) -> list[str]:
-    """The parts that a column's name may mean, from its last word to its first."""
+    """Return the parts that a column's name may mean, from its last word to its first."""
     words = words_of(column.name)
     if {"day", "of"} <= set(words) or "weekday" in words or "dow" in words:
         return {"year": ["yearday"], "month": ["day"]}.get(words[-1], [])
     roles = [PARTS[word] for word in reversed(words) if word in PARTS]
-    roles += ["yearday"] * ("day" in roles)  # where the numbers go on to 365
-    if len(words) > 1:  # Min and Sec alone are times, Min temp and Time spent are not
+    roles += ["yearday"] * ("day" in roles)  # if the numbers continue to 365
+    if len(words) > 1:  # Min and Sec alone are times; Min temp and Time spent are not
         roles = [role for role in roles if role not in {"minute", "second"}]
         roles = [role for role in roles if role != "clock" or PARTS.get(words[-1]) == "clock"]
     if not roles and not column.name.isascii():
         text = folded(column.name)
         roles = [role for word, role in PARTS.items() if not word.isascii() and word in text]
     if "period" in words and column.type == "label":
-        roles.append("code")  # M01 of a bureau of statistics
+        roles.append("code")  # M01 in files of a statistical office
     return roles
 
 
 def _read_part(column: ReadColumn, role: str) -> Part | None:
-    """A column's cells as numbers of the part; None: they do not fit."""
+    """Return a column's cells as numbers of the part, or None if they do not fit."""
     if column.numbers is not None:
         known = np.isfinite(column.numbers)
         numbers = np.where(known, column.numbers, 0)
@@ -193,7 +193,7 @@ def _read_part(column: ReadColumn, role: str) -> Part | None:
 
 
 def _read_words(column: ReadColumn, role: str) -> tuple[Ints, Bools, str] | None:
-    """Month names, M01, Q1 and HE12 as numbers, with the role that their letters give."""
+    """Return month names, M01, Q1 and HE12 as numbers, with the role that their letters show."""
     texts = [folded(cell or "").strip() for cell in column.source.texts()]
     if role == "month":
         numbers = np.array([MONTH_NUMBERS.get(text.rstrip("."), 0) for text in texts])
@@ -213,7 +213,7 @@ def _read_words(column: ReadColumn, role: str) -> tuple[Ints, Bools, str] | None
 
 
 def _unnamed(columns: Sequence[ReadColumn]) -> dict[str, Part]:
-    """Year and month, and perhaps day and hour, in the first columns of a table without names."""
+    """Find year and month, and perhaps day and hour, in the first columns without names."""
     if not all(column.unnamed for column in columns):
         return {}
     found: dict[str, Part] = {}
@@ -239,7 +239,7 @@ def _score(times: FoundTimes) -> float:
 
 
 def _from_year(parts: dict[str, Part], rows: Ints, options: ReadOptions) -> FoundTimes | None:
-    """Join the year with the part below it that tells most times apart."""
+    """Combine the year with the smaller part that distinguishes most times."""
     year = parts["year"]
     digits = 2 if year.numbers.max() < 100 else 4
     years = full_years(year.numbers, digits, buddhist=options.years != "ad")
@@ -275,7 +275,7 @@ def _from_year(parts: dict[str, Part], rows: Ints, options: ReadOptions) -> Foun
 
 
 def _days_below(years: Ints, below: Part, parts: dict[str, Part]) -> tuple[Ints, Bools, list[Part]]:
-    """Days since 1970 of year and the part below it, with a day where there is one."""
+    """Return days since 1970 of the year and the smaller part, with a day if there is one."""
     ones = np.ones(len(years), dtype=np.int64)
     year, number = parts["year"], below.numbers
     if below.role == "week":
@@ -300,7 +300,7 @@ def _days_below(years: Ints, below: Part, parts: dict[str, Part]) -> tuple[Ints,
 
 
 def _clock_columns(columns: Sequence[ReadColumn]) -> dict[str, Part]:
-    """A column of times of day such as 17:30, or of intervals such as 17 - 18, by their start."""
+    """Find columns of times of day such as 17:30, or intervals such as 17 - 18, by their start."""
     for column in columns:
         if column.type not in {"time", "label"}:
             continue
@@ -318,7 +318,7 @@ def _clock_columns(columns: Sequence[ReadColumn]) -> dict[str, Part]:
 def _clock_of(
     parts: dict[str, Part], found: FoundTimes, options: ReadOptions
 ) -> tuple[Ints, Bools, list[str]]:
-    """Microseconds since midnight, where they are known, and the columns that they come from."""
+    """Return known microseconds since midnight, and the columns that they come from."""
     nothing = np.zeros(len(found.times), dtype=np.int64)
     if "clock" in parts:
         part = parts["clock"]
@@ -334,7 +334,7 @@ def _clock_of(
     if "period" in parts:
         part = parts["period"]
         most = int(part.numbers.max())
-        # On the day when summer time ends there are two or four more.
+        # On the day when summer time ends, there are two or four more.
         count = next((each for each in _PERIODS_OF_DAY if most <= each + each // 12), 0)
         if count:
             reason = f"{count} periods of a day, the first from 00:00"
@@ -355,7 +355,7 @@ def _hours(part: Part, found: FoundTimes, options: ReadOptions) -> tuple[Ints, B
 
 
 def _hour_names(part: Part, *, at_end: bool, told: bool) -> Decision:
-    """The decision whether hour 1 of 24 is dated by its start, 00:00, or by its end, 01:00."""
+    """Decide whether hour 1 of 24 means its start, 00:00, or its end, 01:00."""
     start, end = "hour 1 as 00:00", "hour 1 as 01:00"
     if told:
         return settled("hours", end if at_end else start, "", told=True)
@@ -372,7 +372,7 @@ def _hour_names(part: Part, *, at_end: bool, told: bool) -> Decision:
 
 
 def _written_clock(part: Part) -> Ints:
-    """930 as 09:30, and 93000 (or 000500, which is longer than it looks) as 09:30:00."""
+    """Read 930 as 09:30, and 93000 (or 000500, which looks shorter as a number) as 09:30:00."""
     numbers = part.numbers
     longest = max((len(cell.strip()) for cell in part.column.source.sample), default=0)
     if longest > 4 or numbers.max() > 2400:

@@ -1,4 +1,4 @@
-"""Find the column, or the columns together, that name the series of a long file."""
+"""Find the column, or several columns together, that name the series of a long file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +15,8 @@ from app.reading.series.time_column import FoundTimes, cell_text, columns_named
 from app.reading.table.table import Ints
 from app.reading.vocabulary import ENTITY_WORDS, TIME_WORDS, WEAK_WORDS, words_in, words_of
 
-_MOST_KEYS = 4  # columns that may name a series together, as store and item do
-_DUPLICATES = 0.05  # share of rows that come twice, up to which they are duplicates
+_MOST_KEYS = 4  # number of columns that may name a series together, such as store and item
+_DUPLICATES = 0.05  # share of repeated rows up to which they are duplicates
 _FEWEST_ROWS = 2  # per series, on average
 _RANKS = {word: place for place, word in reversed(list(enumerate(ENTITY_WORDS)))}
 _BY_NAME = "its name is that of a thing that is measured"
@@ -28,14 +28,14 @@ class FoundLabels:
 
     columns: tuple[str, ...]  # () for one series
     labels: tuple[str, ...]  # in the order of first appearance
-    series: npt.NDArray[np.int32]  # (rows,) index into labels; -1 where the row has none
+    series: npt.NDArray[np.int32]  # (rows,) index into labels; -1 if the row has none
     decision: Decision
 
 
 def find_labels(
     columns: list[ReadColumn], times: FoundTimes | None, options: ReadOptions, rows: Ints
 ) -> FoundLabels:
-    """Find the column that tells the series apart.
+    """Find the column that distinguishes the series.
 
     It is taken where times come more than once and no longer do within the groups of a column, or
     where its labels stand in blocks and the times jump from block to block.
@@ -72,7 +72,7 @@ def find_labels(
 
 
 def one_series(count: int, *, told: bool = False) -> FoundLabels:
-    """Return the labels of a file that holds one series."""
+    """Return the labels of a file with a single series."""
     decision = settled("series", "one series", "the times do not repeat", told=told)
     series = np.zeros(count, dtype=np.int32)
     return FoundLabels(columns=(), labels=("",), series=series, decision=decision)
@@ -95,7 +95,7 @@ def joined(columns: Sequence[ReadColumn], decision: Decision) -> FoundLabels:
 
 
 def count_repeats(numbers: Ints) -> int:
-    """Count the numbers that come again; quick for numbers that stand in order."""
+    """Count repeated numbers; fast for sorted numbers."""
     steps = np.diff(numbers)
     if bool((steps > 0).all()) or bool((steps < 0).all()):
         return 0
@@ -103,7 +103,7 @@ def count_repeats(numbers: Ints) -> int:
 
 
 def entity_points(name: str) -> float:
-    """Return how much a column's name is that of things that are measured, from 0 to 1."""
+    """Return how much a column's name suggests things that are measured, from 0 to 1."""
     found = words_in(name, _RANKS)
     ranks = [_RANKS[word] for word in found]
     is_code = found != ["code"] and not {"code", "iso"}.isdisjoint(words_of(name))
@@ -111,14 +111,14 @@ def entity_points(name: str) -> float:
 
 
 def is_static(numbers: npt.NDArray[np.float64], series: npt.NDArray[np.int32]) -> bool:
-    """Tell whether values never change within a series, as a postal code does."""
+    """Return whether values never change within a series, as with a postal code."""
     order = np.argsort(series, kind="stable")
     changes = np.diff(numbers[order]) != 0
     return not bool((changes & (np.diff(series[order]) == 0)).any())
 
 
 def _resolving(columns: list[ReadColumn], times: FoundTimes, rows: Ints) -> FoundLabels | None:
-    """The columns within whose groups no time comes twice."""
+    """Return the columns within whose groups no time is repeated."""
     candidates = [found for column in columns if (found := _candidate([column], times, rows))]
     size = 2
     while not any(found.score > 0 for found in candidates) and size <= _MOST_KEYS:
@@ -139,7 +139,7 @@ def _resolving(columns: list[ReadColumn], times: FoundTimes, rows: Ints) -> Foun
 def _candidate(
     columns: list[ReadColumn], times: FoundTimes, rows: Ints
 ) -> Candidate[FoundLabels] | None:
-    """A column, or several together, with what speaks for it; None: times repeat within it."""
+    """Return a column, or several, as a candidate; None if times are repeated within its groups."""
     name = ", ".join(column.name for column in columns)
     found = joined(columns, settled("series", name, ""))
     present = found.series >= 0
@@ -173,14 +173,14 @@ def _cell(column: ReadColumn, rows: Ints, place: int) -> Cell:
 
 
 def _same_groups(one: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> bool:
-    """Whether two columns part the rows alike where both have labels, as a name and its code do."""
+    """Return whether two columns group the rows alike, as a name and its code do."""
     both = (one >= 0) & (other >= 0)
     pairs = len(np.unique(one[both].astype(np.int64) * 2**32 + other[both]))
     return pairs in {len(np.unique(one[both])), len(np.unique(other[both]))}
 
 
 def _only_name(columns: list[ReadColumn]) -> FoundLabels | None:
-    """A column that says the same in every row names the one series."""
+    """Return the column with the same value in every row, which names the only series."""
     for column in columns:
         found = joined([column], settled("series", column.name, "it is the same in every row"))
         if (
@@ -203,7 +203,7 @@ def _may_number_series(column: ReadColumn) -> bool:
 def _in_blocks(
     columns: list[ReadColumn], times: FoundTimes | None, rows: Ints
 ) -> FoundLabels | None:
-    """Labels that stand in blocks, where the times jump at the edge of each block."""
+    """Return the column whose labels form blocks, at whose edges the times jump."""
     for column in columns:
         found = joined([column], settled("series", column.name, ""))
         edges, count = np.flatnonzero(np.diff(found.series)), len(found.labels)

@@ -1,4 +1,4 @@
-"""Write what the preflight report says of columns, cells, rows and series."""
+"""Write the preflight report about columns, cells, rows and series."""
 
 from typing import Literal
 
@@ -26,7 +26,7 @@ _ROLES = {"time": "date", "series": "label"}
 
 
 def report_columns(columns: list[ReadColumn], long: Long, report: Report) -> None:
-    """List the columns of the file, and the one of values where a wide table was made long."""
+    """List the columns of the file, and the column of values if a wide table was made long."""
     own = [] if long.layout == "table" else long.columns
     used = {id(column) for column in long.columns}
     for column in [*columns, *own]:
@@ -48,7 +48,7 @@ def report_columns(columns: list[ReadColumn], long: Long, report: Report) -> Non
 
 
 def note_columns(long: Long, usable: UsableRows, report: Report) -> None:
-    """Add the ranges of the rows that are used, and what is odd about the cells of columns."""
+    """Add the ranges of the used rows, and odd cells of columns."""
     entries = {entry.name: entry for entry in report.columns}
     for place, column in enumerate(long.columns):
         values = usable.rows.values[:, place]
@@ -81,7 +81,7 @@ def note_columns(long: Long, usable: UsableRows, report: Report) -> None:
 def count_cells(
     table: Table, columns: list[ReadColumn], long: Long, usable: UsableRows
 ) -> CellCounts:
-    """Add up where the cells below the header went."""
+    """Count where the cells below the header went."""
     is_kept = usable.codes == KEPT
     kept = np.zeros(len(table.rows), dtype=bool)
     kept[np.searchsorted(table.rows, long.rows[is_kept])] = True
@@ -139,7 +139,7 @@ def report_series(content: SeriesContent, report: Report) -> None:
 
 
 def row_order(rows: SeriesRows) -> RowOrder:
-    """Return how the rows of each series stand in the file."""
+    """Return the order of the rows of each series in the file."""
     grouped = np.argsort(rows.series, kind="stable")
     steps = np.diff(rows.instants[grouped])[np.diff(rows.series[grouped]) == 0]
     if bool((steps >= 0).all()):

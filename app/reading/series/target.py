@@ -1,4 +1,4 @@
-"""Suggest the column to predict: a measurement, and not time, a counter, an id or a constant."""
+"""Suggest the column to predict: a measurement, not a time, a counter, an id or a constant."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,15 +20,15 @@ _SAMPLE = 5_000  # rows in which a column is compared with the calendar
 _NEVER = -20.0
 _RULED_OUT = -10.0  # points below which a column is not suggested
 _DISTINCT_IDS = 0.99
-_NEARLY_ALL = 0.97  # but for the weeks at New Year
-_FEWEST = 3  # rows that tell a measurement from the calendar
+_NEARLY_ALL = 0.97  # except for the weeks at New Year
+_FEWEST = 3  # number of rows that distinguish a measurement from the calendar
 _SATURDAY = 5
 
 
 def suggest_target(
     content: SeriesContent, columns: Sequence[ReadColumn], against: dict[str, str]
 ) -> tuple[str | None, Decision | None]:
-    """Return the likeliest measurement and the decision; None: no column is one.
+    """Return the likeliest measurement and the decision, or None if no column is one.
 
     Args:
         content: the series as read.
@@ -93,7 +93,7 @@ def _by_values(
 def _is_time(
     values: Floats, content: SeriesContent, rows: npt.NDArray[np.intp], *, is_named: bool
 ) -> bool:
-    """Whether the values are the year, month, weekday or hour of the rows, or their whole time."""
+    """Return whether the values are the year, month, weekday, hour or time of the rows."""
     if content.times is None or len(values) < _FEWEST:
         return False
     moments = content.times[rows]
@@ -103,20 +103,20 @@ def _is_time(
         unit = {"year": "Y", "month": "M", "decimal": "M"}.get(whole.form, "D")
         same = whole.days.astype("datetime64[D]").astype(f"datetime64[{unit}]")
         apart = (same - moments.astype(f"datetime64[{unit}]")).astype(np.int64)
-        if np.abs(apart).max() <= 1:  # the date of another zone
+        if np.abs(apart).max() <= 1:  # the date in another zone
             return True
     month = moments.astype("datetime64[M]").astype(np.int64) % 12 + 1
     of_month = days - moments.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + 1
     of_year = days - moments.astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64) + 1
     minutes = moments.astype(np.int64) % DAY_US // 60_000_000
     weekday = (days + 3) % 7
-    week = (of_year - weekday + 9) // 7  # of ISO, but for those that span New Year
+    week = (of_year - weekday + 9) // 7  # ISO weeks, except for those that span New Year
     forms = [month, of_month, of_year, minutes // 60, minutes % 60, (month + 2) // 3, week]
     forms += [(weekday + turn) % 7 for turn in range(7)]
     if set(np.unique(values).tolist()) == {0.0, 1.0}:
         forms.append((weekday >= _SATURDAY).astype(np.int64))
     return any(
-        (is_named or bool((np.diff(form) < 0).any()))  # it has begun again
+        (is_named or bool((np.diff(form) < 0).any()))  # the count has started again
         and np.ptp(form) > 0
         and abs(values[0] - form[0]) <= 1
         and (values - form == values[0] - form[0]).mean() > _NEARLY_ALL

@@ -1,4 +1,4 @@
-"""Choose the times of the rows among all columns, and all parts of times, that may hold them."""
+"""Choose the times of the rows among all columns, and parts of times, that may contain them."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -34,13 +34,13 @@ from app.reading.vocabulary import (
 _STEP_TEXT = re.compile(r"([^\W\d]+)[ _.-]?(\d+)")  # Week 12
 _YEAR = re.compile(r"(?<!\d)(?:1[5-9]|2[01])\d\d(?!\d)")
 _ORDER_SAMPLE = 1_000
-_MOST_UNNAMED = 2  # first columns that may hold numbers as times under any name
+_MOST_UNNAMED = 2  # number of first columns in which numbers may be times under any name
 
 
 def date_rows(
     columns: list[ReadColumn], rows: Ints, options: ReadOptions, *, european: bool
 ) -> FoundTimes | None:
-    """Find the times of the rows, with a time of day beside dates that repeat, or their steps.
+    """Find the times of the rows, with a time of day beside repeated dates, or their steps.
 
     Args:
         columns: all columns; they are not changed.
@@ -63,7 +63,7 @@ def date_rows(
 def find_times(
     columns: list[ReadColumn], rows: Ints, options: ReadOptions, *, european: bool
 ) -> FoundTimes | None:
-    """Find the columns that hold times and read them; None: the file has none.
+    """Find and read the columns with the times, or return None if the file has none.
 
     Raises:
         FileProblem: a column that `read` names is not there or holds no times, or times with and
@@ -99,13 +99,13 @@ def find_times(
 
 
 def without(columns: list[ReadColumn], times: FoundTimes | None) -> list[ReadColumn]:
-    """Return the columns that do not hold the times."""
+    """Return the columns without those of the times."""
     used = () if times is None else times.columns
     return [column for column in columns if column.name not in used]
 
 
 def unread_times(columns: Sequence[ReadColumn], rows: Ints) -> tuple[ReadColumn, Cell] | None:
-    """Return a column that looks like times and cannot be read, with its first cell."""
+    """Return a column that looks like times but cannot be read, with its first cell."""
     for column in columns:
         if column.type not in {"label", "text", "date"}:
             continue
@@ -121,7 +121,7 @@ def unread_times(columns: Sequence[ReadColumn], rows: Ints) -> tuple[ReadColumn,
 
 
 def correct_midnights(found: FoundTimes, options: ReadOptions, rows: Ints) -> None:
-    """Move midnights that carry the date of the day before, behind its 23:00, to the next day."""
+    """Move midnights that follow 23:00 under the same date to the next day."""
     micros = found.times.astype(np.int64)
     steps = np.abs(np.diff(micros))
     usual = int(np.median(steps)) if len(steps) else 0
@@ -217,7 +217,7 @@ def _is_year(found: FoundTimes) -> bool:
 
 
 def _distinct(candidates: list[Candidate[FoundTimes]]) -> list[Candidate[FoundTimes]]:
-    """Leave out candidates that say the same as the best one, or the same less exactly."""
+    """Drop candidates that say the same as the best one, or the same less exactly."""
     first, *others = sorted(candidates, key=lambda entry: -entry.score)
     best = first.value.instants()
     kept = [first]
@@ -230,7 +230,7 @@ def _distinct(candidates: list[Candidate[FoundTimes]]) -> list[Candidate[FoundTi
 
 
 def _steps(columns: list[ReadColumn], rows: Ints, options: ReadOptions) -> FoundTimes | None:
-    """A column that counts the steps of each series, where no step comes twice in a series."""
+    """Return a column that counts the steps of each series, without repeats in a series."""
     for steps in _counting(columns, rows):
         labels = find_labels(without(columns, steps), steps, options, rows)
         pairs = labels.series.astype(np.int64) * 2**32 + steps.instants()
@@ -254,7 +254,7 @@ def _counting(columns: Sequence[ReadColumn], rows: Ints) -> Iterator[FoundTimes]
 
 
 def _written_steps(column: ReadColumn, rows: Ints) -> FoundTimes | None:
-    """Week 1, Week 2 and so on."""
+    """Read Week 1, Week 2 and so on."""
     matches = [_STEP_TEXT.fullmatch((cell or "").strip()) for cell in column.source.texts()]
     words = {match[1].lower() for match in matches if match is not None}
     if len(words) != 1 or None in matches or not words <= STEP_TEXTS:

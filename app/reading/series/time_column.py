@@ -28,10 +28,10 @@ from app.reading.series.frequency import Times, split_frequency
 from app.reading.series.frequency_finder import find_frequency
 from app.reading.vocabulary import AMBIGUOUS_ZONES, sounds_like_time
 
-# Share of the cells from which a column is one of dates; where many are not, usable_rows objects.
+# Share of the cells from which a column is one of dates; if many are not, usable_rows refuses it.
 _FROM_SHARE = 0.3
-_STEADY = 0.9  # share of steps in one direction, below which months are hardly months
-# The frequency that names each of LEVELS, and the levels that a unit of frequency asks for.
+_STEADY = 0.9  # share of steps in one direction below which they are hardly months
+# The frequency that names each of LEVELS, and the levels required by a unit of frequency.
 _LEVEL_FREQUENCIES = ("YS", "6MS", "QS", "MS", "W", "D")
 _UNIT_LEVELS = {"YS": 0, "YE": 0, "QS": 2, "QE": 2, "MS": 3, "ME": 3, "W": 4}
 
@@ -42,30 +42,30 @@ Bools = npt.NDArray[np.bool_]
 class FoundTimes:
     """The times of the rows."""
 
-    columns: tuple[str, ...]  # where they come from
-    times: Times  # (rows,) civil; only where known
+    columns: tuple[str, ...]  # the source columns
+    times: Times  # (rows,) civil; only if known
     known: Bools
     offsets: npt.NDArray[np.int16] | None = None  # (rows,) only for zoned times
-    form: TimeForm | None = "date"  # None: the times are the numbers of steps
+    form: TimeForm | None = "date"  # None: the times are step numbers
     formats: list[DateFormat] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    left_out: list[tuple[Bools, str]] = field(default_factory=list)  # rows without a time, why
+    left_out: list[tuple[Bools, str]] = field(default_factory=list)  # why rows have no time
     reason: str = "its cells can be read in one way only"
-    is_guess: bool = False  # they are numbers whose name says nothing of time
+    is_guess: bool = False  # they are numbers whose name does not suggest time
 
     def instants(self) -> Ints:
-        """Return microseconds since 1970, in UTC where the times are zoned: the order of rows."""
+        """Return microseconds since 1970, in UTC if the times are zoned; they order the rows."""
         micros = self.times.astype(np.int64)
         return micros if self.offsets is None else micros - self.offsets * np.int64(60_000_000)
 
     @property
     def distinct(self) -> int:
-        """How many different times there are."""
+        """Return the number of different times."""
         return len(np.unique(self.instants()[self.known]))
 
     def report(self) -> DateReport:
-        """Return what the preflight report says of them."""
+        """Return the part of the preflight report about them."""
         orders = [entry.chosen for entry in self.decisions if entry.about == "date_order"]
         facts = {"columns": self.columns, "form": self.form or "step", "formats": self.formats}
         return DateReport.model_validate({**facts, "date_order": next(iter(orders), None)})
@@ -74,7 +74,7 @@ class FoundTimes:
 def read_times(
     column: ReadColumn, rows: Ints, options: ReadOptions, *, european: bool, told: bool = False
 ) -> FoundTimes | None:
-    """Read a column as times; None: it holds none.
+    """Read a column as times, or return None if it contains none.
 
     Args:
         column: it is not changed.
@@ -125,7 +125,7 @@ def read_times(
 
 
 def as_steps(numbers: npt.NDArray[np.float64], name: str, rows: Ints) -> FoundTimes | None:
-    """Read numbers that count the steps of a series; None: they are not evenly spaced.
+    """Read numbers as step numbers of the series, or return None if they are not evenly spaced.
 
     Args:
         numbers: the column, NaN where missing.
@@ -154,7 +154,7 @@ def as_steps(numbers: npt.NDArray[np.float64], name: str, rows: Ints) -> FoundTi
 
 
 def cell_text(column: ReadColumn, place: int) -> str:
-    """Return one cell of a column as it is written."""
+    """Return one cell of a column as written."""
     if column.source.cells is None:
         numbers = column.source.numbers
         return "" if numbers is None else f"{numbers[place]:g}"
@@ -169,7 +169,7 @@ def _cell_at(column: ReadColumn, rows: Ints, place: int) -> Cell:
 def columns_named(
     columns: list[ReadColumn], told: str | list[str], option: str
 ) -> list[ReadColumn]:
-    """Return the column that `read` names, or the several that a list or commas name.
+    """Return the column that `read` names, or the several in a list or separated by commas.
 
     Letter case is ignored where that is unambiguous.
 
@@ -194,7 +194,7 @@ def columns_named(
 def _one_level(
     column: ReadColumn, dates: DateCells, rows: Ints, options: ReadOptions
 ) -> tuple[list[tuple[Bools, str]], list[Decision]]:
-    """The rows to leave out where years, quarters and months are mixed, and the decision."""
+    """Return the rows to leave out if years, quarters and months are mixed, and the decision."""
     counts = np.bincount(dates.levels[dates.dated], minlength=len(LEVELS))
     levels = [int(level) for level in np.flatnonzero(counts)]
     if len(levels) < 2:
@@ -233,7 +233,7 @@ def _form(column: ReadColumn, dates: DateCells, known: Bools, rows: Ints) -> Tim
 
 
 def _years(count: int, cell: Cell, *, buddhist: bool) -> list[Decision]:
-    """The decision where years may be counted from the Buddha, and not from Christ."""
+    """Decide whether years are those of the Buddhist or the Gregorian calendar."""
     if not count:
         return []
     counted = (1.5 if buddhist else 0.0, f"{count} years lie 543 ahead of ours", [cell])
@@ -272,7 +272,7 @@ def _notes(column: ReadColumn, dates: DateCells, unknown_zones: list[str]) -> li
 
 
 def _lacks_years(dates: DateCells) -> bool:
-    """Whether Mar 01, Mar 08 and so on are days of a year that is not given, and not months."""
+    """Return whether Mar 01, Mar 08 and so on are days of an unknown year, not months."""
     if not all(re.search(r"Mon[- /]yy$", label) for label in dates.formats):
         return False
     months = np.unique(dates.days[dates.dated])

@@ -1,4 +1,4 @@
-"""Find the rows of names above the data, and make one name of each column from them."""
+"""Find the rows of names above the data, and make one name for each column."""
 
 import re
 from collections.abc import Sequence
@@ -8,15 +8,15 @@ from app.reading.columns.cell_types import CellKind, cell_kind, majority
 from app.reading.table.delimiter import Record, Split
 from app.reading.vocabulary import sounds_like_time
 
-_PAIR = 2  # columns
+_PAIR = 2  # number of columns
 _NEAR = 2  # rows above or below the names that may belong to them
-_LONGEST_COUNT = 8  # digits of a number in a header that counts, as of 20170103
-_IS_DATE = re.compile(r"(?:1[5-9]|2[01])\d\d(?:\d\d){0,2}$")  # of a year, a month or a day
+_LONGEST_COUNT = 8  # digits of a number in a header that counts, such as 20170103
+_IS_DATE = re.compile(r"(?:1[5-9]|2[01])\d\d(?:\d\d){0,2}$")  # digits of a year, a month or a day
 _YEAR_DIGITS = 4
 
 
 def column_kinds(records: list[Record], width: int) -> list[CellKind]:
-    """Return what most cells of each column are, in the lower half of the sample."""
+    """Return the type of most cells in each column, in the second half of the sample."""
     lower = records[len(records) // 2 :]
     return [
         majority([record[place] for record in lower if len(record) > place])
@@ -25,7 +25,7 @@ def column_kinds(records: list[Record], width: int) -> list[CellKind]:
 
 
 def first_data_row(records: list[Record], kinds: list[CellKind], split: Split) -> tuple[int, str]:
-    """Return the place of the first row of data, and why the rows above are none."""
+    """Return the position of the first data row, and why the rows above are not data."""
     start = next((at for at, record in enumerate(records) if _fits(record, kinds, split)), 0)
     why = "its cells differ in kind from those below"
     titles_alone = all(_names_in(record) * 2 < split.width for record in records[:start])
@@ -37,7 +37,7 @@ def first_data_row(records: list[Record], kinds: list[CellKind], split: Split) -
 
 
 def header_row(records: list[Record], width: int) -> int | None:
-    """Return where, above the data, the row of names stands: that with the most different cells."""
+    """Return the position of the row of names: above the data, with the most different cells."""
     wide = [place for place, record in enumerate(records) if len(record) <= max(width, 1) * 2]
     if not wide:
         return None
@@ -56,7 +56,7 @@ def header_row(records: list[Record], width: int) -> int | None:
 def column_names(
     records: list[Record], best: int | None, width: int, body: list[Record]
 ) -> list[str]:
-    """Return the names of the columns, joined from several rows where one does not tell them apart.
+    """Return the names of the columns, joined from several rows if one is not unique.
 
     Args:
         records: the rows above the data.
@@ -83,7 +83,7 @@ def column_names(
 
 
 def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
-    """Return names for columns: the header's, numbered where one is repeated or missing."""
+    """Return names for columns: the header's, numbered if one is repeated or missing."""
     names: dict[str, None] = {}
     for place, cell in enumerate(cells, start=1):
         name, again = cell or f"column {place}", 1
@@ -95,17 +95,17 @@ def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
 
 
 def _spread(record: Record, width: int, body: list[Record]) -> list[str]:
-    """The cells of a header row, one for each column."""
+    """Return the cells of a header row, one for each column."""
     cells = [" ".join(cell.split()) for cell in record]
-    # Rows of this width that hold something to the end, and not stray cells or delimiters.
+    # Rows of this width that are filled to the end, instead of stray cells or delimiters.
     full = sum(len(row) == width and bool(row[-1].strip()) for row in body)
     if len(cells) == width - 1 and all(cells) and full * 2 > len(body):
-        cells = ["", *cells]  # R leaves the name of the row names out
+        cells = ["", *cells]  # R omits the name of the row names
     return (cells + [""] * width)[:width]
 
 
 def _tells_apart(row: list[str], base: list[str], *, above: bool) -> bool:
-    """Whether a row belongs to the names: merged cells above, or one that makes names differ."""
+    """Return whether a row belongs to the names: merged cells, or one that makes them unique."""
     filled = [cell for cell in row[1:] if cell]
     if len(set(filled)) < _PAIR:
         return False
@@ -114,13 +114,13 @@ def _tells_apart(row: list[str], base: list[str], *, above: bool) -> bool:
         _spread_merged(row, base)
         return True
     if not above and any(cell and not name for name, cell in zip(base[1:], row[1:], strict=True)):
-        _spread_merged(base, row)  # the merged cells stand in the row with the most names
+        _spread_merged(base, row)  # the merged cells are in the row with the most names
     repeated = len(set(filter(None, base))) < len([cell for cell in base if cell])
     return repeated and len(filled) * 2 > len(row)
 
 
 def _spread_merged(row: list[str], other: list[str]) -> None:
-    """Repeat each cell over the blanks behind it, as far as the other row has cells."""
+    """Repeat each cell over the following blanks, as far as the other row has cells."""
     last = ""
     for place, cell in enumerate(row):
         last = cell or last
@@ -128,7 +128,7 @@ def _spread_merged(row: list[str], other: list[str]) -> None:
 
 
 def _fits(record: Record, kinds: list[CellKind], split: Split) -> bool:
-    """Whether a row has dates where the column has dates, and numbers where it has numbers."""
+    """Return whether a row has dates and numbers in the same columns as the data."""
     if len(record) < split.width - 1 and split.width > _PAIR:
         return False
     firm = [
@@ -144,14 +144,14 @@ def _fits(record: Record, kinds: list[CellKind], split: Split) -> bool:
 
 
 def _kind_beside(cell: str, kind: CellKind) -> CellKind:
-    """The kind of a cell; the year of an annual row is a date among months and quarters."""
+    """Return the type of a cell; the year of an annual row is a date among months and quarters."""
     text = cell.strip()
     is_year = kind == "date" and text.isdigit() and len(text) == _YEAR_DIGITS
     return "date" if is_year else cell_kind(cell)
 
 
 def _counts_up(records: list[Record], kinds: list[CellKind]) -> bool:
-    """Whether the first row counts on from cell to cell, as no row of data does."""
+    """Return whether the first row counts from cell to cell, as no data row does."""
 
     def counting(record: Record) -> bool:
         cells = [
