@@ -185,7 +185,7 @@ def test_of_very_many_examples_of_several_series_some_of_each_count(
 
 def test_lags_are_at_most_a_quarter_of_the_examples() -> None:
     assert (lags_for(400, window=60), lags_for(120, window=60)) == (60, 30)
-    # With few, half: a season of 12 months is seen in 24 examples.
+    # With few rows, half: a season of 12 months occurs in 24 examples.
     assert (lags_for(24, window=60), lags_for(60, window=60), lags_for(60, window=9)) == (12, 24, 9)
 
 

@@ -32,14 +32,14 @@ def fill(running: Service) -> Service:
 
 @pytest.fixture
 def service(fresh_database: str, tmp_path: Path) -> Iterator[Service]:
-    """An api of the test's own, to be changed and broken."""
+    """Yield an api for this test only, which it may change and break."""
     with running_service(fresh_database, tmp_path) as running:
         yield fill(running)
 
 
 @pytest.fixture(scope="module")
 def asked(cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """An api that a module's tests only ask."""
+    """Yield an api to which a module's tests only send requests."""
     folder = tmp_path_factory.mktemp("asked")
     with (
         own_database(cluster) as database_url,

@@ -1,4 +1,4 @@
-"""What a prediction costs between its request and its row, counted: copies, bytes, memory."""
+"""Count what a prediction costs between its request and its row: copies, bytes, memory."""
 
 import tracemalloc
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from app.predictions.series import ask
 from tests.artifacts import persistence_artifact
 
 WINDOW = 60
-# id, time, request id, model, version, alias, kind, series, and the lengths of all of them.
+# id, time, request id, model, version, alias, kind, series, and their lengths
 BYTES_BESIDE_THE_JSON = 150
 EMPTY = 1000  # bytes of ten arrays without elements
 
@@ -76,7 +76,7 @@ def test_many_rows_are_sent_in_little_more_than_their_json(version: Loaded) -> N
 
 
 class Counting:
-    """A session of ONNX Runtime that notes the rows of each run."""
+    """A session of ONNX Runtime that records the rows of each run."""
 
     def __init__(self, session: ort.InferenceSession) -> None:
         self._session = session
@@ -123,7 +123,7 @@ def test_a_block_takes_as_few_runs_and_its_json_is_not_copied(version: Loaded) -
 
 
 def peak_bytes(version: Loaded, count: int) -> int:
-    """What answers and their rows take beside their requests, at the most."""
+    """Return the peak memory of answers and their rows, without their requests."""
     asked = tickets(version, count)
     tracemalloc.start()
     parameters_of_many(rows_of(infer(asked)))
@@ -133,7 +133,7 @@ def peak_bytes(version: Loaded, count: int) -> int:
 
 
 def test_memory_of_a_run_is_little_and_grows_with_its_rows_alone(version: Loaded) -> None:
-    peak_bytes(version, 8)  # what is made once is there
+    peak_bytes(version, 8)  # what is created only once already exists
     counts = (64, 256, 1024)
     peaks = [peak_bytes(version, count) for count in counts]
     # 0.3 kB of request and 0.2 of answer each, in rows and columns at once; seen: 1.8 to 2.0.
@@ -144,7 +144,7 @@ def test_memory_of_a_run_is_little_and_grows_with_its_rows_alone(version: Loaded
 def test_runs_leave_nothing_behind(version: Loaded) -> None:
     asked = tickets(version, 64)
     tracemalloc.start()
-    for _ in range(300):  # ONNX Runtime keeps some 200 small objects to use again
+    for _ in range(300):  # ONNX Runtime keeps about 200 small objects for reuse
         infer(asked)
     before, _ = tracemalloc.get_traced_memory()
     for _ in range(100):

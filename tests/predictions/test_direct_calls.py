@@ -1,4 +1,4 @@
-"""What HTTP allows on one connection, for calls that go past ASGI and those that do not."""
+"""Test what HTTP allows on one connection, for direct calls and for calls through ASGI."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ LARGER_THAN_A_DIRECT_CALL = 70_000
 
 
 class Connection:
-    """A connection whose bytes the test writes itself."""
+    """A connection on which the test writes the bytes itself."""
 
     def __init__(self, service: Service) -> None:
         place = urlsplit(service.url)
@@ -28,7 +28,7 @@ class Connection:
         self._socket.sendall(data)
 
     def answer(self) -> tuple[int, dict[str, str], Any]:
-        """Status, headers and JSON of the next answer."""
+        """Return status, headers and JSON of the next answer."""
         status = int(self._received.readline().split()[1])
         headers = {}
         while line := self._received.readline().strip():
@@ -146,7 +146,7 @@ def test_a_direct_call_is_counted_under_its_path(asked: Service, connection: Con
 
     before = count(200), count(422)
     time.sleep(0.2)
-    while before != (count(200), count(422)):  # callers of other tests, gone by now
+    while before != (count(200), count(422)):  # callers of other tests, which are gone by now
         before = count(200), count(422)
         time.sleep(0.2)
     connection.send(request(body_of(3)) + request(body_of("wrong")))

@@ -1,4 +1,4 @@
-"""Work ends when whoever asked for it has hung up, wherever it stands."""
+"""Test that work ends when its caller disconnects, in every phase."""
 
 import json
 import socket
@@ -23,7 +23,7 @@ SECONDS: dict[str, Any] = {"run_seconds": 0.001, "row_seconds": 0.001, "token_se
 
 @dataclass
 class Gated:
-    """A session of ONNX Runtime, each run of which has to be let through."""
+    """A session of ONNX Runtime whose runs wait for permission."""
 
     session: ort.InferenceSession
     gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -48,7 +48,7 @@ def parts(service: Service) -> Predictions:
 
 @pytest.fixture(params=["google-stock", "stream", "belling-the-cat"])
 def gated(request: pytest.FixtureRequest, service: Service, parts: Predictions) -> Iterator[Gated]:
-    """One of the models, slow."""
+    """Yield one of the models, slowed down."""
     model: str = request.param
     text = {"stream": "a", "belling-the-cat": "the , mice"}.get(model)
     body = {"history": [1, 2, 3]} if text is None else {"text": text}
@@ -63,7 +63,7 @@ def gated(request: pytest.FixtureRequest, service: Service, parts: Predictions) 
 
 
 def request_to(model: str, kind: str) -> tuple[str, bytes]:
-    """A request that takes about a thousand runs of the graph."""
+    """Return a request that takes about a thousand runs of the graph."""
     item: dict[str, object]
     if model == "google-stock":
         item = {"model": model, "history": [1, 2, 3], "horizon": 1000}
@@ -98,7 +98,7 @@ def test_the_work_of_a_caller_that_hung_up_ends(
         gated.gate.release(3)
         eventually(lambda: gated.runs >= 4)
 
-    # The server may take a moment to hear of it; a run is let through only now and then.
+    # The server may take a moment to notice; runs are permitted only now and then.
     def ended() -> bool:
         gated.gate.release()
         return parts.batcher.pending_rows == 0

@@ -1,4 +1,4 @@
-"""The log while its database is killed, blocked, or cut off."""
+"""Test the log while its database is killed, blocked, or cut off."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ BODY: dict[str, object] = {"model": "google-stock", "history": [1.0, 2.0, 3.0]}
 
 
 class Asking:
-    """Callers that ask one after the other until told to stop."""
+    """Callers that send one request after the other until stopped."""
 
     def __init__(self, service: Service, *, callers: int) -> None:
         self._service = service
@@ -143,7 +143,7 @@ def test_cut_connections_lose_nothing_and_are_hardly_noticed(service: Service) -
 
 @contextmanager
 def blocked_log(service: Service) -> Iterator[None]:
-    """Nothing can be inserted within the block."""
+    """Let nothing be inserted within the block."""
     with psycopg.connect(conninfo(service.database_url)) as connection:
         connection.execute("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE")
         yield

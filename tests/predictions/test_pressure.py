@@ -1,4 +1,4 @@
-"""Past what can be answered, requests are refused: what is held is counted, and has a limit."""
+"""Test that requests beyond the limits on open work are refused."""
 
 import asyncio
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ ENTRY = Entry(
 
 
 class StuckLog(PredictionLog):
-    """A database that takes nothing until it is let go."""
+    """A database that accepts nothing until it is released."""
 
     def __init__(self, metrics: Metrics) -> None:
         super().__init__("postgresql://nowhere", metrics)
@@ -93,7 +93,7 @@ def test_an_overload_is_refused_and_what_is_held_stays_within_rows_and_bytes(
         batcher = Batcher(stuck, metrics)
         replies: list[Reply] = []
         taken = refused = 0
-        for _ in range(20):  # turns of ten times what can be held
+        for _ in range(20):  # turns of ten times the limit
             for _ in range(32):
                 try:
                     batcher.submit(ticket(version, size, replies))
@@ -171,8 +171,8 @@ def test_once_all_is_committed_or_failed_the_log_holds_as_many_bytes_as_before(
             for _ in range(12):
                 slow.write([Group(rows_of([entry]), outcomes.append)])
             assert [type(refused[0]) for refused in outcomes] == [Unavailable] * 4
-            slow.connection.end(error)  # of the first
-            slow.connection.end(error)  # of the others, together
+            slow.connection.end(error)  # of the first caller
+            slow.connection.end(error)  # of the others together
             assert len(outcomes) == 12
 
     asyncio.run(scenario())
@@ -189,7 +189,7 @@ def test_refused_calls_in_wait_hold_no_whole_bodies(metrics: Metrics) -> None:
 
 
 class SlowConnection(CommittingConnection):
-    """Tells how it was asked, and commits when it is told to."""
+    """Records its orders, and commits when it is told to."""
 
     def __init__(self) -> None:
         super().__init__("postgresql://nowhere")
@@ -211,7 +211,7 @@ class SlowConnection(CommittingConnection):
 
 
 class SlowLog(PredictionLog):
-    """A log over such a connection; one that is shared by all of them."""
+    """A log on one such connection, which everything shares."""
 
     def __init__(self, metrics: Metrics, *, api_processes: int = 1) -> None:
         self.connection = SlowConnection()

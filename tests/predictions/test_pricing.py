@@ -1,4 +1,4 @@
-"""A request is priced before it is computed; what is too much is refused with what would fit."""
+"""Test that requests are priced before they are computed, and refused with what would fit."""
 
 import json
 import re
@@ -41,13 +41,13 @@ def loaded(artifact: Artifact, **seconds: float) -> Loaded:
 
 @pytest.fixture(scope="module")
 def forecaster() -> Loaded:
-    """A run of its graph takes a second and gives two steps."""
+    """Return a version whose graph takes a second per run and forecasts two steps."""
     return loaded(persistence_artifact(horizon=2), **SECOND)
 
 
 @pytest.fixture(scope="module")
 def writer() -> Loaded:
-    """A step takes a second, and reading a tenth of it for each token."""
+    """Return a version that takes a second per step, and a tenth of that to read a token."""
     return loaded(stream_text_artifact(), **SECOND)
 
 
@@ -87,7 +87,7 @@ def test_alternatives_cost_too(writer: Loaded) -> None:
 
 
 def number_in(error: Unprocessable) -> int:
-    """The number of what would fit."""
+    """Return the number that would fit."""
     found = re.search(r"about ([\d,]+) (steps|tokens)|of about ([\d,]+)", error.errors[0].message)
     assert found is not None, error.errors[0].message
     return int((found[1] or found[3]).replace(",", ""))
@@ -125,7 +125,7 @@ def test_a_batch_costs_what_its_runs_take(forecaster: Loaded, writer: Loaded) ->
         *(forecast(forecaster, 2 * n) for n in (1, 2, 3)),
         *(continuation(writer, 10, n) for n in (4, 5)),
     ]
-    # The longest of each version by itself, the others at what they add.
+    # The longest of each version on its own, the others at what they add.
     expected = (3 + 0.5 * 3) + (1 + 5 + 1 + 0.5 * 4)
     assert seconds_together(questions) == pytest.approx(expected, rel=0.01)
     by_runs = 0.0

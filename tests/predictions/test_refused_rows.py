@@ -1,4 +1,4 @@
-"""A row that PostgreSQL refuses fails alone, whatever the reason and whatever it shares."""
+"""Test that a row refused by PostgreSQL fails alone, whatever the reason and its neighbours."""
 
 import asyncio
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ def database(fresh_database: str, tmp_path: Path) -> str:
 
 @pytest.fixture
 def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have rows share commits: with several connections each group might get one of its own."""
+    """Have rows share commits; with several connections each group might get its own."""
     monkeypatch.setattr(log, "CONNECTIONS", 1)
 
 
@@ -68,7 +68,7 @@ def logged(database_url: str) -> list[str]:
 
 
 class CountingLog(PredictionLog):
-    """A log that notes how many rows each of its statements had."""
+    """A log that records how many rows each of its statements had."""
 
     def __init__(self, database_url: str) -> None:
         super().__init__(database_url, metrics())
@@ -80,7 +80,7 @@ class CountingLog(PredictionLog):
 
 
 def write(database_url: str, entries: Sequence[Entry]) -> tuple[Refused, list[int]]:
-    """Write them as one group; what was refused, and the rows of each statement."""
+    """Write rows as one group; return what was refused, and the rows of each statement."""
 
     async def scenario() -> tuple[Refused, list[int]]:
         writing = CountingLog(database_url)
@@ -112,7 +112,7 @@ def test_it_is_found_by_halving_the_run_that_it_shares(
     entries[5] = entries[5]._replace(**wrong)
     refused, statements = write(database, entries)
     assert list(refused) == [5]
-    assert not isinstance(refused[5], Unavailable)  # to try again would not help
+    assert not isinstance(refused[5], Unavailable)  # trying again would not help
     assert logged(database) == [str(number) for number in range(COUNT) if number != 5]
     assert statements == [8, 4, 4, 2, 1, 1, 2]
 
@@ -175,7 +175,7 @@ def test_what_is_no_rows_fault_is_not_looked_for(database: str) -> None:
 
 
 CURSED = "cursed"
-# Stands for all that PostgreSQL may refuse and nobody here has thought of.
+# Stands for anything that PostgreSQL may refuse unexpectedly.
 CURSE = f"""
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'no reason given'; END $$;
@@ -186,7 +186,7 @@ WHEN (NEW.request::text LIKE '%{CURSED}%') EXECUTE FUNCTION refuse()
 
 @pytest.fixture
 def cursed(service: Service) -> Service:
-    """A database that refuses some rows for a reason of its own."""
+    """Yield a database that refuses some rows for a reason of its own."""
     with psycopg.connect(conninfo(service.database_url), autocommit=True) as connection:
         connection.execute(CURSE)
     assert service.predict(model="google-stock", history=[1, 2, 3]).is_success  # loads it

@@ -1,4 +1,4 @@
-"""What is logged is what was validated: no key of a request may stand in it twice."""
+"""Test that what is logged is what was validated: no key of a request is repeated."""
 
 import json
 from collections.abc import Sequence
@@ -169,7 +169,7 @@ def test_exactly_the_items_with_a_repeated_key_are_refused(
         if repeats(pairs):
             assert isinstance(found, StepaheadError)
         elif isinstance(found, PredictRequest):
-            assert json.loads(raw) == dict(pairs)  # what is logged is what came
+            assert json.loads(raw) == dict(pairs)  # the logged request is the original
 
 
 def test_usual_requests_are_read_once(asked: Service) -> None:

@@ -1,4 +1,4 @@
-"""Which questions are answered together; long ones take turns and end when their caller leaves."""
+"""Test which questions share a run, that long ones take turns, and that abandoned ones end."""
 
 import asyncio
 import threading
@@ -23,7 +23,7 @@ SHORT = 2 * batching.INLINE_SECONDS
 
 
 class WillingLog(PredictionLog):
-    """Commits everything in the next turn; notes the rows of each group."""
+    """Commits everything in the next turn, and records the rows of each group."""
 
     def __init__(self, metrics: Metrics) -> None:
         super().__init__("postgresql://nowhere", metrics)
@@ -37,7 +37,7 @@ class WillingLog(PredictionLog):
 
 @dataclass(kw_only=True)
 class Steps:
-    """A question that takes some steps, each of which may have to be let go."""
+    """A question with several steps, each of which may have to be released."""
 
     version: Loaded
     seconds: float = 0.0
@@ -125,7 +125,7 @@ def run(scenario: Callable[[Bench], Coroutine[Any, Any, None]]) -> None:
     [
         ([1] * 256, [256]),
         ([1] * 257, [256, 1]),
-        ([200, 200, 200], [400, 200]),  # what one request asks for stays together
+        ([200, 200, 200], [400, 200]),  # the questions of one request stay together
         ([1000, 1], [1000, 1]),
         ([1025], [1024, 1]),
     ],
@@ -211,7 +211,7 @@ def test_a_long_run_ends_when_its_caller_is_gone(version: Loaded) -> None:
         bench.batcher.submit_apart([bench.ticket(question, caller="impatient")])
         await bench.until(lambda: question.done)
         bench.gone.add("impatient")
-        gate.release()  # at most one further step is under way
+        gate.release()  # at most one further step is running
         await bench.batcher.drained()
         assert [type(reply) for reply in bench.replies] == [CallerGone]
         assert len(question.done) <= 2

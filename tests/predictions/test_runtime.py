@@ -1,4 +1,4 @@
-"""Which version answers: aliases that move, versions that go, models that come and do not fit."""
+"""Test which version answers: aliases that move, deleted versions, models that do not fit."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_a_look_at_the_registry_that_began_earlier_does_not_hide_a_new_model(
     service.register("just-missed", persistence_artifact())
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(served, service, "just-missed")
-        with pytest.raises(TimeoutError):  # it waits for the look under way
+        with pytest.raises(TimeoutError):  # it waits for the current poll
             answer.result(0.5)
         may_end.set()
         assert answer.result(30) == 1
@@ -192,7 +192,7 @@ def test_requests_for_a_cold_version_load_it_once(
     with ThreadPoolExecutor(8) as pool:
         waiting = [pool.submit(served, service, "google-stock") for _ in range(8)]
         eventually(lambda: builds)
-        # Others are answered while it loads, and the event loop turns.
+        # Others are answered while it loads, and the event loop keeps turning.
         assert service.client.get("/livez").status_code == 200
         may_build.set()
         assert [call.result() for call in waiting] == [1] * 8

@@ -1,4 +1,4 @@
-"""The shipped models, asked as the README asks them."""
+"""Test the shipped models with the README's requests."""
 
 from collections.abc import Iterator
 
@@ -55,7 +55,7 @@ def test_the_chapters_stock_model_has_intervals_for_levels_that_are_asked_for(
     assert all(band["low"] <= step["value"] < band["high"] for band in step["intervals"])
     widths = [band["high"] - band["low"] for band in step["intervals"]]
     assert widths == sorted(widths)
-    # Errors of the chapter's model on the rows calibrated on were mostly above 0, up to some 50.
+    # The chapter model's errors on the calibration rows were mostly above 0, up to about 50.
     assert 20 < widths[1] < 60
 
 

@@ -1,4 +1,4 @@
-"""A dataset in place of history."""
+"""Test a dataset instead of a history."""
 
 import pytest
 

@@ -59,8 +59,8 @@ def test_no_top_k_shows_five(asked: Service) -> None:
 
 
 def test_a_stream_carries_its_state_from_the_text_through_every_step(asked: Service) -> None:
-    # The graph says the token whose number is how many it has seen: 2, 3 (the unknown symbol,
-    # which is never chosen: the likeliest other), 4 = 0, 5 = 1, 6 = 2.
+    # The graph predicts the token whose number is the count of tokens so far: 2, 3 (the unknown
+    # symbol, which is never chosen, so the second most probable), 4 = 0, 5 = 1, 6 = 2.
     answer = written(asked, model="stream", text="ab", steps=5)
     assert tokens(answer) == ["c", "a", "a", "b", "c"]
     assert answer["text"] == "abcaabc"

@@ -1,4 +1,4 @@
-"""What is shared: counted, not timed. All requests of a test start in one turn of the loop."""
+"""Count what requests share. All requests of a test start in one turn of the loop."""
 
 import asyncio
 import json
@@ -27,12 +27,12 @@ Answer = tuple[int, Any]
 
 @pytest.fixture(autouse=True)
 def _turns_that_do_not_depend_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a run that took long here once goes to a thread from then on, and commits by itself."""
+    """Keep runs on the event loop; otherwise a slow one would move to a thread and commit alone."""
     monkeypatch.setattr(batching, "INLINE_SECONDS", 60.0)
 
 
 async def post(app: FastAPI, path: str, body: object) -> Answer:
-    """One request straight into the app, as the server would make it. Bytes are sent unchanged."""
+    """Send a request directly to the app, as the server would, with unchanged bytes."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent: list[MutableMapping[str, Any]] = []
 
@@ -195,7 +195,7 @@ def test_large_batches_of_one_turn_run_apart_so_that_one_is_committed_while_the_
         ]
         answers = await asyncio.gather(*(post(app, "/predict/batch", body) for body in batches))
         assert [status for status, _ in answers] == [200] * 3
-        # The first is not many by itself and is committed with the second.
+        # The first alone is not many, so it is committed with the second.
         assert shared(app) == (runs + 3, commits + 2)
 
     run(fresh_database, tmp_path, scenario)

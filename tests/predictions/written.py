@@ -1,4 +1,4 @@
-"""The log's callbacks for those who have a coroutine."""
+"""Wait for the log's callbacks in coroutines."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from app.predictions.logged.rows import Entry, rows_of
 
 
 async def written(log: PredictionLog, entries: Sequence[Entry]) -> None:
-    """Return once these are committed, together.
+    """Return when these rows are committed, together.
 
     Raises:
         Exception: what the log says about the first row that is not committed.
@@ -19,7 +19,7 @@ async def written(log: PredictionLog, entries: Sequence[Entry]) -> None:
 
 
 async def refused_of(log: PredictionLog, entries: Sequence[Entry]) -> Refused:
-    """Return which of them the log refuses, and why, once the others are committed."""
+    """Return which rows the log refuses, and why, when the others are committed."""
     ended: asyncio.Future[Refused] = asyncio.get_running_loop().create_future()
     log.write([Group(rows_of(entries), ended.set_result)])
     return await ended

@@ -1,4 +1,4 @@
-"""Small files, one per peculiarity that real files have, and what each says.
+"""Generate small files, one for each peculiarity of real files, with the expected report.
 
 All files of `SAME` hold one table, 30 business days from 3 January 2012, and read the same.
 `python -m tests.reading.peculiar_files FOLDER` writes them.
@@ -128,12 +128,12 @@ def sheet_cell(place: str, value: object) -> str:
 
 
 def workbook(rows: list[list[object]]) -> bytes:
-    """One sheet, dates as styled numbers."""
+    """Return a workbook with one sheet and dates as styled numbers."""
     return workbook_of({"Prices": rows})
 
 
 def workbook_of(sheets: dict[str, list[list[object]]]) -> bytes:
-    """The smallest .xlsx that spreadsheets accept."""
+    """Return the smallest .xlsx that spreadsheets accept."""
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006"
@@ -340,7 +340,7 @@ SAME = [
 
 
 def write_all(folder: Path) -> None:
-    """Writes each of them into a folder, to be looked at or uploaded."""
+    """Write each of them into a folder, to be viewed or uploaded."""
     folder.mkdir(parents=True, exist_ok=True)
     for entry in SAME:
         (folder / entry.name).write_bytes(entry.data)

@@ -1,4 +1,4 @@
-"""The files of the chapter, where they are at hand; they are not part of the repository."""
+"""Test the chapter's files if they are present; they are not part of the repository."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One peculiarity each, where files say different things."""
+"""Test one peculiarity at a time, where files differ."""
 
 import gzip
 import pickle

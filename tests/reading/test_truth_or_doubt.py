@@ -1,4 +1,4 @@
-"""A table written in any dialect, order and date form is read as meant, or doubted by name."""
+"""Test that a table in any dialect, order and date form is read as meant, or doubted by name."""
 
 import csv
 import datetime as dt
@@ -69,12 +69,12 @@ PERIODS: dict[str, dict[str, Writer]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """What the file is to say."""
+    """What the file is meant to say."""
 
     step: str
     times: list[dt.datetime]
     labels: list[str]
-    values: dict[str, list[float | None]]  # by label, a value or none for each time
+    values: dict[str, list[float | None]]  # by label: a value, or none, for each time
 
 
 def times_of(step: str, start: dt.date, count: int) -> list[dt.datetime]:
@@ -115,7 +115,7 @@ def truths(draw: st.DrawFn) -> Truth:
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """How it is written."""
+    """A way to write it."""
 
     layout: str
     order: str

@@ -1,4 +1,4 @@
-"""Batches of questions that are alike: answered and logged as each would be by itself."""
+"""Test batches of uniform questions, answered and logged as if each came alone."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ Answer = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def blocks_made() -> Iterator[list[int]]:
-    """The rows of each block that was inferred."""
+    """Record the rows of each block that is inferred."""
     made: list[int] = []
     work = Block.work
 
@@ -45,7 +45,7 @@ def batch(service: Service, items: Sequence[object]) -> list[Answer]:
 
 
 def histories(model: str, count: int = ROWS) -> list[dict[str, object]]:
-    """Items whose histories differ, some longer than a window of three."""
+    """Return items with different histories, some longer than a window of three."""
     return [
         {"model": model, "history": [1, *[2.0] * (2 + number % 3), number / 7]}
         for number in range(count)
@@ -68,7 +68,7 @@ def histories(model: str, count: int = ROWS) -> list[dict[str, object]]:
 def test_each_is_answered_and_logged_as_by_itself(
     asked: Service, items: list[dict[str, object]], blocks_made: list[int]
 ) -> None:
-    asked.client.post("/predict", json=items[0])  # it is in memory then
+    asked.client.post("/predict", json=items[0])  # then it is in memory
     answers = batch(asked, items)
     has_braces = "{" in str(items[0].get("series"))
     assert blocks_made == ([] if has_braces else [len(items)])

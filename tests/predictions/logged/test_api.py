@@ -1,4 +1,4 @@
-"""`GET /predictions`: filters and pages."""
+"""Test filters and pages of `GET /predictions`."""
 
 from datetime import UTC, datetime, timedelta
 

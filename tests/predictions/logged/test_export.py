@@ -1,4 +1,4 @@
-"""`GET /predictions/export`: the log as a file."""
+"""Test the log as a file: `GET /predictions/export`."""
 
 import asyncio
 import csv
@@ -145,7 +145,7 @@ def test_so_many_exports_are_made_at_once_and_an_ended_one_makes_room() -> None:
 def test_an_export_that_cannot_begin_is_a_503() -> None:
     async def scenario() -> None:
         exports = Exports("postgresql://nowhere", command=child("sys.exit(1)"))
-        for _ in range(MAX_AT_ONCE + 1):  # none of them takes a place for good
+        for _ in range(MAX_AT_ONCE + 1):  # none of them occupies a place for good
             with pytest.raises(Unavailable):
                 await exports.start(CSV)
 

@@ -106,7 +106,7 @@ def test_retention_drops_what_is_older_and_nothing_else(engine: Engine, tmp_path
 
 def test_it_goes_on_where_a_killed_process_stopped(engine: Engine, tmp_path: Path) -> None:
     with engine.begin() as connection:
-        # Made and not attached; and detached and not dropped.
+        # One was created but not attached, the other detached but not dropped.
         connection.execute(
             text("CREATE TABLE predictions_20261124 (LIKE predictions INCLUDING ALL)")
         )

@@ -1,4 +1,4 @@
-"""Single cells as dates, before the order of day and month is asked for."""
+"""Test single cells as dates, before the order of day and month is decided."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def read(cell: str) -> DateCells:
         ("2017-01-03 9:30 AM", "2017-01-03T09:30"),
         ("2017-01-03 9:30PM", "2017-01-03T21:30"),
         ("2017-01-03 9:30 p.m.", "2017-01-03T21:30"),
-        ("2017-01-03 9:30:15 a.\u00a0m.", "2017-01-03T09:30:15"),  # as Excel has it in Spanish
+        ("2017-01-03 9:30:15 a.\u00a0m.", "2017-01-03T09:30:15"),  # as written by Excel in Spanish
         ("2017-01-03 12:30 am", "2017-01-03T00:30"),
         ("2017-01-03 12:30 pm", "2017-01-03T12:30"),
         ("3 Jan 2017", "2017-01-03"),
@@ -53,7 +53,7 @@ def test_a_cell_is_a_time(cell: str, time: str) -> None:
     assert found.dated.tolist() == [True]
     read_as = (found.days * DAY_US + found.clock).astype("datetime64[us]")[0]
     assert read_as == np.datetime64(time, "us")
-    assert found.zoned.tolist() == [cell.startswith("1483434000")]  # Unix times are of UTC
+    assert found.zoned.tolist() == [cell.startswith("1483434000")]  # Unix times are in UTC
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Numbers as people and spreadsheets write them."""
+"""Test numbers as people and spreadsheets write them."""
 
 import math
 from pathlib import Path
@@ -57,7 +57,7 @@ def read_column(folder: Path, cells: list[str]) -> ReadResult:
         ("9" * 399, None, None),
         ("0" * 399 + "1", 1.0, 1.0),
         ("0" * 400 + "1", None, None),
-        ("\u0663", None, None),  # a digit, but not one of ours
+        ("\u0663", None, None),  # a digit, but not an ASCII one
         ("5\u0663", None, None),
         ("5.\u0663", None, None),
         ("1_000", None, None),
@@ -121,7 +121,7 @@ def test_other_cells_decide_the_decimal_sign(cells: list[str], sign: str) -> Non
         (["1.550 kg"], "."),
         (["1", "3", "2", "1,250"], "."),
         (["1.200 €", "1.350 €"], ","),
-        (["1,234.5", "2.345,6"], "."),  # as many of either
+        (["1,234.5", "2.345,6"], "."),  # equally many of both
     ],
 )
 def test_three_digits_behind_a_separator_leave_a_doubt(cells: list[str], sign: str) -> None:

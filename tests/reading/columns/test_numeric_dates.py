@@ -1,4 +1,4 @@
-"""Dates that are written as plain numbers."""
+"""Test dates that are written as plain numbers."""
 
 import numpy as np
 import pytest
@@ -80,7 +80,7 @@ def test_one_in_twenty_may_be_no_date() -> None:
     [
         ([2015, 2016, 2017], True),
         ([2017, 2016, 2015], True),
-        ([2015, 2017, 2019], False),  # years of every other year are as likely values
+        ([2015, 2017, 2019], False),  # years of every second year could also be values
         ([2015, 2015, 2016], False),
         ([42738, 42739, 42738], False),
         ([42740, 42738, 42739, 42741, 42737], True),  # sorted: day by day
@@ -106,7 +106,7 @@ NEW_YEAR = 1_483_228_800  # 2017
         ([NEW_YEAR + 120, NEW_YEAR + 60, float("nan"), NEW_YEAR], True),  # newest first
         ([NEW_YEAR + 86_400 * day for day in range(30) if day % 7 > 1], True),  # working days
         ([NEW_YEAR + 60 * row + row**2 for row in range(9)], False),  # no two steps are equal
-        ([NEW_YEAR, NEW_YEAR + 1, NEW_YEAR + 2], False),  # rather numbers of invoices
+        ([NEW_YEAR, NEW_YEAR + 1, NEW_YEAR + 2], False),  # more likely numbers of invoices
         ([NEW_YEAR, NEW_YEAR + 60, NEW_YEAR + 60, NEW_YEAR + 120, NEW_YEAR + 60], False),
         ([NEW_YEAR, NEW_YEAR + 60.5, NEW_YEAR + 121], False),
         ([5e8, 5e8 + 60, 5e8 + 120], False),  # 1985

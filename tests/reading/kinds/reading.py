@@ -1,4 +1,4 @@
-"""Write and read small files, and what their tests look at."""
+"""Write and read small files, and show what their tests compare."""
 
 import datetime as dt
 import math
@@ -16,7 +16,7 @@ START = dt.date(2021, 1, 4)  # a Monday
 
 
 def wave(row: int, base: float = 100.0) -> float:
-    """A value that looks measured: a season and a trend, two decimals, none twice in a row."""
+    """Return a series that looks measured: a season and a trend, two decimals, no repeats."""
     return round(base + 10 * math.sin(row / 6) + row * 0.07 + row * row % 7 / 10, 2)
 
 
@@ -51,7 +51,7 @@ class Read:
 
     @property
     def span(self) -> tuple[str | None, str | None, str | None]:
-        """First and last time, and the frequency."""
+        """Return first and last time, and the frequency."""
         return self.report.start, self.report.end, self.report.frequency
 
     def decision(self, about: str) -> Decision:

@@ -1,4 +1,4 @@
-"""Every cell of a file is used, left out for a reason, or in a column that is named as unused."""
+"""Test that every cell of a file is used, left out for a reason, or in an unused column."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""Dates as offices, exchanges and programs write them."""
+"""Test dates as offices, exchanges and programs write them."""
 # ruff: noqa: E501  a row of examples reads better on one line
 
 import datetime as dt

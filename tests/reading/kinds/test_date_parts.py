@@ -1,4 +1,4 @@
-"""Times whose parts stand in several columns."""
+"""Test times whose parts are in several columns."""
 # ruff: noqa: E501  a row of examples reads better on one line
 
 import datetime as dt

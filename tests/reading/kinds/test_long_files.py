@@ -1,4 +1,4 @@
-"""Which column names the series, and which one counts their steps."""
+"""Test which column names the series, and which one counts their steps."""
 
 import datetime as dt
 from pathlib import Path

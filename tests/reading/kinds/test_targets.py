@@ -1,4 +1,4 @@
-"""Which column is suggested to be predicted."""
+"""Test which column is suggested as the target."""
 # ruff: noqa: E501  a row of examples reads better on one line
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""Units, flags and words beside numbers."""
+"""Test units, flags and words beside numbers."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Headers, encodings, kinds of files and sheets."""
+"""Test headers, encodings, kinds of files and sheets."""
 # ruff: noqa: E501  a row of examples reads better on one line
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Series in rows, and matrices of a calendar."""
+"""Test series in rows, and calendar matrices."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

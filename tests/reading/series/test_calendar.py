@@ -1,4 +1,4 @@
-"""Calendars learnt from times, and the times that come next by them."""
+"""Test calendars learned from times, and the next times that follow from them."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta

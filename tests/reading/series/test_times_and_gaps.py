@@ -1,4 +1,4 @@
-"""Times of day in columns of their own, and where a regular series lacks rows or does not."""
+"""Test times of day in separate columns, and gaps in regular series."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Names, delimiters and layouts as the first lines of a file show them."""
+"""Test names, delimiters and layouts in the first lines of a file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Thousands separators without quotes, between commas: the rows are refused, not misread."""
+"""Test thousands separators without quotes between commas: rows are refused, not misread."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -29,10 +29,10 @@ def refusal(file: Path) -> UnreadableFile:
     ("rows", "row", "number"),
     [
         ([f"{950 + at / 2:,.2f},10" for at in range(200)], 102, "1,000.00"),  # was read as a text
-        ([f"{800 + at / 2:,.2f},10" for at in range(600)], 402, "1,000.00"),  # behind the sample
+        ([f"{800 + at / 2:,.2f},10" for at in range(600)], 402, "1,000.00"),  # after the sample
         ([f"{980 + at},10" for at in range(20)] + ["1,000,10"] * 3, 22, "1,000"),
         ([f"{1210 + at / 10:,.2f},10" for at in range(300)], 2, "1,210.00"),  # every row
-        (["1,234.50,10", *["999.50,10"] * 200], 2, "1,234.50"),  # the first alone
+        (["1,234.50,10", *["999.50,10"] * 200], 2, "1,234.50"),  # only the first
         ([f"7.5,{90_000 * at:,}" for at in range(1, 100)], 2, "90,000"),
         ([f"7.5,{90_000 * at:,}" for at in range(12, 100)], 2, "1,080,000"),
         ([f"-${at},{at:03d}.5,7" for at in range(1, 50)], 2, "-$1,001.5"),

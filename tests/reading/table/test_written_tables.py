@@ -1,4 +1,4 @@
-"""A table written in any combination of formats reads back the same; anything else is refused."""
+"""Test that a table written in any combination of formats reads back the same or is refused."""
 
 import csv
 import datetime as dt
@@ -36,7 +36,7 @@ DATE_FORMATS: dict[str, Callable[[dt.date], str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Writing:
-    """How a table is written down."""
+    """A way to write a table."""
 
     date: str
     delimiter: str
@@ -75,7 +75,7 @@ PRICES = st.integers(-99_999_999, 99_999_999).map(lambda number: number / 100)
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[list[dt.date], list[list[float | None]]]:
-    """Days (more than a month of them, so that day and month tell themselves apart) and prices."""
+    """Return days and prices; more than a month, so that day and month are distinguishable."""
     start = draw(st.dates(dt.date(1975, 1, 1), dt.date(2030, 1, 1)))
     count = draw(st.integers(32, 60))
     days = [start + dt.timedelta(days=at) for at in range(count)]
@@ -93,7 +93,7 @@ def tables(draw: st.DrawFn) -> tuple[list[dt.date], list[list[float | None]]]:
         if width > 1 and generator.random() < 0.1:
             row[generator.randrange(width)] = None
         rows.append(row)
-    # One number that leaves no doubt about the decimal sign.
+    # A number that leaves no doubt about the decimal sign.
     rows[0][0] = -1234.5
     return days, rows
 

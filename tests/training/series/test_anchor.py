@@ -1,4 +1,4 @@
-"""Which anchor a run settles on: no network is trained here."""
+"""Test which anchor a run chooses; no network is trained."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def test_walks_stay_with_persistence_and_an_autoregression_finds_its_own() -> No
     record = chosen(series_of(swinging))
     assert (record.name, record.season) == ("autoregression", None)
     errors = {each.name: each.error for each in record.candidates}
-    # Its noise has a deviation of 1; the last value misses by more than that.
+    # Its noise has a standard deviation of 1; the last value misses by more.
     assert errors["autoregression"] == pytest.approx(1.0, rel=0.2)
     assert errors["persistence"] is not None
     assert errors["persistence"] > 1.3
@@ -203,7 +203,7 @@ def test_a_warm_start_stays_with_the_anchor_its_network_was_trained_with() -> No
     assert chosen(series_of(wave(ROWS)), start_from=older).name == "persistence"
     with pytest.raises(Unprocessable, match="trained with persistence"):
         settled(series_of(wave(ROWS)), start_from=older, anchor="autoregression")
-    # Window scaling is centred on the last value: no anchor and persistence are one.
+    # Window scaling is centred on the last value, so no anchor and persistence are the same.
     unanchored = version(recipe="none")
     assert settled(series_of(wave(ROWS)), start_from=unanchored) is None
     record = chosen(series_of(wave(ROWS)), start_from=unanchored, anchor="persistence")

@@ -1,4 +1,4 @@
-"""Which rows intervals are calibrated on, in whole runs."""
+"""Test which rows intervals are calibrated on, in complete trainings."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from tests.training.runs import SMALL, Artifact, Recorder, Train, series_of, wav
 
 ROWS = 160
 FITTED_ROWS = 128  # a fifth is held out
-VALIDATION_START = 108  # and of those a seventh
+VALIDATION_START = 108  # and a seventh of these
 KEPT_NONE = {"validation_fraction": 0.0, "early_stopping": None}
 WITHOUT = {**SMALL, **KEPT_NONE}
 

@@ -1,4 +1,4 @@
-"""Files in which some series are much shorter than the others."""
+"""Test files in which some series are much shorter than others."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -69,7 +69,7 @@ def test_a_young_series_with_a_window_is_trained_on_when_the_network_is_fitted_a
 @pytest.mark.parametrize(
     ("rows", "typical"),
     [
-        ([100, 100, 100], 68),  # 80 before the cut, of them 12 to validate on
+        ([100, 100, 100], 68),  # 80 before the cut, 12 of them for validation
         ([100, 100, 100, 10], 68),
         ([10, 10, 10, 100], 6),
         ([20, 100], 40),
