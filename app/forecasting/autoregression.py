@@ -1,4 +1,4 @@
-"""The linear autoregression: the strongest of the simple baselines where there is structure."""
+"""Fit a linear autoregression, the strongest of the simple baselines if there is structure."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
-# The ridge penalty is chosen among these, per standardised column and training row.
+# The ridge penalty is chosen from these, per standardised column and training row.
 PENALTIES = np.logspace(-6, 3, 19)
-# A linear model of at most a few hundred lags learns nothing more from older rows.
+# A linear model with at most a few hundred lags learns nothing more from older rows.
 MOST_FITTED_ROWS = 20_000
 FEWEST_EXAMPLES = 3
 
@@ -24,19 +24,19 @@ class LinearAutoregression:
 
         forecast of step h = last + intercept_h + Σ_k weights_hk d_k + weights_h0 last
 
-    so that it shrinks towards the last value. Fitted by ridge regression on standardised columns
-    (Hoerl & Kennard 1970), the penalty of each step chosen by leave-one-out errors, which ridge
-    gives in closed form (Golub, Heath & Wahba 1979).
+    so that it shrinks towards the last value. It is fitted by ridge regression on standardised
+    columns (Hoerl & Kennard 1970); the penalty of each step is chosen by leave-one-out errors,
+    which ridge has in closed form (Golub, Heath & Wahba 1979).
 
-    Without `level` the term weights_h0 is left out, and the level of a series does not matter. That
-    costs accuracy where a series returns to a mean farther back than its lags tell (5 % on an
-    autoregression of order 3 seen through 10 lags).
+    Without `level` the term weights_h0 is omitted, and the level of a series does not matter. That
+    costs accuracy if a series returns to a mean that is further back than its lags reach (5 % on an
+    autoregression of order 3 with 10 lags).
     """
 
-    lags: int  # past values seen
-    horizon: int = 1  # steps it is fitted for
-    level: bool = True  # whether the last value itself counts, and not only differences from it
-    penalty: float | None = None  # per row and standardised column; None: chosen
+    lags: int  # number of past values that it sees
+    horizon: int = 1  # number of steps that it is fitted for
+    level: bool = True  # whether the last value itself counts, not only differences from it
+    penalty: float | None = None  # per row and standardised column; None: chosen automatically
     name: str = "linear autoregression"
     # (columns, horizon), for d_k with k = lags - 1 … 1, oldest first, and for the last value.
     weights: Floats | None = None
@@ -51,7 +51,7 @@ class LinearAutoregression:
 
     @property
     def min_history(self) -> int:
-        """All lags."""
+        """The number of lags."""
         return self.lags
 
     def fit(self, values: Floats) -> Self:
@@ -76,7 +76,7 @@ class LinearAutoregression:
         return replace(self, weights=weights, intercept=intercept)
 
     def forecasts(self, values: Floats, origins: Ids, *, horizon: int) -> Floats:
-        """Forecasts (n, horizon) from the origins.
+        """Return forecasts (n, horizon) from the origins.
 
         Raises:
             ValueError: not fitted, or asked for more steps than it was fitted for.
@@ -94,7 +94,7 @@ class LinearAutoregression:
         return result
 
     def _columns(self, recent: Floats) -> Floats:
-        """What the forecast is linear in, from the last values (n, lags): (n, columns)."""
+        """Return what the forecast is linear in, (n, columns), from the last values (n, lags)."""
         last = recent[:, -1:]  # (n, 1)
         differences = recent[:, :-1] - last  # (n, lags - 1)
         return np.hstack((differences, last)) if self.level else differences
@@ -103,7 +103,7 @@ class LinearAutoregression:
 def ridge(
     x: Floats, y: Floats, *, penalty: float | None = None, intercept: bool = True
 ) -> tuple[Floats, Floats]:
-    """Weights (columns, outputs) and intercepts (outputs,) of y (n, outputs) on x (n, columns).
+    """Fit weights (columns, outputs) and intercepts (outputs,) by ridge regression.
 
     Args:
         x: columns, of any spread: they are standardised.

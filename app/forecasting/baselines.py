@@ -1,8 +1,8 @@
-"""The simple forecasts that a network has to beat, behind one interface.
+"""Define the simple forecasts that a network has to beat, with one interface.
 
-Each is fitted on training rows and then forecasts from rolling origins: row i of the answer is for
-`values[origins[i] : origins[i] + horizon]` and was made from `values[: origins[i]]` alone. Gaps
-(NaN) are allowed; where too little came before the origin, the forecast is NaN.
+Each is fitted on training rows and then forecasts from rolling origins. Row i of the result is for
+`values[origins[i] : origins[i] + horizon]` and only uses `values[: origins[i]]`. Gaps (NaN) are
+allowed; if there is too little before the origin, the forecast is NaN.
 """
 
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ Ids = NDArray[np.int64]
 
 
 class Baseline(Protocol):
-    """What the baselines share."""
+    """The interface of the baselines."""
 
     @property
     def name(self) -> str:
-        """As it is called in scorecards."""
+        """The name in scorecards."""
         ...
 
     @property
     def min_history(self) -> int:
-        """Rows needed before an origin."""
+        """Number of rows needed before an origin."""
         ...
 
     def fit(self, values: Floats) -> Self:
-        """The baseline fitted on training rows (rows,)."""
+        """Return the baseline fitted on training rows (rows,)."""
         ...
 
     def forecasts(self, values: Floats, origins: Ids, *, horizon: int) -> Floats:
-        """Forecasts (n, horizon) from the origins (n,) in the rows (rows,)."""
+        """Return forecasts (n, horizon) from the origins (n,) in the rows (rows,)."""
         ...
 
 
@@ -45,30 +45,30 @@ class Persistence:
     min_history: int = 1
 
     def fit(self, values: Floats) -> Self:
-        """Nothing to fit."""
+        """Return the same baseline: there is nothing to fit."""
         del values
         return self
 
     def forecasts(self, values: Floats, origins: Ids, *, horizon: int) -> Floats:
-        """The last known value before each origin, (n, horizon)."""
+        """Return the last known value before each origin, (n, horizon)."""
         last = _taken(values, _last_known(values), origins - 1)  # (n,)
         return np.repeat(last[:, None], horizon, axis=1)  # (n, horizon)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """The line through the first and the last known value, carried on."""
+    """The line through the first and the last known value, extended."""
 
     name: str = "drift"
     min_history: int = 2
 
     def fit(self, values: Floats) -> Self:
-        """Nothing to fit: the line starts anew at each origin."""
+        """Return the same baseline: the line starts at each origin."""
         del values
         return self
 
     def forecasts(self, values: Floats, origins: Ids, *, horizon: int) -> Floats:
-        """The last value and its share of the way from the first, per step: (n, horizon)."""
+        """Return the last value plus its mean change per step since the first, (n, horizon)."""
         known = np.flatnonzero(np.isfinite(values))
         if not len(known):
             return np.full((len(origins), horizon), np.nan)
@@ -85,7 +85,7 @@ class Drift:
 
 @dataclass(frozen=True, kw_only=True)
 class SeasonalNaive:
-    """The value one season before, or the newest known of that place in the season."""
+    """The value one season before, or the newest known value in that phase of the season."""
 
     period: int  # rows in a season
     name: str = "seasonal naive"
@@ -100,12 +100,12 @@ class SeasonalNaive:
         return self.period
 
     def fit(self, values: Floats) -> Self:
-        """Nothing to fit: the period is given."""
+        """Return the same baseline: the period is given."""
         del values
         return self
 
     def forecasts(self, values: Floats, origins: Ids, *, horizon: int) -> Floats:
-        """The values of the last season before each origin, repeated, (n, horizon)."""
+        """Return the values of the last season before each origin, repeated, (n, horizon)."""
         seasons = -(-len(values) // self.period)
         padded = np.full(seasons * self.period, np.nan)
         padded[: len(values)] = values
@@ -119,13 +119,13 @@ class SeasonalNaive:
 
 
 def _last_known(values: Floats) -> Ids:
-    """For each row the last one up to it that has a value, -1 if none: (rows,)."""
+    """Return for each row the last row up to it that has a value, or -1, (rows,)."""
     places: Ids = np.where(np.isfinite(values), np.arange(len(values)), -1)
     return np.maximum.accumulate(places)
 
 
 def _taken(values: Floats, source: Ids, places: Ids) -> Floats:
-    """`values[source[places]]`, NaN where a place lies outside or its source is -1."""
+    """Return `values[source[places]]`, NaN if a place is outside or its source is -1."""
     if not len(values):
         return np.full(places.shape, np.nan)
     inside = (places >= 0) & (places < len(values))

@@ -1,8 +1,8 @@
-"""What a frequency says about a series: its natural seasons, and how far ahead to forecast."""
+"""Know natural seasons and default horizons of frequencies."""
 
 from app.reading.series.frequency import split_frequency
 
-# Rows in the seasons that are natural to a frequency.
+# Natural seasons of a frequency, in rows.
 NATURAL_SEASONS = {
     "s": (60,),
     "min": (60, 1440),
@@ -17,7 +17,7 @@ NATURAL_SEASONS = {
     "QS": (4,),
     "QE": (4,),
 }
-# Steps ahead that a recipe forecasts where it does not say.
+# Steps ahead that a recipe forecasts by default.
 HORIZONS = {
     "ms": 60,
     "s": 60,
@@ -37,14 +37,14 @@ HORIZONS = {
 }
 MINUTES_IN_AN_HOUR = 60
 MINUTES_IN_A_DAY = 1440
-# Minutes between rows from which on a day is forecast; an hour where rows are closer together.
+# Minutes between rows from which a day is forecast; an hour if rows are closer together.
 MINUTES_FOR_A_DAY = 15
-# A horizon that nobody asked for is at most this part of the rows.
+# A default horizon is at most this share of the rows.
 ROWS_PER_STEP = 6
 
 
 def season_candidates(frequency: str | None) -> tuple[int, ...]:
-    """Return the seasons natural to a frequency, in rows; none without one."""
+    """Return the natural seasons of a frequency, in rows; none without a frequency."""
     if frequency is None:
         return ()
     count, unit = split_frequency(frequency)
@@ -52,10 +52,10 @@ def season_candidates(frequency: str | None) -> tuple[int, ...]:
 
 
 def default_horizon(frequency: str | None, *, rows: int) -> int:
-    """Return how many steps ahead to forecast where nobody says.
+    """Return the default number of steps ahead.
 
     Args:
-        frequency: of the rows; None: they have no times, or no regular ones, and it is 1 step.
+        frequency: of the rows; None: no times or no regular ones, for which it is 1 step.
         rows: of a typical series; the horizon is at most a sixth of them.
     """
     if frequency is None:

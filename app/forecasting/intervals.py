@@ -1,23 +1,24 @@
-"""Prediction intervals by split conformal prediction, their width following recent volatility.
+"""Compute prediction intervals by split conformal prediction, with a width that follows volatility.
 
-A forecast is called f, what came y, the volatility of the window it was made from v. On rows that
-the forecaster was not fitted on, the scores s = (y - f) / v are collected, apart for each step of
-the horizon. An interval of level L is then f + v [low, high], with low and high from their order
-statistics (Vovk, Gammerman & Shafer 2005, "Algorithmic Learning in a Random World"; scaled scores
-and the finite-sample rank: Lei, G'Sell, Rinaldo, Tibshirani & Wasserman 2018, "Distribution-Free
-Predictive Inference for Regression", JASA 113; the two ends apart: Romano, Patterson & Candès 2019,
-"Conformalized Quantile Regression"). With n scores that are exchangeable with the next one it lies
-inside with a probability of at least L. Three rules, by how many scores there are:
+Let f be a forecast, y the actual value, and v the volatility of the window of the forecast. On rows
+that the forecaster was not fitted on, the scores s = (y - f) / v are collected, separately for each
+step of the horizon. An interval of level L is f + v [low, high], with low and high from the order
+statistics of the scores (Vovk, Gammerman & Shafer 2005, "Algorithmic Learning in a Random World";
+scaled scores and the finite-sample rank: Lei, G'Sell, Rinaldo, Tibshirani & Wasserman 2018,
+"Distribution-Free Predictive Inference for Regression", JASA 113; separate ends: Romano, Patterson
+& Candès 2019, "Conformalized Quantile Regression"). If the n scores are exchangeable with the next
+one, it is inside with a probability of at least L. There are three rules, depending on the number
+of scores:
 
 - signed: low and high are the scores of rank n + 1 - k and k, k = ceil((n + 1) (1 + L) / 2), so
-  that errors to one side make the interval longer there. Used where each end leaves two ranks or
-  more outside, for with fewer the outermost scores decide alone.
+that errors to one side make the interval longer on that side. Used if at least two ranks are
+outside at each end; with fewer, single extreme scores would decide.
 - absolute: low and high are ∓ the |s| of rank ceil((n + 1) L).
-- Student: fewer scores than that rank: ∓ t times the root mean square of the scores, with the
-  quantile of Student's t with n degrees of freedom (exact for normal errors of mean 0), and never
-  less than the largest |s|.
+- Student: if there are fewer scores than that rank: ∓ t times the root mean square of the scores,
+with the quantile of Student's t with n degrees of freedom (exact for normal errors of mean 0), and
+at least the largest |s|.
 
-Intervals hold their forecast, and each level holds those below it. No I/O.
+Intervals contain their forecast, and each level contains the lower ones. No I/O.
 """
 
 from dataclasses import dataclass, replace
@@ -32,37 +33,38 @@ Floats = NDArray[np.float64]
 LOWEST_LEVEL = 50
 HIGHEST_LEVEL = 99
 LEVELS = range(LOWEST_LEVEL, HIGHEST_LEVEL + 1)
-# Changes of a window that count as recent, and how many of them the training rows' mean weighs: so
-# that the volatility of a quiet window is 60 % of the usual one, and no window's is 0. Over 31
-# series a weight of 10 gave a mean interval score 1 % larger, and 59 recent changes as well.
+# Number of recent changes of a window, and the weight of the training rows' mean change in numbers
+# of changes: so a quiet window keeps 60 % of the usual volatility, and it is never 0. Over 31
+# series, a weight of 10 gave a mean interval score 1 % larger, and so did 59 recent changes.
 RECENT_CHANGES = 20
 USUAL_WEIGHT = 30
-# Where there are several series, and so no usual change: the least, as a part of the largest value.
+# For several series, which have no usual change: the minimum, as a share of the largest value.
 LEAST_RELATIVE = 1e-6
-# How much of the volatility follows the window: nothing, half (geometric mean), all of it.
+# How much of the volatility follows the window: none, half (geometric mean), all.
 SHARES = (0.0, 0.5, 1.0)
 FEWEST_SCORES = 5
-# Twice the ranks that signed ends leave outside, at least.
+# Twice the minimum of ranks outside each signed end.
 FEWEST_OUTSIDE = 4
-MOST_STEPS_COMPARED = 12  # of the horizon, when shares are compared
+MOST_STEPS_COMPARED = 12  # steps of the horizon with which shares are compared
 COMPARED_LEVELS = (50, 80, 90, 95)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Volatility:
-    """How much a series changes from row to row, told from a window of it.
+    """How much a series changes from row to row, estimated from a window.
 
     With m the mean of |change| over the window's last `changes` changes, k of them,
 
         v = usual ** (1 - share) * ((k m + 30 usual) / (k + 30)) ** share
 
-    and where there is no usual change (several series of unlike size)
+    and without a usual change (several series of different size)
 
         v = max(m, 1e-6 max|value|)
     """
 
-    changes: int  # k; 0: the window tells nothing, or is not to tell
-    usual: float | None  # mean change in the training rows, the target's unit; None: several series
+    changes: int  # k; 0: the window is not used
+    # mean change in the training rows, in the target's unit; None: several series
+    usual: float | None
     share: float = 1.0  # one of SHARES
 
     def __post_init__(self) -> None:
@@ -70,7 +72,7 @@ class Volatility:
             raise ValueError("a volatility needs a usual change or changes to look at")
 
     def of(self, windows: Floats) -> Floats:
-        """The volatility (n,) of windows (n, window) of the target."""
+        """Return the volatility (n,) of windows (n, window) of the target."""
         if self.usual is None:
             recent = np.abs(np.diff(windows, axis=1))[:, -self.changes :].mean(axis=1)
             floored: Floats = np.maximum(recent, LEAST_RELATIVE * np.abs(windows).max(axis=1))
@@ -85,16 +87,16 @@ class Volatility:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Misses:
-    """Forecasts for rows that the forecaster was not fitted on, and what came."""
+    """Forecasts for rows that the forecaster was not fitted on, and the actual values."""
 
-    windows: Floats  # (n, window), of the target; (n, 0) where the forecaster does not see it
-    errors: Floats  # (n, horizon), what came minus the forecast; NaN where it is not known
+    windows: Floats  # (n, window), of the target; (n, 0) if the forecaster does not see it
+    errors: Floats  # (n, horizon), actual value minus forecast; NaN if unknown
 
     def __len__(self) -> int:
         return len(self.errors)
 
     def and_then(self, later: "Misses") -> "Misses":
-        """These and more."""
+        """Return these and more."""
         return Misses(
             windows=np.concatenate([self.windows, later.windows]),
             errors=np.concatenate([self.errors, later.errors]),
@@ -103,33 +105,33 @@ class Misses:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Intervals:
-    """Calibrated intervals of the first `steps` steps; the later ones had too few scores."""
+    """Calibrated intervals of the first `steps` steps; later ones had too few scores."""
 
     volatility: Volatility
     low: (
         Floats  # (horizon, 50), one for each level from 50 to 99, in units of volatility, 0 or less
     )
     high: Floats  # (steps, 50), 0 or more
-    scores: int  # the fewest of any of the steps
-    at_least: float | None  # no interval reaches below this; None: no limit
+    scores: int  # the smallest number of any step
+    at_least: float | None  # no interval goes below this; None: no limit
 
     @property
     def steps(self) -> int:
-        """How many steps ahead there are intervals."""
+        """The number of steps ahead with intervals."""
         return len(self.low)
 
     @property
     def signed_to(self) -> int | None:
-        """The highest level whose ends are told apart; None: none."""
+        """The highest level with separate ends, or None."""
         return max((level for level in LEVELS if _is_signed(level, self.scores)), default=None)
 
     @property
     def conformal_to(self) -> int | None:
-        """The highest level that is not by Student's t; None: none."""
+        """The highest level that does not use Student's t, or None."""
         return max((level for level in LEVELS if _rank(level, self.scores)), default=None)
 
     def bounds(self, forecasts: Floats, windows: Floats, levels: tuple[int, ...]) -> Floats:
-        """Low and high (n, steps, levels, 2) for forecasts (n, horizon) from windows (n, window).
+        """Return low and high (n, steps, levels, 2) for forecasts (n, horizon).
 
         Raises:
             ValueError: a level that is no whole number from 50 to 99.
@@ -147,19 +149,19 @@ class Intervals:
 def calibrate(
     misses: Misses, *, usual: float | None, at_least: float | None = None
 ) -> Intervals | None:
-    """Intervals from forecasts for rows that the forecaster was not fitted on.
+    """Calibrate intervals on forecasts for rows that the forecaster was not fitted on.
 
-    How much the volatility follows the window is chosen on the same rows, by the mean interval
-    score (Gneiting & Raftery 2007, "Strictly Proper Scoring Rules", section 6.2): a series whose
-    changes say nothing of its errors, as a smooth season's, is better off without.
+    How much the volatility follows the window is chosen on the same rows by the mean interval score
+    (Gneiting & Raftery 2007, "Strictly Proper Scoring Rules", section 6.2). If the changes of a
+    series say nothing about its errors, as with a smooth season, a constant volatility is better.
 
     Args:
         misses: the forecasts.
         usual: mean change from row to row in the training rows; None: several series.
-        at_least: what no value of the series is below.
+        at_least: no value of the series is below this.
 
     Returns:
-        None where the first step has fewer than 5 scores.
+        The intervals, or None if the first step has fewer than 5 scores.
     """
     changes = max(0, misses.windows.shape[1] - 1)
     if usual is None:
@@ -182,7 +184,7 @@ def calibrate(
 
 
 def ends_of(scores: Floats) -> tuple[Floats, Floats]:
-    """Low and high (50,) of the levels 50 to 99 from scores (n,), n at least 1."""
+    """Return low and high (50,) of the levels 50 to 99 from at least one score, (n,)."""
     n = len(scores)
     signed, sizes = np.sort(scores), np.sort(np.abs(scores))
     size = float(sizes[-1])
@@ -210,7 +212,7 @@ def _is_signed(level: int, n: int) -> bool:
 
 
 def _rank(level: int, n: int) -> int | None:
-    """The rank of the absolute score; None: there are too few."""
+    """Return the rank of the absolute score, or None if there are too few."""
     rank = -(-(n + 1) * level // 100)
     return rank if rank <= n else None
 
@@ -238,7 +240,7 @@ def _calibrated(misses: Misses, volatility: Volatility) -> Intervals | None:
 
 
 def _interval_score(misses: Misses, intervals: Intervals) -> float:
-    """Mean over rows, steps and levels of width + 2/α (distance outside), times α."""
+    """Return the mean over rows, steps and levels of width + 2/α (distance outside), times α."""
     steps = np.unique(np.linspace(0, intervals.steps - 1, MOST_STEPS_COMPARED).round().astype(int))
     columns = [level - LOWEST_LEVEL for level in COMPARED_LEVELS]
     alpha = 1 - np.array(COMPARED_LEVELS) / 100  # (levels,)

@@ -1,7 +1,7 @@
-"""How good forecasts are.
+"""Measure the quality of forecasts.
 
-Actual and forecast values come as arrays of one shape; places where either is NaN are left out.
-What is not defined (nothing to measure, a zero to divide by) is NaN, never 0.
+Actual and forecast values are arrays of the same shape; places where either is NaN are left out.
+Undefined figures (nothing to measure, a division by zero) are NaN, never 0.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 def _errors(actual: Floats, forecast: Floats) -> Floats:
-    """Forecast minus actual where both are known, (n,)."""
+    """Return forecast minus actual where both are known, (n,)."""
     actual, forecast = np.broadcast_arrays(actual, forecast)
     errors = np.asarray(forecast - actual, dtype=np.float64).ravel()
     known: Floats = errors[~np.isnan(errors)]
@@ -27,27 +27,27 @@ def _mean(values: Floats) -> float:
 
 
 def rmse(actual: Floats, forecast: Floats) -> float:
-    """Root mean squared error, in the target's unit."""
+    """Return the root mean squared error, in the target's unit."""
     errors = np.abs(_errors(actual, forecast))
     largest = errors.max(initial=0.0)
     if not largest or not np.isfinite(largest):
         return _mean(errors)  # 0, infinite, or NaN without rows
-    # Relative to the largest: squares of numbers beyond 1e154 are infinite.
+    # Relative to the largest, because squares of numbers beyond 1e154 are infinite.
     return float(largest * np.sqrt(_mean((errors / largest) ** 2)))
 
 
 def mae(actual: Floats, forecast: Floats) -> float:
-    """Mean absolute error, in the target's unit."""
+    """Return the mean absolute error, in the target's unit."""
     return _mean(np.abs(_errors(actual, forecast)))
 
 
 def bias(actual: Floats, forecast: Floats) -> float:
-    """Mean of forecast minus actual, in the target's unit: above 0 the forecasts are too high."""
+    """Return the mean of forecast minus actual, in the target's unit; above 0: too high."""
     return _mean(_errors(actual, forecast))
 
 
 def smape(actual: Floats, forecast: Floats) -> float:
-    """Symmetric mean absolute percentage error, 0 to 200 (Makridakis 1993).
+    """Return the symmetric mean absolute percentage error, 0 to 200 (Makridakis 1993).
 
     200 |f - a| / (|a| + |f|), averaged over the places where the denominator is not 0.
     """
@@ -58,28 +58,28 @@ def smape(actual: Floats, forecast: Floats) -> float:
 
 
 def mase(actual: Floats, forecast: Floats, *, training: Floats, period: int = 1) -> float:
-    """Mean absolute scaled error (Hyndman & Koehler 2006): below 1 beats the naive forecast.
+    """Return the mean absolute scaled error (Hyndman & Koehler 2006); below 1 beats the naive one.
 
     The scale is the mean absolute error of the seasonal naive forecast within the training rows.
 
     Args:
-        actual: values that came.
-        forecast: values that were forecast.
+        actual: actual values.
+        forecast: forecasts of them.
         training: (rows,), the rows before the forecasts.
         period: rows in a season; 1 for none.
 
     Returns:
-        NaN if the training rows are constant or no more than a season.
+        The error, or NaN if the training rows are constant or at most one season.
     """
     scale = mae(training[period:], training[:-period])
     return mae(actual, forecast) / scale if scale > 0 else float("nan")
 
 
 def directional_accuracy(actual: Floats, forecast: Floats, previous: Floats) -> float:
-    """Share of rows whose direction from the previous value was forecast rightly, 0 to 1.
+    """Return the share of rows whose direction from the previous value was forecast, 0 to 1.
 
-    Rows in which nothing moved, or no movement was forecast, have no direction and do not count:
-    the persistence forecast has no directional accuracy, NaN.
+    Rows without an actual change, or without a forecast change, have no direction and do not count.
+    So the persistence forecast has no directional accuracy (NaN).
     """
     moved, foreseen = np.sign(actual - previous), np.sign(forecast - previous)
     directed = np.abs(moved * foreseen) == 1
@@ -87,12 +87,12 @@ def directional_accuracy(actual: Floats, forecast: Floats, previous: Floats) -> 
 
 
 def skill(error: float, baseline_error: float) -> float:
-    """1 - error / baseline error: above 0 is better than the baseline, 1 is perfect."""
+    """Return 1 - error / baseline error: above 0 is better than the baseline, 1 is perfect."""
     return 1 - error / baseline_error if baseline_error > 0 else float("nan")
 
 
 def pinball(actual: Floats, forecast: Floats, quantile: float) -> float:
-    """Pinball loss of a forecast quantile (Koenker & Bassett 1978), in the target's unit.
+    """Return the pinball loss of a quantile (Koenker & Bassett 1978), in the target's unit.
 
     Args:
         actual: values that came.
@@ -104,7 +104,7 @@ def pinball(actual: Floats, forecast: Floats, quantile: float) -> float:
 
 
 def coverage(actual: Floats, low: Floats, high: Floats) -> float:
-    """Share of actual values within the interval, its ends included, 0 to 1."""
+    """Return the share of actual values inside the interval, including its ends, 0 to 1."""
     known = ~(np.isnan(actual) | np.isnan(low) | np.isnan(high))
     inside = (low <= actual) & (actual <= high)
     return _mean(inside[known].astype(np.float64))
@@ -112,23 +112,23 @@ def coverage(actual: Floats, low: Floats, high: Floats) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class LagCopy:
-    """Whether forecasts follow the previous value more than they foresee the next."""
+    """Whether forecasts follow the previous value more closely than the next."""
 
     error: float  # RMSE against the values that were forecast
-    error_to_previous: float  # RMSE against the values before them
-    copies: bool | None  # closer to the previous value; None: not to be told
+    error_to_previous: float  # RMSE against the previous values
+    copies: bool | None  # closer to the previous value; None: undefined
 
 
 def lag_copy(actual: Floats, forecast: Floats, previous: Floats) -> LagCopy:
-    """Compare forecasts with the value they forecast and with the one before it.
+    """Compare forecasts with the value that they forecast and with the previous one.
 
-    A forecast that hardly differs from the last known value looks right in a plot over time, only
-    one step late; this tells it from one that knows something.
+    A forecast that hardly differs from the last known value looks right in a plot, only one step
+    late. This distinguishes it from one with skill.
 
     Args:
-        actual: (n,), values that came.
+        actual: (n,), actual values.
         forecast: (n,), forecasts of them.
-        previous: (n,), the last value known when the forecast was made.
+        previous: (n,), the last known value at the time of the forecast.
     """
     known = ~(np.isnan(actual) | np.isnan(forecast) | np.isnan(previous))
     error = rmse(actual[known], forecast[known])
@@ -146,13 +146,13 @@ class DieboldMariano:
     """A test whether two forecasts are equally good."""
 
     statistic: float  # below 0: the first is better
-    p_value: float  # two-sided; NaN where the errors do not differ or are too few
+    p_value: float  # two-sided; NaN if the errors do not differ or are too few
 
 
 def diebold_mariano(
     errors: Floats, baseline_errors: Floats, *, horizon: int = 1, power: float = 2.0
 ) -> DieboldMariano:
-    """The test of Diebold & Mariano (1995), corrected for small samples.
+    """Perform the test of Diebold & Mariano (1995), corrected for small samples.
 
     The correction is that of Harvey, Leybourne & Newbold (1997).
 
@@ -162,17 +162,17 @@ def diebold_mariano(
         variance = (g_0 + 2 Σ_{k<h} g_k) / n
         statistic = sqrt((n + 1 - 2h + h(h - 1) / n) / n) · mean(d) / sqrt(variance)
 
-    is compared with Student's t with n - 1 degrees of freedom. Where the variance comes out
-    negative, as it may for h above 1, that of h = 1 is used.
+    is compared with Student's t with n - 1 degrees of freedom. If the variance is negative, as it
+    may be for h above 1, that of h = 1 is used.
 
     Args:
-        errors: (n,), of the forecast judged, oldest first.
+        errors: (n,), of the judged forecast, oldest first.
         baseline_errors: (n,), of the baseline, for the same rows.
         horizon: h, steps ahead of these forecasts.
         power: 2 compares squared errors, 1 absolute ones.
 
     Raises:
-        ValueError: arrays of unlike length.
+        ValueError: the arrays have different lengths.
     """
     if errors.ndim != 1 or errors.shape != baseline_errors.shape:
         raise ValueError(f"errors {errors.shape} and {baseline_errors.shape} must be (n,) both")
@@ -189,7 +189,7 @@ def diebold_mariano(
     correction = (n + 1 - 2 * h + h * (h - 1) / n) / n
     if variance <= 0:
         variance, correction = covariances[0], (n - 1) / n
-    if variance <= np.finfo(np.float64).eps * mean**2:  # constant but for rounding
+    if variance <= np.finfo(np.float64).eps * mean**2:  # constant except for rounding
         return undefined
     statistic = float(np.sqrt(correction) * mean / np.sqrt(variance / n))
     return DieboldMariano(statistic=statistic, p_value=two_sided_p_value(statistic, freedom=n - 1))

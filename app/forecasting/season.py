@@ -1,4 +1,4 @@
-"""Finding the season of a series: after how many rows its pattern comes again."""
+"""Find the season of a series: after how many rows its pattern is repeated."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,54 +9,54 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SHORTEST_PERIOD = 2
-# A pattern counts as a season once it was seen this often.
+# A pattern counts as a season once it has been seen this many times.
 FEWEST_CYCLES = 3
-# Older rows tell nothing more about the period, and cost time.
+# Older rows say nothing more about the period, and cost time.
 MOST_ROWS = 30_000
-# Peaks of the autocorrelation that are looked at more closely.
+# Peaks of the autocorrelation that are examined more closely.
 MOST_CANDIDATES = 12
-# A season must explain this share of the variance around the trend, and more where it was seen
-# only a few times: random walks show patterns too, which the next cycles do not keep. With these
-# figures 1 of 20 random walks of 40 rows is said to have a season, of 300 rows 1 of 200.
+# A season must explain this share of the variance around the trend, and more if it was only seen a
+# few times, because random walks show patterns, too, which the next cycles do not keep. With these
+# figures, 1 of 20 random walks of 40 rows is said to have a season, and 1 of 200 of 300 rows.
 LEAST_STRENGTH = 0.15
 STRENGTH_PER_CYCLE = 3.5
 STRONGEST_NEEDED = 0.85
-# For a period that was given, not searched for, chance had one try only: the threshold at which
-# series are usually differenced by season (Hyndman & Athanasopoulos, section 9.1).
+# A given period had only one chance, unlike one that was searched for. This is the threshold at
+# which series are usually differenced by season (Hyndman & Athanasopoulos, section 9.1).
 STRONGEST_NEEDED_IF_GIVEN = 0.64
-# Multiples of a period explain as much as the period itself, but for chance.
+# Multiples of a period explain as much as the period itself, except for chance.
 ABOUT_AS_STRONG = 0.9
-# Periods close by that are tried at once when the best of them is looked for.
+# Neighbouring periods that are tried at once when looking for the best of them.
 TRIED_CLOSE_BY = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Season:
-    """A pattern that comes again."""
+    """A repeated pattern."""
 
     period: int  # rows
     strength: float  # share of the variance around the trend that it explains, at most 1
 
 
 def detect_season(values: Floats, *, candidates: Collection[int] = ()) -> Season | None:
-    """The season of a series, or None if it shows none.
+    """Return the season of a series, or None if it shows none.
 
     Periods that stand out in the autocorrelation of the series or of its changes are tried in a
     classical decomposition (trend by a centred moving average over one period, season by the mean
-    of each place in the period); a season is the shortest period that explains about as much of the
-    variance around the trend as any other, if that is enough (the strength of Wang, Smith & Hyndman
-    2006, with variances corrected for the number of means). A peak of the autocorrelation lies
-    where the trend and chance put it, so the period is then looked for close by: a given one
-    if it does about as well, else the strongest.
+    of each phase). The season is the shortest period that explains about as much of the variance
+    around the trend as any other, if that is enough (the strength of Wang, Smith & Hyndman 2006,
+    with variances corrected for the number of means). Trend and chance may shift a peak of the
+    autocorrelation, so the period is then searched for nearby: a given one if it does about as
+    well, otherwise the strongest.
 
     Args:
         values: (rows,), oldest first; gaps (NaN) are bridged.
-        candidates: periods to try in any case, 7 for daily rows for instance.
+        candidates: periods to try in any case, such as 7 for daily rows.
     """
     known = np.flatnonzero(np.isfinite(values))
     if len(known) < SHORTEST_PERIOD * FEWEST_CYCLES:
         return None
-    # Scaled first: squares of huge or tiny values are not numbers any more.
+    # Scaled first, because squares of huge or tiny values overflow or vanish.
     size = np.abs(values[known]).max()
     rows = np.arange(known[0], known[-1] + 1)[-MOST_ROWS:]
     bridged = np.interp(rows, known, values[known] / (size or 1.0))  # (rows,)
@@ -77,10 +77,10 @@ def detect_season(values: Floats, *, candidates: Collection[int] = ()) -> Season
 
 
 def _close_by(values: Floats, season: Season, given: set[int]) -> Season:
-    """The best period that a season cannot be told from by counting its cycles.
+    """Return the best period that counting cycles cannot distinguish from a season.
 
-    Over n / p cycles a period that differs by p / (n / p) is one cycle more or less; half of that
-    is the reach.
+    Over n / p cycles, a period that differs by p / (n / p) has one cycle more or fewer; half of
+    that is the range.
     """
     period = season.period
     reach = min(period**2 // (2 * len(values)), period - SHORTEST_PERIOD)
@@ -114,20 +114,20 @@ def _needed(cycles: float, *, given: bool) -> float:
 
 
 def season_strength(values: Floats, *, period: int) -> float:
-    """The share of the variance around the trend that a season of this period explains.
+    """Return the share of the variance around the trend that a season of this period explains.
 
-    Below 0 if it explains less than chance would; NaN if there is no variance or no two cycles.
+    It is below 0 if it explains less than chance would, and NaN without variance or two cycles.
 
     Args:
         values: (rows,) without gaps.
         period: rows in a season.
     """
-    margin = period // 2  # rows at either end that have no whole period around them
+    margin = period // 2  # rows at either end that are not surrounded by a whole period
     if len(values) < 2 * margin + 2 * period:
         return float("nan")
     sums = np.concatenate(([0.0], np.cumsum(values - values.mean())))
     means = (sums[period:] - sums[:-period]) / period  # (rows - period + 1,)
-    # Of an even period the mean lies between two rows: the row is half way to the next.
+    # For an even period the centred mean falls between two rows; this moves it to a row.
     trend = means if period % 2 else (means[1:] + means[:-1]) / 2  # (rows - 2 margin,)
     around = values[margin : len(values) - margin] - values.mean() - trend  # (rows - 2 margin,)
     place = np.arange(len(around)) % period
@@ -149,7 +149,7 @@ def _without_line(values: Floats) -> Floats:
 
 
 def _autocorrelation(values: Floats, longest: int) -> Floats:
-    """The autocorrelation at lags 0 to longest + 1, (longest + 2,)."""
+    """Return the autocorrelation at lags 0 to longest + 1, (longest + 2,)."""
     centered = values - values.mean()
     length = 1 << (2 * len(centered)).bit_length()
     spectrum = np.abs(np.fft.rfft(centered, length)) ** 2
@@ -158,7 +158,7 @@ def _autocorrelation(values: Floats, longest: int) -> Floats:
 
 
 def _peaks(correlation: Floats) -> set[int]:
-    """The lags of the highest local maxima above 0."""
+    """Return the lags of the highest local maxima above 0."""
     inner = correlation[1:-1]
     higher = (inner > correlation[:-2]) & (inner >= correlation[2:]) & (inner > 0)
     lags = np.flatnonzero(higher) + 1

@@ -1,4 +1,4 @@
-"""Where the series of a dataset are cut: all at one moment."""
+"""Split the series of a dataset, all at the same time."""
 
 import itertools
 
@@ -16,7 +16,7 @@ def split_series(
     validation_fraction: float,
     horizon: int = 1,
 ) -> list[Split]:
-    """Cut each series: one by rows, several with times all at the same moment.
+    """Split each series: a single one by rows, several with times all at the same time.
 
     Args:
         content: the dataset.
@@ -35,7 +35,8 @@ def split_series(
             )
             for start, stop in itertools.pairwise(starts)
         ]
-    instants = content.instants()  # civil times of unlike zones, or of a clock put back, mislead
+    # civil times of different zones, or after a clock change, mislead
+    instants = content.instants()
     moments = np.sort(instants)
     pooled = split_rows(
         len(moments),

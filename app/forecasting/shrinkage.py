@@ -1,34 +1,35 @@
-"""How much of what a network adds to a simple forecast is worth keeping."""
+"""Decide how much of what a network adds to a simple forecast is worth keeping."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Below so many standard errors nothing is kept. The epoch was chosen on the same rows, as the best
-# of many, so that one standard error would often be chance.
+# Below this many standard errors nothing is kept. The epoch was chosen on the same rows, as the
+# best of many, so one standard error would often be chance.
 STANDARD_ERRORS = 1.75
-# One row that holds all but this share of Σ a² is all there is to tell from.
+# If one row has all but this share of Σ a², there is too little evidence.
 LEAST_OTHERS = 1e-4
-# Fewer origins tell nothing.
+# Fewer origins say nothing.
 FEWEST_ORIGINS = 8
 
 
 def kept_share(missed: Floats, added: Floats) -> float:
-    """The share of an addition to keep, 0 to 1, judged on rows that it was not fitted on.
+    """Return the share of an addition to keep, 0 to 1, from rows that it was not fitted on.
 
-    With r what the simple forecast missed and a what the network adds to it, the sum of squares of
+    With r the error of the simple forecast and a what the network adds to it, the sum of squares of
     r - share · a is smallest at the slope
 
-        b = Σ a r / Σ a²,    its standard error  s = sqrt(Σ_i (a_i · (r_i - b_i a_i))²) / Σ a²
+        b = Σ a r / Σ a²,    with the standard error  s = sqrt(Σ_i (a_i · (r_i - b_i a_i))²) / Σ a²
 
-    with b_i the slope without row i, so that no row vouches for itself (HC3 of MacKinnon & White
-    1985; the steps of one forecast, and forecasts that overlap, counted as one row). Of it is kept
-    what stands out from noise, as in the nonnegative garrote (Breiman 1995):
+    with b_i the slope without row i, so that no row supports itself (HC3 of MacKinnon & White 1985;
+    the steps of one forecast, and overlapping forecasts, count as one row). Of b, only what exceeds
+    noise is kept, as in the nonnegative garrote (Breiman 1995):
 
         share = b · max(0, 1 - (1.75 s / b)²), at most 1
 
-    Many rows leave b as it is; few, or a gain that a few of them made, leave the simple forecast.
+    With many rows, b hardly changes; with few rows, or a gain from only a few, the simple forecast
+    remains.
 
     Args:
         missed: (n, horizon), actual minus simple forecast, oldest first.
@@ -46,7 +47,7 @@ def kept_share(missed: Floats, added: Floats) -> float:
     slope = float((added * missed).sum()) / size
     if slope <= 0:
         return 0.0
-    together = np.arange(0, len(missed), missed.shape[1])  # forecasts that overlap
+    together = np.arange(0, len(missed), missed.shape[1])  # overlapping forecasts
     scores = np.add.reduceat((added * (missed - slope * added)).sum(axis=1), together)
     others = 1 - np.add.reduceat((added**2).sum(axis=1), together) / size  # share of Σ a²
     if others.min() < LEAST_OTHERS:

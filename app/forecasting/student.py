@@ -1,4 +1,4 @@
-"""Student's t distribution, so that a test needs no more than NumPy."""
+"""Compute Student's t distribution, so that tests need only NumPy."""
 
 import math
 from functools import lru_cache
@@ -7,11 +7,11 @@ from functools import lru_cache
 MOST_TERMS = 10_000
 SMALLEST = 1e-300
 ACCURACY = 1e-15
-HALVINGS_LEFT = 1000  # a quantile is exact enough with 12 digits
+HALVINGS_LEFT = 1000  # 12 digits are exact enough for a quantile
 
 
 def two_sided_p_value(statistic: float, *, freedom: int) -> float:
-    """The probability of a value at least as far from 0, either way.
+    """Return the probability of a value at least as far from 0, in either direction.
 
     P(|T| >= t) = I_x(ν/2, 1/2) with x = ν / (ν + t²), I being the regularised incomplete beta
     function (Abramowitz & Stegun 26.7.1).
@@ -23,13 +23,13 @@ def two_sided_p_value(statistic: float, *, freedom: int) -> float:
     if math.isnan(statistic):
         return float("nan")
     x = freedom / (freedom + statistic**2)
-    # The other tail by 1 - x = t² / (ν + t²), which is exact where x is nearly 1.
+    # Compute the other tail from 1 - x = t² / (ν + t²), which is exact when x is nearly 1.
     return _incomplete_beta(freedom / 2, 0.5, x, statistic**2 / (freedom + statistic**2))
 
 
 @lru_cache(maxsize=4096)
 def two_sided_quantile(p_value: float, *, freedom: int) -> float:
-    """The t for which P(|T| >= t) is `p_value`, by bisection.
+    """Return the t for which P(|T| >= t) is `p_value`, by bisection.
 
     Args:
         p_value: between 0 and 1, both excluded.
@@ -48,7 +48,7 @@ def two_sided_quantile(p_value: float, *, freedom: int) -> float:
 
 
 def _incomplete_beta(a: float, b: float, x: float, rest: float) -> float:
-    """I_x(a, b), `rest` being 1 - x."""
+    """Return I_x(a, b); `rest` is 1 - x."""
     if x <= 0:
         return 0.0
     if rest <= 0:
@@ -57,14 +57,14 @@ def _incomplete_beta(a: float, b: float, x: float, rest: float) -> float:
         math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log(rest)
     )
     front = math.exp(log_front)
-    # The fraction converges fast on this side of the mean; on the other the tails change places.
+    # The fraction converges quickly on this side of the mean; otherwise the tails are swapped.
     if x < (a + 1) / (a + b + 2):
         return front * _continued_fraction(a, b, x) / a
     return 1.0 - front * _continued_fraction(b, a, rest) / b
 
 
 def _continued_fraction(a: float, b: float, x: float) -> float:
-    """The continued fraction of the incomplete beta function (Abramowitz & Stegun 26.5.8)."""
+    """Return the continued fraction of the incomplete beta (Abramowitz & Stegun 26.5.8)."""
     c, d = 1.0, 1.0 / _away_from_zero(1.0 - (a + b) * x / (a + 1))
     result = d
     for m in range(1, MOST_TERMS):

@@ -1,4 +1,4 @@
-"""Series as training examples, and their division by time."""
+"""Turn series into training examples, and split them by time."""
 
 import math
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-# Forecasts are judged from at least so many origins, where the rows allow it.
+# Forecasts are judged from at least this many origins, if there are enough rows.
 ORIGINS = 3
 LARGEST_GROWN_SHARE = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Windows:
-    """Windows of a series and what came after each. May be views of the series: do not write."""
+    """Windows of a series and the values after each; they may be views, so do not write."""
 
     inputs: Floats  # (n, window, features)
     targets: Floats  # (n, horizon)
@@ -31,18 +31,18 @@ class Windows:
 
     @property
     def horizon(self) -> int:
-        """Steps ahead in each target."""
+        """Number of steps ahead in each target."""
         return int(self.targets.shape[1])
 
     def where(self, chosen: Mask) -> Self:
-        """The windows that a mask (n,) chooses."""
+        """Return the windows that a mask (n,) selects."""
         return type(self)(
             inputs=self.inputs[chosen], targets=self.targets[chosen], first=self.first[chosen]
         )
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """The windows of several series, in the order given; `first` counts in each one's rows.
+        """Join the windows of several series in this order; `first` counts in each one's rows.
 
         Raises:
             ValueError: no parts, or parts of unlike window, features or horizon.
@@ -55,14 +55,14 @@ class Windows:
 
 
 def windows(values: Floats, target: Floats, *, window: int, horizon: int) -> Windows:
-    """Every window of a series that is followed by all of its targets.
+    """Return every window of a series that is followed by all of its targets.
 
-    Windows with a value or target that is not finite are left out: a gap in the data makes no
-    example, and none is made up.
+    Windows with a value or target that is not finite are left out: a gap makes no example, and no
+    value is invented.
 
     Args:
         values: (rows, features), the inputs, oldest first.
-        target: (rows,), what is to be forecast.
+        target: (rows,), the values to be forecast.
         window: past steps in an input.
         horizon: steps ahead in a target.
 
@@ -70,7 +70,7 @@ def windows(values: Floats, target: Floats, *, window: int, horizon: int) -> Win
         n windows, n = rows - window - horizon + 1 without gaps, 0 if that is not positive.
 
     Raises:
-        ValueError: shapes that do not go together; a window or horizon below 1.
+        ValueError: shapes do not match; a window or horizon is below 1.
     """
     if values.ndim != 2 or target.shape != values.shape[:1]:
         raise ValueError(
@@ -96,7 +96,7 @@ def windows(values: Floats, target: Floats, *, window: int, horizon: int) -> Win
 
 
 def _runs_of(good: ArrayLike, length: int) -> Mask:
-    """Which stretches of `length` rows are good throughout, (rows - length + 1,)."""
+    """Return which runs of `length` rows are completely good, (rows - length + 1,)."""
     bad = np.concatenate(
         ([0], np.cumsum(np.logical_not(good)))
     )  # (rows + 1,), bad rows before each
@@ -105,7 +105,7 @@ def _runs_of(good: ArrayLike, length: int) -> Mask:
 
 
 def complete_runs(good: Mask) -> list[int]:
-    """Lengths of the stretches of good rows between bad ones, the empty ones too."""
+    """Return the lengths of the runs of good rows between bad ones, including empty ones."""
     bad = np.flatnonzero(~good)
     edges = np.concatenate(([-1], bad, [len(good)]))
     return [int(length) for length in np.diff(edges) - 1]
@@ -120,19 +120,19 @@ class Split:
     test_start: int  # first row of the test part
 
     def training(self, examples: Windows) -> Mask:
-        """The windows (n,) whose targets all lie in the training rows."""
+        """Return the windows (n,) whose targets are all training rows."""
         ends: Mask = examples.first + examples.horizon <= self.validation_start
         return ends
 
     def validation(self, examples: Windows) -> Mask:
-        """The windows (n,) whose targets all lie in the validation rows; inputs may lie before."""
+        """Return the windows (n,) whose targets are all validation rows; inputs may be earlier."""
         inside: Mask = (examples.first >= self.validation_start) & (
             examples.first + examples.horizon <= self.test_start
         )
         return inside
 
     def test(self, examples: Windows) -> Mask:
-        """The windows (n,) whose targets all lie in the test rows; inputs may lie before."""
+        """Return the windows (n,) whose targets are all test rows; inputs may be earlier."""
         starts: Mask = examples.first >= self.test_start
         return starts
 
@@ -145,20 +145,20 @@ def split_rows(
     horizon: int = 1,
     series: int = 1,
 ) -> Split:
-    """Divide rows by time.
+    """Split rows by time.
 
-    A part that is kept at all holds whole forecasts from ORIGINS origins, where that takes no more
-    than LARGEST_GROWN_SHARE of the rows.
+    A part that is kept contains complete forecasts from ORIGINS origins, if that takes at most
+    LARGEST_GROWN_SHARE of the rows.
 
     Args:
-        rows: how many there are, oldest first.
+        rows: their number, oldest first.
         test_fraction: share of the rows, at their end, that is judged on; rounded up.
         validation_fraction: share of the remaining rows, at their end; rounded up.
         horizon: steps ahead of a forecast.
-        series: how many series the rows are of, all of them cut at one moment.
+        series: number of series that the rows belong to, all cut at the same time.
 
     Raises:
-        ValueError: a fraction outside 0 (included) to 1 (not).
+        ValueError: a fraction is negative, or 1 or more.
     """
     least = series * (horizon + ORIGINS - 1) if horizon > 1 else 0
     test_start = rows - _share(rows, test_fraction, least)
@@ -172,6 +172,6 @@ def split_rows(
 def _share(rows: int, fraction: float, least: int) -> int:
     if not 0 <= fraction < 1:
         raise ValueError(f"fraction {fraction} must be at least 0 and below 1")
-    # As written, not as stored: 0.07 of 100 rows is 7, though 100 * 0.07 is a little more.
+    # As written, not as stored: 0.07 of 100 rows is 7, although 100 * 0.07 is slightly more.
     share = math.ceil(rows * Fraction(repr(float(fraction))))
     return max(share, min(least, int(LARGEST_GROWN_SHARE * rows))) if share else 0
