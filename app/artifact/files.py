@@ -21,7 +21,9 @@ ARTIFACT_FILES = (*REQUIRED_FILES, JUDGED)
 # the columns in the order of `features`; `forecast` double (batch, horizon), raw values. A graph
 # with intervals also has an optional input `levels` int64 (levels,), whole numbers from 50 to 99,
 # and an output `intervals` double (batch, steps, levels, 2), low and high, for the first steps of
-# the horizon. Text: `tokens` int64 (batch, steps), ids; `probabilities` float (batch, vocabulary)
+# the horizon. A graph that tells series apart has an optional input `series` int64 (batch,): the
+# position of each among the manifest's labels, counted from 1, or 0 for any other series.
+# Text: `tokens` int64 (batch, steps), ids; `probabilities` float (batch, vocabulary)
 # of the token after the last. A stream also takes `lengths` int32 (batch,), the number of real
 # steps in each row (so that texts of different lengths can share a run), and every state of
 # `Manifest.states`, float (1, batch, units), zero at the start. It returns each state after
@@ -30,6 +32,7 @@ HISTORY = "history"
 FORECAST = "forecast"
 LEVELS = "levels"
 INTERVALS = "intervals"
+SERIES = "series"
 TOKENS = "tokens"
 LENGTHS = "lengths"
 PROBABILITIES = "probabilities"

@@ -40,6 +40,21 @@ class SeriesInput(Strict):
         Field(description="weekdays, hours or days of the month that have rows; null: all"),
     ] = None
     time_form: Literal["date", "local", "zoned"] | None
+    network_window: Annotated[
+        int | None,
+        Field(description="newest rows of the window, which the network sees; null: all of them"),
+    ] = None
+    season: Annotated[
+        int | None,
+        Field(description="rows in the season by which holes in a history are filled; null: none"),
+    ] = None
+    longest_hole: Annotated[
+        int, Field(description="missing rows in a row that are filled; 0: none, as in older ones")
+    ] = 0
+    labels: Annotated[
+        tuple[str, ...],
+        Field(description="series that the graph tells apart, from 1 on; empty: none"),
+    ] = ()
     never_negative: Annotated[bool, Field(description="no training value was below zero")]
     at_least: Annotated[
         float | None,

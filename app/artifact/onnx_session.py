@@ -8,9 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from app.artifact.files import FORECAST, HISTORY, INTERVALS, LENGTHS, LEVELS, TOKENS
+from app.artifact.files import (
+    FORECAST,
+    HISTORY,
+    INTERVALS,
+    LENGTHS,
+    LEVELS,
+    SERIES,
+    TOKENS,
+)
 
 Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
 States = dict[str, npt.NDArray[np.float32]]
 WINDOWS_AT_ONCE = 1024
 MOST_BOUNDS = 30_000_000  # of a long horizon, only the first steps get intervals
@@ -26,12 +35,19 @@ def session_of(graph: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def forecasts(graph: bytes, history: Floats, *, check: Callable[[], None] = lambda: None) -> Floats:
+def forecasts(
+    graph: bytes,
+    history: Floats,
+    *,
+    numbers: Ids | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Floats:
     """Compute the forecasts of a series graph.
 
     Args:
         graph: the ONNX file.
         history: (n, window, features), raw values.
+        numbers: (n,), by which the graph knows each window's series; None: as any other.
         check: called between runs; may raise to stop.
 
     Returns:
@@ -43,14 +59,18 @@ def forecasts(graph: bytes, history: Floats, *, check: Callable[[], None] = lamb
     session = session_of(graph)
     parts: list[Floats] = []
     for start in range(0, len(history), WINDOWS_AT_ONCE):
-        batch = np.ascontiguousarray(history[start : start + WINDOWS_AT_ONCE])
-        parts += session.run([FORECAST], {HISTORY: batch})
+        parts += session.run([FORECAST], _fed(session, history, numbers, start))
         check()
     return np.concatenate(parts)
 
 
 def forecasts_with_intervals(
-    graph: bytes, history: Floats, levels: Sequence[int], *, check: Callable[[], None]
+    graph: bytes,
+    history: Floats,
+    levels: Sequence[int],
+    *,
+    numbers: Ids | None = None,
+    check: Callable[[], None],
 ) -> tuple[Floats, Floats | None]:
     """Compute the forecasts of a series graph, and its intervals if it has any.
 
@@ -58,6 +78,7 @@ def forecasts_with_intervals(
         graph: the ONNX file.
         history: (n, window, features), raw values.
         levels: whole numbers from 50 to 99.
+        numbers: (n,), by which the graph knows each window's series; None: as any other.
         check: called between runs; may raise to stop.
 
     Returns:
@@ -68,18 +89,30 @@ def forecasts_with_intervals(
     """
     session = session_of(graph)
     if INTERVALS not in {output.name for output in session.get_outputs()}:
-        return forecasts(graph, history, check=check), None
+        return forecasts(graph, history, numbers=numbers, check=check), None
     asked = np.array(levels, np.int64)
     steps = max(1, MOST_BOUNDS // (2 * len(asked) * len(history) or 1))
     given: list[Floats] = []
     bounds: list[Floats] = []
     for start in range(0, len(history), WINDOWS_AT_ONCE):
-        batch = np.ascontiguousarray(history[start : start + WINDOWS_AT_ONCE])
-        ahead, around = session.run([FORECAST, INTERVALS], {HISTORY: batch, LEVELS: asked})
+        fed = {**_fed(session, history, numbers, start), LEVELS: asked}
+        ahead, around = session.run([FORECAST, INTERVALS], fed)
         given.append(ahead)
         bounds.append(around[:, :steps])
         check()
     return np.concatenate(given), np.concatenate(bounds)
+
+
+def _fed(
+    session: onnxruntime.InferenceSession, history: Floats, numbers: Ids | None, start: int
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the inputs of one run; numbers only for a graph that tells series apart."""
+    rows = slice(start, start + WINDOWS_AT_ONCE)
+    fed: dict[str, npt.NDArray[Any]] = {HISTORY: np.ascontiguousarray(history[rows])}
+    has_numbers = any(each.name == SERIES for each in session.get_overridable_initializers())
+    if has_numbers and numbers is not None:
+        fed[SERIES] = np.ascontiguousarray(numbers[rows], dtype=np.int64)
+    return fed
 
 
 def zero_states(states: Sequence[tuple[str, int]], batch: int) -> States:

@@ -27,6 +27,14 @@ class AnchorCandidate(Strict):
     missing: Annotated[str | None, Field(description="why it was not a candidate")] = None
 
 
+class AnchorMember(Strict):
+    """A simple forecast that an anchor is mixed from."""
+
+    name: AnchorName
+    form: Annotated[str, Field(description="which of those of that name; empty: there is but one")]
+    weight: Annotated[float, Field(description="of several series: the mean")]
+
+
 class SeriesAnchor(Strict):
     """The simple forecast that the network's output is added to."""
 
@@ -46,6 +54,15 @@ class SeriesAnchor(Strict):
         bool, Field(description="errors are in units of each series' mean change from row to row")
     ] = False
     candidates: tuple[AnchorCandidate, ...] = ()
+    own: Annotated[
+        bool, Field(description="each series has its own; any other the average of them")
+    ] = False
+    logarithmic: Annotated[
+        int, Field(description="series that it forecasts in their logarithm")
+    ] = 0
+    members: Annotated[
+        tuple[AnchorMember, ...], Field(description="what it is mixed from; empty: one alone")
+    ] = ()
 
 
 class SeriesIntervals(Strict):

@@ -47,7 +47,7 @@ class Anchored:
 class Prepared:
     """A window scaled for the network, and how to scale back."""
 
-    scaled: Floats  # (window, features), the network's input
+    scaled: Floats  # (network window, features), the network's input
     anchored: Anchored
     scale: float  # contribution of an output of 1
     at_least: float | None = None  # minimum of a forecast
@@ -63,8 +63,10 @@ class Prepared:
         return result
 
 
-def prepare(window: Floats, manifest: Manifest, anchor: Anchor | None) -> Prepared:
-    """Scale a raw window (window, features) as its version does.
+def prepare(
+    window: Floats, manifest: Manifest, anchor: Anchor | None, *, number: int = 0
+) -> Prepared:
+    """Scale a raw window (window, features) of a series as its version does.
 
     Raises:
         Conflict: the version's manifest does not say how it was scaled.
@@ -74,13 +76,16 @@ def prepare(window: Floats, manifest: Manifest, anchor: Anchor | None) -> Prepar
         raise TypeError("not a series version")
     horizon = manifest.horizon
     values = np.clip(window, -LARGEST_VALUE, LARGEST_VALUE)
-    anchored = None if anchor is None else _anchored(values[:, target_index(described)], anchor)
+    anchored = (
+        None if anchor is None else _anchored(values[:, target_index(described)], anchor, number)
+    )
+    seen = values[-(described.network_window or len(values)) :]
     if recipe.scaling == "window":
-        own, index = WindowScaling.of(values[None]), target_index(described)
+        own, index = WindowScaling.of(seen[None]), target_index(described)
         # Scaled separately, a window is centred on its last value, which is persistence.
         last = float(own.center[0, 0, index])
         return Prepared(
-            scaled=own.transform(values[None])[0],  # (window, features)
+            scaled=own.transform(seen[None])[0],  # (network window, features)
             anchored=anchored
             or Anchored.fixed("persistence", last, window=len(window), horizon=horizon),
             scale=float(own.scale[0, 0, index]),
@@ -89,20 +94,29 @@ def prepare(window: Floats, manifest: Manifest, anchor: Anchor | None) -> Prepar
     features, target = _measured(recipe, described)
     center = float(target.center[0])
     return Prepared(
-        scaled=np.clip(features.transform(window), -LARGEST_SCALED, LARGEST_SCALED),
+        scaled=np.clip(features.transform(seen), -LARGEST_SCALED, LARGEST_SCALED),
         anchored=anchored or Anchored.fixed("none", center, window=len(window), horizon=horizon),
         scale=float(target.scale[0]),
         at_least=described.at_least,
     )
 
 
-def _anchored(values: Floats, anchor: Anchor) -> Anchored:
-    """Split the anchor's forecast into parts, on the target's window (window,)."""
-    return Anchored(
-        name=anchor.name,
-        start=anchor.start(values[None, -1:])[0],
-        shares=(values - values[-1])[:, None] * anchor.weights,
-    )
+def _anchored(values: Floats, anchor: Anchor, number: int) -> Anchored:
+    """Split the anchor's forecast into parts, on the target's window (window,).
+
+    In logarithms the steps multiply: what they change together is shared out in proportion to what
+    each adds there.
+    """
+    scale = anchor.scales[number]
+    scaled = scale.into(values)  # (window,)
+    start = anchor.start(scaled[None, -1:], number)[0]  # (horizon,)
+    added = (scaled - scaled[-1])[:, None] * anchor.weights[number]  # (window, horizon)
+    if not scale.log:
+        return Anchored(name=anchor.name, start=start, shares=added)
+    together = added.sum(axis=0)  # (horizon,)
+    change = scale.out_of(start + together) - scale.out_of(start)
+    share = np.divide(added, together, out=np.zeros_like(added), where=together != 0)
+    return Anchored(name=anchor.name, start=scale.out_of(start), shares=share * change)
 
 
 def _measured(recipe: SeriesRecipe, described: SeriesInput) -> tuple[Affine, Affine]:

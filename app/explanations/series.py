@@ -43,13 +43,13 @@ class Forecasts:
         return mean
 
 
-def forecasts(window: Floats, manifest: Manifest, opened: Opened) -> Forecasts:
+def forecasts(window: Floats, manifest: Manifest, opened: Opened, *, number: int = 0) -> Forecasts:
     """Return the forecasts from a raw window (window, features).
 
     Raises:
         Conflict: the manifest does not say how the version was scaled.
     """
-    prepared = prepare(window, manifest, opened.anchor)
+    prepared = prepare(window, manifest, opened.anchor, number=number)
     members = [
         prepared.forecast(
             network.forward(prepared.scaled[None], every_step=False).outputs[0]  # (horizon,)
@@ -84,14 +84,16 @@ def explain(
     window = np.array(question.columns, dtype=np.float64).T  # (window, features)
     ahead = _ahead(version, request)
     network, shown = opened.networks[request.member - 1], min(request.steps, len(window))
-    check_size(network, steps=shown, units=request.units)
-    found = forecasts(window, version.manifest, opened)
+    seen = min(shown, version.network_window)
+    check_size(network, steps=seen, units=request.units)
+    found = forecasts(window, version.manifest, opened, number=question.number)
     if not np.isfinite(found.members).all():
         raise Unprocessable.at("history", "has values that are too large to forecast from")
     prepared = found.prepared
     trace = network.forward(prepared.scaled[None], every_step=False)
     influence = influence_of(network, prepared.scaled, one_output(ahead - 1), field="model")
-    in_unit = prepared.scale * influence.values  # (window, features)
+    in_unit = np.zeros(window.shape)  # (window, features); the network sees its newest rows
+    in_unit[-len(influence.values) :] = prepared.scale * influence.values
     anchor_shares = prepared.anchored.shares[:, ahead - 1]  # (window,)
     raised = prepared.forecast(trace.outputs[0]) - prepared.added(trace.outputs[0])  # (horizon,)
     return SeriesExplanation(
@@ -115,7 +117,7 @@ def explain(
         inputs=_inputs(
             version.manifest, window[-shown:], in_unit[-shown:], anchor_shares[-shown:], asked
         ),
-        layers=opened_layers(trace.layers, steps=shown, units=request.units),
+        layers=opened_layers(trace.layers, steps=seen, units=request.units),
         skill=version.skill_over(1),
         warnings=list(warnings_of(version, question)),
     )

@@ -1,39 +1,55 @@
 """Anchors: the simple forecasts that a network's output is added to.
 
-Each is an affine function of the window of the target's last values,
+Each is an affine function of the window of the target's last values, in their own unit or, where
+the spread of a series grows with its level, in the logarithm of it,
 
-    forecast of step h = last + Σ_k weights_kh (x_k - last) + level_h (last - center) + intercept_h
+    z = x or log(max(x, floor))
+    forecast of step h = last + Σ_k weights_kh (z_k - last) + level_h (last - center) + intercept_h
 
 computed in double from differences to the last value: of 1,000,000.01 and 1,000,000.00 the
-difference is seen, where a sum of products of them would lose it. The same formula stands in the
-artifact's graph, and its arrays in `weights.safetensors`.
+difference is seen, where a sum of products of them would lose it. Several series that share a
+network may have a function each; row 0 is then for a series that is not among them. The same
+formula stands in the artifact's graph, and its arrays in `weights.safetensors`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.forecasting.autoregression import MOST_FITTED_ROWS, ridge
-from app.forecasting.scaling import WindowScaling
+from app.forecasting.linear_maps import LinearMap, persistence_map
 
 Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
 
 PREFIX = "anchor."  # of its arrays' names among a version's weights
+ARRAYS = ("weights", "intercept", "level", "center", "log", "floor")
 # As in the graph: differences of finite values stay finite.
 LARGEST_VALUE = 1e300
+LARGEST_LOGARITHM = 690.0  # e to this power is below LARGEST_VALUE
+# A map whose weights differ from 1 in sum by less has been rounded: the level does not count.
+LEAST_LEVEL = 1e-6
 # After a nearly flat window a jump is huge in the window's own unit; it counts no more than this.
 LARGEST_SCALED_TARGET = 1e3
-# An autoregression sees at most a quarter as many values as it has examples; half as many on short
-# data, where a season of months would be missed otherwise: ridge regression bears it.
-EXAMPLES_PER_LAG = 4
-EXAMPLES_PER_FIRST_LAG = 2
-FIRST_LAGS = 24
-FEWEST_EXAMPLES = 12
-# Examples times steps ahead; more take longer than the network they are for.
-MOST_FITTED_TARGETS = 2_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """What an anchor is affine in: values, or their logarithms."""
+
+    log: bool = False
+    floor: float = 0.0  # smaller values are raised to it before their logarithm is taken
+
+    def into(self, values: Floats) -> Floats:
+        """Return values in the scale."""
+        clipped = np.clip(values, -LARGEST_VALUE, LARGEST_VALUE)
+        return np.log(np.maximum(clipped, self.floor)) if self.log else clipped
+
+    def out_of(self, values: Floats) -> Floats:
+        """Return values of the scale in their own unit."""
+        return np.exp(np.minimum(values, LARGEST_LOGARITHM)) if self.log else values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,48 +58,74 @@ class Anchor:
 
     name: str  # as in `recipes.AnchorName`
     season: int | None = None  # rows
-    weights: Floats  # (window, horizon), of the differences to the last value, oldest first
-    intercept: Floats  # (horizon,), in the target's unit
-    level: Floats  # (horizon,), of the last value's distance from `center`
-    center: float = 0.0
+    # One row for all windows, or one for each series, row 0 for any other. In differences to the
+    # last value, oldest first: (series, window, horizon).
+    weights: Floats
+    intercept: Floats  # (series, horizon), in the unit of the scale
+    level: Floats  # (series, horizon), of the last value's distance from `center`
+    center: Floats  # (series,)
+    scales: tuple[Scale, ...]  # (series,)
 
     @property
-    def window(self) -> int:
-        """Past values it is given."""
+    def series(self) -> int:
+        """Return how many functions there are."""
         return int(self.weights.shape[0])
 
     @property
-    def horizon(self) -> int:
-        """Steps ahead it forecasts."""
+    def window(self) -> int:
+        """Return how many past values are read."""
         return int(self.weights.shape[1])
 
-    def forecasts(self, windows: Floats) -> Floats:
-        """Forecasts (n, horizon) from windows (n, window) of the target's raw values."""
-        values = np.clip(windows, -LARGEST_VALUE, LARGEST_VALUE)
-        last = values[:, -1:]  # (n, 1)
-        return self.start(last) + (values - last) @ self.weights
+    @property
+    def horizon(self) -> int:
+        """Return how many steps ahead are forecast."""
+        return int(self.weights.shape[2])
 
-    def start(self, last: Floats) -> Floats:
-        """What it forecasts (n, horizon) from windows that are `last` (n, 1) throughout."""
-        started: Floats = last + (last - self.center) * self.level + self.intercept
+    def forecasts(self, windows: Floats, numbers: Ids | None = None) -> Floats:
+        """Return forecasts (n, horizon) from windows of the target's raw values.
+
+        Args:
+            windows: (n, window).
+            numbers: (n,), the row of each window's series; None: 0.
+        """
+        if numbers is None or self.series == 1:
+            return self._of(0, windows)
+        result = np.empty((len(windows), self.horizon))
+        for number in np.unique(numbers):
+            own = numbers == number
+            result[own] = self._of(int(number), windows[own])
+        return result
+
+    def start(self, last: Floats, number: int = 0) -> Floats:
+        """Return forecasts (n, horizon), in the scale, of windows that are `last` (n, 1) all along.
+
+        `last` is in the scale too.
+        """
+        level, intercept = self.level[number], self.intercept[number]
+        started: Floats = last + (last - self.center[number]) * level + intercept
         return started
 
-    def arrays(self) -> dict[str, Floats]:
-        """All that a reader of its version needs beside its name; nothing for persistence."""
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that a reader needs beside the name; nothing for persistence."""
         if self.name == "persistence":
             return {}
+        # A weight of a table is one of very many: single precision is enough for what is added to
+        # the last value.
+        weights = self.weights if self.series == 1 else self.weights.astype(np.float32)
         return {
-            f"{PREFIX}weights": self.weights,
+            f"{PREFIX}weights": weights,
             f"{PREFIX}intercept": self.intercept,
             f"{PREFIX}level": self.level,
-            f"{PREFIX}center": np.array([self.center]),
+            f"{PREFIX}center": self.center,
+            f"{PREFIX}log": np.array([scale.log for scale in self.scales]),
+            f"{PREFIX}floor": np.array([scale.floor for scale in self.scales]),
         }
 
     @classmethod
     def of_arrays(
         cls, arrays: Mapping[str, NDArray[Any]], *, name: str, season: int | None
     ) -> Self:
-        """The anchor whose `arrays` these are.
+        """Return the anchor whose `arrays` these are; older versions have no rows by series.
 
         Raises:
             ValueError: one is missing.
@@ -95,152 +137,64 @@ class Anchor:
             }
         except KeyError as error:
             raise ValueError(f"the anchor {name} lacks its array {error}") from error
+        shape = (-1, *parts["weights"].shape[-2:])
+        logs = arrays.get(f"{PREFIX}log", np.zeros(1, dtype=bool))
+        floors = arrays.get(f"{PREFIX}floor", np.zeros(1))
         return cls(
             name=name,
             season=season,
-            weights=parts["weights"],
-            intercept=parts["intercept"],
-            level=parts["level"],
-            center=float(parts["center"][0]),
+            weights=parts["weights"].reshape(shape),
+            intercept=parts["intercept"].reshape(-1, shape[-1]),
+            level=parts["level"].reshape(-1, shape[-1]),
+            center=parts["center"],
+            scales=tuple(
+                Scale(log=bool(log), floor=float(floor))
+                for log, floor in zip(logs, floors, strict=True)
+            ),
         )
+
+    @classmethod
+    def of_maps(
+        cls,
+        maps: Sequence[LinearMap],
+        scales: Sequence[Scale],
+        *,
+        name: str,
+        season: int | None = None,
+        centers: Sequence[float] | None = None,
+    ) -> Self:
+        """Return an anchor of a map for each series.
+
+        Args:
+            maps: in the scales.
+            scales: one for each map.
+            name: of the anchor.
+            season: rows in it.
+            centers: usual values, in the scale; None: 0. They change nothing but rounding.
+        """
+        weights = np.stack([each.weights for each in maps])  # (series, window, horizon)
+        level = weights.sum(axis=1) - 1  # (series, horizon)
+        level[np.abs(level) < LEAST_LEVEL] = 0.0
+        center = np.zeros(len(maps)) if centers is None else np.array(centers, dtype=np.float64)
+        weights[:, -1] = 0.0  # the last value's difference from itself
+        return cls(
+            name=name,
+            season=season,
+            weights=weights,
+            intercept=np.stack([each.intercept for each in maps]) + center[:, None] * level,
+            level=level,
+            center=center,
+            scales=tuple(scales),
+        )
+
+    def _of(self, number: int, windows: Floats) -> Floats:
+        scale = self.scales[number]
+        values = scale.into(windows)
+        last = values[:, -1:]  # (n, 1)
+        return scale.out_of(self.start(last, number) + (values - last) @ self.weights[number])
 
 
 def persistence(*, window: int, horizon: int) -> Anchor:
-    """The last value."""
-    return _linear("persistence", np.zeros((window, horizon)))
-
-
-def last_season(*, season: int, window: int, horizon: int) -> Anchor:
-    """The value one season before, the newest known of its place in the season.
-
-    Raises:
-        ValueError: the season does not fit into the window.
-    """
-    weights = _of_last_season(season, window, horizon)
-    return _linear("season", weights, season=season)
-
-
-def last_season_change(*, season: int, window: int, horizon: int) -> Anchor:
-    """The last value, and what followed on it one season before.
-
-    Step h is x[t + h - season] + x[t] - x[t - season], continued with its own forecasts past one
-    season.
-
-    Raises:
-        ValueError: the season and one value more do not fit into the window.
-    """
-    if window <= season:
-        raise ValueError(f"a season of {season} takes a window of {season + 1}, not {window}")
-    weights = _of_last_season(season, window, horizon)
-    weights[window - 1 - season] -= _seasons_ahead(season, horizon)
-    return _linear("season-change", weights, season=season)
-
-
-def autoregression(
-    windows: Floats, targets: Floats, *, lags: int, alone: bool, level: bool = False
-) -> Anchor:
-    """A linear function of the last values, fitted by ridge regression; see `autoregression.py`.
-
-    A series `alone` has an intercept in its own unit, and with `level` a term for the last value
-    itself. That serves a series that returns to a mean farther back than its lags tell (by 5 % at
-    most on those tried), and fails one that goes beyond its old values: employment in the USA was
-    forecast worse by 3 in 4. So it is left out unless validation data ask for it.
-
-    Where several series share a network they differ in level and size, so that neither term means
-    the same in each: their differences are measured in each window's own unit, as the network's
-    inputs are, and level and intercept are 0.
-
-    Args:
-        windows: (n, window), the target's values in the training rows, oldest first.
-        targets: (n, horizon), the values that followed.
-        lags: how many of a window's last values it sees.
-        alone: they are of one series.
-        level: whether the level of a series alone counts.
-
-    Raises:
-        ValueError: too few examples, or numbers that regression cannot measure.
-    """
-    most = max(FEWEST_EXAMPLES, min(MOST_FITTED_ROWS, MOST_FITTED_TARGETS // targets.shape[1]))
-    if len(windows) < FEWEST_EXAMPLES:
-        raise ValueError(f"{len(windows)} examples; at least {FEWEST_EXAMPLES} needed")
-    fewest = 1 if alone and level else 2
-    if lags < fewest:
-        raise ValueError(f"{lags} past values seen, where differences take {fewest} or more")
-    if alone:
-        windows, targets = windows[-most:], targets[-most:]
-    elif len(windows) > most:  # series after series: some of each
-        chosen = np.linspace(0, len(windows) - 1, most).astype(np.int64)
-        windows, targets = windows[chosen], targets[chosen]
-    with np.errstate(all="ignore"):
-        fitted = (
-            _fit_alone(windows, targets, lags, level=level)
-            if alone
-            else _fit_shared(windows, targets, lags)
-        )
-    if not all(np.isfinite(array).all() for array in fitted.arrays().values()):
-        raise ValueError("its values are too large to be squared")
-    return fitted
-
-
-def lags_for(examples: int, *, window: int) -> int:
-    """How many values an autoregression sees: the window, or fewer on short data."""
-    first = min(FIRST_LAGS, examples // EXAMPLES_PER_FIRST_LAG)
-    return min(window, max(first, examples // EXAMPLES_PER_LAG))
-
-
-def _fit_alone(windows: Floats, targets: Floats, lags: int, *, level: bool) -> Anchor:
-    recent = windows[:, -lags:]  # (n, lags)
-    size = float(np.abs(recent).max()) or 1.0  # squares of huge values are no numbers any more
-    last = recent[:, -1:] / size  # (n, 1)
-    differences = recent[:, :-1] / size - last  # (n, lags - 1)
-    ahead = targets / size - last  # (n, horizon)
-    center = float(last.mean()) if level else 0.0
-    columns = np.hstack((differences, last - center)) if level else differences
-    weights, intercept = ridge(columns, ahead)
-    return Anchor(
-        name="autoregression",
-        weights=_filled(weights[: lags - 1], windows.shape[1]),
-        intercept=intercept * size,
-        level=weights[-1] if level else np.zeros(len(intercept)),
-        center=center * size,
-    )
-
-
-def _fit_shared(windows: Floats, targets: Floats, lags: int) -> Anchor:
-    own = WindowScaling.of(windows[:, :, None])
-    usable = ~own.flat[:, 0]
-    scaled = own.transform(windows[:, :, None])[usable, -lags:-1, 0]  # (n, lags - 1)
-    ahead = own.transform_targets(targets, feature=0)[usable]  # (n, horizon)
-    if len(scaled) < FEWEST_EXAMPLES:
-        raise ValueError(f"{len(scaled)} examples in which anything changes")
-    ahead = np.clip(ahead, -LARGEST_SCALED_TARGET, LARGEST_SCALED_TARGET)
-    weights, _ = ridge(scaled, ahead, intercept=False)
-    return _linear("autoregression", _filled(weights, windows.shape[1]))
-
-
-def _filled(weights: Floats, window: int) -> Floats:
-    """Weights (lags - 1, horizon) for the whole window: none for older values and for the last."""
-    filled = np.zeros((window, weights.shape[1]))
-    filled[window - 1 - len(weights) : window - 1] = weights
-    return filled
-
-
-def _linear(name: str, weights: Floats, *, season: int | None = None) -> Anchor:
-    none = np.zeros(weights.shape[1])
-    return Anchor(name=name, season=season, weights=weights, intercept=none, level=none)
-
-
-def _of_last_season(season: int, window: int, horizon: int) -> Floats:
-    """Weights (window, horizon) that pick the value of each step's place in the last season."""
-    if window < season:
-        raise ValueError(f"a season of {season} takes a window of {season}, not {window}")
-    weights = np.zeros((window, horizon))
-    ahead = np.arange(1, horizon + 1)  # (horizon,)
-    weights[window - 1 + ahead - season * _seasons_ahead(season, horizon), ahead - 1] = 1.0
-    weights[window - 1] = 0.0  # the last value's difference from itself
-    return weights
-
-
-def _seasons_ahead(season: int, horizon: int) -> NDArray[np.int64]:
-    """In which season from now each step lies, (horizon,), from 1."""
-    return -(-np.arange(1, horizon + 1) // season)
+    """Return the anchor that repeats the last value."""
+    linear = persistence_map(window=window, horizon=horizon)
+    return Anchor.of_maps([linear], [Scale()], name="persistence")

@@ -22,6 +22,7 @@ class JudgedSeries:
     first: Ids  # (n,), the row in `values` of the first forecast; an origin sees those before it
     training: Floats  # (training rows,), the target before everything judged
     times: tuple[str | None, ...]  # (n,), of the first row forecast from each origin
+    number: int = 0  # by which the graph knows the series; 0: as any other
 
     def __len__(self) -> int:
         return len(self.first)

@@ -12,8 +12,13 @@ IN_WORDS: dict[AnchorName, str] = {
     "persistence": "the last value",
     "season": "the value one season before",
     "season-change": "the last value and the change of one season before",
+    "season-drift": "the last season and its drift",
+    "theta": "the Theta forecast",
+    "smoothing": "exponential smoothing",
     "autoregression": "the linear autoregression",
+    "average": "an average of simple forecasts",
 }
+MEMBERS_NAMED = 4
 
 
 def anchor_of(manifest: Manifest) -> SeriesAnchor | None:
@@ -52,15 +57,19 @@ def anchor_to_keep(
 
 
 def anchor_note(anchor: SeriesAnchor) -> str:
-    """What the scorecard says of an anchor."""
+    """Return what the scorecard says about an anchor."""
     told = f"added to {IN_WORDS[anchor.name]}"
     if anchor.season is not None:
         told += f" ({anchor.season} rows)"
-    if not anchor.chosen:
-        return told
     if not anchor.origins:
-        return f"{told}: there are too few rows to choose another on"
-    told += f", chosen on {anchor.origins} validation rows: {_beside_the_best_other(anchor)}"
+        return told + (": there are too few rows to weigh others on" if anchor.chosen else "")
+    if anchor.name == "average":
+        told += f" ({_members(anchor)})"
+    if anchor.logarithmic:
+        told += " in logarithms" if not anchor.pooled else f", {anchor.logarithmic} in logarithms"
+    if anchor.own:
+        told += ", for each series its own"
+    told += f"; from {anchor.origins:,} origins before the cut {_beside_the_last_value(anchor)}"
     if anchor.pooled:
         told += ", in units of each series' mean change"
     missing: dict[str, list[str]] = {}
@@ -72,19 +81,25 @@ def anchor_note(anchor: SeriesAnchor) -> str:
     )
 
 
-def _beside_the_best_other(anchor: SeriesAnchor) -> str:
-    """Its RMSE, and that of persistence, or where it is persistence that of the best other one."""
-    errors: dict[str, float] = {
-        each.name: each.error for each in anchor.candidates if each.error is not None
-    }
-    own = errors.pop(anchor.name)
-    other = min(errors, key=lambda name: errors[name], default=None)
-    if anchor.name != "persistence":
-        other = "persistence"
-    if other is None:
-        return f"RMSE {own:.3g}"
-    told = f"RMSE {own:.3g} against {other} {errors[other]:.3g}"
-    return f"{told}, a lead within noise" if errors[other] < own else told
+def _members(anchor: SeriesAnchor) -> str:
+    """Return the largest weights by name, as in "smoothing 60 %, autoregression 30 %"."""
+    weights: dict[str, float] = {}
+    for member in anchor.members:
+        weights[member.name] = weights.get(member.name, 0.0) + member.weight
+    largest = sorted(weights.items(), key=lambda item: -item[1])[:MEMBERS_NAMED]
+    return ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in largest)
+
+
+def _beside_the_last_value(anchor: SeriesAnchor) -> str:
+    """Return its RMSE and that of persistence."""
+    errors = {each.name: each.error for each in anchor.candidates if each.error is not None}
+    own, last = errors.get(anchor.name), errors.get("persistence")
+    if own is None:
+        return "it was not measured"
+    beside = (
+        "" if last is None or anchor.name == "persistence" else f" against persistence {last:.3g}"
+    )
+    return f"RMSE {own:.3g}{beside}"
 
 
 NOTHING = (

@@ -1,17 +1,18 @@
 """The rows of another dataset than the one a version was trained on, to be judged. No I/O."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import Unprocessable
-from app.forecasting.windows import windows
+from app.forecasting.histories import History, Reach
 from app.judging.forecasts import Floats, Ids, JudgedSeries
 from app.judging.notes import not_judged
 from app.judging.series_judge import Judged
 from app.reading.content import DatasetContent, SeriesContent, times_iso
+from app.reading.series.grid import MOST_MISSING_PER_ROW, gridded, places
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,6 +35,10 @@ class _Part:
     seen: NDArray[np.bool_]  # (n,), the network was fitted on them
     reached: int  # known rows that windows reach back into
 
+    def named(self, number: int) -> "_Part":
+        """Return the same, under the number by which the graph knows the series."""
+        return replace(self, series=replace(self.series, number=number))
+
     def without_seen(self) -> JudgedSeries:
         """The rows that are new to the network."""
         return _chosen(self.series, ~self.seen)
@@ -45,7 +50,7 @@ def other_rows(
     *,
     features: tuple[str, ...],
     target: str,
-    window: int,
+    reach: Reach,
     field: str = "test",
 ) -> Judged:
     """The rows of another dataset.
@@ -59,7 +64,7 @@ def other_rows(
         other: the other dataset.
         features: input columns, in order.
         target: column that is forecast.
-        window: past steps the network sees.
+        reach: what is read of the rows before each.
         field: what the other dataset came as, for errors.
 
     Raises:
@@ -72,20 +77,23 @@ def other_rows(
             raise Unprocessable.at(
                 field, f"has no column {name!r}; it has {', '.join(other.columns)}"
             )
+    other = gridded(other)
     by_label = {series.label: series for series in known}
+    numbers = {series.label: number for number, series in enumerate(known, start=1)}
     alone = len(known) == len(other.labels) == 1
     parts = []
     for label in other.labels:
         content = other.of_series(label) if len(other.labels) > 1 else other
         before = known[0] if alone else by_label.get(label)
         inputs = np.stack([_finite(content.column(name)) for name in features], axis=1)
-        parts.append(_part(content, inputs, _finite(content.column(target)), before, window))
+        part = _part(content, inputs, _finite(content.column(target)), before, reach)
+        parts.append(part.named(1 if alone else numbers.get(label, 0)))
     count = sum(len(part.rows) for part in parts)
     if not count:
         raise Unprocessable.at(
             field,
-            f"none of its {len(other)} rows can be forecast from a complete window of {window} "
-            "values before it; send more rows, or use a model with a smaller window",
+            f"none of its {len(other)} rows can be forecast from a complete window of "
+            f"{reach.least} values before it; send more rows, or use a model with a smaller window",
         )
     counts = np.bincount(other.series, minlength=len(other.labels)).tolist()
     seen = sum(int(part.seen.sum()) for part in parts)
@@ -95,7 +103,7 @@ def other_rows(
         notes.append(f"the first windows reach back into the last {reached} training rows")
     pairs = zip(other.labels, parts, counts, strict=True)
     if short := {label: rows for label, part, rows in pairs if not len(part.rows)}:
-        notes.append(not_judged(short, of=len(parts), window=window))
+        notes.append(not_judged(short, of=len(parts), window=reach.least))
     all_seen = seen == count
     return Judged(
         parts=tuple(part.series if all_seen else part.without_seen() for part in parts),
@@ -118,31 +126,50 @@ def _part(
     inputs: Floats,
     target: Floats,
     before: KnownSeries | None,
-    window: int,
+    reach: Reach,
 ) -> _Part:
     context = 0 if before is None else _rows_before(before, content)
-    # Of what came before, the network sees no more than a window.
-    reach = min(context, window - 1)
     values = target
     if before is not None and context:
-        inputs = np.concatenate([before.inputs[context - reach : context], inputs])
-        values = np.concatenate([before.target[:context], target])
-    every = windows(inputs, values[context - reach :], window=window, horizon=1)
-    chosen = every.where(every.first > reach)
-    rows = chosen.first - reach  # (n,), in the other dataset
+        gap = _gap(before.content, context - 1, content)
+        missing = np.full((gap, inputs.shape[1]), np.nan)
+        inputs = np.concatenate([before.inputs[:context], missing, inputs])
+        values = np.concatenate([before.target[:context], np.full(gap, np.nan), target])
+        context += gap
+    history = History.of(inputs, reach)
+    first = history.origins(context + 1)  # the first row is there to forecast from
+    first = first[first < len(values)]
+    first = first[np.isfinite(values[first])]
+    rows = first - context  # (n,), in the other dataset
     return _Part(
         series=JudgedSeries(
             label=content.labels[0],
-            inputs=chosen.inputs,
+            inputs=history.windows(first),
             values=values,
-            first=rows + context,
+            first=first,
             training=np.empty(0) if before is None else before.target[: before.training],
             times=tuple(_times(content, rows)),
         ),
         rows=rows,
         seen=np.zeros(len(rows), bool) if before is None else _seen(before, content)[rows],
-        reached=reach,
+        reached=min(context, reach.window - 1),
     )
+
+
+def _gap(before: SeriesContent, row: int, after: SeriesContent) -> int:
+    """Return how many steps are missing between a known row and the first of the others."""
+    if before.times is None or after.times is None or before.frequency is None:
+        return 0
+    offsets = before.offsets, after.offsets
+    steps = places(
+        np.array([before.times[row], after.times[0]]),
+        None
+        if offsets[0] is None or offsets[1] is None
+        else np.array([offsets[0][row], offsets[1][0]]),
+        frequency=before.frequency,
+        calendar=before.calendar,
+    )
+    return max(0, min(int(steps[0]) - 1, MOST_MISSING_PER_ROW * len(before)))
 
 
 def _rows_before(known: KnownSeries, content: SeriesContent) -> int:
@@ -194,12 +221,10 @@ def _chosen(series: JudgedSeries, chosen: NDArray[np.bool_]) -> JudgedSeries:
     if chosen.all():
         return series
     times = np.array(series.times, dtype=object)[chosen]
-    return JudgedSeries(
-        label=series.label,
+    return replace(
+        series,
         inputs=series.inputs[chosen],
-        values=series.values,
         first=series.first[chosen],
-        training=series.training,
         times=tuple(times.tolist()),
     )
 

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from app.artifact.onnx_session import forecasts_with_intervals
-from app.judging.forecasts import SCORED_LEVELS, Floats, Forecasts, JudgedSeries
+from app.judging.forecasts import SCORED_LEVELS, Floats, Forecasts, Ids, JudgedSeries
 from app.judging.judgement import WITHOUT_SCIKIT, JudgedOn, Judgement
 from app.judging.series_score import score_series
 from app.judging.series_verdict import notes_of, skill_of, step_name, verdict_of
@@ -28,8 +28,13 @@ class Judged:
 
     @cached_property
     def inputs(self) -> Floats:
-        """What the network sees, (n, window, features)."""
+        """Return what the network sees, (n, window, features)."""
         return np.concatenate([part.inputs for part in self.parts])
+
+    @cached_property
+    def numbers(self) -> Ids:
+        """Return by which number the graph knows the series of each row, (n,)."""
+        return np.repeat([part.number for part in self.parts], [len(part) for part in self.parts])
 
 
 def judge_series(
@@ -56,7 +61,9 @@ def judge_series(
     Raises:
         Unprocessable: no row has an actual value, a forecast, and a value before it.
     """
-    given, bounds = forecasts_with_intervals(graph, judged.inputs, SCORED_LEVELS, check=check)
+    given, bounds = forecasts_with_intervals(
+        graph, judged.inputs, SCORED_LEVELS, numbers=judged.numbers, check=check
+    )
     # A group that has no judged row can still have taught a baseline.
     told = _forecasts(judged, given, bounds, frequency=frequency, window=window, check=check)
     score = score_series(told)

@@ -25,6 +25,7 @@ from app.artifact.files import (
 from app.artifact.manifest import Manifest
 from app.artifact.scorecard import Scorecard
 from app.errors import Internal
+from app.forecasting.histories import Reach
 from app.judging.horizon import skill_by_horizon
 from app.language.tokenizer import Tokenizer
 from app.recipes.recipe import TextRecipe
@@ -92,6 +93,24 @@ class Loaded:
 
     def __str__(self) -> str:
         return f"{self.model}@{self.number}"
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number by which the graph knows each series; empty for most versions."""
+        labels = () if self.manifest.series is None else self.manifest.series.labels
+        return {label: number for number, label in enumerate(labels, start=1)}
+
+    @cached_property
+    def reach(self) -> Reach:
+        """What is read of a history."""
+        return Reach.of(self.manifest)
+
+    @property
+    def network_window(self) -> int:
+        """How many of the rows that are read the network sees."""
+        series = self.manifest.series
+        own = None if series is None else series.network_window
+        return own or self.reach.window
 
     def skill_over(self, steps: int) -> float | None:
         """Return the measured skill over this many steps, or None if it was not measured."""

@@ -44,6 +44,7 @@ class SeriesQuestion(NamedTuple):
     answer_size: int  # forecasts and intervals in the answer
     seconds: float  # the time that answering takes on its own
     added_seconds: float  # the time that answering adds to a run
+    number: int = 0  # by which the graph knows the series; 0: as any other
 
     def what_fits(self, seconds: float) -> FieldError:
         """Say how much of the question could be answered in this many seconds."""
@@ -93,7 +94,7 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
     if request.timestamps is not None:
         stamps = read_timestamps(request.timestamps, rows=rows)
     if rows != manifest.window:
-        columns = _window_of(columns, manifest.window or rows)
+        columns = _window_of(version, columns, manifest.window or rows)
     levels = _levels(version, described, request, warnings) if request.levels else ()
     return SeriesQuestion(
         version,
@@ -103,13 +104,31 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
         levels,
         warnings,
         *_costs(version, steps, values=steps * (1 + len(levels))),
+        _number(version, request.series, warnings) if version.numbers else 0,
     )
 
 
-def _window_of(columns: list[list[float]], width: int) -> list[list[float]]:
-    """Return the newest values; if there are fewer (min_history), the first is repeated."""
+def _window_of(version: Loaded, columns: list[list[float]], width: int) -> list[list[float]]:
+    """Return the newest values; where there are fewer, earlier ones are put before them.
+
+    Older versions were made to see the first value repeated.
+    """
     missing = max(0, width - len(columns[0]))
+    if missing and version.reach.longest_hole:
+        return [version.reach.read(np.array(column)).tolist() for column in columns]
     return [column[:1] * missing + column[-width:] for column in columns]
+
+
+def _number(version: Loaded, series: str | None, warnings: list[str]) -> int:
+    """Return by which number the graph knows a series; 0, and a warning, for any other."""
+    number = version.numbers.get(series or "", 0)
+    if not number:
+        which = "no series is named" if series is None else f"{series!r} is none of them"
+        warnings.append(
+            f"{version} was trained on {len(version.numbers)} series by name, and {which}: it is "
+            "forecast as they are on average"
+        )
+    return number
 
 
 def _costs(version: Loaded, steps: int, *, values: int) -> tuple[int, float, float]:
@@ -164,19 +183,20 @@ def answer(questions: Sequence[SeriesQuestion]) -> Work[list[Outcome]]:
     version = questions[0].version
     columns = _as_array(questions)
     windows = np.ascontiguousarray(columns.transpose(0, 2, 1))  # (batch, window, features)
+    numbers = np.array([question.number for question in questions]) if version.numbers else None
     levels = sorted({level for question in questions for level in question.levels})
     if levels:
-        forecasts, bounds = yield from forecast_with_intervals(version, windows, levels)
+        forecasts, bounds = yield from forecast_with_intervals(version, windows, levels, numbers)
         intervals = [
             _intervals(question, own, levels)
             for question, own in zip(questions, bounds, strict=True)
         ]
     else:
-        forecasts, bounds = (yield from forecast(version, windows)), NO_BOUNDS
+        forecasts, bounds = (yield from forecast(version, windows, numbers)), NO_BOUNDS
         intervals = [[]] * len(questions)
     steps = [question.steps for question in questions]
     if max(steps) > version.manifest.horizon:
-        forecasts = yield from fed_back(version, windows, forecasts, np.array(steps))
+        forecasts = yield from fed_back(version, windows, forecasts, np.array(steps), numbers)
     warnings = _warnings(version, questions, columns)
     # Many together; for a single one numpy is slower than Python.
     are_finite = len(questions) > 1 and bool(

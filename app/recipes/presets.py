@@ -51,9 +51,9 @@ PRESETS: tuple[Preset, ...] = (
         name="default",
         kind="series",
         summary=(
-            "Recommended: starts as the simple forecast that is best on validation data (last "
-            "value, last season, its change, linear autoregression), scaled per window; the "
-            "network changes it only where that helps on validation data."
+            "Recommended: starts as an average of simple forecasts (exponential smoothing, Theta, "
+            "seasons, autoregressions) that is weighed on earlier rows; the network changes it "
+            "only where that helps on validation data."
         ),
         recipe=SeriesRecipe(
             preset="default",

@@ -11,8 +11,18 @@ Kind = Literal["series", "text"]
 Cell = Literal["lstm", "gru", "rnn"]
 # Activations of candidate and output that ONNX Runtime's recurrent operators have, too.
 Activation = Literal["tanh", "sigmoid", "relu"]
-# Simple forecasts that are affine in the window, so that a network's output can be added to them.
-AnchorName = Literal["persistence", "season", "season-change", "autoregression"]
+# Simple forecasts that are affine in the window or its logarithm, which a network's output can be
+# added to.
+AnchorName = Literal[
+    "persistence",
+    "season",
+    "season-change",
+    "season-drift",
+    "theta",
+    "smoothing",
+    "autoregression",
+    "average",
+]
 Units = Annotated[int, Field(ge=1, le=1024)]
 
 
@@ -120,9 +130,10 @@ class SeriesRecipe(Recipe):
         Field(
             description="the simple forecast that the network's output is added to. persistence: "
             "the last value; season: the value one season before; season-change: the last value "
-            "and the change of one season before; autoregression: a linear function of the window; "
-            "auto: the best of these on validation data, or persistence if none is better by more "
-            "than noise"
+            "and the change of one season before; season-drift: the last season and its drift; "
+            "theta: a smoothed level and half the trend; smoothing: exponential smoothing with "
+            "level, damped trend and season as they help; autoregression: a linear function of the "
+            "window; average, auto: an average of these, weighed on rows before the cut"
         ),
     ]
     loss: Annotated[

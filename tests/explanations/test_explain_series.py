@@ -63,7 +63,9 @@ def test_a_forecast_raised_to_the_least_is_told_apart(service: Service) -> None:
     ("cell", "scaling", "anchor"),
     [
         *itertools.product(CELLS, SCALINGS, ("none", "persistence")),
-        *itertools.product(CELLS[:1], SCALINGS, ("season", "season-change", "autoregression")),
+        *itertools.product(
+            CELLS[:1], SCALINGS, ("season", "season-change", "autoregression", "average")
+        ),
     ],
 )
 def test_equals_the_prediction_and_adds_up(

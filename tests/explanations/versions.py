@@ -11,15 +11,10 @@ from app.artifact.files import WEIGHTS
 from app.artifact.manifest import Feature, Manifest, SeriesInput, State, TextInput
 from app.artifact.scorecard import Scorecard
 from app.artifact.series_records import MeasuredScaling, SeriesAnchor
-from app.forecasting.anchors import (
-    Anchor,
-    autoregression,
-    last_season,
-    last_season_change,
-    persistence,
-)
+from app.forecasting.anchors import Anchor, Scale, persistence
+from app.forecasting.linear_maps import season_change_map, season_map
+from app.forecasting.mixture import ridge_map
 from app.forecasting.scaling import Affine
-from app.forecasting.windows import windows
 from app.recipes.recipe import Activation, AnchorName, Cell
 from app.recipes.resolve import resolve_recipe
 from app.training.architecture import Architecture, architecture_of  # noqa: TID251 - no TensorFlow
@@ -112,12 +107,16 @@ def anchor_of(name: AnchorName) -> Anchor:
     """Return the anchor for the second column of `ROWS`."""
     if name == "persistence":
         return persistence(window=WINDOW, horizon=HORIZON)
+    shape = {"window": WINDOW, "horizon": HORIZON}
     if name == "season":
-        return last_season(season=SEASON, window=WINDOW, horizon=HORIZON)
+        return Anchor.of_maps([season_map(season=SEASON, **shape)], [Scale()], name=name)
     if name == "season-change":
-        return last_season_change(season=SEASON, window=WINDOW, horizon=HORIZON)
-    examples = windows(ROWS, ROWS[:, 1], window=WINDOW, horizon=HORIZON)
-    return autoregression(examples.inputs[:, :, 1], examples.targets, lags=4, alone=True)
+        return Anchor.of_maps([season_change_map(season=SEASON, **shape)], [Scale()], name=name)
+    scale = Scale(log=name == "average", floor=1.0)
+    fitted = ridge_map(scale.into(ROWS[:, 1]), lags=4, level=False, **shape)
+    if fitted is None:
+        raise TypeError("too few rows")
+    return Anchor.of_maps([fitted], [scale], name=name)
 
 
 def text_version(

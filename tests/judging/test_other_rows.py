@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from app.errors import Unprocessable
+from app.forecasting.histories import Reach
 from app.judging import series_judge
 from app.judging.judgement import WITHOUT_SCIKIT
 from app.judging.other_rows import KnownSeries, other_rows
@@ -47,7 +48,8 @@ def known(rows: SeriesContent, training: int) -> list[KnownSeries]:
 
 
 def judged(before: list[KnownSeries], other: SeriesContent, *, window: int = 3) -> Judged:
-    return other_rows(before, other, features=("value",), target="value", window=window)
+    reach = Reach(window=window, least=window, longest_hole=0, season=None)
+    return other_rows(before, other, features=("value",), target="value", reach=reach)
 
 
 def forecast_rows(found: Judged, part: int = 0) -> list[float]:

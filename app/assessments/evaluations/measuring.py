@@ -11,11 +11,13 @@ from app.artifact.scorecard import Scorecard
 from app.assessments.evaluations.limits import TRAINING_ABSENT, Network
 from app.assessments.evaluations.texts import judge_other_text
 from app.errors import Unprocessable
+from app.forecasting.histories import Reach
 from app.forecasting.series_splits import split_series
 from app.judging.judgement import JudgedOn, Judgement
 from app.judging.other_rows import KnownSeries, other_rows
 from app.judging.series_judge import judge_series
 from app.reading.content import DatasetContent, SeriesContent, TextContent, content_from_bytes
+from app.reading.series.grid import gridded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +101,13 @@ class Measurement:
                 test_fraction=self._test_fraction,
                 horizon=self.manifest.horizon,
             )
-        window = self.manifest.window or self.manifest.min_history
+        reach = Reach.of(self.manifest)
         judged = other_rows(
             known,
             other,
             features=features,
             target=described.target,
-            window=window,
+            reach=reach,
             field=self.field,
         )
         judged_on: JudgedOn = (
@@ -115,7 +117,7 @@ class Measurement:
             self.graph.read_bytes(),
             judged,
             frequency=described.frequency,
-            window=window,
+            window=reach.window,
             judged_on=judged_on,
             check=lambda: None,
             notes=judged.notes,
@@ -130,6 +132,7 @@ def _known(
     test_fraction: float,
     horizon: int,
 ) -> list[KnownSeries]:
+    training = gridded(training)
     splits = split_series(
         training, test_fraction=test_fraction, validation_fraction=0.0, horizon=horizon
     )

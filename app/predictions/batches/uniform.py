@@ -162,7 +162,9 @@ def alike_items(body: bytes) -> tuple[list[AlikeItem], list[bytes]] | None:
 def fits(version: Loaded, items: Sequence[AlikeItem]) -> bool:
     """Return whether a version can answer each of these histories unchanged, in one go."""
     manifest = version.manifest
-    if manifest.series is None or manifest.window is None or len(manifest.series.features) > 1:
+    if manifest.series is None or manifest.window is None or version.numbers:
+        return False
+    if len(manifest.series.features) > 1:
         return False
     least = max(manifest.window, manifest.min_history)
     return len(items) * manifest.horizon <= MAX_FORECASTS and (

@@ -5,77 +5,27 @@ are scaled in double: in float, 1,000,000.01 - 1,000,000.00 was 0. The recurrent
 Equal weights give equal bytes.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from app.artifact.files import FORECAST, HISTORY, LENGTHS, PROBABILITIES, TOKENS
-from app.forecasting.anchors import Anchor
+from app.artifact.files import FORECAST, HISTORY, LENGTHS, PROBABILITIES, SERIES, TOKENS
+from app.forecasting.anchors import LARGEST_VALUE, Anchor
 from app.forecasting.scaling import FLOOR, TINY, Affine
 from app.training.architecture import GATES, STATES, Architecture, Weights
+from app.training.export.anchor_graph import anchor_nodes
+from app.training.export.graph_builder import Graph
 
 Shape = list[str | int | None]
-Attribute = Any  # what onnx.helper takes: a number, a string, a list of either
 
-OPSET = 17
-IR_VERSION = 8
 # Where Keras' gates go. ONNX: LSTM input, output, forget, candidate; GRU as Keras.
 GATE_ORDER = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
 OPERATORS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu"}
 # Finite inputs stay finite: beyond these a double or the float after it would overflow.
-LARGEST_VALUE = 1e300
 LARGEST_SCALED = 1e9
-
-
-@dataclass
-class Graph:
-    """A graph under construction: nodes in order, constants by name."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: list[onnx.TensorProto] = field(default_factory=list)
-
-    def constant(self, name: str, value: npt.NDArray[np.generic]) -> str:
-        """Adds a constant and gives its name."""
-        self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
-        return name
-
-    def ids(self, name: str, *values: int) -> str:
-        """An int64 vector, for axes and shapes."""
-        return self.constant(name, np.array(values, np.int64))
-
-    def add(
-        self,
-        operator: str,
-        inputs: Sequence[str],
-        outputs: str | Sequence[str],
-        **attributes: Attribute,
-    ) -> str:
-        """Adds a node and gives its first named output."""
-        names = [outputs] if isinstance(outputs, str) else list(outputs)
-        self.nodes.append(helper.make_node(operator, list(inputs), names, **attributes))
-        return next(name for name in names if name)
-
-    def to_bytes(
-        self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]
-    ) -> bytes:
-        """The finished file.
-
-        Raises:
-            onnx.checker.ValidationError: the graph is not valid ONNX.
-        """
-        graph = helper.make_graph(self.nodes, "stepahead", inputs, outputs, self.constants)
-        model = helper.make_model(
-            graph, producer_name="stepahead", opset_imports=[helper.make_opsetid("", OPSET)]
-        )
-        model.ir_version = IR_VERSION
-        onnx.checker.check_model(model)
-        return bytes(model.SerializeToString(deterministic=True))
 
 
 def series_graph(
@@ -83,6 +33,7 @@ def series_graph(
     weights: Weights,
     *,
     window: int,
+    network_window: int | None = None,
     scaling: Affine | None,
     target: int,
     target_scaling: Affine | None,
@@ -94,7 +45,8 @@ def series_graph(
     Args:
         architecture: the network's form.
         weights: by name.
-        window: steps the graph sees.
+        window: steps the graph reads.
+        network_window: the newest of them, which the network sees; None: all.
         scaling: of the features; None: measured on each window, as `WindowScaling`.
         target: which feature the target is; needed where the window scales or anchors it.
         target_scaling: of the target; None with window scaling.
@@ -103,16 +55,20 @@ def series_graph(
         at_least: what comes out lower is raised to this; None: no limit.
     """
     graph = Graph()
+    seen = HISTORY
+    if network_window is not None and network_window < window:
+        starts, ends = graph.ids("seen_start", -network_window), graph.ids("seen_end", window)
+        seen = graph.add("Slice", [HISTORY, starts, ends, graph.ids("seen_axis", 1)], "seen")
     if scaling is None:
-        scaled, center, scale = _scale_by_window(graph, target)
+        scaled, center, scale = _scale_by_window(graph, seen, target)
     else:
-        scaled = _scale_by_training(graph, scaling)
+        scaled = _scale_by_training(graph, seen, scaling)
         if target_scaling is None:
             raise ValueError("a target scaling goes with the features' scaling")
         scale = graph.constant("target_scale", target_scaling.scale.astype(np.float64))
         center = graph.constant("target_center", target_scaling.center.astype(np.float64))
     if anchor is not None:
-        center = _anchor(graph, anchor, target)
+        center = anchor_nodes(graph, anchor, target)
     graph.add("Cast", [scaled], "scaled_float", to=TensorProto.FLOAT)
     # ONNX Runtime reads (window, batch, features)
     graph.add("Transpose", ["scaled_float"], "steps", perm=[1, 0, 2])
@@ -127,8 +83,11 @@ def series_graph(
         graph.add("Add", ["change", center], "sum")
         graph.add("Max", ["sum", "at_least"], FORECAST)
     shape: Shape = ["batch", window, architecture.inputs]
+    inputs = [helper.make_tensor_value_info(HISTORY, TensorProto.DOUBLE, shape)]
+    if anchor is not None and anchor.series > 1:
+        inputs.append(helper.make_tensor_value_info(SERIES, TensorProto.INT64, ["numbers"]))
     return graph.to_bytes(
-        [helper.make_tensor_value_info(HISTORY, TensorProto.DOUBLE, shape)],
+        inputs,
         [
             helper.make_tensor_value_info(
                 FORECAST, TensorProto.DOUBLE, ["batch", architecture.outputs]
@@ -189,25 +148,25 @@ def text_graph(
     return graph.to_bytes(inputs, outputs)
 
 
-def _scale_by_training(graph: Graph, scaling: Affine) -> str:
-    """(history - center) / scale with the training rows' figures, kept within float's reach."""
+def _scale_by_training(graph: Graph, seen: str, scaling: Affine) -> str:
+    """Return (seen - center) / scale with the training rows' figures, kept within float's reach."""
     graph.constant("center", scaling.center.astype(np.float64))
     graph.constant("scale", scaling.scale.astype(np.float64))
     graph.constant("lowest", np.array(-LARGEST_SCALED))
     graph.constant("highest", np.array(LARGEST_SCALED))
-    graph.add("Sub", [HISTORY, "center"], "centered")
+    graph.add("Sub", [seen, "center"], "centered")
     graph.add("Div", ["centered", "scale"], "divided")
     return graph.add("Clip", ["divided", "lowest", "highest"], "scaled")
 
 
-def _scale_by_window(graph: Graph, target: int) -> tuple[str, str, str]:
+def _scale_by_window(graph: Graph, seen: str, target: int) -> tuple[str, str, str]:
     """`WindowScaling` as nodes: scaled history, and center and scale of the target, (batch, 1)."""
     graph.constant("lowest", np.array(-LARGEST_VALUE))
     graph.constant("highest", np.array(LARGEST_VALUE))
     graph.constant("floor_share", np.array(FLOOR))
     graph.constant("tiny", np.array(TINY))
     graph.ids("last", -1)
-    graph.add("Clip", [HISTORY, "lowest", "highest"], "values")
+    graph.add("Clip", [seen, "lowest", "highest"], "values")
     graph.add("Gather", ["values", "last"], "center", axis=1)  # (batch, 1, features)
     graph.add("Sub", ["values", "center"], "difference")
     graph.add("Abs", ["difference"], "size")
@@ -223,32 +182,6 @@ def _scale_by_window(graph: Graph, target: int) -> tuple[str, str, str]:
     graph.add("Gather", ["center", "target_index"], "target_center", axis=2)  # (batch, 1)
     graph.add("Gather", ["scale", "target_index"], "target_scale", axis=2)
     return "scaled", "target_center", "target_scale"
-
-
-def _anchor(graph: Graph, anchor: Anchor, target: int) -> str:
-    """`Anchor.forecasts` as nodes: (batch, horizon), or (batch, 1) where all steps are one."""
-    graph.constant("anchor_lowest", np.array(-LARGEST_VALUE))
-    graph.constant("anchor_highest", np.array(LARGEST_VALUE))
-    graph.constant("anchor_target", np.array(target, np.int64))
-    graph.ids("anchor_last_step", -1)
-    graph.add("Gather", [HISTORY, "anchor_target"], "anchor_given", axis=2)  # (batch, window)
-    graph.add("Clip", ["anchor_given", "anchor_lowest", "anchor_highest"], "anchor_values")
-    anchored = graph.add("Gather", ["anchor_values", "anchor_last_step"], "anchor_last", axis=1)
-    if anchor.weights.any():
-        graph.constant("anchor.weights", anchor.weights)
-        graph.add("Sub", ["anchor_values", "anchor_last"], "anchor_differences")
-        graph.add("MatMul", ["anchor_differences", "anchor.weights"], "anchor_change")
-        anchored = graph.add("Add", [anchored, "anchor_change"], "anchor_changed")
-    if anchor.level.any():
-        graph.constant("anchor.level", anchor.level)
-        graph.constant("anchor.center", np.array([anchor.center]))
-        graph.add("Sub", ["anchor_last", "anchor.center"], "anchor_distance")
-        graph.add("Mul", ["anchor_distance", "anchor.level"], "anchor_return")
-        anchored = graph.add("Add", [anchored, "anchor_return"], "anchor_returned")
-    if anchor.intercept.any():
-        graph.constant("anchor.intercept", anchor.intercept)
-        anchored = graph.add("Add", [anchored, "anchor.intercept"], "anchor_forecast")
-    return anchored
 
 
 def _layers(

@@ -20,7 +20,7 @@ from app.forecasting.intervals import (
     Intervals,
     Volatility,
 )
-from app.training.export.graph import Graph
+from app.training.export.graph_builder import Graph
 
 LEVELS_LEFT_OUT = (80, 95)
 NEWEST = 2**31 - 1  # a slice up to here goes to the end

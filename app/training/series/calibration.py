@@ -20,7 +20,6 @@ import numpy as np
 from app.artifact.onnx_session import forecasts
 from app.artifact.series_records import SeriesIntervals
 from app.forecasting.intervals import FEWEST_SCORES, Intervals, Misses, calibrate
-from app.forecasting.windows import windows
 from app.training.export.interval_graph import with_intervals
 from app.training.series.data import Floats, Group, SeriesData
 
@@ -191,29 +190,27 @@ def misses_of(
     check: Callable[[], None],
 ) -> Misses:
     """A network's forecasts for some rows, and what came."""
-    known = [
-        windows(
-            span.group.inputs[: span.stop],
-            span.group.target[: span.stop],
-            window=data.window,
-            horizon=1,
-        )
-        for span in spans
-    ]
-    places = [
-        np.flatnonzero(every.first >= span.start) for span, every in zip(spans, known, strict=True)
-    ]
-    numbers = max(data.window * len(data.features), horizon)
-    most = min(MOST_FORECASTS, max(1, MOST_NUMBERS // numbers))
+    places = []
+    for span, history in zip(spans, data.histories, strict=True):
+        first = history.origins(span.start)
+        first = first[first < span.stop]
+        places.append(first[np.isfinite(span.group.target[first])])
+    size = max(data.window * len(data.features), horizon)
+    most = min(MOST_FORECASTS, max(1, MOST_NUMBERS // size))
     step = max(1, -(-sum(len(each) for each in places) // most))
-    inputs, actual = [], []
-    for span, every, rows in zip(spans, known, places, strict=True):
-        chosen = rows[(len(rows) - 1) % step :: step]  # thinned before anything is copied
+    inputs, actual, numbers = [], [], []
+    for number, (span, first) in enumerate(zip(spans, places, strict=True), start=1):
+        chosen = first[(len(first) - 1) % step :: step]  # thinned before anything is copied
         ahead = np.concatenate([span.group.target[: span.stop], np.full(horizon, np.nan)])
-        inputs.append(every.inputs[chosen])
-        actual.append(ahead[every.first[chosen, None] + np.arange(horizon)])  # (n, horizon)
+        inputs.append(data.histories[number - 1].windows(chosen))
+        actual.append(ahead[chosen[:, None] + np.arange(horizon)])  # (n, horizon)
+        numbers.append(np.full(len(chosen), number))
     shown, came = np.concatenate(inputs), np.concatenate(actual)
-    given = forecasts(graph, shown, check=check) if len(shown) else np.empty((0, horizon))
+    given = (
+        forecasts(graph, shown, numbers=np.concatenate(numbers), check=check)
+        if len(shown)
+        else np.empty((0, horizon))
+    )
     target = data.target_index
     seen = shown[:, :, target] if target is not None else np.empty((len(shown), 0))
     return Misses(windows=seen, errors=came - given)

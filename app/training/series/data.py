@@ -1,38 +1,41 @@
 """A dataset's rows as a recipe for a series sees them: columns, series, and the cut by time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from app.errors import Unprocessable
+from app.forecasting.histories import History, Reach
 from app.forecasting.series_splits import split_series
 from app.forecasting.windows import Split, windows
 from app.reading.content import DatasetContent, SeriesContent, times_iso
+from app.reading.series.grid import gridded
 from app.recipes.recipe import SeriesRecipe
 
 Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
 
 DEFAULT_WINDOW = 60
 # A window left to us is at most a quarter of the training rows: the rest are examples.
 ROWS_PER_WINDOW_STEP = 4
 SHORTEST_SCALED_WINDOW = 2
-EXAMPLES_PER_STEP = 2  # where values are missing, as many complete windows for each step of one
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Group:
-    """The rows of one series."""
+    """The rows of one series, on the grid of its frequency."""
 
     label: str
-    inputs: Floats  # (rows, features)
-    target: Floats  # (rows,)
+    inputs: Floats  # (rows, features), NaN where a value is missing
+    target: Floats  # (rows,), likewise
     content: SeriesContent  # the same rows, for their times
     split: Split
 
-    def times(self, rows: npt.NDArray[np.int64]) -> list[str | None]:
-        """ISO times of some rows; None each where the file has none."""
+    def times(self, rows: Ids) -> list[str | None]:
+        """Return the ISO times of some rows; None each where the file has none."""
         content = self.content
         if content.times is None:
             return [None] * len(rows)
@@ -47,15 +50,42 @@ class SeriesData:
     features: tuple[str, ...]
     target: str
     target_index: int | None  # of the target among the features; None: it is no input
-    window: int
     groups: tuple[Group, ...]
     content: SeriesContent
+    reach: Reach  # what a version reads of a history
+    network_window: int  # the newest rows of it that the network sees
+
+    @property
+    def window(self) -> int:
+        """Return how many past rows a version reads."""
+        return self.reach.window
+
+    @cached_property
+    def histories(self) -> tuple[History, ...]:
+        """Return what can be read of each series from any of its rows."""
+        return tuple(History.of(group.inputs, self.reach) for group in self.groups)
+
+    @cached_property
+    def units(self) -> Floats:
+        """Return the mean change from row to row of each series before the cut; NaN: none."""
+        own = np.full(len(self.groups), np.nan)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for number, group in enumerate(self.groups):
+                changes = np.abs(np.diff(group.target[: group.split.test_start]))
+                changes = changes[np.isfinite(changes)]
+                mean = changes.mean() if len(changes) else np.nan
+                own[number] = mean if 0 < mean < np.inf else np.nan
+        return own
+
+    def reaching(self, reach: Reach, *, network_window: int) -> "SeriesData":
+        """Return the same data, read back so far."""
+        return replace(self, reach=reach, network_window=network_window)
 
 
 def read_series(
     content: DatasetContent, recipe: SeriesRecipe, *, target: str | None, has_test: bool
 ) -> SeriesData:
-    """Picks columns, cuts the rows and settles the window.
+    """Pick columns, cut the rows and settle the network's window.
 
     Args:
         content: the dataset.
@@ -76,6 +106,7 @@ def read_series(
             f"{len(content.labels)} series in one file differ in level: only scaling window can "
             f"train them together, not {recipe.scaling}",
         )
+    content = gridded(content)
     splits = split_series(
         content,
         test_fraction=0.0 if has_test else recipe.test_fraction,
@@ -95,18 +126,20 @@ def read_series(
                 split=split,
             )
         )
+    window = recipe.window or _window(groups, recipe)
     return SeriesData(
         features=features,
         target=target,
         target_index=features.index(target) if target in features else None,
-        window=recipe.window or _window(groups, recipe),
         groups=tuple(groups),
         content=content,
+        reach=Reach(window=window, least=window, longest_hole=0, season=None),
+        network_window=window,
     )
 
 
 def _finite(values: Floats) -> Floats:
-    """A value that is no finite number is a missing one."""
+    """Return values with those that are no finite numbers as missing ones."""
     return np.where(np.isfinite(values), values, np.nan)
 
 
@@ -136,7 +169,7 @@ def _columns(
 
 
 def typical_rows(groups: Sequence[Group]) -> int:
-    """The training rows in a series of median length: the window is made for that.
+    """Return the training rows in a series of median length: the window is made for that.
 
     One that is young, were it followed, would shorten the window of all: of 12 seasonal series of
     700 rows and one of 20, from 60 to 2, and their skill from 0.72 to 0.11. Where the cut happens
@@ -148,20 +181,21 @@ def typical_rows(groups: Sequence[Group]) -> int:
 
 
 def _window(groups: list[Group], recipe: SeriesRecipe) -> int:
-    """The longest window, up to 60, that leaves enough examples of a typical series."""
+    """Return the longest network window, up to 60, that leaves enough examples of a typical series.
+
+    Without an anchor nothing fills missing values: the window is then as short as it takes for
+    complete windows.
+    """
     shortest = SHORTEST_SCALED_WINDOW if recipe.scaling == "window" else 1
     fitting = (typical_rows(groups) - recipe.steps_ahead) // ROWS_PER_WINDOW_STEP
     window = max(shortest, min(DEFAULT_WINDOW, fitting))
-    while window > shortest and gaps_leave_too_few(groups, recipe, window):
+    while recipe.anchor == "none" and window > shortest and _leaves_too_few(groups, recipe, window):
         window = max(shortest, window // 2)
     return window
 
 
-def gaps_leave_too_few(groups: Sequence[Group], recipe: SeriesRecipe, window: int) -> bool:
-    """Whether missing values leave too few complete windows of a length to train on, or to watch.
-
-    A missing value spoils every window that it lies in: with many, only short ones are whole.
-    """
+def _leaves_too_few(groups: Sequence[Group], recipe: SeriesRecipe, window: int) -> bool:
+    """Tell whether missing values leave too few complete windows to train on, or to watch."""
     if not any(np.isnan(group.inputs).any() or np.isnan(group.target).any() for group in groups):
         return False
     trained = watched = 0
@@ -171,4 +205,4 @@ def gaps_leave_too_few(groups: Sequence[Group], recipe: SeriesRecipe, window: in
         watched += int(group.split.validation(every).sum())
     if recipe.early_stopping is not None and not watched:
         return True
-    return trained < EXAMPLES_PER_STEP * window
+    return trained < 2 * window

@@ -1,12 +1,13 @@
 """Which rows of a dataset or of its test set a training run is judged on."""
 
+import numpy as np
+
 from app.errors import Unprocessable
-from app.forecasting.windows import windows
 from app.judging.forecasts import JudgedSeries
 from app.judging.other_rows import KnownSeries, other_rows
 from app.judging.series_judge import Judged
 from app.reading.content import DatasetContent
-from app.training.series.data import Floats, Group, SeriesData
+from app.training.series.data import Floats, SeriesData
 
 
 def held_out_rows(data: SeriesData) -> Judged:
@@ -17,7 +18,10 @@ def held_out_rows(data: SeriesData) -> Judged:
     """
     cuts = [(group, group.split.test_start) for group in data.groups]
     judged = Judged(
-        parts=tuple(_from_row(group, data, cut, training=group.target[:cut]) for group, cut in cuts)
+        parts=tuple(
+            _from_row(data, place, cut, training=group.target[:cut])
+            for place, (group, cut) in enumerate(cuts)
+        )
     )
     if len(judged):
         return judged
@@ -32,7 +36,10 @@ def held_out_rows(data: SeriesData) -> Judged:
 def training_rows(data: SeriesData) -> Judged:
     """All rows, where nothing is held out."""
     return Judged(
-        parts=tuple(_from_row(group, data, 0, training=group.target) for group in data.groups)
+        parts=tuple(
+            _from_row(data, place, 0, training=group.target)
+            for place, group in enumerate(data.groups)
+        )
     )
 
 
@@ -52,18 +59,21 @@ def test_rows(data: SeriesData, test: DatasetContent) -> Judged:
         )
         for group in data.groups
     ]
-    return other_rows(known, test, features=data.features, target=data.target, window=data.window)
+    return other_rows(known, test, features=data.features, target=data.target, reach=data.reach)
 
 
-def _from_row(group: Group, data: SeriesData, start: int, *, training: Floats) -> JudgedSeries:
-    """The rows of a series from `start` on that follow a complete window."""
-    every = windows(group.inputs, group.target, window=data.window, horizon=1)
-    chosen = every.where(every.first >= start)
+def _from_row(data: SeriesData, place: int, start: int, *, training: Floats) -> JudgedSeries:
+    """Return the rows of a series from `start` on whose window before them can be read."""
+    group, history = data.groups[place], data.histories[place]
+    first = history.origins(start)
+    first = first[first < len(group.target)]
+    first = first[np.isfinite(group.target[first])]
     return JudgedSeries(
         label=group.label,
-        inputs=chosen.inputs,
+        inputs=history.windows(first),
         values=group.target,
-        first=chosen.first,
+        first=first,
         training=training,
-        times=tuple(group.times(chosen.first)),
+        times=tuple(group.times(first)),
+        number=place + 1,
     )

@@ -9,7 +9,6 @@ import numpy as np
 from app.artifact.manifest import Feature, Manifest, SeriesInput
 from app.artifact.onnx_session import forecasts
 from app.artifact.scorecard import Memory
-from app.artifact.series_records import SeriesAnchor
 from app.errors import Unprocessable
 from app.forecasting.drift import inner_deciles
 from app.forecasting.shrinkage import kept_share
@@ -25,12 +24,11 @@ from app.training.fit import Part, Plan
 from app.training.keras_network import build_network, with_weights
 from app.training.program import Form, capacity_of
 from app.training.reach import MOST_EXAMPLES, forecast_memory
-from app.training.series.anchor import settle_anchor
-from app.training.series.anchor_blocks import units
+from app.training.series.anchors import SeriesAnchors, fit_anchors, settle_anchor
 from app.training.series.calibration import SeriesCalibration
 from app.training.series.data import Floats, SeriesData, read_series
+from app.training.series.examples import SeriesExamples
 from app.training.series.judged_rows import held_out_rows, test_rows, training_rows
-from app.training.series.phases import SeriesPhases
 from app.training.task import Description, Phase
 from app.training.warm_start import same_form
 
@@ -45,7 +43,7 @@ class SeriesTask:
     recipe: SeriesRecipe
     data: SeriesData
     test: DatasetContent | None
-    anchor: SeriesAnchor | None  # what the network's output is added to
+    anchors: SeriesAnchors | None  # what the network's output is added to
 
     @classmethod
     def prepare(
@@ -72,10 +70,10 @@ class SeriesTask:
         data = read_series(content, recipe, target=target, has_test=test is not None)
         settled = settle_anchor(data, recipe, start_from=start_from)
         if settled is not None:
-            data = replace(data, window=settled.window)
-        task = cls(
-            recipe=recipe, data=data, test=test, anchor=None if settled is None else settled.record
-        )
+            data = replace(data, reach=settled.reach)
+        _check_varies(data)
+        anchors = None if settled is None else fit_anchors(data, recipe, settled)
+        task = cls(recipe=recipe, data=data, test=test, anchors=anchors)
         task._check_enough()
         _ = task._judged  # a test set that cannot be judged on is told before training
         return task
@@ -99,24 +97,24 @@ class SeriesTask:
             self.recipe,
             inputs=len(self.data.features),
             outputs=self.recipe.steps_ahead,
-            anchored=self.anchor is not None,
+            anchored=self.anchors is not None,
         )
 
     def plan(self, phase: Phase, *, epochs: int | None = None) -> Plan:
         """The fit of a phase; `epochs` fixes their number and switches validation off."""
-        inputs, targets = self._phases.scaled(phase)
-        training, validation = self._phases.parts(phase)
+        inputs, targets = self._examples.scaled(phase)
+        training, validation = self._examples.parts(phase)
         validating = phase == "training" and len(validation) > 0 and epochs is None
         return Plan(
             form=Form(
                 architecture=self.architecture(phase),
                 reading="series",
-                steps=self.data.window,
+                steps=self.data.network_window,
                 batch_size=self.recipe.batch_size,
                 loss=self.recipe.loss,
                 optimizer=self.recipe.optimizer,
                 clip_norm=self.recipe.clip_norm,
-                capacity=capacity_of(len(self._phases.windows)),
+                capacity=capacity_of(len(self._examples)),
             ),
             inputs=inputs,
             targets=targets,
@@ -125,7 +123,7 @@ class SeriesTask:
             epochs=self.recipe.epochs if epochs is None else epochs,
             patience=self.recipe.early_stopping if validating else None,
             keep_best=validating and self.recipe.early_stopping is not None,
-            keep_initial=self.anchor is not None,
+            keep_initial=self.anchors is not None,
             learning_rate=self.recipe.learning_rate,
             seed=self.recipe.seed,
         )
@@ -144,58 +142,61 @@ class SeriesTask:
         series in units of each one's mean change: there the scorecard measures. All of it without
         an anchor or without validation rows.
         """
-        _, validation = self._phases.parts("training")
-        if self.anchor is None or self.recipe.early_stopping is None or not len(validation):
+        _, validation = self._examples.parts("training")
+        if self.anchors is None or self.recipe.early_stopping is None or not len(validation):
             return 1.0
-        chosen = validation[:: -(-len(validation) // MOST_SHARE_WINDOWS)]
-        inputs, targets = self._phases.windows.inputs[chosen], self._phases.windows.targets[chosen]
-        with_network = forecasts(self.graph("training", weights), inputs)  # (n, horizon)
-        without = forecasts(self.graph("training", with_share(weights, 0.0)), inputs)
-        unit = self._units[chosen]  # (n, 1)
+        chosen = validation[:: -(-len(validation) // MOST_SHARE_WINDOWS)].astype(np.int64)
+        inputs, targets, numbers = self._examples.chosen(chosen)
+        with_network = forecasts(
+            self.graph("training", weights), inputs, numbers=numbers
+        )  # (n, horizon)
+        plain = self.graph("training", with_share(weights, 0.0))
+        without = forecasts(plain, inputs, numbers=numbers)
+        units = self.data.units if len(self.data.groups) > 1 else np.ones(1)
+        units = np.where(np.isfinite(units), units, np.inf)
+        unit = units[self._examples.series[chosen]][:, None]  # (n, 1)
         return kept_share((targets - without) / unit, (with_network - without) / unit)
-
-    @property
-    def _units(self) -> Floats:
-        """What errors of each window are measured in, (n, 1): its series' mean change."""
-        own = units(self.data) if len(self.data.groups) > 1 else np.ones(1)
-        own = np.where(np.isfinite(own), own, np.inf)
-        return np.repeat(own, [len(part) for part in self._phases.by_group])[:, None]
 
     def graph(self, phase: Phase, weights: Weights) -> bytes:
         """The ONNX file of a phase's network."""
-        scaling = self._phases.scaling(phase)
+        scaling = self._examples.scaling(phase)
         return series_graph(
             self.architecture(phase),
             weights,
             window=self.data.window,
+            network_window=self.data.network_window,
             scaling=scaling[0] if scaling else None,
             target=self.data.target_index or 0,
             target_scaling=scaling[1] if scaling else None,
-            anchor=self._phases.anchor(phase),
-            at_least=self._phases.at_least(phase),
+            anchor=self._examples.anchor(phase),
+            at_least=self._examples.at_least(phase),
         )
 
     def constants(self, phase: Phase) -> dict[str, Floats]:
         """The arrays of the anchor, which stand beside the network's weights."""
-        anchor = self._phases.anchor(phase)
+        anchor = self._examples.anchor(phase)
         return {} if anchor is None else anchor.arrays()
 
     def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:
         """On held-out windows, or the training's last where nothing is held out."""
         inputs = self._judged.inputs[-PARITY_WINDOWS:]  # (n, window, features)
+        numbers = self._judged.numbers[-PARITY_WINDOWS:]
         network = with_weights(
-            build_network(self.architecture(phase), steps=self.data.window, every_step=False),
+            build_network(
+                self.architecture(phase), steps=self.data.network_window, every_step=False
+            ),
             weights,
         )
-        scaled, _ = self._phases.scale(inputs, np.zeros((len(inputs), 1)), phase)
+        scaled, _ = self._examples.scale(inputs, np.zeros((len(inputs), 1)), phase, numbers)
         outputs = network(scaled).numpy().astype(np.float64)  # (n, horizon)
-        expected = self._phases.unscale(outputs, inputs, phase)
-        if (least := self._phases.at_least(phase)) is not None:
+        expected = self._examples.unscale(outputs, inputs, phase, numbers)
+        if (least := self._examples.at_least(phase)) is not None:
             expected = np.maximum(expected, least)
         values = np.concatenate([group.target for group in self.data.groups])
         largest = float(np.nanmax(np.abs(values))) or 1.0  # squares of 1e200 are infinite
         deviation = float(np.nanstd(values / largest)) * largest or 1.0
-        return float(np.abs(forecasts(graph, inputs) - expected).max() / deviation)
+        given = forecasts(graph, inputs, numbers=numbers)
+        return float(np.abs(given - expected).max() / deviation)
 
     def judge(
         self, phase: Phase, weights: Weights, graph: bytes, check: Callable[[], None]
@@ -215,7 +216,8 @@ class SeriesTask:
     def memory(self, phase: Phase, weights: Weights) -> Memory | None:
         """How far back a phase's network remembers, on what is judged; None: no finite number."""
         inputs = self._judged.inputs[-MOST_EXAMPLES:]  # (n, window, features)
-        scaled, _ = self._phases.scale(inputs, np.zeros((len(inputs), 1)), phase)
+        numbers = self._judged.numbers[-MOST_EXAMPLES:]
+        scaled, _ = self._examples.scale(inputs, np.zeros((len(inputs), 1)), phase, numbers)
         return forecast_memory(self.recipe, weights, scaled.astype(np.float64))
 
     def calibration(self) -> SeriesCalibration:
@@ -227,7 +229,7 @@ class SeriesTask:
     def describe(self, phase: Phase) -> Description:
         """What serving needs to know of a phase's network."""
         groups = self.data.groups
-        stops = [self._phases.stop(group, phase) for group in groups]
+        stops = [self._examples.stop(group, phase) for group in groups]
         inputs = np.concatenate(
             [
                 group.inputs[:stop]
@@ -240,7 +242,7 @@ class SeriesTask:
         )
         return Description(
             window=self.data.window,
-            min_history=self.data.window,
+            min_history=self.data.reach.least,
             horizon=self.recipe.steps_ahead,
             series=SeriesInput(
                 features=tuple(
@@ -256,16 +258,26 @@ class SeriesTask:
                 frequency=self.data.content.frequency,
                 calendar=self.data.content.calendar,
                 time_form=self.data.content.time_form,
+                network_window=self.data.network_window,
+                season=self.data.reach.season,
+                longest_hole=self.data.reach.longest_hole,
+                labels=self._labels,
                 never_negative=bool(np.nanmin(target) >= 0),
-                at_least=self._phases.at_least(phase),
-                scaling=self._phases.told_scaling(phase),
-                anchor=self.anchor,
+                at_least=self._examples.at_least(phase),
+                scaling=self._examples.told_scaling(phase),
+                anchor=None if self.anchors is None else self.anchors.record,
             ),
         )
 
+    @property
+    def _labels(self) -> tuple[str, ...]:
+        """Return the series that the graph tells apart."""
+        is_told = self._examples.number(0) > 0
+        return tuple(group.label for group in self.data.groups) if is_told else ()
+
     @cached_property
-    def _phases(self) -> SeriesPhases:
-        return SeriesPhases(recipe=self.recipe, data=self.data, record=self.anchor)
+    def _examples(self) -> SeriesExamples:
+        return SeriesExamples(recipe=self.recipe, data=self.data, anchors=self.anchors)
 
     @cached_property
     def _judged(self) -> Judged:
@@ -283,33 +295,24 @@ class SeriesTask:
         """
         last: Phase = "refitting" if self.recipe.refit else "judging"
         found = {}
-        for group, own in zip(self.data.groups, self._phases.by_group, strict=True):
-            stop = self._phases.known_until(group, last)
-            if not (own.first + own.horizon <= stop).any():
+        for group, first in zip(self.data.groups, self._examples.first, strict=True):
+            stop = self._examples.known_until(group, last)
+            if not (first + self.recipe.steps_ahead <= stop).any():
                 complete = np.isfinite(group.inputs).all(axis=1) & np.isfinite(group.target)
                 found[group.label] = max(complete_runs(complete[:stop]))
         return found
 
     def _check_enough(self) -> None:
         rows = sum(group.split.validation_start for group in self.data.groups)
-        known = np.concatenate(
-            [group.target[: group.split.validation_start] for group in self.data.groups]
-        )
-        known = known[np.isfinite(known)]
-        needed = self.data.window + self.recipe.steps_ahead
+        needed = self.data.reach.least + self.recipe.steps_ahead
         of_all = sum(group.split.rows for group in self.data.groups)
-        if len(known) > 1 and known.min() == known.max():
-            raise Unprocessable(
-                f"column {self.data.target!r} is {known[0]:g} in every training row: there is "
-                "nothing to learn; choose another target or send rows in which it changes"
-            )
-        training, validation = self._phases.parts("training")
+        training, validation = self._examples.parts("training")
         if not len(training):
             raise Unprocessable(
                 f"too short: the {rows} training rows (of {of_all}) hold no complete window of "
-                f"{self.data.window} values followed by {self.recipe.steps_ahead}, all of them "
-                f"numbers and not all equal; at least {needed} such rows in a row are needed, or "
-                "a smaller recipe.window"
+                f"{self.data.reach.least} values followed by {self.recipe.steps_ahead}, all of "
+                f"them numbers and not all equal; at least {needed} such rows in a row are needed, "
+                "or a smaller recipe.window"
             )
         if self.recipe.early_stopping is not None and not len(validation):
             raise Unprocessable.at(
@@ -326,19 +329,34 @@ class SeriesTask:
                 not_trained_on(
                     self._not_trained_on,
                     of=len(self.data.groups),
-                    window=self.data.window,
-                    needed=self.data.window + self.recipe.steps_ahead,
+                    window=self.data.reach.least,
+                    needed=self.data.reach.least + self.recipe.steps_ahead,
                     before_cut=not self.recipe.refit and self.judged_on == "held-out",
                 )
             )
         possible = sum(
-            max(0, group.split.rows - self.data.window - self.recipe.steps_ahead + 1)
+            max(0, group.split.rows - self.data.reach.least - self.recipe.steps_ahead + 1)
             for group in self.data.groups
         )
-        if missing := possible - len(self._phases.windows):
+        if missing := possible - len(self._examples):
             notes.append(f"{missing} of {possible} windows hold a missing value and were left out")
-        if flat := int((~self._phases.usable).sum()):
+        if flat := int((~self._examples.usable).sum()):
             notes.append(f"{flat} windows in which nothing changes were left out of training")
-        if self.anchor is not None:
-            notes.append(f"the network is {anchor_note(self.anchor)}")
+        if self.anchors is not None:
+            notes.append(f"the network is {anchor_note(self.anchors.record)}")
         return tuple(notes)
+
+
+def _check_varies(data: SeriesData) -> None:
+    """Check that there is something to learn.
+
+    Raises:
+        Unprocessable: the target never changes in the training rows.
+    """
+    known = np.concatenate([group.target[: group.split.validation_start] for group in data.groups])
+    known = known[np.isfinite(known)]
+    if len(known) > 1 and known.min() == known.max():
+        raise Unprocessable(
+            f"column {data.target!r} is {known[0]:g} in every training row: there is nothing to "
+            "learn; choose another target or send rows in which it changes"
+        )

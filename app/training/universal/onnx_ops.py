@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto
 
-from app.training.export.graph import Graph
+from app.training.export.graph_builder import Graph
 
 NumPyArray = npt.NDArray[Any]
 LARGEST_VALUE = 1e290

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from app.artifact.onnx_session import forecasts, session_of, token_probabilities, zero_states
-from app.forecasting.anchors import Anchor, last_season, last_season_change, persistence
+from app.forecasting.anchors import Anchor, Scale, persistence
+from app.forecasting.linear_maps import LinearMap, season_change_map, season_map
 from app.forecasting.scaling import Affine, WindowScaling
 from app.recipes.recipe import Activation, Cell
 from app.training.architecture import Architecture
@@ -17,16 +18,27 @@ from tests.training.test_recurrence import ACTIVATIONS, CELLS, form, random_weig
 
 WINDOW = 5
 SCALINGS = ("minmax", "standard", "window")
+CHANCE = np.random.default_rng(2)
 ANCHORS = (
     persistence(window=WINDOW, horizon=2),
-    last_season(season=3, window=WINDOW, horizon=2),
-    last_season_change(season=4, window=WINDOW, horizon=2),
-    Anchor(
+    Anchor.of_maps([season_map(season=3, window=WINDOW, horizon=2)], [Scale()], name="season"),
+    Anchor.of_maps(
+        [season_change_map(season=4, window=WINDOW, horizon=2)], [Scale()], name="season-change"
+    ),
+    Anchor.of_maps(
+        [LinearMap(weights=CHANCE.normal(0.0, 0.5, (WINDOW, 2)), intercept=np.array([0.5, -0.25]))],
+        [Scale()],
         name="autoregression",
-        weights=np.random.default_rng(2).normal(0.0, 0.5, (WINDOW, 2)),
-        intercept=np.array([0.5, -0.25]),
-        level=np.array([-0.1, -0.3]),
-        center=290.0,
+        centers=[290.0],
+    ),
+    Anchor.of_maps(
+        [
+            LinearMap(
+                weights=CHANCE.normal(0.0, 0.2, (WINDOW, 2)), intercept=np.array([0.05, -0.02])
+            )
+        ],
+        [Scale(log=True, floor=1.0)],
+        name="average",
     ),
 )
 HISTORY = 300.0 + np.random.default_rng(5).normal(0.0, 20.0, (7, WINDOW, 2)).cumsum(axis=1)
@@ -98,6 +110,51 @@ def test_a_series_graph_forecasts_what_keras_forecasts(
         expected = expected_forecasts(outputs, scaling, anchor)
         assert given.shape == (7, 2)
         np.testing.assert_allclose(given, expected, atol=1e-5 * HISTORY.std())
+
+
+def test_each_series_has_its_own_anchor_and_any_other_the_first() -> None:
+    maps = [
+        LinearMap(weights=CHANCE.normal(0.0, 0.3, (WINDOW, 2)), intercept=CHANCE.normal(size=2))
+        for _ in range(3)
+    ]
+    scales = [Scale(), Scale(log=True, floor=1.0), Scale()]
+    anchor = Anchor.of_maps(maps, scales, name="average")
+    architecture = form("lstm")
+    weights = random_weights(architecture)
+    graph = graph_of(architecture, weights, "window", anchor)
+    outputs = network_outputs(architecture, weights, "window")
+    own = WindowScaling.of(HISTORY)
+    numbers = np.array([0, 1, 2, 2, 1, 0, 1])
+    expected = anchor.forecasts(HISTORY[:, :, 1], numbers) + own.scale[:, :, 1] * outputs
+
+    given = forecasts(graph, HISTORY, numbers=numbers)
+    # A weight of a table has single precision.
+    np.testing.assert_allclose(given, expected, atol=1e-4 * HISTORY.std())
+    assert abs(given - forecasts(graph, HISTORY)).max() > 1
+    np.testing.assert_array_equal(
+        forecasts(graph, HISTORY), forecasts(graph, HISTORY, numbers=np.zeros(7, np.int64))
+    )
+
+
+def test_the_network_sees_the_newest_rows_of_what_its_anchor_reads() -> None:
+    architecture = form("lstm")
+    weights = random_weights(architecture)
+    anchor = ANCHORS[1]
+    graph = series_graph(
+        architecture,
+        weights,
+        window=WINDOW,
+        network_window=3,
+        scaling=None,
+        target=1,
+        target_scaling=None,
+        anchor=anchor,
+    )
+    network = with_weights(build_network(architecture, steps=3, every_step=False), weights)
+    own = WindowScaling.of(HISTORY[:, -3:])
+    outputs = network(own.transform(HISTORY[:, -3:]).astype(np.float32)).numpy()
+    expected = anchor.forecasts(HISTORY[:, :, 1]) + own.scale[:, :, 1] * outputs
+    np.testing.assert_allclose(forecasts(graph, HISTORY), expected, atol=1e-5 * HISTORY.std())
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)

@@ -32,15 +32,16 @@ def with_young(rows: int) -> SeriesContent:
     return long_file([*GROWN, wave(rows, seed=9)], to_one_end=True)
 
 
-@pytest.mark.parametrize("young", [12, 25])
+@pytest.mark.parametrize("young", [9, 12])
 def test_a_young_series_shortens_no_window_and_is_named(train: Train, young: int) -> None:
     alone = train(long_file(GROWN), {**SMALL, "window": None, "epochs": 1})
     artifact = train(with_young(young), {**SMALL, "window": None, "epochs": 1})
 
-    window = artifact.manifest.window
-    assert window is not None
-    assert window == artifact.manifest.min_history == alone.manifest.window == 26
-    told = LEFT_OUT.format(window=window, needed=window + 1, rows=young)
+    for each in (artifact, alone):
+        assert each.manifest.series is not None
+        assert each.manifest.series.network_window == 26
+        assert each.manifest.min_history == 13  # a season and one row; earlier ones are made up
+    told = LEFT_OUT.format(window=13, needed=14, rows=young)
     assert told in artifact.scorecard.notes
     assert artifact.scorecard.skill == pytest.approx(alone.scorecard.skill, abs=0.05)
     assert " of 3 series, in units" in artifact.scorecard.verdict
@@ -59,9 +60,9 @@ def test_an_explicit_window_names_those_too_short_for_it(train: Train) -> None:
 
 
 def test_a_young_series_with_a_window_is_trained_on_when_the_network_is_fitted_again() -> None:
-    assert not prepared(with_young(27))._notes()[0].startswith("1 of 4")
-    (first, *_) = prepared(with_young(27), refit=False)._notes()
-    assert first == LEFT_OUT.format(window=26, needed=27, rows=1).replace(
+    assert not prepared(with_young(14))._notes()[0].startswith("1 of 4")
+    (first, *_) = prepared(with_young(33), refit=False)._notes()
+    assert first == LEFT_OUT.format(window=13, needed=14, rows=7).replace(
         "row:", "row before the cut:"
     )
 
@@ -83,14 +84,14 @@ def test_the_window_follows_the_series_of_median_length(rows: Sequence[int], typ
 def test_a_young_series_does_not_forbid_a_season() -> None:
     months = [wave(90, seed=seed) for seed in range(3)]
     task = prepared(long_file([*months, wave(8)], to_one_end=True))
-    assert task.anchor is not None
-    missing = {each.name: each.missing for each in task.anchor.candidates}
+    assert task.anchors is not None
+    missing = {each.name: each.missing for each in task.anchors.record.candidates}
     assert missing["season"] is None
 
 
 def test_where_all_are_short_so_is_the_window() -> None:
     task = prepared(long_file([wave(rows) for rows in (20, 22, 24)]))
-    assert task.data.window == 3
+    assert (task.data.network_window, task.data.reach.least) == (3, 3)
     assert not any("not trained on" in note for note in task._notes())
 
 
@@ -111,8 +112,10 @@ def test_another_dataset_names_the_series_that_it_cannot_be_measured_on(train: T
     ) in card.notes
 
 
-def test_gaps_count_as_an_end_of_the_rows_in_a_row() -> None:
-    values = wave(ROWS, seed=9)
-    values[::15] = np.nan
-    (first, *_) = prepared(long_file([*GROWN, values]), window=20)._notes()
+def test_short_holes_are_filled_and_long_ones_end_the_rows_in_a_row() -> None:
+    short, long = wave(ROWS, seed=9), wave(ROWS, seed=9)
+    short[::15] = np.nan
+    long[np.arange(ROWS) % 35 >= 14] = np.nan
+    assert not prepared(long_file([*GROWN, short]), window=20)._notes()[0].startswith("1 of 4")
+    (first, *_) = prepared(long_file([*GROWN, long]), window=20)._notes()
     assert first == LEFT_OUT.format(window=20, needed=21, rows=14)

@@ -1,0 +1,70 @@
+"""Rows on the grid of their frequency: a row of missing values where a time has none."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from app.reading.content import SeriesContent
+from app.reading.series.frequency import Times, is_within_day, next_times, steps_between
+
+Ints = npt.NDArray[np.int64]
+
+# A file with more missing rows than this for each that it has is taken as it is: one time is wrong,
+# or most of the grid is closed time that no calendar tells.
+MOST_MISSING_PER_ROW = 10
+
+
+def gridded(content: SeriesContent) -> SeriesContent:
+    """Return the content with a row for every step of its frequency, NaN where the file has none.
+
+    Content without a frequency, without gaps or with absurdly many is returned as it is.
+    """
+    if content.times is None or content.frequency is None or len(content) < 2:
+        return content
+    steps = places(
+        content.times, content.offsets, frequency=content.frequency, calendar=content.calendar
+    )
+    steps = np.where(np.diff(content.series) == 0, np.maximum(steps, 1), 1)
+    at = np.concatenate(([0], np.cumsum(steps)))  # (rows,), in the grid
+    rows = int(at[-1]) + 1
+    if rows == len(content) or rows - len(content) > MOST_MISSING_PER_ROW * len(content):
+        return content
+    source = np.searchsorted(at, np.arange(rows), side="right") - 1  # (grid rows,), the row before
+    values = np.full((rows, content.values.shape[1]), np.nan)
+    values[at] = content.values
+    return replace(
+        content,
+        values=values,
+        times=_times(content, at, source),
+        offsets=None if content.offsets is None else content.offsets[source],
+        series=content.series[source],
+    )
+
+
+def places(
+    times: Times,
+    offsets: npt.NDArray[np.int16] | None,
+    *,
+    frequency: str,
+    calendar: str | None,
+) -> Ints:
+    """Return the steps of a frequency from each time to the next, (rows - 1,).
+
+    Zoned times within the day are counted as instants: clocks are put forward, time goes on.
+    """
+    if offsets is not None and calendar is None and is_within_day(frequency):
+        times = times - offsets.astype("timedelta64[m]")
+    return steps_between(times, frequency, calendar)
+
+
+def _times(content: SeriesContent, at: Ints, source: Ints) -> Times:
+    """Return the times of the grid (grid rows,): those of the file, continued where it has none."""
+    if content.times is None or content.frequency is None:
+        raise ValueError("a grid takes times and a frequency")
+    times = content.times[source].copy()
+    for row in np.flatnonzero(np.diff(at) > 1):
+        missing = int(at[row + 1] - at[row]) - 1
+        following = next_times(content.times[row], content.frequency, missing, content.calendar)
+        times[at[row] + 1 : at[row + 1]] = following
+    return times

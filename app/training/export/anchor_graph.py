@@ -1,0 +1,102 @@
+"""An anchor as nodes of the artifact's graph, computed in double: `Anchor.forecasts`."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from onnx import TensorProto
+
+from app.artifact.files import HISTORY, SERIES
+from app.forecasting.anchors import LARGEST_LOGARITHM, LARGEST_VALUE, Anchor
+from app.training.export.graph_builder import Graph
+
+
+def anchor_nodes(graph: Graph, anchor: Anchor, target: int) -> str:
+    """Add an anchor and return its forecast: (batch, horizon), or (batch, 1) where steps are one.
+
+    Of an anchor of several series the graph gets the input `series`, which may be left out.
+
+    Args:
+        graph: reads `history`.
+        anchor: what to compute.
+        target: which column the target is.
+    """
+    rows = _Rows(graph, is_table=anchor.series > 1)
+    values, is_log = _scaled(graph, anchor, rows, target)
+    graph.ids("anchor_last_step", -1)
+    last = graph.add("Gather", [values, "anchor_last_step"], "anchor_last", axis=1)  # (batch, 1)
+    anchored = last
+    if anchor.weights.any():
+        graph.add("Sub", [values, last], "anchor_differences")
+        change = _change(graph, anchor, rows)
+        anchored = graph.add("Add", [anchored, change], "anchor_changed")
+    if anchor.level.any():
+        center = rows.of("anchor.center", anchor.center[:, None])
+        graph.add("Sub", [last, center], "anchor_distance")
+        level = rows.of("anchor.level", anchor.level)
+        graph.add("Mul", ["anchor_distance", level], "anchor_return")
+        anchored = graph.add("Add", [anchored, "anchor_return"], "anchor_returned")
+    if anchor.intercept.any():
+        intercept = rows.of("anchor.intercept", anchor.intercept)
+        anchored = graph.add("Add", [anchored, intercept], "anchor_shifted")
+    if is_log is None:
+        return anchored
+    graph.constant("anchor_largest", np.array(LARGEST_LOGARITHM))
+    graph.add("Min", [anchored, "anchor_largest"], "anchor_logarithm")
+    powers = graph.add("Exp", ["anchor_logarithm"], "anchor_powers")
+    return graph.add("Where", [is_log, powers, anchored], "anchor_forecast") if is_log else powers
+
+
+@dataclass
+class _Rows:
+    """Picks each window's series from arrays that have a row for each."""
+
+    graph: Graph
+    is_table: bool
+
+    def __post_init__(self) -> None:
+        if self.is_table:
+            self.graph.constant(SERIES, np.zeros(1, np.int64))  # what it is where left out
+
+    def of(self, name: str, array: npt.NDArray[np.generic]) -> str:
+        """Add an array (series, …) and return the rows of the batch's series."""
+        if not self.is_table:
+            return self.graph.constant(name, array)
+        self.graph.constant(name, array)
+        return self.graph.add("Gather", [name, SERIES], f"{name}_of_series", axis=0)
+
+
+def _scaled(graph: Graph, anchor: Anchor, rows: _Rows, target: int) -> tuple[str, str | None]:
+    """Return the target's window in the anchor's scale, and which series are in logarithms.
+
+    None: none is. An empty name: all are.
+    """
+    graph.constant("anchor_lowest", np.array(-LARGEST_VALUE))
+    graph.constant("anchor_highest", np.array(LARGEST_VALUE))
+    graph.constant("anchor_target", np.array(target, np.int64))
+    graph.add("Gather", [HISTORY, "anchor_target"], "anchor_given", axis=2)  # (batch, window)
+    values = graph.add("Clip", ["anchor_given", "anchor_lowest", "anchor_highest"], "anchor_values")
+    logs = np.array([[scale.log] for scale in anchor.scales])  # (series, 1)
+    if not logs.any():
+        return values, None
+    # Of a series that is not in logarithms too, so that none is infinite.
+    floors = np.array([[scale.floor or 1.0] for scale in anchor.scales])
+    graph.add("Max", [values, rows.of("anchor.floor", floors)], "anchor_positive")
+    logarithms = graph.add("Log", ["anchor_positive"], "anchor_logarithms")
+    if logs.all():
+        return logarithms, ""
+    is_log = rows.of("anchor.log", logs)
+    return graph.add("Where", [is_log, logarithms, values], "anchor_in_scale"), is_log
+
+
+def _change(graph: Graph, anchor: Anchor, rows: _Rows) -> str:
+    """Return what the differences to the last value add, (batch, horizon)."""
+    if not rows.is_table:
+        graph.constant("anchor.weights", anchor.weights[0])
+        return graph.add("MatMul", ["anchor_differences", "anchor.weights"], "anchor_change")
+    single = rows.of("anchor.weights", anchor.weights.astype(np.float32))
+    graph.add("Cast", [single], "anchor_weights_double", to=TensorProto.DOUBLE)
+    graph.ids("anchor_row_axis", 1)
+    graph.add("Unsqueeze", ["anchor_differences", "anchor_row_axis"], "anchor_rows")
+    graph.add("MatMul", ["anchor_rows", "anchor_weights_double"], "anchor_products")
+    return graph.add("Squeeze", ["anchor_products", "anchor_row_axis"], "anchor_change")

@@ -1,0 +1,366 @@
+"""The anchors of a run: which simple forecasts they are, and what of them each phase has fitted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.artifact.manifest import Manifest
+from app.artifact.series_records import AnchorCandidate, AnchorMember, SeriesAnchor
+from app.errors import Unprocessable
+from app.forecasting.anchors import Anchor, Scale, persistence
+from app.forecasting.histories import Reach
+from app.forecasting.holes import filled
+from app.forecasting.linear_maps import LinearMap, homogeneous, mixed, persistence_map
+from app.forecasting.metrics import rmse
+from app.forecasting.mixture import Candidate, Mixing, Mixture
+from app.judging.notes import anchor_of, anchor_to_keep
+from app.recipes.recipe import AnchorName, SeriesRecipe
+from app.training.series.calibration import calibration_starts
+from app.training.series.data import Floats, Group, SeriesData
+from app.training.series.seasons import find_seasons
+from app.training.task import Phase
+
+PHASES: tuple[Phase, ...] = ("calibrating", "training", "judging", "refitting")
+CANDIDATES: tuple[AnchorName, ...] = (
+    "persistence",
+    "season",
+    "season-change",
+    "season-drift",
+    "theta",
+    "smoothing",
+    "autoregression",
+)
+SEASONAL: frozenset[AnchorName] = frozenset({"season", "season-change", "season-drift"})
+# Rows that an anchor reads: so many seasons, within limits; of a long season two.
+SEASONS_READ = 6
+FEWEST_READ = 60
+MOST_READ = 400
+LONG_SEASON = 60
+SHARE_READ = 0.75  # of the rows of a typical series, at most
+# A history is filled where at most this share of what is read is missing in a row.
+LONGEST_HOLE = 2 / 3
+FEWEST_ROWS = 3  # a season and one row more, or so many
+# Weights of all series' own anchors together: 16 MB in the artifact.
+MOST_WEIGHTS = 4_000_000
+# Series that the anchor of any other is the average of.
+MOST_AVERAGED = 300
+LEAST_TOLD_WEIGHT = 0.005
+# A value is raised to this share of the least one before its logarithm is taken.
+SHARE_OF_LEAST = 0.1
+LARGEST_SHARE = 1e100  # of the size of a series: rows after the cut may be beyond all measure
+# Forms whose level is that of one series: not for another.
+OF_ONE_LEVEL = frozenset({"values", "seasonal changes", "the window and the level, each step"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """The anchor of a run by name, and what it takes of a history."""
+
+    record: SeriesAnchor
+    names: tuple[AnchorName, ...]  # of the candidates it is mixed from
+    seasons: tuple[int, ...]
+    reach: Reach
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SeriesAnchors:
+    """What the network of each phase is added to."""
+
+    record: SeriesAnchor
+    by_phase: Mapping[Phase, Anchor]
+
+
+def settle_anchor(
+    data: SeriesData, recipe: SeriesRecipe, *, start_from: Manifest | None = None
+) -> Settled | None:
+    """Settle which candidates the recipe's anchor is mixed from; None: it has none.
+
+    Args:
+        data: the series.
+        recipe: what to train.
+        start_from: of the version that the run starts from. Its network has learnt what comes on
+            top of its anchor, so `auto` stays with that.
+
+    Raises:
+        Unprocessable: the recipe's anchor cannot be had on this data, or is not the start's.
+    """
+    start = None if start_from is None else anchor_of(start_from)
+    wanted = recipe.anchor if start_from is None else anchor_to_keep(recipe, start_from)
+    if wanted == "none":
+        return None
+    seasons = find_seasons(data) if start is None or start.season is None else (start.season,)
+    name: AnchorName = "average" if wanted == "auto" else wanted
+    names = CANDIDATES if name == "average" else (name,)
+    window = _window(data, recipe, seasons)
+    season = seasons[0] if seasons else None
+    if name in SEASONAL:
+        _check_seasonal(name, recipe, season, window)
+    fitting = tuple(each for each in seasons if each < window)
+    reach = Reach(
+        window=window,
+        # A window that was asked for is what a history must have.
+        least=window if recipe.window else min(window, max(FEWEST_ROWS, (season or 0) + 1)),
+        longest_hole=int(LONGEST_HOLE * window),
+        season=fitting[0] if fitting else None,
+    )
+    record = SeriesAnchor(
+        name=name,
+        season=season if name in SEASONAL else None,
+        chosen=wanted == "auto",
+    )
+    return Settled(record=record, names=names, seasons=fitting, reach=reach)
+
+
+def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> SeriesAnchors:
+    """Weigh the candidates on rows before the cut, and fit them for each phase.
+
+    Several series have an anchor each where that is not too much to keep; any other series has
+    the average of theirs.
+    """
+    if settled.names == ("persistence",):
+        same = persistence(window=data.window, horizon=recipe.steps_ahead)
+        return SeriesAnchors(record=settled.record, by_phase=dict.fromkeys(PHASES, same))
+    several = len(data.groups) > 1
+    own = several and data.window * recipe.steps_ahead * len(data.groups) <= MOST_WEIGHTS
+    chosen = data.groups if own or not several else _sampled(data.groups)
+    starts = calibration_starts(data)
+    fitted = [_fit(data, group, recipe, settled, starts[group.label]) for group in chosen]
+    name, season = settled.record.name, settled.record.season
+    by_phase: dict[Phase, Anchor] = {}
+    for phase in PHASES:
+        maps = [each.maps[phase] for each in fitted] if own or not several else []
+        scales = [each.scale for each in fitted] if own or not several else []
+        if several:
+            linear, scale = _average(fitted, phase)
+            maps, scales = [linear, *maps], [scale, *scales]
+        by_phase[phase] = Anchor.of_maps(maps, scales, name=name, season=season)
+    return SeriesAnchors(record=_record(settled, fitted, data, own=own), by_phase=by_phase)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Weighed:
+    """Candidates weighed on one series in one scale, divided by `size`.
+
+    Squares of huge values are no numbers: divided, they are.
+    """
+
+    mixing: Mixing
+    mixture: Mixture
+    values: Floats  # (rows,), in the scale
+    scale: Scale
+    size: float
+
+    @property
+    def error(self) -> Floats:
+        """Return the errors of the mixture in the series' unit, (origins, horizon)."""
+        return self._in_unit(self.mixture.error)
+
+    def errors(self) -> dict[AnchorName, Floats]:
+        """Return those of the best form of each candidate, likewise."""
+        best: dict[AnchorName, Floats] = {}
+        for candidate, own in zip(self.mixture.candidates, self.mixture.errors, strict=True):
+            errors, known = self._in_unit(own), best.get(candidate.name)
+            if known is None or (errors**2).mean() < (known**2).mean():
+                best[candidate.name] = errors
+        return best
+
+    def fit(self, known: int, *, without: frozenset[str] = frozenset()) -> LinearMap:
+        """Return the mixture fitted on the first rows, without the candidates of some forms."""
+        weights = tuple(
+            0.0 if candidate.form in without else weight
+            for candidate, weight in zip(self.mixture.candidates, self.mixture.weights, strict=True)
+        )
+        linear = self.mixing.fit(replace(self.mixture, weights=weights), known)
+        return replace(linear, intercept=linear.intercept * self.size)
+
+    def _in_unit(self, errors: Floats) -> Floats:
+        steps = np.arange(errors.shape[-1])
+        actual = self.values[self.mixture.origins[:, None] + steps]  # (origins, horizon)
+        return self.scale.out_of(actual + self.size * errors) - self.scale.out_of(actual)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Fitted:
+    """The anchor of one series."""
+
+    group: Group
+    weighed: _Weighed | None  # None: there are too few rows, and it is the last value
+    maps: Mapping[Phase, LinearMap]
+    shared: Mapping[Phase, LinearMap]  # without what is of this series alone
+
+    @property
+    def scale(self) -> Scale:
+        """Return the scale that the maps are in."""
+        return Scale() if self.weighed is None else self.weighed.scale
+
+
+def _fit(
+    data: SeriesData, group: Group, recipe: SeriesRecipe, settled: Settled, start: int
+) -> _Fitted:
+    """Fit the anchor of one series, in the scale that forecasts better.
+
+    `start` is the first row that what is fitted for calibration leaves out.
+    """
+    first = int(np.argmax(np.isfinite(group.target)))
+    weighed = _weighed(group, recipe, settled, first)
+    if weighed is None:
+        same = persistence_map(window=data.window, horizon=recipe.steps_ahead)
+        every = dict.fromkeys(PHASES, same)
+        return _Fitted(group=group, weighed=None, maps=every, shared=every)
+    stops: dict[Phase, int] = {
+        "calibrating": start,
+        "training": group.split.validation_start,
+        "judging": group.split.test_start,
+        "refitting": group.split.rows,
+    }
+    return _Fitted(
+        group=group,
+        weighed=weighed,
+        maps={phase: weighed.fit(stop - first) for phase, stop in stops.items()},
+        shared={
+            phase: weighed.fit(stop - first, without=OF_ONE_LEVEL) for phase, stop in stops.items()
+        }
+        if len(data.groups) > 1
+        else {},
+    )
+
+
+def _weighed(group: Group, recipe: SeriesRecipe, settled: Settled, first: int) -> _Weighed | None:
+    """Weigh the candidates on the rows from the first known one to the cut; None: too few."""
+    cut = group.split.test_start - first
+    known = group.target[first : first + max(cut, 0)]
+    if not np.isfinite(known).any():
+        return None
+    scales = [Scale()]
+    least = float(np.nanmin(known))
+    if least > 0:
+        scales.append(Scale(log=True, floor=least * SHARE_OF_LEAST))
+    found = []
+    for scale in scales:
+        values = scale.into(filled(group.target[first:], season=settled.reach.season))
+        size = 1.0 if scale.log else float(np.abs(values[:cut]).max()) or 1.0
+        mixing = Mixing(
+            np.clip(values / size, -LARGEST_SHARE, LARGEST_SHARE),
+            window=settled.reach.window,
+            horizon=recipe.steps_ahead,
+            seasons=settled.seasons,
+            names=settled.names,
+        )
+        mixture = mixing.weigh(cut)
+        if mixture is not None:
+            found.append(
+                _Weighed(mixing=mixing, mixture=mixture, values=values, scale=scale, size=size)
+            )
+    return min(found, key=lambda each: float((each.error**2).mean()), default=None)
+
+
+def _average(fitted: Sequence[_Fitted], phase: Phase) -> tuple[LinearMap, Scale]:
+    """Return the anchor of a series that is none of these, in the scale of most of them."""
+    in_log = [each for each in fitted if each.scale.log]
+    plain = [each for each in fitted if not each.scale.log]
+    most = in_log if len(in_log) > len(plain) else plain
+    average = mixed([each.shared[phase] for each in most], [1 / len(most)] * len(most))
+    if most is plain:  # what each adds by itself is in its own unit
+        average = homogeneous(average.weights)
+    floor = min((each.scale.floor for each in in_log), default=0.0)
+    return average, Scale(log=most is in_log, floor=floor if most is in_log else 0.0)
+
+
+def _sampled(groups: Sequence[Group]) -> list[Group]:
+    """Return the longest series, evenly from the whole file where there are many as long."""
+    longest = sorted(groups, key=lambda group: -group.split.test_start)
+    enough = [each for each in groups if each.split.test_start >= longest[0].split.test_start // 2]
+    step = max(1, len(enough) // MOST_AVERAGED)
+    return enough[::step][:MOST_AVERAGED]
+
+
+def _window(data: SeriesData, recipe: SeriesRecipe, seasons: Sequence[int]) -> int:
+    """Return how many past rows the anchor reads; never fewer than the network."""
+    if recipe.window is not None:
+        return recipe.window
+    rows = int(np.median([group.split.rows for group in data.groups]))
+    longest = max(seasons, default=1)
+    wanted = 2 * longest
+    if longest <= LONG_SEASON:
+        wanted = max(FEWEST_READ, min(SEASONS_READ * longest, MOST_READ))
+    most = int(SHARE_READ * rows)
+    if len(data.groups) > 1:
+        kept = MOST_WEIGHTS // (recipe.steps_ahead * len(data.groups))
+        most = min(most, max(kept, data.network_window))
+    return max(data.network_window, min(wanted, most))
+
+
+def _check_seasonal(
+    name: AnchorName, recipe: SeriesRecipe, season: int | None, window: int
+) -> None:
+    """Check that a seasonal anchor that a recipe names can be had.
+
+    Raises:
+        Unprocessable: no season was found, or it does not fit.
+    """
+    if season is None:
+        raise Unprocessable.at(
+            "recipe.anchor",
+            f"{name}: no season was found before the cut; auto takes other anchors then",
+        )
+    needed = 2 * season if name == "season-drift" else season + 1
+    if window < needed:
+        raise Unprocessable.at(
+            "recipe.window" if recipe.window is not None else "recipe.anchor",
+            f"{window} rows do not hold the season of {season} rows that was found, which takes "
+            f"{needed}; "
+            + ("set it to that or more, or leave it open" if recipe.window else "send more rows"),
+        )
+
+
+def _record(
+    settled: Settled, fitted: Sequence[_Fitted], data: SeriesData, *, own: bool
+) -> SeriesAnchor:
+    """Return what the manifest says of the anchors."""
+    known = [(each.group, each.weighed) for each in fitted if each.weighed is not None]
+    if not known:
+        return settled.record.model_copy(update={"name": "persistence", "season": None})
+    pooled = len(data.groups) > 1
+    units = dict(zip((group.label for group in data.groups), data.units, strict=True))
+    errors: dict[AnchorName, list[Floats]] = {}
+    weights: dict[Candidate, float] = {}
+    for group, weighed in known:
+        unit = units[group.label] if pooled else 1.0
+        every = {**weighed.errors(), "average": weighed.error}
+        for name, own_errors in every.items():
+            if np.isfinite(unit):
+                errors.setdefault(name, []).append((own_errors / unit).ravel())
+        for candidate, weight in zip(
+            weighed.mixture.candidates, weighed.mixture.weights, strict=True
+        ):
+            weights[candidate] = weights.get(candidate, 0.0) + weight / len(known)
+    figures = {name: rmse(np.concatenate(each), np.zeros(1)) for name, each in errors.items()}
+    return settled.record.model_copy(
+        update={
+            "origins": sum(len(weighed.mixture.origins) for _, weighed in known),
+            "pooled": pooled,
+            "own": own,
+            "logarithmic": sum(weighed.scale.log for _, weighed in known),
+            "candidates": tuple(
+                AnchorCandidate(
+                    name=name,
+                    error=figures.get(name),
+                    missing=None if name in figures else _why_missing(name, settled),
+                )
+                for name in ("average", *CANDIDATES)
+                if name in figures or name in settled.names
+            ),
+            "members": tuple(
+                AnchorMember(name=candidate.name, form=candidate.form, weight=weight)
+                for candidate, weight in sorted(weights.items(), key=lambda item: -item[1])
+                if weight >= LEAST_TOLD_WEIGHT
+            ),
+        }
+    )
+
+
+def _why_missing(name: AnchorName, settled: Settled) -> str:
+    if name in SEASONAL and not settled.seasons:
+        return "no season was found before the cut that fits into the window"
+    return "too few rows come before the cut"
