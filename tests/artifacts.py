@@ -72,6 +72,8 @@ def persistence_artifact(
     skill: float | None = -0.79,
     intervals: Intervals | None = None,
     rmse_by_step: Sequence[float] = (),
+    longest_hole: int = 0,
+    season: int | None = None,
 ) -> Artifact:
     """A series version that repeats the last value of the first feature, plus `step` per step.
 
@@ -84,6 +86,8 @@ def persistence_artifact(
         frequency=frequency,
         time_form="date" if frequency else None,
         never_negative=False,
+        longest_hole=longest_hole,
+        season=season,
         intervals=None if intervals is None else _described(intervals),
     )
     manifest = Manifest(

@@ -11,6 +11,7 @@ from app.artifact.manifest import SeriesInput
 from app.datasets.store import stored_tail
 from app.errors import FieldError, Unprocessable
 from app.judging.simple_forecasts import PERSISTENCE
+from app.predictions.gaps import without_gaps
 from app.predictions.graph_runs import (
     Floats,
     fed_back,
@@ -93,8 +94,7 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
     stamps = None
     if request.timestamps is not None:
         stamps = read_timestamps(request.timestamps, rows=rows)
-    if rows != manifest.window:
-        columns = _window_of(version, columns, manifest.window or rows)
+    columns = _read(version, columns, stamps, warnings)
     levels = _levels(version, described, request, warnings) if request.levels else ()
     return SeriesQuestion(
         version,
@@ -106,6 +106,16 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
         *_costs(version, steps, values=steps * (1 + len(levels))),
         _number(version, request.series, warnings) if version.numbers else 0,
     )
+
+
+def _read(
+    version: Loaded, columns: list[list[float]], stamps: Stamps | None, warnings: list[str]
+) -> list[list[float]]:
+    """Return what a version reads of a history: a value for each step of its window."""
+    if stamps is not None:
+        columns = without_gaps(version, columns, stamps, warnings)
+    width = version.manifest.window or len(columns[0])
+    return columns if len(columns[0]) == width else _window_of(version, columns, width)
 
 
 def _window_of(version: Loaded, columns: list[list[float]], width: int) -> list[list[float]]:

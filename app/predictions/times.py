@@ -1,5 +1,6 @@
 """Read the times of a history, and continue them in the same form."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,25 +47,25 @@ END_OF_CALENDAR = np.datetime64("10000-01-01", "us")  # ISO 8601 writes years in
 class Stamps:
     """The times of a history, oldest first."""
 
-    moments: list[datetime]  # differences of its last steps; naive unless the form is zoned
+    moments: list[datetime]  # naive unless the form is zoned
     form: TimeForm
     says_z: bool  # whether the last one has the zone Z
 
     def fits(self, frequency: str) -> bool:
         """Return whether the times are about as far apart as this frequency requires."""
-        if len(self.moments) < 2:  # a single time has no distance
+        newest = self.moments[-OBSERVED_STEPS:]
+        if len(newest) < 2:  # one time has no distance
             return True
         seconds = [
-            (later - earlier).total_seconds()
-            for earlier, later in zip(self.moments, self.moments[1:], strict=False)
+            (later - earlier).total_seconds() for earlier, later in itertools.pairwise(newest)
         ]
         median = sorted(seconds)[len(seconds) // 2]
         count, unit = split_frequency(frequency)
         shortest, longest = STEP_SECONDS[unit]
         if not count * shortest * 0.99 <= median <= count * longest * 1.01:
             return False
-        weekend = sum(moment.weekday() >= SATURDAY for moment in self.moments)
-        return unit != "B" or weekend <= MOST_EXCEPTIONS * len(self.moments)
+        weekend = sum(moment.weekday() >= SATURDAY for moment in newest)
+        return unit != "B" or weekend <= MOST_EXCEPTIONS * len(newest)
 
     def continued(self, frequency: str, steps: int, calendar: str | None = None) -> list[str]:
         """Return the ISO times of the following steps in the form of the last; none past 9999."""
@@ -116,7 +117,7 @@ def read_timestamps(texts: Sequence[str], *, rows: int) -> Stamps:
         form = its_form
     if form is None:
         raise Unprocessable.at("timestamps", "must have at least 1 entries; it has 0")
-    return Stamps(moments=moments[-OBSERVED_STEPS:], form=form, says_z=texts[-1].endswith("Z"))
+    return Stamps(moments=moments, form=form, says_z=texts[-1].endswith("Z"))
 
 
 _FORM_NAMES: dict[TimeForm, str] = {

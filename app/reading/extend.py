@@ -16,7 +16,7 @@ from app.reading.read_options import ReadOptions
 from app.reading.report import ColumnReport, Report
 from app.reading.series import anomalies
 from app.reading.series.frequency_finder import find_frequency
-from app.reading.series.rows import SeriesRows, find_gaps, gap_reports
+from app.reading.series.rows import LEFT_AS_THEY_ARE, SeriesRows, find_gaps, gap_reports
 from app.reading.series.series_report import report_series
 
 _LISTED = 20  # number of disagreeing rows that are named
@@ -209,4 +209,4 @@ def _report_gaps(content: SeriesContent, report: Report) -> None:
     report.gap_count = sum(missing for _, missing in gaps)
     if gaps:
         report.gaps = gap_reports(rows, gaps, content.labels, content.time_form)
-        report.gaps_handled = "left as they are: the next row follows the last"
+        report.gaps_handled = LEFT_AS_THEY_ARE

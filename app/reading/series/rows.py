@@ -17,6 +17,10 @@ from app.reading.table.table import Floats, Ints
 HOUR_US = 3_600_000_000
 LATEST = 3  # hour of the night in which clocks are put back
 FEW = 0.05  # share of rows that may be repeated by mistake; more were misread
+LEFT_AS_THEY_ARE = (
+    "left as they are: training and forecasts fill short ones by season and a line between their "
+    "neighbors, and leave out windows with longer ones"
+)
 MAX_FILLED = 10_000_000  # values that filling gaps may add; more means that a time is wrong
 
 

@@ -12,6 +12,7 @@ from app.reading.report import FileProblem, Report
 from app.reading.series import anomalies
 from app.reading.series.frequency_finder import find_frequency
 from app.reading.series.rows import (
+    LEFT_AS_THEY_ARE,
     SeriesRows,
     filled,
     find_gaps,
@@ -199,7 +200,7 @@ def _complete(rows: SeriesRows, long: Long, options: ReadOptions, report: Report
     how = options.gaps or "leave"
     report.gaps_handled = {
         "error": None,
-        "leave": "left as they are: the next row follows the last",
+        "leave": LEFT_AS_THEY_ARE,
         "fill": "the last value is carried on",
         "zero": "0 is written",
     }[how]

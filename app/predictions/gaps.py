@@ -1,0 +1,117 @@
+"""A history put on its version's frequency: missing steps are filled, or refused by name."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import Unprocessable
+from app.forecasting.histories import Reach
+from app.predictions.loaded import Loaded
+from app.predictions.times import Stamps
+from app.reading.series.frequency import next_times
+from app.reading.series.grid import places
+
+Ids = NDArray[np.int64]
+
+
+def without_gaps(
+    version: Loaded, columns: list[list[float]], stamps: Stamps, warnings: list[str]
+) -> list[list[float]]:
+    """Return columns with a value for each step of the version's frequency.
+
+    Args:
+        version: says frequency, calendar, and how long a hole may be. Older ones fill none.
+        columns: (features, rows), oldest first.
+        stamps: the times of the rows.
+        warnings: are told what was filled.
+
+    Raises:
+        Unprocessable: a hole within the window is longer than the version fills.
+    """
+    described, reach = version.manifest.series, version.reach
+    if described is None or described.frequency is None or not reach.longest_hole:
+        return columns
+    moments = stamps.moments[-reach.window :]
+    if _is_even(moments) or not stamps.fits(described.frequency):
+        return columns
+    steps = _steps(moments, described.frequency, described.calendar)
+    if not (steps > 1).any():
+        return columns
+    at = np.concatenate(([0], np.cumsum(np.maximum(steps, 1))))  # (rows,), on the grid
+    # Rows older than the window are not read, nor are the holes between them.
+    seen = at > at[-1] - reach.window
+    at, moments, steps = at[seen] - at[seen][0], moments[-int(seen.sum()) :], steps[seen[:-1]]
+    _check_holes(version, reach, moments, steps)
+    told = _told(moments, steps, described.frequency, described.calendar)
+    if told:
+        warnings.append(told)
+    return [_on_grid(column[-len(at) :], at, reach) for column in columns]
+
+
+def _is_even(moments: Sequence[datetime]) -> bool:
+    """Tell whether the times lie one step apart, as most do, without looking at each."""
+    if len(moments) < 3:
+        return True
+    return moments[-1] - moments[0] == (len(moments) - 1) * min(
+        moments[1] - moments[0], moments[-1] - moments[-2]
+    )
+
+
+def _steps(moments: Sequence[datetime], frequency: str, calendar: str | None) -> Ids:
+    """Return the steps from each time to the next, (rows - 1,)."""
+    times = np.array([each.replace(tzinfo=None) for each in moments], dtype="datetime64[us]")
+    zones = [each.utcoffset() for each in moments]
+    offsets = None
+    if zones[0] is not None:
+        seconds = [0.0 if zone is None else zone.total_seconds() for zone in zones]
+        offsets = np.array([second // 60 for second in seconds], dtype=np.int16)
+    return places(times, offsets, frequency=frequency, calendar=calendar).reshape(-1)
+
+
+def _on_grid(column: list[float], at: Ids, reach: Reach) -> list[float]:
+    grid = np.full(int(at[-1]) + 1, np.nan)
+    grid[at] = column
+    read: list[float] = reach.read(grid).tolist()
+    return read
+
+
+def _check_holes(
+    version: Loaded,
+    reach: Reach,
+    moments: Sequence[datetime],
+    steps: Ids,
+) -> None:
+    longest = int(steps.argmax())
+    missing = int(steps[longest]) - 1
+    if missing > reach.longest_hole:
+        raise Unprocessable.at(
+            "timestamps",
+            f"{missing} steps are missing between {moments[longest].isoformat()} and "
+            f"{moments[longest + 1].isoformat()}; {version} fills at most {reach.longest_hole} in "
+            f"the {reach.window} steps that it reads: send the missing values, or a history that "
+            f"begins after the hole and has at least {reach.least}",
+        )
+
+
+def _told(
+    moments: Sequence[datetime],
+    steps: Ids,
+    frequency: str,
+    calendar: str | None,
+) -> str:
+    """Return what was filled, as a warning; nothing where nothing was."""
+    count = int((np.maximum(steps, 1) - 1).sum())
+    if not count:
+        return ""
+    longest = int(steps.argmax())
+    length = int(steps[longest]) - 1
+    before = np.datetime64(moments[longest].replace(tzinfo=None), "us")
+    first, *_, last = [*next_times(before, frequency, length, calendar).astype(str)] * 2
+    which = first[:19] if length == 1 else f"{first[:19]} to {last[:19]}"
+    more = "" if count == length else f", {count} in all"
+    return (
+        f"{length} missing step{'s' * (length > 1)} of the history ({which}{more}) "
+        f"{'were' if count > 1 else 'was'} filled by its season and a line between its neighbors"
+    )
