@@ -75,7 +75,7 @@ def persistence_artifact(
     longest_hole: int = 0,
     season: int | None = None,
 ) -> Artifact:
-    """A series version that repeats the last value of the first feature, plus `step` per step.
+    """Return a series version that repeats the first feature's last value, plus `step` per step.
 
     With `rmse_by_step` its scorecard has these errors, and that of persistence is 1 at each step.
     """

@@ -50,7 +50,7 @@ D = TypeVar("D", bound=Description)
 
 
 class Header(Description):
-    """backup.json."""
+    """The content of backup.json."""
 
     format: int
     stepahead: str  # the release that wrote it
@@ -67,7 +67,7 @@ class TableEntry(Description):
 
 
 class Contents(Description):
-    """contents.json."""
+    """The content of contents.json."""
 
     tables: dict[str, TableEntry]
     objects: dict[str, int]  # size in bytes by sha256

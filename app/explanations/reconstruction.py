@@ -33,7 +33,7 @@ class Anchored:
 
     @property
     def forecast(self) -> Floats:
-        """(horizon,)."""
+        """The forecast of each step, (horizon,)."""
         whole: Floats = self.start + self.shares.sum(axis=0)
         return whole
 

@@ -35,7 +35,7 @@ def get_session(resources: Annotated[Resources, Depends(get_resources)]) -> Iter
 
 
 def get_list_session(resources: Annotated[Resources, Depends(get_resources)]) -> Iterator[Session]:
-    """One transaction to read a list in, on the replica where there is one."""
+    """Yield a session to read a list in, on the replica if there is one."""
     with resources.list_sessions.begin() as session:
         yield session
 

@@ -96,7 +96,7 @@ def _contexts(ids: Ids, start: int, width: int) -> Ids:
 
 
 def _one_hot(contexts: Ids, vocabulary_size: int) -> csr_matrix:
-    """(n, width * vocabulary), sparse."""
+    """Return one-hot vectors, (n, width * vocabulary), sparse."""
     n, width = contexts.shape
     known = contexts >= 0
     rows = np.repeat(np.arange(n), width).reshape(n, width)

@@ -1,4 +1,4 @@
-"""Versions in memory: which one a name stands for, loading it, keeping within the budget."""
+"""Keep versions in memory: resolve names, load versions, and stay within the memory budget."""
 
 import asyncio
 from collections import OrderedDict
@@ -36,7 +36,7 @@ class Runtime:
         self._references: dict[str, ModelReference] = {}
 
     def ready(self, reference: ModelReference) -> Loaded | None:
-        """The version a name stands for, if it is in memory."""
+        """Return the version of a name if it is in memory, otherwise None."""
         if self._last is not None and self._last[0] is reference:
             return self._last[1]
         number = self._number(reference)
@@ -47,7 +47,7 @@ class Runtime:
         return loaded
 
     def reference(self, text: str) -> ModelReference:
-        """A name as given in a request, taken apart.
+        """Parse the name in a request.
 
         Raises:
             Unprocessable: it is no name.
@@ -61,7 +61,7 @@ class Runtime:
         return known
 
     async def load(self, reference: ModelReference) -> Loaded:
-        """The version a name stands for, loaded now if need be; others are not held up.
+        """Return the version of a name, loading it if necessary; other requests are not delayed.
 
         Raises:
             NotFound: nothing goes by that name, the registry just asked.

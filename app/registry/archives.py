@@ -40,7 +40,7 @@ class FileEntry(BaseModel):
 
 
 class Description(BaseModel):
-    """version.json."""
+    """The content of version.json."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -65,7 +65,7 @@ class Plan:
         return Form(units=self.units, hidden=self.hidden)
 
     def share(self, *, seconds: float, updates: int) -> float:
-        """The share of the run that is done."""
+        """Return the share of the run that is done."""
         if self.minutes is not None:
             return seconds / (self.minutes * 60)
         return updates / (self.updates or math.inf)

@@ -29,7 +29,7 @@ class SlowStore:
 
 
 def request_to(store: SlowStore) -> Request:
-    """As much of a request as storing looks at."""
+    """Return the parts of a request that storing uses."""
     state = SimpleNamespace(
         resources=SimpleNamespace(store=store),
         store_watch=SimpleNamespace(require=lambda: None),

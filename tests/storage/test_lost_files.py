@@ -21,7 +21,7 @@ UPLOAD_AGAIN = f"upload the file again, or {FROM_BACKUP}"
 def service(
     cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """An api with the shipped versions, of which nothing has been loaded yet."""
+    """Yield an api with the shipped versions, none of which has been loaded yet."""
     folder = tmp_path_factory.mktemp("lost")
     with own_database(cluster) as url, running_service(url, folder) as running:
         with running.sessions.begin() as session:
@@ -31,7 +31,7 @@ def service(
 
 @pytest.fixture(params=["is missing from", "is damaged in"])
 def fault(request: pytest.FixtureRequest) -> str:
-    """What has become of every stored file."""
+    """Return what will be wrong with every stored file."""
     chosen: str = request.param
     return chosen
 

@@ -77,7 +77,7 @@ def test_the_last_fifth_is_judged_and_then_fitted_too(train: Train) -> None:
 
 
 def has_anchor(artifact: Artifact) -> bool:
-    """Whether its arrays stand beside the network's weights, where they are no weights."""
+    """Return whether the anchor's arrays are beside the network's weights."""
     names = load(artifact.bytes_of(WEIGHTS)).keys()
     assert not any(name.startswith(PREFIX) for name in read_weights(artifact.folder))
     return {f"{PREFIX}weights", f"{PREFIX}level"} <= names

@@ -43,7 +43,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def tab(browser: Browser) -> Callable[[str], Page]:
-    """The one page of a module's tests in a service, as people go from page to page.
+    """Yield a page that the module's tests share, as people go from page to page.
 
     A page of its own for each test took another two processes and a quarter of the time.
     """
@@ -63,7 +63,7 @@ def tab(browser: Browser) -> Callable[[str], Page]:
 
 @pytest.fixture
 def open_page(tab: Callable[[str], Page]) -> OpenPage:
-    """A page that knows of no other test, and fails this one if its console is written to."""
+    """Yield a new page, which fails the test if anything is written to its console."""
 
     @contextmanager
     def opened(base_url: str, viewer: Viewer = WIDE, *, refusals: bool = False) -> Iterator[Page]:

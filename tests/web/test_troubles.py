@@ -39,7 +39,7 @@ def service(
 
 @pytest.fixture(scope="module")
 def shops(service: Service) -> str:
-    """A dataset of two series, one of a long name, and a version `shops` that is of it."""
+    """Upload a dataset of two series, one with a long name, and register a version of it."""
     answer = service.client.post("/datasets", files={"file": table_of("North", LONG).encode()})
     dataset: str = answer.raise_for_status().json()["id"]
     registered = service.register("shops", persistence_artifact(features=("Sales",), frequency="D"))
@@ -296,7 +296,7 @@ def test_a_missing_model_is_not_replaced_by_another(service: Service, open_page:
 
 
 def look_away(page: Page, *, away: bool) -> None:
-    """What a browser tells a page whose tab goes to the back, or comes to the front."""
+    """Tell a page that its tab went to the background, or came back."""
     page.evaluate(
         """(away) => {
             Object.defineProperty(document, "hidden", { configurable: true, value: away });

@@ -30,7 +30,7 @@ NARROW_DARK = Viewer(width=400, scheme="dark")
 
 
 def view_as(page: Page, viewer: Viewer) -> None:
-    """The same page in another window."""
+    """Show the same page in another window."""
     page.set_viewport_size({"width": viewer.width, "height": 900})
     page.emulate_media(color_scheme=viewer.scheme)
 
@@ -57,14 +57,14 @@ def settle(page: Page) -> None:
 
 
 def keep_screenshot(page: Page, name: str) -> None:
-    """For CI's output."""
+    """Keep a screenshot for CI's output."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     # Playwright hides the caret by a style of its own, which the page's policy forbids.
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, caret="initial")
 
 
 def violations(axe: Axe, page: Page) -> list[str]:
-    """What axe finds: rule and element."""
+    """Return what axe finds: rule and element."""
     found = axe.run(page).response["violations"]
     return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
 

@@ -15,7 +15,7 @@ from app.storage.tables import Prediction, RefusedCall
 def list_predictions(
     session: Session, which: LogFilter, *, limit: int, before: UUID | None
 ) -> list[Prediction]:
-    """A page of the log, newest first; ids are in order of time, and partitions go by them.
+    """Return a page of the log, newest first; ids, and so partitions, are in order of time.
 
     Args:
         session: a transaction.
@@ -42,7 +42,7 @@ def list_refused(
 
 
 def conditions(which: LogFilter) -> list[ColumnElement[bool]]:
-    """What a filter asks of a row of the log."""
+    """Return the conditions of a filter on rows of the log."""
     columns = (
         (Prediction.model, which.model),
         (Prediction.version, which.version),
@@ -61,7 +61,7 @@ def conditions(which: LogFilter) -> list[ColumnElement[bool]]:
 
 
 def get_prediction(session: Session, identifier: UUID) -> Prediction:
-    """One logged prediction.
+    """Return one logged prediction.
 
     Raises:
         NotFound: there is none of this id, or retention has dropped it.

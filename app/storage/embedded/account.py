@@ -41,7 +41,7 @@ class Account:
     name: str | None  # None: not in the passwd file, as in a container started with `-u 1234`
 
     def identity(self) -> Identity:
-        """How a child process becomes this user; empty if this process already is that user."""
+        """Return how a child process becomes this user; empty if this process already is."""
         if self.uid == os.geteuid():
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}

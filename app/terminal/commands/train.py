@@ -45,7 +45,7 @@ class TrainingOrder:
         return self.model or model_name(self.file)
 
     def recipe(self) -> Json:
-        """The recipe as sent; empty: the service's choice."""
+        """Return the recipe to send; empty to leave it to the service."""
         named = {"preset": self.preset, "horizon": self.horizon}
         given = {name: value for name, value in named.items() if value is not None}
         return {**given, **assignments(self.changes, option="--set")}

@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def forecast(history: Floats, season: str, trend: str, periods: tuple[int, int]) -> Floats:
-    """One of the simple forecasts from the end of a history, on its own scale."""
+    """Return one of the simple forecasts from the end of a history, on its own scale."""
     ops = TensorFlowOps()
     padded = np.full((1, FORM.context), np.nan)
     padded[0, -len(history) :] = history
