@@ -1,4 +1,4 @@
-"""A series as it can be read from any of its rows: holes filled, earlier rows put before."""
+"""A series that can be read from any of its rows: holes filled, missing earlier rows added."""
 
 from dataclasses import dataclass
 
@@ -15,16 +15,18 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """How far a version reads back, and what it can do without."""
+    """How far back a version reads, and what it can do without."""
 
     window: int  # rows that are read
-    least: int  # fewer rows than this before an origin are too few; the others are put before them
-    longest_hole: int  # missing rows in a row that are filled
-    season: int | None  # by which they are filled
+    # with fewer rows before an origin it cannot be forecast; what is missing to `window` is put
+    # before them
+    least: int
+    longest_hole: int  # consecutive missing rows that are still filled
+    season: int | None  # the season used for filling
 
     @classmethod
     def of(cls, manifest: Manifest) -> "Reach":
-        """Return what a version reads; older ones fill no holes."""
+        """Return the reach of a version; older versions fill no holes."""
         series = manifest.series
         return cls(
             window=manifest.window or manifest.min_history,
@@ -36,10 +38,10 @@ class Reach:
     def read(self, column: Floats) -> Floats:
         """Return a window (window,) of the last known rows of a column (rows,), oldest first.
 
-        Holes are filled and missing earlier rows put before it, by what the rows themselves say.
+        Holes are filled and missing earlier rows put before it, using only the rows themselves.
 
         Raises:
-            ValueError: nothing is known.
+            ValueError: no value is known.
         """
         return led(
             filled(column[-self.window :], season=self.season),
@@ -49,11 +51,11 @@ class Reach:
 
     @property
     def _settled(self) -> int:
-        """Return the rows from which on those put before a series stay what they are."""
+        """Return after how many rows the ones put before a series no longer change."""
         return max(ROWS_FOR_A_SLOPE, 2 * (self.season or 0))
 
     def needs_reading(self, values: Floats, origins: Ids) -> Mask:
-        """Tell which windows (n, window) of led columns are not yet as `read` returns them."""
+        """Return which windows (n, window) of extended columns differ from what `read` returns."""
         missing = np.isnan(values).any(axis=1)
         unsettled = (origins < self._settled) & (origins < self.window)
         needs: Mask = missing | unsettled
@@ -62,11 +64,11 @@ class Reach:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class History:
-    """The columns of one series, to be read in windows that see nothing after them."""
+    """The columns of one series, read in windows that see nothing after them."""
 
     reach: Reach
     columns: Floats  # (rows, features), NaN where a value is missing
-    readable: Mask  # (rows + 1,): the window before each row can be read
+    readable: Mask  # (rows + 1,), whether the window before each row can be read
     ahead: Floats  # (window + rows, features), the columns with earlier rows put before them
 
     @classmethod
@@ -80,7 +82,7 @@ class History:
         )
 
     def origins(self, first: int = 0) -> Ids:
-        """Return the rows, from `first` on, whose window before them can be read."""
+        """Return the rows, from `first` on, whose preceding window can be read."""
         found: Ids = np.flatnonzero(self.readable)
         return found[found >= first]
 
@@ -88,8 +90,8 @@ class History:
         """Return the windows before some readable rows, (n, window, features).
 
         Args:
-            origins: (n,).
-            newest: only so many of the newest rows of each.
+            origins: (n,) rows.
+            newest: only this many of the newest rows of each window; None for all.
         """
         count = self.reach.window
         view = np.lib.stride_tricks.sliding_window_view(self.ahead, count, axis=0)
@@ -106,7 +108,7 @@ class History:
 def _readable(column: Floats, reach: Reach) -> Mask:
     """Return before which rows (rows + 1,) the window of a column (rows,) can be read.
 
-    The newest row must be known, enough rows must come before, and no hole in the window be too
+    The newest row must be known, enough rows must come before, and no hole in the window may be too
     long.
     """
     known = np.isfinite(column)
@@ -122,7 +124,7 @@ def _readable(column: Floats, reach: Reach) -> Mask:
 
 
 def _led(column: Floats, reach: Reach) -> Floats:
-    """Return a column with rows before its first known one, (window + rows,)."""
+    """Return a column extended by rows before its first known one, (window + rows,)."""
     known = np.flatnonzero(np.isfinite(column))
     if not len(known):
         return np.full(reach.window + len(column), np.nan)

@@ -1,4 +1,4 @@
-"""Filling holes in a history, and the rows before its first: by season, then interpolation."""
+"""Filling holes in a history, and the rows before its start: by season, then interpolation."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,18 +10,18 @@ ROWS_FOR_A_SLOPE = 10  # at the start of a series without a season
 
 
 def filled(values: Floats, *, season: int | None) -> Floats:
-    """Return values without the missing ones, NaN, between known values.
+    """Return values with the missing ones, NaN, filled in.
 
-    What is known without its season is interpolated in a line; then the season is added again. The
-    season is the mean of each place in it around the centred mean of a season.
+    The season is removed first, the rest is interpolated linearly, and the season is added again.
+    The season is the mean at each of its positions, relative to the centred mean of a season.
 
     Args:
-        values: (rows,), oldest first; missing ones before the first and after the last known value
-            become that value.
-        season: rows in it; None: there is none, or too little is known of it.
+        values: (rows,), oldest first; missing values before the first and after the last known one
+            take its value.
+        season: rows in the season; None if there is none.
 
     Raises:
-        ValueError: nothing is known.
+        ValueError: no value is known.
     """
     known = np.isfinite(values)
     if known.all():
@@ -42,15 +42,15 @@ def holes(values: Floats) -> list[tuple[int, int]]:
 
 
 def led(values: Floats, rows: int, *, season: int | None) -> Floats:
-    """Return values with so many rows put before them, (rows + values,).
+    """Return values with some rows put before them, (rows + values,).
 
-    They continue the first season backwards, with the change from it to the next; without a season
-    the line through the first values, or where they are few, their mean.
+    These continue the first season backwards, with the change from it to the next. Without a season
+    they continue the line through the first values or, if there are few, repeat their mean.
 
     Args:
-        values: (n,), n at least 1, without missing ones.
+        values: (n,), n at least 1, without missing values.
         rows: how many to put before them.
-        season: rows in it; None, or more than half of the values: there is none.
+        season: rows in the season; if None or more than half of the values, there is none.
     """
     if not rows:
         return values
@@ -68,7 +68,7 @@ def led(values: Floats, rows: int, *, season: int | None) -> Floats:
 
 
 def _profile(values: Floats, season: int | None) -> Floats:
-    """Return the season of each row, (rows,); zeros where too little is known of it."""
+    """Return the season at each row, (rows,); zeros if too little of it is known."""
     nothing = np.zeros(len(values))
     if season is None or season < 2 or len(values) < 2 * season:
         return nothing
@@ -77,7 +77,7 @@ def _profile(values: Floats, season: int | None) -> Floats:
     usable = np.isfinite(mean)
     if not usable.any():
         return nothing
-    # Where few rows have a mean around them, those towards the ends take the nearest one.
+    # With few means known, rows towards the ends take the nearest one.
     nearest = np.interp(np.arange(len(values)), np.flatnonzero(usable), mean[usable])
     for around in (values - mean, values - nearest):
         there = np.isfinite(around)

@@ -1,7 +1,7 @@
-"""Autoregressions of values, changes or seasonal changes, fed back step by step, as linear maps.
+"""Autoregressions of values, changes or seasonal changes, iterated step by step, as linear maps.
 
-The order is chosen by the corrected Akaike criterion (Hurvich & Tsai 1989) among a few; fitted by
-least squares.
+The order is chosen from a few by the corrected Akaike criterion (Hurvich & Tsai 1989); the fit is
+by least squares.
 """
 
 import math
@@ -16,19 +16,21 @@ Floats = NDArray[np.float64]
 
 ORDERS = (0, 1, 2, 3, 4, 6, 9, 12, 16, 24, 32)
 ROWS_PER_LAG = 3
-MOST_ROWS = 3000  # older ones change a few coefficients no more
+MOST_ROWS = 3000  # older rows would hardly change a few coefficients
 FEWEST_ROWS = 8
 LONGEST_SEASON_IN_LAGS = 60
-RIDGE = 1e-8  # of the mean square, for values that repeat exactly
+RIDGE = 1e-8  # relative to the mean square, for values that repeat exactly
 TINY = float(np.finfo(np.float64).tiny)
-LEAST_SHARE = 1e-12  # of the sum of squares that is left, so that a perfect fit has a logarithm
+# relative to the sum of squares, so that the logarithm of a perfect fit is finite
+LEAST_SHARE = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
 class Differences:
     """What is regressed on its own past."""
 
-    lags: tuple[int, ...] = ()  # each change is from so many rows before; none: the values
+    # how many rows apart the differences are; none for the values themselves
+    lags: tuple[int, ...] = ()
     constant: bool = False
 
     def of(self, values: Floats) -> Floats:
@@ -46,12 +48,12 @@ def iterated_autoregression(
     Args:
         values: (rows,) to fit on, without gaps.
         differences: what is regressed.
-        window: past values of the map.
-        horizon: steps ahead of the map.
-        season: rows; lags of a season and one more are tried too.
+        window: how many past values the map takes.
+        horizon: how many steps ahead the map forecasts.
+        season: in rows; lags of one season and one row more are tried too.
 
     Returns:
-        None where there are too few rows, or the window is too short for the changes.
+        None if there are too few rows, or the window is too short for the differences.
     """
     used = sum(differences.lags)
     changes = differences.of(values[-MOST_ROWS:])
@@ -71,7 +73,7 @@ def _is_short(season: int | None) -> bool:
 
 
 def _fit(changes: Floats, orders: list[int], *, constant: bool) -> tuple[Floats, float] | None:
-    """Return coefficients (order,), newest first, and constant of the best order."""
+    """Return the coefficients (order,), newest first, and the constant of the best order."""
     longest = orders[-1]
     view = np.lib.stride_tricks.sliding_window_view(changes, longest + 1)[:, ::-1]
     target, past = view[:, 0], view[:, 1:]
@@ -103,8 +105,9 @@ def _fit(changes: Floats, orders: list[int], *, constant: bool) -> tuple[Floats,
 def _continued(
     coefficients: Floats, constant: float, lags: tuple[int, ...], *, window: int, horizon: int
 ) -> LinearMap:
-    """Feed the autoregression back on the unit vectors of a window, (window + 1,) each."""
-    values = [np.eye(window, window + 1)]  # of values, of their changes, of the changes' changes …
+    """Iterate the autoregression on the unit vectors of a window, (window + 1,) each."""
+    # the coefficients of the values, of their changes, of the changes' changes, …
+    values = [np.eye(window, window + 1)]
     for lag in lags:
         values.append(values[-1][lag:] - values[-1][:-lag])
     past = values.pop()

@@ -18,7 +18,7 @@ class LinearMap:
 
     def forecasts(self, windows: Floats) -> Floats:
         """Return forecasts (n, horizon) from windows (n, window)."""
-        # From the last value on: of large values that differ little the differences are exact.
+        # Starting from the last value keeps the differences exact when large values differ little.
         last = windows[:, -1:]  # (n, 1)
         rest = self.weights.sum(axis=0) - 1  # (horizon,)
         ahead: Floats = last + (windows - last) @ self.weights + last * rest + self.intercept
@@ -26,7 +26,7 @@ class LinearMap:
 
 
 def mixed(maps: Sequence[LinearMap], weights: Sequence[float]) -> LinearMap:
-    """Return the map whose forecasts are a weighted sum of those of others."""
+    """Return the map whose forecasts are the weighted sum of those of others."""
     pairs = [(each, weight) for each, weight in zip(maps, weights, strict=True) if weight]
     return LinearMap(
         weights=np.sum([weight * each.weights for each, weight in pairs], axis=0),
@@ -35,19 +35,19 @@ def mixed(maps: Sequence[LinearMap], weights: Sequence[float]) -> LinearMap:
 
 
 def homogeneous(weights: Floats) -> LinearMap:
-    """Return a map without intercept."""
+    """Return the map without its intercept."""
     return LinearMap(weights=weights, intercept=np.zeros(weights.shape[1]))
 
 
 def persistence_map(*, window: int, horizon: int) -> LinearMap:
-    """Return the last value, repeated."""
+    """Return the map that repeats the last value."""
     weights = np.zeros((window, horizon))
     weights[-1] = 1.0
     return homogeneous(weights)
 
 
 def season_map(*, season: int, window: int, horizon: int) -> LinearMap:
-    """Return the newest known value of each step's place in the season.
+    """Return the map that repeats the newest known value at each step's position in the season.
 
     Raises:
         ValueError: the season does not fit into the window.
@@ -61,10 +61,10 @@ def season_map(*, season: int, window: int, horizon: int) -> LinearMap:
 
 
 def season_change_map(*, season: int, window: int, horizon: int) -> LinearMap:
-    """Return the last value and what followed on it one season before.
+    """Return the map that adds the changes of one season before to the last value.
 
-    Step h is x[t + h - season] + x[t] - x[t - season], continued with its own forecasts past one
-    season.
+    Step h is x[t + h - season] + x[t] - x[t - season]; past one season it continues from its own
+    forecasts.
 
     Raises:
         ValueError: the season and one value more do not fit into the window.
@@ -78,7 +78,7 @@ def season_change_map(*, season: int, window: int, horizon: int) -> LinearMap:
 
 
 def season_drift_map(*, season: int, window: int, horizon: int) -> LinearMap:
-    """Return the last season and, for each season ahead, its mean change within the window.
+    """Return the map that adds to the last season its mean change per season within the window.
 
     Raises:
         ValueError: two seasons do not fit into the window.
@@ -86,8 +86,8 @@ def season_drift_map(*, season: int, window: int, horizon: int) -> LinearMap:
     if window < 2 * season:
         raise ValueError(f"drift takes two seasons of {season}, {2 * season} rows, not {window}")
     weights = season_map(season=season, window=window, horizon=horizon).weights.copy()
-    apart = window // season - 1  # seasons between the first whole one and the last
-    change = np.zeros(window)  # of the season's mean, per season
+    apart = window // season - 1  # how many seasons the first whole one is before the last
+    change = np.zeros(window)  # change of the season's mean, per season
     change[window - season :] += 1 / (season * apart)
     change[window - season * (apart + 1) : window - season * apart] -= 1 / (season * apart)
     weights += np.outer(change, seasons_ahead(season, horizon))
@@ -95,14 +95,14 @@ def season_drift_map(*, season: int, window: int, horizon: int) -> LinearMap:
 
 
 def theta_map(level: Floats, *, season: int | None) -> LinearMap:
-    """Return the Theta forecast: a smoothed level, and half the slope of the window's line.
+    """Return the Theta forecast: a smoothed level, and half the slope of a line through the window.
 
     Equal to simple exponential smoothing with drift (Hyndman & Billah 2003), here with the season
-    of the smoothing that is given.
+    of the given smoothing.
 
     Args:
         level: a smoothing's map (window, horizon) without trend.
-        season: rows in its season; the line is fitted to whole seasons only.
+        season: rows in its season; the line is fitted only to whole seasons.
     """
     window, horizon = level.shape
     rows = window if season is None else window // season * season
@@ -113,5 +113,5 @@ def theta_map(level: Floats, *, season: int | None) -> LinearMap:
 
 
 def seasons_ahead(season: int, horizon: int) -> NDArray[np.int64]:
-    """Return in which season from now each step lies, (horizon,), from 1."""
+    """Return in which season from now each step lies, (horizon,), counted from 1."""
     return -(-np.arange(1, horizon + 1) // season)

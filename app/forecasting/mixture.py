@@ -1,13 +1,14 @@
 """The anchor of one series: a mixture of simple forecasts, weighed on rolling origins.
 
-Candidates forecast from origins that they were not fitted on, in blocks of time. The weights w,
-none below 0 and together 1, make
+Candidates forecast, in blocks of time, from origins that they were not fitted on. The weights w,
+not negative and with sum 1, minimise
 
     mean((w · errors)²) + shrinkage · least error² / n · candidates · |w - usual|²
 
-least, with n the number of forecasts that do not overlap and the usual weights as the inverse
-fourth power of the candidates' errors: many origins decide alone, few leave an average of the best
-(regularised stacking: Breiman 1996; Diebold & Shin 2019 on shrinking towards an average).
+where n is the number of forecasts that do not overlap and the usual weights are the inverse fourth
+power of the candidates' errors. With many origins the errors decide; with few, the result is close
+to an average of the best candidates (regularised stacking: Breiman 1996; Diebold & Shin 2019 on
+shrinking towards an average).
 """
 
 from collections.abc import Callable, Sequence
@@ -38,21 +39,22 @@ Ids = NDArray[np.int64]
 
 MOST_ORIGINS = 150
 BLOCKS = 4
-FEWEST_ORIGINS = 5  # to weigh a smoother's parameters on; fewer: on those of the block itself
-MOST_CANDIDATES = 12  # the best ones; the others have no weight
-USUAL_POWER = 4  # of the inverse squared error
+# needed to weigh a smoother's parameters; with fewer, those of the block itself are used
+FEWEST_ORIGINS = 5
+MOST_CANDIDATES = 12  # only the best get a weight
+USUAL_POWER = 4  # exponent of the inverse squared error
 SHRINKAGE = 1.0
-# How decidedly the parameters of a smoother are chosen, per row.
+# How much one row counts when the parameters of a smoother are chosen.
 DECISION = 0.15
 THETA_ALPHA = 0.3
-# An autoregression on the window sees at most a quarter as many values as it has examples, half as
-# many on short data.
+# An autoregression on the window sees at most a quarter as many values as it has examples, or half
+# as many on short data.
 EXAMPLES_PER_LAG = 4
 EXAMPLES_PER_FIRST_LAG = 2
 FIRST_LAGS = 24
-MOST_LAGS = 192  # a week of hours and a day; of more the singular values take seconds
+MOST_LAGS = 192  # one week of hours and a day; with more, the singular values take seconds
 MOST_FITTED_ROWS = 4000
-ITERATIONS = 800  # of the projected gradient; the weights change no more
+ITERATIONS = 800  # of the projected gradient; after that the weights hardly change
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,27 +62,27 @@ class Candidate:
     """One of the forecasts that an anchor is mixed from."""
 
     name: AnchorName
-    form: str  # which of those of that name, in words; "": there is but one
+    form: str  # which of several with that name, in words; "" if there is only one
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mixture:
-    """Weights of the candidates of one series, and their forecasts at the origins."""
+    """The weights of the candidates for one series, and their forecasts at the origins."""
 
     candidates: tuple[Candidate, ...]
     weights: tuple[float, ...]
-    origins: Ids  # (n,), rows known before each
+    origins: Ids  # (n,), how many rows are known before each
     errors: Floats  # (candidates, n, horizon), forecast minus actual
 
     @property
     def error(self) -> Floats:
-        """Return the mixture's own errors, (n, horizon)."""
+        """Return the errors of the mixture itself, (n, horizon)."""
         own: Floats = np.tensordot(np.array(self.weights), self.errors, axes=1)
         return own
 
 
 class Mixing:
-    """Candidates on one series, to be weighed and fitted."""
+    """The candidates for one series, to be weighed and fitted."""
 
     def __init__(
         self,
@@ -91,21 +93,21 @@ class Mixing:
         seasons: tuple[int, ...],
         names: Sequence[AnchorName],
     ) -> None:
-        """Take a series.
+        """Prepare the candidates for a series.
 
         Args:
-            values: (rows,), without missing ones; squares of them must be finite.
-            window: past values of the maps.
-            horizon: steps ahead of the maps.
-            seasons: rows in each; those of which two do not fit are left out.
-            names: of the candidates that may take part.
+            values: (rows,), without missing values; their squares must be finite.
+            window: how many past values the maps take.
+            horizon: how many steps ahead the maps forecast.
+            seasons: rows in each; seasons that do not fit twice are left out.
+            names: the candidates that may take part.
         """
         self._values = values
         self._window = window
         self._horizon = horizon
         self._seasons = tuple(each for each in seasons if 2 * each + horizon <= len(values))
         self._names = names
-        # Earlier rows than there are, so that every origin has a window.
+        # More rows in front, so that every origin has a window.
         self._padded = led(values, window, season=self._season)
         self._losses: dict[bytes, Floats] = {}
 
@@ -114,7 +116,7 @@ class Mixing:
         return self._seasons[0] if self._seasons else None
 
     def weigh(self, until: int) -> Mixture | None:
-        """Weigh the candidates on origins whose targets end at row `until`; None: too few rows."""
+        """Weigh the candidates on origins whose targets end by row `until`; None if too few."""
         origins = self._origins(until)
         if not len(origins):
             return None
@@ -145,9 +147,9 @@ class Mixing:
         )
 
     def fit(self, mixture: Mixture, known: int) -> LinearMap:
-        """Return the mixture, its members fitted on the first `known` rows.
+        """Return the mixture with its members fitted on the first `known` rows.
 
-        A member that these are too few for leaves its weight to the others.
+        A member for which these are too few leaves its weight to the others.
         """
         origins = self._origins(known)
         if len(origins) < FEWEST_ORIGINS:
@@ -254,7 +256,7 @@ class Mixing:
         ]
 
     def _direct(self, known: int, *, level: bool) -> LinearMap | None:
-        """Fit a ridge regression of each step on the window's last values."""
+        """Return a ridge regression of each step on the window's last values."""
         examples = known - self._horizon
         lags = min(self._window, lags_for(examples), examples - FEWEST_EXAMPLES, MOST_LAGS)
         if lags < 3:
@@ -287,7 +289,7 @@ class Mixing:
 
 
 def lags_for(examples: int) -> int:
-    """Return how many values a regression on the window sees, by the examples it is fitted on."""
+    """Return how many values a regression on the window sees, given its number of examples."""
     first = min(FIRST_LAGS, examples // EXAMPLES_PER_FIRST_LAG)
     return max(first, examples // EXAMPLES_PER_LAG)
 
@@ -298,14 +300,14 @@ def ridge_map(
     """Fit a linear function of the last values for each step; see `autoregression.ridge`.
 
     Args:
-        values: (rows,) to fit on, without missing ones.
-        lags: how many of a window's last values it sees.
-        window: past values of the map.
-        horizon: steps ahead of the map.
-        level: the last value itself counts, beside the differences to it.
+        values: (rows,) to fit on, without missing values.
+        lags: how many of a window's last values are used.
+        window: how many past values the map takes.
+        horizon: how many steps ahead the map forecasts.
+        level: whether the last value itself counts, besides the differences to it.
 
     Returns:
-        None where there are too few examples.
+        None if there are too few examples.
     """
     view = np.lib.stride_tricks.sliding_window_view
     if len(values) < lags + horizon + FEWEST_EXAMPLES:
@@ -327,7 +329,7 @@ def ridge_map(
 
 
 def _always(linear: LinearMap, known: int) -> LinearMap:
-    """Return a map that nothing is fitted of."""
+    """Return a map that needs no fitting."""
     del known
     return linear
 
@@ -366,7 +368,7 @@ def _weights(errors: Floats, *, apart: int) -> Floats:
 
 
 def _on_simplex(weights: Floats) -> Floats:
-    """Return the nearest weights that are 0 or more and sum to 1 (Duchi and others 2008)."""
+    """Return the nearest weights that are not negative and sum to 1 (Duchi and others 2008)."""
     falling = np.sort(weights)[::-1]
     over = np.cumsum(falling) - 1
     last = np.flatnonzero(falling - over / np.arange(1, len(falling) + 1) > 0)[-1]

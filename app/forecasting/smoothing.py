@@ -8,9 +8,9 @@ seasons s of m rows and the one-step error e,
     b[t] = phi b[t-1] + alpha beta e[t]
     s[t] = s[t-m] + gamma (1 - alpha) e[t]
 
-every state is linear in the values and in the states before the window. Those are estimated by
-least squares of the errors within the window, which is linear in its values too. So with fixed
-parameters the forecasts are a matrix times the window, and its columns sum to 1.
+every state is linear in the values and in the states before the window. Those states are estimated
+by least squares of the errors within the window, which is linear in its values too. So with fixed
+parameters the forecasts are a matrix times the window, and each of its columns sums to 1.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Trend = Literal["level", "damped trend", "trend"]
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Parameters to try. Maps of a long season take some 100 ms to make: there they are fewer."""
+    """Parameters to try; fewer for a long season, since its maps take some 100 ms to make."""
 
     longest_season: int
     alphas: tuple[float, ...]
@@ -57,7 +57,7 @@ GRIDS = (
         gammas=(0.0, 0.2),
     ),
 )
-# Added to the least squares of the states before the window, all but the level, so that they have
+# Added to the least squares of the states before the window, except the level, so that they have
 # one solution; in units of one squared error of the window.
 RIDGE = 1e-4
 LEVEL_RIDGE = 1e-9
@@ -68,20 +68,21 @@ class Smoother:
     """The parameters of one exponential smoothing."""
 
     alpha: float
-    damping: float = 0.0  # phi; 0: no trend, 1: a trend that goes on
+    damping: float = 0.0  # phi; 0 for no trend, 1 for a trend that goes on unchanged
     beta: float = 0.0
-    gammas: tuple[float, ...] = ()  # one for each season; fewer than there are: the first ones
+    # one for each season; if there are fewer, they are for the first seasons
+    gammas: tuple[float, ...] = ()
 
     @property
     def trend(self) -> Trend:
-        """Return what is continued beside the seasons."""
+        """Return the kind of trend in words."""
         if not self.damping:
             return "level"
         return "trend" if self.damping >= 1 else "damped trend"
 
 
 def smoothers(seasons: tuple[int, ...]) -> tuple[Smoother, ...]:
-    """Return the parameters to try where seasons of so many rows may be there."""
+    """Return the parameters to try for seasons of these lengths in rows."""
     longest = max(seasons, default=1)
     grid = next((each for each in GRIDS if longest <= each.longest_season), GRIDS[-1])
     seasonal: list[tuple[float, ...]] = [()]
@@ -111,7 +112,7 @@ def smoothing_maps(window: int, horizon: int, seasons: tuple[int, ...]) -> Float
 def smoothing_map(
     smoother: Smoother, *, window: int, horizon: int, seasons: tuple[int, ...] = ()
 ) -> Floats:
-    """Return the matrix (window, horizon) that makes forecasts of a window, oldest value first."""
+    """Return the matrix (window, horizon) that turns a window, oldest first, into forecasts."""
     states = _States.before(smoother, window, seasons)
     errors = np.stack([states.advance(row) for row in range(window)])  # (window, columns)
     by_value, by_state = errors[:, :window], errors[:, window:]
@@ -128,8 +129,8 @@ def smoothing_map(
 class _States:
     """The states of a smoother as linear functions.
 
-    A row of coefficients belongs to each state: of the window's values, then of the states before
-    the window, in all `columns`.
+    Each state has a row of coefficients: of the window's values, then of the states before the
+    window, in all `columns`.
     """
 
     def __init__(

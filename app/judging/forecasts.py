@@ -1,4 +1,4 @@
-"""The judged rows of a series, and what each forecaster says of them. No I/O."""
+"""The judged rows of a series, and what each forecaster says about them. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,11 +18,12 @@ class JudgedSeries:
 
     label: str
     inputs: Floats  # (n, window, features), what the network sees
-    values: Floats  # (rows,), the target with what came before the judged rows
-    first: Ids  # (n,), the row in `values` of the first forecast; an origin sees those before it
+    values: Floats  # (rows,), the target including the rows before the judged ones
+    # (n,), index in `values` of the first row forecast; an origin sees the rows before it
+    first: Ids
     training: Floats  # (training rows,), the target before everything judged
     times: tuple[str | None, ...]  # (n,), of the first row forecast from each origin
-    number: int = 0  # by which the graph knows the series; 0: as any other
+    number: int = 0  # the number by which the graph knows the series; 0 stands for any other series
 
     def __len__(self) -> int:
         return len(self.first)
@@ -47,21 +48,21 @@ class Forecasts:
 
     judged: JudgedSeries
     model: Floats  # (n, horizon)
-    baselines: Mapping[str, Floats]  # (n, horizon) each; NaN where it had too little history
-    missing: Mapping[str, str] = field(default_factory=dict)  # why a baseline is not there
-    season: int | None = None  # rows, found in the training rows
-    # Low and high of the model's intervals, (n, steps, levels, 2), the levels of SCORED_LEVELS;
-    # steps may be fewer than the horizon. None: it has none.
+    baselines: Mapping[str, Floats]  # (n, horizon) each; NaN where the history is too short
+    missing: Mapping[str, str] = field(default_factory=dict)  # why a baseline is missing
+    season: int | None = None  # in rows, found in the training rows
+    # Low and high of the model's intervals, (n, steps, levels, 2), at SCORED_LEVELS; there may be
+    # fewer steps than the horizon. None if the model has no intervals.
     bounds: Floats | None = None
 
     @property
     def horizon(self) -> int:
-        """Steps ahead."""
+        """Return the number of steps ahead."""
         return int(self.model.shape[1])
 
     @property
     def scale(self) -> float:
-        """Mean change from row to row in the training rows; NaN: they never change."""
+        """Return the mean change from row to row in the training rows; NaN if they never change."""
         changes = np.abs(np.diff(self.judged.training))
         changes = changes[np.isfinite(changes)]
         scale = float(changes.mean()) if len(changes) else 0.0

@@ -1,4 +1,4 @@
-"""Sentences of a scorecard: which anchor and why, what the network adds, series left out."""
+"""Sentences of a scorecard: the anchor, the network's share in forecasts, series left out."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -22,7 +22,7 @@ MEMBERS_NAMED = 4
 
 
 def anchor_of(manifest: Manifest) -> SeriesAnchor | None:
-    """The anchor of a version; older ones say it in their recipe alone. None: it has none."""
+    """Return the anchor of a version, or None; older versions name it only in their recipe."""
     recipe = manifest.recipe
     if manifest.series is not None and manifest.series.anchor is not None:
         return manifest.series.anchor
@@ -34,18 +34,18 @@ def anchor_of(manifest: Manifest) -> SeriesAnchor | None:
 def anchor_to_keep(
     recipe: SeriesRecipe, start_from: Manifest
 ) -> AnchorName | Literal["none", "auto"]:
-    """The recipe's anchor for a warm start: that of the version it starts from.
+    """Return the recipe's anchor for a warm start: that of the version it starts from.
 
-    Its network has learnt what comes on top of that anchor.
+    That version's network has learnt what to add to that anchor.
 
     Raises:
-        Unprocessable: the recipe names another.
+        Unprocessable: the recipe names another anchor.
     """
     record = anchor_of(start_from)
     name: AnchorName | Literal["none"] = "none" if record is None else record.name
     if recipe.anchor == "auto":
         return name
-    # A window that is scaled by itself is centred on its last value: the same, with and without.
+    # A window scaled by itself is centred on its last value, so persistence makes no difference.
     same = recipe.scaling == "window" and {name, recipe.anchor} == {"none", "persistence"}
     if recipe.anchor != name and not same:
         raise Unprocessable.at(
@@ -91,7 +91,7 @@ def _members(anchor: SeriesAnchor) -> str:
 
 
 def _beside_the_last_value(anchor: SeriesAnchor) -> str:
-    """Return its RMSE and that of persistence."""
+    """Return the anchor's RMSE and that of persistence."""
     errors = {each.name: each.error for each in anchor.candidates if each.error is not None}
     own, last = errors.get(anchor.name), errors.get("persistence")
     if own is None:
@@ -110,7 +110,7 @@ REASON = "is kept: so much stood out from noise on the validation rows"
 
 
 def share_notes(share: float) -> tuple[str, ...]:
-    """What the scorecard says of a share, 0 to 1; nothing where all of it was kept."""
+    """Return the scorecard's note about a share, 0 to 1; nothing if all of it was kept."""
     if share == 0:
         return (NOTHING,)
     return (f"of what the network adds, {100 * share:.3g} % {REASON}",) if share < 1 else ()
@@ -122,14 +122,14 @@ NAMED = 10
 def not_trained_on(
     lengths: Mapping[str, int], *, of: int, window: int, needed: int, before_cut: bool
 ) -> str:
-    """What the scorecard says of series that no example to train on lies in.
+    """Return the scorecard's note about series that hold no example to train on.
 
     Args:
-        lengths: complete rows in a row that each of them has, by label.
+        lengths: how many complete consecutive rows each of them has, by label.
         of: how many series there are.
         window: past steps in an example.
         needed: rows in an example.
-        before_cut: only the rows before the cut are trained on.
+        before_cut: whether only the rows before the cut are trained on.
     """
     count = len(lengths)
     told = "is too short for the window" if count == 1 else "are too short for the window"
@@ -142,12 +142,12 @@ def not_trained_on(
 
 
 def not_judged(lengths: Mapping[str, int], *, of: int, window: int) -> str:
-    """What a scorecard says of series of another dataset in which no row can be forecast.
+    """Return the scorecard's note about series of another dataset that cannot be forecast.
 
     Args:
-        lengths: rows that each of them has, by label.
+        lengths: how many rows each of them has, by label.
         of: how many series there are.
-        window: past steps that a forecast takes.
+        window: past steps that a forecast needs.
     """
     count = len(lengths)
     return (

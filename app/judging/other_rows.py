@@ -1,4 +1,4 @@
-"""The rows of another dataset than the one a version was trained on, to be judged. No I/O."""
+"""Rows to judge from a dataset other than the one a version was trained on. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,25 +22,25 @@ class KnownSeries:
     label: str
     inputs: Floats  # (rows, features)
     target: Floats  # (rows,)
-    content: SeriesContent  # the same rows, for their times
-    training: int  # so many of the first rows the network, and the baselines, may know
+    content: SeriesContent  # the same rows, to look up their times
+    training: int  # how many of the first rows the network and the baselines may know
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Part:
-    """One series of the other dataset, behind the known rows that come before it."""
+    """One series of the other dataset, after the known rows that come before it."""
 
     series: JudgedSeries
-    rows: Ids  # (n,), of the other dataset's series, that are forecast
-    seen: NDArray[np.bool_]  # (n,), the network was fitted on them
-    reached: int  # known rows that windows reach back into
+    rows: Ids  # (n,), which rows of the other dataset's series are forecast
+    seen: NDArray[np.bool_]  # (n,), whether the network was fitted on them
+    reached: int  # how many known rows the windows reach back into
 
     def named(self, number: int) -> "_Part":
-        """Return the same, under the number by which the graph knows the series."""
+        """Return the same rows under the number by which the graph knows the series."""
         return replace(self, series=replace(self.series, number=number))
 
     def without_seen(self) -> JudgedSeries:
-        """The rows that are new to the network."""
+        """Return the rows that are new to the network."""
         return _chosen(self.series, ~self.seen)
 
 
@@ -53,19 +53,19 @@ def other_rows(
     reach: Reach,
     field: str = "test",
 ) -> Judged:
-    """The rows of another dataset.
+    """Prepare the rows of another dataset for judging.
 
     Each row but the last of each series is an origin, as in the chapter: the next row is forecast
-    from it. Windows reach back into the known rows before its first one. Rows that the network was
-    fitted on, told by their times, are left out, unless there are no others.
+    from it. Windows may reach back into the known rows before the first one. Rows whose times show
+    that the network was fitted on them are left out, unless there are no others.
 
     Args:
-        known: the series the version was trained on; none: they are not here.
+        known: the series the version was trained on; empty if they are not available.
         other: the other dataset.
         features: input columns, in order.
-        target: column that is forecast.
-        reach: what is read of the rows before each.
-        field: what the other dataset came as, for errors.
+        target: column to forecast.
+        reach: how much of a history is read before each row.
+        field: which request field the other dataset came in, for errors.
 
     Raises:
         Unprocessable: it is a text, lacks a column, or has no row that can be forecast.
@@ -173,7 +173,7 @@ def _gap(before: SeriesContent, row: int, after: SeriesContent) -> int:
 
 
 def _rows_before(known: KnownSeries, content: SeriesContent) -> int:
-    """How many of the known rows come before the first of the others."""
+    """Return how many of the known rows come before the first of the others."""
     if not len(known.content) or not len(content):
         return 0
     if known.content.times is None and content.times is None:
@@ -184,7 +184,7 @@ def _rows_before(known: KnownSeries, content: SeriesContent) -> int:
 
 
 def _seen(known: KnownSeries, content: SeriesContent) -> NDArray[np.bool_]:
-    """(rows,): the network was fitted on the row, as far as that can be told."""
+    """Return whether the network was fitted on each row (rows,), as far as that can be known."""
     seen = np.zeros(len(content), dtype=bool)
     if not known.training:
         return seen
@@ -202,7 +202,7 @@ def _same_rows(known: KnownSeries, content: SeriesContent) -> bool:
 
 
 def _comparable(one: SeriesContent, other: SeriesContent) -> bool:
-    """Both have times, and both or neither of them an offset."""
+    """Return whether both have times, and both or neither have UTC offsets."""
     return (
         one.times is not None
         and other.times is not None
@@ -230,5 +230,5 @@ def _chosen(series: JudgedSeries, chosen: NDArray[np.bool_]) -> JudgedSeries:
 
 
 def _finite(values: Floats) -> Floats:
-    """A value that is no finite number is a missing one."""
+    """Return values with NaN in place of infinite ones."""
     return np.where(np.isfinite(values), values, np.nan)

@@ -1,4 +1,4 @@
-"""Judging a series network: forecasts from every judged row, beside the baselines."""
+"""Judging a series network: forecasts from every judged row, compared with the baselines."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from app.judging.simple_forecasts import MLP, simple_forecasts
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judged:
-    """The rows to be forecast, series after series, and what came before them."""
+    """The rows to be forecast, series after series, and the rows before them."""
 
     parts: tuple[JudgedSeries, ...]
     notes: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Judged:
 
     @cached_property
     def numbers(self) -> Ids:
-        """Return by which number the graph knows the series of each row, (n,)."""
+        """Return the number by which the graph knows each row's series, (n,)."""
         return np.repeat([part.number for part in self.parts], [len(part) for part in self.parts])
 
 
@@ -47,16 +47,16 @@ def judge_series(
     check: Callable[[], None],
     notes: tuple[str, ...],
 ) -> Judgement:
-    """Forecasts from every judged row with the graph and compares them with the baselines.
+    """Forecast from every judged row with the graph and compare with the baselines.
 
     Args:
         graph: the ONNX file.
         judged: the rows.
-        frequency: of the rows the network was trained on.
-        window: past steps it sees.
-        judged_on: for the verdict.
+        frequency: the frequency of the rows the network was trained on.
+        window: past steps the network sees.
+        judged_on: what the rows are, for the verdict.
         check: called between runs; may raise to stop.
-        notes: what bears on the figures already.
+        notes: notes on the figures that are known before judging.
 
     Raises:
         Unprocessable: no row has an actual value, a forecast, and a value before it.
@@ -64,7 +64,7 @@ def judge_series(
     given, bounds = forecasts_with_intervals(
         graph, judged.inputs, SCORED_LEVELS, numbers=judged.numbers, check=check
     )
-    # A group that has no judged row can still have taught a baseline.
+    # A group without judged rows can still have taught a baseline.
     told = _forecasts(judged, given, bounds, frequency=frequency, window=window, check=check)
     score = score_series(told)
     pooled = sum(len(each.judged) > 0 and np.isfinite(each.scale) for each in told)
@@ -89,13 +89,13 @@ def _forecasts(
     window: int,
     check: Callable[[], None],
 ) -> list[Forecasts]:
-    """What every forecaster says, for each series.
+    """Return what every forecaster says, for each series.
 
     Args:
         judged: the rows.
         given: the network's forecasts (n, horizon).
-        bounds: of its intervals, (n, steps, levels, 2).
-        frequency: of the rows.
+        bounds: ends of its intervals, (n, steps, levels, 2).
+        frequency: the frequency of the rows.
         window: past steps the network sees.
         check: called between series; may raise to stop.
     """

@@ -1,4 +1,4 @@
-"""Rows on the grid of their frequency: a row of missing values where a time has none."""
+"""Put rows on the grid of their frequency: times without a row get one of missing values."""
 
 from dataclasses import replace
 
@@ -10,15 +10,15 @@ from app.reading.series.frequency import Times, is_within_day, next_times, steps
 
 Ints = npt.NDArray[np.int64]
 
-# A file with more missing rows than this for each that it has is taken as it is: one time is wrong,
-# or most of the grid is closed time that no calendar tells.
+# A file with more than this many missing rows for each row it has is left as it is: either one time
+# is wrong, or most of the grid is closed time that no calendar describes.
 MOST_MISSING_PER_ROW = 10
 
 
 def gridded(content: SeriesContent) -> SeriesContent:
     """Return the content with a row for every step of its frequency, NaN where the file has none.
 
-    Content without a frequency, without gaps or with absurdly many is returned as it is.
+    Content without a frequency, without gaps, or with far too many gaps is returned as it is.
     """
     if content.times is None or content.frequency is None or len(content) < 2:
         return content
@@ -26,11 +26,12 @@ def gridded(content: SeriesContent) -> SeriesContent:
         content.times, content.offsets, frequency=content.frequency, calendar=content.calendar
     )
     steps = np.where(np.diff(content.series) == 0, np.maximum(steps, 1), 1)
-    at = np.concatenate(([0], np.cumsum(steps)))  # (rows,), in the grid
+    at = np.concatenate(([0], np.cumsum(steps)))  # (rows,), positions in the grid
     rows = int(at[-1]) + 1
     if rows == len(content) or rows - len(content) > MOST_MISSING_PER_ROW * len(content):
         return content
-    source = np.searchsorted(at, np.arange(rows), side="right") - 1  # (grid rows,), the row before
+    # (grid rows,), the row at or before each step
+    source = np.searchsorted(at, np.arange(rows), side="right") - 1
     values = np.full((rows, content.values.shape[1]), np.nan)
     values[at] = content.values
     return replace(
@@ -51,7 +52,7 @@ def places(
 ) -> Ints:
     """Return the steps of a frequency from each time to the next, (rows - 1,).
 
-    Zoned times within the day are counted as instants: clocks are put forward, time goes on.
+    Zoned times within a day are counted as instants, so that clock changes do not matter.
     """
     if offsets is not None and calendar is None and is_within_day(frequency):
         times = times - offsets.astype("timedelta64[m]")
@@ -59,7 +60,7 @@ def places(
 
 
 def _times(content: SeriesContent, at: Ints, source: Ints) -> Times:
-    """Return the times of the grid (grid rows,): those of the file, continued where it has none."""
+    """Return the times of the grid (grid rows,): the file's own, filled in where it has none."""
     if content.times is None or content.frequency is None:
         raise ValueError("a grid takes times and a frequency")
     times = content.times[source].copy()

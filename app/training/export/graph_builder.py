@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-Attribute = Any  # what onnx.helper takes: a number, a string, a list of either
+Attribute = Any  # the values onnx.helper takes: a number, a string, or a list of either
 
 OPSET = 17
 IR_VERSION = 8

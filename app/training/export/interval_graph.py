@@ -1,8 +1,8 @@
-"""Prediction intervals as nodes of the artifact's graph, computed in double.
+"""Prediction intervals as nodes of the artifact's graph, computed in double precision.
 
-`levels`, whole numbers from 50 to 99, is an input that may be left out: an initializer stands for
-it. So no interval is computed that nobody asked for, and a graph without `levels` is one without
-intervals.
+`levels`, whole numbers from 50 to 99, is an input that may be left out: an initializer then takes
+its place. So no interval is computed unless it is asked for, and a graph without the input `levels`
+has no intervals.
 """
 
 import math
@@ -23,19 +23,19 @@ from app.forecasting.intervals import (
 from app.training.export.graph_builder import Graph
 
 LEVELS_LEFT_OUT = (80, 95)
-NEWEST = 2**31 - 1  # a slice up to here goes to the end
+NEWEST = 2**31 - 1  # a slice up to here runs to the end
 
 
 def with_intervals(plain: bytes, intervals: Intervals, *, target: int) -> bytes:
-    """A forecaster's graph with the input `levels` and the output `intervals` added.
+    """Add the input `levels` and the output `intervals` to a forecaster's graph.
 
-    The input is int64 (levels,); the output double (batch, steps, levels, 2), low and high. What
-    was there before stays as it is.
+    The input is int64 (levels,); the output double (batch, steps, levels, 2), low and high. The
+    existing inputs and outputs stay as they are.
 
     Args:
         plain: the ONNX file, from `series_graph`.
-        intervals: what is to be computed, as `Intervals.bounds` does.
-        target: which feature the target is.
+        intervals: what to compute, in the way of `Intervals.bounds`.
+        target: index of the target among the features.
 
     Raises:
         onnx.checker.ValidationError: the graph is not valid ONNX.
@@ -81,7 +81,7 @@ def _add_nodes(graph: Graph, intervals: Intervals, *, horizon: int, target: int)
 
 
 def _ends(intervals: Intervals) -> npt.NDArray[np.float64]:
-    """Low and high by level, (steps, 100, 2), what is constant in the volatility taken in."""
+    """Return low and high by level, (steps, 100, 2), with the volatility's constant part."""
     volatility = intervals.volatility
     if not volatility.changes:
         factor = 1.0 if volatility.usual is None else volatility.usual
@@ -97,7 +97,7 @@ def _ends(intervals: Intervals) -> npt.NDArray[np.float64]:
 
 
 def _volatility(graph: Graph, volatility: Volatility, target: int) -> str:
-    """`Volatility.of` as nodes but for its constant factor, (batch, 1, 1, 1)."""
+    """Add `Volatility.of` as nodes, without its constant factor, (batch, 1, 1, 1)."""
     newest = _bounds(graph, "newest", start=-volatility.changes, end=NEWEST, feature=target)
     before = _bounds(graph, "before", start=-volatility.changes - 1, end=-1, feature=target)
     graph.add("Slice", [HISTORY, *newest], "later_values")  # (batch, changes, 1)
@@ -130,7 +130,7 @@ def _floored(graph: Graph, changes: int, sizes: str, target: int) -> str:
 def _bounds(
     graph: Graph, name: str, *, start: int, end: int, feature: int | None = None
 ) -> list[str]:
-    """Starts, ends and axes of a Slice along axis 1, and of one feature along axis 2."""
+    """Return starts, ends and axes of a Slice along axis 1, and of one feature along axis 2."""
     starts, ends, axes = [start], [end], [1]
     if feature is not None:
         starts, ends, axes = [start, feature], [end, feature + 1], [1, 2]

@@ -1,14 +1,15 @@
-"""Calibrating a series network's intervals on rows that it was not fitted on.
+"""Calibrating the prediction intervals of a series network on rows it was not fitted on.
 
-The judged network's come from its forecasts for the validation rows: the judged rows take no part.
-The served network was fitted on those too, so its intervals come from the judged network's errors,
-on validation and judged rows; nearly the same network on fewer rows, its errors are if anything
-larger. Where no rows were kept for validation, a network is fitted on the first 80 % of the
-training rows for this alone, and its errors on the others are taken. Where validation kept the
-network from adding anything to its anchor, there is little to fit, and no need to do with the
-validation rows: an anchor fitted on the first half of the training rows forecasts the others. So
-calibrated, the intervals of 31 series scored better, and a level that shifts now and then was
-covered (96 % at 95 %, not 82 %).
+The intervals of the judged network come from its forecasts for the validation rows: the held-out
+rows take no part. The served network was fitted on those rows too, so its intervals come from the
+judged network's errors on the validation and held-out rows. The judged network is nearly the same
+network, fitted on fewer rows, so its errors are if anything larger. If no rows were kept for
+validation, a network is fitted on the first 80 % of the training rows just for calibration, and its
+errors on the rest are used. If validation kept the network from adding anything to its anchor,
+little is fitted, and the validation rows are not needed: an anchor fitted on the first half of the
+training rows forecasts the other half. With this calibration, the intervals of 31 series scored
+better, and a series whose level shifts now and then was covered (96 % at a level of 95 %, up from
+82 %).
 """
 
 from collections.abc import Callable, Sequence
@@ -23,14 +24,14 @@ from app.forecasting.intervals import FEWEST_SCORES, Intervals, Misses, calibrat
 from app.training.export.interval_graph import with_intervals
 from app.training.series.data import Floats, Group, SeriesData
 
-# Of the rows before the cut, what is fitted for calibration alone leaves out: a network, an anchor.
+# Share of the rows before the cut that a fit for calibration leaves out: a network's, an anchor's.
 LEFT_OUT_BY_NETWORK = 0.2
 LEFT_OUT_BY_ANCHOR = 0.5
-# Forecasts that scores come from, thinned evenly where there are more: each end of a level is then
-# known to a third of a point of coverage or better.
+# At most this many forecasts give scores; if there are more, they are thinned evenly. Each end of
+# an interval is then known to a third of a percentage point of coverage or better.
 MOST_FORECASTS = 10_000
-MOST_NUMBERS = 20_000_000  # in their windows, or in the forecasts
-TOLD_FROM = 4  # changes; with fewer a window tells next to nothing of its volatility
+MOST_NUMBERS = 20_000_000  # numbers in their windows or in the forecasts
+TOLD_FROM = 4  # changes; with fewer, a window says next to nothing about its volatility
 
 Rows = Literal["validation", "validation and held-out", "held-out", "last training rows"]
 Whose = Literal["this network", "the network before refitting", "a network of its own"]
@@ -40,7 +41,7 @@ BEFORE: Whose = "the network before refitting"
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Rows of a series to be forecast; what comes after them is not looked at."""
+    """Rows of a series to be forecast; later rows are not used."""
 
     group: Group
     start: int
@@ -49,17 +50,17 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """Forecasts that a network was not fitted on, and where they stem from."""
+    """Forecasts by a network that was not fitted on those rows, and where they come from."""
 
     misses: Misses
     on: Rows
     of: Whose
-    earlier: int = 0  # of them by an anchor alone, for rows before validation
+    earlier: int = 0  # how many of them an anchor alone made, for rows before validation
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Calibrated:
-    """A graph with its intervals, or why it has none."""
+    """A graph with its intervals, or the reason why it has none."""
 
     graph: bytes
     record: SeriesIntervals | None = None
@@ -72,23 +73,23 @@ class SeriesCalibration:
 
     data: SeriesData
     horizon: int
-    held_out: bool  # the last rows are judged on, and may be calibrated on after that
+    held_out: bool  # the last rows are for judging, and may be used for calibration after that
 
     @property
     def has_validation(self) -> bool:
-        """Rows were kept for validation; else it takes a fit of its own, phase `calibrating`."""
+        """Return whether rows were kept for validation; if not, phase `calibrating` is needed."""
         return _has_validation(self.data)
 
     def on_validation(
         self, graph: bytes, check: Callable[[], None], *, anchor: bytes | None
     ) -> Source:
-        """Scores of the network of phase `training`, on the validation rows.
+        """Forecast the validation rows with the network of phase `training`.
 
         Args:
             graph: the network.
             check: called between runs; may raise to stop.
-            anchor: its anchor as phase `calibrating` fits it, if it is nothing beside that: for the
-                rows that this leaves out before validation.
+            anchor: if the network adds nothing to its anchor, the anchor as fitted in phase
+                `calibrating`; it forecasts the rows before validation that its fit left out.
         """
         starts = calibration_starts(self.data)
         groups = self.data.groups
@@ -105,7 +106,7 @@ class SeriesCalibration:
         return Source(misses=misses, on="validation", of=ITSELF, earlier=earlier)
 
     def on_last_training(self, graph: bytes, check: Callable[[], None]) -> Source:
-        """Scores of the network of phase `calibrating`, on the rows that it left out."""
+        """Forecast the rows that the network of phase `calibrating` was not fitted on."""
         starts = calibration_starts(self.data)
         spans = [
             Span(group=each, start=starts[each.label], stop=each.split.test_start)
@@ -117,11 +118,11 @@ class SeriesCalibration:
     def for_refitted(
         self, source: Source | str, graph: bytes, check: Callable[[], None]
     ) -> Source | str:
-        """Scores for the network that is fitted again on all rows.
+        """Return the scores for the network that is fitted again on all rows.
 
         Args:
-            source: of the network before.
-            graph: that network.
+            source: the scores of the network before refitting.
+            graph: the network before refitting.
             check: called between runs; may raise to stop.
         """
         if not self.held_out:
@@ -141,13 +142,14 @@ class SeriesCalibration:
     def calibrated(
         self, graph: bytes, source: Source | str, *, refitted: bool, start_from: str | None
     ) -> Calibrated:
-        """A graph with intervals.
+        """Return the graph with intervals added.
 
         Args:
             graph: the ONNX file.
-            source: of the scores, or why there is none.
-            refitted: it was fitted on all rows, so that its usual change is theirs.
-            start_from: the version that the run was started from, if one is.
+            source: where the scores come from, or why there are none.
+            refitted: whether the network was fitted on all rows, so that its usual change is
+                measured on all of them.
+            start_from: the version that the run was started from, if any.
         """
         splits = [group.split for group in self.data.groups]
         stops = [split.rows if refitted else split.validation_start for split in splits]
@@ -164,7 +166,7 @@ class SeriesCalibration:
 
 
 def calibration_starts(data: SeriesData) -> dict[str, int]:
-    """The first row of each series, by label, that what is fitted for calibration leaves out."""
+    """Return, by label, the first row of each series that a fit for calibration leaves out."""
     labels = [group.label for group in data.groups]
     share = 1 - (LEFT_OUT_BY_ANCHOR if _has_validation(data) else LEFT_OUT_BY_NETWORK)
     stops = [group.split.validation_start for group in data.groups]
@@ -189,7 +191,7 @@ def misses_of(
     horizon: int,
     check: Callable[[], None],
 ) -> Misses:
-    """A network's forecasts for some rows, and what came."""
+    """Return a network's forecasts for some rows, and the actual values."""
     places = []
     for span, history in zip(spans, data.histories, strict=True):
         first = history.origins(span.start)
@@ -224,7 +226,7 @@ def _calibrated(
     stops: Sequence[int],
     notes: tuple[str, ...],
 ) -> Calibrated:
-    """With `stops`: row of each series before which its usual change may be measured."""
+    """Add calibrated intervals; a series' usual change is measured on the rows before its stop."""
     if isinstance(source, str):
         return Calibrated(graph=graph, record=None, missing=source)
     known = [group.target[:stop] for group, stop in zip(data.groups, stops, strict=True)]
@@ -250,12 +252,12 @@ def _has_validation(data: SeriesData) -> bool:
 
 
 def _usual_change(known: Sequence[Floats]) -> float | None:
-    """Mean change from row to row; None: several series, whose changes differ in size."""
+    """Return the mean change from row to row; None for several series, as theirs differ in size."""
     if len(known) > 1:
         return None
     changes = np.abs(np.diff(known[0]))
     changes = changes[np.isfinite(changes)]
-    # Rows that never change, or never follow on each other, leave no unit: the target's own.
+    # If rows never change or never follow each other, there is no unit but the target's own.
     return float(changes.mean()) if len(changes) and changes.mean() > 0 else 1.0
 
 
@@ -282,7 +284,7 @@ def _record(
 
 
 def _in_words(found: Intervals, data: SeriesData) -> str:
-    """What the volatility is told by."""
+    """Describe in words what the volatility is measured by."""
     volatility = found.volatility
     recent = f"the window's last {volatility.changes} changes"
     usual = "the training data's usual change"

@@ -1,4 +1,4 @@
-"""A dataset's rows as a recipe for a series sees them: columns, series, and the cut by time."""
+"""A dataset's rows as a series recipe sees them: columns, series, and the cut by time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,8 @@ Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
 
 DEFAULT_WINDOW = 60
-# A window left to us is at most a quarter of the training rows: the rest are examples.
+# A window that the recipe leaves open is at most a quarter of the training rows; the rest are
+# examples.
 ROWS_PER_WINDOW_STEP = 4
 SHORTEST_SCALED_WINDOW = 2
 
@@ -31,11 +32,11 @@ class Group:
     label: str
     inputs: Floats  # (rows, features), NaN where a value is missing
     target: Floats  # (rows,), likewise
-    content: SeriesContent  # the same rows, for their times
+    content: SeriesContent  # the same rows, to look up their times
     split: Split
 
     def times(self, rows: Ids) -> list[str | None]:
-        """Return the ISO times of some rows; None each where the file has none."""
+        """Return the ISO times of some rows; each is None if the file has no times."""
         content = self.content
         if content.times is None:
             return [None] * len(rows)
@@ -49,11 +50,11 @@ class SeriesData:
 
     features: tuple[str, ...]
     target: str
-    target_index: int | None  # of the target among the features; None: it is no input
+    target_index: int | None  # index of the target among the features; None if it is not an input
     groups: tuple[Group, ...]
     content: SeriesContent
-    reach: Reach  # what a version reads of a history
-    network_window: int  # the newest rows of it that the network sees
+    reach: Reach  # how much of a history a version reads
+    network_window: int  # how many of its newest rows the network sees
 
     @property
     def window(self) -> int:
@@ -62,12 +63,12 @@ class SeriesData:
 
     @cached_property
     def histories(self) -> tuple[History, ...]:
-        """Return what can be read of each series from any of its rows."""
+        """Return each series' history, which can be read from any of its rows."""
         return tuple(History.of(group.inputs, self.reach) for group in self.groups)
 
     @cached_property
     def units(self) -> Floats:
-        """Return the mean change from row to row of each series before the cut; NaN: none."""
+        """Return each series' mean change from row to row before the cut; NaN if it has none."""
         own = np.full(len(self.groups), np.nan)
         with np.errstate(over="ignore", invalid="ignore"):
             for number, group in enumerate(self.groups):
@@ -78,7 +79,7 @@ class SeriesData:
         return own
 
     def reaching(self, reach: Reach, *, network_window: int) -> "SeriesData":
-        """Return the same data, read back so far."""
+        """Return the same data with another reach."""
         return replace(self, reach=reach, network_window=network_window)
 
 
@@ -90,12 +91,12 @@ def read_series(
     Args:
         content: the dataset.
         recipe: what to train.
-        target: column to forecast; None: the first.
-        has_test: there is a test set of its own, so that no rows are held out.
+        target: column to forecast; None for the first.
+        has_test: whether there is a separate test set, so that no rows are held out.
 
     Raises:
         Unprocessable: the dataset is a text, a column is unknown, the columns do not go with the
-            recipe, or there are too few rows; says what would be right.
+            recipe, or there are too few rows; the message says what would be right.
     """
     if not isinstance(content, SeriesContent):
         raise Unprocessable.at("recipe", "is for a series, and the dataset is a text")
@@ -139,7 +140,7 @@ def read_series(
 
 
 def _finite(values: Floats) -> Floats:
-    """Return values with those that are no finite numbers as missing ones."""
+    """Return values with NaN in place of infinite ones."""
     return np.where(np.isfinite(values), values, np.nan)
 
 
@@ -169,11 +170,11 @@ def _columns(
 
 
 def typical_rows(groups: Sequence[Group]) -> int:
-    """Return the training rows in a series of median length: the window is made for that.
+    """Return the number of training rows in a series of median length, which sets the window.
 
-    One that is young, were it followed, would shorten the window of all: of 12 seasonal series of
-    700 rows and one of 20, from 60 to 2, and their skill from 0.72 to 0.11. Where the cut happens
-    to fall in a series does not count.
+    A single young series would otherwise shorten the window of all: for 12 seasonal series of 700
+    rows and one of 20, from 60 to 2, and their skill from 0.72 to 0.11. Where the cut happens to
+    fall in a series does not matter.
     """
     rows = [group.split.rows for group in groups]
     trained = sum(group.split.validation_start for group in groups)
@@ -181,7 +182,7 @@ def typical_rows(groups: Sequence[Group]) -> int:
 
 
 def _window(groups: list[Group], recipe: SeriesRecipe) -> int:
-    """Return the longest network window, up to 60, that leaves enough examples of a typical series.
+    """Return the longest network window, up to 60, that leaves a typical series enough examples.
 
     Without an anchor nothing fills missing values: the window is then as short as it takes for
     complete windows.
@@ -195,7 +196,7 @@ def _window(groups: list[Group], recipe: SeriesRecipe) -> int:
 
 
 def _leaves_too_few(groups: Sequence[Group], recipe: SeriesRecipe, window: int) -> bool:
-    """Tell whether missing values leave too few complete windows to train on, or to watch."""
+    """Return whether missing values leave too few complete windows for training or validation."""
     if not any(np.isnan(group.inputs).any() or np.isnan(group.target).any() for group in groups):
         return False
     trained = watched = 0

@@ -1,4 +1,4 @@
-"""The examples of a series' run, and how each phase scales and anchors them."""
+"""The training examples of a series run, and how each phase scales and anchors them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,15 +19,15 @@ from app.training.task import Phase
 Mask = npt.NDArray[np.bool_]
 Singles = npt.NDArray[np.float32]
 
-PREPARED_AT_ONCE = 16_384  # examples; scaling makes several copies in double
-# Numbers of all examples together, 256 MB in single precision. Of more examples some of each
-# series are taken, evenly.
+PREPARED_AT_ONCE = 16_384  # examples; scaling makes several copies in double precision
+# How many numbers all examples hold together, 256 MB in single precision. If there are more
+# examples, an even selection from each series is taken.
 MOST_NUMBERS = 64_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SeriesExamples:
-    """Windows that are followed by known targets, series after series."""
+    """Windows followed by known targets, series after series."""
 
     recipe: SeriesRecipe
     data: SeriesData
@@ -57,9 +57,9 @@ class SeriesExamples:
         return sum(map(len, self.first))
 
     def at_least(self, phase: Phase) -> float | None:
-        """Return 0 for series that were never negative: what is added may go too far down.
+        """Return 0 for series that were never negative, since the network may add too large a drop.
 
-        A network without an anchor forecasts as it is, the chapter's among them.
+        A network without an anchor, such as the chapter's, forecasts as it is.
         """
         if self.anchors is None:
             return None
@@ -72,7 +72,7 @@ class SeriesExamples:
         return calibration_starts(self.data)
 
     def known_until(self, group: Group, phase: Phase) -> int:
-        """Return the row before which all rows of a series are known to a phase's network."""
+        """Return the row before which a phase's network knows all rows of a series."""
         return group.split.test_start if phase == "judging" else self.stop(group, phase)
 
     def stop(self, group: Group, phase: Phase) -> int:
@@ -82,7 +82,7 @@ class SeriesExamples:
         return group.split.rows if phase == "refitting" else group.split.validation_start
 
     def scaling(self, phase: Phase) -> tuple[Affine, Affine] | None:
-        """Return the scaling of features and target on the phase's rows; None: per window."""
+        """Return the scaling of features and target on the phase's rows; None if per window."""
         if self.recipe.scaling == "window":
             return None
         group = self.data.groups[0]
@@ -94,7 +94,7 @@ class SeriesExamples:
             raise Unprocessable(f"the training rows cannot be scaled: {error}") from error
 
     def told_scaling(self, phase: Phase) -> MeasuredScaling | None:
-        """Return the scaling as the manifest has it, for those who compute without the graph."""
+        """Return the scaling as the manifest has it, for readers who compute without the graph."""
         scaling = self.scaling(phase)
         if scaling is None:
             return None
@@ -111,23 +111,23 @@ class SeriesExamples:
         return None if self.anchors is None else self.anchors.by_phase[phase]
 
     def number(self, series: int) -> int:
-        """Return the number by which a graph knows a series; 0: as any other."""
+        """Return the number by which a graph knows a series; 0 stands for any other series."""
         anchor = self.anchor("refitting")
         return series + 1 if anchor is not None and anchor.series > 1 else 0
 
     def seen(self, windows: Floats) -> Floats:
-        """Return what the network sees of windows (n, window, features)."""
+        """Return the part of windows (n, window, features) that the network sees."""
         return windows[:, -self.data.network_window :]
 
     def scale(
         self, windows: Floats, targets: Floats, phase: Phase, numbers: Ids
     ) -> tuple[Singles, Singles]:
-        """Return windows and targets (n, horizon) in the network's unit.
+        """Scale windows and targets (n, horizon) to the network's unit.
 
         Args:
             windows: (n, window, features).
             targets: (n, horizon).
-            phase: whose unit.
+            phase: the phase whose scaling is used.
             numbers: (n,) of the series.
         """
         scaling, inputs = self.scaling(phase), self.seen(windows)
@@ -179,10 +179,10 @@ class SeriesExamples:
         return inputs, targets
 
     def chosen(self, numbers: Ids) -> tuple[Floats, Floats, Ids]:
-        """Return raw windows, targets and series numbers of some examples, in their order.
+        """Return the raw windows, targets and series numbers of some examples, in their order.
 
         Args:
-            numbers: (n,) places among all examples, rising.
+            numbers: (n,) indices among all examples, in rising order.
         """
         starts = np.concatenate(([0], np.cumsum([len(own) for own in self.first])))
         parts = []
@@ -202,7 +202,7 @@ class SeriesExamples:
 
     @cached_property
     def usable(self) -> Mask:
-        """Return which examples to learn from: not those flat in the target, without a unit."""
+        """Return which examples to learn from: those whose target window is flat have no unit."""
         if self.recipe.scaling != "window":
             return np.ones(len(self), dtype=bool)
         index = self.data.target_index or 0
@@ -214,7 +214,7 @@ class SeriesExamples:
         return ~np.concatenate(flat) if flat else np.ones(0, dtype=bool)
 
     def parts(self, phase: Phase) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Return the places of the examples to train and to validate on."""
+        """Return the indices of the examples to train and to validate on."""
         training, validation = self._of_phase(phase)
         return (
             np.flatnonzero(training & self.usable).astype(np.int32),
@@ -222,7 +222,7 @@ class SeriesExamples:
         )
 
     def _of_phase(self, phase: Phase) -> tuple[Mask, Mask]:
-        """Return the examples (n,) in the training and in the validation rows."""
+        """Return the examples (n,) in the training rows and in the validation rows."""
         horizon = self.recipe.steps_ahead
         training, validation = [], []
         for group, first in zip(self.data.groups, self.first, strict=True):
@@ -234,7 +234,7 @@ class SeriesExamples:
 
 
 def _parts(first: Ids) -> list[Ids]:
-    """Return the examples of a series in parts that fit into memory."""
+    """Yield the examples of a series in parts that fit into memory."""
     return [
         first[start : start + PREPARED_AT_ONCE] for start in range(0, len(first), PREPARED_AT_ONCE)
     ]

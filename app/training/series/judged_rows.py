@@ -11,10 +11,10 @@ from app.training.series.data import Floats, SeriesData
 
 
 def held_out_rows(data: SeriesData) -> Judged:
-    """The rows from the cut on.
+    """Return the rows from the cut on.
 
     Raises:
-        Unprocessable: no row of them can be forecast.
+        Unprocessable: none of them can be forecast.
     """
     cuts = [(group, group.split.test_start) for group in data.groups]
     judged = Judged(
@@ -34,7 +34,7 @@ def held_out_rows(data: SeriesData) -> Judged:
 
 
 def training_rows(data: SeriesData) -> Judged:
-    """All rows, where nothing is held out."""
+    """Return all rows, if none are held out."""
     return Judged(
         parts=tuple(
             _from_row(data, place, 0, training=group.target)
@@ -44,7 +44,7 @@ def training_rows(data: SeriesData) -> Judged:
 
 
 def test_rows(data: SeriesData, test: DatasetContent) -> Judged:
-    """The rows of a test set, as `app.judging.other_rows` takes them.
+    """Return the rows of a test set, as `app.judging.other_rows` prepares them.
 
     Raises:
         Unprocessable: it is a text, lacks a column, or has no row that can be forecast.
@@ -63,7 +63,7 @@ def test_rows(data: SeriesData, test: DatasetContent) -> Judged:
 
 
 def _from_row(data: SeriesData, place: int, start: int, *, training: Floats) -> JudgedSeries:
-    """Return the rows of a series from `start` on whose window before them can be read."""
+    """Return the rows of a series from `start` on whose preceding window can be read."""
     group, history = data.groups[place], data.histories[place]
     first = history.origins(start)
     first = first[first < len(group.target)]

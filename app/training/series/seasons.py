@@ -14,22 +14,22 @@ DAYS_IN_A_WEEK = 7
 
 
 def find_seasons(data: SeriesData) -> tuple[int, ...]:
-    """Return the season that most series share, in the rows before the cut, and a longer one."""
+    """Return the season that most series share in the rows before the cut, and a longer one."""
     candidates = season_candidates(data.content.frequency)
     first = _season(data, candidates, None)
     if first is None:
         return ()
     longer = {each for each in candidates if each > first}
-    longer.add(DAYS_IN_A_WEEK * first)  # of days, where the first is a day
+    longer.add(DAYS_IN_A_WEEK * first)  # of days if the first is one day
     second = _season(data, sorted(each for each in longer if each % first == 0), first)
     return (first,) if second is None else (first, second)
 
 
 def _season(data: SeriesData, candidates: Sequence[int], without: int | None) -> int | None:
-    """Return the season most series share, after that of `without` rows was taken off.
+    """Return the season most series share, once the season of `without` rows is taken off.
 
-    Series without a whole network window before the cut have no say. None: fewer than half have
-    one.
+    Series without a whole network window before the cut are not counted. The result is None if
+    fewer than half have one.
     """
     able = [group for group in data.groups if group.split.test_start > data.network_window]
     longest = sorted(able, key=lambda group: -group.split.test_start)[:MOST_SEARCHED_SERIES]
@@ -50,7 +50,7 @@ def _season(data: SeriesData, candidates: Sequence[int], without: int | None) ->
 
 
 def _seasonless(values: Floats, season: int) -> Floats:
-    """Return values less the mean of each place in a season."""
+    """Return values minus the mean at each position in a season."""
     place = np.arange(len(values)) % season
     known = np.isfinite(values)
     counts = np.bincount(place[known], minlength=season).clip(min=1)

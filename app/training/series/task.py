@@ -1,4 +1,4 @@
-"""A series made ready: windows, scaling, and what the network is to learn from them."""
+"""A series prepared for training: windows, scaling, and what the network learns from them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -55,17 +55,18 @@ class SeriesTask:
         test: DatasetContent | None,
         start_from: Manifest | None = None,
     ) -> "SeriesTask":
-        """Reads the dataset for the recipe and settles the anchor.
+        """Read the dataset for the recipe and settle the anchor.
 
         Args:
             content: the dataset.
             recipe: what to train.
-            target: column to forecast; None: the first.
-            test: what to judge on, if not on the last part.
-            start_from: of the version whose weights are the start, if one is.
+            target: column to forecast; None for the first.
+            test: rows to judge on, if not the last part.
+            start_from: the manifest of the version whose weights are the start, if any.
 
         Raises:
-            Unprocessable: it cannot be trained on so; says why and what would be right.
+            Unprocessable: the dataset cannot be trained on like this; the message says why and what
+                would be right.
         """
         data = read_series(content, recipe, target=target, has_test=test is not None)
         settled = settle_anchor(data, recipe, start_from=start_from)
@@ -75,24 +76,24 @@ class SeriesTask:
         anchors = None if settled is None else fit_anchors(data, recipe, settled)
         task = cls(recipe=recipe, data=data, test=test, anchors=anchors)
         task._check_enough()
-        _ = task._judged  # a test set that cannot be judged on is told before training
+        _ = task._judged  # a test set that cannot be judged on is refused before training
         return task
 
     @property
     def judged_on(self) -> JudgedOn:
-        """What the scorecard's figures are measured on."""
+        """Say what the scorecard's figures are measured on."""
         if self.test is not None:
             return "training" if self._judged.seen else "test"
         return "held-out" if self.recipe.test_fraction > 0 else "training"
 
     @property
     def rows_left_for_refit(self) -> bool:
-        """Whether phase `training` leaves rows out that `refitting` takes in."""
+        """Return whether phase `training` leaves rows out that `refitting` takes in."""
         return any(group.split.validation_start < group.split.rows for group in self.data.groups)
 
     def architecture(self, phase: Phase) -> Architecture:
-        """The form of the network."""
-        del phase  # the same in all
+        """Return the shape of the network."""
+        del phase  # the same in all phases
         return architecture_of(
             self.recipe,
             inputs=len(self.data.features),
@@ -101,7 +102,7 @@ class SeriesTask:
         )
 
     def plan(self, phase: Phase, *, epochs: int | None = None) -> Plan:
-        """The fit of a phase; `epochs` fixes their number and switches validation off."""
+        """Plan the fit of a phase; `epochs` fixes their number and switches validation off."""
         inputs, targets = self._examples.scaled(phase)
         training, validation = self._examples.parts(phase)
         validating = phase == "training" and len(validation) > 0 and epochs is None
@@ -131,16 +132,16 @@ class SeriesTask:
     def warm_start(
         self, phase: Phase, fresh: Weights, weights: Weights, vocabulary: tuple[str, ...]
     ) -> Weights:
-        """Another version's weights, of the same form, as they are."""
-        del fresh, vocabulary  # only text has a use for them
+        """Return the weights of another version of the same shape unchanged."""
+        del fresh, vocabulary  # only text needs them
         return same_form(self.architecture(phase), weights)
 
     def share(self, weights: Weights) -> float:
-        """How much of the trained network's output to keep on top of its anchor.
+        """Return how much of the trained network's output to keep on top of its anchor.
 
-        Judged on validation windows, thinned where there are many, in the target's unit, of several
-        series in units of each one's mean change: there the scorecard measures. All of it without
-        an anchor or without validation rows.
+        This is judged on validation windows, thinned if there are many, in the target's unit; for
+        several series in units of each one's mean change, as on the scorecard. Without an anchor or
+        without validation rows all of it is kept.
         """
         _, validation = self._examples.parts("training")
         if self.anchors is None or self.recipe.early_stopping is None or not len(validation):
@@ -158,7 +159,7 @@ class SeriesTask:
         return kept_share((targets - without) / unit, (with_network - without) / unit)
 
     def graph(self, phase: Phase, weights: Weights) -> bytes:
-        """The ONNX file of a phase's network."""
+        """Return the ONNX file of a phase's network."""
         scaling = self._examples.scaling(phase)
         return series_graph(
             self.architecture(phase),
@@ -173,12 +174,12 @@ class SeriesTask:
         )
 
     def constants(self, phase: Phase) -> dict[str, Floats]:
-        """The arrays of the anchor, which stand beside the network's weights."""
+        """Return the anchor's arrays, which are kept beside the network's weights."""
         anchor = self._examples.anchor(phase)
         return {} if anchor is None else anchor.arrays()
 
     def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:
-        """On held-out windows, or the training's last where nothing is held out."""
+        """Compare on held-out windows, or on the last training windows if none are held out."""
         inputs = self._judged.inputs[-PARITY_WINDOWS:]  # (n, window, features)
         numbers = self._judged.numbers[-PARITY_WINDOWS:]
         network = with_weights(
@@ -201,7 +202,7 @@ class SeriesTask:
     def judge(
         self, phase: Phase, weights: Weights, graph: bytes, check: Callable[[], None]
     ) -> Judgement:
-        """Measures the network beside persistence; `check` may raise to stop."""
+        """Measure the network beside persistence; `check` may raise to stop."""
         del phase, weights  # the graph is the whole network
         return judge_series(
             graph,
@@ -214,20 +215,20 @@ class SeriesTask:
         )
 
     def memory(self, phase: Phase, weights: Weights) -> Memory | None:
-        """How far back a phase's network remembers, on what is judged; None: no finite number."""
+        """Return how far back a phase's network remembers on the judged rows, or None."""
         inputs = self._judged.inputs[-MOST_EXAMPLES:]  # (n, window, features)
         numbers = self._judged.numbers[-MOST_EXAMPLES:]
         scaled, _ = self._examples.scale(inputs, np.zeros((len(inputs), 1)), phase, numbers)
         return forecast_memory(self.recipe, weights, scaled.astype(np.float64))
 
     def calibration(self) -> SeriesCalibration:
-        """How a network of this series gets its intervals."""
+        """Return how a network of this series gets its intervals."""
         return SeriesCalibration(
             data=self.data, horizon=self.recipe.steps_ahead, held_out=self.judged_on == "held-out"
         )
 
     def describe(self, phase: Phase) -> Description:
-        """What serving needs to know of a phase's network."""
+        """Return what serving needs to know about a phase's network."""
         groups = self.data.groups
         stops = [self._examples.stop(group, phase) for group in groups]
         inputs = np.concatenate(
@@ -271,7 +272,7 @@ class SeriesTask:
 
     @property
     def _labels(self) -> tuple[str, ...]:
-        """Return the series that the graph tells apart."""
+        """Return the labels of the series that the graph tells apart."""
         is_told = self._examples.number(0) > 0
         return tuple(group.label for group in self.data.groups) if is_told else ()
 
@@ -289,9 +290,10 @@ class SeriesTask:
 
     @cached_property
     def _not_trained_on(self) -> dict[str, int]:
-        """The series too short to give an example to any phase: complete rows in a row, by label.
+        """Return the complete consecutive rows, by label, of series too short for any example.
 
-        One that is too short before the cut only is trained on when the network is fitted again.
+        A series that is too short only before the cut is trained on when the network is fitted
+        again.
         """
         last: Phase = "refitting" if self.recipe.refit else "judging"
         found = {}
