@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from app.errors import FieldError
 from app.reading.content import TimeForm, times_iso
-from app.reading.decisions import Candidate, Cell, weigh
+from app.reading.decisions import Candidate, Cell, count_of, weigh
 from app.reading.read_options import ReadOptions
 from app.reading.report import LISTED, Duplicates, FileProblem, Gap, Report
 from app.reading.series.frequency import Times, is_within_day, next_times, steps_between
@@ -62,7 +62,7 @@ def sorted_rows(rows: SeriesRows) -> SeriesRows:
 
 
 def without_duplicates(
-    rows: SeriesRows, options: ReadOptions, names: Sequence[str], report: Report
+    rows: SeriesRows, options: ReadOptions, report: Report
 ) -> tuple[SeriesRows, Duplicates | None]:
     """Merge sorted rows of the same series and time.
 
@@ -79,7 +79,7 @@ def without_duplicates(
         how = "mean"
         _decide_repeated_hours(rows, again, report)
     if how == "error" or (how is None and not equal):
-        _refuse_duplicates(rows, again, names, equal=equal)
+        _refuse_duplicates(rows, again, report, equal=equal)
     handled = {
         None: "they say the same and count once",
         "last": "the last of each counts",
@@ -232,26 +232,27 @@ def _carried_on(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
 
 
 def _refuse_duplicates(
-    rows: SeriesRows, again: npt.NDArray[np.bool_], names: Sequence[str], *, equal: bool
+    rows: SeriesRows, again: npt.NDArray[np.bool_], report: Report, *, equal: bool
 ) -> None:
-    places = np.flatnonzero(again)[:LISTED]
+    columns = () if report.date is None else report.date.columns
     errors = tuple(
         FieldError(
             row=int(rows.numbers[place + 1]),
+            column=next(iter(columns), None),
             message=f"row {rows.numbers[place + 1]} has the time of row {rows.numbers[place]}"
+            + ("" if rows.times is None else f", {rows.times[place].item().isoformat(sep=' ')},")
             + ("" if equal else " and other values"),
         )
-        for place in places
+        for place in np.flatnonzero(again)[:LISTED]
     )
-    columns = f" (columns: {', '.join(names)})" if names else ""
     hint = (
         'The times are not told apart by what was read: name in "date" all columns that make up '
         'the time, or in "series" the column that tells the series apart'
     )
     if again.sum() <= max(FEW * len(rows), 1):
         hint = 'Set "duplicates" in `read` to last, sum or mean, or correct these rows'
+    count = count_of(int(again.sum()), "row has", "rows have")
+    named = f" in {', '.join(columns)}" if columns else ""
     raise FileProblem(
-        f"{int(again.sum())} rows have a time that another row has{columns}, first of all row "
-        f"{errors[0].row}. {hint}",
-        *errors,
+        f"{count} a time{named} that another row has: {errors[0].message}. {hint}", *errors
     )

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from app.errors import FieldError
+from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.column_types import ReadColumn, index_columns
 from app.reading.content import SeriesContent
 from app.reading.decisions import settled
@@ -77,14 +79,33 @@ def read_series(
             column.role = "series"
     report_columns(columns, long, report)
     if not long.columns:
-        names = ", ".join(f"{column.name} ({column.type})" for column in columns)
-        raise FileProblem(f"no column holds numbers to predict; the file has {names}")
+        raise _numberless(columns, table.rows)
     report.rows_in_file = len(long.rows) + len(table.skipped)
     usable = usable_rows(table, long)
     report.rows_left_out = usable.left_out
     report.cells = count_cells(table, columns, long, usable)
     note_columns(long, usable, report)
     return _finished(usable.rows, long, options, report)
+
+
+def _numberless(columns: Sequence[ReadColumn], rows: Ints) -> FileProblem:
+    """Name the first cell of each column of words that would have to be a number."""
+    errors = []
+    for column in columns:
+        cells = column.source.texts() if column.type in {"label", "text"} else ()
+        wrong = [at for at, cell in enumerate(cells) if cell and cell_kind(cell) == "text"]
+        if wrong:
+            message = f"{cells[wrong[0]].strip()[:40]!r} is not a number"
+            errors.append(FieldError(row=int(rows[wrong[0]]), column=column.name, message=message))
+    names = ", ".join(f"{column.name} ({column.type})" for column in columns)
+    first = "".join(
+        f"; {each.message} (row {each.row}, column {each.column!r})" for each in errors[:1]
+    )
+    return FileProblem(
+        f"no column holds numbers to predict; the file has {names}{first}. At least one column "
+        "must hold numbers in most of its rows",
+        *errors,
+    )
 
 
 def _as_it_is(
@@ -142,7 +163,7 @@ def _finished(rows: SeriesRows, long: Long, options: ReadOptions, report: Report
         report.order = row_order(rows)
     rows = sorted_rows(rows)
     if times is not None:
-        rows, report.duplicates = without_duplicates(rows, options, names, report)
+        rows, report.duplicates = without_duplicates(rows, options, report)
     report.frequency, report.calendar = options.frequency, options.calendar
     if times is not None and form is not None:
         _find_step(rows, options, report)

@@ -223,8 +223,10 @@ def _form(column: ReadColumn, dates: DateCells, known: Bools, rows: Ints) -> Tim
         fewer = zoned if zoned.sum() * 2 < known.sum() else known & ~zoned
         where = int(rows[int(np.argmax(fewer))])
         has = "has" if fewer is zoned else "lacks"
+        cell = cell_text(column, int(np.argmax(fewer)))
         message = (
-            f"row {where} {has} a time zone, unlike the rows before or after; give all or none"
+            f"row {where} {has} a time zone, unlike the rows before or after: {cell!r} in column "
+            f"{column.name!r}; give all or none"
         )
         raise FileProblem(message, FieldError(row=where, column=column.name, message=message))
     if zoned.any():

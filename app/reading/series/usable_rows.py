@@ -58,7 +58,7 @@ def usable_rows(table: Table, long: Long) -> UsableRows:
     keep = np.flatnonzero(codes == KEPT)
     if not len(keep):
         both = "both a time and a number" if long.times else "a number"
-        raise FileProblem(f"no row of the file has {both}")
+        raise FileProblem(f"no row of the file has {both}", *_missing_in(long, codes, reasons))
     times = long.times
     every = SeriesRows(
         values=values,
@@ -76,6 +76,14 @@ def usable_rows(table: Table, long: Long) -> UsableRows:
         reasons=reasons,
         left_out=_left_out(table, long, codes, reasons),
     )
+
+
+def _missing_in(long: Long, codes: Ints, reasons: list[str]) -> list[FieldError]:
+    """Say of the first rows why they are left out."""
+    return [
+        FieldError(row=int(row), message="an empty row" if code == BLANK else reasons[code])
+        for row, code in zip(long.rows[:LISTED].tolist(), codes[:LISTED].tolist(), strict=True)
+    ]
 
 
 def _check_size(rows: SeriesRows, columns: list[ReadColumn]) -> None:

@@ -17,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from app.errors import FieldError
 from app.reading.columns.cell_types import majority
 from app.reading.columns.decimal_sign import DecimalEvidence
 from app.reading.columns.numbers import MISSING_AMONG_NUMBERS, Decimal
+from app.reading.report import FileProblem
 from app.reading.table.delimiter import NO_DELIMITER, Record
 from app.reading.table.dialect import Dialect
 from app.reading.table.split_numbers import check_rows
@@ -59,7 +61,7 @@ def read_csv(path: Path, dialect: Dialect, *, decimal: Decimal | None) -> Table:
 
     Raises:
         BrokenTableError: the rows cannot be split into cells (an open quote, for example).
-        FileProblem: thousands separators split its numbers.
+        FileProblem: thousands separators split its numbers, or a quote is never closed.
     """
     semicolons = dialect.delimiter == ";"
     seen = _sample_evidence(dialect)
@@ -209,8 +211,7 @@ def _load_careful(
                 on_bad_lines="warn",
             )
         except (ValueError, OverflowError) as error:
-            message = str(error).removeprefix("Error tokenizing data. C error: ")
-            raise BrokenTableError(f"the rows cannot be split into cells: {message}") from error
+            raise _broken(str(error)) from error
     if any(_is_cut_off(frame[place]) for place in types):
         return _load_careful(path, dialect, decimal, width=width, dates_as_text=True)
     found = [
@@ -229,6 +230,19 @@ def _load_careful(
         for row, expected, saw in found
     )
     return _Loaded(frame=frame, skipped=skipped)
+
+
+def _broken(message: str) -> ValueError:
+    opened = re.search(r"EOF inside string starting at row (\d+)", message)
+    if opened is None:
+        message = message.removeprefix("Error tokenizing data. C error: ")
+        return BrokenTableError(f"the rows cannot be split into cells: {message}")
+    row = int(opened[1]) + 1
+    message = (
+        f'a quote is opened in row {row} and never closed; close it, or double it ("") where it '
+        "belongs to the cell"
+    )
+    return FileProblem(message, FieldError(row=row, message=message))
 
 
 def _records(path: Path, rows: list[int]) -> list[tuple[int, Record]]:
