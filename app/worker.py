@@ -31,6 +31,7 @@ from app.erasure.retention import erase_what_is_old
 from app.jobs import job_log, queue, upkeep
 from app.jobs.attempt import Attempt, Means
 from app.jobs.log_lines import taken_line
+from app.jobs.room import Room
 from app.jobs.trainer import Abandoned, Trainer, TrainerUnavailable, command_of
 from app.jobs.upkeep import Rescuer
 from app.jobs.worker_metrics import WorkerMetrics
@@ -98,6 +99,7 @@ def run_worker(settings: Settings, database_url: str) -> None:
             metrics=WorkerMetrics(),
             tracing=tracing_of("worker"),
             folder=folder,
+            room=Room(folder),
             worker=f"{socket.gethostname()}:{os.getpid()}",
             leaving_seconds=min(settings.drain_seconds * CHECKPOINT_SHARE, CHECKPOINT_SECONDS),
         )
@@ -137,8 +139,9 @@ def answering_probes(
 class WorkerHealth:
     """The state of a worker, for probes from any thread."""
 
-    def __init__(self, trainer: Trainer, rescuer: Rescuer) -> None:
+    def __init__(self, trainer: Trainer, room: Room, rescuer: Rescuer) -> None:
         self._trainer = trainer
+        self._room = room
         self._rescuer = rescuer
         self._turned_at = time.monotonic()
         self.is_leaving = threading.Event()
@@ -168,6 +171,8 @@ class WorkerHealth:
             reasons.append("the database has not been reached yet")
         elif (silence := time.monotonic() - reached_at) > SILENCE_SECONDS:
             reasons.append(f"the database was last reached {silence:.0f} s ago")
+        if (no_room := self._room.against_work()) is not None:
+            reasons.append(no_room)
         if not self._trainer.is_ready:
             reasons.append("the trainer is starting")
         return reasons
@@ -179,7 +184,7 @@ class Worker:
     def __init__(self, resources: Resources, means: Means) -> None:
         self._means = means
         self._rescuer = Rescuer(means.sessions)
-        self.health = WorkerHealth(means.trainer, self._rescuer)
+        self.health = WorkerHealth(means.trainer, means.room, self._rescuer)
         self._leaving = self.health.is_leaving
         self._lifeline = Lifeline()
         self._monitoring = Child(monitoring_program(resources, self._lifeline))
@@ -324,8 +329,9 @@ class Worker:
             try:
                 child.wait_ready(context.should_abort)
                 self._attempt(UUID(job_id), place, context.should_abort)
-                # A new trainer warms up before this worker takes the next job: another worker may
-                # have a warm one.
+                # Not before there is room and a warm trainer does this worker take the next job:
+                # another worker may have both.
+                self._means.room.wait(context.should_abort)
                 child.wait_ready(context.should_abort)
             except Abandoned:
                 return

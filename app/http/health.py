@@ -96,6 +96,7 @@ async def readyz(
     health: Health = request.app.state.health
     of_store = health.store_reasons()
     if reasons := health.reasons() + ([] if exclude == "store" else of_store):
+        reasons += health.notices()  # which may say why
         not_ready = Unavailable("not ready: " + "; ".join(reasons))
         not_ready.errors = tuple(FieldError(message=reason) for reason in reasons)
         raise not_ready

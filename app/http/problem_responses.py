@@ -36,6 +36,7 @@ from app.errors import (
 )
 from app.process.disk import is_full
 from app.process.observability import get_logger
+from app.storage.engine import is_database_full
 from app.validation_messages import wrong_fields
 
 logger = get_logger(__name__)
@@ -44,6 +45,9 @@ MEDIA_TYPE = "application/problem+json"
 
 NAMED_PLACES = 5  # in `detail`: as many as fit into a readable sentence
 DISK_FULL = "disk full: there is no room to store this; try again when space has been freed"
+DATABASE_FULL = (
+    "the database's disk is full; nothing was stored, try again when space has been freed"
+)
 DATABASE_AWAY = "the database cannot be reached at the moment; try again"
 
 # The errors of SQLAlchemy and psycopg if the database is away.
@@ -166,7 +170,9 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     return answer_problem(request.scope, ours, {"Allow": allow} if allow else None)
 
 
-async def _on_database_away(request: Request, _error: Exception) -> Response:
+async def _on_database_away(request: Request, error: Exception) -> Response:
+    if is_database_full(error):
+        return answer_problem(request.scope, InsufficientStorage(DATABASE_FULL))
     return answer_problem(request.scope, Unavailable(DATABASE_AWAY))
 
 

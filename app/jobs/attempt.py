@@ -21,20 +21,22 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.artifact.files import ARTIFACT_FILES, file_of, read_artifact
 from app.datasets.store import UPLOAD_AGAIN
-from app.errors import Internal, StepaheadError
+from app.errors import Internal, StepaheadError, Unavailable
 from app.jobs import job_log, queue
 from app.jobs.log_lines import OUTCOME, outcome_lines
 from app.jobs.messages import Checkpoint, Failed, Finished, Progress, Stopped, TrainingRequest
 from app.jobs.progress import JobProgress
 from app.jobs.queue import Claim, Superseded
+from app.jobs.room import Room
 from app.jobs.trainer import Trainer, TrainerDied
 from app.jobs.worker_metrics import StageClock, WorkerMetrics
+from app.process.disk import is_full
 from app.process.observability import get_logger
 from app.process.tracing import Tracing
 from app.recipes.recipe import RECIPE
 from app.registry import store as registry
 from app.registry.references import ModelReference
-from app.storage.engine import expect_answer_soon
+from app.storage.engine import expect_answer_soon, is_database_full
 from app.storage.job_status import JobStatus
 from app.storage.object_store import ObjectStore
 from app.storage.store_errors import ObjectDamaged, ObjectMissing, StoreUnavailable, naming
@@ -50,8 +52,20 @@ Value = TypeVar("Value")
 logger = get_logger(__name__)
 
 
+STOPPING = "its worker is stopping"
+DISK_FULL = "the disk of its worker is full"
+
+
 class HandBack(Exception):
-    """The worker is stopping, so the job returns to the queue."""
+    """The job returns to the queue.
+
+    Args:
+        reason: why, for the job's log.
+    """
+
+    def __init__(self, reason: str = STOPPING) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +76,7 @@ class Means:
     store: ObjectStore
     trainer: Trainer
     folder: Path  # the worker's own; each attempt makes a folder in it
+    room: Room  # on the disk of that folder
     worker: str  # host:pid
     metrics: WorkerMetrics
     leaving_seconds: float  # time for a last checkpoint when the worker stops
@@ -112,14 +127,22 @@ class Attempt:
         try:
             self._train()
         except TrainerDied as death:
-            self._bury(death.reason)
-        except HandBack:
-            self._hand_back()
+            if self.means.room.is_short():
+                self._hand_back(DISK_FULL)
+            else:
+                self._bury(death.reason)
+        except HandBack as back:
+            self._hand_back(back.reason)
         except (Superseded, OperationalError, PoolTimeout):
             raise
+        except Unavailable as error:  # the store has been away for too long
+            self._hand_back(error.detail)
         except StepaheadError as error:
             self._fail(error.problem())
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OSError) and is_full(error):
+                self._hand_back(DISK_FULL)
+                return
             # The worker's boundary: a failed job must not affect the next one.
             logger.exception("attempt failed")
             self._fail(Internal("training failed by an internal error; see the log").problem())
@@ -139,7 +162,7 @@ class Attempt:
             elif isinstance(ending, Finished):
                 self._register(request.output_dir)
             else:
-                raise HandBack
+                raise HandBack(DISK_FULL if ending.disk_full else STOPPING)
 
     # Before: files for the trainer.
 
@@ -250,9 +273,12 @@ class Attempt:
             path.unlink(missing_ok=True)
         checkpoint = {"name": path.name, "sha256": stored.sha256, "size": stored.size}
         progress = self.progress.as_json()
-        self._write(
-            lambda session: queue.write_checkpoint(session, self.claim, checkpoint, progress)
-        )
+        try:
+            self._write(
+                lambda session: queue.write_checkpoint(session, self.claim, checkpoint, progress)
+            )
+        except (OperationalError, PoolTimeout):
+            logger.warning("checkpoint not recorded: the database cannot be written to")
 
     # After.
 
@@ -287,7 +313,7 @@ class Attempt:
     def _bury(self, reason: str) -> None:
         logger.warning("trainer died", reason=reason)
         if self.is_leaving():  # a machine that shuts down ends its trainers too
-            self._hand_back()
+            self._hand_back(STOPPING)
             return
 
         def bury(session: Session) -> JobStatus:
@@ -299,15 +325,17 @@ class Attempt:
         self.means.metrics.ended(status)
         logger.info("trainer's death counted", status=status)
 
-    def _hand_back(self) -> None:
+    def _hand_back(self, reason: str) -> None:
+        if reason == DISK_FULL:
+            self.means.room.ran_out()
 
         def hand_back(session: Session) -> None:
             queue.hand_back(session, self.claim)
-            self._tell(session, "its worker is stopping: queued again, to continue from here")
+            self._tell(session, f"{reason}: queued again, to continue from here")
 
         self._write(hand_back)
         self.means.metrics.ended(JobStatus.QUEUED)
-        logger.info("job handed back")
+        logger.info("job handed back", reason=reason)
 
     def _fail(self, problem: dict[str, Any]) -> None:
         logger.warning("job failed", problem=problem)
@@ -326,7 +354,7 @@ class Attempt:
     # Patience while database or store are away.
 
     def _write(self, work: Callable[[Session], Value]) -> Value:
-        """Run a transaction, and repeat it while the database is away.
+        """Run a transaction, and repeat it while the database is away or its disk is full.
 
         Repeating is safe even if the answer to a commit was lost: the first commit has ended the
         claim or given it away, so the second is refused.
@@ -339,7 +367,8 @@ class Attempt:
             except (OperationalError, PoolTimeout) as error:
                 leaving = self.is_leaving()
                 patience = self.means.leaving_seconds if leaving else DATABASE_PATIENCE_SECONDS
-                if time.monotonic() > start + patience:
+                is_awaited = is_database_full(error) and not leaving
+                if time.monotonic() > start + patience and not is_awaited:
                     raise
                 logger.warning("waiting for the database", reason=type(error).__name__)
                 time.sleep(RETRY_SECONDS)
@@ -351,7 +380,7 @@ class Attempt:
                 return work()
             except StoreUnavailable:
                 if self.is_leaving():
-                    raise HandBack from None
+                    raise HandBack(STOPPING) from None
                 if time.monotonic() > deadline:
                     raise
                 logger.warning("waiting for the object store", exc_info=True)

@@ -71,6 +71,8 @@ class Finished:
 class Stopped:
     """The run was stopped; a last `Checkpoint` was sent before, if there was one."""
 
+    disk_full: bool = False  # why; else because it was told to
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:

@@ -90,6 +90,7 @@ async def lifespan_of(app: FastAPI, resources: Resources) -> AsyncIterator[None]
     prediction_log = PredictionLog(
         resources.database_url, metrics, api_processes=resources.settings.api_processes
     )
+    app.state.health.checks.append(prediction_log.room.not_ready)
     runtime = Runtime(resources, metrics, app.state.registry_watch)
     batcher = Batcher(prediction_log, metrics)
     parts = Predictions(runtime, batcher, prediction_log, resources)

@@ -15,6 +15,7 @@ from functools import partial
 import psycopg
 
 from app.errors import Unavailable
+from app.predictions.database_room import DatabaseRoom
 from app.predictions.logged.rows import (
     KEEP_MANY,
     KEEP_ONE,
@@ -28,7 +29,7 @@ from app.predictions.logged.rows import (
 )
 from app.process.observability import Metrics, get_logger
 from app.storage.committing import CommittingConnection, Parameters
-from app.storage.engine import conninfo
+from app.storage.engine import conninfo, is_database_full
 
 logger = get_logger(__name__)
 
@@ -96,6 +97,7 @@ class PredictionLog:
     """The rows that wait to be committed, and the connections that commit them."""
 
     def __init__(self, database_url: str, metrics: Metrics, *, api_processes: int = 1) -> None:
+        self.room = DatabaseRoom(database_url)
         # Not if PostgreSQL, or another api process, may need the core.
         self._may_stay_awake = (os.cpu_count() or 1) > api_processes
         self._conninfo = conninfo(database_url, application_name="stepahead log")
@@ -116,7 +118,8 @@ class PredictionLog:
         refused = self._connection()
         refusals = asyncio.create_task(self._write_refusals_for_ever(refused))
         try:
-            yield
+            async with self.room.watched():
+                yield
         finally:
             refusals.cancel()
             await asyncio.gather(refusals, return_exceptions=True)
@@ -200,7 +203,9 @@ class PredictionLog:
             if isinstance(error, TimeoutError):  # the other connections may have fallen silent, too
                 for idle in self._idle:
                     idle.close()
-            if not is_about_a_row(error):
+            if is_database_full(error):
+                error = self.room.ran_out(error)
+            elif not is_about_a_row(error):
                 error = Unavailable(NOT_LOGGED)
             elif rows > 1:
                 self._suspects.extendleft(reversed(halves(groups)))

@@ -58,9 +58,14 @@ class Child:
         return self._process is not None or self._start_at is not None
 
     @property
+    def keeps_dying(self) -> bool:
+        """Whether it died several times in a row."""
+        return self._restarts.keeps_dying
+
+    @property
     def trouble(self) -> str | None:
         """A message about a child that keeps dying, or None."""
-        if not self._restarts.keeps_dying:
+        if not self.keeps_dying:
             return None
         deaths = self._restarts.deaths
         return f"{self.program.name} ended {deaths} times in a row, most recently {self._how}"

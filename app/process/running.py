@@ -32,8 +32,12 @@ class Tended(Protocol):
         """Whether the service is useless without it."""
 
     @property
+    def keeps_dying(self) -> bool:
+        """Whether it died several times in a row."""
+
+    @property
     def trouble(self) -> str | None:
-        """A message about a part that keeps dying, or None."""
+        """A message about a part that does not work, or None."""
 
     @property
     def last_words(self) -> Iterable[str]:
@@ -51,6 +55,7 @@ class Absent:
     """
 
     is_vital = False
+    keeps_dying = False
     last_words: Iterable[str] = ()
 
     def __init__(self, trouble: str) -> None:
@@ -131,7 +136,7 @@ def tend_until_ready(
     while not stopping.requested and not is_ready(*address_of(listener)):
         _tend(tended, board)
         for part in tended:
-            if part.is_vital and part.trouble is not None:
+            if part.is_vital and part.keeps_dying:
                 words = "\n".join(f"  {line}" for line in part.last_words) or "  (nothing)"
                 raise GivenUp(f"{part.trouble}. Its last output:\n{words}")
 

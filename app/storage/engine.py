@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import psycopg
 from psycopg.conninfo import make_conninfo
 from pydantic_core import from_json
 from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.storage.connecting import PARAMETERS, PROBE_SECONDS, STATEMENT_SECONDS, Connection
@@ -82,6 +84,12 @@ def make_engine(
 def expect_answer_soon(session: Session) -> None:
     """Limit the statements of this transaction to a few seconds; they are quick unless lost."""
     session.connection().connection.driver_connection.statement_seconds = PROBE_SECONDS  # type: ignore[union-attr]
+
+
+def is_database_full(error: BaseException) -> bool:
+    """Tell whether a statement failed because the database's disk is full."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, psycopg.errors.DiskFull)
 
 
 def _limit_statements(engine: Engine, statement_seconds: float | None) -> None:

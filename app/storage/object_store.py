@@ -7,7 +7,6 @@ empty a file that a committed row refers to. The cloud stores only acknowledge w
 """
 
 import hashlib
-import os
 import re
 import secrets
 import time
@@ -23,11 +22,10 @@ from obstore.exceptions import BaseError
 from app.config import Settings
 from app.process.observability import get_logger
 from app.storage.durable_files import has_linked, make_durably, sync
-from app.storage.store_backend import RETRIES, open_backend, open_folder
+from app.storage.store_backend import RETRIES, check_folder, open_backend, open_folder
 from app.storage.store_errors import (
     ObjectDamaged,
     ObjectMissing,
-    StoreMisconfigured,
     StoreUnavailable,
     is_without_bucket,
     store_error,
@@ -120,13 +118,14 @@ class ObjectStore:
 
         Raises:
             StoreMisconfigured: the bucket does not exist, the credentials are refused, ...
+            StoreFull: the disk of its folder is full.
             StoreUnavailable: it does not answer, or answers with an error.
         """
         with self._asking(PROBE):
             if self._folder is None:
                 obstore.list_with_delimiter(self._prober, PROBE)
-            elif not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
-                raise StoreMisconfigured("its folder is gone, or cannot be written by this user")
+            else:
+                check_folder(self._folder)
 
     def put_bytes(self, data: bytes) -> StoredObject:
         """Store bytes and return their object.

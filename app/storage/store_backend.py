@@ -1,6 +1,7 @@
 """Open the store at a URL, with limits on how long it may take to answer."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, from_url
+
+from app.storage.store_errors import StoreFull, StoreMisconfigured
 
 MEMORY = "memory"
 FOLDER = "file"
@@ -37,6 +40,7 @@ CLIENT_OPTIONS = (
     "timeout",
     "user_agent",
 )
+ROOM_BYTES = 1 << 20  # with less, the disk of a folder counts as full
 CONNECT_SECONDS = 3.0
 LONGEST_REQUEST = timedelta(hours=1)  # obstore's default of 30 s would interrupt large files
 RETRIES = 4
@@ -58,6 +62,19 @@ def open_folder(url: str) -> Path | None:
     folder = Path(unquote(parts.path))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+def check_folder(folder: Path) -> None:
+    """Check that objects can be stored in a folder.
+
+    Raises:
+        StoreMisconfigured: it is gone or belongs to others.
+        StoreFull: its disk is full.
+    """
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise StoreMisconfigured("its folder is gone, or cannot be written by this user")
+    if shutil.disk_usage(folder).free < ROOM_BYTES:
+        raise StoreFull
 
 
 def open_backend(

@@ -6,6 +6,7 @@ worker decides whether to try again.
 """
 
 import argparse
+import errno
 import os
 import select
 import signal
@@ -16,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import tensorflow as tf
+from safetensors import SafetensorError
 
 from app.errors import StepaheadError, Unprocessable
 from app.jobs.messages import (
@@ -30,10 +32,12 @@ from app.jobs.messages import (
     TrainingRequest,
 )
 from app.process.cpu_priority import GIVES_WAY_MOST, give_way
+from app.process.disk import is_full
 from app.training import IMPORT_STARTED
 from app.training.control import StopRequestedError
 from app.training.run import run_training
 
+OS_ERROR_FULL = f"os error {errno.ENOSPC}"  # how safetensors says that a disk is full
 PROGRESS_SECONDS = 0.2  # between two reports of the same stage
 OUT_OF_MEMORY = (
     "the run does not fit into the worker's memory: fewer units, a smaller window or batch_size, "
@@ -114,6 +118,14 @@ def answer(request: TrainingRequest, control: PipeControl) -> Event:
         return Failed(problem=error.problem())
     except (MemoryError, tf.errors.ResourceExhaustedError):
         return Failed(problem=Unprocessable(OUT_OF_MEMORY).problem())
+    except OSError as error:
+        if not is_full(error):
+            raise
+        return Stopped(disk_full=True)
+    except SafetensorError as error:
+        if OS_ERROR_FULL not in str(error):
+            raise
+        return Stopped(disk_full=True)
     return Finished()
 
 

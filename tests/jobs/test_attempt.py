@@ -7,6 +7,7 @@ from sqlalchemy.orm import sessionmaker
 from app.jobs.attempt import Attempt, Means
 from app.jobs.messages import Failed, Finished, Stopped, TrainingRequest
 from app.jobs.queue import Superseded
+from app.jobs.room import Room
 from app.jobs.trainer import Trainer
 from app.jobs.worker_metrics import WorkerMetrics
 from app.recipes.presets import presets
@@ -52,6 +53,7 @@ def test_a_cancelled_run_is_stopped_before_its_files_go(tmp_path: Path) -> None:
         store=ObjectStore.open("memory://"),
         trainer=trainer,
         folder=tmp_path,
+        room=Room(tmp_path),
         worker="here:1",
         leaving_seconds=1.0,
     )

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from app.artifact.files import read_artifact
 from app.jobs.messages import Checkpoint, Failed, Finished, Progress, Ready, Stop, Stopped
+from tests.small_disk import filled, small_disk
 from tests.training.runs import SMALL, request_of, series_of, wave
 
 pytestmark = pytest.mark.slow
@@ -97,6 +99,20 @@ def test_stop_leaves_a_checkpoint_or_none_and_a_late_one_is_dropped(
 
     child.pipe.send(request_of(tmp_path / "next", series_of(wave(160)), SMALL))
     assert child.heard() == Finished()
+
+
+def test_a_full_disk_ends_the_run_and_says_why(child: Child, tmp_path: Path) -> None:
+    with small_disk(1 << 20) as disk:
+        request = request_of(tmp_path, series_of(wave(160)), ENDLESS)
+        with filled(disk):
+            child.pipe.send(replace(request, checkpoint_dir=disk))
+            child.train_on()
+            child.pipe.send(Stop(checkpoint=True))
+            assert child.heard() == Stopped(disk_full=True)
+        with filled(disk):
+            finished = request_of(tmp_path / "next", series_of(wave(160)), SMALL)
+            child.pipe.send(replace(finished, output_dir=disk))
+            assert child.heard() == Stopped(disk_full=True)
 
 
 def test_the_pipe_closing_ends_it_in_the_middle_of_a_run(child: Child, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ class KeptPostgres:
         self._restarts = Restarts()
         self._start_at: float | None = None  # while it waits to be restarted
         self._how = ""  # how it ended the last time
+        self._cannot_start = False
         self.is_vital = True
         self.last_words: Sequence[str] = ()  # empty: its last output is part of how it ended
 
@@ -51,12 +52,16 @@ class KeptPostgres:
 
     @property
     def trouble(self) -> str | None:
-        """A message about a server that keeps dying, or None."""
-        if not self._restarts.keeps_dying:
-            return None
-        return (
-            f"PostgreSQL ended {self._restarts.deaths} times in a row, most recently: {self._how}"
-        )
+        """A message about a server that keeps dying or cannot be restarted, or None."""
+        if self.keeps_dying:
+            deaths = self._restarts.deaths
+            return f"PostgreSQL ended {deaths} times in a row, most recently: {self._how}"
+        return f"PostgreSQL does not start: {self._how}" if self._cannot_start else None
+
+    @property
+    def keeps_dying(self) -> bool:
+        """Whether it died several times in a row."""
+        return self._restarts.keeps_dying
 
     def tend(self) -> None:
         """Restart the server when it has died; call this often."""
@@ -70,8 +75,10 @@ class KeptPostgres:
             self._start_at = None
             try:
                 self.start()
+                self._cannot_start = False
             except EmbeddedPostgresError as error:
-                self._plan_start(time.monotonic(), str(error))
+                self._cannot_start = True
+                self._plan_start(time.monotonic(), " ".join(str(error).split()))
 
     def _plan_start(self, now: float, how: str) -> None:
         self._how = how
