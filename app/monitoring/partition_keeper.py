@@ -1,9 +1,10 @@
 """Maintain the log's partitions in a process that serves; days are counted before they go."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 from fastapi import FastAPI
@@ -18,19 +19,30 @@ from app.storage.resources import Resources
 logger = get_logger(__name__)
 
 EVERY_SECONDS = 3600.0
-RETRY_SECONDS = 1.0
+LOOK_SECONDS = 1.0
 
 
 class PartitionKeeper:
-    """Maintains the partitions at the start and every hour."""
+    """Maintains the partitions at the start, every hour and whenever the date has changed.
+
+    A clock that was set forward, or a machine that slept for weeks, is past all of them at once.
+    """
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._maintained = False
+        self._maintained_for: date | None = None
+        self._maintained_at = 0.0  # of the monotonic clock
 
     def not_ready(self) -> str | None:
         """Return why nothing can be logged yet, or None."""
-        return None if self._maintained else "the log's partitions could not be made yet"
+        if self._maintained_for is None:
+            return "the log's partitions could not be made yet"
+        return None
+
+    def is_due(self) -> bool:
+        """Return whether the partitions should be maintained now."""
+        is_old = time.monotonic() >= self._maintained_at + EVERY_SECONDS
+        return is_old or self._maintained_for != _today()
 
     async def maintain(self) -> None:
         """Maintain the partitions now.
@@ -38,15 +50,16 @@ class PartitionKeeper:
         Raises:
             Unavailable: the database is away or not migrated.
         """
+        today = _today()
         try:
-            await asyncio.to_thread(self._maintain)
+            await asyncio.to_thread(self._maintain, today)
         except (psycopg.Error, *DATABASE_ERRORS) as error:
             logger.warning("partitions not maintained", error=str(error))
             raise Unavailable(DATABASE_AWAY) from error
-        self._maintained = True
+        self._maintained_for, self._maintained_at = today, time.monotonic()
 
-    def _maintain(self) -> None:
-        settings, today = self._resources.settings, datetime.now(UTC).date()
+    def _maintain(self, today: date) -> None:
+        settings = self._resources.settings
         if settings.log_retention_days:
             finish_days_before(self._resources, today - timedelta(days=settings.log_retention_days))
         maintain_partitions(self._resources.engine, settings, today=today)
@@ -54,9 +67,14 @@ class PartitionKeeper:
     async def keep(self) -> None:
         """Maintain the partitions as long as this process serves."""
         while True:
-            await asyncio.sleep(EVERY_SECONDS if self._maintained else RETRY_SECONDS)
-            with suppress(Unavailable):  # logged; existing partitions last for days
-                await self.maintain()
+            await asyncio.sleep(LOOK_SECONDS)
+            if self.is_due():
+                with suppress(Unavailable):  # logged; existing partitions last for days
+                    await self.maintain()
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 @asynccontextmanager

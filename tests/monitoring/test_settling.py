@@ -1,3 +1,4 @@
+import asyncio
 import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -273,7 +274,7 @@ def left_after_retention(service: Service, *, kept_days: int) -> int:
     """Do what an api process does every hour; return what is left in the log."""
     settings = service.settings.model_copy(update={"log_retention_days": kept_days})
     keeper = PartitionKeeper(replace(resources_of(service), settings=settings))
-    keeper._maintain()
+    asyncio.run(keeper.maintain())
     with service.engine.connect() as connection:
         left: int = connection.execute(text("SELECT count(*) FROM predictions")).scalar_one()
     return left
