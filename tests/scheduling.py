@@ -28,7 +28,7 @@ FIRST = (
     *(start for starts in SHARED.values() for start in starts),
     "test_supervisor.py",
     "jobs/test_worker.py",
-    "test_survival.py",
+    "chaos/",
     "examples/test_chapter_document.py",
     "jobs/test_database_loss.py",
     "web/",

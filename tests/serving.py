@@ -78,12 +78,15 @@ class Served:
 
     def children(self) -> dict[str, int]:
         """Return its children's process ids by kind: api, worker, trainer, reader, postgres."""
-        return {
-            name: pid
+        return {name: pids[0] for name in MARKS if (pids := self.all_of(name))}
+
+    def all_of(self, name: str) -> list[int]:
+        """Return the process ids of all its children of a kind."""
+        return [
+            pid
             for pid in descendants(self.process.pid)
-            for name, marks in MARKS.items()
-            if any(mark in command_of(pid) for mark in marks)
-        }
+            if any(mark in command_of(pid) for mark in MARKS[name])
+        ]
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
         """Ask it to stop, wait, and return its exit code."""
@@ -135,11 +138,12 @@ def with_fake_trainer(folder: Path) -> Environment:
 def served(
     data_dir: Path,
     *,
+    program: tuple[str, ...] = PROGRAM,
     arguments: tuple[str, ...] = ("serve",),
     environment: Environment = NOTHING_SET,
 ) -> Iterator[Served]:
     """Yield a service that answers."""
-    service = Served(data_dir, arguments=arguments, environment=environment)
+    service = Served(data_dir, program=program, arguments=arguments, environment=environment)
     try:
         service.wait_until_ready()
         yield service
