@@ -1,4 +1,4 @@
-"""A small file system of its own, in memory, that can be filled to its last byte."""
+"""A small file system in memory that can be filled to its last byte."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ BLOCK = bytes(1 << 20)
 
 @contextmanager
 def small_disk(size: int = DISK_BYTES) -> Iterator[Path]:
-    """A mounted file system, gone afterwards; where none may be mounted the test is skipped."""
+    """Yield a mounted file system; skip the test where none may be mounted."""
     with open_place() as place:
         disk = place / "disk"
         disk.mkdir(mode=0o711)
@@ -33,7 +33,7 @@ def small_disk(size: int = DISK_BYTES) -> Iterator[Path]:
 
 @contextmanager
 def filled(disk: Path) -> Iterator[None]:
-    """No room on the disk until the block ends."""
+    """Leave no space on the disk until the block ends."""
     ballast = disk / "ballast"
     descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT)
     try:

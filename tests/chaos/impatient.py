@@ -1,6 +1,6 @@
-"""`stepahead`, but what dies again and again is started again within a second.
+"""Run `stepahead`, and restart what keeps dying within a second.
 
-The real pauses grow to half a minute: twenty deaths would take ten.
+The real pauses grow to half a minute, so twenty kills would take ten minutes.
 """
 
 from app.cli import main

@@ -1,4 +1,4 @@
-"""What is there after a service has ended, by its database and its store alone."""
+"""What a service has kept, read from its database and its store after it ended."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ DATASETS = "SELECT id, sha256, content_sha256 FROM datasets"
 
 
 def kept_in(data_dir: Path) -> set[str]:
-    """The ids of all predictions, and of all datasets whose files are whole."""
+    """Return the ids of all predictions, and of all datasets whose files are intact."""
     with EmbeddedPostgres(data_dir) as server:
         return kept_by(server.url, ObjectStore.open((data_dir / "store").as_uri()))
 
 
 def kept_by(database_url: str, store: ObjectStore) -> set[str]:
-    """The same of a service with a database and a store of its own."""
+    """Return the same for a service whose database and store are elsewhere."""
     with psycopg.connect(conninfo(database_url)) as connection:
         found = {str(found) for (found,) in connection.execute("SELECT id FROM predictions")}
         for dataset, *files in connection.execute(DATASETS):

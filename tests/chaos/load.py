@@ -1,4 +1,4 @@
-"""Clients that ask and upload all the time, and remember every answer they were given."""
+"""Clients that constantly send requests and record every answer."""
 
 import json
 import random
@@ -65,11 +65,11 @@ class Load:
 
     @property
     def acknowledged(self) -> list[str]:
-        """The ids of all predictions and datasets."""
+        """Return the ids of all predictions and datasets that were acknowledged."""
         return self.answered + self.uploaded
 
     def wait_for_more(self) -> float:
-        """Wait until requests are answered that were sent after this call; after how many s."""
+        """Wait until requests sent after this call are answered; return the seconds it took."""
         since = time.monotonic()
         wait_until(
             lambda: (
@@ -111,7 +111,7 @@ class Load:
 
 
 def walk(rows: int = 30) -> tuple[str, str]:
-    """A file that nobody has uploaded before."""
+    """Return name and content of a file that was never uploaded before."""
     steps = random.Random(next(NUMBERS))
     value, lines = 100.0, ["value"]
     for _ in range(rows):
@@ -121,7 +121,7 @@ def walk(rows: int = 30) -> tuple[str, str]:
 
 
 def start_job(url: str, *, epochs: int = EPOCHS) -> str:
-    """The training of a new model, accepted; its id."""
+    """Start the training of a new model, and return the job's id."""
     answer = httpx.post(
         f"{url}/models/walk-{next(NUMBERS)}/train",
         files={"file": walk(1000)},
@@ -134,7 +134,7 @@ def start_job(url: str, *, epochs: int = EPOCHS) -> str:
 
 
 def job_of(url: str, job_id: str) -> dict[str, object]:
-    """The job as it stands; {} while the service cannot say."""
+    """Return the job, or {} while the service cannot answer."""
     try:
         answer = httpx.get(f"{url}/jobs/{job_id}", timeout=30)
     except httpx.TransportError:

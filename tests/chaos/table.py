@@ -1,4 +1,4 @@
-"""What was tried, what survived it and what was lost; printed at the end of `make chaos`."""
+"""The table that `make chaos` prints: faults tried and survived, and what was lost."""
 
 import os
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Row:
 
     @contextmanager
     def trying(self) -> Iterator[None]:
-        """Count one fault; it was survived if the block ends without an error."""
+        """Count one fault, which counts as survived if the block ends without an error."""
         self.tried += 1
         yield
         self.survived += 1
@@ -34,7 +34,7 @@ class Row:
         self.longest_seconds = max(seconds, self.longest_seconds or 0.0)
 
     def count_lost(self, kept: set[str]) -> None:
-        """Count what was acknowledged and is not there."""
+        """Count what was acknowledged and was not kept."""
         self.lost = len(self.acknowledged - kept)
 
     def cells(self) -> tuple[str, ...]:
@@ -44,17 +44,18 @@ class Row:
 
 
 TABLE: list[Row] = []
+NOTES: list[str] = []  # printed below it
 
 
 def row(fault: str) -> Row:
-    """A new row of the table."""
+    """Add a row to the table and return it."""
     added = Row(fault=fault)
     TABLE.append(added)
     return added
 
 
 def lines() -> Iterator[str]:
-    """The table in Markdown."""
+    """Yield the table, line by line, in Markdown."""
     rules = ("---", *("---:" for _ in HEADINGS[1:]))
     for cells in (HEADINGS, rules, *(each.cells() for each in TABLE)):
         yield "| " + " | ".join(cells) + " |"

@@ -1,4 +1,4 @@
-"""An alias moves over two api processes while both are asked."""
+"""Move an alias while clients send requests to two api processes."""
 
 import time
 from collections.abc import Iterator

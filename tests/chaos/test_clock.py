@@ -1,4 +1,4 @@
-"""The clock of a service's machine jumps forward, as after weeks of sleep."""
+"""Set the clock forward, as on a machine that slept for weeks."""
 
 import shutil
 import signal
@@ -28,7 +28,7 @@ NEWEST = "SELECT max(created_at) - now() FROM predictions"
 
 @pytest.mark.skipif(COMPILER is None, reason="needs a C compiler, for another clock")
 def test_a_clock_that_jumps_forward_stops_nothing(place: Path) -> None:
-    """PostgreSQL keeps its time: it is run in a plain environment."""
+    """PostgreSQL keeps its own time, because it is started in a plain environment."""
     counted = row("clock of api and worker forward by a day, then a month")
     clock, library = place / "clock", place / "clock.so"
     clock.write_bytes(bytes(8))
@@ -64,6 +64,6 @@ def test_a_clock_that_jumps_forward_stops_nothing(place: Path) -> None:
 
 
 def set_ahead(clock: Path, days: int) -> None:
-    """Set the clock forward, in place: the file is mapped."""
+    """Write into the existing file, which is mapped by other processes."""
     with clock.open("r+b") as file:
         file.write(struct.pack("=q", days * DAY_SECONDS))

@@ -1,4 +1,4 @@
-"""A database that stops without a word, as in a failover: it is noticed, and nothing is lost."""
+"""Stop the database without closing a connection, as in a failover; nothing is lost."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ Proxied = tuple[Served, EmbeddedPostgres, Proxy]
 
 @pytest.fixture(scope="module")
 def proxied() -> Iterator[Proxied]:
-    """A service, its database, and the proxy between them."""
+    """Yield a service, its database, and the proxy between them."""
     with (
         open_place() as place,
         EmbeddedPostgres(place / "database") as server,
@@ -46,7 +46,7 @@ def lost(load: Load, service: Served, server: EmbeddedPostgres) -> set[str]:
 
 @contextmanager
 def stopped(server: EmbeddedPostgres) -> Iterator[None]:
-    """None of the database's processes gets a processor until the block ends."""
+    """Suspend all processes of the database until the block ends."""
     assert server.pid is not None
     pids = [server.pid, *descendants(server.pid)]
     for pid in pids:
@@ -82,7 +82,7 @@ def test_a_stopped_database_is_told_of_and_loses_nothing(proxied: Proxied) -> No
 
 
 def test_connections_that_fell_silent_are_replaced(proxied: Proxied) -> None:
-    """New connections work; nobody closes the old ones, and TCP acknowledges all that is sent."""
+    """New connections work. Nobody closes the old ones, and TCP acknowledges everything sent."""
     service, server, proxy = proxied
     counted = row("connections to the database stop forwarding")
     load = Load(service.url)

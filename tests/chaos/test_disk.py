@@ -1,4 +1,4 @@
-"""A real disk that gets full: nothing dies, everything says so, and it goes on with more room."""
+"""Fill a real disk: no process dies, the reason is given, and freed space is enough to recover."""
 
 import signal
 from pathlib import Path
@@ -61,12 +61,12 @@ def fill_and_free(service: Served, disk: Path, load: Load, counted: Row) -> None
 
 
 def refused(url: str) -> str:
-    """Why a prediction is refused; "" if it is not."""
+    """Return why a prediction is refused, or "" if it is not."""
     answer = httpx.post(f"{url}/predict", json=BODY, timeout=60)
     return "" if answer.is_success else str(answer.json()["detail"])
 
 
 def not_ready(url: str) -> str:
-    """Why the service says that it is not ready; "" if it is."""
+    """Return why the service is not ready, or "" if it is."""
     answer = httpx.get(f"{url}/readyz", timeout=30)
     return "" if answer.is_success else str(answer.json()["detail"])

@@ -1,4 +1,4 @@
-"""Killed with -9 in the middle of work: no answered prediction and no accepted job is lost."""
+"""Kill processes with -9 in the middle of work; no answered prediction or accepted job is lost."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ IMPATIENT = (sys.executable, "-m", "tests.chaos.impatient")
 
 
 class Density(NamedTuple):
-    """How much the clients ask for."""
+    """How many requests the clients send."""
 
     clients: int
     pause_seconds: float
@@ -65,7 +65,7 @@ def test_killed_parts_lose_nothing(place: Path, density: str) -> None:
 
 
 def kill(service: Served, part: str, load: Load, counted: Row) -> None:
-    """Kill one process of a part, until it is there again and predictions are answered."""
+    """Kill one process, and wait until predictions are answered and it was restarted."""
     wait_until(lambda: service.all_of(part))
     so_far = len(load.acknowledged)
     with counted.trying():
@@ -101,7 +101,7 @@ def test_a_killed_service_loses_nothing(place: Path) -> None:
 
 
 def test_an_orderly_stop_answers_what_was_begun(place: Path) -> None:
-    """Nothing but refused connections: what the service took, it answered."""
+    """Clients only get refused connections; what the service accepted, it answered."""
     counted = row("`SIGTERM`")
     for _ in range(min(TIMES, 5)):
         with served(place / "data", environment=WITHOUT_WORKER) as service:

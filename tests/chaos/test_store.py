@@ -1,4 +1,4 @@
-"""An object store that is slow, fails, hangs or returns wrong bytes: predictions go on."""
+"""Let the object store be slow, fail, hang or return wrong bytes; predictions continue."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ SLOW_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """A service, its database, and its store with the proxy before it."""
+    """A service, its database, and its store behind a proxy."""
 
     service: Served
     server: EmbeddedPostgres
