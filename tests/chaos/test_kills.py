@@ -25,6 +25,7 @@ from tests.serving import (
 pytestmark = [pytest.mark.slow, pytest.mark.linux, pytest.mark.timeout(900)]
 
 API_PROCESSES = 2
+SHORT_JOB_EPOCHS = 20  # a second of work
 PARTS = {"api": API_PROCESSES, "worker": 1, "trainer": 1, "postgres": 1}
 IMPATIENT = (sys.executable, "-m", "tests.chaos.impatient")
 
@@ -50,7 +51,7 @@ def test_killed_parts_lose_nothing(place: Path, density: str) -> None:
         with load.running():
             for _ in range(TIMES):
                 load.wait_for_more()
-                jobs.append(start_job(service.url))
+                jobs.append(start_job(service.url, epochs=SHORT_JOB_EPOCHS))
                 for part in PARTS:
                     kill(service, part, load, rows[part])
                 wait_until(lambda: is_ready(service.url))
