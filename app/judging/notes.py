@@ -136,8 +136,8 @@ def not_trained_on(
     where = " before the cut" if before_cut else ""
     return (
         f"{count} of {of} series {told} of {window} and {'was' if count == 1 else 'were'} not "
-        f"trained on, which takes {needed} complete rows in a row{where}: {_named(lengths)}; a "
-        "smaller recipe.window takes less"
+        f"trained on; an example needs {needed} complete consecutive rows{where}: "
+        f"{_named(lengths)}; a smaller recipe.window needs fewer"
     )
 
 

@@ -355,7 +355,7 @@ def test_several_series_train_one_network_and_no_window_spans_two(train: Train) 
         (
             np.concatenate([wave(24), np.full(26, 100.0)]),
             {},
-            "no complete window to watch in which anything changes",
+            "no complete window in which anything changes",
         ),
     ],
 )
@@ -370,7 +370,7 @@ def test_a_target_that_is_neither_a_column_nor_a_feature_is_reported(train: Trai
     content = series_of(np.stack([wave(50), wave(50)], axis=1), columns=("a", "b"))
     with pytest.raises(Unprocessable, match="target: no column 'c'; there are a, b"):
         train(content, SMALL, target="c")
-    with pytest.raises(Unprocessable, match="must hold the target 'b': the anchor reads"):
+    with pytest.raises(Unprocessable, match="must include the target 'b': the anchor reads"):
         train(content, {**SMALL, "features": ["a"]}, target="b")
 
 

@@ -1,4 +1,4 @@
-"""The anchors of a run: which simple forecasts they are, and what of them each phase has fitted."""
+"""The anchors of a run: which simple forecasts they are made of, and how each phase fits them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,40 +32,40 @@ CANDIDATES: tuple[AnchorName, ...] = (
     "autoregression",
 )
 SEASONAL: frozenset[AnchorName] = frozenset({"season", "season-change", "season-drift"})
-# Rows that an anchor reads: so many seasons, within limits; of a long season two.
+# How many seasons an anchor reads, within limits; of a long season two.
 SEASONS_READ = 6
 FEWEST_READ = 60
 MOST_READ = 400
 LONG_SEASON = 60
-SHARE_READ = 0.75  # of the rows of a typical series, at most
-# A history is filled where at most this share of what is read is missing in a row.
+SHARE_READ = 0.75  # share of the rows of a typical series, at most
+# A history is filled if no hole in it is longer than this share of the window.
 LONGEST_HOLE = 2 / 3
-FEWEST_ROWS = 3  # a season and one row more, or so many
-# Weights of all series' own anchors together: 16 MB in the artifact.
+FEWEST_ROWS = 3  # at least a season and one row more, or this many
+# Limit for the weights of all series' own anchors together: 16 MB in the artifact.
 MOST_WEIGHTS = 4_000_000
-# Series that the anchor of any other is the average of.
+# How many series are averaged for the anchor of any other series.
 MOST_AVERAGED = 300
 LEAST_TOLD_WEIGHT = 0.005
-# A value is raised to this share of the least one before its logarithm is taken.
+# Before the logarithm, a value is raised to at least this share of the smallest one.
 SHARE_OF_LEAST = 0.1
-LARGEST_SHARE = 1e100  # of the size of a series: rows after the cut may be beyond all measure
-# Forms whose level is that of one series: not for another.
+LARGEST_SHARE = 1e100  # relative to the size of a series: rows after the cut may be extremely large
+# Forms whose level belongs to one series and does not suit another.
 OF_ONE_LEVEL = frozenset({"values", "seasonal changes", "the window and the level, each step"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settled:
-    """The anchor of a run by name, and what it takes of a history."""
+    """The anchor of a run by name, and how much of a history it reads."""
 
     record: SeriesAnchor
-    names: tuple[AnchorName, ...]  # of the candidates it is mixed from
+    names: tuple[AnchorName, ...]  # candidates that it is mixed from
     seasons: tuple[int, ...]
     reach: Reach
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SeriesAnchors:
-    """What the network of each phase is added to."""
+    """What the network of each phase adds to."""
 
     record: SeriesAnchor
     by_phase: Mapping[Phase, Anchor]
@@ -74,16 +74,17 @@ class SeriesAnchors:
 def settle_anchor(
     data: SeriesData, recipe: SeriesRecipe, *, start_from: Manifest | None = None
 ) -> Settled | None:
-    """Settle which candidates the recipe's anchor is mixed from; None: it has none.
+    """Settle which candidates the recipe's anchor is mixed from; None if it has no anchor.
 
     Args:
         data: the series.
         recipe: what to train.
-        start_from: of the version that the run starts from. Its network has learnt what comes on
-            top of its anchor, so `auto` stays with that.
+        start_from: the manifest of the version that the run starts from. Its network has learnt
+            what to add to its anchor, so `auto` keeps that anchor.
 
     Raises:
-        Unprocessable: the recipe's anchor cannot be had on this data, or is not the start's.
+        Unprocessable: the recipe's anchor cannot be fitted to this data, or differs from that of
+            `start_from`.
     """
     start = None if start_from is None else anchor_of(start_from)
     wanted = recipe.anchor if start_from is None else anchor_to_keep(recipe, start_from)
@@ -99,7 +100,7 @@ def settle_anchor(
     fitting = tuple(each for each in seasons if each < window)
     reach = Reach(
         window=window,
-        # A window that was asked for is what a history must have.
+        # If the recipe sets a window, a history must fill it.
         least=window if recipe.window else min(window, max(FEWEST_ROWS, (season or 0) + 1)),
         longest_hole=int(LONGEST_HOLE * window),
         season=fitting[0] if fitting else None,
@@ -115,8 +116,8 @@ def settle_anchor(
 def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> SeriesAnchors:
     """Weigh the candidates on rows before the cut, and fit them for each phase.
 
-    Several series have an anchor each where that is not too much to keep; any other series has
-    the average of theirs.
+    With several series, each gets an anchor of its own unless that takes too much space; any other
+    series gets their average.
     """
     if settled.names == ("persistence",):
         same = persistence(window=data.window, horizon=recipe.steps_ahead)
@@ -142,7 +143,7 @@ def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> Ser
 class _Weighed:
     """Candidates weighed on one series in one scale, divided by `size`.
 
-    Squares of huge values are no numbers: divided, they are.
+    Without the division the squares of huge values would overflow.
     """
 
     mixing: Mixing
@@ -157,7 +158,7 @@ class _Weighed:
         return self._in_unit(self.mixture.error)
 
     def errors(self) -> dict[AnchorName, Floats]:
-        """Return those of the best form of each candidate, likewise."""
+        """Return the errors of the best form of each candidate, likewise."""
         best: dict[AnchorName, Floats] = {}
         for candidate, own in zip(self.mixture.candidates, self.mixture.errors, strict=True):
             errors, known = self._in_unit(own), best.get(candidate.name)
@@ -166,7 +167,7 @@ class _Weighed:
         return best
 
     def fit(self, known: int, *, without: frozenset[str] = frozenset()) -> LinearMap:
-        """Return the mixture fitted on the first rows, without the candidates of some forms."""
+        """Return the mixture fitted on the first `known` rows, without candidates of some forms."""
         weights = tuple(
             0.0 if candidate.form in without else weight
             for candidate, weight in zip(self.mixture.candidates, self.mixture.weights, strict=True)
@@ -185,9 +186,9 @@ class _Fitted:
     """The anchor of one series."""
 
     group: Group
-    weighed: _Weighed | None  # None: there are too few rows, and it is the last value
+    weighed: _Weighed | None  # None if there are too few rows; the anchor is then the last value
     maps: Mapping[Phase, LinearMap]
-    shared: Mapping[Phase, LinearMap]  # without what is of this series alone
+    shared: Mapping[Phase, LinearMap]  # without the parts that suit this series alone
 
     @property
     def scale(self) -> Scale:
@@ -200,7 +201,7 @@ def _fit(
 ) -> _Fitted:
     """Fit the anchor of one series, in the scale that forecasts better.
 
-    `start` is the first row that what is fitted for calibration leaves out.
+    `start` is the first row that the fit for calibration leaves out.
     """
     first = int(np.argmax(np.isfinite(group.target)))
     weighed = _weighed(group, recipe, settled, first)
@@ -227,7 +228,7 @@ def _fit(
 
 
 def _weighed(group: Group, recipe: SeriesRecipe, settled: Settled, first: int) -> _Weighed | None:
-    """Weigh the candidates on the rows from the first known one to the cut; None: too few."""
+    """Weigh the candidates on the rows from the first known one to the cut; None if too few."""
     cut = group.split.test_start - first
     known = group.target[first : first + max(cut, 0)]
     if not np.isfinite(known).any():
@@ -256,19 +257,19 @@ def _weighed(group: Group, recipe: SeriesRecipe, settled: Settled, first: int) -
 
 
 def _average(fitted: Sequence[_Fitted], phase: Phase) -> tuple[LinearMap, Scale]:
-    """Return the anchor of a series that is none of these, in the scale of most of them."""
+    """Return the anchor for a series outside this dataset, in the scale of most of these."""
     in_log = [each for each in fitted if each.scale.log]
     plain = [each for each in fitted if not each.scale.log]
     most = in_log if len(in_log) > len(plain) else plain
     average = mixed([each.shared[phase] for each in most], [1 / len(most)] * len(most))
-    if most is plain:  # what each adds by itself is in its own unit
+    if most is plain:  # each intercept is in the unit of its own series
         average = homogeneous(average.weights)
     floor = min((each.scale.floor for each in in_log), default=0.0)
     return average, Scale(log=most is in_log, floor=floor if most is in_log else 0.0)
 
 
 def _sampled(groups: Sequence[Group]) -> list[Group]:
-    """Return the longest series, evenly from the whole file where there are many as long."""
+    """Return the longest series, spread evenly over the file if many are equally long."""
     longest = sorted(groups, key=lambda group: -group.split.test_start)
     enough = [each for each in groups if each.split.test_start >= longest[0].split.test_start // 2]
     step = max(1, len(enough) // MOST_AVERAGED)
@@ -276,7 +277,7 @@ def _sampled(groups: Sequence[Group]) -> list[Group]:
 
 
 def _window(data: SeriesData, recipe: SeriesRecipe, seasons: Sequence[int]) -> int:
-    """Return how many past rows the anchor reads; never fewer than the network."""
+    """Return how many past rows the anchor reads, at least as many as the network."""
     if recipe.window is not None:
         return recipe.window
     rows = int(np.median([group.split.rows for group in data.groups]))
@@ -294,30 +295,30 @@ def _window(data: SeriesData, recipe: SeriesRecipe, seasons: Sequence[int]) -> i
 def _check_seasonal(
     name: AnchorName, recipe: SeriesRecipe, season: int | None, window: int
 ) -> None:
-    """Check that a seasonal anchor that a recipe names can be had.
+    """Check that the seasonal anchor a recipe names can be fitted.
 
     Raises:
-        Unprocessable: no season was found, or it does not fit.
+        Unprocessable: no season was found, or it does not fit into the window.
     """
     if season is None:
         raise Unprocessable.at(
             "recipe.anchor",
-            f"{name}: no season was found before the cut; auto takes other anchors then",
+            f"{name}: no season was found before the cut; auto chooses another anchor",
         )
     needed = 2 * season if name == "season-drift" else season + 1
     if window < needed:
         raise Unprocessable.at(
             "recipe.window" if recipe.window is not None else "recipe.anchor",
-            f"{window} rows do not hold the season of {season} rows that was found, which takes "
-            f"{needed}; "
-            + ("set it to that or more, or leave it open" if recipe.window else "send more rows"),
+            f"the season of {season} rows that was found needs a window of at least {needed} rows, "
+            f"not {window}; "
+            + ("set that or more, or leave it open" if recipe.window else "send more rows"),
         )
 
 
 def _record(
     settled: Settled, fitted: Sequence[_Fitted], data: SeriesData, *, own: bool
 ) -> SeriesAnchor:
-    """Return what the manifest says of the anchors."""
+    """Return what the manifest says about the anchors."""
     known = [(each.group, each.weighed) for each in fitted if each.weighed is not None]
     if not known:
         return settled.record.model_copy(update={"name": "persistence", "season": None})

@@ -238,7 +238,7 @@ def _calibrated(
             graph=graph,
             record=None,
             missing=f"{len(source.misses)} forecasts for rows it was not fitted on are too few to "
-            f"calibrate on, it takes {FEWEST_SCORES}",
+            f"calibrate on; at least {FEWEST_SCORES} are needed",
         )
     return Calibrated(
         graph=with_intervals(graph, found, target=data.target_index or 0),

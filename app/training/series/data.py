@@ -158,11 +158,11 @@ def _columns(
         if name not in content.columns:
             raise Unprocessable.at("recipe.features", f"no column {name!r}; there are {there}")
     if len(set(features)) < len(features):
-        raise Unprocessable.at("recipe.features", "names a column twice")
+        raise Unprocessable.at("recipe.features", "names a column more than once")
     if target not in features and (recipe.anchor != "none" or recipe.scaling == "window"):
         raise Unprocessable.at(
             "recipe.features",
-            f"must hold the target {target!r}: "
+            f"must include the target {target!r}: "
             + ("the anchor" if recipe.anchor != "none" else "scaling window")
             + " reads its last values",
         )

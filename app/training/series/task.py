@@ -313,15 +313,15 @@ class SeriesTask:
             raise Unprocessable(
                 f"too short: the {rows} training rows (of {of_all}) hold no complete window of "
                 f"{self.data.reach.least} values followed by {self.recipe.steps_ahead}, all of "
-                f"them numbers and not all equal; at least {needed} such rows in a row are needed, "
-                "or a smaller recipe.window"
+                f"them numbers and not all equal; at least {needed} such consecutive rows are "
+                "needed, or a smaller recipe.window"
             )
         if self.recipe.early_stopping is not None and not len(validation):
             raise Unprocessable.at(
                 "recipe.validation_fraction",
-                f"the validation part of the {of_all} rows holds no complete window to watch in "
-                "which anything changes; send more rows, raise it, set a smaller recipe.window, or "
-                "early_stopping to null",
+                f"the validation part of the {of_all} rows holds no complete window "
+                "in which anything changes; send more rows, raise it, set a smaller "
+                "recipe.window, or set early_stopping to null",
             )
 
     def _notes(self) -> tuple[str, ...]:

@@ -170,7 +170,7 @@ def test_anchors_that_a_recipe_names_are_taken_or_refused_with_the_reason() -> N
     assert settled(series_of(walk(0)), anchor="none") is None
     for values, given, words in (
         (walk(0), {"anchor": "season"}, "recipe.anchor: season: no season was found"),
-        (wave(ROWS), {"anchor": "season", "window": 12}, "12 rows do not hold the season of 12"),
+        (wave(ROWS), {"anchor": "season", "window": 12}, "season of 12 rows that was found needs"),
     ):
         with pytest.raises(Unprocessable, match=words):
             settled(series_of(values), **given)

@@ -107,7 +107,8 @@ def test_too_few_rows_to_calibrate_on_give_no_intervals_and_the_reason() -> None
     assert found.graph == graph
     assert found.record is None
     assert found.missing == (
-        "4 forecasts for rows it was not fitted on are too few to calibrate on, it takes 5"
+        "4 forecasts for rows it was not fitted on are too few to calibrate on; at least 5 are "
+        "needed"
     )
 
 

@@ -17,8 +17,8 @@ from tests.training.runs import SMALL, Train, evaluated, long_file, wave
 ROWS = 160
 GROWN = [wave(ROWS, seed=seed) * 10.0**seed for seed in range(3)]
 LEFT_OUT = (
-    "1 of 4 series is too short for the window of {window} and was not trained on, which takes "
-    "{needed} complete rows in a row: 's3' has {rows}; a smaller recipe.window takes less"
+    "1 of 4 series is too short for the window of {window} and was not trained on; an example "
+    "needs {needed} complete consecutive rows: 's3' has {rows}; a smaller recipe.window needs fewer"
 )
 
 
@@ -63,7 +63,7 @@ def test_a_young_series_with_a_window_is_trained_on_when_the_network_is_fitted_a
     assert not prepared(with_young(14))._notes()[0].startswith("1 of 4")
     (first, *_) = prepared(with_young(33), refit=False)._notes()
     assert first == LEFT_OUT.format(window=13, needed=14, rows=7).replace(
-        "row:", "row before the cut:"
+        "rows:", "rows before the cut:"
     )
 
 
