@@ -1,6 +1,6 @@
 """From the items of a request to the keys of actuals."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -9,11 +9,12 @@ from app.errors import FieldError, NotFound, Unprocessable
 from app.monitoring.actuals.moments import checked_moment, moment_of_forecast, moment_of_step
 from app.monitoring.actuals.schemas import ActualItem
 from app.monitoring.actuals.store import Given
-from app.predictions.logged.store import get_prediction
+from app.predictions.logged.store import find_predictions, not_in_log
 from app.registry.store import find_model
 from app.storage.tables import Prediction
 
 SHOWN = 5
+LOOKED_UP_AT_ONCE = 100  # predictions; an answer of a thousand steps takes 100 KB
 
 
 def given_by(session: Session, items: Sequence[ActualItem]) -> list[Given]:
@@ -25,12 +26,20 @@ def given_by(session: Session, items: Sequence[ActualItem]) -> list[Given]:
     found: list[tuple[str, Given]] = []
     wrong: list[FieldError] = []
     known: dict[str, str | None] = {}
-    for number, item in enumerate(items):
-        place = f"items.{number}"
-        try:
-            found.append((place, _given(session, item, place, known)))
-        except Unprocessable as error:
-            wrong += error.errors
+    for start in range(0, len(items), LOOKED_UP_AT_ONCE):
+        part = items[start : start + LOOKED_UP_AT_ONCE]
+        asked = {item.prediction for item in part if item.prediction is not None}
+        logged = find_predictions(session, asked) if asked else {}
+        for number, item in enumerate(part, start):
+            place = f"items.{number}"
+            try:
+                if item.prediction is not None:
+                    given = _by_prediction(logged, item, item.prediction, place)
+                else:
+                    given = _by_moment(session, item, place, known)
+                found.append((place, given))
+            except Unprocessable as error:
+                wrong += error.errors
     if wrong:
         raise Unprocessable(_told(wrong), errors=tuple(wrong))
     return agreed(found)
@@ -73,9 +82,9 @@ def agreed(found: Iterable[tuple[str, Given]]) -> list[Given]:
     return [given for _, given in kept.values()]
 
 
-def _given(session: Session, item: ActualItem, place: str, known: dict[str, str | None]) -> Given:
-    if item.prediction is not None:
-        return _by_prediction(session, item, item.prediction, place)
+def _by_moment(
+    session: Session, item: ActualItem, place: str, known: dict[str, str | None]
+) -> Given:
     missing = [name for name in ("model", "timestamp") if getattr(item, name) is None]
     if item.model is None or item.timestamp is None:
         raise Unprocessable.at(
@@ -108,16 +117,17 @@ def _check_model(session: Session, name: str, place: str, known: dict[str, str |
         raise Unprocessable.at(f"{place}.model", reason)
 
 
-def _by_prediction(session: Session, item: ActualItem, prediction: UUID, place: str) -> Given:
+def _by_prediction(
+    logged: Mapping[UUID, Prediction], item: ActualItem, prediction: UUID, place: str
+) -> Given:
     beside = [name for name in ("model", "series", "timestamp") if getattr(item, name) is not None]
     if beside:
         raise Unprocessable.at(
             f"{place}.{beside[0]}", "follows from the prediction, so leave it out"
         )
-    try:
-        row = get_prediction(session, prediction)
-    except NotFound as error:
-        raise Unprocessable.at(f"{place}.prediction", error.detail) from error
+    row = logged.get(prediction)
+    if row is None:
+        raise Unprocessable.at(f"{place}.prediction", not_in_log(prediction))
     if row.kind != "series":
         raise Unprocessable.at(
             f"{place}.prediction", "continued a text, but actuals are values of a series"

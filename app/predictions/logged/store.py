@@ -1,6 +1,6 @@
 """Queries of this domain: what the log holds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
@@ -68,5 +68,16 @@ def get_prediction(session: Session, identifier: UUID) -> Prediction:
     """
     found = session.get(Prediction, identifier)
     if found is None:
-        raise NotFound(f"there is no prediction {identifier} in the log")
+        raise NotFound(not_in_log(identifier))
     return found
+
+
+def find_predictions(session: Session, identifiers: Collection[UUID]) -> dict[UUID, Prediction]:
+    """Return those predictions that are in the log, by id."""
+    query = select(Prediction).where(Prediction.id.in_(identifiers))
+    return {row.id: row for row in session.scalars(query)}
+
+
+def not_in_log(identifier: UUID) -> str:
+    """Say that a prediction is not there, or not any more."""
+    return f"there is no prediction {identifier} in the log"

@@ -5,7 +5,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import event
 
+from app.monitoring.actuals.items import LOOKED_UP_AT_ONCE
 from tests.artifacts import persistence_artifact
 from tests.monitoring.log import ask, follow, monitor
 from tests.service import Service
@@ -87,6 +89,30 @@ def test_by_prediction(service: Service, model: str) -> None:
     # it.
     ask(service, [1, 2, 3, 3], model=model)
     assert figures(service, model)[0] == 3
+
+
+def test_predictions_of_many_items_are_looked_up_together(service: Service, model: str) -> None:
+    answers = [ask(service, [1, 2, 3], model=model) for _ in range(2)]
+    items = [
+        {"prediction": answers[number % 2]["id"], "step": 1 + number // 2 % 2, "value": 5.0}
+        for number in range(3 * LOOKED_UP_AT_ONCE)
+    ]
+    lookups = []
+
+    def count(*arguments: object) -> None:
+        if "FROM predictions" in str(arguments[2]):
+            lookups.append(arguments[2])
+
+    engine = service.app.state.resources.engine
+    event.listen(engine, "before_cursor_execute", count)
+    answer = put(service, *items, {"prediction": str(uuid4()), "value": 1.0})
+    event.remove(engine, "before_cursor_execute", count)
+
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == f"items.{len(items)}.prediction"
+    assert len(lookups) == 4
+    assert kept(put(service, *items))[0] == 2
 
 
 def test_without_timestamps_by_prediction_only(service: Service, model: str) -> None:
