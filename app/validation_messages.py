@@ -103,11 +103,17 @@ MESSAGES = {
     "time_delta_type": A_DURATION,
     "time_delta_parsing": A_DURATION,
 }
+A_NAME = (
+    "must have up to {characters} lower-case letters, digits, dots, dashes and underscores, and "
+    "begin with a letter or digit"
+)
 FALLBACK = "has a value that is not accepted here"
 # In words, the rules that our models write as regular expressions.
 PATTERNS = {
     r"^[^\x00]*$": "must not contain a NUL character",
     r"^[^\x00]+$": "must not be empty or contain a NUL character",
+    r"^[a-z0-9][a-z0-9._-]{0,99}$": A_NAME.format(characters=100),
+    r"^[a-z0-9][a-z0-9._-]{0,49}$": A_NAME.format(characters=50),
     r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$": A_UUID,
 }
 PARTS_OF_A_REQUEST = frozenset({"body", "query", "path", "header"})

@@ -148,6 +148,15 @@ def test_with_the_key_one_is_answered(guarded: Service, scheme: str) -> None:
     assert guarded.client.get("/metrics", headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+def test_a_probe_may_ask_for_the_head_alone(service: Service, path: str) -> None:
+    answer = service.client.head(path)
+    whole = service.client.get(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["Content-Type"] == whole.headers["Content-Type"]
+    assert whole.content
+
+
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
 def test_probes_need_no_key(guarded: Service, path: str) -> None:
     assert guarded.client.get(path).status_code == 200

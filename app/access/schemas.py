@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.access.allowance import Limits
 from app.http.caller import Scope
+from app.http.moments import Moment
 from app.storage.access_tables import ApiKey, AuditEntry
 
 
@@ -29,10 +30,10 @@ class KeyRequest(BaseModel):
         Field(description="predict: use models; train: also upload, train, promote; admin: all"),
     ]
     models: Annotated[
-        list[str] | None,
+        list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]] | None,
         Field(min_length=1, max_length=1000, description="models that it may use; null: all"),
     ] = None
-    expires_at: Annotated[AwareDatetime | None, Field(description="null: never")] = None
+    expires_at: Annotated[Moment | None, Field(description="null: never")] = None
     limits: Limits = Limits()
 
 

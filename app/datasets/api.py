@@ -126,7 +126,7 @@ def get_dataset(dataset_id: UUID, session: SessionDep) -> DatasetAnswer:
     summary="Download an uploaded file with its original bytes",
     response_class=Response,
     responses={
-        200: {"description": "The file", "content": {"application/octet-stream": {}}},
+        200: {"description": "The file, of the type that its name says", "content": {"*/*": {}}},
         304: {"description": "The caller already has it (If-None-Match)"},
         **problem_responses(404, 422),
     },

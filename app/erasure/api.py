@@ -5,7 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime
 from sqlalchemy.orm import Session
 
 from app.erasure import store
@@ -13,7 +12,9 @@ from app.erasure.schemas import Erased
 from app.erasure.store import Counts, LogSelection
 from app.errors import Unprocessable
 from app.http.dependencies import ResourcesDep
+from app.http.moments import Moment
 from app.http.openapi import problem_responses
+from app.registry.schemas import AliasName
 from app.storage.resources import Resources
 
 router = APIRouter(tags=["erasure"])
@@ -64,7 +65,7 @@ def delete_model(*, name: Name, resources: ResourcesDep, dry_run: DryRun = False
     responses=problem_responses(403, 404, 422),
 )
 def delete_alias(
-    *, name: Name, alias: str, resources: ResourcesDep, dry_run: DryRun = False
+    *, name: Name, alias: AliasName, resources: ResourcesDep, dry_run: DryRun = False
 ) -> Erased:
     """Without a champion, the model's name alone can no longer be used in requests."""
     return _erased(
@@ -97,8 +98,8 @@ def delete_predictions(
         str | None,
         Query(max_length=1000, pattern=NO_NUL, description="the `series` that requests named"),
     ] = None,
-    since: Annotated[AwareDatetime | None, Query(description="of the request")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="of the request; excluded")] = None,
+    since: Annotated[Moment | None, Query(description="of the request")] = None,
+    until: Annotated[Moment | None, Query(description="of the request; excluded")] = None,
     dry_run: DryRun = False,
 ) -> Erased:
     """Use it for the right to erasure: name the series to delete everything logged about it.

@@ -42,7 +42,8 @@ class ExplainRequest(BaseModel):
     dataset: Annotated[str | None, Field(description="series: instead of history")] = None
     series: Annotated[str | None, Field(description="series: the one of the dataset")] = None
     timestamps: Annotated[
-        list[str] | None, Field(max_length=MAX_HISTORY, description="series: time of each value")
+        list[str] | None,
+        Field(min_length=1, max_length=MAX_HISTORY, description="series: time of each value"),
     ] = None
     ahead: Annotated[
         int | None,

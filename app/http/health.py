@@ -65,6 +65,7 @@ class Ready(BaseModel):
     ] = []
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get(
     "/livez",
     summary="Check that the process is alive",
@@ -76,6 +77,7 @@ async def livez() -> Alive:
     return Alive()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     summary="Check that the process is ready for requests",
@@ -103,6 +105,7 @@ async def readyz(
     return Ready(warnings=health.notices() + of_store)
 
 
+@router.head("/metrics", include_in_schema=False)
 @router.get(
     "/metrics",
     summary="Get metrics for Prometheus",

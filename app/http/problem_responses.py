@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import Scope
 
 from app.errors import (
@@ -43,6 +44,8 @@ logger = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
+READING = ("GET", "HEAD")
+METHODS = (*READING, "POST", "PUT", "PATCH", "DELETE")
 NAMED_PLACES = 5  # in `detail`: as many as fit into a readable sentence
 DISK_FULL = "disk full: there is no room to store this; try again when space has been freed"
 DATABASE_FULL = (
@@ -131,13 +134,10 @@ def wrong_places(places: tuple[FieldError, ...]) -> Unprocessable:
     return Unprocessable(detail, errors=places)
 
 
-def from_http_exception(error: HTTPException, method: str, path: str) -> StepaheadError:
-    """Turn Starlette's own errors (unknown path, wrong method) into ours."""
+def from_http_exception(error: HTTPException, path: str) -> StepaheadError:
+    """Turn Starlette's own errors, such as an unknown path, into ours."""
     if error.status_code == HTTPStatus.NOT_FOUND and error.detail == "Not Found":
         return NotFound(f"there is nothing at {path}")
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        return MethodNotAllowed(f"{path} does not take {method}; it takes {allowed}")
     return BY_STATUS.get(error.status_code, InvalidRequest)(str(error.detail))
 
 
@@ -165,9 +165,26 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    ours = from_http_exception(error, request.method, request.url.path)
-    allow = (error.headers or {}).get("Allow")
-    return answer_problem(request.scope, ours, {"Allow": allow} if allow else None)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(methods_at(request.scope))
+        path = request.url.path
+        ours = MethodNotAllowed(f"{path} does not take {request.method}; it takes {allowed}")
+        return answer_problem(request.scope, ours, {"Allow": allowed})
+    return answer_problem(request.scope, from_http_exception(error, request.url.path))
+
+
+def methods_at(scope: Scope) -> list[str]:
+    """Return the methods that are there for a request's path, of all routes together."""
+    routes: list[BaseRoute] = scope["app"].routes
+    # What is mounted has changed the root.
+    whole = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
+    return [method for method in METHODS if any(_takes(route, whole, method) for route in routes)]
+
+
+def _takes(route: BaseRoute, scope: Scope, method: str) -> bool:
+    found, _ = route.matches({**scope, "method": method})
+    # What is mounted are files, which can be read.
+    return found is Match.FULL and (method in READING or not isinstance(route, Mount))
 
 
 async def _on_database_away(request: Request, error: Exception) -> Response:

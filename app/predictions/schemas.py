@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
+from app.http.moments import Moment
 from app.http.paging import DEFAULT_LIMIT, CursorParameter, LimitParameter
 from app.recipes.recipe import Kind
 
@@ -243,11 +244,11 @@ class LogFilter(BaseModel):
     series: Annotated[str | None, Plain] = None
     request_id: Annotated[str | None, Plain] = None
     since: Annotated[
-        AwareDatetime | None, Field(alias="from", description="answered at this time or later")
+        Moment | None, Field(alias="from", description="answered at this time or later")
     ] = None
-    until: Annotated[
-        AwareDatetime | None, Field(alias="to", description="answered before this time")
-    ] = None
+    until: Annotated[Moment | None, Field(alias="to", description="answered before this time")] = (
+        None
+    )
 
 
 class LogQuery(LogFilter):

@@ -20,6 +20,7 @@ from app.registry.references import MAX_NUMBER
 from app.registry.schemas import (
     AliasAnswer,
     AliasMoveAnswer,
+    AliasName,
     AliasRequest,
     ModelAnswer,
     ModelRequest,
@@ -36,10 +37,6 @@ router = APIRouter(tags=["models"])
 NEWEST = 50  # versions and alias moves shown with a model
 ModelName = Annotated[str, Path(description="a model's name", examples=["google-stock"])]
 Number = Annotated[int, Path(ge=1, le=MAX_NUMBER, description="a version", examples=[1])]
-AliasName = Annotated[
-    str,
-    Path(description="an alias; `champion` is the version that is served", examples=["champion"]),
-]
 DESCRIPTION = {"description": "Daily demand of the shops", "tags": ["demand", "eu"]}
 IMPORT_BODY: dict[str, Any] = {
     "requestBody": {
@@ -300,7 +297,10 @@ def delete_version(name: ModelName, n: Number, session: SessionDep) -> None:
     summary="Download a file of a version's artifact",
     response_class=Response,
     responses={
-        200: {"description": "The file", "content": {"application/octet-stream": {}}},
+        200: {
+            "description": "The file",
+            "content": {"application/octet-stream": {}, "application/json": {}},
+        },
         304: {"description": "The caller has this file already (If-None-Match)"},
         **problem_responses(404, 422),
     },

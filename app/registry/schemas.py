@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.artifact.manifest import Manifest
@@ -15,6 +16,15 @@ from app.registry.references import MAX_NUMBER
 from app.storage.tables import Alias, AliasMove, Model, Version
 
 VersionNumber = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+AliasName = Annotated[
+    str,
+    Path(
+        description="an alias; `champion` is the version that is served",
+        examples=["champion"],
+        # For the OpenAPI document alone: `check_alias_name` has a better message.
+        json_schema_extra={"pattern": "^(?![0-9]+$)[a-z0-9][a-z0-9._-]*$"},
+    ),
+]
 
 
 class DecisionAnswer(BaseModel):

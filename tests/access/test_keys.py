@@ -70,6 +70,16 @@ def test_a_key_is_shown_once_and_kept_as_a_digest(service: Service) -> None:
     assert digest_of(b"another secret", made["key"]) != kept.digest
 
 
+@pytest.mark.parametrize("name", ["pri\0ces", "No Model", ""])
+def test_a_key_is_for_names_that_a_model_can_have(service: Service, name: str) -> None:
+    body = {"name": "narrow", "scope": "predict", "models": ["prices", name]}
+    answer = service.client.post("/keys", json=body)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "models.1"
+    assert "lower-case letters" in error["message"]
+
+
 @pytest.mark.parametrize(
     ("scope", "method", "path", "allowed"),
     [

@@ -152,3 +152,19 @@ def test_every_error_of_the_tree_has_a_status_and_a_name_of_its_own() -> None:
         *(400, 401, 403, 404, 405, 408, 409, 413, 414),
         *(415, 422, 429, 431, 500, 503, 507),
     }
+
+
+def test_a_method_that_is_not_there_is_told_all_that_are(service: Service) -> None:
+    paths = service.client.get("/openapi.json").json()["paths"]
+    for path, item in paths.items():
+        answer = service.client.options(next(filled(path)))
+        assert answer.status_code == 405
+        allowed = set(answer.headers["Allow"].split(", "))
+        assert allowed - {"HEAD"} == {method.upper() for method in item}, path
+        assert_problem(answer)
+
+
+def test_mounted_files_are_read_only(service: Service) -> None:
+    answer = service.client.post("/ui/static/nothing.js")
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "GET, HEAD"
