@@ -1,6 +1,7 @@
 """The table that `make chaos` prints: faults tried and survived, and what was lost."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from dataclasses import dataclass, field
 # How often each fault is injected: 20 times by `make chaos`, once by `make test`.
 TIMES = int(os.environ.get("CHAOS_TIMES", "1"))
 IN_FULL = TIMES > 1
+# `stepahead` with short pauses between restarts.
+IMPATIENT = (sys.executable, "-m", "tests.chaos.impatient")
 HEADINGS = ("fault", "tried", "survived", "acknowledged", "lost", "longest recovery")
 
 

@@ -1,5 +1,6 @@
 """Fill a real disk: no process dies, the reason is given, and freed space is enough to recover."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -8,8 +9,15 @@ import pytest
 
 from tests.chaos.kept import kept_in
 from tests.chaos.load import Load, is_in_training, job_of, start_job, wait_until_succeeded
-from tests.chaos.table import TIMES, Row, row
-from tests.serving import Served, is_ready, served, wait_until, with_fake_trainer
+from tests.chaos.table import IMPATIENT, TIMES, Row, row
+from tests.serving import (
+    WITHOUT_WORKER,
+    Served,
+    is_ready,
+    served,
+    wait_until,
+    with_fake_trainer,
+)
 from tests.small_disk import filled, small_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.linux, pytest.mark.timeout(600)]
@@ -30,6 +38,25 @@ def test_a_full_disk_kills_nothing_is_told_of_and_heals_by_itself(tmp_path: Path
                     load.wait_for_more()
                     with counted.trying():
                         fill_and_free(service, disk, load, counted)
+            assert service.end(signal.SIGTERM) == 0
+        counted.acknowledged.update(load.acknowledged)
+        counted.count_lost(kept_in(disk / "data"))
+    assert counted.lost == 0
+
+
+def test_a_database_that_dies_while_the_disk_is_full_says_so_and_comes_back() -> None:
+    counted = row("`kill -9` of postgres while the disk is full")
+    with small_disk() as disk:
+        with served(disk / "data", environment=WITHOUT_WORKER, program=IMPATIENT) as service:
+            load = Load(service.url)
+            with load.running(), counted.trying():
+                load.wait_for_more()
+                with filled(disk):
+                    os.kill(service.children()["postgres"], signal.SIGKILL)
+                    wait_until(lambda: "PostgreSQL does not start: " in not_ready(service.url))
+                    assert "Make room on the disk" in not_ready(service.url)
+                counted.took(load.wait_for_more())
+                wait_until(lambda: is_ready(service.url))
             assert service.end(signal.SIGTERM) == 0
         counted.acknowledged.update(load.acknowledged)
         counted.count_lost(kept_in(disk / "data"))

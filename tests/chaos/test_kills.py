@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,7 @@ import pytest
 
 from tests.chaos.kept import kept_in
 from tests.chaos.load import Load, is_in_training, start_job, wait_until_succeeded
-from tests.chaos.table import IN_FULL, TIMES, Row, row
+from tests.chaos.table import IMPATIENT, IN_FULL, TIMES, Row, row
 from tests.serving import (
     WITHOUT_WORKER,
     Served,
@@ -27,7 +26,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.linux, pytest.mark.timeout(900)]
 API_PROCESSES = 2
 SHORT_JOB_EPOCHS = 20  # a second of work
 PARTS = {"api": API_PROCESSES, "worker": 1, "trainer": 1, "postgres": 1}
-IMPATIENT = (sys.executable, "-m", "tests.chaos.impatient")
 
 
 class Density(NamedTuple):
