@@ -14,6 +14,7 @@ from app.reading.columns.dates import (
     EXCEL_EPOCH,
     Ints,
     days_of,
+    days_of_weeks,
     order_share,
     unix_micros,
 )
@@ -37,7 +38,7 @@ _PARTS_OF_YEAR = {12: "month", 4: "quarter", 52: "week", 365: "day"}  # steps of
 _UNEVEN = 0.1  # by how much of its length a step of decimal years may deviate
 _LAST_DAY_OF_YEAR = 366
 
-Form = Literal["date", "month", "ordinal", "decimal", "stamp", "excel", "unix", "year"]
+Form = Literal["date", "month", "week", "ordinal", "decimal", "stamp", "excel", "unix", "year"]
 _Read = tuple[Form, str, Ints, Ints, npt.NDArray[np.bool_]]  # form, label, days, clock, valid
 
 
@@ -105,6 +106,7 @@ def _form(values: npt.NDArray[np.float64], *, steady: bool) -> _Read | None:
     readers: list[tuple[bool, Limits, Callable[[], _Read | None]]] = [
         (whole, _COMPACT, lambda: _parts(values, "date", "yyyymmdd", (10_000, 100, 1))),
         (whole, _COMPACT_MONTHS, lambda: _parts(values, "month", "yyyymm", (100, 1))),
+        (whole, _COMPACT_MONTHS, lambda: _weeks(values)),
         (whole, _ORDINAL_DAYS, lambda: _ordinal(values)),
         (not whole, _YEARS, lambda: _months_behind_point(values) or _decimal_years(values)),
         (whole, _YEARS, lambda: _years(values, steady=steady)),
@@ -129,6 +131,13 @@ def _parts(
     years, *rest = (numbers // size % (10_000 if size == sizes[0] else 100) for size in sizes)
     days, valid = days_of(years, rest[0], rest[1] if len(rest) > 1 else ones)
     return form, label, days, ones * 0, valid
+
+
+def _weeks(values: npt.NDArray[np.float64]) -> _Read:
+    numbers = values.astype(np.int64)
+    ones = np.ones(len(values), dtype=np.int64)
+    days, valid = days_of_weeks(numbers // 100, numbers % 100, ones)
+    return "week", "yyyyww", days, ones * 0, valid
 
 
 def _ordinal(values: npt.NDArray[np.float64]) -> _Read | None:

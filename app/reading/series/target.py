@@ -84,10 +84,15 @@ def _by_values(
             "it numbers the rows",
         ),
         (_is_time(values, content, known, is_named=is_part), _NEVER, "it is time in another form"),
-        (len(steps) > 1 and bool((steps == 1).all()), -4.0, "it counts the rows"),
+        (_is_ruler(steps), -4.0, "it counts the rows"),
         (set(np.unique(values).tolist()) <= {0.0, 1.0}, -1.5, "it says yes or no"),
     ]
     yield from ((points, reason) for holds, points, reason in rules if holds)
+
+
+def _is_ruler(steps: Floats) -> bool:
+    """Whether values rise or fall by the same from row to row."""
+    return len(steps) > 1 and steps[0] > 0 and bool(np.allclose(steps, steps[0], rtol=1e-6))
 
 
 def _is_time(

@@ -107,12 +107,15 @@ def without(columns: list[ReadColumn], times: FoundTimes | None) -> list[ReadCol
 def unread_times(columns: Sequence[ReadColumn], rows: Ints) -> tuple[ReadColumn, Cell] | None:
     """Return a column that looks like times but cannot be read, with its first cell."""
     for column in columns:
-        if column.type not in {"label", "text", "date"}:
+        is_number = column.type == "number"
+        if is_number and (len(words_of(column.name)) != 1 or counts_rows(column)):
+            continue
+        if column.type not in {"label", "text", "date", "time", "number"}:
             continue
         place = next((at for at, cell in enumerate(column.source.texts()[:20]) if cell), None)
         text = "" if place is None else cell_text(column, place)
         words = {word.lower() for word in re.findall(r"[^\W\d_]{3,}", text)}
-        dated = column.type == "date" or bool(_YEAR.search(text))
+        dated = column.type in {"date", "time"} or (bool(_YEAR.search(text)) and not is_number)
         dated = dated or not words.isdisjoint(MONTH_NUMBERS)
         is_like = any(sign.isdigit() for sign in text) and (dated or sounds_like_time(column.name))
         if place is not None and is_like:

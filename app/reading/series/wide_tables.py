@@ -104,7 +104,7 @@ def _layout(
         times = find_times(rest, table.rows, whole, european=european)
         if times is not None and _fits(times, run):
             candidates.append(_matrix(run, times))
-        elif run.role in {"time", "step"} or options.layout == "series_per_row":
+        elif times is None or run.role in {"time", "step"} or options.layout == "series_per_row":
             candidates.append(_per_row(run, times, others, columns))
     told = [entry for entry in candidates if entry.read == {"layout": options.layout}]
     if options.layout is not None and not told:
@@ -140,7 +140,7 @@ def _per_row(
     names = [columns[place].name for place in run.places]
     shown = f"{names[0]} to {names[-1]}"
     labels = [column.source.texts() for column in others if column.type in {"label", "text"}]
-    is_step = run.role == "step"
+    is_step = run.role != "time"
     plain = not is_step and all(name.isdigit() for name in names)
     measured = [
         column.name

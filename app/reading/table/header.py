@@ -48,6 +48,7 @@ def header_row(records: list[Record], width: int) -> int | None:
         key=lambda place: (
             _names_in(records[place]),
             _filled(records[place]),
+            -sum(cell_kind(cell) in {"number", "date"} for cell in records[place]),
             sounds_like_time("".join(records[place][:1])),
         ),
     )

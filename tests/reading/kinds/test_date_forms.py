@@ -79,6 +79,7 @@ FORMS: dict[str, tuple[Writer, str, str, str]] = {
     "Spanish": (lambda at: f"{month(at).day} de {('enero', 'febrero', 'marzo', 'abril', 'mayo', 'junio', 'julio', 'agosto', 'septiembre', 'octubre', 'noviembre', 'diciembre')[at % 12]} de {month(at).year}", "2012-01-01", "2015-04-01", "MS"),
     "Russian": (lambda at: f"{day(at).day} {('января', 'февраля')[day(at).month - 1]} {day(at).year}", "2021-01-04", "2021-02-12", "D"),
     "Thai month": (lambda at: f"{day(at).day} {('มกราคม', 'กุมภาพันธ์')[day(at).month - 1]} {day(at).year}", "2021-01-04", "2021-02-12", "D"),
+    "year and week": (lambda at: f"{2019 + at // 52}{at % 52 + 1:02d}", "2018-12-31", "2019-09-30", "W"),
     "decimal year": (lambda at: f"{2000 + (at + 0.5) / 12:.3f}", "2000-01-01", "2003-04-01", "MS"),
     "year.month": (lambda at: f"{month(at):%Y.%m}", "2012-01-01", "2015-04-01", "MS"),
 }  # fmt: skip
@@ -112,6 +113,7 @@ def test_years_of_the_buddhist_count_are_named(tmp_path: Path) -> None:
     lambda at: f"{day(at)} at noonish",
     lambda at: f"the {at + 1}. day of 2021",
     lambda at: f"{day(at, step=7):%b %d}",
+    lambda at: f"{at // 60:02d}:{at % 60:02d}:00",
 ])  # fmt: skip
 def test_a_column_that_looks_like_times_and_cannot_be_read_is_named_first(
     tmp_path: Path, write: Writer

@@ -33,6 +33,9 @@ FILES: dict[str, tuple[str, Writer, str]] = {
     "close": ("Date,Open,High,Low,Close", lambda at: f"{day(at)},{wave(at)},{wave(at) + 1},{wave(at) - 1},{wave(at)}", "Close"),
     "sales before promotion": ("date,promo,price,sales", lambda at: f"{day(at)},{at % 2},{wave(at, 9)},{wave(at)}", "sales"),
     "latitude": ("date,lat,lon,depth,magnitude", lambda at: f"{day(at)},{wave(at, 40)},{wave(at, 10)},{wave(at)},{wave(at, 5)}", "depth"),
+    "seconds elapsed": ("seconds,voltage", lambda at: f"{at * 0.5},{wave(at)}", "voltage"),
+    "ruler": ("date,mileage,fuel", lambda at: f"{day(at)},{12_000 + at * 40},{wave(at)}", "fuel"),
+    "count of a bike share": ("dteday,season,temp,casual,cnt", lambda at: f"{day(at)},1,{wave(at, 20)},{wave(at, 50)},{wave(at)}", "cnt"),
     "calendar of a store": ("date,year,month,quarter,week,is_weekend,units", lambda at: f"{day(at)},{day(at).year},{day(at).month},{(day(at).month + 2) // 3},{day(at).isocalendar()[1]},{int(day(at).weekday() > 4)},{wave(at)}", "units"),
     "Umsatz": ("Datum,Temperatur,Umsatz", lambda at: f"{day(at)},{wave(at, 10)},{wave(at)}", "Umsatz"),
 }  # fmt: skip

@@ -20,6 +20,7 @@ def four(at: int) -> str:
     ("header", "names"),
     [
         ("Date,Sales,,Visits,\n,Oslo,Bergen,Oslo,Bergen", ("Sales Oslo", "Sales Bergen", "Visits Oslo", "Visits Bergen")),
+        ('"Label","Index",,,\n"Last updated","15/01/2021",,,\n"Date",,,,', ("Index", "column 3", "column 4", "column 5")),
         ("Back to Contents,Data 1,,,\nDate,North,South,East,West", ("North", "South", "East", "West")),
         ("Price,Close,Close,Open,Open\nTicker,AAA,BBB,AAA,BBB\nDate,,,,", ("Close AAA", "Close BBB", "Open AAA", "Open BBB")),
         (",MSFT,MSFT,AAPL,AAPL\nDate,Close,Volume,Close,Volume", ("MSFT Close", "MSFT Volume", "AAPL Close", "AAPL Volume")),

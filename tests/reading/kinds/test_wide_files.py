@@ -258,3 +258,12 @@ def test_hours_down_and_days_across_are_one_series(tmp_path: Path) -> None:
     read = Read(tmp_path, "\n".join([header, *rows]))
     assert read.span == ("2021-01-04T00:00:00", "2021-02-02T23:00:00", "h")
     assert read.content.column("value").tolist() == [wave(at) for at in range(720)]
+
+
+def test_months_of_no_year_are_the_steps_of_the_series_in_rows(tmp_path: Path) -> None:
+    cells = ";".join(str(wave(at)) for at in range(12))
+    rows = [f"{name};{cells};1200" for name in ("Nord", "Ost", "West")]
+    read = Read(tmp_path, "\n".join(["Region;" + ";".join([*MONTHS, "Summe"]), *rows]))
+    assert (read.report.layout, read.content.labels) == ("series_per_row", ("Nord", "Ost", "West"))
+    assert len(read.content) == 36
+    assert read.report.warnings[0].startswith("Doubtful layout: a series in each row")
