@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from types import FrameType
@@ -19,6 +19,8 @@ from app.access.admission import Admission
 from app.access.keyring import Keyring
 from app.assessments.comparisons import api as comparisons
 from app.assessments.evaluations import api as evaluations
+from app.compat.open_inference import api as open_inference
+from app.compat.timeseries import api as timeseries
 from app.config import Settings, get_settings
 from app.datasets import api as datasets
 from app.erasure import api as erasure
@@ -26,6 +28,7 @@ from app.explanations import api as explanations
 from app.http import health, openapi, problem_responses, store_watch
 from app.http.gateway import Gateway
 from app.http.health import Health
+from app.http.problem_responses import ErrorForm
 from app.jobs import api as jobs
 from app.monitoring import api as monitoring
 from app.monitoring import partition_keeper
@@ -81,9 +84,15 @@ ROUTERS = (
     access.router,
     session_api.router,
     health.router,
+    open_inference.router,
+    timeseries.router,
     web.router,
     version_report.router,
 )
+# Of errors below these paths, for clients that know no problems.
+ERROR_FORMS: Mapping[str, ErrorForm] = {
+    protocol.PATH: protocol.error_form for protocol in (open_inference, timeseries)
+}
 
 
 NO_DATABASE = "no database: set STEPAHEAD_DATABASE_URL, or run `stepahead serve`, which brings one"
@@ -139,7 +148,7 @@ def create_app(
         guard=app.state.admission,
         tracing=tracing_of("api"),
     )
-    problem_responses.install(app)
+    problem_responses.install(app, ERROR_FORMS)
     openapi.describe(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -28,11 +28,14 @@ TOKEN_HEADER = b"x-session-token"
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # Probes have no key. /metrics needs one: it names models and shows how much they are used, and
 # Prometheus can send a key.
-WITHOUT_KEY = frozenset({"/livez", "/readyz", "/", "/session"})
+WITHOUT_KEY = frozenset(
+    {"/livez", "/readyz", "/", "/session", "/v2/health/live", "/v2/health/ready"}
+)
 # The dashboard's frames and scripts hold no data; the API calls they make need the key.
 PAGES_WITHOUT_KEY = "/ui/"
 
-CHANGES_NOTHING = ("/explain", "/replay")  # read-only calls, although their method is POST
+# Read-only calls, although their method is POST.
+CHANGES_NOTHING = ("/explain", "/replay", "/infer", "/repository/index", "/timeseries/forecast")
 # A series may be named after a person; the audit list must not repeat the name after its deletion.
 SERIES = re.compile(r"(?<![^&])series=[^&]*")
 DRY_RUN = re.compile(

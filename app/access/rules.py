@@ -21,12 +21,19 @@ FOR_PREDICT = frozenset(
     }
 )
 READS_OF_A_MODEL = re.compile(r"/models/[^/]+(/(versions(/[^/]+(/(report|gradients))?)?|monitor))?")
+# What clients of other services call, to ask models.
+FOREIGN = re.compile(
+    r"/v2(/health/(live|ready)|/repository/index"
+    r"|/models/[^/]+(/versions/[^/]+)?(/(ready|config|stats|infer))?)?"
+    r"|/v1/timeseries/forecast"
+)
 ASSETS = ("/docs/assets/", "/ui/")
 FOR_ADMIN = ("/keys", "/audit", "/refused")
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # Both functions are called for every prediction: 0.1 us from the cache, 1 us without it.
 REMEMBERED_PATHS = 1024
-MODEL_PATH = re.compile(r"/models/(?P<model>[^/]+)")
+# In foreign paths an alias or a version may follow, as in /v2/models/NAME@ALIAS.
+MODEL_PATH = re.compile(r"(/v2)?/models/(?P<model>[^/@]+)")
 
 
 @lru_cache(REMEMBERED_PATHS)
@@ -37,7 +44,7 @@ def needed_scope(method: str, path: str) -> Scope:
         return Scope.PREDICT
     if path.startswith(FOR_ADMIN) or method == "DELETE":
         return Scope.ADMIN
-    if (("GET" if read else method), path) in FOR_PREDICT:
+    if (("GET" if read else method), path) in FOR_PREDICT or FOREIGN.fullmatch(path):
         return Scope.PREDICT
     if read and (path.startswith(ASSETS) or READS_OF_A_MODEL.fullmatch(path)):
         return Scope.PREDICT

@@ -55,6 +55,14 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def error_responses(shape: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses=` of an operation of another protocol, whose errors have this shape."""
+    return {
+        status: {"description": _summary(BY_STATUS[status]), "model": shape}
+        for status in sorted({*statuses, *ALWAYS_POSSIBLE})
+    }
+
+
 def _summary(kind: type[StepaheadError]) -> str:
     return (kind.__doc__ or kind.title).strip().splitlines()[0]
 
@@ -104,7 +112,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 def _draw_validation_errors_as_problems(responses: dict[str, Any]) -> None:
     """Replace FastAPI's own 422 response, which does not have the form of our errors."""
-    if "application/json" in responses.get("422", {}).get("content", {}):
+    content = responses.get("422", {}).get("content", {}).get("application/json", {})
+    if content.get("schema", {}).get("$ref", "").endswith("/HTTPValidationError"):
         responses["422"] = problem_responses(422)[422]
 
 

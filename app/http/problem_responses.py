@@ -4,7 +4,7 @@ Internal details are never shown: the answer to an unexpected error contains onl
 and the log has the rest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import Scope
 
@@ -43,6 +43,9 @@ from app.validation_messages import wrong_fields
 logger = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+
+# Returns the body of an error's answer for a protocol whose clients do not read problems.
+ErrorForm = Callable[[StepaheadError], Mapping[str, object]]
 
 READING = ("GET", "HEAD")
 METHODS = (*READING, "POST", "PUT", "PATCH", "DELETE")
@@ -84,12 +87,26 @@ def problem_response(error: StepaheadError, headers: Mapping[str, str] | None = 
 def answer_problem(
     scope: Scope, error: StepaheadError, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Answer with an error: as a page if a browser opened the address, otherwise as JSON."""
+    """Answer with an error in the form of the protocol that the path belongs to.
+
+    On our own paths this is a page if a browser opened the address, otherwise JSON.
+    """
+    form = _form_of(scope)
+    if form is not None:
+        every = {**problem_headers(error), **(headers or {})}
+        return JSONResponse(form(error), error.status, headers=every)
     if scope["method"] == "GET" and _opens_a_page(scope):
         page: Response = scope["app"].state.problem_page(error, scope["path"])
         page.headers.update({**problem_headers(error), **(headers or {})})
         return page
     return problem_response(error, headers)
+
+
+def _form_of(scope: Scope) -> ErrorForm | None:
+    """Return the form of errors of another protocol; None: ours."""
+    forms: Mapping[str, ErrorForm] = scope["app"].state.error_forms
+    path = scope["path"] + "/"
+    return next((form for prefix, form in forms.items() if path.startswith(prefix)), None)
 
 
 def _opens_a_page(scope: Scope) -> bool:
@@ -205,8 +222,15 @@ async def _on_unforeseen(request: Request, error: Exception) -> Response:
     return answer_problem(request.scope, problem, {"Connection": "close"})
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of this app through the one renderer."""
+def install(app: FastAPI, forms: Mapping[str, ErrorForm]) -> None:
+    """Answer every error of this app through the one renderer.
+
+    Args:
+        app: the app.
+        forms: the forms of errors below certain paths, which end with a slash; errors of other
+            paths are problems.
+    """
+    app.state.error_forms = forms
     app.add_exception_handler(StepaheadError, _on_stepahead_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)

@@ -271,6 +271,17 @@ class Metrics:
             tally = self._tally_of(model, version)
         self._add(tally, seconds, requests)
 
+    def answered_so_far(self, model: str, version: int) -> tuple[int, float]:
+        """Return how many requests of a version this process has answered, and their seconds.
+
+        They are as they were at the last `put`. A version beyond the first `MAX_VERSIONS` has no
+        figures of its own: zero.
+        """
+        labels = {"model": model, "version": str(version)}
+        count = self.registry.get_sample_value("stepahead_prediction_seconds_count", labels)
+        seconds = self.registry.get_sample_value("stepahead_prediction_seconds_sum", labels)
+        return int(count or 0), seconds or 0.0
+
     def _tally_of(self, model: str, version: int) -> Tally:
         """Return the tally of a version, or the shared one if there are already many versions."""
         own = len(self._answers) < MAX_VERSIONS

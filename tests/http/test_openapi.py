@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.main import ERROR_FORMS
 from tests.artifacts import FABLE, persistence_artifact, window_text_artifact
 from tests.database import own_database
 from tests.refresh_openapi import KEPT, document
@@ -55,8 +56,10 @@ def test_every_operation_has_a_summary_a_stable_id_a_description_and_its_errors(
             status: answer for status, answer in operation["responses"].items() if status >= "400"
         }
         assert {"401", "500", "503"} <= set(errors), name
+        is_foreign = f"{name.split()[1]}/".startswith(tuple(ERROR_FORMS))
+        form = "application/json" if is_foreign else "application/problem+json"
         for answer in errors.values():
-            assert set(answer["content"]) == {"application/problem+json"}, name
+            assert set(answer["content"]) == {form}, name
     assert len(seen) == len(operations(kept))
 
 

@@ -1,0 +1,106 @@
+"""Who may call by another protocol, and how they are told that they may not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import tritonclient.http as triton
+from sqlalchemy import func, select
+from tritonclient.utils import InferenceServerException
+
+from app.storage.access_tables import AuditEntry
+from tests.artifacts import persistence_artifact
+from tests.database import own_database
+from tests.service import Service, running_service
+
+ADMIN = "the admin's key"
+AS_ADMIN = {"Authorization": f"Bearer {ADMIN}"}
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    folder: Path = tmp_path_factory.mktemp("guarded")
+    with own_database(cluster) as url, running_service(url, folder, api_key=ADMIN) as running:
+        for name in ("prices", "others"):
+            running.register(name, persistence_artifact())
+        yield running
+
+
+@pytest.fixture
+def client(guarded: Service) -> Iterator[triton.InferenceServerClient]:
+    with triton.InferenceServerClient(guarded.url.removeprefix("http://")) as made:
+        yield made
+
+
+def make_key(service: Service, **wanted: object) -> dict[str, str]:
+    """Return the headers of a new key that is for `prices`."""
+    body = {"name": f"key {wanted}", "scope": "predict", "models": ["prices"], **wanted}
+    answer = service.client.post("/keys", json=body, headers=AS_ADMIN)
+    return {"Authorization": f"Bearer {answer.json()['key']}"}
+
+
+def ask(
+    client: triton.InferenceServerClient, model: str, headers: dict[str, str] | None, rows: int = 1
+) -> triton.InferResult:
+    history = np.ones((rows, 3))
+    given = triton.InferInput("history", list(history.shape), "FP64")
+    given.set_data_from_numpy(history)
+    return client.infer(model, [given], headers=headers)
+
+
+def test_probes_need_no_key_and_predictions_do(client: triton.InferenceServerClient) -> None:
+    assert client.is_server_live()
+    assert client.is_server_ready()
+    with pytest.raises(InferenceServerException) as refused:
+        ask(client, "prices", None)
+    assert refused.value.status() == "401"
+    assert refused.value.message().startswith("this service requires a key")
+
+
+def test_a_key_for_certain_models_reaches_no_other(
+    guarded: Service, client: triton.InferenceServerClient
+) -> None:
+    key = make_key(guarded, name="one model")
+    ask(client, "prices", key)
+    ask(client, "prices@1", key)
+    for name in ("others", "others@1"):
+        with pytest.raises(InferenceServerException) as refused:
+            ask(client, name, key)
+        assert refused.value.status() == "403"
+        assert "this key is for prices" in refused.value.message()
+    index = client.get_model_repository_index(headers=key)
+    assert {entry["name"] for entry in index} == {"prices"}
+
+
+def test_each_row_counts_against_the_limit_of_a_key(
+    guarded: Service, client: triton.InferenceServerClient
+) -> None:
+    key = make_key(guarded, name="few", limits={"predictions_per_minute": 5})
+    ask(client, "prices", key, rows=4)
+    with pytest.raises(InferenceServerException) as refused:
+        ask(client, "prices", key, rows=4)
+    assert refused.value.status() == "429"
+
+
+def test_a_refusal_keeps_its_headers(guarded: Service) -> None:
+    answer = httpx.get(f"{guarded.url}/v2/models/prices")
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["X-Request-Id"]
+
+
+def test_asking_is_no_change_for_the_audit_list(
+    guarded: Service, client: triton.InferenceServerClient
+) -> None:
+    def entries() -> int | None:
+        with guarded.sessions() as session:
+            return session.scalar(select(func.count()).select_from(AuditEntry))
+
+    before = entries()
+    ask(client, "prices", AS_ADMIN)
+    client.get_model_repository_index(headers=AS_ADMIN)
+    assert entries() == before

@@ -1,0 +1,68 @@
+"""The examples of docs/clients.md and of examples/clients, run as they are."""
+
+import contextlib
+import importlib
+import io
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from app.config import PROJECT_DIR
+from app.registry.shipped import import_shipped
+from tests.database import own_database
+from tests.service import Service, running_service
+
+DOCUMENT = (PROJECT_DIR / "docs" / "clients.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(
+    r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL
+)
+ADDRESS = "127.0.0.1:8000"
+MOST_LINES = 12
+
+
+@pytest.fixture(scope="module")
+def shipped(
+    cluster: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """An api with the models that come along."""
+    folder = tmp_path_factory.mktemp("clients")
+    with own_database(cluster) as url, running_service(url, folder) as running:
+        with running.sessions.begin() as session:
+            import_shipped(session, running.store)
+        yield running
+
+
+def test_every_example_shows_its_output() -> None:
+    assert len(EXAMPLES) == DOCUMENT.count("```python")
+
+
+@pytest.mark.parametrize(("code", "output"), EXAMPLES)
+def test_an_example_prints_what_is_shown(shipped: Service, code: str, output: str) -> None:
+    assert len(code.splitlines()) <= MOST_LINES
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code.replace(ADDRESS, shipped.url.removeprefix("http://")), {})  # noqa: S102
+    assert printed.getvalue() == output
+
+
+def test_the_script_for_the_open_inference_protocol_runs(
+    shipped: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = importlib.import_module("examples.clients.open_inference")
+    script.main(shipped.url.removeprefix("http://"))
+    printed = capsys.readouterr().out
+    assert "inputs: history, horizon" in printed
+    assert re.search(r"after 786.08: 77\d\.\d\d\nafter 795.26: 78\d\.\d\d\n", printed)
+    assert "refused: model 'google-stock' has no version 99" in printed
+
+
+def test_the_script_for_kserves_time_series_runs(
+    shipped: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = importlib.import_module("examples.clients.timeseries")
+    script.main(shipped.url)
+    printed = capsys.readouterr().out
+    assert "status: partial" in printed
+    assert re.search(r"GOOG: 7\d\d\.\d\d\n", printed)
+    assert "broken: history" in printed
