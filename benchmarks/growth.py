@@ -187,6 +187,7 @@ def batch() -> list[Entry]:
             series=None,
             request=REQUEST,
             response=RESPONSE,
+            key=None,
         )
         for number in range(BATCH_ROWS)
     ]

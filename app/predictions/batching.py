@@ -56,6 +56,7 @@ class Ticket(NamedTuple):
     alias: str | None
     series: str | None
     request: bytes  # the original JSON
+    key: str | None  # name of the caller's key
     answer: Callable[[Reply], None]  # called once
     is_gone: Callable[[], bool]  # whether the caller has disconnected
 
@@ -377,4 +378,5 @@ def entry_of(ticket: Ticket, outcome: dict[str, object]) -> Entry:
         ticket.series,
         ticket.request,
         to_json(version.whole_answer(str(identifier), outcome)),
+        ticket.key,
     )

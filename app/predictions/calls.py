@@ -152,6 +152,7 @@ class Predictions:
                 status=error.status,
                 problem=problem_bytes(error),
                 body=raw,
+                key=call.caller.name,
             )
         )
 
@@ -191,6 +192,7 @@ def _ticket_for(call: Call, asked: Asked, reference: ModelReference, question: Q
         reference.alias,
         asked.request.series,
         asked.raw,
+        call.caller.name,
         asked.answer,
         call.request.is_gone,
     )

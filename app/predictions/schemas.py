@@ -229,6 +229,7 @@ class LoggedPrediction(BaseModel):
     alias: str | None = Field(description="what the request named; null: a version number")
     kind: Kind
     series: str | None
+    key: Annotated[str | None, Field(description="name of the caller's key; null: none")]
     request: Any
     response: Any
 
@@ -243,6 +244,7 @@ class LogFilter(BaseModel):
     kind: Kind | None = None
     series: Annotated[str | None, Plain] = None
     request_id: Annotated[str | None, Plain] = None
+    key: Annotated[str | None, Plain] = None
     since: Annotated[
         Moment | None, Field(alias="from", description="answered at this time or later")
     ] = None

@@ -37,7 +37,9 @@ def tickets(version: Loaded, count: int) -> list[Ticket]:
         request = PredictRequest(model="prices", history=[number + 0.5] * WINDOW)
         raw = request.model_dump_json(exclude_none=True).encode()
         question = ask(version, request)
-        made.append(Ticket(question, "r" * 36, "champion", None, raw, print, lambda: False))
+        made.append(
+            Ticket(question, "r" * 36, "champion", None, raw, "nightly", print, lambda: False)
+        )
     return made
 
 
@@ -111,6 +113,7 @@ def test_a_block_takes_as_few_runs_and_its_json_is_not_copied(version: Loaded) -
         requests,
         request_id="r",
         alias=None,
+        key="nightly",
         answer=print,
         is_gone=lambda: False,
     )

@@ -221,6 +221,7 @@ def entry(series: str | None = None) -> Entry:
         series=series,
         request=b'{"history": [1]}',
         response=b"{}",
+        key=None,
     )
 
 

@@ -31,6 +31,7 @@ ENTRY = Entry(
     series=None,
     request=b"{}",
     response=b"{}",
+    key=None,
 )
 
 
@@ -76,6 +77,7 @@ def ticket(version: Loaded, size: int, replies: list[Reply]) -> Ticket:
         alias=None,
         series=None,
         request=b'"' + b"x" * (size - 2) + b'"',
+        key=None,
         answer=replies.append,
         is_gone=lambda: False,
     )
@@ -182,7 +184,14 @@ def test_refused_calls_in_wait_hold_no_whole_bodies(metrics: Metrics) -> None:
     waiting = PredictionLog("postgresql://nowhere", metrics)
     for _ in range(2 * log.MAX_REFUSED_WAITING):
         waiting.refuse(
-            Refusal(request_id="r", path="/predict", status=422, problem=b"{}", body=b"x" * 100_000)
+            Refusal(
+                request_id="r",
+                path="/predict",
+                status=422,
+                problem=b"{}",
+                body=b"x" * 100_000,
+                key=None,
+            )
         )
     held = sum(len(refusal.body) for refusal in waiting._refused)
     assert held == log.MAX_REFUSED_WAITING * log.MAX_REFUSED_BODY

@@ -139,7 +139,7 @@ def test_a_batch_costs_what_its_runs_take(forecaster: Loaded, writer: Loaded) ->
 
 
 def ticket_of(question: Question) -> batching.Ticket:
-    return batching.Ticket(question, "r", None, None, b"{}", print, lambda: False)
+    return batching.Ticket(question, "r", None, None, b"{}", None, print, lambda: False)
 
 
 @pytest.mark.parametrize(

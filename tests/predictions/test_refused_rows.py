@@ -38,6 +38,7 @@ def entry(number: int) -> Entry:
         series=f"series {number}",
         request=b'{"history": [1]}',
         response=b"{}",
+        key=None,
     )
 
 

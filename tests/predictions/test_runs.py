@@ -97,6 +97,7 @@ class Bench:
             alias=None,
             series=None,
             request=b"{}",
+            key=None,
             answer=self.replies.append,
             is_gone=lambda: caller in self.gone,
         )

@@ -7,8 +7,10 @@ from datetime import date, timedelta
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Locator, Page, Response, expect
+from sqlalchemy import update
 
 from app.registry.shipped import import_shipped
+from app.storage.tables import Prediction
 from tests.database import own_database
 from tests.monitoring.log import follow
 from tests.service import PATIENCE_SECONDS, Service, running_service
@@ -209,6 +211,23 @@ def test_a_logged_request_is_answered_again(service: Service, open_page: OpenPag
         lines = download.value.path().read_text().splitlines()
         assert lines[0].startswith("id,created_at,model,version")
         assert "google-stock" in lines[1]
+
+
+def test_the_log_shows_and_filters_by_the_key_that_asked(
+    service: Service, open_page: OpenPage
+) -> None:
+    asked = service.predict(model="google-stock", history=[1.0, 2.0]).json()["id"]
+    with service.sessions.begin() as session:
+        session.execute(update(Prediction).where(Prediction.id == asked).values(key="shop"))
+    with open_page(service.url) as page:
+        page.goto("/ui/log")
+        page.get_by_label("Key").fill("shop")
+        page.get_by_role("button", name="Show").click()
+        expect(page.get_by_role("button", name="Details")).to_have_count(1)
+        page.get_by_role("button", name="Details").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_role("term").filter(has_text="Key")).to_be_visible()
+        expect(dialog.get_by_text("shop", exact=True)).to_be_visible()
 
 
 def test_a_formula_in_a_series_name_leaves_the_exported_steps_as_text(

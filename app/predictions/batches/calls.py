@@ -62,6 +62,7 @@ class BatchCalls:
             requests,
             request_id=call.request_id,
             alias=reference.alias,
+            key=call.caller.name,
             answer=partial(self._reply, call, requests),
             is_gone=call.request.is_gone,
         )

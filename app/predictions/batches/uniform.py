@@ -62,6 +62,7 @@ class Block(Run):
         *,
         request_id: str,
         alias: str | None,
+        key: str | None,
         answer: Callable[[Sequence[Reply]], None],
         is_gone: Callable[[], bool],
     ) -> None:
@@ -73,6 +74,7 @@ class Block(Run):
             requests: the original JSON of each.
             request_id: of the request.
             alias: by which the request named the version.
+            key: name of the caller's key.
             answer: called once, with a reply for each.
             is_gone: whether the caller has disconnected.
         """
@@ -87,6 +89,7 @@ class Block(Run):
         self._requests = requests
         self._request_id = request_id
         self._alias = alias
+        self._key = key
         self._reply = answer
         self._is_gone = is_gone
 
@@ -113,6 +116,7 @@ class Block(Run):
             series=[item.get("series") for item in self._items],
             requests=self._requests,
             responses=responses,
+            keys=[self._key] * count,
         )
         without = set(np.flatnonzero(~np.isfinite(forecasts).all(axis=1)).tolist())
         if not without:

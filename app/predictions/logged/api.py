@@ -47,13 +47,17 @@ def refused(
     session: ListSessionDep,
     paging: PagingById,
     status: Annotated[int | None, Query(ge=400, le=599, description="with this status")] = None,
+    key: Annotated[
+        str | None,
+        Query(max_length=200, pattern=r"^[^\x00]*$", description="name of the caller's key"),
+    ] = None,
 ) -> Page[RefusedAnswer]:
     """Show calls of `/predict` and `/predict/batch` that were not answered, and why.
 
     They are logged on a best-effort basis: under a flood, the oldest unwritten ones are dropped.
     Calls without a valid key are not logged.
     """
-    rows = list_refused(session, status=status, limit=paging.rows, before=paging.start)
+    rows = list_refused(session, status=status, key=key, limit=paging.rows, before=paging.start)
     return paging.page(rows, lambda shown: [RefusedAnswer.model_validate(row) for row in shown])
 
 
@@ -78,10 +82,11 @@ async def export(
 ) -> ExportAnswer:
     """Return every prediction that matches the filter, as of now, in any number.
 
-    Columns: id, created_at, request_id, model, version, alias, kind, series, request and response.
-    The last two are JSON. In a CSV, text that a spreadsheet would run as a formula (`=…`) begins
-    with an apostrophe; Parquet keeps it unchanged. The file is streamed, so an answer that breaks
-    off is incomplete. 503: other exports are running.
+    Columns: id, created_at, request_id, model, version, alias, kind, series, request, response and
+    key, the name of the caller's key. Request and response are JSON. In a CSV, text that a
+    spreadsheet would run as a formula (`=…`) begins with an apostrophe; Parquet keeps it unchanged.
+    The file is streamed, so an answer that breaks off is incomplete. 503: other exports are
+    running.
     """
     caller.check_list(query.model)
     exports: Exports = request.app.state.exports

@@ -43,6 +43,7 @@ class LogRow(NamedTuple):
     series: str | None
     request: str  # the original JSON
     response: str
+    key: str | None
 
 
 COLUMNS = (
@@ -57,6 +58,7 @@ COLUMNS = (
     # As text, so that JSON is passed on unparsed.
     cast(Prediction.request, Text),
     cast(Prediction.response, Text),
+    Prediction.key,
 )
 NAMES = LogRow._fields
 # A spreadsheet considers a cell that begins like this a formula and may run it (OWASP, "CSV

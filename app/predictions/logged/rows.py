@@ -24,21 +24,21 @@ from app.storage.ids import WireId, new_wire_id
 UNLESS_THERE = b"ON CONFLICT (id) DO NOTHING"
 INSERT_PREDICTIONS = b"""
 INSERT INTO predictions
-  (id, created_at, request_id, model, version, alias, kind, series, request, response)
+  (id, created_at, request_id, model, version, alias, kind, series, request, response, key)
 """
 MANY = b"""
-SELECT id, created_at, request_id, model, version, alias, kind, series, request, response
+SELECT id, created_at, request_id, model, version, alias, kind, series, request, response, key
 FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::int[], $6::text[],
-            $7::text[], $8::text[], $9::json[], $10::json[])
-  AS row (id, created_at, request_id, model, version, alias, kind, series, request, response)
+            $7::text[], $8::text[], $9::json[], $10::json[], $11::text[])
+  AS row (id, created_at, request_id, model, version, alias, kind, series, request, response, key)
 """
-ONE = b"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+ONE = b"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
 INSERT_REFUSED = b"""
-INSERT INTO refused_calls (id, created_at, request_id, path, status, problem, body)
-SELECT id, created_at, request_id, path, status, problem, body
+INSERT INTO refused_calls (id, created_at, request_id, path, status, problem, body, key)
+SELECT id, created_at, request_id, path, status, problem, body, key
 FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::int[], $6::json[],
-            $7::text[])
-  AS row (id, created_at, request_id, path, status, problem, body)
+            $7::text[], $8::text[])
+  AS row (id, created_at, request_id, path, status, problem, body, key)
 """
 
 
@@ -64,6 +64,7 @@ class Entry(NamedTuple):
     series: str | None
     request: bytes  # the original JSON
     response: bytes  # the JSON that is sent
+    key: str | None  # name of the caller's key
 
 
 class Rows(NamedTuple):
@@ -78,6 +79,7 @@ class Rows(NamedTuple):
     series: Sequence[str | None]
     requests: Sequence[bytes]
     responses: Sequence[bytes]
+    keys: Sequence[str | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +91,7 @@ class Refusal:
     status: int
     problem: bytes  # JSON
     body: bytes
+    key: str | None  # name of the caller's key
     id: WireId = field(default_factory=new_wire_id)
 
 
@@ -119,6 +122,7 @@ def parameters_of_one(rows: Rows) -> Parameters:
         None if entry.series is None else entry.series.encode(),
         entry.request,
         entry.response,
+        None if entry.key is None else entry.key.encode(),
     ]
 
 
@@ -135,6 +139,7 @@ def parameters_of_many(rows: Rows) -> Parameters:
         texts(rows.series),
         array(JSON, rows.requests),
         array(JSON, rows.responses),
+        texts(rows.keys),
     ]
 
 
@@ -149,4 +154,5 @@ def columns_of_refusals(refusals: Sequence[Refusal]) -> Parameters:
         # A text column accepts neither NUL nor invalid UTF-8.
         array(JSON, [one.problem.replace(b"\\u0000", b"\\\\u0000") for one in refusals]),
         texts([one.body.decode(errors="replace").replace("\x00", "\\u0000") for one in refusals]),
+        texts([one.key for one in refusals]),
     ]

@@ -30,12 +30,14 @@ def list_predictions(
 
 
 def list_refused(
-    session: Session, *, status: int | None, limit: int, before: UUID | None
+    session: Session, *, status: int | None, key: str | None, limit: int, before: UUID | None
 ) -> Sequence[RefusedCall]:
     """Return refused calls, newest first; those with an id under `before`."""
     query = select(RefusedCall).order_by(RefusedCall.id.desc()).limit(limit)
     if status is not None:
         query = query.where(RefusedCall.status == status)
+    if key is not None:
+        query = query.where(RefusedCall.key == key)
     if before is not None:
         query = query.where(RefusedCall.id < before)
     return session.scalars(query).all()
@@ -49,6 +51,7 @@ def conditions(which: LogFilter) -> list[ColumnElement[bool]]:
         (Prediction.kind, which.kind),
         (Prediction.series, which.series),
         (Prediction.request_id, which.request_id),
+        (Prediction.key, which.key),
     )
     found: list[ColumnElement[bool]] = [
         column == value for column, value in columns if value is not None

@@ -133,6 +133,7 @@ def predictions(
         ),
     ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Of this model only.")] = None,
+    key: Annotated[str | None, typer.Option(help="Asked with the key of this name only.")] = None,
     since: Annotated[
         str | None, typer.Option("--from", help="Answered at this time (ISO) or later.")
     ] = None,
@@ -151,5 +152,5 @@ def predictions(
     """
     from app.terminal.commands.predictions import LogOrder, run_predictions
 
-    order = LogOrder(model=model, since=since, until=until)
+    order = LogOrder(model=model, key=key, since=since, until=until)
     run_predictions(url, order, export=export, limit=limit, as_json=as_json)

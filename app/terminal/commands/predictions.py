@@ -21,12 +21,13 @@ class LogOrder:
     """A filter of the log."""
 
     model: str | None
+    key: str | None
     since: str | None
     until: str | None
 
     def parameters(self) -> dict[str, str]:
         """Return the filter as query parameters."""
-        given = {"model": self.model, "from": self.since, "to": self.until}
+        given = {"model": self.model, "key": self.key, "from": self.since, "to": self.until}
         return {name: value for name, value in given.items() if value is not None}
 
 

@@ -17,6 +17,7 @@ const fields = [
   new Field({ name: "version", label: "Version", input: input("version", { inputmode: "numeric" }) }),
   new Field({ name: "kind", label: "Kind", input: select([["", "both"], ["series", "series"], ["text", "text"]], address.get("kind")) }),
   new Field({ name: "series", label: "Series", input: input("series") }),
+  new Field({ name: "key", label: "Key", input: input("key") }),
   new Field({ name: "from", label: "From", input: input("from", { type: "datetime-local" }) }),
   new Field({ name: "to", label: "Before", input: input("to", { type: "datetime-local" }) }),
 ];
@@ -109,6 +110,7 @@ async function details(item) {
       ["Answered", when(item.created_at)],
       ["By", `${item.model}, version ${item.version}${item.alias ? ` (asked as ${item.alias})` : ""}`],
       ["Series", item.series],
+      ["Key", item.key],
       ["Request", question(item.request)],
       ["Answer", answer(item.response)],
       ["Id", h("code", {}, item.id)],

@@ -100,6 +100,7 @@ def row(number: int, request: str = "{}") -> LogRow:
         series=None,
         request=request,
         response="{}",
+        key=None,
     )
 
 
