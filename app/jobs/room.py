@@ -1,4 +1,4 @@
-"""Room on the worker's disk, without which it takes no jobs."""
+"""Watch the room on a worker's disk; without it, the worker takes no jobs."""
 
 import shutil
 import time
@@ -7,9 +7,9 @@ from pathlib import Path
 
 from app.process.observability import get_logger
 
-# Below this a job's files hardly fit: a checkpoint has a few megabytes, a dataset often more.
+# With less, a job's files hardly fit: a checkpoint has a few megabytes, a dataset often more.
 ROOM_BYTES = 64 << 20
-PAUSE_SECONDS = 60.0  # before a job that needs more than there is gets its next chance here
+PAUSE_SECONDS = 60.0  # until a job that needs more space than is free gets its next chance here
 POLL_SECONDS = 0.5
 
 logger = get_logger(__name__)
@@ -27,7 +27,7 @@ class Room:
         self._ran_out: tuple[float, int] | None = None  # when, and how many bytes were free
 
     def is_short(self) -> bool:
-        """Tell whether hardly anything is free."""
+        """Return whether hardly any space is free."""
         return self._free_bytes() < ROOM_BYTES
 
     def ran_out(self) -> None:
@@ -35,7 +35,7 @@ class Room:
         self._ran_out = time.monotonic(), self._free_bytes()
 
     def against_work(self) -> str | None:
-        """Say why no job is taken, if so."""
+        """Return why no job is taken, or None."""
         if self._ran_out is None:
             return None
         return f"the disk of {self._folder} is full: {self._free_bytes() >> 20} MiB are free"

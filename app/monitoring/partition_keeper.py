@@ -1,4 +1,4 @@
-"""Maintain the log's partitions in a process that serves; days are counted before they go."""
+"""Maintain the log's partitions in a serving process; days are counted before they are dropped."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ LOOK_SECONDS = 1.0
 class PartitionKeeper:
     """Maintains the partitions at the start, every hour and whenever the date has changed.
 
-    A clock that was set forward, or a machine that slept for weeks, is past all of them at once.
+    A clock that is set forward, or a machine that slept for weeks, may pass all of them at once.
     """
 
     def __init__(self, resources: Resources) -> None:

@@ -1,4 +1,4 @@
-"""Room on the database's disk, without which no prediction can be logged, nor answered."""
+"""Watch the room on the database's disk: without it, no prediction can be logged or answered."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,8 +16,8 @@ PROBE_SECONDS = 1.0
 RETRY_SECONDS = 5
 FULL = "the database's disk is full"
 NOT_LOGGED = f"{FULL}: the prediction could not be logged, so it is not given; free some space"
-# Spills 2 MB into a temporary file of PostgreSQL's, so that nothing is left behind. A row would
-# prove nothing: it may fit into a page that exists.
+# Spills 2 MB into a temporary file of PostgreSQL's, which leaves nothing behind. Inserting a row
+# would prove nothing, since it may fit into an existing page.
 PROBE = """
 SELECT count(*) FROM (
   SELECT repeat('x', 1000) AS filling, number FROM generate_series(1, 2000) AS number
@@ -46,7 +46,7 @@ class DatabaseRoom:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Look for room every second while there is none."""
+        """Check for room every second while there is none."""
         watching = asyncio.create_task(self._watch())
         try:
             yield

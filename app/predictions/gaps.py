@@ -1,4 +1,4 @@
-"""A history put on its version's frequency: missing steps are filled, or refused by name."""
+"""Put a history on its version's frequency: missing steps are filled, or reported as an error."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,10 +22,11 @@ def without_gaps(
     """Return columns with a value for each step of the version's frequency.
 
     Args:
-        version: says frequency, calendar, and how long a hole may be. Older ones fill none.
+        version: knows the frequency, the calendar, and how long a hole may be; older versions fill
+            none.
         columns: (features, rows), oldest first.
         stamps: the times of the rows.
-        warnings: are told what was filled.
+        warnings: what was filled is added to them.
 
     Raises:
         Unprocessable: a hole within the window is longer than the version fills.
@@ -40,7 +41,7 @@ def without_gaps(
     if not (steps > 1).any():
         return columns
     at = np.concatenate(([0], np.cumsum(np.maximum(steps, 1))))  # (rows,), on the grid
-    # Rows older than the window are not read, nor are the holes between them.
+    # Rows older than the window are not read, so neither are the holes between them.
     seen = at > at[-1] - reach.window
     at, moments, steps = at[seen] - at[seen][0], moments[-int(seen.sum()) :], steps[seen[:-1]]
     _check_holes(version, reach, moments, steps)
@@ -51,7 +52,7 @@ def without_gaps(
 
 
 def _is_even(moments: Sequence[datetime]) -> bool:
-    """Tell whether the times lie one step apart, as most do, without looking at each."""
+    """Return whether the times lie one step apart, as they usually do, without checking each."""
     if len(moments) < 3:
         return True
     return moments[-1] - moments[0] == (len(moments) - 1) * min(
@@ -101,7 +102,7 @@ def _told(
     frequency: str,
     calendar: str | None,
 ) -> str:
-    """Return what was filled, as a warning; nothing where nothing was."""
+    """Return what was filled, as a warning, or nothing."""
     count = int((np.maximum(steps, 1) - 1).sum())
     if not count:
         return ""

@@ -87,7 +87,7 @@ def expect_answer_soon(session: Session) -> None:
 
 
 def is_database_full(error: BaseException) -> bool:
-    """Tell whether a statement failed because the database's disk is full."""
+    """Return whether a statement failed because the database's disk is full."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return isinstance(cause, psycopg.errors.DiskFull)
 
