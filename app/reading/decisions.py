@@ -28,11 +28,11 @@ SUBJECTS = {
     "layout": "layout",
     "date": "time column",
     "date_order": "order of day and month",
-    "years": "count of years",
+    "years": "calendar of the years",
     "hours": "hours",
     "decimal": "decimal sign",
     "series": "column that names the series",
-    "duplicates": "rows of the same time",
+    "duplicates": "rows with the same time",
     "missing": "marks of missing values",
     "frequency": "step between rows",
     "target": "target",
@@ -70,7 +70,7 @@ class Evidence(Part):
 class Decision(Part):
     """One decision about the file."""
 
-    about: str = Field(description="The `read` option that it is about, or target.")
+    about: str = Field(description="The `read` option it is about, or target.")
     chosen: str
     reason: str
     certainty: Literal["set", "sure", "doubtful"] = Field(
@@ -149,7 +149,7 @@ def weigh(
     decision = Decision(
         about=about,
         chosen=best.name,
-        reason="; ".join(reasons) or "nothing speaks for another",
+        reason="; ".join(reasons) or "nothing suggests another",
         certainty="doubtful" if second and best.score - second.score < lead else "sure",
         runner_up=second.name if second else None,
         evidence=best.evidence + (second.evidence if second else []),

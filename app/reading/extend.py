@@ -170,8 +170,8 @@ def _check_agreement(
             )
         )
     raise Conflict(
-        f"{int(apart.any(axis=1).sum())} rows of the upload have a time of the model's dataset and "
-        "other values; correct them, or upload a whole file without `extend`",
+        f"{int(apart.any(axis=1).sum())} rows of the upload have the time of a row in the "
+        "model's dataset but other values; correct them, or upload a whole file without `extend`",
         errors=tuple(errors),
     )
 

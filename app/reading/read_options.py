@@ -37,16 +37,17 @@ class ReadOptions(BaseModel):
     )
     years: Literal["ad", "be"] | None = Field(
         default=None,
-        description="ad: years are as written. be: those of the Buddhist count, 543 ahead.",
+        description="ad: years as written. be: years of the Buddhist calendar, 543 ahead.",
     )
     hours: Literal["start", "end"] | None = Field(
         default=None,
         description="Whether hours from 1 to 24 name the start of each hour (1 is 00:00) or its "
-        "end (1 is 01:00). With end, midnight behind 23:00 of its date belongs to the next day.",
+        "end (1 is 01:00). With end, midnight after 23:00 of its date belongs to the next day.",
     )
     decimal: Literal[".", ","] | None = Field(default=None, description="The decimal sign.")
     delimiter: Literal[",", ";", "\t", "|", " "] | None = Field(
-        default=None, description="The sign between cells; a blank stands for any run of blanks."
+        default=None,
+        description="The character between cells; a space stands for any run of spaces.",
     )
     encoding: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] | None = Field(
         default=None, description="The encoding of the file, such as utf-8, utf-16 or latin-1."
@@ -77,22 +78,22 @@ class ReadOptions(BaseModel):
         default=None,
         description="The step between rows: ms, s, min, h, D, B (business days), C (the weekdays "
         "of `calendar`), W, SMS, SME (half-months), MS, ME, QS, QE, YS, YE (months, quarters and "
-        "years by start or end), with a count where it is not 1.",
+        "years by start or end), with a count if it is not 1.",
     )
     calendar: Annotated[str, Field(max_length=200), AfterValidator(_calendar)] | None = Field(
         default=None,
-        description="When there are rows, where not always: weekdays and sessions, as in Mon-Sat "
+        description="When there are rows, if not always: weekdays and sessions, as in Mon-Sat "
         "or Mon-Fri 09:30-16:00, or days of the month, as in 1, 16.",
     )
     duplicates: Literal["error", "last", "sum", "mean"] | None = Field(
         default=None,
-        description="What to do with rows of the same time and series. Left out: rows that say "
-        "the same count once, rows that differ are an error.",
+        description="What to do with rows that have the same time and series. Left out: identical "
+        "rows count once, and differing rows are an error.",
     )
     gaps: Literal["error", "leave", "fill", "zero"] | None = Field(
         default=None,
-        description="What to do where a regular series lacks times or values: refuse the file, "
-        "leave it as it is (the default), carry the last value on, or write 0.",
+        description="What to do if a regular series lacks times or values: refuse the file, "
+        "leave it as it is (the default), repeat the last value, or write 0.",
     )
     text: ColumnName | None = Field(
         default=None, description="The column that holds the text, in a table that is read as text."

@@ -16,7 +16,9 @@ class DateFormat(Part):
 
     format: str = Field(description="As written, such as m/d/yyyy.")
     rows: int
-    first_row: int = Field(description="Where in the file it stands first; the first line is 1.")
+    first_row: int = Field(
+        description="The row of the file in which it first occurs; the first line is 1."
+    )
 
 
 class DateReport(BaseModel):
@@ -30,7 +32,7 @@ class DateReport(BaseModel):
     )
     formats: list[DateFormat]
     date_order: Literal["ymd", "mdy", "dmy"] | None = Field(
-        default=None, description="How dates such as 01/02/2017 were read, where there are any."
+        default=None, description="How dates such as 01/02/2017 were read, if there are any."
     )
 
 
@@ -61,7 +63,7 @@ class LeftOut(Part):
 
     reason: str
     rows: int
-    numbers: list[int] = Field(description="The first of them, as counted in the file from 1.")
+    numbers: list[int] = Field(description="The first of them, numbered in the file from 1.")
 
 
 class CellGroup(Part):
@@ -106,7 +108,7 @@ class Outlier(Part):
     row: int
     time: str | None
     value: float
-    expected: float = Field(description="The middle of the values around it.")
+    expected: float = Field(description="The mean of the values before and after it.")
 
 
 class Contradiction(Part):
@@ -136,7 +138,7 @@ class Report(BaseModel):
 
     warnings: list[str] = Field(
         default_factory=list,
-        description="What to look at: first the doubtful decisions, the gravest first of all.",
+        description="What to check: the doubtful decisions first, the most serious at the top.",
     )
     decisions: list[Decision] = Field(
         default_factory=list,
@@ -180,7 +182,7 @@ class Report(BaseModel):
     )
     constant: list[str] = Field(default_factory=list, description="Columns that never change.")
     outlier_count: int = 0
-    outliers: list[Outlier] = Field(default_factory=list, description="The farthest of them.")
+    outliers: list[Outlier] = Field(default_factory=list, description="The most distant of them.")
     contradictions: list[Contradiction] = Field(default_factory=list)
     text: TextReport | None = None
 

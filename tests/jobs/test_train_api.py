@@ -162,7 +162,7 @@ def test_a_text_is_trained_too(service: Service) -> None:
             "m",
             {"files": {"file": PRICES, "test": "Date,Open\n2018-01-01,1\n2018-01-01,2\n"}},
             "test",
-            "test: 1 rows have a time",
+            "test: 1 row has the time",
         ),
         ("m", {"files": {"file": FABLE}, "target": "Open"}, "target", "text"),
         (

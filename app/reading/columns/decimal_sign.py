@@ -80,7 +80,7 @@ class DecimalEvidence:
             elif not total and sign == ".":
                 rules.append((0.5, "it is the usual one", self.opened))
             elif not total and semicolons:
-                reason = "semicolons between the cells leave the comma to decimals"
+                reason = "semicolons between the cells leave the comma for decimals"
                 rules.append((0.6, reason, self.opened))
             candidates.append(Candidate(sign, sign, {"decimal": sign}, rules))
         best, decision = weigh("decimal", candidates)
@@ -122,5 +122,5 @@ def _neighbours(
     if long:
         yield decimal, (2.0, f"column {name!r} has {long[0]:.0f} without a separator", cells)
     elif plain:
-        reason = f"{len(opened)} have three digits behind the sign, and {len(plain)} no sign"
+        reason = f"{len(opened)} have three digits after the sign, and {len(plain)} have no sign"
         yield grouped, (min(0.5 * len(opened), 2.0), reason, cells)

@@ -59,7 +59,7 @@ def settle_units(read: NumberCells) -> Units:
     if read.magnitudes:
         found.notes.append(f"{read.magnitudes} cells such as 7.38M are read as 7,380,000")
     if read.notes:
-        found.notes.append(f"footnotes behind {read.notes} numbers are left out")
+        found.notes.append(f"footnotes after {read.notes} numbers are left out")
     return found
 
 
@@ -67,7 +67,7 @@ def _drop_flags(rows: dict[str, npt.NDArray[np.intp]], numbers: int, found: Unit
     flags = [unit for unit in rows if _FLAGS.fullmatch(unit)]
     flagged = sum(len(rows[unit]) for unit in flags)
     if flags and flagged <= _FEW * numbers and set(flags) == set(rows):
-        found.notes.append(f"the flags {', '.join(flags)} behind {flagged} numbers are left out")
+        found.notes.append(f"the flags {', '.join(flags)} after {flagged} numbers are left out")
         for unit in flags:
             del rows[unit]
 

@@ -59,7 +59,7 @@ def find_encoding(path: Path, told: str | None) -> Encoding:
         encoding = (
             _marked(head)
             or _wide(head)
-            or _sure("utf-8", "utf-8", "every byte of the file fits it")
+            or _sure("utf-8", "utf-8", "every byte of the file is valid in it")
         )
     if encoding.codec == "utf-8":
         failure, lone_returns = _scan_utf8(path)
@@ -95,7 +95,7 @@ def decoded(path: Path, codec: str) -> Iterator[str]:
                 text = decoder.decode(data, final=not data)
             except UnicodeError as error:
                 start = getattr(error, "start", 0)
-                raise UndecodableError(f"it breaks at byte {place + start + 1}") from error
+                raise UndecodableError(f"it fails at byte {place + start + 1}") from error
             if _has_controls(data if eight_bit else text.encode("utf-8", "replace")):
                 raise UndecodableError("it holds control characters, as binary files do")
             place += len(data)
@@ -141,7 +141,7 @@ def _scan_utf8(path: Path) -> tuple[str | None, bool]:
                 if not data.isascii() or decoder.getstate()[0]:
                     decoder.decode(data)
             except UnicodeError as error:
-                return f"it breaks at byte {place + getattr(error, 'start', 0) + 1}", False
+                return f"it fails at byte {place + getattr(error, 'start', 0) + 1}", False
             returns = data.count(b"\r") if b"\r" in data else 0
             if _has_controls(data, returns):
                 return "it holds control characters, as binary files do", False
@@ -153,7 +153,7 @@ def _scan_utf8(path: Path) -> tuple[str | None, bool]:
     try:
         decoder.decode(b"", final=True)
     except UnicodeError:
-        return f"it breaks at byte {place}", False
+        return f"it fails at byte {place}", False
     return None, lone_returns or after_return
 
 

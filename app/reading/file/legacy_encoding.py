@@ -90,7 +90,7 @@ def _signs(text: str, language: str) -> Iterator[tuple[float, str]]:
     if not signs:
         return
     common = sum(sign in usual or sign.lower() in usual for sign in signs) / len(signs)
-    yield (2 * common, f"{common:.0%} of the signs beyond ASCII are usual in it")
+    yield (2 * common, f"{common:.0%} of the non-ASCII characters are common in it")
     words = sorted(word for word in _WORDS if word in text.lower())
     if language in _LATIN:
         accented = {word for word in _LETTERS.findall(text) if not word.isascii()}
@@ -111,4 +111,4 @@ def _signs(text: str, language: str) -> Iterator[tuple[float, str]]:
         )
         odd += sum("\uff61" <= sign <= "\uff9f" or "\ue000" <= sign <= "\uf8ff" for sign in text)
     if odd:
-        yield (-3 * odd / len(signs), "it gives signs in places where they do not stand")
+        yield (-3 * odd / len(signs), "it puts characters where they do not belong")

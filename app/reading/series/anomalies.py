@@ -54,8 +54,8 @@ def _check_sentinels(content: SeriesContent, rows: Ints, report: Report) -> dict
     if found:
         marks = ",".join(dict.fromkeys(f"{mark:g}" for mark in found.values()))
         count = sum(int((content.values[:, place] == mark).sum()) for place, mark in found.items())
-        kept = (2.0, f"it was read so in {count} cells")
-        lost = (1.5, "it comes again, far from the rest", cells)
+        kept = (2.0, f"it was read like this in {count} cells")
+        lost = (1.5, "it occurs repeatedly, far from the rest", cells)
         candidates = [
             Candidate(False, f"{marks} as a number", None, [kept]),
             Candidate(True, "as a missing value", {"missing": marks}, [lost]),
@@ -146,7 +146,7 @@ def _check_outliers(
     if total:
         first = report.outliers[0]
         report.note(
-            f"{total} values lie far from their neighbours, first of all {first.column} "
+            f"{total} values lie far from their neighbors, such as {first.column} "
             f"{first.value:g} in row {first.row}, where about {first.expected:g} was expected."
         )
 

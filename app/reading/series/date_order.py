@@ -58,7 +58,7 @@ def settle_order(
         dates: as `read_dates` gives them; changed in place.
         told: what `read` says, which settles what ranges leave open.
         european: the file has decimal commas or semicolons, which speaks for the day first.
-        buddhist: read years from 2430 to 2650 as those of the Buddhist count.
+        buddhist: read years from 2430 to 2650 as those of the Buddhist calendar.
     """
     decisions: list[Decision] = []
     waiting: list[tuple[Triples, npt.NDArray[np.intp], list[_Reading]]] = []
@@ -151,7 +151,7 @@ def _decide(
 def _habit(sign: str, like: str | None, *, european: bool) -> Habit:
     """Add what is usual, if the rows do not decide."""
     if like is not None:
-        return like, 2 * _LEAD, "the other dates of the column are written so"
+        return like, 2 * _LEAD, "the other dates of the column are written this way"
     if sign == ".":
         return "dmy", _HABIT_POINTS, "with dots the day usually comes first"
     if european:

@@ -265,12 +265,14 @@ def _from_year(parts: dict[str, Part], rows: Ints, options: ReadOptions) -> Foun
             (year.known & ~part.known, f"no {part.role} in column {part.column.name}")
             for part in used[1:]
         ],
-        reason="the parts of the date stand in these columns",
+        reason="the parts of the date are in these columns",
     )
     if digits > 2 and is_buddhist(year.numbers).any():
-        reason = f"the years of {year.column.name} lie 543 ahead of ours"
-        found.decisions.append(settled("years", "the Buddhist count", reason))
-        found.notes.append(f"Years such as {year.numbers.max()} are those of the Buddhist count.")
+        reason = f"the years of {year.column.name} are 543 ahead of the Gregorian calendar"
+        found.decisions.append(settled("years", "the Buddhist calendar", reason))
+        found.notes.append(
+            f"Years such as {year.numbers.max()} are those of the Buddhist calendar."
+        )
     return found
 
 

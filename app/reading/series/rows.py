@@ -81,7 +81,7 @@ def without_duplicates(
     if how == "error" or (how is None and not equal):
         _refuse_duplicates(rows, again, report, equal=equal)
     handled = {
-        None: "they say the same and count once",
+        None: "they are identical and count once",
         "last": "the last of each counts",
         "sum": "they are added up",
         "mean": "their mean counts",
@@ -184,8 +184,8 @@ def filled(
     total = sum(missing for _, missing in gaps)
     if total * rows.values.shape[1] > MAX_FILLED:
         raise FileProblem(
-            f"filling the gaps would add {total:,} rows; is a time far from the others, or the "
-            f"frequency {frequency} not that of the file?"
+            f"filling the gaps would add {total:,} rows; is a time far from the others, "
+            f"or is {frequency} not the frequency of the file?"
         )
     if gaps and rows.times is not None:
         rows = _with_rows(rows, rows.times, frequency, gaps, calendar)
@@ -239,20 +239,20 @@ def _refuse_duplicates(
         FieldError(
             row=int(rows.numbers[place + 1]),
             column=next(iter(columns), None),
-            message=f"row {rows.numbers[place + 1]} has the time of row {rows.numbers[place]}"
+            message=f"row {rows.numbers[place + 1]} has the same time as row {rows.numbers[place]}"
             + ("" if rows.times is None else f", {rows.times[place].item().isoformat(sep=' ')},")
-            + ("" if equal else " and other values"),
+            + ("" if equal else " but other values"),
         )
         for place in np.flatnonzero(again)[:LISTED]
     )
     hint = (
-        'The times are not told apart by what was read: name in "date" all columns that make up '
-        'the time, or in "series" the column that tells the series apart'
+        'The columns that were read do not distinguish the rows: name in "date" all columns that '
+        'make up the time, or in "series" the column that names the series'
     )
     if again.sum() <= max(FEW * len(rows), 1):
         hint = 'Set "duplicates" in `read` to last, sum or mean, or correct these rows'
     count = count_of(int(again.sum()), "row has", "rows have")
     named = f" in {', '.join(columns)}" if columns else ""
     raise FileProblem(
-        f"{count} a time{named} that another row has: {errors[0].message}. {hint}", *errors
+        f"{count} the time{named} of another row: {errors[0].message}. {hint}", *errors
     )

@@ -19,7 +19,7 @@ _MOST_KEYS = 4  # number of columns that may name a series together, such as sto
 _DUPLICATES = 0.05  # share of repeated rows up to which they are duplicates
 _FEWEST_ROWS = 2  # per series, on average
 _RANKS = {word: place for place, word in reversed(list(enumerate(ENTITY_WORDS)))}
-_BY_NAME = "its name is that of a thing that is measured"
+_BY_NAME = "its name suggests a thing that is measured"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ def find_labels(
     """Find the column that distinguishes the series.
 
     It is taken where times come more than once and no longer do within the groups of a column, or
-    where its labels stand in blocks and the times jump from block to block.
+    where its labels come in blocks and the times jump from block to block.
 
     Args:
         columns: those that do not hold the times.
@@ -159,7 +159,7 @@ def _candidate(
     rules = [
         (missing > 0, -1.0 - 10 * missing, f"{missing:.0%} of its cells are empty"),
         (named > 0, named, _BY_NAME),
-        (weak, -1.5, "its name is that of a property"),
+        (weak, -1.5, "its name suggests a property"),
         (columns[0].numbers is not None, -0.3, "its cells are numbers"),
         (len(columns) > 1, -0.1 * len(columns), "it takes several columns"),
     ]
@@ -211,7 +211,7 @@ def _in_blocks(
         points = entity_points(column.name)
         if not is_blocks or not points or bool((found.series < 0).any()):
             continue
-        strong, reason = 0.75, "its labels stand in blocks"
+        strong, reason = 0.75, "its labels come in blocks"
         if times is not None:
             steps = np.abs(np.diff(times.instants())).astype(np.float64)
             usual = float(np.median(steps))
@@ -222,7 +222,7 @@ def _in_blocks(
         own: list[Rule] = [(points, _BY_NAME), (strong, reason, cells)]
         candidates = [
             Candidate(True, column.name, {"series": column.name}, own),
-            Candidate(False, "one series", {"series": ""}, [(1.0, "no time comes twice")]),
+            Candidate(False, "one series", {"series": ""}, [(1.0, "no time occurs twice")]),
         ]
         best, decision = weigh("series", candidates)
         if best.value:

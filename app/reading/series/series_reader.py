@@ -149,9 +149,9 @@ def _warn_unread(
     report.warnings.insert(
         0,
         f"Column {column.name!r} looks like times, and cells such as {cell} cannot be read as "
-        "such: the rows were taken in the order of the file, as if the last were the newest. Write "
-        'them as in 2017-01-03 09:30, or set "date" in `read` to the column of times, or to "" '
-        "if there is none.",
+        "times: the rows were taken in the order of the file, as if the last were the newest. "
+        'Write them as in 2017-01-03 09:30, or set "date" in `read` to the column of times, or to '
+        '"" if there is none.',
     )
 
 
@@ -222,13 +222,13 @@ def _complete(rows: SeriesRows, long: Long, options: ReadOptions, report: Report
     report.gaps_handled = {
         "error": None,
         "leave": LEFT_AS_THEY_ARE,
-        "fill": "the last value is carried on",
+        "fill": "the last value is repeated",
         "zero": "0 is written",
     }[how]
     if how == "error":
         raise FileProblem(
             f"{report.gap_count} steps have no row and {missing_values} cells no value, and `read` "
-            'says that gaps are an error; set "gaps" to leave, fill or zero to go on'
+            'says that gaps are an error; set "gaps" to leave, fill or zero to continue'
         )
     if how == "leave":
         return rows

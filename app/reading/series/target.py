@@ -56,10 +56,10 @@ def _by_name(name: str) -> Iterator[tuple[float, str]]:
         if found or whole in group:
             plain = [word for word in words if word not in _AGGREGATES]
             is_last = whole in group or not name.isascii() or not found.isdisjoint(plain[-1:])
-            yield 3.0 - 0.75 * rank - (not is_last) / 2, "its name is that of a measurement"
+            yield 3.0 - 0.75 * rank - (not is_last) / 2, "its name suggests a measurement"
             return
     if not WEAK_WORDS.isdisjoint(words):
-        yield -2.0, "its name is that of a property or a flag"
+        yield -2.0, "its name suggests a property or a flag"
 
 
 def _by_values(

@@ -85,14 +85,17 @@ def find_times(
         name, rules = ", ".join(parts.columns), [(3.0 + 0.5 * named, parts.reason)]
         most = max((entry.value.distinct for entry in candidates), default=0)
         if most > parts.distinct:
-            rules.append((-5.0, "another column tells more times apart"))
+            rules.append((-5.0, "another column distinguishes more times"))
         candidates.append(Candidate(parts, name, {"date": ",".join(parts.columns)}, rules))
     if not candidates:
         return None
     candidates = _distinct(candidates)
     best = candidates[0]
     if best.value.is_guess:
-        unsaid = (best.score - 0.5, "its name says nothing of time, and its numbers may be values")
+        unsaid = (
+            best.score - 0.5,
+            "its name does not suggest a time, and its numbers may be values",
+        )
         candidates = [best, Candidate(best.value, "no times", {"date": ""}, [unsaid])]
     best.value.decisions.insert(0, weigh("date", candidates)[1])
     return best.value
@@ -179,7 +182,7 @@ def _told(
 def _unreadable(named: list[ReadColumn], rows: Ints) -> str:
     if len(named) > 1:
         names = ", ".join(column.name for column in named)
-        return f"the columns {names} do not make times together"
+        return f"the columns {names} do not form times"
     texts = named[0].source.texts()
     place = next((at for at, cell in enumerate(texts) if cell), None)
     first = "" if place is None else f"; its first cell is {texts[place]!r} in row {rows[place]}"
@@ -205,8 +208,8 @@ def _candidate(found: FoundTimes, column: ReadColumn, place: int) -> Candidate[F
         (not is_number, 3.0, "its cells are written as dates"),
         (is_number, 1.5, found.reason),
         (sounds_like_time(column.name), 1.0, "its name says so"),
-        (bool(words & START_WORDS), 0.3, "its name is that of a start"),
-        (bool(words & END_WORDS), -1.5, "its name is that of an end or of an update"),
+        (bool(words & START_WORDS), 0.3, "its name suggests a start"),
+        (bool(words & END_WORDS), -1.5, "its name suggests an end or an update"),
         (len(sample) > 1 and bool((sample == sample[0]).all()), -4.0, "it is the same in all rows"),
         (_is_year(found), -0.5, "it holds years alone"),
         (True, -0.01 * place, "of its place"),

@@ -238,10 +238,14 @@ def _years(count: int, cell: Cell, *, buddhist: bool) -> list[Decision]:
     """Decide whether years are those of the Buddhist or the Gregorian calendar."""
     if not count:
         return []
-    counted = (1.5 if buddhist else 0.0, f"{count} years lie 543 ahead of ours", [cell])
-    written = (1.0 if buddhist else 10.0, "the file may look ahead that far")
+    counted = (
+        1.5 if buddhist else 0.0,
+        f"{count} years are 543 ahead of the Gregorian calendar",
+        [cell],
+    )
+    written = (1.0 if buddhist else 10.0, "the file may reach that far into the future")
     candidates = [
-        Candidate("be", "the Buddhist count (2565 is 2022)", {"years": "be"}, [counted]),
+        Candidate("be", "the Buddhist calendar (2565 is 2022)", {"years": "be"}, [counted]),
         Candidate("ad", "our count", {"years": "ad"}, [written]),
     ]
     return [weigh("years", candidates)[1]]
@@ -262,7 +266,7 @@ def _notes(column: ReadColumn, dates: DateCells, unknown_zones: list[str]) -> li
     if zones:
         notes.append(
             f"The zone {', '.join(zones).upper()} in column {column.name!r} is used in several "
-            "parts of the world; write the distance to UTC, as in +01:00."
+            "parts of the world; write the offset from UTC, as in +01:00."
         )
     first = cell_text(column, int(np.argmax(dates.dated)))
     if dates.eras or names_era(first):

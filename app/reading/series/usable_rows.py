@@ -143,7 +143,7 @@ def _reasons(table: Table, long: Long, there: Bools) -> Iterator[tuple[Bools, Re
             yield ~times.known, _example(source, f"not a date in column {own.name}")
         yield ~times.known, "no such date"
     if (labels.series < 0).any():
-        yield labels.series < 0, f"no name of a series in {', '.join(labels.columns)}"
+        yield labels.series < 0, f"no series name in {', '.join(labels.columns)}"
     for column in long.columns:
         if column.bad and not there.all():
             mask = np.zeros(len(there), dtype=bool)
@@ -184,8 +184,8 @@ def _check_undated(rows: Ints, times: FoundTimes, column: ReadColumn) -> None:
     )
     formats = ", ".join(entry.format for entry in times.formats)
     raise FileProblem(
-        f"{len(undated)} of {len(rows)} rows have no readable date in column {column.name}, first "
-        f"of all {errors[0].message} in row {errors[0].row} (the others are written as {formats}). "
+        f"{len(undated)} of {len(rows)} rows have no readable date in column {column.name}: in row "
+        f"{errors[0].row}, {errors[0].message} (the others are written as {formats}). "
         'Write them alike, or set "date" or "date_order" in `read`',
         *errors,
     )

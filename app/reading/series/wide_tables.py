@@ -108,7 +108,7 @@ def _layout(
             candidates.append(_per_row(run, times, others, columns))
     told = [entry for entry in candidates if entry.read == {"layout": options.layout}]
     if options.layout is not None and not told:
-        message = "the header holds neither times nor numbers that count, which this layout needs"
+        message = "the header holds neither times nor numbers in sequence, which this layout needs"
         raise FileProblem(message, FieldError(field="read.layout", message=message))
     best, decision = weigh("layout", told or candidates)
     return best, settled("layout", best.name, "", told=True) if told else decision
@@ -150,15 +150,15 @@ def _per_row(
     dated = times is not None or any(column.type == "date" for column in others)
     rules = [
         (run.role == "time", 2.5, f"the columns {shown} are named by times"),
-        (is_step, 0.5, f"the names of the columns {shown} count"),
+        (is_step, 0.5, f"the names of the columns {shown} are in sequence"),
         (is_step and run.is_named and len(run) >= _LONG, 1.0, f"there are {len(run)} of them"),
-        (is_step and not dated, 0.75, "nothing dates the rows"),
+        (is_step and not dated, 0.75, "nothing gives the rows a date"),
         (
             any(len(set(cells)) == len(cells) > 1 for cells in labels),
             1.0,
             "a column names each row",
         ),
-        (_unlike_lengths(columns, run), 2.0, "the rows are of unlike lengths"),
+        (_unlike_lengths(columns, run), 2.0, "the rows differ in length"),
         (dated, -3.0, "a column holds dates"),
         (plain and bool(measured), -1.25, f"{', '.join(measured[:3])} hold numbers too"),
         (is_step and not labels, -2.25, "no column names the rows"),

@@ -90,7 +90,7 @@ def _best_split(sample: str, decimal: str | None) -> Choice | None:
         return _choice(single, "each line is one value")
     blanks = split_sample(sample, " ")
     if blanks.width > 1 and blanks.consistent >= _CONSISTENT and blanks.clean > 0.6:
-        return _choice(blanks, f"runs of blanks split the lines into {blanks.width} cells")
+        return _choice(blanks, f"runs of spaces split the lines into {blanks.width} cells")
     return None
 
 
@@ -118,7 +118,7 @@ def _candidate(split: Split, score: float) -> Candidate[Split]:
     reason = (
         "each line may be one number"
         if is_single
-        else f"it splits {split.consistent:.0%} of the lines looked at into {split.width} cells, "
+        else f"it splits {split.consistent:.0%} of the lines examined into {split.width} cells, "
         f"{split.clean:.0%} of them numbers or dates"
     )
     read: Setting = {"decimal": ","} if is_single else {"delimiter": split.delimiter}

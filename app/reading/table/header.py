@@ -29,7 +29,7 @@ def first_data_row(records: list[Record], kinds: list[CellKind], split: Split) -
     start = next((at for at, record in enumerate(records) if _fits(record, kinds, split)), 0)
     while start > 1 and _lacks_date_alone(records[start - 1], kinds):
         start -= 1
-    why = "its cells differ in kind from those below"
+    why = "its cells differ in type from those below"
     titles_alone = all(_names_in(record) * 2 < split.width for record in records[:start])
     if titles_alone and _counts_up(records[start:], kinds):
         return start + 1, "its cells count up, those below do not"

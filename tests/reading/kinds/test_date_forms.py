@@ -97,11 +97,13 @@ def test_a_date_is_read(tmp_path: Path, form: str, order: str) -> None:
     assert read.is_sure
 
 
-def test_years_of_the_buddhist_count_are_named(tmp_path: Path) -> None:
+def test_years_of_the_buddhist_calendar_are_named(tmp_path: Path) -> None:
     text = lines("วันที่,ยอด", lambda at: f"{day(at).day}/{day(at).month}/2564,{wave(at)}", range(40))
     read = Read(tmp_path, text)
     assert read.span == ("2021-01-04", "2021-02-12", "D")
-    assert read.report.warnings[0].startswith("Doubtful count of years: the Buddhist count")
+    assert read.report.warnings[0].startswith(
+        "Doubtful calendar of the years: the Buddhist calendar"
+    )
     assert Read(tmp_path, text, years="ad").report.start == "2564-01-04"
     assert Read(tmp_path, text, years="be").span == read.span
     years = Read(tmp_path, lines("year,x", lambda at: f"{2540 + at},{wave(at)}", range(25)))

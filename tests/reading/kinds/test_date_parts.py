@@ -105,4 +105,4 @@ def test_columns_that_make_no_times_together_are_refused(tmp_path: Path) -> None
     text = lines("date,colour,x", lambda at: f"{day(at)},red,{wave(at)}", range(40))
     error = refusal(tmp_path, text, date=["date", "colour"])
     assert error.errors[0].field == "read.date"
-    assert "date, colour do not make times together" in error.detail
+    assert "date, colour do not form times" in error.detail

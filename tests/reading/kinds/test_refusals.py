@@ -15,17 +15,24 @@ QUOTE = '"'
         (
             lines("date,x", lambda at: f"{day(at) if at % 3 else 'soonish'},{wave(at)}", range(60)),
             (2, "date"),
-            ("20 of 60 rows", "'soonish' is not a date in row 2", "Write them alike"),
+            ("20 of 60 rows", "in row 2, 'soonish' is not a date", "Write them alike"),
         ),
         (
             lines("date,x", lambda at: f"{day(at // 2)},{wave(at)}", range(60)),
             (3, "date"),
-            ("row 3 has the time of row 2, 2021-01-04 00:00:00,", 'name in "date" all columns'),
+            (
+                "row 3 has the same time as row 2, 2021-01-04 00:00:00,",
+                'name in "date" all columns',
+            ),
         ),
         (
             lines("date,x", lambda at: f"{day(at - (at == 9))},{wave(at)}", range(60)),
             (11, "date"),
-            ("1 row has a time in date", "row 11 has the time of row 10", '"duplicates" in `read`'),
+            (
+                "1 row has the time in date of another row",
+                "row 11 has the same time as row 10",
+                '"duplicates" in `read`',
+            ),
         ),
         (
             lines("when,x", lambda at: f"{hour(at)}{'' if at == 9 else 'Z'},{wave(at)}", range(60)),
