@@ -82,6 +82,8 @@ class DecimalEvidence:
             elif not total and semicolons:
                 reason = "semicolons between the cells leave the comma for decimals"
                 rules.append((0.6, reason, self.opened))
+            elif not total and not rules:
+                rules.append((0.1, "the cells can be read so too", self.opened))
             candidates.append(Candidate(sign, sign, {"decimal": sign}, rules))
         best, decision = weigh("decimal", candidates)
         return best.value, decision

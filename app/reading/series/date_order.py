@@ -6,6 +6,7 @@ such files decides, and the decision is doubtful.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +22,7 @@ from app.reading.columns.dates import (
     full_years,
     order_share,
 )
-from app.reading.decisions import Candidate, Decision, settled, weigh
+from app.reading.decisions import Candidate, Cell, Decision, Rule, settled, weigh
 from app.reading.series.frequency_finder import find_frequency
 
 DateOrder = Literal["ymd", "mdy", "dmy"]
@@ -38,6 +39,7 @@ _TOO_MANY_STRAY = 0.1  # above this share of impossible dates, an order is exclu
 _ORDER_POINTS = 10.0
 _STEP_POINTS = 5.0  # for a regular step without gaps
 _HABIT_POINTS = 0.25
+_SHOWN_POINTS = 0.01  # for both readings: a cell shows what each comes to
 _LEAD = 0.5  # points
 _SCORED_ROWS = 20_000  # number of steps that are examined
 
@@ -50,12 +52,18 @@ class _Reading:
 
 
 def settle_order(
-    dates: DateCells, *, told: DateOrder | None, european: bool, buddhist: bool = True
+    dates: DateCells,
+    show: Callable[[int], Cell],
+    *,
+    told: DateOrder | None,
+    european: bool,
+    buddhist: bool = True,
 ) -> list[Decision]:
     """Fill in the days of all open rows, and decide on their order.
 
     Args:
         dates: as `read_dates` gives them; changed in place.
+        show: returns the cell of a row.
         told: what `read` says, which settles what ranges leave open.
         european: the file has decimal commas or semicolons, which speaks for the day first.
         buddhist: read years from 2430 to 2650 as those of the Buddhist calendar.
@@ -77,7 +85,8 @@ def settle_order(
             decision = settled("date_order", best.order, reason, told=told == best.order)
         else:
             habit = _habit(triples.sign, like, european=european)
-            best, decision = _decide(dates, triples, rows, readings, habit)
+            cell = show(int(rows[0]))
+            best, decision = _decide(dates, triples, rows, readings, (habit, cell))
         dates.days[rows] = best.days
         dates.dated[rows] = best.valid
         dates.open[rows] = False
@@ -123,12 +132,13 @@ def _decide(
     triples: Triples,
     rows: npt.NDArray[np.intp],
     readings: list[_Reading],
-    habit: Habit,
+    beside: tuple[Habit, Cell],
 ) -> tuple[_Reading, Decision]:
     # All times of the column, with these rows read as each candidate says.
     columns = {reading.order: _all_times(dates, rows, reading) for reading in readings}
     shares = {order: order_share(days) for order, days in columns.items()}
     steady = max(shares.values()) >= _STEADY
+    habit, first = beside
     candidates = []
     for reading in readings:
         label = spelled(next(iter(triples.formats)), reading.order)
@@ -136,7 +146,9 @@ def _decide(
         step = find_frequency(
             ordered.astype("datetime64[us]"), np.zeros(len(ordered), dtype=np.int32)
         )
-        rules = [habit[1:]] if habit[0] == reading.order else []
+        rules: list[Rule] = [habit[1:]] if habit[0] == reading.order else []
+        date = reading.days[0].astype("datetime64[D]")
+        rules.append((_SHOWN_POINTS, f"it makes the first one {date}", [first]))
         if steady:
             reason = f"read as {label}, {share:.0%} of the steps between rows go one way"
             rules.append((_ORDER_POINTS * (share - 0.5), reason))

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from app.reading.columns.column_types import ReadColumn
-from app.reading.decisions import Candidate, Cell, Decision, Rule, settled, weigh
+from app.reading.decisions import Candidate, Decision, Rule, settled, weigh
 from app.reading.read_options import ReadOptions
-from app.reading.series.time_column import FoundTimes, cell_text, columns_named
+from app.reading.series.time_column import FoundTimes, cell_at, columns_named
 from app.reading.table.table import Ints
 from app.reading.vocabulary import ENTITY_WORDS, TIME_WORDS, WEAK_WORDS, words_in, words_of
 
@@ -153,7 +153,7 @@ def _candidate(
         return None
     missing = 1 - float(present.mean())
     firsts = np.unique(found.series[present], return_index=True)[1]
-    cells = [_cell(columns[0], rows, int(np.flatnonzero(present)[at])) for at in firsts[:3]]
+    cells = [cell_at(columns[0], rows, int(np.flatnonzero(present)[at])) for at in firsts[:3]]
     named = min(entity_points(column.name) for column in columns)
     weak = any(set(words_of(column.name)) & (WEAK_WORDS - _RANKS.keys()) for column in columns)
     rules = [
@@ -166,10 +166,6 @@ def _candidate(
     reason = "times repeat in the file, and not within its groups"
     holding = [(points, why) for holds, points, why in rules if holds]
     return Candidate(found, name, {"series": name}, [(2.0 - 20 * twice, reason, cells), *holding])
-
-
-def _cell(column: ReadColumn, rows: Ints, place: int) -> Cell:
-    return Cell(row=int(rows[place]), column=column.name, text=cell_text(column, place))
 
 
 def _same_groups(one: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> bool:
@@ -218,7 +214,7 @@ def _in_blocks(
             jumps = float((np.abs(steps[edges] - usual) > max(usual, 1) / 2).mean())
             strong = 2.5 * jumps
             reason += f", and the times jump at {jumps:.0%} of their edges"
-        cells = [_cell(column, rows, int(at) + 1) for at in edges[:3]]
+        cells = [cell_at(column, rows, int(at) + 1) for at in edges[:3]]
         own: list[Rule] = [(points, _BY_NAME), (strong, reason, cells)]
         candidates = [
             Candidate(True, column.name, {"series": column.name}, own),

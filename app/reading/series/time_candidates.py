@@ -9,7 +9,7 @@ from app.errors import FieldError
 from app.reading.columns.column_types import ReadColumn, counts_rows
 from app.reading.columns.dates import DAY_US, Ints
 from app.reading.columns.numeric_dates import ticks_like_unix_time
-from app.reading.decisions import Candidate, Cell, settled, weigh
+from app.reading.decisions import Candidate, Cell, Rule, settled, weigh
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem
 from app.reading.series.date_parts import add_clock, holds_clock, join_parts
@@ -17,6 +17,7 @@ from app.reading.series.series_column import count_repeats, find_labels
 from app.reading.series.time_column import (
     FoundTimes,
     as_steps,
+    cell_at,
     cell_text,
     columns_named,
     read_times,
@@ -78,7 +79,11 @@ def find_times(
         if _may_hold_times(column, place):
             found = read_times(column, rows, options, european=european)
             if found is not None:
-                candidates.append(_candidate(found, column, place))
+                candidates.append(
+                    _candidate(
+                        found, column, place, cell_at(column, rows, int(np.argmax(found.known)))
+                    )
+                )
     parts = join_parts(columns, rows, options)
     if parts is not None:
         named = sum(column.name in parts.columns and not column.unnamed for column in columns)
@@ -122,7 +127,7 @@ def unread_times(columns: Sequence[ReadColumn], rows: Ints) -> tuple[ReadColumn,
         dated = dated or not words.isdisjoint(MONTH_NUMBERS)
         is_like = any(sign.isdigit() for sign in text) and (dated or sounds_like_time(column.name))
         if place is not None and is_like:
-            return column, Cell(row=int(rows[place]), column=column.name, text=text)
+            return column, cell_at(column, rows, place)
     return None
 
 
@@ -201,7 +206,9 @@ def _may_hold_times(column: ReadColumn, place: int) -> bool:
     )
 
 
-def _candidate(found: FoundTimes, column: ReadColumn, place: int) -> Candidate[FoundTimes]:
+def _candidate(
+    found: FoundTimes, column: ReadColumn, place: int, first: Cell
+) -> Candidate[FoundTimes]:
     words, is_number = set(words_of(column.name)), column.numbers is not None
     sample = found.times[found.known][:_ORDER_SAMPLE]
     rules = [
@@ -214,7 +221,8 @@ def _candidate(found: FoundTimes, column: ReadColumn, place: int) -> Candidate[F
         (_is_year(found), -0.5, "it holds years alone"),
         (True, -0.01 * place, "of its place"),
     ]
-    holding = [(points, reason) for holds, points, reason in rules if holds]
+    holding: list[Rule] = [(points, reason) for holds, points, reason in rules if holds]
+    holding[0] = (*holding[0][:2], [first])
     return Candidate(found, f"column {column.name!r}", {"date": column.name}, holding)
 
 

@@ -100,13 +100,19 @@ def read_times(
     present = np.count_nonzero(cells != b"") if is_bytes else np.count_nonzero(cells.astype(bool))
     if not present or dates.readable.sum() < _FROM_SHARE * present:
         return None
-    decisions = settle_order(dates, told=options.date_order, european=european, buddhist=buddhist)
+    decisions = settle_order(
+        dates,
+        lambda place: cell_at(column, rows, place),
+        told=options.date_order,
+        european=european,
+        buddhist=buddhist,
+    )
     if not dates.dated.any() or _lacks_years(dates):
         return None
     left_out, chosen = _one_level(column, dates, rows, options)
     known = dates.dated & ~np.any([dates.dated & False, *(mask for mask, _ in left_out)], axis=0)
     form = _form(column, dates, known, rows)
-    first = _cell_at(column, rows, int(np.argmax(known)))
+    first = cell_at(column, rows, int(np.argmax(known)))
     decisions += chosen + _years(dates.other_years, first, buddhist=buddhist)
     return FoundTimes(
         columns=(column.name,),
@@ -157,12 +163,13 @@ def cell_text(column: ReadColumn, place: int) -> str:
     """Return one cell of a column as written."""
     if column.source.cells is None:
         numbers = column.source.numbers
-        return "" if numbers is None else f"{numbers[place]:g}"
+        return "" if numbers is None else f"{numbers[place]:.15g}"
     cell = column.source.cells[place]
     return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell or "")
 
 
-def _cell_at(column: ReadColumn, rows: Ints, place: int) -> Cell:
+def cell_at(column: ReadColumn, rows: Ints, place: int) -> Cell:
+    """Return one cell of a column with its place in the file."""
     return Cell(row=int(rows[place]), column=column.name, text=cell_text(column, place))
 
 
@@ -203,7 +210,7 @@ def _one_level(
     masks = {level: dates.dated & (dates.levels == level) for level in levels}
     candidates = []
     for level, mask in masks.items():
-        cell = _cell_at(column, rows, int(np.argmax(mask)))
+        cell = cell_at(column, rows, int(np.argmax(mask)))
         points = 10.0 if level == asked else float(counts[level] / counts.sum())
         rules = [(points, f"{counts[level]} rows are of {LEVELS[level]}s", [cell])]
         read = {"frequency": _LEVEL_FREQUENCIES[level]}
@@ -308,7 +315,7 @@ def _from_numbers(
         return None
     timed = bool((read.clock[read.known] != 0).any())
     form: TimeForm = "zoned" if read.form == "unix" else "local" if timed else "date"
-    cell = _cell_at(column, rows, int(np.argmax(read.known)))
+    cell = cell_at(column, rows, int(np.argmax(read.known)))
     other_years = int(is_buddhist(numbers).sum()) if read.form in {"year", "decimal"} else 0
     says_so = "and its name says so" if is_named else "and they run in one direction"
     return FoundTimes(

@@ -198,3 +198,21 @@ def test_midnights_labelled_a_day_early_are_pointed_out(tmp_path: Path) -> None:
     assert read.span == ("2021-01-04T01:00:00", "2021-01-14T00:00:00", "h")
     assert read.report.warnings[0].startswith("Doubtful hours: midnight as the end of its day")
     assert Read(tmp_path, text, hours="start").report.start == f"{START}T00:00:00"
+
+
+def test_where_nothing_decides_both_orders_are_shown_with_a_cell(tmp_path: Path) -> None:
+    text = lines("date,y", lambda at: f"{at:02d}/03/2021,{wave(at)}", range(1, 13))
+    warning = Read(tmp_path, text).report.warnings[0]
+    assert warning.startswith("Doubtful order of day and month: mdy")
+    assert "it makes the first one 2021-01-03" in warning
+    assert "it makes the first one 2021-03-01" in warning
+    assert warning.count("'01/03/2021' in row 2, column 'date'") == 2
+    assert '"date_order" to "dmy"' in warning
+
+
+def test_of_two_columns_of_dates_the_other_is_shown_with_a_cell(tmp_path: Path) -> None:
+    text = lines("ordered,shipped,y", lambda at: f"{day(at)},{day(at + 3)},{wave(at)}", range(40))
+    warning = Read(tmp_path, text).report.warnings[0]
+    assert "'2021-01-04' in row 2, column 'ordered'" in warning
+    assert "'2021-01-07' in row 2, column 'shipped'" in warning
+    assert '"date" to "shipped"' in warning
