@@ -88,17 +88,9 @@ def read_times(
     """
     if column.numbers is not None:
         return _from_numbers(column, column.numbers, rows, options, told=told)
-    cells = NO_CELLS if column.source.cells is None else column.source.cells
     buddhist = options.years != "ad"
-    dates = read_dates(cells, buddhist=buddhist)
-    unknown = not dates.known_zones and not dates.readable.any()
-    zones = list(dates.zone_names) if unknown and len(dates.zone_names) == 1 else []
-    if zones:
-        texts = [_without(cell, zones[0]) for cell in column.source.texts()]
-        dates = read_dates(np.array(texts, dtype=object), buddhist=buddhist)
-    is_bytes = isinstance(cells.dtype, np.dtypes.BytesDType)
-    present = np.count_nonzero(cells != b"") if is_bytes else np.count_nonzero(cells.astype(bool))
-    if not present or dates.readable.sum() < _FROM_SHARE * present:
+    dates, zones = _dates_of(column, buddhist=buddhist)
+    if dates is None:
         return None
     decisions = settle_order(
         dates,
@@ -128,6 +120,21 @@ def read_times(
         notes=_notes(column, dates, zones),
         left_out=left_out,
     )
+
+
+def _dates_of(column: ReadColumn, *, buddhist: bool) -> tuple[DateCells | None, list[str]]:
+    """Return the dates, None where too few cells are, and an unknown zone that all of them name."""
+    cells = NO_CELLS if column.source.cells is None else column.source.cells
+    dates = read_dates(cells, buddhist=buddhist)
+    unknown = not dates.known_zones and not dates.readable.any()
+    zones = list(dates.zone_names) if unknown and len(dates.zone_names) == 1 else []
+    if zones:
+        texts = [_without(cell, zones[0]) for cell in column.source.texts()]
+        dates = read_dates(np.array(texts, dtype=object), buddhist=buddhist)
+    is_bytes = isinstance(cells.dtype, np.dtypes.BytesDType)
+    present = np.count_nonzero(cells != b"") if is_bytes else np.count_nonzero(cells.astype(bool))
+    enough = present and dates.readable.sum() >= _FROM_SHARE * present
+    return dates if enough else None, zones
 
 
 def as_steps(numbers: npt.NDArray[np.float64], name: str, rows: Ints) -> FoundTimes | None:
