@@ -1,6 +1,6 @@
-"""How the adapters ask for predictions: as `POST /predict/batch` does, without HTTP.
+"""Ask for predictions on behalf of the adapters: as `POST /predict/batch` does, but without HTTP.
 
-Batching, the runtime, limits of keys and the promises of the log are those of that call.
+Batching, the runtime, the limits of keys and the promises of the log are the same as there.
 """
 
 import asyncio
@@ -52,11 +52,11 @@ class _Asked(Call):
 async def ask(request: Request, items: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
     """Return the answers of `POST /predict/batch`, in the order of the items.
 
-    An answer is committed to the log when this returns. An item that failed is `{"error": problem}`
-    in its place.
+    When this returns, the answers are committed to the log. An item that failed is `{"error":
+    problem}` in its place.
 
     Args:
-        request: the client's; it brings the caller and the request id.
+        request: the client's request, with its caller and request id.
         items: bodies of `POST /predict`.
 
     Raises:
@@ -74,7 +74,7 @@ async def ask(request: Request, items: Sequence[Mapping[str, object]]) -> list[d
 
 
 async def version_of(request: Request, reference: str) -> Loaded:
-    """Return the version that a name stands for, loaded if need be.
+    """Return the version that a name stands for, loading it if necessary.
 
     Raises:
         Forbidden: the caller's key is for other models.
@@ -90,7 +90,7 @@ async def version_of(request: Request, reference: str) -> Loaded:
 
 
 def error_of(problem: Mapping[str, Any]) -> StepaheadError:
-    """Return the error that an item's problem shows."""
+    """Return the error that the problem of an item describes."""
     detail: str = problem["detail"]
     kind = BY_STATUS.get(problem["status"], Internal)
     if issubclass(kind, (TooManyRequests, Unavailable)):

@@ -377,7 +377,7 @@ def test_a_wrong_length_of_the_json_is_refused(service: Service, length: str) ->
     ("raw", "size", "message"),
     [
         (b"1234", 4, "has 4 bytes; FP64 of shape [1, 3] has 24"),
-        (bytes(30), 24, "6 bytes behind the JSON belong to no input"),
+        (bytes(30), 24, "6 bytes after the JSON belong to no input"),
         (bytes(10), 24, "there are 10 bytes left"),
     ],
 )

@@ -50,13 +50,13 @@ router = APIRouter(tags=["Open Inference Protocol"])
 
 
 class OpenInferenceError(BaseModel):
-    """An error, as this protocol has it."""
+    """An error in the form of this protocol."""
 
     error: Annotated[str, Field(description="what was wrong, where, what would be right")]
 
 
 class ServerMetadata(BaseModel):
-    """What answers here."""
+    """Name and version of this server."""
 
     name: Literal["stepahead"] = "stepahead"
     version: str
@@ -70,7 +70,7 @@ class Liveness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """The answer where something is ready."""
+    """The answer of a model or process that is ready."""
 
     ready: Literal[True] = True
 
@@ -85,7 +85,7 @@ class TensorMetadata(BaseModel):
 
 
 class ModelMetadata(BaseModel):
-    """What a model takes and gives."""
+    """The inputs and outputs of a model."""
 
     name: str
     versions: list[str]
@@ -95,7 +95,7 @@ class ModelMetadata(BaseModel):
 
 
 class IndexEntry(BaseModel):
-    """A version that can be asked."""
+    """A version that can be used."""
 
     name: str
     version: str
@@ -104,7 +104,7 @@ class IndexEntry(BaseModel):
 
 
 def error_form(error: StepaheadError) -> dict[str, object]:
-    """Return the body of an error's answer."""
+    """Return the body of an error response."""
     return {"error": error.detail}
 
 
@@ -114,12 +114,14 @@ def _reference(
         str, Path(description="`name` (its champion), `name@alias` or `name@3`", examples=["hello"])
     ],
 ) -> str:
-    """Return the name that a path asks for a version by."""
+    """Return the name under which a path addresses a version."""
     number = request.path_params.get("version")
     if number is None:
         return model
     if "@" in model:
-        raise InvalidRequest(f"{model[:100]!r} and version {number[:100]!r}: give one of both")
+        raise InvalidRequest(
+            f"{model[:100]!r} and version {number[:100]!r}: give only one of the two"
+        )
     return f"{model}@{number}"
 
 
@@ -171,46 +173,46 @@ INFER_BODY: dict[str, Any] = {
 
 @router.get(
     "/v2",
-    summary="What answers here",
+    summary="Describe the server",
     operation_id="oip_server",
     responses=error_responses(OpenInferenceError),
 )
 async def server(request: Request) -> ServerMetadata:
-    """Name, version and the extensions of the protocol that this service knows."""
+    """Name, version and the protocol extensions that this service supports."""
     return ServerMetadata(version=request.app.version, extensions=EXTENSIONS)
 
 
 @router.get(
     "/v2/health/live",
-    summary="Is the process alive?",
+    summary="Check whether the process is alive",
     operation_id="oip_live",
     responses=error_responses(OpenInferenceError),
 )
 async def live() -> Liveness:
-    """Answers as long as the process turns, without a key."""
+    """Answers while the process is running, without a key."""
     return Liveness()
 
 
 @router.get(
     "/v2/health/ready",
-    summary="Should this process get requests?",
+    summary="Check whether the process is ready",
     operation_id="oip_ready",
     responses=error_responses(OpenInferenceError),
 )
 async def ready(request: Request) -> Readiness:
-    """Ready, or a 503 with every reason, as `GET /readyz`; without a key."""
+    """Ready, or a 503 with every reason, like `GET /readyz`; without a key."""
     await readyz(request, None)
     return Readiness()
 
 
 @router.post(
     "/v2/repository/index",
-    summary="List what can be asked",
+    summary="List the available versions",
     operation_id="oip_index",
     responses=error_responses(OpenInferenceError),
 )
 async def index(request: Request, caller: CallerDep) -> list[IndexEntry]:
-    """All versions of the models that the key is for; each is loaded when it is first asked."""
+    """All versions of the models that the key may use; each is loaded when it is first used."""
     return [
         IndexEntry(name=name, version=str(number))
         for name, numbers in sorted(_catalogue(request).versions.items())
@@ -222,15 +224,16 @@ async def index(request: Request, caller: CallerDep) -> list[IndexEntry]:
 @router.get(VERSION, include_in_schema=False)
 @router.get(
     MODEL,
-    summary="What a model takes and gives",
+    summary="Describe the inputs and outputs of a model",
     operation_id="oip_model",
     responses=OF_A_MODEL,
     response_model_exclude_none=True,
 )
 async def metadata(request: Request, reference: ReferenceDep) -> ModelMetadata:
-    """Its tensors; with `/versions/{version}` behind the name, those of another version.
+    """The tensors of a model; with `/versions/{version}` after the name, those of one version.
 
-    Optional inputs say so in their parameters. `levels` adds outputs `lo-80`, `hi-80` and so on.
+    Optional inputs are marked in their parameters. `levels` adds outputs `lo-80`, `hi-80` and so
+    on.
     """
     version = await version_of(request, reference)
     numbers = sorted(_catalogue(request).versions.get(version.model, ()))
@@ -241,12 +244,12 @@ async def metadata(request: Request, reference: ReferenceDep) -> ModelMetadata:
 @router.get(f"{VERSION}/ready", include_in_schema=False)
 @router.get(
     f"{MODEL}/ready",
-    summary="Can a model be asked?",
+    summary="Check whether a model is ready",
     operation_id="oip_model_ready",
     responses=OF_A_MODEL,
 )
 async def model_ready(request: Request, reference: ReferenceDep) -> Readiness:
-    """Load the version if it is not in memory; ready once it is."""
+    """Load the version if it is not in memory, and answer once it is ready."""
     await version_of(request, reference)
     return Readiness()
 
@@ -254,7 +257,7 @@ async def model_ready(request: Request, reference: ReferenceDep) -> Readiness:
 @router.get(f"{VERSION}/config", include_in_schema=False)
 @router.get(
     f"{MODEL}/config",
-    summary="A model as Triton would configure it",
+    summary="Show the model configuration for Triton",
     operation_id="oip_model_config",
     responses=OF_A_MODEL,
 )
@@ -266,12 +269,12 @@ async def config(request: Request, reference: ReferenceDep) -> dict[str, Any]:
 @router.get(f"{VERSION}/stats", include_in_schema=False)
 @router.get(
     f"{MODEL}/stats",
-    summary="How often a model was asked",
+    summary="Show how often a model was used",
     operation_id="oip_model_stats",
     responses=OF_A_MODEL,
 )
 async def stats(request: Request, reference: ReferenceDep) -> dict[str, Any]:
-    """Answered predictions and their time, of the one api process that answers this call."""
+    """Number and duration of the predictions of the one api process that answers this call."""
     version = await version_of(request, reference)
     metrics: Metrics = request.app.state.metrics
     count, seconds = await asyncio.to_thread(metrics.answered_so_far, version.model, version.number)
@@ -291,7 +294,7 @@ async def stats(request: Request, reference: ReferenceDep) -> dict[str, Any]:
 @router.post(f"{VERSION}/infer", include_in_schema=False)
 @router.post(
     f"{MODEL}/infer",
-    summary="Predict, from tensors",
+    summary="Predict from tensors",
     operation_id="oip_infer",
     responses=error_responses(OpenInferenceError, 400, 403, 404, 413, 415, 422),
     openapi_extra=INFER_BODY,
@@ -299,9 +302,9 @@ async def stats(request: Request, reference: ReferenceDep) -> dict[str, Any]:
 async def infer(request: Request, reference: ReferenceDep, settings: SettingsDep) -> Response:
     """A prediction for each row; a 200 means that all of them are committed to the log.
 
-    If one row cannot be answered, the call is an error that names it. `GET` of the model tells its
-    tensors. Tensors may be JSON or bytes behind it, the body gzip or deflate. The answer's
-    parameters hold the predictions' ids, skill and warnings.
+    If one row fails, the call fails with an error that names it. `GET` of the model lists its
+    tensors. Tensors may be JSON, or bytes after the JSON, and the body gzip or deflate. The
+    parameters of the answer hold the predictions' ids, skill and warnings.
     """
     version = await version_of(request, reference)
     asked, tensors = await asyncio.to_thread(
@@ -317,7 +320,7 @@ async def infer(request: Request, reference: ReferenceDep, settings: SettingsDep
 def _read(
     body: bytes, request: Request, limit_bytes: int
 ) -> tuple[InferRequest, dict[str, Tensor]]:
-    """Read a body; in a thread, because large ones take milliseconds."""
+    """Read a body in a thread, because large ones take milliseconds."""
     encoding = request.headers.get("Content-Encoding", "")
     plain = decompressed(body, encoding, limit_bytes=limit_bytes)
     header, raw = header_and_tensors(plain, request.headers)

@@ -1,4 +1,4 @@
-"""Which tensors a version takes and gives."""
+"""Which tensors a version takes and returns."""
 
 from typing import NamedTuple
 
@@ -27,16 +27,16 @@ class Described(NamedTuple):
 
     name: str
     datatype: str  # numbers of fewer bits are accepted too
-    axes: tuple[str, ...]  # the name of an axis, or "1" where it has one element
+    axes: tuple[str, ...]  # the name of an axis, or "1" if it has one element
     is_optional: bool = False
 
     @property
     def shape(self) -> list[int]:
-        """As metadata shows it: -1 for what varies."""
+        """Return the shape as metadata shows it: -1 for sizes that vary."""
         return [1 if axis == "1" else -1 for axis in self.axes]
 
     def check(self, given: Tensor) -> None:
-        """See whether an input fits.
+        """Check that an input fits.
 
         Raises:
             InvalidRequest: its type or its shape does not.
@@ -79,19 +79,20 @@ def inputs_of(version: Loaded) -> list[Described]:
         Described(TIMESTAMPS, BYTES, (ROWS, TIME), is_optional=True),
         Described(SERIES, BYTES, (ROWS,), is_optional=True),
     )
-    taken = {value.name for value in values}  # a column goes before an option of the same name
+    # a column takes precedence over an option of the same name
+    taken = {value.name for value in values}
     return [*values, *(option for option in options if option.name not in taken)]
 
 
 def outputs_of(version: Loaded) -> list[Described]:
-    """Return the tensors that a version gives without being asked for more."""
+    """Return the tensors that a version returns unless asked otherwise."""
     if version.manifest.series is None:
         return [Described(TEXT, BYTES, (ROWS,))]
     return [Described(FORECAST, LARGEST_FLOAT, (ROWS, HORIZON))]
 
 
 def check_inputs(version: Loaded, tensors: dict[str, Tensor]) -> int:
-    """See whether these inputs fit a version, and return how many rows they have.
+    """Check that these inputs fit a version, and return how many rows they have.
 
     Raises:
         InvalidRequest: one is unknown, missing, or does not fit; it is named.
@@ -124,8 +125,8 @@ def metadata_of(version: Loaded, *, versions: list[str]) -> dict[str, object]:
     """Return what the protocol says about a model.
 
     Args:
-        version: the one that is asked about.
-        versions: all that can be asked for.
+        version: the version that is asked about.
+        versions: all versions that can be used.
     """
     return {
         "name": version.model,

@@ -8,8 +8,8 @@ from app.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from app.http.large_bodies import too_large
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-ANY_ZLIB_OR_GZIP = zlib.MAX_WBITS | 32  # the first bytes tell which
-SMALLEST_COMPRESSED_BYTES = 1000  # a smaller answer fits one packet anyway
+ANY_ZLIB_OR_GZIP = zlib.MAX_WBITS | 32  # the first bytes tell which of the two it is
+SMALLEST_COMPRESSED_BYTES = 1000  # a smaller answer fits into one packet anyway
 FAST = 1  # level 6 takes three times as long for a tenth fewer bytes
 
 
@@ -18,8 +18,8 @@ def decompressed(body: bytes, encoding: str, *, limit_bytes: int) -> bytes:
 
     Raises:
         InvalidRequest: it is not in that encoding.
-        TooLarge: it has more than `limit_bytes` once it is decompressed.
-        UnsupportedMediaType: the encoding is none of ours.
+        TooLarge: it has more than `limit_bytes` after decompression.
+        UnsupportedMediaType: the encoding is not supported.
     """
     encoding = encoding.strip().lower()
     if encoding in {"", "identity"}:
@@ -41,7 +41,7 @@ def decompressed(body: bytes, encoding: str, *, limit_bytes: int) -> bytes:
 
 
 def compressed(body: bytes, accepted: str) -> tuple[bytes, dict[str, str]]:
-    """Return an answer in an encoding that its reader accepts, with the headers that say so."""
+    """Return an answer in an encoding that the client accepts, with the headers that say so."""
     vary = {"Vary": "Accept-Encoding"}
     if len(body) < SMALLEST_COMPRESSED_BYTES:
         return body, vary
@@ -60,7 +60,7 @@ def _is_accepted(encoding: str, accepted: str) -> bool:
 
 
 def header_and_tensors(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, bytes]:
-    """Return the JSON of a body, and the raw tensors behind it.
+    """Return the JSON of a body, and the raw tensors after it.
 
     Raises:
         InvalidRequest: the header that says where the JSON ends does not fit the body.

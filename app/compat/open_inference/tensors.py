@@ -1,4 +1,4 @@
-"""Tensors as the Open Inference Protocol writes them: in JSON, or as bytes behind it."""
+"""Tensors as the Open Inference Protocol writes them: in JSON, or as bytes after it."""
 
 import math
 import struct
@@ -58,7 +58,7 @@ class WantedOutput(BaseModel):
 
 
 class InferRequest(BaseModel):
-    """The JSON of a request; members that other servers know are ignored."""
+    """The JSON of a request; members meant for other servers are ignored."""
 
     model_config = ConfigDict(strict=True)
 
@@ -68,7 +68,7 @@ class InferRequest(BaseModel):
     outputs: list[WantedOutput] = []
 
     def wants_binary(self, output: str) -> bool:
-        """Return whether an output is to be sent as bytes."""
+        """Return whether an output is sent as bytes."""
         for wanted in self.outputs:
             if wanted.name == output and "binary_data" in wanted.parameters:
                 return wanted.parameters["binary_data"] is True
@@ -79,7 +79,7 @@ def read_request(header: bytes) -> InferRequest:
     """Read the JSON of a request.
 
     Raises:
-        InvalidRequest: it is none, or a member is wrong; each is named.
+        InvalidRequest: it is not JSON, or members are wrong; each is named.
     """
     try:
         return InferRequest.model_validate_json(header)
@@ -93,7 +93,7 @@ def read_tensors(request: InferRequest, raw: bytes) -> dict[str, Tensor]:
 
     Args:
         request: its JSON.
-        raw: the bytes behind it, those of one input after the other.
+        raw: the bytes after the JSON, input after input.
 
     Raises:
         InvalidRequest: an input is wrong; the error names it and says what would be right.
@@ -110,7 +110,7 @@ def read_tensors(request: InferRequest, raw: bytes) -> dict[str, Tensor]:
         elif not isinstance(size, int) or not 0 <= size <= len(raw) - start:
             raise InvalidRequest(
                 f"input {given.name!r}: binary_data_size is {str(size)[:100]}; there are "
-                f"{len(raw) - start} bytes left behind the JSON"
+                f"{len(raw) - start} bytes left after the JSON"
             )
         else:
             values = _from_bytes(given, raw[start : start + size], count)
@@ -122,7 +122,7 @@ def read_tensors(request: InferRequest, raw: bytes) -> dict[str, Tensor]:
             )
         tensors[given.name] = Tensor(given.name, given.datatype, values.reshape(given.shape))
     if start < len(raw):
-        raise InvalidRequest(f"{len(raw) - start} bytes behind the JSON belong to no input")
+        raise InvalidRequest(f"{len(raw) - start} bytes after the JSON belong to no input")
     return tensors
 
 
@@ -155,7 +155,7 @@ def _from_json(given: GivenTensor) -> npt.NDArray[Any]:
     if given.datatype == BYTES:
         fitting = (str,)
     for element in elements:
-        if type(element) not in fitting:  # a bool is an int to isinstance
+        if type(element) not in fitting:  # to isinstance, a bool is an int
             raise InvalidRequest(
                 f"input {given.name!r}: {str(element)[:100]!r} is not {given.datatype}"
             )
@@ -182,7 +182,7 @@ def _from_bytes(given: GivenTensor, raw: bytes, count: int) -> npt.NDArray[Any]:
 
 
 def _texts(name: str, raw: bytes) -> Iterable[str]:
-    """Read elements that have their length before them."""
+    """Read elements that are preceded by their length."""
     start = 0
     while start < len(raw):
         first = start + LENGTH.size
@@ -206,11 +206,11 @@ def _strings(texts: Iterable[str]) -> npt.NDArray[Any]:
 def write_answer(
     head: dict[str, object], outputs: Sequence[Tensor], request: InferRequest
 ) -> tuple[bytes, int | None]:
-    """Return an answer's body, and how many bytes of it are JSON; None: all.
+    """Return an answer's body, and how many bytes of it are JSON; None for all.
 
     Args:
-        head: its members beside the outputs.
-        outputs: what is answered.
+        head: its members besides the outputs.
+        outputs: the output tensors.
         request: says which of them are sent as bytes.
     """
     entries: list[dict[str, object]] = []

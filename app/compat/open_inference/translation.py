@@ -1,4 +1,4 @@
-"""From tensors to items of `POST /predict/batch`, and from their answers to tensors."""
+"""Translate tensors to items of `POST /predict/batch`, and their answers to tensors."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -39,17 +39,17 @@ def items_of(
     *,
     rows: int,
 ) -> list[Item]:
-    """Return what each row asks.
+    """Return the item for each row.
 
     Args:
-        version: whose inputs these are.
-        reference: the name that the client asked for it by.
-        tensors: the inputs, which fit the version.
+        version: the version whose inputs these are.
+        reference: the name by which the client asked for it.
+        tensors: the inputs, already checked.
         wanted: outputs that the client asks for; a bound of an interval asks for its level.
-        rows: how many.
+        rows: number of rows.
 
     Raises:
-        InvalidRequest: an output is none of the version's.
+        InvalidRequest: the version has no such output.
     """
     series = version.manifest.series
     if series is None:
@@ -69,7 +69,7 @@ def items_of(
 
 
 def _single(tensors: Mapping[str, Tensor], name: str) -> Item:
-    """Return an option of one element."""
+    """Return the value of an option, which has one element."""
     return {name: tensors[name].values.item()} if name in tensors else {}
 
 
@@ -123,10 +123,10 @@ def _check_outputs(version: Loaded, wanted: Sequence[WantedOutput], known: set[s
 
 
 def refuse_failed_rows(answers: Sequence[Answer]) -> None:
-    """Refuse the request if one of its rows could not be answered.
+    """Refuse the request if one of its rows failed.
 
     Raises:
-        StepaheadError: the first row's error, with the row and how many others failed.
+        StepaheadError: the first failed row's error, with the row and how many others failed.
     """
     failed = [row for row, answer in enumerate(answers) if "error" in answer]
     if not failed:
@@ -139,7 +139,7 @@ def refuse_failed_rows(answers: Sequence[Answer]) -> None:
 
 
 def _said(error: StepaheadError, detail: str) -> StepaheadError:
-    """Return an error in other words; one about the request is a 400, as the protocol has it."""
+    """Return an error with another message; one about the request is a 400, as in the protocol."""
     if isinstance(error, Unprocessable):
         return InvalidRequest(detail)
     error.detail = detail
@@ -147,10 +147,10 @@ def _said(error: StepaheadError, detail: str) -> StepaheadError:
 
 
 def outputs_from(answers: Sequence[Answer], wanted: Sequence[WantedOutput]) -> list[Tensor]:
-    """Return the outputs of all rows: those that are wanted, or all.
+    """Return the outputs of all rows, or only those that are wanted.
 
     Raises:
-        InvalidRequest: one that is wanted could not be given.
+        InvalidRequest: a wanted output could not be given.
     """
     if answers[0]["kind"] == "text":
         made = [Tensor(TEXT, BYTES, _objects([answer["text"] for answer in answers]))]
@@ -168,7 +168,7 @@ def outputs_from(answers: Sequence[Answer], wanted: Sequence[WantedOutput]) -> l
 
 
 def _series_outputs(forecasts: Sequence[Sequence[Mapping[str, Any]]]) -> list[Tensor]:
-    """Return forecasts, bounds (NaN where a step has none) and the times of the steps."""
+    """Return forecasts, bounds (NaN for steps without one) and the times of the steps."""
     values = [[step["value"] for step in steps] for steps in forecasts]
     made = [Tensor(FORECAST, LARGEST_FLOAT, np.array(values))]  # (rows, horizon)
     bounds: dict[str, npt.NDArray[np.float64]] = {}
@@ -192,7 +192,7 @@ def _objects(texts: Sequence[object]) -> npt.NDArray[Any]:
 
 
 def warnings_in(answers: Sequence[Answer]) -> str:
-    """Return what weakens these answers, a line each."""
+    """Return what weakens these answers, one line each."""
     return "\n".join(
         f"row {row}: {warning}"
         for row, answer in enumerate(answers)
@@ -201,7 +201,7 @@ def warnings_in(answers: Sequence[Answer]) -> str:
 
 
 def parameters_of(answers: Sequence[Answer]) -> dict[str, object]:
-    """Return what the answers say beside their values; the protocol has no lists here."""
+    """Return the other parts of the answers; the protocol allows no lists here."""
     parameters: dict[str, object] = {
         "prediction_ids": ",".join(answer["id"] for answer in answers),
     }

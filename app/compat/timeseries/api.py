@@ -32,7 +32,7 @@ from app.reading.series.frequency import split_frequency
 PATH = "/v1/timeseries/"
 router = APIRouter(tags=["KServe time series"])
 
-# The units of our frequencies that a letter may mean.
+# The frequency units that a letter may mean.
 UNITS: dict[str, frozenset[str]] = {
     "S": frozenset({"s"}),
     "T": frozenset({"min"}),
@@ -43,12 +43,12 @@ UNITS: dict[str, frozenset[str]] = {
     "Q": frozenset({"QS", "QE"}),
     "Y": frozenset({"YS", "YE"}),
 }
-LOWEST_LEVEL, HIGHEST_LEVEL = 50, 99  # of the intervals that /predict gives
-MAX_NAME = 200  # characters of a series' name in /predict
+LOWEST_LEVEL, HIGHEST_LEVEL = 50, 99  # percent; levels of the intervals that /predict returns
+MAX_NAME = 200  # longest series name in /predict, in characters
 
 
 def error_form(error: StepaheadError) -> dict[str, object]:
-    """Return the body of an error's answer."""
+    """Return the body of an error response."""
     fields = [place.field for place in error.errors if place.field is not None]
     return {"error": _error(error.problem(), fields[0] if fields else None).model_dump()}
 
@@ -69,7 +69,7 @@ def _error(problem: dict[str, Any], param: str | None) -> TimeSeriesError:
     responses=error_responses(TimeSeriesErrorAnswer, 400, 403, 404, 413, 415, 422),
 )
 async def forecast(request: Request, asked: Annotated[ForecastRequest, Body()]) -> ForecastAnswer:
-    """The forecasts of all series; one that fails has its error in its output, the others stand.
+    """The forecasts of all series; if one fails, its output has its error and the others remain.
 
     A completed output means that its prediction is committed to the log under the output's id.
     Quantiles are the bounds of intervals: 0.1 and 0.9 are those of 80 %.
@@ -94,10 +94,10 @@ async def forecast(request: Request, asked: Annotated[ForecastRequest, Body()]) 
 def _item(
     asked: ForecastRequest, given: SeriesGiven, version: Loaded, described: SeriesInput
 ) -> dict[str, object]:
-    """Return what `POST /predict` is asked about a series.
+    """Return the item of `POST /predict/batch` for a series.
 
     Raises:
-        InvalidRequest: the series or what is asked of it does not fit the version.
+        InvalidRequest: the series or the options do not fit the version.
     """
     item: dict[str, object] = {
         "model": asked.model,
@@ -141,10 +141,10 @@ def _history(
 
 
 def level_of(quantile: float) -> int:
-    """Return the level of the interval that a quantile is a bound of.
+    """Return the level of the interval that a quantile bounds.
 
     Raises:
-        InvalidRequest: it is the bound of none.
+        InvalidRequest: it bounds none.
     """
     exact = 100 * abs(1 - 2 * quantile)
     level = round(exact)
@@ -195,17 +195,17 @@ def _output(
 
 
 def _next_time(given: SeriesGiven) -> str:
-    """Return when the first forecast is, by the request's own frequency."""
+    """Return the time of the first forecast, by the request's own frequency."""
     if given.start_timestamp is None:
         return ""
     try:
         return timestamps(given.start_timestamp, given.letter, len(given.series) + 1)[-1]
-    except InvalidRequest:  # past the year 9999
+    except InvalidRequest:  # after the year 9999
         return ""
 
 
 def _other_frequency(given: SeriesGiven, described: SeriesInput) -> list[str]:
-    """Return a warning where a series without times has another frequency than the version."""
+    """Return a warning if a series without times has another frequency than the version."""
     if given.start_timestamp is not None or described.frequency is None:
         return []
     count, unit = split_frequency(described.frequency)

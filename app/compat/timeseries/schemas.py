@@ -1,4 +1,4 @@
-"""What KServe's time series protocol takes and gives."""
+"""Requests and answers of KServe's time series protocol."""
 
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -15,13 +15,13 @@ Status = Literal["completed", "error", "pending", "partial"]
 
 
 class SeriesGiven(BaseModel):
-    """A series to forecast; members that are not known here are ignored."""
+    """A series to forecast; unknown members are ignored."""
 
     model_config = ConfigDict(strict=True)
 
     type: Literal["univariate_time_series", "multivariate_time_series"]
     name: str
-    # Its elements are checked later: a wrong one fails this series alone.
+    # The elements are checked later, so that a wrong one fails only this series.
     series: list[Any] = Field(
         min_length=1,
         max_length=MAX_HISTORY,
@@ -32,12 +32,12 @@ class SeriesGiven(BaseModel):
 
     @property
     def letter(self) -> str:
-        """The frequency's letter."""
+        """Return the frequency's letter."""
         return LETTERS.get(self.frequency, self.frequency)
 
 
 class Options(BaseModel):
-    """What is asked of every series."""
+    """The options for all series."""
 
     model_config = ConfigDict(strict=True)
 
@@ -98,7 +98,7 @@ class Forecast(BaseModel):
 
 
 class ForecastOutput(BaseModel):
-    """What became of one input."""
+    """The result for one input."""
 
     type: Literal["time_series_forecast"] = "time_series_forecast"
     id: str = Field(description="id of the logged prediction; where it failed, the series' name")

@@ -1,4 +1,4 @@
-"""The times of a series that is given by its first time and its frequency."""
+"""The times of a series given by its first time and its frequency."""
 
 import calendar
 from datetime import MAXYEAR, datetime, timedelta
@@ -18,10 +18,10 @@ LONGEST_DATE = len("2026-01-31")
 
 
 def timestamps(start: str, letter: str, count: int) -> list[str]:
-    """Return the ISO times of so many rows: dates if the first is a date and the steps are days.
+    """Return the ISO times of `count` rows: dates if the first is a date and the steps are days.
 
     Raises:
-        InvalidRequest: the first is not an ISO time, or the last is past the year 9999.
+        InvalidRequest: the first is not an ISO time, or the last is after the year 9999.
     """
     try:
         first = datetime.fromisoformat(start)
@@ -38,7 +38,7 @@ def timestamps(start: str, letter: str, count: int) -> list[str]:
 
 
 def _later(first: datetime, letter: str, steps: int) -> datetime:
-    """Return the time so many steps later; a month that is too short gives its last day."""
+    """Return the time some steps later; in a month that is too short, its last day."""
     if letter in STEPS:
         return first + steps * STEPS[letter]
     years, month = divmod(first.month - 1 + steps * MONTHS[letter], 12)

@@ -1,4 +1,4 @@
-"""Who asked stands beside each answer and each refusal: the name of the caller's key."""
+"""Each answer and each refusal is logged with the name of the caller's key."""
 
 import csv
 import io
