@@ -425,6 +425,8 @@ def test_broken_strings_are_named(service: Service, raw: bytes, message: str) ->
         (b"{}", "br", 415),
         (b" " * 200_000, "identity", 413),
     ],
+    # Not from the bytes: gzip writes the time into them, and processes must agree on names.
+    ids=["not-gzip", "cut-off", "large-deflate", "unknown", "large"],
 )
 def test_a_body_that_cannot_be_decompressed_within_the_limit_is_refused(
     service: Service, content: bytes, encoding: str, status: int

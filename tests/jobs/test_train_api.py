@@ -154,7 +154,7 @@ def test_a_text_is_trained_too(service: Service) -> None:
             "contain the target",
         ),
         ("m", {"files": {"file": PRICES}, "recipe": {"window": 200}}, "file", "too short"),
-        ("m", {"files": {"file": PRICES}, "recipe": {"window": 1}}, "recipe.window", "2 or more"),
+        ("m", {"files": {"file": PRICES}, "recipe": {"window": 1}}, "recipe.window", "at least 2"),
         ("m", {"files": {"file": PRICES, "test": FABLE}}, "test", "is a text"),
         ("m", {"files": {"file": PRICES, "test": "Date,Close\n2018-01-01,1\n"}}, "test", "Open"),
         ("m", {"files": {"file": PRICES, "test": "Date,Open\n2018-01-01,1\n"}}, "test", "short"),
