@@ -13,6 +13,7 @@ COPY requirements/api.txt /src/requirements/
 RUN pip --python /opt/stepahead/bin/python install --require-hashes -r /src/requirements/api.txt
 COPY pyproject.toml README.md LICENSE /src/
 COPY app /src/app
+COPY stepahead /src/stepahead
 COPY migrations /src/migrations
 COPY models /src/models
 RUN pip --python /opt/stepahead/bin/python install --no-build-isolation --no-deps /src \

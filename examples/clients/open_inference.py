@@ -11,8 +11,13 @@ import tritonclient.http as triton
 
 
 def main(address: str = "127.0.0.1:8000") -> None:
+    """Connect to a service."""
+    with triton.InferenceServerClient(address) as client:
+        show(client)
+
+
+def show(client: triton.InferenceServerClient) -> None:
     """Show a model's tensors, ask it about two windows at once, and read an error."""
-    client = triton.InferenceServerClient(address)
     described = client.get_model_metadata("google-stock")
     print("inputs:", ", ".join(tensor["name"] for tensor in described["inputs"]))
 

@@ -5,6 +5,7 @@ import importlib
 import io
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from app.config import PROJECT_DIR
 from app.registry.shipped import import_shipped
 from tests.database import own_database
 from tests.service import Service, running_service
+from tests.serving import Served
 
 DOCUMENT = (PROJECT_DIR / "docs" / "clients.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(
@@ -42,7 +44,10 @@ def test_an_example_prints_what_is_shown(shipped: Service, code: str, output: st
     assert len(code.splitlines()) <= MOST_LINES
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(code.replace(ADDRESS, shipped.url.removeprefix("http://")), {})  # noqa: S102
+        names: dict[str, Any] = {}
+        exec(code.replace(ADDRESS, shipped.url.removeprefix("http://")), names)  # noqa: S102
+    if "client" in names:
+        names["client"].close()
     assert printed.getvalue() == output
 
 
@@ -55,6 +60,19 @@ def test_the_script_for_the_open_inference_protocol_runs(
     assert "inputs: history, horizon" in printed
     assert re.search(r"after 786.08: 77\d\.\d\d\nafter 795.26: 78\d\.\d\d\n", printed)
     assert "refused: model 'google-stock' has no version 99" in printed
+
+
+@pytest.mark.slow
+def test_the_script_for_the_python_client_trains_and_forecasts(
+    whole_service: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = importlib.import_module("examples.clients.python")
+    script.main(whole_service.url)
+    printed = capsys.readouterr().out
+    assert "model='shops', status='succeeded'" in printed
+    assert "shops-hi-80" in printed
+    assert "actuals: {'new': 14" in printed
+    assert "refused: Unprocessable (422): history" in printed
 
 
 def test_the_script_for_kserves_time_series_runs(
