@@ -67,10 +67,11 @@ def _check_sentinels(content: SeriesContent, rows: Ints, report: Report) -> dict
 def _sentinel(values: Floats) -> float | None:
     """Return an extreme value, not 0, that is repeated and far from the others."""
     for mark in (values.min(initial=0.0), values.max(initial=0.0)):
+        count = int(np.count_nonzero(values == mark)) if mark else 0
+        if count < _FEWEST_MARKS:
+            continue
         rest = values[values != mark]
-        count = len(values) - len(rest)
-        others = len(np.unique(rest[:_SAMPLED_STEPS]))
-        if mark == 0 or min(count, others) < _FEWEST_MARKS:
+        if len(np.unique(rest[:_SAMPLED_STEPS])) < _FEWEST_MARKS:
             continue
         low, high = float(rest.min()), float(rest.max())
         rules = [

@@ -83,8 +83,10 @@ def count_cells(
 ) -> CellCounts:
     """Count where the cells below the header went."""
     is_kept = usable.codes == KEPT
-    kept = np.zeros(len(table.rows), dtype=bool)
-    kept[np.searchsorted(table.rows, long.rows[is_kept])] = True
+    kept = is_kept
+    if len(long.rows) != len(table.rows):
+        kept = np.zeros(len(table.rows), dtype=bool)
+        kept[np.searchsorted(table.rows, long.rows[is_kept])] = True
     used, values = 0, 0
     unused: list[CellGroup] = []
     for column in columns:

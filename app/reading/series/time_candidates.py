@@ -139,11 +139,13 @@ def correct_midnights(found: FoundTimes, options: ReadOptions, rows: Ints) -> No
     midnight = found.known & (micros % DAY_US == 0)
     if found.form not in {"local", "zoned"} or not 0 < usual < DAY_US or options.hours == "start":
         return
+    back = np.flatnonzero(midnight[1:] & (steps > usual))
+    if len(back) < 2:
+        return
     moved = np.where(midnight, micros + DAY_US, micros)
     fitting = np.abs(np.diff(moved)) == usual
-    back = np.flatnonzero(midnight[1:] & (steps > usual))
     better = (fitting.mean() - (steps == usual).mean()) > 0.5 * usual / DAY_US
-    if len(back) < 2 or not better or fitting[back].mean() < 0.9:
+    if not better or fitting[back].mean() < 0.9:
         return
     text = str(found.times[back[0] + 1].astype("datetime64[m]")).replace("T", " ")
     cell = Cell(row=int(rows[back[0] + 1]), column=found.columns[0], text=text)

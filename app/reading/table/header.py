@@ -27,7 +27,7 @@ def column_kinds(records: list[Record], width: int) -> list[CellKind]:
 def first_data_row(records: list[Record], kinds: list[CellKind], split: Split) -> tuple[int, str]:
     """Return the position of the first data row, and why the rows above are not data."""
     start = next((at for at, record in enumerate(records) if _fits(record, kinds, split)), 0)
-    while start > 1 and _lacks_date_alone(records[start - 1], kinds):
+    while start and _is_bad_row(records[start - 1], kinds, is_first=start == 1):
         start -= 1
     why = "its cells differ in type from those below"
     titles_alone = all(_names_in(record) * 2 < split.width for record in records[:start])
@@ -143,15 +143,18 @@ def _fits(record: Record, kinds: list[CellKind], split: Split) -> bool:
     if not agreeing:
         return not firm and record is not split.records[0]
     dated = [have == kind for have, kind in firm if kind == "date"]
-    return any(dated) if dated else sum(agreeing) * 2 > len(agreeing)
+    return (any(dated) or not dated) and sum(agreeing) * 2 > len(agreeing)
 
 
-def _lacks_date_alone(record: Record, kinds: list[CellKind]) -> bool:
-    """Whether a row would be one of data if its date could be read: it must not go unnoticed."""
+def _is_bad_row(record: Record, kinds: list[CellKind], *, is_first: bool) -> bool:
+    """Whether a row above the data lacks only its date or its numbers: it must not go unnoticed."""
     have = [(cell_kind(cell), kind) for cell, kind in zip(record, kinds, strict=False)]
     numbers = [own for own, kind in have if kind == "number"]
     dates = [own for own, kind in have if kind == "date"]
-    return set(dates) == {"text"} and "number" in numbers and set(numbers) <= {"number", "missing"}
+    if "date" in dates:
+        return len(numbers) > 0
+    numbered = "number" in numbers and set(numbers) <= {"number", "missing"}
+    return numbered and set(dates) == {"text"} and not is_first  # a header may hold numbers
 
 
 def _kind_beside(cell: str, kind: CellKind) -> CellKind:

@@ -67,6 +67,15 @@ def test_a_first_row_without_a_number_is_left_out_by_name(tmp_path: Path) -> Non
     assert "'oops' (row 2)" in read.report.warnings[0]
 
 
+def test_a_title_with_a_date_is_no_row_of_data(tmp_path: Path) -> None:
+    text = "2021-03-01;daily report\n" + lines(
+        "Datum;Wert", lambda at: f"{day(at)};{at}", range(40)
+    )
+    read = Read(tmp_path, text)
+    assert read.content.columns == ("Wert",)
+    assert (read.report.header_row, read.report.rows_left_out) == (2, [])
+
+
 def test_a_first_row_without_a_readable_date_is_left_out_by_name(tmp_path: Path) -> None:
     text = "date,x,y\nsoonish,1,2\n" + "".join(f"{day(at)},{wave(at)},{at}\n" for at in range(40))
     read = Read(tmp_path, text)
