@@ -75,7 +75,8 @@ class Client:
         """Return the forecasts of all series of a frame, in a frame of the same kind.
 
         The columns are `unique_id` if the frame has it, `ds`, the model's name, and for each level
-        `NAME-lo-80` and `NAME-hi-80`. What weakens the forecasts is a `ForecastWarning`.
+        `NAME-lo-80` and `NAME-hi-80`. Anything that weakens the forecasts is a
+        `ForecastWarning`.
 
         Args:
             data: a frame with `ds` and `y`, `unique_id` for several series, and the version's other
@@ -101,15 +102,14 @@ class Client:
         read_options: Mapping[str, Any] | None = None,
         **recipe: Any,  # noqa: ANN401
     ) -> Job:
-        """Train a version in the background; `.wait(progress=True)` returns when it is there.
+        """Train a version in the background; `.wait(progress=True)` returns when it is done.
 
         Args:
             data: a file, or a frame with `ds`, `y` and, for several series, `unique_id`.
             name: of the model.
             target: the column to forecast; of a frame it is `y`.
             read_options: how to read a file, as in `read` of `POST /datasets`.
-            recipe: `preset`, `horizon`, `epochs` and so on; what is left out is the service's
-                choice.
+            recipe: `preset`, `horizon`, `epochs` and so on; the service chooses the rest.
         """
         options = dict(read_options or {})
         if not isinstance(data, (str, Path)):

@@ -38,7 +38,7 @@ class Connection:
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=TIMEOUT,
             transport=transport,
-            # Proxies of the environment are not for a service on this machine.
+            # Proxy settings of the environment do not apply to a service on this machine.
             trust_env=httpx.URL(self.url).host not in LOOPBACK,
         )
 
@@ -73,7 +73,7 @@ class Connection:
         return answer
 
     def _sent(self, method: str, path: str, **parts: Any) -> httpx.Response:  # noqa: ANN401
-        """Send a request; one that the service is too busy for is sent again."""
+        """Send a request, and repeat it while the service is too busy."""
         retries = 0 if "files" in parts else RETRIES  # the file has been read
         try:
             while True:

@@ -27,7 +27,7 @@ class Refused(StepaheadError):
     Args:
         status: the HTTP status.
         problem: the decoded `application/problem+json`: `title`, `detail`, `errors` and so on.
-        request_id: the id under which the service's log has it.
+        request_id: the id of the request in the service's log.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ForecastFailed(StepaheadError):
     """Some of many series could not be forecast.
 
     Args:
-        problems: of each of them, by its `unique_id`.
+        problems: the problem of each of them, by its `unique_id`.
         forecasts: a frame with the forecasts of the others.
     """
 

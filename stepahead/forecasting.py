@@ -18,7 +18,7 @@ CHAMPION = "champion"
 
 
 class Asked(NamedTuple):
-    """A series that is to be forecast."""
+    """A series to be forecast."""
 
     id: object  # None: the only one of a frame without ids
     question: Json  # of `POST /predict`
@@ -32,7 +32,7 @@ def forecast(connection: Connection, data: Any, question: Json) -> Any:  # noqa:
     Args:
         connection: to the service.
         data: a frame, or a dataset's id.
-        question: what is asked of each series: `model`, and `horizon` and `levels` where given.
+        question: the fields sent for each series: `model`, and `horizon` and `levels` if given.
 
     Raises:
         ForecastFailed: some series could not be forecast.
@@ -108,7 +108,7 @@ def _target(connection: Connection, model: str) -> str:
 
 
 def _answers(connection: Connection, every: Sequence[Asked]) -> Iterator[Json]:
-    """Yield the answers in order; what the service was too busy for is asked again."""
+    """Yield the answers in order; items the service was too busy for are sent again."""
     for batch in _batches(every):
         answers: dict[int, Json] = {}
         open_places = list(range(len(batch)))

@@ -1,6 +1,6 @@
-"""Data frames of series: `unique_id`, `ds`, `y`, one row per time, as Nixtla's libraries have them.
+"""Data frames of series: `unique_id`, `ds`, `y`, one row per time, as in Nixtla's libraries.
 
-pandas, polars and whatever else narwhals knows; each call gives back the kind that it was given.
+pandas, polars and whatever else narwhals knows; each call returns the kind it was given.
 """
 
 import itertools

@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 30.0  # long enough for a restart of the service
 
 
 class Job:
-    """A training; `state` is the job as the service showed it last."""
+    """A training; `state` is the job as the service last showed it."""
 
     def __init__(self, connection: Connection, state: Json) -> None:
         self._connection = connection
@@ -45,7 +45,7 @@ class Job:
         return number
 
     def refresh(self) -> Self:
-        """Ask the service how the job is."""
+        """Ask the service for the state of the job."""
         self.state = self._connection.get(f"/jobs/{self.id}")
         return self
 

@@ -1,7 +1,7 @@
 """One step of a recurrent cell, forward and backward, for RNN, LSTM and GRU.
 
-A step gets two products, both (batch, gates * units), with the gates in Keras' order: the drive x W
-+ b from the input, and the product h U (for GRU plus its own bias) from the state. The equations
+A step takes two products, both (batch, gates * units), with the gates in Keras' order: the drive x
+W + b from the input, and the product h U (for GRU plus its own bias) from the state. The equations
 are for one unit at time t; σ is the sigmoid, φ the activation of the recipe, · element-wise.
 """
 

@@ -96,7 +96,7 @@ class Misses:
         return len(self.errors)
 
     def and_then(self, later: "Misses") -> "Misses":
-        """Return these and more."""
+        """Return these misses followed by others."""
         return Misses(
             windows=np.concatenate([self.windows, later.windows]),
             errors=np.concatenate([self.errors, later.errors]),

@@ -1,4 +1,4 @@
-"""The Python client against a running api, and against a made-up one for what that rarely does."""
+"""The Python client against a running api, and a fake one for what a real one rarely does."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta

@@ -164,7 +164,7 @@ def actuals_after(
     return [(when, value) for when, value in session.execute(query)]
 
 
-# What settling works on.
+# What settling reads and writes.
 
 
 @dataclass(frozen=True, kw_only=True)
