@@ -199,5 +199,5 @@ def whole_service() -> "Iterator[Served]":
 def shared_data() -> Path:
     """Return the real data beside the project, or skip the test if it is missing."""
     if not SHARED_DATA.is_dir():
-        pytest.skip("the chapter's data files are not beside this checkout (../shared/data)")
+        pytest.skip("the chapter's data files are not next to this checkout (../shared/data)")
     return SHARED_DATA

@@ -106,8 +106,8 @@ def ridge(
     """Fit weights (columns, outputs) and intercepts (outputs,) by ridge regression.
 
     Args:
-        x: columns, of any spread: they are standardised.
-        y: outputs.
+        x: (n, columns), of any spread: they are standardised.
+        y: (n, outputs).
         penalty: per row and standardised column; None: chosen for each output by leave-one-out.
         intercept: without one, columns are measured from 0 and intercepts are 0.
     """

@@ -131,10 +131,15 @@ class Intervals:
         return max((level for level in LEVELS if _rank(level, self.scores)), default=None)
 
     def bounds(self, forecasts: Floats, windows: Floats, levels: tuple[int, ...]) -> Floats:
-        """Return low and high (n, steps, levels, 2) for forecasts (n, horizon).
+        """Return low and high (n, steps, levels, 2), in the target's unit.
+
+        Args:
+            forecasts: (n, horizon), in the target's unit.
+            windows: (n, window), of the target's raw values.
+            levels: in percent.
 
         Raises:
-            ValueError: a level that is no whole number from 50 to 99.
+            ValueError: a level is not a whole number from 50 to 99.
         """
         if not set(levels) <= set(LEVELS):
             raise ValueError(f"levels {levels}; whole numbers from 50 to 99 needed")

@@ -73,7 +73,13 @@ class _Table:
         )
 
     def places(self, forecast: Floats, chosen: NDArray[np.bool_], steps: slice) -> Places:
-        """Return some rows and steps of one forecaster, flat."""
+        """Return some rows and steps of one forecaster, flat.
+
+        Args:
+            forecast: (rows, horizon).
+            chosen: (rows, number of steps), which values to return.
+            steps: of the horizon.
+        """
         width = self.actual[:, steps].shape[1]
 
         def spread(values: Floats) -> Floats:

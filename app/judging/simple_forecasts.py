@@ -93,7 +93,13 @@ def simple_forecasts(
 
 
 def lags_for(rows: int, *, window: int, season: int | None) -> int:
-    """Return how many past values a fitted baseline sees: the network's, or a season if longer."""
+    """Return how many past values a fitted baseline sees: the network's, or a season if longer.
+
+    Args:
+        rows: rows that it is fitted on.
+        window: past values that the network sees.
+        season: rows in the season; None if there is none.
+    """
     wanted = max(FEWEST_LAGS, min(window, LONGEST_SEASON_IN_LAGS))
     if season is not None and season <= LONGEST_SEASON_IN_LAGS:
         wanted = max(wanted, season)

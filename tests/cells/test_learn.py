@@ -20,7 +20,7 @@ def test_letters_of_a_word(cell: CellName, word: str) -> None:
     assert continued(learned, word[0], tokens=len(word) - 1) == word
 
 
-@pytest.mark.skipif(not FABLE.exists(), reason="the fable's text is not beside this checkout")
+@pytest.mark.skipif(not FABLE.exists(), reason="the fable's text is not next to this checkout")
 def test_the_fable_to_199_of_its_201_contexts() -> None:
     learned = learn_text(FABLE.read_text())
     assert learned.targets == 201

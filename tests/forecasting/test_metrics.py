@@ -46,7 +46,7 @@ def test_errors_equal_scikit_learn() -> None:
         assert pinball(actual, forecast, quantile) == pytest.approx(expected)
 
 
-@pytest.mark.skipif(not GOOGLE.exists(), reason="the chapter's files are not beside this checkout")
+@pytest.mark.skipif(not GOOGLE.exists(), reason="the chapter's files are not next to this checkout")
 def test_persistence_on_the_chapter_s_january_is_8_59() -> None:
     with GOOGLE.open() as file:
         opening = np.array([float(row["Open"]) for row in csv.DictReader(file)])

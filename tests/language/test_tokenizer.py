@@ -13,7 +13,7 @@ WORDS = Tokenizer(unit="word", vocabulary=(UNKNOWN,), unknown=UNKNOWN)
 CHARS = Tokenizer(unit="char", vocabulary=(UNKNOWN,), unknown=UNKNOWN)
 
 
-@pytest.mark.skipif(not FABLE.exists(), reason="the fable's text is not beside this checkout")
+@pytest.mark.skipif(not FABLE.exists(), reason="the fable's text is not next to this checkout")
 def test_the_fable_has_204_tokens_of_112_symbols() -> None:
     text = FABLE.read_text()
     tokenizer = Tokenizer.fit(text)

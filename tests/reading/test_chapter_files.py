@@ -11,7 +11,7 @@ from app.reading.reader import ReadResult, read_file
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="the chapter's data files are not beside this checkout"
+    not DATA.is_dir(), reason="the chapter's data files are not next to this checkout"
 )
 
 

@@ -58,7 +58,7 @@ def service(
             import_shipped(session, running.store)
         prices = [778.81, 788.36, 786.08, 795.26, 806.4, 807.86, 805.0, 807.14, 807.48]
         days = [f"2017-01-{day:02d}" for day in (3, 4, 5, 6, 9, 10, 11, 12, 13)]
-        for end in range(1, 10):  # each history says what came of the forecast before
+        for end in range(1, 10):  # each history says what became of the previous forecast
             asked = {"history": prices[:end], "timestamps": days[:end]}
             assert running.predict(model="google-stock", **asked).is_success
         assert running.predict(model="belling-the-cat", text="long ago , the").is_success

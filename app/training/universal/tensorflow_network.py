@@ -25,7 +25,16 @@ OPS = TensorFlowOps()
 def run_recurrent(
     x: Tensor, started: Tensor, *, weights: Weights, layer: int, units: int
 ) -> Tensor:
-    """Return the outputs of an LSTM layer at every step, (batch, steps, units)."""
+    """Return the outputs of an LSTM layer at every step, (batch, steps, units).
+
+    Args:
+        x: (batch, steps, inputs).
+        started: (batch, steps, 1), 1 from a history's first value on, else 0: until then the input
+            gate is shut.
+        weights: by name.
+        layer: counted from 0.
+        units: units of the layer.
+    """
     projected = x @ weights[f"layer{layer}.kernel"] + weights[f"layer{layer}.bias"]
     gate = tf.constant([SHUT, 0.0, 0.0, 0.0])
     projected += (1.0 - started) * tf.repeat(gate, units)

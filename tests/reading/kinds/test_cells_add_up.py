@@ -44,7 +44,7 @@ def test_the_cells_of_a_peculiar_file_add_up(entry: Same, tmp_path: Path) -> Non
 )
 def test_the_cells_of_a_case_add_up(path: Path | None) -> None:
     if path is None:
-        pytest.skip("the cases are not beside this checkout")
+        pytest.skip("the cases are not next to this checkout")
     check(read_file(path, path.name, ReadOptions()).report)
 
 
