@@ -22,7 +22,9 @@ ARTIFACT_FILES = (*REQUIRED_FILES, JUDGED)
 # with intervals also has an optional input `levels` int64 (levels,), whole numbers from 50 to 99,
 # and an output `intervals` double (batch, steps, levels, 2), low and high, for the first steps of
 # the horizon. A graph that tells series apart has an optional input `series` int64 (batch,): the
-# position of each among the manifest's labels, counted from 1, or 0 for any other series.
+# position of each among the manifest's labels, counted from 1, or 0 for any other series. A graph
+# of columns known ahead has an input `future` double (batch, horizon, known), their values for the
+# steps ahead, in the order of the manifest's `known`.
 # Text: `tokens` int64 (batch, steps), ids; `probabilities` float (batch, vocabulary)
 # of the token after the last. A stream also takes `lengths` int32 (batch,), the number of real
 # steps in each row (so that texts of different lengths can share a run), and every state of
@@ -33,6 +35,7 @@ FORECAST = "forecast"
 LEVELS = "levels"
 INTERVALS = "intervals"
 SERIES = "series"
+FUTURE = "future"
 TOKENS = "tokens"
 LENGTHS = "lengths"
 PROBABILITIES = "probabilities"

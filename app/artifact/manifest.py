@@ -34,6 +34,10 @@ class SeriesInput(Strict):
 
     features: tuple[Feature, ...]
     target: str
+    known: Annotated[
+        tuple[str, ...],
+        Field(description="features whose values for the steps ahead are needed to forecast"),
+    ] = ()
     frequency: str | None
     calendar: Annotated[
         str | None,

@@ -10,6 +10,7 @@ import onnxruntime
 
 from app.artifact.files import (
     FORECAST,
+    FUTURE,
     HISTORY,
     INTERVALS,
     LENGTHS,
@@ -40,6 +41,7 @@ def forecasts(
     history: Floats,
     *,
     numbers: Ids | None = None,
+    future: Floats | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Floats:
     """Compute the forecasts of a series graph.
@@ -48,6 +50,7 @@ def forecasts(
         graph: the ONNX file.
         history: (n, window, features), raw values.
         numbers: (n,), by which the graph knows each window's series; None: as any other.
+        future: (n, horizon, known), for a graph of columns known ahead.
         check: called between runs; may raise to stop.
 
     Returns:
@@ -59,7 +62,7 @@ def forecasts(
     session = session_of(graph)
     parts: list[Floats] = []
     for start in range(0, len(history), WINDOWS_AT_ONCE):
-        parts += session.run([FORECAST], _fed(session, history, numbers, start))
+        parts += session.run([FORECAST], _fed(session, history, numbers, future, start))
         check()
     return np.concatenate(parts)
 
@@ -70,6 +73,7 @@ def forecasts_with_intervals(
     levels: Sequence[int],
     *,
     numbers: Ids | None = None,
+    future: Floats | None = None,
     check: Callable[[], None],
 ) -> tuple[Floats, Floats | None]:
     """Compute the forecasts of a series graph, and its intervals if it has any.
@@ -79,6 +83,7 @@ def forecasts_with_intervals(
         history: (n, window, features), raw values.
         levels: whole numbers from 50 to 99.
         numbers: (n,), by which the graph knows each window's series; None: as any other.
+        future: (n, horizon, known), for a graph of columns known ahead.
         check: called between runs; may raise to stop.
 
     Returns:
@@ -89,13 +94,13 @@ def forecasts_with_intervals(
     """
     session = session_of(graph)
     if INTERVALS not in {output.name for output in session.get_outputs()}:
-        return forecasts(graph, history, numbers=numbers, check=check), None
+        return forecasts(graph, history, numbers=numbers, future=future, check=check), None
     asked = np.array(levels, np.int64)
     steps = max(1, MOST_BOUNDS // (2 * len(asked) * len(history) or 1))
     given: list[Floats] = []
     bounds: list[Floats] = []
     for start in range(0, len(history), WINDOWS_AT_ONCE):
-        fed = {**_fed(session, history, numbers, start), LEVELS: asked}
+        fed = {**_fed(session, history, numbers, future, start), LEVELS: asked}
         ahead, around = session.run([FORECAST, INTERVALS], fed)
         given.append(ahead)
         bounds.append(around[:, :steps])
@@ -104,7 +109,11 @@ def forecasts_with_intervals(
 
 
 def _fed(
-    session: onnxruntime.InferenceSession, history: Floats, numbers: Ids | None, start: int
+    session: onnxruntime.InferenceSession,
+    history: Floats,
+    numbers: Ids | None,
+    future: Floats | None,
+    start: int,
 ) -> dict[str, npt.NDArray[Any]]:
     """Return the inputs of one run; numbers only for a graph that tells series apart."""
     rows = slice(start, start + WINDOWS_AT_ONCE)
@@ -112,6 +121,8 @@ def _fed(
     has_numbers = any(each.name == SERIES for each in session.get_overridable_initializers())
     if has_numbers and numbers is not None:
         fed[SERIES] = np.ascontiguousarray(numbers[rows], dtype=np.int64)
+    if future is not None and any(each.name == FUTURE for each in session.get_inputs()):
+        fed[FUTURE] = np.ascontiguousarray(future[rows])
     return fed
 
 

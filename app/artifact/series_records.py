@@ -35,6 +35,20 @@ class AnchorMember(Strict):
     weight: Annotated[float, Field(description="of several series: the mean")]
 
 
+class ColumnEffect(Strict):
+    """What a column known ahead adds to the simple forecast."""
+
+    name: str
+    effect: Annotated[
+        float,
+        Field(
+            description="of one unit of the column, in the scale of the forecast; of several "
+            "series: the mean; 0: it helped none of them on later rows"
+        ),
+    ]
+    series: Annotated[int, Field(description="series that it is used for")]
+
+
 class SeriesAnchor(Strict):
     """The simple forecast that the network's output is added to."""
 
@@ -60,6 +74,9 @@ class SeriesAnchor(Strict):
     logarithmic: Annotated[
         int, Field(description="series that it forecasts in their logarithm")
     ] = 0
+    effects: Annotated[
+        tuple[ColumnEffect, ...], Field(description="of the columns known ahead")
+    ] = ()
     members: Annotated[
         tuple[AnchorMember, ...], Field(description="what it is mixed from; empty: one alone")
     ] = ()

@@ -155,7 +155,8 @@ def _answer(
     length = manifest.window or manifest.min_history
     if manifest.series is not None:
         history = np.ones((1, length, len(manifest.series.features)))
-        return forecasts(graph, history), (1, manifest.horizon)
+        future = np.ones((1, manifest.horizon, len(manifest.series.known)))
+        return forecasts(graph, history, future=future), (1, manifest.horizon)
     if manifest.text is None:
         raise ValueError("the manifest describes neither a series nor a text")
     text = manifest.text

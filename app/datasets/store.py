@@ -14,6 +14,7 @@ from app.datasets.tails import TailName, Tails
 from app.errors import NotFound, Unprocessable
 from app.reading.content import DatasetContent, SeriesContent, content_from_bytes
 from app.reading.report import Report
+from app.reading.series.ahead import known_ahead
 from app.storage.ids import new_id
 from app.storage.job_status import UNFINISHED, JobStatus
 from app.storage.object_store import ObjectStore, StoredObject
@@ -192,6 +193,34 @@ def stored_tail(
         ends = _ends(dataset, store, columns=columns, rows=rows)
         _tails.keep(name, ends)
     return _one_series(ends, series)
+
+
+def stored_ahead(
+    session: Session,
+    store: ObjectStore,
+    dataset_id: UUID,
+    *,
+    features: tuple[str, ...],
+    known: tuple[str, ...],
+    rows: int,
+    series: str | None = None,
+) -> dict[str, list[float]]:
+    """Return what a dataset says about the rows after a series' last complete one.
+
+    Args:
+        session: in an open transaction.
+        store: that holds the content.
+        dataset_id: of a dataset of kind series that has the columns.
+        features: columns that a complete row has numbers in.
+        known: columns known ahead.
+        rows: how many at most.
+        series: which one, if the dataset contains several.
+    """
+    content = load_content(get_dataset(session, dataset_id), store)
+    if not isinstance(content, SeriesContent):
+        raise Unprocessable.at("dataset", f"{dataset_id} is a text")
+    own = _one_series(content, series)
+    return known_ahead(own, features=features, known=known, rows=rows)
 
 
 def referenced_objects(session: Session) -> set[str]:

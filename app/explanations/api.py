@@ -33,6 +33,7 @@ from app.http.openapi import problem_responses
 from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS, invalid_fields
 from app.predictions import series as series_predictions
 from app.predictions import text as text_predictions
+from app.predictions.histories.stored import with_stored_history
 from app.predictions.loaded import Loaded
 from app.predictions.schemas import PredictRequest
 from app.registry.references import MAX_NUMBER
@@ -73,7 +74,7 @@ class Explanations:
                 )
             _refuse(version, request, TEXT_ONLY, takes="a series")
             if asked.dataset is not None:
-                asked = series_predictions.with_stored_history(version, asked, self.resources)
+                asked = with_stored_history(version, asked, self.resources)
             return series.explain(
                 version,
                 opened,

@@ -64,9 +64,21 @@ class Prepared:
 
 
 def prepare(
-    window: Floats, manifest: Manifest, anchor: Anchor | None, *, number: int = 0
+    window: Floats,
+    manifest: Manifest,
+    anchor: Anchor | None,
+    *,
+    number: int = 0,
+    future: Floats | None = None,
 ) -> Prepared:
     """Scale a raw window (window, features) of a series as its version does.
+
+    Args:
+        window: raw values.
+        manifest: the version's.
+        anchor: that its network is added to.
+        number: by which the graph knows the series.
+        future: (horizon, known), the columns known ahead.
 
     Raises:
         Conflict: the version's manifest does not say how it was scaled.
@@ -76,9 +88,18 @@ def prepare(
         raise TypeError("not a series version")
     horizon = manifest.horizon
     values = np.clip(window, -LARGEST_VALUE, LARGEST_VALUE)
-    anchored = (
-        None if anchor is None else _anchored(values[:, target_index(described)], anchor, number)
-    )
+    anchored = None
+    if anchor is not None:
+        names = [feature.name for feature in described.features]
+        known = values[:, [names.index(name) for name in described.known]]  # (window, known)
+        effects = anchor.effects[number] if described.known else np.zeros(0)
+        anchored = _anchored(
+            values[:, target_index(described)],
+            anchor,
+            number,
+            seen=known @ effects,
+            ahead=np.zeros(horizon) if future is None else future @ effects,
+        )
     seen = values[-(described.network_window or len(values)) :]
     if recipe.scaling == "window":
         own, index = WindowScaling.of(seen[None]), target_index(described)
@@ -101,15 +122,20 @@ def prepare(
     )
 
 
-def _anchored(values: Floats, anchor: Anchor, number: int) -> Anchored:
+def _anchored(
+    values: Floats, anchor: Anchor, number: int, *, seen: Floats, ahead: Floats
+) -> Anchored:
     """Split the anchor's forecast into parts, on the target's window (window,).
+
+    What columns known ahead add is taken off the window (`seen`) and belongs to the start of each
+    step ahead (`ahead`).
 
     In logarithms the steps multiply: what they change together is shared out in proportion to what
     each adds there.
     """
     scale = anchor.scales[number]
-    scaled = scale.into(values)  # (window,)
-    start = anchor.start(scaled[None, -1:], number)[0]  # (horizon,)
+    scaled = scale.into(values) - seen  # (window,)
+    start = anchor.start(scaled[None, -1:], number)[0] + ahead  # (horizon,)
     added = (scaled - scaled[-1])[:, None] * anchor.weights[number]  # (window, horizon)
     if not scale.log:
         return Anchored(name=anchor.name, start=start, shares=added)

@@ -39,6 +39,9 @@ class ExplainRequest(BaseModel):
     history: Annotated[
         Numbers | Columns | None, Field(description="series: as for a prediction")
     ] = None
+    future: Annotated[
+        Columns | None, Field(description="series: as for a prediction, for all trained steps")
+    ] = None
     dataset: Annotated[str | None, Field(description="series: instead of history")] = None
     series: Annotated[str | None, Field(description="series: the one of the dataset")] = None
     timestamps: Annotated[
@@ -105,7 +108,17 @@ class ExplainRequest(BaseModel):
         return PredictRequest.model_validate(given)
 
 
-QUESTION = ("model", "history", "dataset", "series", "timestamps", "levels", "text", "top_k")
+QUESTION = (
+    "model",
+    "history",
+    "future",
+    "dataset",
+    "series",
+    "timestamps",
+    "levels",
+    "text",
+    "top_k",
+)
 SERIES_ONLY = ("ahead", "levels")
 TEXT_ONLY = ("token", "top_k")
 

@@ -43,13 +43,20 @@ class Forecasts:
         return mean
 
 
-def forecasts(window: Floats, manifest: Manifest, opened: Opened, *, number: int = 0) -> Forecasts:
+def forecasts(
+    window: Floats,
+    manifest: Manifest,
+    opened: Opened,
+    *,
+    number: int = 0,
+    future: Floats | None = None,
+) -> Forecasts:
     """Return the forecasts from a raw window (window, features).
 
     Raises:
         Conflict: the manifest does not say how the version was scaled.
     """
-    prepared = prepare(window, manifest, opened.anchor, number=number)
+    prepared = prepare(window, manifest, opened.anchor, number=number, future=future)
     members = [
         prepared.forecast(
             network.forward(prepared.scaled[None], every_step=False).outputs[0]  # (horizon,)
@@ -57,6 +64,21 @@ def forecasts(window: Floats, manifest: Manifest, opened: Opened, *, number: int
         for network in opened.networks
     ]
     return Forecasts(prepared=prepared, members=np.stack(members))
+
+
+def _measurable(
+    window: Floats, version: Loaded, opened: Opened, question: SeriesQuestion
+) -> Forecasts:
+    """Return the forecasts of a question.
+
+    Raises:
+        Unprocessable: they are not finite.
+    """
+    future = np.array(question.future).T if question.future else None  # (horizon, known)
+    found = forecasts(window, version.manifest, opened, number=question.number, future=future)
+    if not np.isfinite(found.members).all():
+        raise Unprocessable.at("history", "has values that are too large to forecast from")
+    return found
 
 
 def explain(
@@ -86,9 +108,7 @@ def explain(
     network, shown = opened.networks[request.member - 1], min(request.steps, len(window))
     seen = min(shown, version.network_window)
     check_size(network, steps=seen, units=request.units)
-    found = forecasts(window, version.manifest, opened, number=question.number)
-    if not np.isfinite(found.members).all():
-        raise Unprocessable.at("history", "has values that are too large to forecast from")
+    found = _measurable(window, version, opened, question)
     prepared = found.prepared
     trace = network.forward(prepared.scaled[None], every_step=False)
     influence = influence_of(network, prepared.scaled, one_output(ahead - 1), field="model")

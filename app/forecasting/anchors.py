@@ -6,6 +6,8 @@ the spread of a series grows with its level, in the logarithm of it,
     z = x or log(max(x, floor))
     forecast of step h = last + Σ_k weights_kh (z_k - last) + level_h (last - center) + intercept_h
 
+of z less the effects of columns known ahead, which are added again to the steps ahead,
+
 computed in double from differences to the last value: of 1,000,000.01 and 1,000,000.00 the
 difference is seen, where a sum of products of them would lose it. Several series that share a
 network may have a function each; row 0 is then for a series that is not among them. The same
@@ -13,7 +15,7 @@ formula stands in the artifact's graph, and its arrays in `weights.safetensors`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -65,6 +67,13 @@ class Anchor:
     level: Floats  # (series, horizon), of the last value's distance from `center`
     center: Floats  # (series,)
     scales: tuple[Scale, ...]  # (series,)
+    # Of the columns known ahead, in the unit of the scale: (series, known).
+    effects: Floats = field(default_factory=lambda: np.zeros((1, 0)))
+
+    @property
+    def known(self) -> int:
+        """Return how many columns known ahead have an effect."""
+        return int(self.effects.shape[1])
 
     @property
     def series(self) -> int:
@@ -81,19 +90,33 @@ class Anchor:
         """Return how many steps ahead are forecast."""
         return int(self.weights.shape[2])
 
-    def forecasts(self, windows: Floats, numbers: Ids | None = None) -> Floats:
+    def forecasts(
+        self,
+        windows: Floats,
+        numbers: Ids | None = None,
+        *,
+        known: Floats | None = None,
+        future: Floats | None = None,
+    ) -> Floats:
         """Return forecasts (n, horizon) from windows of the target's raw values.
 
         Args:
             windows: (n, window).
             numbers: (n,), the row of each window's series; None: 0.
+            known: (n, window, known), the columns known ahead; None: there are none.
+            future: (n, horizon, known), of the steps ahead.
         """
-        if numbers is None or self.series == 1:
-            return self._of(0, windows)
+        every = np.arange(len(windows))
+        rows = np.zeros(len(windows), np.int64) if numbers is None or self.series == 1 else numbers
         result = np.empty((len(windows), self.horizon))
-        for number in np.unique(numbers):
-            own = numbers == number
-            result[own] = self._of(int(number), windows[own])
+        for number in np.unique(rows):
+            own = every[rows == number]
+            result[own] = self._of(
+                int(number),
+                windows[own],
+                None if known is None else known[own],
+                None if future is None else future[own],
+            )
         return result
 
     def start(self, last: Floats, number: int = 0) -> Floats:
@@ -107,7 +130,7 @@ class Anchor:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return all that a reader needs beside the name; nothing for persistence."""
-        if self.name == "persistence":
+        if self.name == "persistence" and not self.known:
             return {}
         # A weight of a table is one of very many: single precision is enough for what is added to
         # the last value.
@@ -119,6 +142,7 @@ class Anchor:
             f"{PREFIX}center": self.center,
             f"{PREFIX}log": np.array([scale.log for scale in self.scales]),
             f"{PREFIX}floor": np.array([scale.floor for scale in self.scales]),
+            f"{PREFIX}effects": self.effects,
         }
 
     @classmethod
@@ -140,6 +164,7 @@ class Anchor:
         shape = (-1, *parts["weights"].shape[-2:])
         logs = arrays.get(f"{PREFIX}log", np.zeros(1, dtype=bool))
         floors = arrays.get(f"{PREFIX}floor", np.zeros(1))
+        effects = arrays.get(f"{PREFIX}effects", np.zeros((1, 0)))
         return cls(
             name=name,
             season=season,
@@ -151,6 +176,7 @@ class Anchor:
                 Scale(log=bool(log), floor=float(floor))
                 for log, floor in zip(logs, floors, strict=True)
             ),
+            effects=np.asarray(effects, dtype=np.float64),
         )
 
     @classmethod
@@ -162,6 +188,7 @@ class Anchor:
         name: str,
         season: int | None = None,
         centers: Sequence[float] | None = None,
+        effects: Sequence[Floats] | None = None,
     ) -> Self:
         """Return an anchor of a map for each series.
 
@@ -171,6 +198,7 @@ class Anchor:
             name: of the anchor.
             season: rows in it.
             centers: usual values, in the scale; None: 0. They change nothing but rounding.
+            effects: of the columns known ahead, (known,) each; None: there are none.
         """
         weights = np.stack([each.weights for each in maps])  # (series, window, horizon)
         level = weights.sum(axis=1) - 1  # (series, horizon)
@@ -185,13 +213,19 @@ class Anchor:
             level=level,
             center=center,
             scales=tuple(scales),
+            effects=np.zeros((len(maps), 0)) if effects is None else np.stack(effects),
         )
 
-    def _of(self, number: int, windows: Floats) -> Floats:
-        scale = self.scales[number]
+    def _of(
+        self, number: int, windows: Floats, known: Floats | None, future: Floats | None
+    ) -> Floats:
+        scale, effects = self.scales[number], self.effects[number]
         values = scale.into(windows)
+        if known is not None:
+            values = values - known @ effects
         last = values[:, -1:]  # (n, 1)
-        return scale.out_of(self.start(last, number) + (values - last) @ self.weights[number])
+        ahead = self.start(last, number) + (values - last) @ self.weights[number]
+        return scale.out_of(ahead if future is None else ahead + future @ effects)
 
 
 def persistence(*, window: int, horizon: int) -> Anchor:

@@ -1,5 +1,6 @@
 """A series that can be read from any of its rows: holes filled, missing earlier rows added."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,3 +133,25 @@ def _led(column: Floats, reach: Reach) -> Floats:
     start = filled(own[: max(2 * (reach.season or 0), ROWS_FOR_A_SLOPE)], season=None)
     lead = led(start, reach.window + int(known[0]), season=reach.season)
     return np.concatenate((lead[: -len(start)], own))
+
+
+def ahead_of(columns: Floats, first: Ids, horizon: int) -> Floats:
+    """Return the rows of columns (rows, known) from some rows on, (n, horizon, known).
+
+    A missing one, and those past the last row, repeat the one before: what they would be is not
+    known, and nothing is measured there.
+    """
+    padded = np.concatenate((columns, np.full((horizon, columns.shape[1]), np.nan)))
+    for column in padded.T:
+        known = np.isfinite(column)
+        if known.any():
+            rows = np.where(known, np.arange(len(column)), np.flatnonzero(known)[0])
+            column[:] = column[np.maximum.accumulate(rows)]
+    ahead: Floats = padded[first[:, None] + np.arange(horizon)]
+    return ahead
+
+
+def joined(parts: Sequence[Floats | None]) -> Floats | None:
+    """Return the known columns of several series one after the other; None: there are none."""
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None

@@ -92,6 +92,9 @@ def _check_columns(data: Shape, recipe: SeriesRecipe, target: str | None) -> Non
     for name in features:
         if name not in data.columns:
             raise Unprocessable.at("recipe.features", f"no numeric column {name!r}; {_there(data)}")
+    for name in recipe.known or ():
+        if name not in data.columns:
+            raise Unprocessable.at("recipe.known", f"no numeric column {name!r}; {_there(data)}")
     if len(set(features)) < len(features):
         raise Unprocessable.at("recipe.features", "names a column twice")
     if target not in features and (recipe.anchor != "none" or recipe.scaling == "window"):

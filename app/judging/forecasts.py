@@ -24,6 +24,7 @@ class JudgedSeries:
     training: Floats  # (training rows,), the target before everything judged
     times: tuple[str | None, ...]  # (n,), of the first row forecast from each origin
     number: int = 0  # the number by which the graph knows the series; 0 stands for any other series
+    future: Floats | None = None  # (n, horizon, known), columns known ahead; None: there are none
 
     def __len__(self) -> int:
         return len(self.first)

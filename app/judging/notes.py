@@ -67,6 +67,12 @@ def anchor_note(anchor: SeriesAnchor) -> str:
         told += f" ({_members(anchor)})"
     if anchor.logarithmic:
         told += " in logarithms" if not anchor.pooled else f", {anchor.logarithmic} in logarithms"
+    for column in anchor.effects:
+        told += (
+            f", with the effect of {column.name} known ahead ({column.effect:+.4g} a unit)"
+            if column.series
+            else f", without {column.name}, which did not help on later rows"
+        )
     if anchor.own:
         told += ", for each series its own"
     told += f"; from {anchor.origins:,} origins before the cut {_beside_the_last_value(anchor)}"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import Unprocessable
-from app.forecasting.histories import History, Reach
+from app.forecasting.histories import History, Reach, ahead_of
 from app.judging.forecasts import Floats, Ids, JudgedSeries
 from app.judging.notes import not_judged
 from app.judging.series_judge import Judged
@@ -24,6 +24,17 @@ class KnownSeries:
     target: Floats  # (rows,)
     content: SeriesContent  # the same rows, to look up their times
     training: int  # how many of the first rows the network and the baselines may know
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ahead:
+    """Which features are known ahead, and how far."""
+
+    columns: tuple[int, ...] = ()
+    horizon: int = 1
+
+
+NOTHING_AHEAD = Ahead()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,6 +62,7 @@ def other_rows(
     features: tuple[str, ...],
     target: str,
     reach: Reach,
+    ahead: Ahead = NOTHING_AHEAD,
     field: str = "test",
 ) -> Judged:
     """Prepare the rows of another dataset for judging.
@@ -65,6 +77,7 @@ def other_rows(
         features: input columns, in order.
         target: column to forecast.
         reach: how much of a history is read before each row.
+        ahead: which columns of the rows after each are known.
         field: which request field the other dataset came in, for errors.
 
     Raises:
@@ -86,7 +99,7 @@ def other_rows(
         content = other.of_series(label) if len(other.labels) > 1 else other
         before = known[0] if alone else by_label.get(label)
         inputs = np.stack([_finite(content.column(name)) for name in features], axis=1)
-        part = _part(content, inputs, _finite(content.column(target)), before, reach)
+        part = _part(content, inputs, _finite(content.column(target)), before, reach, ahead=ahead)
         parts.append(part.named(1 if alone else numbers.get(label, 0)))
     count = sum(len(part.rows) for part in parts)
     if not count:
@@ -127,6 +140,8 @@ def _part(
     target: Floats,
     before: KnownSeries | None,
     reach: Reach,
+    *,
+    ahead: Ahead,
 ) -> _Part:
     context = 0 if before is None else _rows_before(before, content)
     values = target
@@ -149,6 +164,9 @@ def _part(
             first=first,
             training=np.empty(0) if before is None else before.target[: before.training],
             times=tuple(_times(content, rows)),
+            future=ahead_of(inputs[:, list(ahead.columns)], first, ahead.horizon)
+            if ahead.columns
+            else None,
         ),
         rows=rows,
         seen=np.zeros(len(rows), bool) if before is None else _seen(before, content)[rows],
@@ -225,6 +243,7 @@ def _chosen(series: JudgedSeries, chosen: NDArray[np.bool_]) -> JudgedSeries:
         series,
         inputs=series.inputs[chosen],
         first=series.first[chosen],
+        future=None if series.future is None else series.future[chosen],
         times=tuple(times.tolist()),
     )
 

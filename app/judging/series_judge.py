@@ -8,6 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from app.artifact.onnx_session import forecasts_with_intervals
+from app.forecasting.histories import joined
 from app.judging.forecasts import SCORED_LEVELS, Floats, Forecasts, Ids, JudgedSeries
 from app.judging.judgement import WITHOUT_SCIKIT, JudgedOn, Judgement
 from app.judging.series_score import score_series
@@ -36,6 +37,11 @@ class Judged:
         """Return the number by which the graph knows each row's series, (n,)."""
         return np.repeat([part.number for part in self.parts], [len(part) for part in self.parts])
 
+    @cached_property
+    def future(self) -> Floats | None:
+        """Return the columns known ahead after each row, (n, horizon, known)."""
+        return joined([part.future for part in self.parts])
+
 
 def judge_series(
     graph: bytes,
@@ -62,7 +68,12 @@ def judge_series(
         Unprocessable: no row has an actual value, a forecast, and a value before it.
     """
     given, bounds = forecasts_with_intervals(
-        graph, judged.inputs, SCORED_LEVELS, numbers=judged.numbers, check=check
+        graph,
+        judged.inputs,
+        SCORED_LEVELS,
+        numbers=judged.numbers,
+        future=judged.future,
+        check=check,
     )
     # A group without judged rows can still have taught a baseline.
     told = _forecasts(judged, given, bounds, frequency=frequency, window=window, check=check)

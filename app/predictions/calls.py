@@ -23,6 +23,7 @@ from app.http.problem_responses import (
 )
 from app.predictions import series, text
 from app.predictions.batching import LONG_SECONDS, Batcher, Ticket
+from app.predictions.histories.stored import with_stored_history
 from app.predictions.loaded import Loaded
 from app.predictions.log import PredictionLog
 from app.predictions.logged.rows import Refusal
@@ -108,7 +109,7 @@ class Predictions:
         if request.dataset is not None and version.tokenizer is None:
             try:
                 request = await asyncio.to_thread(
-                    series.with_stored_history, version, request, self._resources
+                    with_stored_history, version, request, self._resources
                 )
             except DATABASE_ERRORS as error:
                 raise Unavailable(DATABASE_AWAY) from error

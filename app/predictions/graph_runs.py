@@ -7,7 +7,7 @@ from struct import Struct
 import numpy as np
 import numpy.typing as npt
 
-from app.artifact.files import FORECAST, HISTORY, INTERVALS, LEVELS, SERIES
+from app.artifact.files import FORECAST, HISTORY, INTERVALS, LEVELS
 from app.artifact.manifest import SeriesInput
 from app.predictions.loaded import Arrays, Loaded
 from app.predictions.questions import Work
@@ -15,6 +15,7 @@ from app.predictions.questions import Work
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
 
+NOTHING: Arrays = {}
 MOST_BOUNDS_PER_RUN = 2_000_000  # numbers; a long horizon's intervals of many rows are gigabytes
 
 
@@ -58,30 +59,30 @@ def _range(values: Floats) -> tuple[float, float]:
     return np.minimum.reduce(values, None), np.maximum.reduce(values, None)
 
 
-def forecast(version: Loaded, windows: Floats, numbers: Ids | None = None) -> Work[Floats]:
+def forecast(version: Loaded, windows: Floats, beside: Arrays = NOTHING) -> Work[Floats]:
     """Return forecasts (batch, horizon) of raw values (batch, window, features).
 
-    `numbers` (batch,) are those of the series, for a version that tells them apart.
+    `beside` are the graph's other inputs by name, a row for each of the batch.
     """
     rows = len(windows)
     if rows <= version.rows_per_run:
-        return version.run(_fed(windows, numbers, 0, rows), [FORECAST])[FORECAST]
+        return version.run(_fed(windows, beside, 0, rows), [FORECAST])[FORECAST]
     runs = []
     for start, end in _runs(rows, version.rows_per_run):
-        runs.append(version.run(_fed(windows, numbers, start, end), [FORECAST])[FORECAST])
+        runs.append(version.run(_fed(windows, beside, start, end), [FORECAST])[FORECAST])
         yield
     return np.concatenate(runs)
 
 
 def forecast_with_intervals(
-    version: Loaded, windows: Floats, levels: list[int], numbers: Ids | None = None
+    version: Loaded, windows: Floats, levels: list[int], beside: Arrays = NOTHING
 ) -> Work[tuple[Floats, Floats]]:
     """Return forecasts (batch, horizon) and their bounds (batch, steps, levels, 2)."""
     most = max(1, MOST_BOUNDS_PER_RUN // (2 * len(levels) * version.manifest.horizon))
     asked = np.array(levels, dtype=np.int64)
     forecasts, bounds = [], []
     for start, end in _runs(len(windows), min(most, version.rows_per_run)):
-        inputs = {**_fed(windows, numbers, start, end), LEVELS: asked}
+        inputs = {**_fed(windows, beside, start, end), LEVELS: asked}
         run = version.run(inputs, [FORECAST, INTERVALS])
         forecasts.append(run[FORECAST])
         bounds.append(run[INTERVALS])
@@ -90,7 +91,7 @@ def forecast_with_intervals(
 
 
 def fed_back(
-    version: Loaded, windows: Floats, first: Floats, steps: Ids, numbers: Ids | None = None
+    version: Loaded, windows: Floats, first: Floats, steps: Ids, beside: Arrays = NOTHING
 ) -> Work[Floats]:
     """Return forecasts of every row, (batch, at least the most steps asked for).
 
@@ -106,20 +107,19 @@ def fed_back(
         windows = np.concatenate([windows, newest], axis=1)[:, -width:]
         is_unfinished = steps[active] > done
         active, windows = active[is_unfinished], windows[is_unfinished]
-        numbers = None if numbers is None else numbers[is_unfinished]
+        beside = {name: array[is_unfinished] for name, array in beside.items()}
         block = np.full(first.shape, np.nan)
-        block[active] = yield from forecast(version, windows, numbers)
+        block[active] = yield from forecast(version, windows, beside)
         blocks.append(block)
         yield
     return np.concatenate(blocks, axis=1)
 
 
-def _fed(windows: Floats, numbers: Ids | None, start: int, end: int) -> Arrays:
+def _fed(windows: Floats, beside: Arrays, start: int, end: int) -> Arrays:
     """Return the graph's inputs for some rows of a batch."""
-    fed: Arrays = {HISTORY: windows[start:end]}
-    if numbers is not None:
-        fed[SERIES] = numbers[start:end]
-    return fed
+    return {HISTORY: windows[start:end]} | {
+        name: array[start:end] for name, array in beside.items()
+    }
 
 
 def _runs(rows: int, most: int) -> list[tuple[int, int]]:

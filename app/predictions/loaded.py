@@ -14,6 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 from app.artifact.files import (
     FORECAST,
+    FUTURE,
     HISTORY,
     INTERVALS,
     LENGTHS,
@@ -224,10 +225,13 @@ def trial_inputs(manifest: Manifest) -> Arrays:
     """Return one row of inputs with the right names, types and shapes."""
     if manifest.series is not None:
         shape = (1, manifest.window or 1, len(manifest.series.features))
-        return {HISTORY: np.ones(shape, dtype=np.float64)}
+        inputs: Arrays = {HISTORY: np.ones(shape, dtype=np.float64)}
+        if manifest.series.known:
+            inputs[FUTURE] = np.ones((1, manifest.horizon, len(manifest.series.known)))
+        return inputs
     if manifest.text is None:
         raise BrokenArtifact("the manifest describes neither a series nor a text")
-    inputs: Arrays = {TOKENS: np.zeros((1, manifest.window or 1), dtype=np.int64)}
+    inputs = {TOKENS: np.zeros((1, manifest.window or 1), dtype=np.int64)}
     if manifest.text.reading == "stream":
         inputs[LENGTHS] = np.ones(1, dtype=np.int32)
         for state in manifest.text.states:

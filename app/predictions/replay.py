@@ -4,6 +4,7 @@ from typing import Any
 
 from app.errors import StepaheadError
 from app.predictions import series, text
+from app.predictions.histories.stored import with_stored_history
 from app.predictions.loaded import Loaded
 from app.predictions.pricing import refuse_too_long
 from app.predictions.questions import Question, completed
@@ -37,4 +38,4 @@ def answer_again(
 def _question(version: Loaded, request: PredictRequest, resources: Resources) -> Question:
     if version.tokenizer is not None:
         return text.ask(version, request)
-    return series.ask(version, series.with_stored_history(version, request, resources))
+    return series.ask(version, with_stored_history(version, request, resources))

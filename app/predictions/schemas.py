@@ -73,6 +73,13 @@ class PredictRequest(BaseModel):
             "none are computed",
         ),
     ] = None
+    future: Annotated[
+        Columns | None,
+        Field(
+            description="series: values of the columns known ahead, such as planned promotions, "
+            "one for each step; a dataset brings its own"
+        ),
+    ] = None
     dataset: Annotated[
         str | None,
         Field(
@@ -119,10 +126,14 @@ class PredictRequest(BaseModel):
             count += value is not None
         if self.timestamps is not None:
             count += len(self.timestamps)
+        if self.future is not None:
+            count += len(self.future)
         return count + len(self.history) if isinstance(self.history, dict) else count
 
 
-SERIES_FIELDS = frozenset({"history", "dataset", "horizon", "levels", "series", "timestamps"})
+SERIES_FIELDS = frozenset(
+    {"history", "dataset", "future", "horizon", "levels", "series", "timestamps"}
+)
 TEXT_FIELDS = frozenset({"text", "steps", "top_k", "temperature", "seed"})
 
 

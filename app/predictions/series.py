@@ -3,15 +3,13 @@
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
-from uuid import UUID
 
 import numpy as np
 
+from app.artifact.files import FUTURE, SERIES
 from app.artifact.manifest import SeriesInput
-from app.datasets.store import stored_tail
 from app.errors import FieldError, Unprocessable
 from app.judging.simple_forecasts import PERSISTENCE
-from app.predictions.gaps import without_gaps
 from app.predictions.graph_runs import (
     Floats,
     fed_back,
@@ -20,11 +18,12 @@ from app.predictions.graph_runs import (
     outside,
     packed,
 )
-from app.predictions.loaded import Loaded
+from app.predictions.histories.future import future_of
+from app.predictions.histories.gaps import without_gaps
+from app.predictions.loaded import Arrays, Loaded
 from app.predictions.questions import Outcome, Work
 from app.predictions.schemas import MAX_STEPS, TEXT_FIELDS, PredictRequest
 from app.predictions.times import Stamps, read_timestamps
-from app.storage.resources import Resources
 
 # The cost of a forecast or an interval besides the run of the graph: its place in the answer.
 FORECAST_SECONDS = 1.5e-6
@@ -46,6 +45,7 @@ class SeriesQuestion(NamedTuple):
     seconds: float  # the time that answering takes on its own
     added_seconds: float  # the time that answering adds to a run
     number: int = 0  # by which the graph knows the series; 0: as any other
+    future: Sequence[list[float]] = ()  # (known, horizon), columns known ahead
 
     def what_fits(self, seconds: float) -> FieldError:
         """Say how much of the question could be answered in this many seconds."""
@@ -83,14 +83,8 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
             "history",
             f"has {rows} values; {version} needs at least {manifest.min_history} (its min_history)",
         )
-    steps = request.horizon or manifest.horizon
     warnings: list[str] = []
-    if steps > manifest.horizon:
-        _check_feedback(version, described)
-        warnings.append(
-            f"horizon {steps} is past the trained {manifest.horizon}: forecasts are fed back"
-            + (", without intervals" if request.levels else "")
-        )
+    steps = _steps(version, described, request, warnings)
     stamps = None
     if request.timestamps is not None:
         stamps = read_timestamps(request.timestamps, rows=rows)
@@ -105,7 +99,23 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
         warnings,
         *_costs(version, steps, values=steps * (1 + len(levels))),
         _number(version, request.series, warnings) if version.numbers else 0,
+        future_of(version, request.future, steps),
     )
+
+
+def _steps(
+    version: Loaded, described: SeriesInput, request: PredictRequest, warnings: list[str]
+) -> int:
+    """Return how many steps ahead to forecast; past the trained horizon, warn about it."""
+    trained = version.manifest.horizon
+    steps = request.horizon or trained
+    if steps > trained:
+        _check_feedback(version, described)
+        warnings.append(
+            f"horizon {steps} is past the trained {trained}: forecasts are fed back"
+            + (", without intervals" if request.levels else "")
+        )
+    return steps
 
 
 def _read(
@@ -152,61 +162,25 @@ def _costs(version: Loaded, steps: int, *, values: int) -> tuple[int, float, flo
     return values, seconds + shown, added_seconds + shown
 
 
-def with_stored_history(
-    version: Loaded, request: PredictRequest, resources: Resources
-) -> PredictRequest:
-    """Return the request with the tail of its dataset as history and timestamps. Blocks.
-
-    Raises:
-        NotFound: there is no such dataset.
-        Unprocessable: it does not fit the version, or history is given, too.
-    """
-    described = version.manifest.series
-    if request.dataset is None or described is None:
-        return request
-    beside = [name for name in ("history", "timestamps") if name in request.model_fields_set]
-    if beside:
-        raise Unprocessable.at(beside[0], "stands in the dataset already: give one or the other")
-    names = tuple(feature.name for feature in described.features)
-    with resources.sessions.begin() as session:
-        tail = stored_tail(
-            session,
-            resources.store,
-            UUID(request.dataset),
-            columns=names,
-            rows=max(version.manifest.window or 0, version.manifest.min_history),
-            series=request.series,
-        )
-    if not len(tail):
-        raise Unprocessable.at("dataset", f"has no row with a number in {', '.join(names)}")
-    history = {name: tail.column(name).tolist() for name in names}
-    return request.model_copy(
-        update={
-            "history": history if len(names) > 1 else history[names[0]],
-            "timestamps": tail.row_times_iso() or None,
-        }
-    )
-
-
 def answer(questions: Sequence[SeriesQuestion]) -> Work[list[Outcome]]:
     """Answer questions for one version, in order."""
     version = questions[0].version
     columns = _as_array(questions)
     windows = np.ascontiguousarray(columns.transpose(0, 2, 1))  # (batch, window, features)
-    numbers = np.array([question.number for question in questions]) if version.numbers else None
+    beside = _beside(version, questions)
     levels = sorted({level for question in questions for level in question.levels})
     if levels:
-        forecasts, bounds = yield from forecast_with_intervals(version, windows, levels, numbers)
+        forecasts, bounds = yield from forecast_with_intervals(version, windows, levels, beside)
         intervals = [
             _intervals(question, own, levels)
             for question, own in zip(questions, bounds, strict=True)
         ]
     else:
-        forecasts, bounds = (yield from forecast(version, windows, numbers)), NO_BOUNDS
+        forecasts, bounds = (yield from forecast(version, windows, beside)), NO_BOUNDS
         intervals = [[]] * len(questions)
     steps = [question.steps for question in questions]
     if max(steps) > version.manifest.horizon:
-        forecasts = yield from fed_back(version, windows, forecasts, np.array(steps), numbers)
+        forecasts = yield from fed_back(version, windows, forecasts, np.array(steps), beside)
     warnings = _warnings(version, questions, columns)
     # Many together; for a single one numpy is slower than Python.
     are_finite = len(questions) > 1 and bool(
@@ -218,6 +192,17 @@ def answer(questions: Sequence[SeriesQuestion]) -> Work[list[Outcome]]:
         else Unprocessable.at("history", TOO_LARGE)
         for parts in zip(questions, forecasts.tolist(), intervals, warnings, strict=True)
     ]
+
+
+def _beside(version: Loaded, questions: Sequence[SeriesQuestion]) -> Arrays:
+    """Return what the graph reads beside the history, by name."""
+    beside: Arrays = {}
+    if version.numbers:
+        beside[SERIES] = np.array([question.number for question in questions])
+    if questions[0].future:
+        future = np.array([question.future for question in questions])  # (batch, known, horizon)
+        beside[FUTURE] = np.ascontiguousarray(future.transpose(0, 2, 1))
+    return beside
 
 
 def warnings_of(version: Loaded, question: SeriesQuestion) -> Sequence[str]:

@@ -119,6 +119,15 @@ class SeriesRecipe(Recipe):
             description="input columns; null: only the target",
         ),
     ]
+    known: Annotated[
+        tuple[str, ...] | None,
+        Field(
+            strict=False,
+            max_length=64,
+            description="columns whose values are known ahead, such as planned promotions; each is "
+            "an input, too; null: those that the file continues for a horizon past the target",
+        ),
+    ] = None
     scaling: Annotated[
         Literal["minmax", "standard", "window"],
         Field(

@@ -48,8 +48,12 @@ def series_version(
     activation: Activation = "tanh",
     says_scaling: bool = True,
     at_least: float | None = None,
+    effect: float | None = None,
 ) -> Built:
-    """Build a version with two input columns and two layers that forecasts two steps."""
+    """Build a version with two input columns and two layers that forecasts two steps.
+
+    With an effect, the first column is known ahead.
+    """
     recipe = resolve_recipe(
         "series",
         {
@@ -75,7 +79,8 @@ def series_version(
         scaling=affine,
         target=1,
         target_scaling=affine.column(1) if affine else None,
-        anchor=None if anchor == "none" else anchor_of(anchor),
+        anchor=None if anchor == "none" else anchor_of(anchor, effect),
+        known=() if effect is None else (0,),
         at_least=at_least,
     )
     manifest = Manifest(
@@ -90,6 +95,7 @@ def series_version(
                 for name, column in zip(COLUMNS, ROWS.T, strict=True)
             ),
             target=COLUMNS[1],
+            known=() if effect is None else COLUMNS[:1],
             frequency="D",
             time_form="date",
             never_negative=False,
@@ -99,11 +105,11 @@ def series_version(
         ),
         **COMMON,
     )
-    arrays = {} if anchor == "none" else anchor_of(anchor).arrays()
+    arrays = {} if anchor == "none" else anchor_of(anchor, effect).arrays()
     return Built(manifest=manifest, scorecard=SCORECARD, graph=graph, weights={**weights, **arrays})
 
 
-def anchor_of(name: AnchorName) -> Anchor:
+def anchor_of(name: AnchorName, effect: float | None = None) -> Anchor:
     """Return the anchor for the second column of `ROWS`."""
     if name == "persistence":
         return persistence(window=WINDOW, horizon=HORIZON)
@@ -116,7 +122,8 @@ def anchor_of(name: AnchorName) -> Anchor:
     fitted = ridge_map(scale.into(ROWS[:, 1]), lags=4, level=False, **shape)
     if fitted is None:
         raise TypeError("too few rows")
-    return Anchor.of_maps([fitted], [scale], name=name)
+    effects = None if effect is None else [np.array([effect])]
+    return Anchor.of_maps([fitted], [scale], name=name, effects=effects)
 
 
 def text_version(

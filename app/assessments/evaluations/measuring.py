@@ -14,7 +14,7 @@ from app.errors import Unprocessable
 from app.forecasting.histories import Reach
 from app.forecasting.series_splits import split_series
 from app.judging.judgement import JudgedOn, Judgement
-from app.judging.other_rows import KnownSeries, other_rows
+from app.judging.other_rows import Ahead, KnownSeries, other_rows
 from app.judging.series_judge import judge_series
 from app.reading.content import DatasetContent, SeriesContent, TextContent, content_from_bytes
 from app.reading.series.grid import gridded
@@ -108,6 +108,10 @@ class Measurement:
             features=features,
             target=described.target,
             reach=reach,
+            ahead=Ahead(
+                columns=tuple(features.index(name) for name in described.known),
+                horizon=self.manifest.horizon,
+            ),
             field=self.field,
         )
         judged_on: JudgedOn = (

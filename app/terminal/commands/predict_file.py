@@ -8,7 +8,7 @@ import csv
 import itertools
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from app.reading.content import SeriesContent, TextContent
+from app.reading.series.ahead import known_ahead
 from app.terminal.client import Json, Service, place
 from app.terminal.commands.check import known, understood
 from app.terminal.commands.predict import PredictionOrder, check_options, request_of, show_answer
@@ -64,7 +65,17 @@ def ask_after_file(service: Service, order: PredictionOrder, file: Path) -> list
     ends = content.complete(names).tail(rows)
     if order.series is not None:
         ends = ends.of_series(known("series", order.series, content.labels))
-    return list(_asked(service, order, ends, names))
+    ahead_columns = tuple(described.get("known") or ())  # older versions have none
+    ahead = {
+        label: known_ahead(
+            content.of_series(label),
+            features=names,
+            known=ahead_columns,
+            rows=order.horizon or manifest["horizon"],
+        )
+        for label in (ends.labels if ahead_columns else ())
+    }
+    return list(_asked(service, order, ends, names, ahead))
 
 
 def run_predict_after(
@@ -156,11 +167,15 @@ def _end(text: str) -> str:
 
 
 def _asked(
-    service: Service, order: PredictionOrder, ends: SeriesContent, names: tuple[str, ...]
+    service: Service,
+    order: PredictionOrder,
+    ends: SeriesContent,
+    names: tuple[str, ...],
+    ahead: Mapping[str, dict[str, list[float]]],
 ) -> Iterator[Answer]:
     parts = [ends.of_series(label) for label in ends.labels]
     for group in _groups(parts):
-        items = [_request(order, part, names) for part in group]
+        items = [_request(order, part, names, ahead.get(part.labels[0])) for part in group]
         answers = service.post("/predict/batch", {"items": items})["items"]
         for part, answer in zip(group, answers, strict=True):
             problem = answer.get("error")
@@ -177,12 +192,18 @@ def _groups(parts: Sequence[SeriesContent]) -> Iterator[Sequence[SeriesContent]]
         yield parts[start : start + TOGETHER]
 
 
-def _request(order: PredictionOrder, part: SeriesContent, names: tuple[str, ...]) -> Json:
+def _request(
+    order: PredictionOrder,
+    part: SeriesContent,
+    names: tuple[str, ...],
+    future: dict[str, list[float]] | None,
+) -> Json:
     history = {name: part.column(name).tolist() for name in names}
     fields: Json = {
         "model": order.model,
         "history": history if len(names) > 1 else history[names[0]],
         "timestamps": part.row_times_iso() or None,
+        "future": future,
         "series": part.labels[0] or None,
         "horizon": order.horizon,
         "levels": list(order.levels) or None,

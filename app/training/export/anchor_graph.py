@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto
 
-from app.artifact.files import HISTORY, SERIES
+from app.artifact.files import FUTURE, HISTORY, SERIES
 from app.forecasting.anchors import LARGEST_LOGARITHM, LARGEST_VALUE, Anchor
 from app.training.export.graph_builder import Graph
 
 
-def anchor_nodes(graph: Graph, anchor: Anchor, target: int) -> str:
+def anchor_nodes(graph: Graph, anchor: Anchor, target: int, known: tuple[int, ...] = ()) -> str:
     """Add an anchor and return its forecast: (batch, horizon), or (batch, 1) where steps are one.
 
     Of an anchor of several series the graph gets the input `series`, which may be left out.
@@ -20,9 +20,16 @@ def anchor_nodes(graph: Graph, anchor: Anchor, target: int) -> str:
         graph: reads `history`.
         anchor: what to compute.
         target: which column the target is.
+        known: which columns are known ahead; there is an input `future` for them.
     """
     rows = _Rows(graph, is_table=anchor.series > 1)
     values, is_log = _scaled(graph, anchor, rows, target)
+    effects = rows.of("anchor.effects", anchor.effects[:, :, None]) if known else ""
+    if known:  # effects are (known, 1), or (batch, known, 1)
+        graph.ids("anchor_known", *known)
+        graph.ids("anchor_effect_axis", 2)
+        seen = graph.add("Gather", [HISTORY, "anchor_known"], "anchor_known_seen", axis=2)
+        values = graph.add("Sub", [values, _effect(graph, seen, effects)], "anchor_without")
     graph.ids("anchor_last_step", -1)
     last = graph.add("Gather", [values, "anchor_last_step"], "anchor_last", axis=1)  # (batch, 1)
     anchored = last
@@ -39,6 +46,10 @@ def anchor_nodes(graph: Graph, anchor: Anchor, target: int) -> str:
     if anchor.intercept.any():
         intercept = rows.of("anchor.intercept", anchor.intercept)
         anchored = graph.add("Add", [anchored, intercept], "anchor_shifted")
+    if known:
+        anchored = graph.add(
+            "Add", [anchored, _effect(graph, FUTURE, effects)], "anchor_with_effects"
+        )
     if is_log is None:
         return anchored
     graph.constant("anchor_largest", np.array(LARGEST_LOGARITHM))
@@ -87,6 +98,12 @@ def _scaled(graph: Graph, anchor: Anchor, rows: _Rows, target: int) -> tuple[str
         return logarithms, ""
     is_log = rows.of("anchor.log", logs)
     return graph.add("Where", [is_log, logarithms, values], "anchor_in_scale"), is_log
+
+
+def _effect(graph: Graph, columns: str, effects: str) -> str:
+    """Return what known columns (batch, rows, known) add to each row, (batch, rows)."""
+    product = graph.add("MatMul", [columns, effects], f"{columns}_effects")  # (batch, rows, 1)
+    return graph.add("Squeeze", [product, "anchor_effect_axis"], f"{columns}_effect")
 
 
 def _change(graph: Graph, anchor: Anchor, rows: _Rows) -> str:

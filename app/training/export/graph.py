@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import TensorProto, helper
+from onnx import TensorProto, ValueInfoProto, helper
 
-from app.artifact.files import FORECAST, HISTORY, LENGTHS, PROBABILITIES, SERIES, TOKENS
+from app.artifact.files import FORECAST, FUTURE, HISTORY, LENGTHS, PROBABILITIES, SERIES, TOKENS
 from app.forecasting.anchors import LARGEST_VALUE, Anchor
 from app.forecasting.scaling import FLOOR, TINY, Affine
 from app.training.architecture import GATES, STATES, Architecture, Weights
@@ -38,6 +38,7 @@ def series_graph(
     target: int,
     target_scaling: Affine | None,
     anchor: Anchor | None,
+    known: tuple[int, ...] = (),
     at_least: float | None = None,
 ) -> bytes:
     """A forecaster: `history` double (batch, window, features) to `forecast` (batch, horizon).
@@ -52,6 +53,8 @@ def series_graph(
         target_scaling: of the target; None with window scaling.
         anchor: the network's output is added to its forecast, a function of the target's window;
             None: to the scaling's center, which is the last value where windows scale.
+        known: features that are known ahead, whose effects the anchor has; an input `future` for
+            them is added.
         at_least: what comes out lower is raised to this; None: no limit.
     """
     graph = Graph()
@@ -68,7 +71,7 @@ def series_graph(
         scale = graph.constant("target_scale", target_scaling.scale.astype(np.float64))
         center = graph.constant("target_center", target_scaling.center.astype(np.float64))
     if anchor is not None:
-        center = anchor_nodes(graph, anchor, target)
+        center = anchor_nodes(graph, anchor, target, known)
     graph.add("Cast", [scaled], "scaled_float", to=TensorProto.FLOAT)
     # ONNX Runtime reads (window, batch, features)
     graph.add("Transpose", ["scaled_float"], "steps", perm=[1, 0, 2])
@@ -82,18 +85,27 @@ def series_graph(
         graph.constant("at_least", np.array(at_least))
         graph.add("Add", ["change", center], "sum")
         graph.add("Max", ["sum", "at_least"], FORECAST)
-    shape: Shape = ["batch", window, architecture.inputs]
-    inputs = [helper.make_tensor_value_info(HISTORY, TensorProto.DOUBLE, shape)]
-    if anchor is not None and anchor.series > 1:
-        inputs.append(helper.make_tensor_value_info(SERIES, TensorProto.INT64, ["numbers"]))
     return graph.to_bytes(
-        inputs,
+        _series_inputs(window, architecture, anchor, known),
         [
             helper.make_tensor_value_info(
                 FORECAST, TensorProto.DOUBLE, ["batch", architecture.outputs]
             )
         ],
     )
+
+
+def _series_inputs(
+    window: int, architecture: Architecture, anchor: Anchor | None, known: tuple[int, ...]
+) -> list[ValueInfoProto]:
+    shape: Shape = ["batch", window, architecture.inputs]
+    inputs = [helper.make_tensor_value_info(HISTORY, TensorProto.DOUBLE, shape)]
+    if anchor is not None and anchor.series > 1:
+        inputs.append(helper.make_tensor_value_info(SERIES, TensorProto.INT64, ["numbers"]))
+    if anchor is not None and known:
+        ahead: Shape = ["batch", architecture.outputs, len(known)]
+        inputs.append(helper.make_tensor_value_info(FUTURE, TensorProto.DOUBLE, ahead))
+    return inputs
 
 
 def text_graph(

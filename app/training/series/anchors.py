@@ -1,27 +1,26 @@
 """The anchors of a run: which simple forecasts they are made of, and how each phase fits them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from app.artifact.manifest import Manifest
-from app.artifact.series_records import AnchorCandidate, AnchorMember, SeriesAnchor
+from app.artifact.series_records import AnchorCandidate, AnchorMember, ColumnEffect, SeriesAnchor
 from app.errors import Unprocessable
 from app.forecasting.anchors import Anchor, Scale, persistence
 from app.forecasting.histories import Reach
-from app.forecasting.holes import filled
-from app.forecasting.linear_maps import LinearMap, homogeneous, mixed, persistence_map
+from app.forecasting.linear_maps import LinearMap, homogeneous, mixed
 from app.forecasting.metrics import rmse
-from app.forecasting.mixture import Candidate, Mixing, Mixture
+from app.forecasting.mixture import Candidate
 from app.judging.notes import anchor_of, anchor_to_keep
 from app.recipes.recipe import AnchorName, SeriesRecipe
 from app.training.series.calibration import calibration_starts
 from app.training.series.data import Floats, Group, SeriesData
+from app.training.series.fitted_anchor import PHASES, FittedAnchor, Mixed, fit_anchor
 from app.training.series.seasons import find_seasons
 from app.training.task import Phase
 
-PHASES: tuple[Phase, ...] = ("calibrating", "training", "judging", "refitting")
 CANDIDATES: tuple[AnchorName, ...] = (
     "persistence",
     "season",
@@ -46,11 +45,6 @@ MOST_WEIGHTS = 4_000_000
 # How many series are averaged for the anchor of any other series.
 MOST_AVERAGED = 300
 LEAST_TOLD_WEIGHT = 0.005
-# Before the logarithm, a value is raised to at least this share of the smallest one.
-SHARE_OF_LEAST = 0.1
-LARGEST_SHARE = 1e100  # relative to the size of a series: rows after the cut may be extremely large
-# Forms whose level belongs to one series and does not suit another.
-OF_ONE_LEVEL = frozenset({"values", "seasonal changes", "the window and the level, each step"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,153 +113,46 @@ def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> Ser
     With several series, each gets an anchor of its own unless that takes too much space; any other
     series gets their average.
     """
-    if settled.names == ("persistence",):
+    if settled.names == ("persistence",) and not data.known:
         same = persistence(window=data.window, horizon=recipe.steps_ahead)
         return SeriesAnchors(record=settled.record, by_phase=dict.fromkeys(PHASES, same))
     several = len(data.groups) > 1
     own = several and data.window * recipe.steps_ahead * len(data.groups) <= MOST_WEIGHTS
     chosen = data.groups if own or not several else _sampled(data.groups)
     starts = calibration_starts(data)
-    fitted = [_fit(data, group, recipe, settled, starts[group.label]) for group in chosen]
+    mixing = Mixed(
+        window=settled.reach.window,
+        horizon=recipe.steps_ahead,
+        seasons=settled.seasons,
+        names=settled.names,
+        season=settled.reach.season,
+        known=data.known,
+    )
+    fitted = [fit_anchor(mixing, group, starts[group.label], shared=several) for group in chosen]
     name, season = settled.record.name, settled.record.season
     by_phase: dict[Phase, Anchor] = {}
     for phase in PHASES:
         maps = [each.maps[phase] for each in fitted] if own or not several else []
         scales = [each.scale for each in fitted] if own or not several else []
+        effects = [each.effects[phase] for each in fitted] if own or not several else []
         if several:
-            linear, scale = _average(fitted, phase)
-            maps, scales = [linear, *maps], [scale, *scales]
-        by_phase[phase] = Anchor.of_maps(maps, scales, name=name, season=season)
+            linear, scale, usual = _average(fitted, phase)
+            maps, scales, effects = [linear, *maps], [scale, *scales], [usual, *effects]
+        by_phase[phase] = Anchor.of_maps(maps, scales, name=name, season=season, effects=effects)
     return SeriesAnchors(record=_record(settled, fitted, data, own=own), by_phase=by_phase)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Weighed:
-    """Candidates weighed on one series in one scale, divided by `size`.
-
-    Without the division the squares of huge values would overflow.
-    """
-
-    mixing: Mixing
-    mixture: Mixture
-    values: Floats  # (rows,), in the scale
-    scale: Scale
-    size: float
-
-    @property
-    def error(self) -> Floats:
-        """Return the errors of the mixture in the series' unit, (origins, horizon)."""
-        return self._in_unit(self.mixture.error)
-
-    def errors(self) -> dict[AnchorName, Floats]:
-        """Return the errors of the best form of each candidate, likewise."""
-        best: dict[AnchorName, Floats] = {}
-        for candidate, own in zip(self.mixture.candidates, self.mixture.errors, strict=True):
-            errors, known = self._in_unit(own), best.get(candidate.name)
-            if known is None or (errors**2).mean() < (known**2).mean():
-                best[candidate.name] = errors
-        return best
-
-    def fit(self, known: int, *, without: frozenset[str] = frozenset()) -> LinearMap:
-        """Return the mixture fitted on the first `known` rows, without candidates of some forms."""
-        weights = tuple(
-            0.0 if candidate.form in without else weight
-            for candidate, weight in zip(self.mixture.candidates, self.mixture.weights, strict=True)
-        )
-        linear = self.mixing.fit(replace(self.mixture, weights=weights), known)
-        return replace(linear, intercept=linear.intercept * self.size)
-
-    def _in_unit(self, errors: Floats) -> Floats:
-        steps = np.arange(errors.shape[-1])
-        actual = self.values[self.mixture.origins[:, None] + steps]  # (origins, horizon)
-        return self.scale.out_of(actual + self.size * errors) - self.scale.out_of(actual)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Fitted:
-    """The anchor of one series."""
-
-    group: Group
-    weighed: _Weighed | None  # None if there are too few rows; the anchor is then the last value
-    maps: Mapping[Phase, LinearMap]
-    shared: Mapping[Phase, LinearMap]  # without the parts that suit this series alone
-
-    @property
-    def scale(self) -> Scale:
-        """Return the scale that the maps are in."""
-        return Scale() if self.weighed is None else self.weighed.scale
-
-
-def _fit(
-    data: SeriesData, group: Group, recipe: SeriesRecipe, settled: Settled, start: int
-) -> _Fitted:
-    """Fit the anchor of one series, in the scale that forecasts better.
-
-    `start` is the first row that the fit for calibration leaves out.
-    """
-    first = int(np.argmax(np.isfinite(group.target)))
-    weighed = _weighed(group, recipe, settled, first)
-    if weighed is None:
-        same = persistence_map(window=data.window, horizon=recipe.steps_ahead)
-        every = dict.fromkeys(PHASES, same)
-        return _Fitted(group=group, weighed=None, maps=every, shared=every)
-    stops: dict[Phase, int] = {
-        "calibrating": start,
-        "training": group.split.validation_start,
-        "judging": group.split.test_start,
-        "refitting": group.split.rows,
-    }
-    return _Fitted(
-        group=group,
-        weighed=weighed,
-        maps={phase: weighed.fit(stop - first) for phase, stop in stops.items()},
-        shared={
-            phase: weighed.fit(stop - first, without=OF_ONE_LEVEL) for phase, stop in stops.items()
-        }
-        if len(data.groups) > 1
-        else {},
-    )
-
-
-def _weighed(group: Group, recipe: SeriesRecipe, settled: Settled, first: int) -> _Weighed | None:
-    """Weigh the candidates on the rows from the first known one to the cut; None if too few."""
-    cut = group.split.test_start - first
-    known = group.target[first : first + max(cut, 0)]
-    if not np.isfinite(known).any():
-        return None
-    scales = [Scale()]
-    least = float(np.nanmin(known))
-    if least > 0:
-        scales.append(Scale(log=True, floor=least * SHARE_OF_LEAST))
-    found = []
-    for scale in scales:
-        values = scale.into(filled(group.target[first:], season=settled.reach.season))
-        size = 1.0 if scale.log else float(np.abs(values[:cut]).max()) or 1.0
-        mixing = Mixing(
-            np.clip(values / size, -LARGEST_SHARE, LARGEST_SHARE),
-            window=settled.reach.window,
-            horizon=recipe.steps_ahead,
-            seasons=settled.seasons,
-            names=settled.names,
-        )
-        mixture = mixing.weigh(cut)
-        if mixture is not None:
-            found.append(
-                _Weighed(mixing=mixing, mixture=mixture, values=values, scale=scale, size=size)
-            )
-    return min(found, key=lambda each: float((each.error**2).mean()), default=None)
-
-
-def _average(fitted: Sequence[_Fitted], phase: Phase) -> tuple[LinearMap, Scale]:
-    """Return the anchor for a series outside this dataset, in the scale of most of these."""
+def _average(fitted: Sequence[FittedAnchor], phase: Phase) -> tuple[LinearMap, Scale, Floats]:
+    """Return the anchor of a series that is none of these, in the scale of most of them."""
     in_log = [each for each in fitted if each.scale.log]
     plain = [each for each in fitted if not each.scale.log]
     most = in_log if len(in_log) > len(plain) else plain
     average = mixed([each.shared[phase] for each in most], [1 / len(most)] * len(most))
-    if most is plain:  # each intercept is in the unit of its own series
-        average = homogeneous(average.weights)
-    floor = min((each.scale.floor for each in in_log), default=0.0)
-    return average, Scale(log=most is in_log, floor=floor if most is in_log else 0.0)
+    effects = np.mean([each.effects[phase] for each in most], axis=0)
+    if most is plain:  # what each adds by itself is in its own unit
+        return homogeneous(average.weights), Scale(), np.zeros_like(effects)
+    floor = min(each.scale.floor for each in in_log)
+    return average, Scale(log=True, floor=floor), effects
 
 
 def _sampled(groups: Sequence[Group]) -> list[Group]:
@@ -316,7 +203,7 @@ def _check_seasonal(
 
 
 def _record(
-    settled: Settled, fitted: Sequence[_Fitted], data: SeriesData, *, own: bool
+    settled: Settled, fitted: Sequence[FittedAnchor], data: SeriesData, *, own: bool
 ) -> SeriesAnchor:
     """Return what the manifest says about the anchors."""
     known = [(each.group, each.weighed) for each in fitted if each.weighed is not None]
@@ -343,21 +230,40 @@ def _record(
             "pooled": pooled,
             "own": own,
             "logarithmic": sum(weighed.scale.log for _, weighed in known),
-            "candidates": tuple(
-                AnchorCandidate(
-                    name=name,
-                    error=figures.get(name),
-                    missing=None if name in figures else _why_missing(name, settled),
-                )
-                for name in ("average", *CANDIDATES)
-                if name in figures or name in settled.names
-            ),
+            "effects": _effects(fitted, data),
+            "candidates": _candidates(figures, settled),
             "members": tuple(
                 AnchorMember(name=candidate.name, form=candidate.form, weight=weight)
                 for candidate, weight in sorted(weights.items(), key=lambda item: -item[1])
                 if weight >= LEAST_TOLD_WEIGHT
             ),
         }
+    )
+
+
+def _candidates(
+    figures: Mapping[AnchorName, float], settled: Settled
+) -> tuple[AnchorCandidate, ...]:
+    """Return the error of each candidate, or why it has none."""
+    return tuple(
+        AnchorCandidate(
+            name=name,
+            error=figures.get(name),
+            missing=None if name in figures else _why_missing(name, settled),
+        )
+        for name in ("average", *CANDIDATES)
+        if name in figures or name in settled.names
+    )
+
+
+def _effects(fitted: Sequence[FittedAnchor], data: SeriesData) -> tuple[ColumnEffect, ...]:
+    """Return what each column known ahead adds."""
+    effects = np.stack([each.effects["judging"] for each in fitted])  # (series, known)
+    return tuple(
+        ColumnEffect(
+            name=data.features[place], effect=float(own.mean()), series=int(np.count_nonzero(own))
+        )
+        for place, own in zip(data.known, effects.T, strict=True)
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from app.artifact.onnx_session import forecasts
 from app.artifact.series_records import SeriesIntervals
+from app.forecasting.histories import joined
 from app.forecasting.intervals import FEWEST_SCORES, Intervals, Misses, calibrate
 from app.training.export.interval_graph import with_intervals
 from app.training.series.data import Floats, Group, SeriesData
@@ -200,16 +201,19 @@ def misses_of(
     size = max(data.window * len(data.features), horizon)
     most = min(MOST_FORECASTS, max(1, MOST_NUMBERS // size))
     step = max(1, -(-sum(len(each) for each in places) // most))
-    inputs, actual, numbers = [], [], []
+    inputs, actual, numbers, futures = [], [], [], []
     for number, (span, first) in enumerate(zip(spans, places, strict=True), start=1):
         chosen = first[(len(first) - 1) % step :: step]  # thinned before anything is copied
         ahead = np.concatenate([span.group.target[: span.stop], np.full(horizon, np.nan)])
         inputs.append(data.histories[number - 1].windows(chosen))
         actual.append(ahead[chosen[:, None] + np.arange(horizon)])  # (n, horizon)
         numbers.append(np.full(len(chosen), number))
+        futures.append(data.known_ahead(number - 1, chosen, horizon))
     shown, came = np.concatenate(inputs), np.concatenate(actual)
     given = (
-        forecasts(graph, shown, numbers=np.concatenate(numbers), check=check)
+        forecasts(
+            graph, shown, numbers=np.concatenate(numbers), future=joined(futures), check=check
+        )
         if len(shown)
         else np.empty((0, horizon))
     )

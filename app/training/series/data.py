@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.errors import Unprocessable
-from app.forecasting.histories import History, Reach
+from app.forecasting.histories import History, Reach, ahead_of
 from app.forecasting.series_splits import split_series
 from app.forecasting.windows import Split, windows
 from app.reading.content import DatasetContent, SeriesContent, times_iso
@@ -50,7 +50,8 @@ class SeriesData:
 
     features: tuple[str, ...]
     target: str
-    target_index: int | None  # index of the target among the features; None if it is not an input
+    target_index: int | None  # of the target among the features; None: it is no input
+    known: tuple[int, ...]  # features whose values are known ahead
     groups: tuple[Group, ...]
     content: SeriesContent
     reach: Reach  # how much of a history a version reads
@@ -78,6 +79,12 @@ class SeriesData:
                 own[number] = mean if 0 < mean < np.inf else np.nan
         return own
 
+    def known_ahead(self, place: int, first: Ids, horizon: int) -> Floats | None:
+        """Return the known columns of a series from some rows on, (n, horizon, known)."""
+        if not self.known:
+            return None
+        return ahead_of(self.groups[place].inputs[:, list(self.known)], first, horizon)
+
     def reaching(self, reach: Reach, *, network_window: int) -> "SeriesData":
         """Return the same data with another reach."""
         return replace(self, reach=reach, network_window=network_window)
@@ -100,7 +107,7 @@ def read_series(
     """
     if not isinstance(content, SeriesContent):
         raise Unprocessable.at("recipe", "is for a series, and the dataset is a text")
-    features, target = _columns(content, recipe, target)
+    features, target, known = _columns(content, recipe, target)
     if len(content.labels) > 1 and recipe.scaling != "window":
         raise Unprocessable.at(
             "recipe.scaling",
@@ -132,6 +139,7 @@ def read_series(
         features=features,
         target=target,
         target_index=features.index(target) if target in features else None,
+        known=tuple(features.index(name) for name in known),
         groups=tuple(groups),
         content=content,
         reach=Reach(window=window, least=window, longest_hole=0, season=None),
@@ -146,17 +154,21 @@ def _finite(values: Floats) -> Floats:
 
 def _columns(
     content: SeriesContent, recipe: SeriesRecipe, target: str | None
-) -> tuple[tuple[str, ...], str]:
+) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    """Return the features, the target, and which features are known ahead."""
     if not content.columns or not len(content):
         raise Unprocessable("the dataset has no numbers to train on")
     target = content.columns[0] if target is None else target
     there = ", ".join(content.columns)
     if target not in content.columns:
         raise Unprocessable.at("target", f"no column {target!r}; there are {there}")
+    known = _known(content, recipe, target)
     features = recipe.features or (target,)
+    features = (*features, *(name for name in known if name not in features))
     for name in features:
         if name not in content.columns:
-            raise Unprocessable.at("recipe.features", f"no column {name!r}; there are {there}")
+            field = "recipe.known" if name in known else "recipe.features"
+            raise Unprocessable.at(field, f"no column {name!r}; there are {there}")
     if len(set(features)) < len(features):
         raise Unprocessable.at("recipe.features", "names a column more than once")
     if target not in features and (recipe.anchor != "none" or recipe.scaling == "window"):
@@ -166,7 +178,40 @@ def _columns(
             + ("the anchor" if recipe.anchor != "none" else "scaling window")
             + " reads its last values",
         )
-    return features, target
+    return features, target, known
+
+
+def _known(content: SeriesContent, recipe: SeriesRecipe, target: str) -> tuple[str, ...]:
+    """Return the columns known ahead: the recipe's, or those that go on a horizon past the target.
+
+    Raises:
+        Unprocessable: the target is named, or there is no anchor for effects to be added to.
+    """
+    if recipe.known is not None:
+        if target in recipe.known:
+            raise Unprocessable.at("recipe.known", f"{target!r} is the target: it is forecast")
+        if recipe.known and recipe.anchor == "none":
+            raise Unprocessable.at(
+                "recipe.known", "takes an anchor, whose forecast their effects are added to"
+            )
+        return tuple(dict.fromkeys(recipe.known))
+    if recipe.anchor == "none" or recipe.features is not None:
+        return ()
+    ends = {}
+    for name in content.columns:
+        known = np.isfinite(content.column(name))
+        ends[name] = [
+            int(np.flatnonzero(known & (content.series == place)).max(initial=-1))
+            for place in range(len(content.labels))
+        ]
+    return tuple(
+        name
+        for name in content.columns
+        if any(
+            last >= 0 and own >= last + recipe.steps_ahead
+            for own, last in zip(ends[name], ends[target], strict=True)
+        )
+    )
 
 
 def typical_rows(groups: Sequence[Group]) -> int:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from app.artifact.series_records import MeasuredScaling
 from app.errors import Unprocessable
 from app.forecasting.anchors import LARGEST_SCALED_TARGET, Anchor
+from app.forecasting.histories import joined
 from app.forecasting.scaling import Affine, WindowScaling
 from app.recipes.recipe import SeriesRecipe
 from app.training.series.anchors import SeriesAnchors
@@ -120,7 +121,12 @@ class SeriesExamples:
         return windows[:, -self.data.network_window :]
 
     def scale(
-        self, windows: Floats, targets: Floats, phase: Phase, numbers: Ids
+        self,
+        windows: Floats,
+        targets: Floats,
+        phase: Phase,
+        numbers: Ids,
+        future: Floats | None = None,
     ) -> tuple[Singles, Singles]:
         """Scale windows and targets (n, horizon) to the network's unit.
 
@@ -129,9 +135,10 @@ class SeriesExamples:
             targets: (n, horizon).
             phase: the phase whose scaling is used.
             numbers: (n,) of the series.
+            future: (n, horizon, known), of the steps ahead; needed for targets only.
         """
         scaling, inputs = self.scaling(phase), self.seen(windows)
-        center = self._center(windows, phase, numbers)
+        center = self._center(windows, phase, numbers, future)
         index = self.data.target_index or 0
         if scaling is None:
             own = WindowScaling.of(inputs)
@@ -144,7 +151,14 @@ class SeriesExamples:
             ((targets - center) / target.scale).astype(np.float32),
         )
 
-    def unscale(self, outputs: Floats, windows: Floats, phase: Phase, numbers: Ids) -> Floats:
+    def unscale(
+        self,
+        outputs: Floats,
+        windows: Floats,
+        phase: Phase,
+        numbers: Ids,
+        future: Floats | None = None,
+    ) -> Floats:
         """Return forecasts (n, horizon) in the target's unit from the network's outputs."""
         scaling = self.scaling(phase)
         index = self.data.target_index or 0
@@ -152,15 +166,16 @@ class SeriesExamples:
             scale = WindowScaling.of(self.seen(windows)).scale[:, :, index]
         else:
             scale = scaling[1].scale
-        unscaled: Floats = self._center(windows, phase, numbers) + scale * outputs
+        unscaled: Floats = self._center(windows, phase, numbers, future) + scale * outputs
         return unscaled
 
-    def _center(self, windows: Floats, phase: Phase, numbers: Ids) -> Floats:
+    def _center(self, windows: Floats, phase: Phase, numbers: Ids, future: Floats | None) -> Floats:
         """Return what the network's output is added to, (n, horizon) or one column."""
         anchor, scaling = self.anchor(phase), self.scaling(phase)
         index = self.data.target_index or 0
         if anchor is not None:
-            return anchor.forecasts(windows[:, :, index], numbers)
+            known = windows[:, :, list(self.data.known)] if self.data.known else None
+            return anchor.forecasts(windows[:, :, index], numbers, known=known, future=future)
         return windows[:, -1:, index] if scaling is None else scaling[1].center[None]
 
     def scaled(self, phase: Phase) -> tuple[Singles, Singles]:
@@ -171,34 +186,36 @@ class SeriesExamples:
         at = 0
         for series, first in enumerate(self.first):
             for part in _parts(first):
-                windows, ahead = self._of(series, part)
+                windows, ahead, future = self._of(series, part)
                 rows = slice(at, at + len(part))
                 numbers = np.full(len(part), self.number(series))
-                inputs[rows], targets[rows] = self.scale(windows, ahead, phase, numbers)
+                inputs[rows], targets[rows] = self.scale(windows, ahead, phase, numbers, future)
                 at += len(part)
         return inputs, targets
 
-    def chosen(self, numbers: Ids) -> tuple[Floats, Floats, Ids]:
-        """Return the raw windows, targets and series numbers of some examples, in their order.
+    def chosen(self, numbers: Ids) -> tuple[Floats, Floats, Ids, Floats | None]:
+        """Return raw windows, targets, series numbers and known columns ahead of some examples.
 
         Args:
-            numbers: (n,) indices among all examples, in rising order.
+            numbers: (n,) places among all examples, rising; they come in this order.
         """
         starts = np.concatenate(([0], np.cumsum([len(own) for own in self.first])))
-        parts = []
+        parts, futures = [], []
         for series, first in enumerate(self.first):
             own = numbers[(numbers >= starts[series]) & (numbers < starts[series + 1])]
             if len(own):
-                windows, ahead = self._of(series, first[own - starts[series]])
+                windows, ahead, future = self._of(series, first[own - starts[series]])
                 parts.append((windows, ahead, np.full(len(own), self.number(series))))
+                futures.append(future)
         windows, ahead, of_series = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return windows, ahead, of_series
+        return windows, ahead, of_series, joined(futures)
 
-    def _of(self, series: int, first: Ids) -> tuple[Floats, Floats]:
-        """Return the raw windows and targets of examples of one series."""
+    def _of(self, series: int, first: Ids) -> tuple[Floats, Floats, Floats | None]:
+        """Return the raw windows, targets and known columns ahead of examples of one series."""
         group, history = self.data.groups[series], self.data.histories[series]
         ahead = group.target[first[:, None] + np.arange(self.recipe.steps_ahead)]
-        return history.windows(first), ahead
+        future = self.data.known_ahead(series, first, self.recipe.steps_ahead)
+        return history.windows(first), ahead, future
 
     @cached_property
     def usable(self) -> Mask:

@@ -4,13 +4,13 @@ import numpy as np
 
 from app.errors import Unprocessable
 from app.judging.forecasts import JudgedSeries
-from app.judging.other_rows import KnownSeries, other_rows
+from app.judging.other_rows import Ahead, KnownSeries, other_rows
 from app.judging.series_judge import Judged
 from app.reading.content import DatasetContent
 from app.training.series.data import Floats, SeriesData
 
 
-def held_out_rows(data: SeriesData) -> Judged:
+def held_out_rows(data: SeriesData, horizon: int) -> Judged:
     """Return the rows from the cut on.
 
     Raises:
@@ -19,7 +19,7 @@ def held_out_rows(data: SeriesData) -> Judged:
     cuts = [(group, group.split.test_start) for group in data.groups]
     judged = Judged(
         parts=tuple(
-            _from_row(data, place, cut, training=group.target[:cut])
+            _from_row(data, place, cut, training=group.target[:cut], horizon=horizon)
             for place, (group, cut) in enumerate(cuts)
         )
     )
@@ -33,17 +33,17 @@ def held_out_rows(data: SeriesData) -> Judged:
     )
 
 
-def training_rows(data: SeriesData) -> Judged:
+def training_rows(data: SeriesData, horizon: int) -> Judged:
     """Return all rows, if none are held out."""
     return Judged(
         parts=tuple(
-            _from_row(data, place, 0, training=group.target)
+            _from_row(data, place, 0, training=group.target, horizon=horizon)
             for place, group in enumerate(data.groups)
         )
     )
 
 
-def test_rows(data: SeriesData, test: DatasetContent) -> Judged:
+def test_rows(data: SeriesData, test: DatasetContent, horizon: int) -> Judged:
     """Return the rows of a test set, as `app.judging.other_rows` prepares them.
 
     Raises:
@@ -59,10 +59,19 @@ def test_rows(data: SeriesData, test: DatasetContent) -> Judged:
         )
         for group in data.groups
     ]
-    return other_rows(known, test, features=data.features, target=data.target, reach=data.reach)
+    return other_rows(
+        known,
+        test,
+        features=data.features,
+        target=data.target,
+        reach=data.reach,
+        ahead=Ahead(columns=data.known, horizon=horizon),
+    )
 
 
-def _from_row(data: SeriesData, place: int, start: int, *, training: Floats) -> JudgedSeries:
+def _from_row(
+    data: SeriesData, place: int, start: int, *, training: Floats, horizon: int
+) -> JudgedSeries:
     """Return the rows of a series from `start` on whose preceding window can be read."""
     group, history = data.groups[place], data.histories[place]
     first = history.origins(start)
@@ -76,4 +85,5 @@ def _from_row(data: SeriesData, place: int, start: int, *, training: Floats) -> 
         training=training,
         times=tuple(group.times(first)),
         number=place + 1,
+        future=data.known_ahead(place, first, horizon),
     )

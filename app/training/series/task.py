@@ -147,12 +147,12 @@ class SeriesTask:
         if self.anchors is None or self.recipe.early_stopping is None or not len(validation):
             return 1.0
         chosen = validation[:: -(-len(validation) // MOST_SHARE_WINDOWS)].astype(np.int64)
-        inputs, targets, numbers = self._examples.chosen(chosen)
+        inputs, targets, numbers, future = self._examples.chosen(chosen)
         with_network = forecasts(
-            self.graph("training", weights), inputs, numbers=numbers
+            self.graph("training", weights), inputs, numbers=numbers, future=future
         )  # (n, horizon)
         plain = self.graph("training", with_share(weights, 0.0))
-        without = forecasts(plain, inputs, numbers=numbers)
+        without = forecasts(plain, inputs, numbers=numbers, future=future)
         units = self.data.units if len(self.data.groups) > 1 else np.ones(1)
         units = np.where(np.isfinite(units), units, np.inf)
         unit = units[self._examples.series[chosen]][:, None]  # (n, 1)
@@ -170,6 +170,7 @@ class SeriesTask:
             target=self.data.target_index or 0,
             target_scaling=scaling[1] if scaling else None,
             anchor=self._examples.anchor(phase),
+            known=self.data.known,
             at_least=self._examples.at_least(phase),
         )
 
@@ -182,6 +183,8 @@ class SeriesTask:
         """Compare on held-out windows, or on the last training windows if none are held out."""
         inputs = self._judged.inputs[-PARITY_WINDOWS:]  # (n, window, features)
         numbers = self._judged.numbers[-PARITY_WINDOWS:]
+        future = self._judged.future
+        future = None if future is None else future[-PARITY_WINDOWS:]
         network = with_weights(
             build_network(
                 self.architecture(phase), steps=self.data.network_window, every_step=False
@@ -190,13 +193,13 @@ class SeriesTask:
         )
         scaled, _ = self._examples.scale(inputs, np.zeros((len(inputs), 1)), phase, numbers)
         outputs = network(scaled).numpy().astype(np.float64)  # (n, horizon)
-        expected = self._examples.unscale(outputs, inputs, phase, numbers)
+        expected = self._examples.unscale(outputs, inputs, phase, numbers, future)
         if (least := self._examples.at_least(phase)) is not None:
             expected = np.maximum(expected, least)
         values = np.concatenate([group.target for group in self.data.groups])
         largest = float(np.nanmax(np.abs(values))) or 1.0  # squares of 1e200 are infinite
         deviation = float(np.nanstd(values / largest)) * largest or 1.0
-        given = forecasts(graph, inputs, numbers=numbers)
+        given = forecasts(graph, inputs, numbers=numbers, future=future)
         return float(np.abs(given - expected).max() / deviation)
 
     def judge(
@@ -247,15 +250,11 @@ class SeriesTask:
             horizon=self.recipe.steps_ahead,
             series=SeriesInput(
                 features=tuple(
-                    Feature(
-                        name=name,
-                        low=float(np.nanmin(column)),
-                        high=float(np.nanmax(column)),
-                        quantiles=inner_deciles(column),
-                    )
+                    _described(name, column)
                     for name, column in zip(self.data.features, inputs.T, strict=True)
                 ),
                 target=self.data.target,
+                known=tuple(self.data.features[place] for place in self.data.known),
                 frequency=self.data.content.frequency,
                 calendar=self.data.content.calendar,
                 time_form=self.data.content.time_form,
@@ -283,10 +282,10 @@ class SeriesTask:
     @cached_property
     def _judged(self) -> Judged:
         if self.test is not None:
-            return test_rows(self.data, self.test)
+            return test_rows(self.data, self.test, self.recipe.steps_ahead)
         if self.recipe.test_fraction > 0:
-            return held_out_rows(self.data)
-        return training_rows(self.data)
+            return held_out_rows(self.data, self.recipe.steps_ahead)
+        return training_rows(self.data, self.recipe.steps_ahead)
 
     @cached_property
     def _not_trained_on(self) -> dict[str, int]:
@@ -347,6 +346,15 @@ class SeriesTask:
         if self.anchors is not None:
             notes.append(f"the network is {anchor_note(self.anchors.record)}")
         return tuple(notes)
+
+
+def _described(name: str, column: Floats) -> Feature:
+    return Feature(
+        name=name,
+        low=float(np.nanmin(column)),
+        high=float(np.nanmax(column)),
+        quantiles=inner_deciles(column),
+    )
 
 
 def _check_varies(data: SeriesData) -> None:

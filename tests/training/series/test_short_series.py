@@ -97,7 +97,7 @@ def test_where_all_are_short_so_is_the_window() -> None:
 
 def test_what_is_judged_of_a_young_series_teaches_no_baseline() -> None:
     task = prepared(with_young(20), window=5)
-    parts = {part.label: part for part in held_out_rows(task.data).parts}
+    parts = {part.label: part for part in held_out_rows(task.data, 1).parts}
     assert len(parts["s3"]) == 15
     assert len(parts["s3"].training) == 0
     assert len(parts["s0"].training) == task.data.groups[0].split.test_start

@@ -5,7 +5,7 @@ import pytest
 
 from app.artifact.onnx_session import session_of
 from app.errors import Unprocessable
-from app.predictions.gaps import without_gaps
+from app.predictions.histories.gaps import without_gaps
 from app.predictions.loaded import Loaded
 from app.predictions.times import read_timestamps
 from tests.artifacts import persistence_artifact

@@ -1,0 +1,205 @@
+"""The anchor of one series: candidates weighed and fitted, with effects of columns known ahead."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.forecasting.anchors import Scale
+from app.forecasting.effects import ESTIMATES, Estimate, effects
+from app.forecasting.histories import ahead_of
+from app.forecasting.holes import filled
+from app.forecasting.linear_maps import LinearMap, persistence_map
+from app.forecasting.mixture import Mixing, Mixture
+from app.recipes.recipe import AnchorName
+from app.training.series.data import Floats, Group, Ids
+from app.training.task import Phase
+
+PHASES: tuple[Phase, ...] = ("calibrating", "training", "judging", "refitting")
+# A value is raised to this share of the least one before its logarithm is taken.
+SHARE_OF_LEAST = 0.1
+LARGEST_SHARE = 1e100  # of the size of a series: rows after the cut may be beyond all measure
+# Forms whose level is that of one series: not for another.
+OF_ONE_LEVEL = frozenset({"values", "seasonal changes", "the window and the level, each step"})
+# Effects are used if they make the error on later rows at most this part of what it is without.
+LEAST_GAIN = 0.98
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed:
+    """What the anchor of each series is mixed from."""
+
+    window: int
+    horizon: int
+    seasons: tuple[int, ...]
+    names: tuple[AnchorName, ...]
+    season: int | None  # by which holes are filled
+    known: tuple[int, ...]  # features known ahead
+
+    def mixing(self, values: Floats) -> Mixing:
+        """Return the candidates on a series without missing values."""
+        return Mixing(
+            np.clip(values, -LARGEST_SHARE, LARGEST_SHARE),
+            window=self.window,
+            horizon=self.horizon,
+            seasons=self.seasons,
+            names=self.names,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Weighed:
+    """Candidates weighed on one series in one scale, divided by `size`.
+
+    Squares of huge values are no numbers: divided, they are.
+    """
+
+    mixed: Mixed
+    mixture: Mixture
+    values: Floats  # (rows,), in the scale
+    known: Floats  # (rows, known)
+    estimate: Estimate
+    scale: Scale
+    size: float
+
+    @property
+    def error(self) -> Floats:
+        """Return the errors of the mixture in the series' unit, (origins, horizon)."""
+        return self._in_unit(self.mixture.error)
+
+    def errors(self) -> dict[AnchorName, Floats]:
+        """Return those of the best form of each candidate, likewise."""
+        best: dict[AnchorName, Floats] = {}
+        for candidate, own in zip(self.mixture.candidates, self.mixture.errors, strict=True):
+            errors, known = self._in_unit(own), best.get(candidate.name)
+            if known is None or (errors**2).mean() < (known**2).mean():
+                best[candidate.name] = errors
+        return best
+
+    def effects(self, stop: int) -> Floats:
+        """Return the effects of the known columns on the first rows, in the scale, (known,)."""
+        return self.size * effects(self.values[:stop] / self.size, self.known[:stop], self.estimate)
+
+    def fit(self, mixing: Mixing, stop: int, *, without: frozenset[str] = frozenset()) -> LinearMap:
+        """Return the mixture fitted on the first rows, without the candidates of some forms."""
+        weights = tuple(
+            0.0 if candidate.form in without else weight
+            for candidate, weight in zip(self.mixture.candidates, self.mixture.weights, strict=True)
+        )
+        linear = mixing.fit(replace(self.mixture, weights=weights), stop)
+        return replace(linear, intercept=linear.intercept * self.size)
+
+    def mixing(self, stop: int) -> Mixing:
+        """Return the candidates on the series less its effects, as known from the first rows."""
+        return self.mixed.mixing((self.values - self.known @ self.effects(stop)) / self.size)
+
+    def _in_unit(self, errors: Floats) -> Floats:
+        steps = np.arange(errors.shape[-1])
+        actual = self.values[self.mixture.origins[:, None] + steps]  # (origins, horizon)
+        return self.scale.out_of(actual + self.size * errors) - self.scale.out_of(actual)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FittedAnchor:
+    """The anchor of one series."""
+
+    group: Group
+    weighed: Weighed | None  # None: there are too few rows, and it is the last value
+    maps: Mapping[Phase, LinearMap]
+    shared: Mapping[Phase, LinearMap]  # without what is of this series alone
+    effects: Mapping[Phase, Floats]  # (known,) each, in the scale
+
+    @property
+    def scale(self) -> Scale:
+        """Return the scale that the maps are in."""
+        return Scale() if self.weighed is None else self.weighed.scale
+
+
+def fit_anchor(mixed: Mixed, group: Group, start: int, *, shared: bool) -> FittedAnchor:
+    """Fit the anchor of one series, in the scale that forecasts better.
+
+    Args:
+        mixed: what it is mixed from.
+        group: the series.
+        start: the first row that what is fitted for calibration leaves out.
+        shared: others are forecast by it, too.
+    """
+    first = int(np.argmax(np.isfinite(group.target)))
+    weighed = _weighed(mixed, group, first)
+    if weighed is None:
+        every = dict.fromkeys(PHASES, persistence_map(window=mixed.window, horizon=mixed.horizon))
+        nothing = dict.fromkeys(PHASES, np.zeros(len(mixed.known)))
+        return FittedAnchor(group=group, weighed=None, maps=every, shared=every, effects=nothing)
+    stops = dict(
+        zip(
+            PHASES,
+            (start, group.split.validation_start, group.split.test_start, group.split.rows),
+            strict=True,
+        )
+    )
+    found: dict[Phase, LinearMap] = {}
+    found_shared: dict[Phase, LinearMap] = {}
+    by_phase: dict[Phase, Floats] = {}
+    # Without effects the candidates are the same in all phases, and remember what they measured.
+    same = None if mixed.known else weighed.mixing(0)
+    for phase, stop in stops.items():
+        rows = max(0, stop - first)
+        mixing = same or weighed.mixing(rows)
+        found[phase] = weighed.fit(mixing, rows)
+        by_phase[phase] = weighed.effects(rows)
+        if shared:
+            found_shared[phase] = weighed.fit(mixing, rows, without=OF_ONE_LEVEL)
+    return FittedAnchor(
+        group=group, weighed=weighed, maps=found, shared=found_shared, effects=by_phase
+    )
+
+
+def _weighed(mixed: Mixed, group: Group, first: int) -> Weighed | None:
+    """Weigh the candidates on the rows from the first known one to the cut; None: too few."""
+    cut = group.split.test_start - first
+    target = group.target[first : first + max(cut, 0)]
+    if not np.isfinite(target).any():
+        return None
+    scales = [Scale()]
+    least = float(np.nanmin(target))
+    if least > 0:
+        scales.append(Scale(log=True, floor=least * SHARE_OF_LEAST))
+    rows: Ids = np.arange(first, len(group.target))
+    known = ahead_of(group.inputs[:, list(mixed.known)], rows, 1)[:, 0]  # (rows, known)
+    found = []
+    for scale in scales:
+        values = scale.into(filled(group.target[first:], season=mixed.season))
+        size = 1.0 if scale.log else float(np.abs(values[:cut]).max()) or 1.0
+        estimate = _estimate(mixed, values / size, known, cut)
+        adjusted = values / size - known @ effects(values[:cut] / size, known[:cut], estimate)
+        mixture = mixed.mixing(adjusted).weigh(cut)
+        if mixture is not None:
+            found.append(
+                Weighed(
+                    mixed=mixed,
+                    mixture=mixture,
+                    values=values,
+                    known=known,
+                    estimate=estimate,
+                    scale=scale,
+                    size=size,
+                )
+            )
+    return min(found, key=lambda each: float((each.error**2).mean()), default=None)
+
+
+def _estimate(mixed: Mixed, values: Floats, known: Floats, cut: int) -> Estimate:
+    """Return which effects, estimated on the first half of the rows, help on the second."""
+    if not mixed.known:
+        return "none"
+    half = cut // 2
+    errors: dict[Estimate, float] = {}
+    for estimate in ESTIMATES:
+        own = values - known @ effects(values[:half], known[:half], estimate)
+        mixture = mixed.mixing(own).weigh(cut)
+        if mixture is None:
+            return "none"
+        later = mixture.origins >= half
+        errors[estimate] = float((mixture.error[later] ** 2).mean()) ** 0.5
+    best = min(errors, key=lambda each: errors[each])
+    return best if errors[best] <= LEAST_GAIN * errors["none"] else "none"
