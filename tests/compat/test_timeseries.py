@@ -119,7 +119,11 @@ def test_quantiles_are_the_bounds_of_intervals(service: Service) -> None:
     [
         ("calibrated", {"quantiles": [0.1, 0.5]}, "there is none for 0.5"),
         ("calibrated", {"quantiles": [0.101]}, "there is none for 0.101"),
-        ("calibrated", {"quantiles": [0.1], "horizon": 3}, "intervals end after step 2 of 3"),
+        (
+            "calibrated",
+            {"quantiles": [0.1], "horizon": 3},
+            "calibrated@1 has intervals up to step 2, and the horizon",
+        ),
         ("prices", {"quantiles": [0.1]}, "prices@1 has no intervals"),
     ],
 )
@@ -153,6 +157,20 @@ def test_an_input_that_fails_leaves_the_others_alone(service: Service) -> None:
     assert "is a list of numbers" in messages["nested"]
     assert "'yesterday'" in messages["when"]
     assert found.outputs[5].content[0].mean_forecast == [5.0, 6.0]
+
+
+def test_nothing_is_logged_of_an_input_that_fails(service: Service) -> None:
+    ask(service, given(name="unlogged"), quantiles=[0.1], horizon=3)
+    with service.sessions() as session:
+        logged = select(Prediction).where(Prediction.series == "unlogged")
+        assert session.scalars(logged).all() == []
+
+
+def test_a_name_that_cannot_be_logged_is_the_inputs_error(service: Service) -> None:
+    found = ask(service, given(name="x" * 201), given(name="x\x00"))
+    for output in found.outputs:
+        assert output.error is not None
+        assert "series" in output.error.message
 
 
 def test_a_completed_output_is_a_committed_prediction(service: Service) -> None:

@@ -24,7 +24,7 @@ from app.compat.timeseries.schemas import (
     Usage,
 )
 from app.compat.timeseries.times import timestamps
-from app.errors import InvalidRequest, StepaheadError
+from app.errors import Conflict, InvalidRequest, StepaheadError
 from app.http.openapi import error_responses
 from app.predictions.loaded import Loaded
 from app.reading.series.frequency import split_frequency
@@ -44,7 +44,6 @@ UNITS: dict[str, frozenset[str]] = {
     "Y": frozenset({"YS", "YE"}),
 }
 LOWEST_LEVEL, HIGHEST_LEVEL = 50, 99  # percent; levels of the intervals that /predict returns
-MAX_NAME = 200  # longest series name in /predict, in characters
 
 
 def error_form(error: StepaheadError) -> dict[str, object]:
@@ -104,16 +103,34 @@ def _item(
         "history": _history(given, version, described),
         "horizon": asked.options.horizon,
     }
-    if given.name and len(given.name) <= MAX_NAME:
+    if given.name:
         item["series"] = given.name
     if asked.options.quantiles:
-        item["levels"] = sorted({level_of(quantile) for quantile in asked.options.quantiles})
-        if described.intervals is None:
-            why = described.intervals_missing or "it was trained before versions had them"
-            raise InvalidRequest(f"quantiles: {version} has no intervals: {why}")
+        item["levels"] = _levels(asked.options, asked.options.quantiles, version, described)
     if given.start_timestamp is not None:
         item["timestamps"] = timestamps(given.start_timestamp, given.letter, len(given.series))
     return item
+
+
+def _levels(
+    options: Options, quantiles: Sequence[float], version: Loaded, described: SeriesInput
+) -> list[int]:
+    """Return the levels whose bounds are these quantiles.
+
+    Raises:
+        InvalidRequest: the version does not have them for every step.
+    """
+    levels = {level_of(quantile) for quantile in quantiles}
+    if described.intervals is None:
+        why = described.intervals_missing or "it was trained before versions had them"
+        raise InvalidRequest(f"quantiles: {version} has no intervals: {why}")
+    last = min(described.intervals.steps, version.manifest.horizon)
+    if options.horizon > last:
+        raise InvalidRequest(
+            f"quantiles: {version} has intervals up to step {last}, and the horizon is "
+            f"{options.horizon}; ask for fewer steps, or without quantiles"
+        )
+    return sorted(levels)
 
 
 def _history(
@@ -172,10 +189,9 @@ def _output(
             for interval in step["intervals"] or ()
             if interval["level"] == level
         ]
-        if len(bounds) < len(steps):
-            why = "; ".join(answer["warnings"])
-            message = f"quantiles: intervals end after step {len(bounds)} of {len(steps)}: {why}"
-            return _failed(given, _error(InvalidRequest(message).problem(), "quantiles"))
+        if len(bounds) < len(steps):  # the alias has just moved to a version with fewer
+            message = f"quantiles: there are none after step {len(bounds)}; try again"
+            return _failed(given, _error(Conflict(message).problem(), "quantiles"))
         quantiles[str(quantile)] = bounds
     return ForecastOutput(
         id=answer["id"],
