@@ -49,8 +49,9 @@ def forecasts(
     Args:
         graph: the ONNX file.
         history: (n, window, features), raw values.
-        numbers: (n,), by which the graph knows each window's series; None: as any other.
-        future: (n, horizon, known), for a graph of columns known ahead.
+        numbers: (n,), the number by which the graph knows each window's series; None for 0, any
+            other series.
+        future: (n, horizon, known), for a graph with columns known ahead.
         check: called between runs; may raise to stop.
 
     Returns:
@@ -82,8 +83,9 @@ def forecasts_with_intervals(
         graph: the ONNX file.
         history: (n, window, features), raw values.
         levels: whole numbers from 50 to 99.
-        numbers: (n,), by which the graph knows each window's series; None: as any other.
-        future: (n, horizon, known), for a graph of columns known ahead.
+        numbers: (n,), the number by which the graph knows each window's series; None for 0, any
+            other series.
+        future: (n, horizon, known), for a graph with columns known ahead.
         check: called between runs; may raise to stop.
 
     Returns:

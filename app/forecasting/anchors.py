@@ -1,17 +1,16 @@
 """Anchors: the simple forecasts that a network's output is added to.
 
-Each is an affine function of the window of the target's last values, in their own unit or, where
-the spread of a series grows with its level, in the logarithm of it,
+Each is an affine function of the last values of the target, in their own unit or, if the spread of
+the series grows with its level, in logarithms:
 
     z = x or log(max(x, floor))
     forecast of step h = last + Σ_k weights_kh (z_k - last) + level_h (last - center) + intercept_h
 
-of z less the effects of columns known ahead, which are added again to the steps ahead,
-
-computed in double from differences to the last value: of 1,000,000.01 and 1,000,000.00 the
-difference is seen, where a sum of products of them would lose it. Several series that share a
-network may have a function each; row 0 is then for a series that is not among them. The same
-formula stands in the artifact's graph, and its arrays in `weights.safetensors`.
+The effects of columns known ahead are subtracted from z first, and added to the steps ahead
+afterwards. All is computed in double precision from differences to the last value: they keep the
+difference of 1,000,000.01 and 1,000,000.00, which a sum of products would lose. Several series that
+share a network may each have a function; row 0 is then for any other series. The same formula is in
+the artifact's graph, and its arrays are in `weights.safetensors`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,23 +25,23 @@ from app.forecasting.linear_maps import LinearMap, persistence_map
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
-PREFIX = "anchor."  # of its arrays' names among a version's weights
+PREFIX = "anchor."  # prefix of its arrays' names among a version's weights
 ARRAYS = ("weights", "intercept", "level", "center", "log", "floor")
-# As in the graph: differences of finite values stay finite.
+# As in the graph, so that differences of finite values stay finite.
 LARGEST_VALUE = 1e300
 LARGEST_LOGARITHM = 690.0  # e to this power is below LARGEST_VALUE
-# A map whose weights differ from 1 in sum by less has been rounded: the level does not count.
+# If the weights of a map sum to 1 within this, the rest is rounding and the level does not count.
 LEAST_LEVEL = 1e-6
-# After a nearly flat window a jump is huge in the window's own unit; it counts no more than this.
+# After a nearly flat window, a jump is huge in the window's own unit; it counts no more than this.
 LARGEST_SCALED_TARGET = 1e3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """What an anchor is affine in: values, or their logarithms."""
+    """What an anchor is affine in: the values or their logarithms."""
 
     log: bool = False
-    floor: float = 0.0  # smaller values are raised to it before their logarithm is taken
+    floor: float = 0.0  # smaller values are raised to it before the logarithm is taken
 
     def into(self, values: Floats) -> Floats:
         """Return values in the scale."""
@@ -50,44 +49,44 @@ class Scale:
         return np.log(np.maximum(clipped, self.floor)) if self.log else clipped
 
     def out_of(self, values: Floats) -> Floats:
-        """Return values of the scale in their own unit."""
+        """Return values of the scale in the series' own unit."""
         return np.exp(np.minimum(values, LARGEST_LOGARITHM)) if self.log else values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Anchor:
-    """A simple forecast, ready to forecast from windows."""
+    """A fitted simple forecast."""
 
     name: str  # as in `recipes.AnchorName`
-    season: int | None = None  # rows
-    # One row for all windows, or one for each series, row 0 for any other. In differences to the
-    # last value, oldest first: (series, window, horizon).
+    season: int | None = None  # rows in its season, if it has one
+    # One row for all windows, or one for each series and row 0 for any other. For differences to
+    # the last value, oldest first: (series, window, horizon).
     weights: Floats
     intercept: Floats  # (series, horizon), in the unit of the scale
-    level: Floats  # (series, horizon), of the last value's distance from `center`
+    level: Floats  # (series, horizon), weight of the last value's distance from `center`
     center: Floats  # (series,)
     scales: tuple[Scale, ...]  # (series,)
-    # Of the columns known ahead, in the unit of the scale: (series, known).
+    # Effects of the columns known ahead, in the unit of the scale: (series, known).
     effects: Floats = field(default_factory=lambda: np.zeros((1, 0)))
 
     @property
     def known(self) -> int:
-        """Return how many columns known ahead have an effect."""
+        """Return the number of columns known ahead that have effects."""
         return int(self.effects.shape[1])
 
     @property
     def series(self) -> int:
-        """Return how many functions there are."""
+        """Return the number of functions."""
         return int(self.weights.shape[0])
 
     @property
     def window(self) -> int:
-        """Return how many past values are read."""
+        """Return the number of past values that are read."""
         return int(self.weights.shape[1])
 
     @property
     def horizon(self) -> int:
-        """Return how many steps ahead are forecast."""
+        """Return the number of steps ahead."""
         return int(self.weights.shape[2])
 
     def forecasts(
@@ -102,9 +101,9 @@ class Anchor:
 
         Args:
             windows: (n, window).
-            numbers: (n,), the row of each window's series; None: 0.
-            known: (n, window, known), the columns known ahead; None: there are none.
-            future: (n, horizon, known), of the steps ahead.
+            numbers: (n,), the row of each window's series; None for row 0.
+            known: (n, window, known), the columns known ahead; None if there are none.
+            future: (n, horizon, known), the same columns for the steps ahead.
         """
         every = np.arange(len(windows))
         rows = np.zeros(len(windows), np.int64) if numbers is None or self.series == 1 else numbers
@@ -120,19 +119,19 @@ class Anchor:
         return result
 
     def start(self, last: Floats, number: int = 0) -> Floats:
-        """Return forecasts (n, horizon), in the scale, of windows that are `last` (n, 1) all along.
+        """Return forecasts (n, horizon), in the scale, of windows in which all values are `last`.
 
-        `last` is in the scale too.
+        `last`, (n, 1), is in the scale, too.
         """
         level, intercept = self.level[number], self.intercept[number]
         started: Floats = last + (last - self.center[number]) * level + intercept
         return started
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return all that a reader needs beside the name; nothing for persistence."""
+        """Return the arrays that a reader needs besides the name; none for persistence."""
         if self.name == "persistence" and not self.known:
             return {}
-        # A weight of a table is one of very many: single precision is enough for what is added to
+        # A table may have very many weights, and single precision is enough for what is added to
         # the last value.
         weights = self.weights if self.series == 1 else self.weights.astype(np.float32)
         return {
@@ -149,7 +148,7 @@ class Anchor:
     def of_arrays(
         cls, arrays: Mapping[str, NDArray[Any]], *, name: str, season: int | None
     ) -> Self:
-        """Return the anchor whose `arrays` these are; older versions have no rows by series.
+        """Return the anchor with these `arrays`; those of older versions have no rows by series.
 
         Raises:
             ValueError: one is missing.
@@ -190,15 +189,15 @@ class Anchor:
         centers: Sequence[float] | None = None,
         effects: Sequence[Floats] | None = None,
     ) -> Self:
-        """Return an anchor of a map for each series.
+        """Return the anchor that has one map for each series.
 
         Args:
             maps: in the scales.
             scales: one for each map.
             name: of the anchor.
-            season: rows in it.
-            centers: usual values, in the scale; None: 0. They change nothing but rounding.
-            effects: of the columns known ahead, (known,) each; None: there are none.
+            season: rows in its season, if it has one.
+            centers: usual values, in the scale; None for 0. They only reduce rounding errors.
+            effects: effects of the columns known ahead, (known,) each; None if there are none.
         """
         weights = np.stack([each.weights for each in maps])  # (series, window, horizon)
         level = weights.sum(axis=1) - 1  # (series, horizon)

@@ -15,15 +15,15 @@ ROWS_PER_COLUMN = 4
 
 
 def effects(values: Floats, columns: Floats, estimate: Estimate) -> Floats:
-    """Return what one unit of each column adds, (known,), by least squares.
+    """Return how much one unit of each column adds, (known,), by least squares.
 
     Args:
-        values: (rows,), in the scale in which effects add up, without missing ones.
-        columns: (rows, known), without missing ones.
-        estimate: how.
+        values: (rows,), in the scale in which effects add up, without missing values.
+        columns: (rows, known), without missing values.
+        estimate: from changes or from levels.
 
     Returns:
-        0 for columns that never change, and for all of them where the rows are too few.
+        0 for columns that never change, and for all if there are too few rows.
     """
     rows, count = columns.shape
     if estimate == "none" or rows < ROWS_PER_COLUMN * (count + 2):

@@ -136,10 +136,10 @@ def _led(column: Floats, reach: Reach) -> Floats:
 
 
 def ahead_of(columns: Floats, first: Ids, horizon: int) -> Floats:
-    """Return the rows of columns (rows, known) from some rows on, (n, horizon, known).
+    """Return the rows of columns (rows, known) after some rows, (n, horizon, known).
 
-    A missing one, and those past the last row, repeat the one before: what they would be is not
-    known, and nothing is measured there.
+    Missing values and those past the last row repeat the value before: they are unknown, and
+    nothing is measured on them.
     """
     padded = np.concatenate((columns, np.full((horizon, columns.shape[1]), np.nan)))
     for column in padded.T:
@@ -152,6 +152,6 @@ def ahead_of(columns: Floats, first: Ids, horizon: int) -> Floats:
 
 
 def joined(parts: Sequence[Floats | None]) -> Floats | None:
-    """Return the known columns of several series one after the other; None: there are none."""
+    """Join the known columns of several series; None if there are none."""
     there = [part for part in parts if part is not None]
     return np.concatenate(there) if there else None

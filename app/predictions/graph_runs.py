@@ -52,7 +52,7 @@ def outside(described: SeriesInput, columns: Floats) -> list[tuple[int, str]]:
 
 def _range(values: Floats) -> tuple[float, float]:
     """Return the lowest and the highest of (batch, window)."""
-    if len(values) == 1:  # with cold caches, 15 us with numpy and 7 so
+    if len(values) == 1:  # with cold caches, 15 us with numpy and 7 us like this
         one = values[0].tolist()
         return min(one), max(one)
     # For all together: min and max of each list of 60 took 2.2 us.
@@ -93,10 +93,10 @@ def forecast_with_intervals(
 def fed_back(
     version: Loaded, windows: Floats, first: Floats, steps: Ids, beside: Arrays = NOTHING
 ) -> Work[Floats]:
-    """Return forecasts of every row, (batch, at least the most steps asked for).
+    """Return forecasts for every row, (batch, at least the most steps asked for).
 
-    Past the trained horizon, whose forecasts are `first`, the forecasts become the newest values of
-    the window, horizon by horizon. Rows that have enough take no part in the further runs and hold
+    After the trained horizon, whose forecasts are `first`, the forecasts become the newest values
+    of the window, horizon by horizon. Rows that have enough are left out of further runs and hold
     NaN there.
     """
     horizon, width = version.manifest.horizon, windows.shape[1]

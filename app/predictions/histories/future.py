@@ -1,4 +1,4 @@
-"""Values of columns known ahead, as a request gives them."""
+"""Values of columns known ahead, as given in a request."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,10 +11,10 @@ def future_of(
 ) -> list[list[float]]:
     """Return the known columns for the version's horizon, (known, horizon).
 
-    Past the steps that are asked for, the last value is repeated: it changes none of them.
+    After the steps that are asked for, the last value is repeated; this does not affect them.
 
     Raises:
-        Unprocessable: a column or values are missing, or it is no column known ahead; each is
+        Unprocessable: a column or values are missing, or a column is not known ahead; each is
             named.
     """
     described, horizon = version.manifest.series, version.manifest.horizon

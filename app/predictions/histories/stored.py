@@ -1,4 +1,4 @@
-"""A dataset in place of a history: its last rows, and what it says about those to come."""
+"""Use a dataset in place of a history: its last rows, and what it says about the rows to come."""
 
 from uuid import UUID
 
@@ -23,7 +23,7 @@ def with_stored_history(
         return request
     beside = [name for name in ("history", "timestamps") if name in request.model_fields_set]
     if beside:
-        raise Unprocessable.at(beside[0], "stands in the dataset already: give one or the other")
+        raise Unprocessable.at(beside[0], "is in the dataset already: give one or the other")
     names = tuple(feature.name for feature in described.features)
     with resources.sessions.begin() as session:
         tail = stored_tail(

@@ -1,4 +1,4 @@
-"""What a file says about the rows past the end of its target."""
+"""What a file says about the rows after the end of its target."""
 
 import numpy as np
 
@@ -12,9 +12,9 @@ def known_ahead(
 
     Args:
         content: of one series.
-        features: columns that a complete row has numbers in.
-        known: columns known ahead, of which each row that counts has a number in all.
-        rows: how many at most.
+        features: columns in which a complete row has numbers.
+        known: columns known ahead; a row counts if it has numbers in all of them.
+        rows: maximum number of rows.
     """
     there = np.isfinite(np.stack([content.column(name) for name in features]))  # (features, rows)
     complete = np.flatnonzero(there.all(axis=0))

@@ -1,4 +1,4 @@
-"""An anchor as nodes of the artifact's graph, computed in double: `Anchor.forecasts`."""
+"""`Anchor.forecasts` as nodes of the artifact's graph, computed in double precision."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,15 @@ from app.training.export.graph_builder import Graph
 
 
 def anchor_nodes(graph: Graph, anchor: Anchor, target: int, known: tuple[int, ...] = ()) -> str:
-    """Add an anchor and return its forecast: (batch, horizon), or (batch, 1) where steps are one.
+    """Add an anchor and return its forecast: (batch, horizon), or (batch, 1) if steps are equal.
 
-    Of an anchor of several series the graph gets the input `series`, which may be left out.
+    For an anchor of several series, the graph gets the optional input `series`.
 
     Args:
         graph: reads `history`.
         anchor: what to compute.
-        target: which column the target is.
-        known: which columns are known ahead; there is an input `future` for them.
+        target: index of the target among the features.
+        known: features known ahead; there is an input `future` for them.
     """
     rows = _Rows(graph, is_table=anchor.series > 1)
     values, is_log = _scaled(graph, anchor, rows, target)
@@ -60,14 +60,14 @@ def anchor_nodes(graph: Graph, anchor: Anchor, target: int, known: tuple[int, ..
 
 @dataclass
 class _Rows:
-    """Picks each window's series from arrays that have a row for each."""
+    """Picks each window's series from arrays with a row for each series."""
 
     graph: Graph
     is_table: bool
 
     def __post_init__(self) -> None:
         if self.is_table:
-            self.graph.constant(SERIES, np.zeros(1, np.int64))  # what it is where left out
+            self.graph.constant(SERIES, np.zeros(1, np.int64))  # its value if it is left out
 
     def of(self, name: str, array: npt.NDArray[np.generic]) -> str:
         """Add an array (series, …) and return the rows of the batch's series."""
@@ -80,7 +80,7 @@ class _Rows:
 def _scaled(graph: Graph, anchor: Anchor, rows: _Rows, target: int) -> tuple[str, str | None]:
     """Return the target's window in the anchor's scale, and which series are in logarithms.
 
-    None: none is. An empty name: all are.
+    The second is None if none are, and an empty name if all are.
     """
     graph.constant("anchor_lowest", np.array(-LARGEST_VALUE))
     graph.constant("anchor_highest", np.array(LARGEST_VALUE))
@@ -90,7 +90,7 @@ def _scaled(graph: Graph, anchor: Anchor, rows: _Rows, target: int) -> tuple[str
     logs = np.array([[scale.log] for scale in anchor.scales])  # (series, 1)
     if not logs.any():
         return values, None
-    # Of a series that is not in logarithms too, so that none is infinite.
+    # Also for series that are not in logarithms, so that no value is infinite.
     floors = np.array([[scale.floor or 1.0] for scale in anchor.scales])
     graph.add("Max", [values, rows.of("anchor.floor", floors)], "anchor_positive")
     logarithms = graph.add("Log", ["anchor_positive"], "anchor_logarithms")

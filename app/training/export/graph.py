@@ -20,11 +20,11 @@ from app.training.export.graph_builder import Graph
 
 Shape = list[str | int | None]
 
-# Where Keras' gates go. ONNX: LSTM input, output, forget, candidate; GRU as Keras.
+# The position of Keras' gates in ONNX: LSTM input, output, forget, candidate; GRU as in Keras.
 GATE_ORDER = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
 OPERATORS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu"}
-# Finite inputs stay finite: beyond these a double or the float after it would overflow.
+# Beyond these, a double or the float after it would overflow; so finite inputs stay finite.
 LARGEST_SCALED = 1e9
 
 
@@ -41,21 +41,20 @@ def series_graph(
     known: tuple[int, ...] = (),
     at_least: float | None = None,
 ) -> bytes:
-    """A forecaster: `history` double (batch, window, features) to `forecast` (batch, horizon).
+    """Build a model from `history` double (batch, window, features) to `forecast` (batch, horizon).
 
     Args:
-        architecture: the network's form.
+        architecture: the shape of the network.
         weights: by name.
-        window: steps the graph reads.
-        network_window: the newest of them, which the network sees; None: all.
-        scaling: of the features; None: measured on each window, as `WindowScaling`.
-        target: which feature the target is; needed where the window scales or anchors it.
+        window: steps that the graph reads.
+        network_window: how many of the newest of them the network sees; None for all.
+        scaling: of the features; None if measured on each window, as in `WindowScaling`.
+        target: index of the target among the features; needed if windows are scaled or anchored.
         target_scaling: of the target; None with window scaling.
-        anchor: the network's output is added to its forecast, a function of the target's window;
-            None: to the scaling's center, which is the last value where windows scale.
-        known: features that are known ahead, whose effects the anchor has; an input `future` for
-            them is added.
-        at_least: what comes out lower is raised to this; None: no limit.
+        anchor: the network's output is added to its forecast, a function of the target's window; if
+            None, to the scaling's center, which is the last value if windows are scaled.
+        known: features known ahead, whose effects the anchor has; they get an input `future`.
+        at_least: lower forecasts are raised to this; None for no limit.
     """
     graph = Graph()
     seen = HISTORY
@@ -115,14 +114,15 @@ def text_graph(
     window: int | None,
     every_step: bool = False,
 ) -> bytes:
-    """A next-token model: `tokens` int64 (batch, steps) to `probabilities` (batch, vocabulary).
+    """Build a model from `tokens` int64 (batch, steps) to `probabilities` (batch, vocabulary).
 
     Args:
-        architecture: the network's form.
+        architecture: the shape of the network.
         weights: by name.
-        window: the number of steps; None: any, with `lengths` and carried states in and out.
-        every_step: give (batch, steps, vocabulary), after each step. For judging a stretch in one
-            run; not the artifact's form.
+        window: number of steps; None for any number, with `lengths` and with states as inputs and
+            outputs.
+        every_step: return (batch, steps, vocabulary), after each step, to judge many tokens in one
+            run; not the form in an artifact.
     """
     graph = Graph()
     stream = window is None
@@ -161,7 +161,7 @@ def text_graph(
 
 
 def _scale_by_training(graph: Graph, seen: str, scaling: Affine) -> str:
-    """Return (seen - center) / scale with the training rows' figures, kept within float's reach."""
+    """Return (seen - center) / scale by the training rows' figures, within the range of a float."""
     graph.constant("center", scaling.center.astype(np.float64))
     graph.constant("scale", scaling.scale.astype(np.float64))
     graph.constant("lowest", np.array(-LARGEST_SCALED))
@@ -172,7 +172,7 @@ def _scale_by_training(graph: Graph, seen: str, scaling: Affine) -> str:
 
 
 def _scale_by_window(graph: Graph, seen: str, target: int) -> tuple[str, str, str]:
-    """`WindowScaling` as nodes: scaled history, and center and scale of the target, (batch, 1)."""
+    """Build `WindowScaling`: the scaled history, and center and scale of the target, (batch, 1)."""
     graph.constant("lowest", np.array(-LARGEST_VALUE))
     graph.constant("highest", np.array(LARGEST_VALUE))
     graph.constant("floor_share", np.array(FLOOR))
@@ -186,8 +186,8 @@ def _scale_by_window(graph: Graph, seen: str, target: int) -> tuple[str, str, st
     graph.add("Abs", ["values"], "magnitude")
     graph.add("ReduceMax", ["magnitude"], "largest", axes=[1], keepdims=1)
     graph.add("Mul", ["largest", "floor_share"], "share")
-    # Not added: ONNX Runtime takes 1e-300 for a 0 and leaves an Add of it out, and a window of
-    # zeros would be divided by 0.
+    # The maximum, not the sum: ONNX Runtime treats 1e-300 as 0 and drops an Add of it, so a window
+    # of zeros would be divided by 0.
     graph.add("Max", ["mean_size", "share", "tiny"], "scale")
     graph.add("Div", ["difference", "scale"], "scaled")
     graph.constant("target_index", np.array(target, np.int64))
@@ -205,7 +205,7 @@ def _layers(
     lengths: str,
     states: bool,
 ) -> tuple[str, str]:
-    """One recurrent node per layer; gives the top layer's last output and its output per step."""
+    """Add one recurrent node per layer; return the top layer's last output and every step's."""
     hidden, last = steps, ""
     graph.ids("directions_axis", 1)
     graph.ids("state_axis", 0)
@@ -224,7 +224,7 @@ def _layers(
             [f"{every}.directions", *(ends if states else ends[:1])],
             **_attributes(architecture, index),
         )
-        # (steps, directions, batch, units): there is but one direction
+        # (steps, directions, batch, units), with only one direction
         hidden = graph.add("Squeeze", [f"{every}.directions", "directions_axis"], every)
         last = graph.add("Squeeze", [ends[0], "state_axis"], f"layer{index}.last")
     return last, hidden
@@ -249,7 +249,7 @@ def _attributes(architecture: Architecture, index: int) -> dict[str, Any]:
 def _recurrent_weights(
     graph: Graph, architecture: Architecture, weights: Weights, index: int
 ) -> list[str]:
-    """W, R, B of a layer: one direction, gates by rows in ONNX' order, both biases in a row."""
+    """Return W, R and B of a layer: one direction, gates as rows in ONNX' order, biases joined."""
     kernel, recurrent, bias = (
         weights[f"layer{index}.{part}"] for part in ("kernel", "recurrent", "bias")
     )

@@ -16,12 +16,12 @@ from app.training.series.data import Floats, Group, Ids
 from app.training.task import Phase
 
 PHASES: tuple[Phase, ...] = ("calibrating", "training", "judging", "refitting")
-# A value is raised to this share of the least one before its logarithm is taken.
+# Before the logarithm, a value is raised to at least this share of the smallest one.
 SHARE_OF_LEAST = 0.1
-LARGEST_SHARE = 1e100  # of the size of a series: rows after the cut may be beyond all measure
-# Forms whose level is that of one series: not for another.
+LARGEST_SHARE = 1e100  # relative to the size of a series: rows after the cut may be extremely large
+# Forms whose level belongs to one series and does not suit another.
 OF_ONE_LEVEL = frozenset({"values", "seasonal changes", "the window and the level, each step"})
-# Effects are used if they make the error on later rows at most this part of what it is without.
+# Effects are used if they reduce the error on later rows at least to this share.
 LEAST_GAIN = 0.98
 
 
@@ -33,11 +33,11 @@ class Mixed:
     horizon: int
     seasons: tuple[int, ...]
     names: tuple[AnchorName, ...]
-    season: int | None  # by which holes are filled
+    season: int | None  # used to fill holes
     known: tuple[int, ...]  # features known ahead
 
     def mixing(self, values: Floats) -> Mixing:
-        """Return the candidates on a series without missing values."""
+        """Return the candidates for a series without missing values."""
         return Mixing(
             np.clip(values, -LARGEST_SHARE, LARGEST_SHARE),
             window=self.window,
@@ -51,7 +51,7 @@ class Mixed:
 class Weighed:
     """Candidates weighed on one series in one scale, divided by `size`.
 
-    Squares of huge values are no numbers: divided, they are.
+    Without the division the squares of huge values would overflow.
     """
 
     mixed: Mixed
@@ -68,7 +68,7 @@ class Weighed:
         return self._in_unit(self.mixture.error)
 
     def errors(self) -> dict[AnchorName, Floats]:
-        """Return those of the best form of each candidate, likewise."""
+        """Return the errors of the best form of each candidate, likewise."""
         best: dict[AnchorName, Floats] = {}
         for candidate, own in zip(self.mixture.candidates, self.mixture.errors, strict=True):
             errors, known = self._in_unit(own), best.get(candidate.name)
@@ -77,11 +77,11 @@ class Weighed:
         return best
 
     def effects(self, stop: int) -> Floats:
-        """Return the effects of the known columns on the first rows, in the scale, (known,)."""
+        """Return the effects of the known columns in the first rows, in the scale, (known,)."""
         return self.size * effects(self.values[:stop] / self.size, self.known[:stop], self.estimate)
 
     def fit(self, mixing: Mixing, stop: int, *, without: frozenset[str] = frozenset()) -> LinearMap:
-        """Return the mixture fitted on the first rows, without the candidates of some forms."""
+        """Return the mixture fitted on the first `known` rows, without candidates of some forms."""
         weights = tuple(
             0.0 if candidate.form in without else weight
             for candidate, weight in zip(self.mixture.candidates, self.mixture.weights, strict=True)
@@ -90,7 +90,7 @@ class Weighed:
         return replace(linear, intercept=linear.intercept * self.size)
 
     def mixing(self, stop: int) -> Mixing:
-        """Return the candidates on the series less its effects, as known from the first rows."""
+        """Return the candidates on the series minus its effects, estimated from the first rows."""
         return self.mixed.mixing((self.values - self.known @ self.effects(stop)) / self.size)
 
     def _in_unit(self, errors: Floats) -> Floats:
@@ -104,9 +104,9 @@ class FittedAnchor:
     """The anchor of one series."""
 
     group: Group
-    weighed: Weighed | None  # None: there are too few rows, and it is the last value
+    weighed: Weighed | None  # None if there are too few rows; the anchor is then the last value
     maps: Mapping[Phase, LinearMap]
-    shared: Mapping[Phase, LinearMap]  # without what is of this series alone
+    shared: Mapping[Phase, LinearMap]  # without the parts that suit this series alone
     effects: Mapping[Phase, Floats]  # (known,) each, in the scale
 
     @property
@@ -121,8 +121,8 @@ def fit_anchor(mixed: Mixed, group: Group, start: int, *, shared: bool) -> Fitte
     Args:
         mixed: what it is mixed from.
         group: the series.
-        start: the first row that what is fitted for calibration leaves out.
-        shared: others are forecast by it, too.
+        start: the first row that the fit for calibration leaves out.
+        shared: whether it forecasts other series, too.
     """
     first = int(np.argmax(np.isfinite(group.target)))
     weighed = _weighed(mixed, group, first)
@@ -140,7 +140,7 @@ def fit_anchor(mixed: Mixed, group: Group, start: int, *, shared: bool) -> Fitte
     found: dict[Phase, LinearMap] = {}
     found_shared: dict[Phase, LinearMap] = {}
     by_phase: dict[Phase, Floats] = {}
-    # Without effects the candidates are the same in all phases, and remember what they measured.
+    # Without effects, the candidates are the same in all phases and reuse their measurements.
     same = None if mixed.known else weighed.mixing(0)
     for phase, stop in stops.items():
         rows = max(0, stop - first)
@@ -155,7 +155,7 @@ def fit_anchor(mixed: Mixed, group: Group, start: int, *, shared: bool) -> Fitte
 
 
 def _weighed(mixed: Mixed, group: Group, first: int) -> Weighed | None:
-    """Weigh the candidates on the rows from the first known one to the cut; None: too few."""
+    """Weigh the candidates on the rows from the first known one to the cut; None if too few."""
     cut = group.split.test_start - first
     target = group.target[first : first + max(cut, 0)]
     if not np.isfinite(target).any():
@@ -189,7 +189,7 @@ def _weighed(mixed: Mixed, group: Group, first: int) -> Weighed | None:
 
 
 def _estimate(mixed: Mixed, values: Floats, known: Floats, cut: int) -> Estimate:
-    """Return which effects, estimated on the first half of the rows, help on the second."""
+    """Return which effects, estimated on the first half of the rows, help on the second half."""
     if not mixed.known:
         return "none"
     half = cut // 2
