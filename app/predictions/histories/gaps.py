@@ -15,6 +15,8 @@ from app.reading.series.grid import places
 
 Ids = NDArray[np.int64]
 
+BUSINESS_WEEK = 5  # days
+
 
 def without_gaps(
     version: Loaded, columns: list[list[float]], stamps: Stamps, warnings: list[str]
@@ -35,7 +37,7 @@ def without_gaps(
     if described is None or described.frequency is None or not reach.longest_hole:
         return columns
     moments = stamps.moments[-reach.window :]
-    if _is_even(moments) or not stamps.fits(described.frequency):
+    if _is_even(moments, described.frequency) or not stamps.fits(described.frequency):
         return columns
     steps = _steps(moments, described.frequency, described.calendar)
     if not (steps > 1).any():
@@ -51,13 +53,27 @@ def without_gaps(
     return [_on_grid(column[-len(at) :], at, reach) for column in columns]
 
 
-def _is_even(moments: Sequence[datetime]) -> bool:
-    """Return whether the times lie one step apart, as they usually do, without checking each."""
+def _is_even(moments: Sequence[datetime], frequency: str) -> bool:
+    """Return whether first and last time are as many steps apart as there are rows between.
+
+    So it is with most histories, and told without looking at each row.
+    """
     if len(moments) < 3:
         return True
-    return moments[-1] - moments[0] == (len(moments) - 1) * min(
-        moments[1] - moments[0], moments[-1] - moments[-2]
-    )
+    first, last = moments[0], moments[-1]
+    if frequency == "B":
+        return _business_day(last) - _business_day(first) == len(moments) - 1
+    if frequency in {"MS", "ME"}:
+        months = 12 * (last.year - first.year) + last.month - first.month
+        return months == len(moments) - 1
+    step = min(moments[1] - first, last - moments[-2])
+    return last - first == (len(moments) - 1) * step
+
+
+def _business_day(moment: datetime) -> int:
+    """Return how many business days lie before a day, from year 1 on, which begins on a Monday."""
+    weeks, weekday = divmod(moment.toordinal() - 1, BUSINESS_WEEK + 2)
+    return BUSINESS_WEEK * weeks + min(weekday, BUSINESS_WEEK)
 
 
 def _steps(moments: Sequence[datetime], frequency: str, calendar: str | None) -> Ids:

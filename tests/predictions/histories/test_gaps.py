@@ -130,3 +130,22 @@ def test_an_answer_tells_what_was_filled(service: Service) -> None:
     refused = service.predict(**asked, timestamps=hours(0, 1, 2, 10))
     assert refused.status_code == 422
     assert "7 steps are missing between" in refused.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("frequency", "days", "filled"),
+    [
+        ("B", ("2024-05-01", "2024-05-02", "2024-05-03", "2024-05-06", "2024-05-07"), False),
+        ("B", ("2024-05-01", "2024-05-02", "2024-05-03", "2024-05-07", "2024-05-08"), True),
+        ("MS", ("2023-11-01", "2023-12-01", "2024-01-01", "2024-02-01", "2024-03-01"), False),
+        ("MS", ("2023-10-01", "2023-11-01", "2024-01-01", "2024-02-01", "2024-03-01"), True),
+    ],
+)
+def test_steps_of_unlike_length_are_counted(
+    *, frequency: str, days: tuple[str, ...], filled: bool
+) -> None:
+    loaded = version(frequency=frequency, window=8, min_history=3, longest_hole=4, season=None)
+    values = [1.0, 2.0, 3.0, 4.0, 5.0]
+    column, warnings = put_on_grid(loaded, values, list(days))
+    assert bool(warnings) is filled
+    assert (column is values) is not filled
