@@ -35,13 +35,12 @@ class Pending:
         self._answer_size = 0
         self._seconds = 0.0
 
-    def admit(self, load: Load) -> None:
-        """Count a load; a single one is accepted whatever its size.
+    def admit(self, rows: int, size: int, answer_size: int, seconds: float) -> None:
+        """Count the parts of a load; a single one is accepted whatever its size.
 
         Raises:
             Unavailable: there would be too much open work.
         """
-        rows, size, answer_size, seconds = load
         pending = self.rows
         if (
             pending >= MAX_ROWS

@@ -46,7 +46,7 @@ def tickets(version: Loaded, count: int) -> list[Ticket]:
 def infer(tickets: list[Ticket]) -> Inferred:
     run = TicketRun(tickets[0].question.version)
     for ticket in tickets:
-        run.add(ticket)
+        run.take(ticket)
     run.close()
     found = run.infer()
     assert found is not None

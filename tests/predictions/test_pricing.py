@@ -132,7 +132,7 @@ def test_a_batch_costs_what_its_runs_take(forecaster: Loaded, writer: Loaded) ->
     for part in (questions[:3], questions[3:]):
         run = TicketRun(part[0].version)
         for question in part:
-            run.add(ticket_of(question))
+            run.take(ticket_of(question))
         run.close()
         by_runs += run.seconds
     assert by_runs == pytest.approx(expected, rel=0.01)
