@@ -126,10 +126,10 @@ class Client:
         path = f"/models/{quote(name, safe='')}/train"
         if isinstance(data, (str, Path)):
             with Path(data).open("rb") as file:
-                job = self._connection.post_file(path, given, Path(data).name, file)
+                job = self._connection.post_form(path, given, {"file": (Path(data).name, file)})
         else:
             csv = io.BytesIO(known.write_csv().encode())
-            job = self._connection.post_file(path, given, f"{name}.csv", csv)
+            job = self._connection.post_form(path, given, {"file": (f"{name}.csv", csv)})
         return Job(self._connection, job)
 
     def actuals(self, frame: Any, *, model: str) -> Json:  # noqa: ANN401

@@ -2,8 +2,10 @@
 
 import os
 import time
-from collections.abc import Mapping
-from typing import IO, Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import IO, Any, Self
 
 import httpx
 
@@ -26,21 +28,40 @@ class Connection:
         url: address of the service.
         key: sent as a bearer token; by default STEPAHEAD_API_KEY of the environment.
         transport: for tests.
+        retries: how often a request is sent again that the service is too busy for.
     """
 
     def __init__(
-        self, url: str, *, key: str | None = None, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+        retries: int = RETRIES,
     ) -> None:
-        key = (key or os.environ.get("STEPAHEAD_API_KEY", "")).strip()
+        key = (key or os.environ.get("STEPAHEAD_API_KEY", "")).strip()  # the service strips it too
         self.url = url.rstrip("/")
+        self.has_key = bool(key)
+        self._retries = retries
         self._client = httpx.Client(
             base_url=self.url,
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers={b"Authorization": f"Bearer {key}".encode()} if key else {},
             timeout=TIMEOUT,
             transport=transport,
-            # Proxy settings of the environment do not apply to a service on this machine.
+            # The environment's proxies are not for a service on this machine.
             trust_env=httpx.URL(self.url).host not in LOOPBACK,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the connection."""
@@ -53,37 +74,69 @@ class Connection:
             Refused: the service answered with a problem.
             NotReachable: nothing answers.
         """
-        return self._decoded("GET", path, params=parameters)
+        return self._answer("GET", path, params=parameters)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Json:
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Json:
         """Send POST with a JSON body and decode the answer; it raises as `get` does."""
-        return self._decoded("POST", path, json=body)
+        return self._answer("POST", path, json=body)
 
-    def post_file(
-        self, path: str, fields: Mapping[str, str], name: str, content: IO[bytes]
+    def delete(self, path: str) -> Json:
+        """Send DELETE and decode the answer; it raises as `get` does."""
+        return self._answer("DELETE", path)
+
+    def post_form(
+        self, path: str, fields: Mapping[str, str], files: Mapping[str, tuple[str, IO[bytes]]]
     ) -> Json:
-        """Send POST with a form and a file, and decode the answer; it raises as `get` does."""
-        return self._decoded("POST", path, data=fields, files={"file": (name, content)})
+        """Send POST with a form and files, streamed, and decode the answer; it raises as `get`."""
+        parts: dict[str, Any] = {name: (None, value) for name, value in fields.items()}
+        return self._answer("POST", path, files={**parts, **files})
 
-    def _decoded(self, method: str, path: str, **parts: Any) -> Json:  # noqa: ANN401
-        response = self._sent(method, path, **parts)
+    def _answer(self, method: str, path: str, **parts: Any) -> Json:  # noqa: ANN401
+        """Send a request and decode the answer; one without a body is an empty object."""
+        with self.plain_errors():
+            response = self._sent(method, path, **parts)
         if response.is_error:
-            raise _refused(response)
-        answer: Json = response.json()
+            raise self.refused(response)
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return {}
+        try:
+            answer: Json = response.json()
+        except ValueError:
+            raise self.refused(response) from None
         return answer
 
     def _sent(self, method: str, path: str, **parts: Any) -> httpx.Response:  # noqa: ANN401
-        """Send a request, and repeat it while the service is too busy."""
-        retries = 0 if "files" in parts else RETRIES  # the file has been read
+        """Send a request; one that the service is too busy for is sent again."""
+        retries = 0 if "files" in parts else self._retries  # a file cannot be read twice
+        while True:
+            response = self._client.request(method, path, **parts)
+            if response.status_code not in BUSY or not retries:
+                return response
+            retries -= 1
+            time.sleep(wait_seconds(response.headers))
+
+    @contextmanager
+    def plain_errors(self) -> Iterator[None]:
+        """Map connection failures to errors in plain words."""
         try:
-            while True:
-                response = self._client.request(method, path, **parts)
-                if response.status_code not in BUSY or not retries:
-                    return response
-                retries -= 1
-                time.sleep(wait_seconds(response.headers))
+            yield
         except httpx.TransportError as error:
-            raise NotReachable(f"no service answers at {self.url}: {error}") from error
+            raise self.not_reachable(error) from error
+
+    def not_reachable(self, error: httpx.TransportError) -> Exception:
+        """Return the error for a connection that failed."""
+        return NotReachable(f"no service answers at {self.url}: {error}")
+
+    def refused(self, response: httpx.Response) -> Exception:
+        """Return the error for an answer that is a problem, or not the service's."""
+        problem = problem_in(response)
+        request_id = response.headers.get("X-Request-Id")
+        if problem is None:
+            problem = {
+                "title": "Not a Stepahead answer",
+                "detail": f"{response.request.url} answers, but not as Stepahead does",
+            }
+        return Refused(response.status_code, problem, request_id=request_id)
 
 
 def wait_seconds(headers: Mapping[str, str]) -> float:
@@ -92,15 +145,10 @@ def wait_seconds(headers: Mapping[str, str]) -> float:
     return min(LONGEST_WAIT_SECONDS, float(given) if given.isdigit() else 1.0)
 
 
-def _refused(response: httpx.Response) -> Refused:
+def problem_in(response: httpx.Response) -> Json | None:
+    """Return the problem of an answer; None: it has none, and is not the service's."""
     try:
         problem = response.json()
     except ValueError:
-        problem = None
-    if not isinstance(problem, dict) or "title" not in problem:
-        problem = {
-            "title": "Not a Stepahead answer",
-            "detail": f"{response.request.url} answers, but not as Stepahead does",
-        }
-    request_id = response.headers.get("X-Request-Id")
-    return Refused(response.status_code, problem, request_id=request_id)
+        return None
+    return problem if isinstance(problem, dict) and "title" in problem else None

@@ -16,7 +16,6 @@ from app.reading.content import SeriesContent
 from app.reading.read_options import ReadOptions
 from app.reading.reader import ReadResult, read_file
 from app.reading.report import UnreadableFile
-from app.terminal.client import Json
 from app.terminal.commands.piped import whole_file
 from app.terminal.commands.read_flags import read_options
 from app.terminal.rendering.figures import number
@@ -24,6 +23,7 @@ from app.terminal.rendering.preflight import show_report
 from app.terminal.rendering.preflight_details import show_details
 from app.terminal.rendering.problems import CommandError, Refused
 from app.terminal.rendering.sketch import sketch
+from stepahead.connection import Json
 
 HEIGHT = 6
 WIDEST = 100

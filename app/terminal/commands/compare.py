@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from app.terminal.client import Json, NotThere, Service, place
+from app.terminal.client import NotThere, Service, place
 from app.terminal.commands.follow_job import FINAL, PATIENCE_SECONDS, progress_text
 from app.terminal.commands.read_flags import read_options
 from app.terminal.commands.train import TrainingOrder, form_of, upload
@@ -17,6 +17,7 @@ from app.terminal.rendering.figures import duration, number, percent
 from app.terminal.rendering.preflight import show_report
 from app.terminal.rendering.problems import CommandError
 from app.terminal.rendering.scorecard import SPOKEN, p_value
+from stepahead.connection import Json
 
 LOOK_AGAIN_SECONDS = 1.0
 BAR = 24  # characters of the longest bar

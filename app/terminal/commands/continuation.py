@@ -5,7 +5,7 @@ from pathlib import Path
 from app.reading.content import TextContent
 from app.reading.read_options import ReadOptions
 from app.reading.reader import read_file
-from app.terminal.client import Json
+from stepahead.connection import Json
 
 CHARACTERS = 200  # from the end of a text; the service trims what the version does not see
 

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.prompt import Prompt
 
-from app.terminal.client import Json, NotThere, Service
+from app.terminal.client import NotThere, Service
 from app.terminal.rendering.figures import duration
 from app.terminal.rendering.problems import CommandError, Refused, problem_text
+from stepahead.connection import Json
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 RECONNECT_SECONDS = 1.0

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console
 from rich.table import Table
 
-from app.terminal.client import Json, Service, place
+from app.terminal.client import Service, place
 from app.terminal.rendering.figures import local_time
 from app.terminal.rendering.problems import CommandError
+from stepahead.connection import Json
 
 SPAN = re.compile(r"(?P<count>[0-9]+)(?P<unit>[dhw])")
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}

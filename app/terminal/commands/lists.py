@@ -6,11 +6,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from app.terminal.client import Json, Service, place
+from app.terminal.client import Service, place
 from app.terminal.commands.follow_job import Left, ended_badly, follow, progress_text
 from app.terminal.rendering.figures import local_time, skill_figure
 from app.terminal.rendering.problems import CommandError, problem_text
 from app.terminal.rendering.scorecard import show_version
+from stepahead.connection import Json
 
 MOST_LINES = 1000  # of a job's log
 STATUS_STYLE = {"succeeded": "green", "failed": "red", "running": "cyan", "cancelled": "dim"}

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.terminal.client import Json, Service, place
+from app.terminal.client import Service, place
 from app.terminal.rendering.figures import number, percent, skill_text
 from app.terminal.rendering.problems import CommandError
+from stepahead.connection import Json
 
 STANDARD_INPUT = "-"
 LEVELS = (80, 95)

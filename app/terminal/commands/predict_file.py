@@ -17,11 +17,12 @@ from rich.text import Text
 
 from app.reading.content import SeriesContent, TextContent
 from app.reading.series.ahead import known_ahead
-from app.terminal.client import Json, Service, place
+from app.terminal.client import Service, place
 from app.terminal.commands.check import known, understood
 from app.terminal.commands.predict import PredictionOrder, check_options, request_of, show_answer
 from app.terminal.commands.read_flags import read_options
 from app.terminal.rendering.problems import CommandError, Refused
+from stepahead.connection import Json
 
 CHARACTERS = 2000  # from the end of a text; the service trims what the version does not see
 TOGETHER = 200  # series per call

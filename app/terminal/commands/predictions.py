@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from app.terminal.client import Json, Service
+from app.terminal.client import Service
 from app.terminal.rendering.figures import local_time
 from app.terminal.rendering.problems import CommandError
+from stepahead.connection import Json
 
 FORMATS = {".csv": "csv", ".parquet": "parquet"}
 LONGEST_ANSWER = 40  # characters shown

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from app.reading.read_options import ReadOptions
-from app.terminal.client import Json
 from app.terminal.rendering.problems import CommandError
 from app.validation_messages import message_of
+from stepahead.connection import Json
 
 SPELLED = {"tab": "\t", "\\t": "\t", "space": " ", "blank": " "}
 TRUTH = {"true": True, "yes": True, "false": False, "no": False}

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from app.terminal.client import Json, Service, place
+from app.terminal.client import Service, place
 from app.terminal.commands.continuation import question_after
 from app.terminal.commands.follow_job import Left, ended_badly, follow
 from app.terminal.commands.piped import whole_file
@@ -20,6 +20,7 @@ from app.terminal.commands.read_flags import read_options
 from app.terminal.rendering.preflight import show_report
 from app.terminal.rendering.problems import CommandError
 from app.terminal.rendering.scorecard import show_version
+from stepahead.connection import Json
 
 NOT_IN_A_NAME = re.compile(r"[^a-z0-9.]+")
 

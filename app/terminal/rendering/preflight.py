@@ -9,7 +9,7 @@ from rich.text import Text
 
 from app.terminal.rendering.figures import number
 
-Json = dict[str, Any]  # as in app.terminal.client, which imports this module for its errors
+Json = dict[str, Any]  # as in stepahead.connection, which loads httpx: `--help` does not need it
 
 ROWS_NAMED = 5
 SERIES_NAMED = 8

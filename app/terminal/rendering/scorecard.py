@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.terminal.client import Json
 from app.terminal.rendering.figures import number, percent
+from stepahead.connection import Json
 
 JUDGED_ON = {
     "test": "the test file",
