@@ -39,6 +39,7 @@ def test_doubts_come_first_and_can_be_decided(
             FilePayload(name="rain.csv", mimeType="text/csv", buffer=AMBIGUOUS.encode())
         )
         doubts = page.get_by_role("table", name="Doubtful").get_by_role("row")
+        doubts.first.wait_for()  # as long as the reader takes to start
         expect(doubts.nth(1)).to_contain_text("Doubtful order of day and month: mdy")
         expect(doubts.nth(2)).to_contain_text("-999.9 as a number")
         expect(page.get_by_label("Delimiter: read as")).to_be_hidden()
@@ -47,6 +48,7 @@ def test_doubts_come_first_and_can_be_decided(
         assert violations(axe, page) == []
 
         page.get_by_label("Date order: read as").select_option("dmy")
+        page.get_by_label("Missing values: read as").wait_for()
         expect(doubts.nth(1)).to_contain_text("-999.9 as a number")
         page.get_by_label("Missing values: read as").fill("-999.9")
         page.get_by_label("Missing values: read as").blur()
