@@ -22,7 +22,7 @@ class Row:
     tried: int = 0
     survived: int = 0  # how often the service worked again by itself
     acknowledged: set[str] = field(default_factory=set)  # ids of all that was promised meanwhile
-    lost: int = 0
+    lost: int | None = None  # None until the end
     longest_seconds: float | None = None  # from a fault's end until answers came again
 
     @contextmanager
@@ -42,8 +42,9 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         longest = "" if self.longest_seconds is None else f"{self.longest_seconds:.1f} s"
-        counts = (self.tried, self.survived, len(self.acknowledged), self.lost)
-        return (self.fault, *(f"{count:,}" for count in counts), longest)
+        counts = (self.tried, self.survived, len(self.acknowledged))
+        lost = "not counted" if self.lost is None else f"{self.lost:,}"
+        return (self.fault, *(f"{count:,}" for count in counts), lost, longest)
 
 
 TABLE: list[Row] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.artifacts import persistence_artifact
+from tests.chaos.kept import kept_by
 from tests.chaos.load import Load
 from tests.chaos.table import TIMES, row
 from tests.database import own_database
@@ -53,5 +54,7 @@ def test_moves_fail_no_request_and_both_processes_follow(pair: Pair) -> None:
     for load in loads:
         assert load.failures == []
         counted.acknowledged.update(load.acknowledged)
+    counted.count_lost(kept_by(pair.harness.database_url, pair.store))
+    assert counted.lost == 0
     moves = pair.one.get(f"/models/{MODEL}/moves", params={"limit": 500}).json()["items"]
     assert sum(move["reason"] == "chaos" for move in moves) == MOVES

@@ -25,7 +25,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.linux, pytest.mark.timeout(900)]
 
 API_PROCESSES = 2
 SHORT_JOB_EPOCHS = 20  # a second of work
-PARTS = {"api": API_PROCESSES, "worker": 1, "trainer": 1, "postgres": 1}
+# How many processes of each there are. The worker is the last, because its trainer ends with it.
+PARTS = {"api": API_PROCESSES, "trainer": 1, "postgres": 1, "worker": 1}
 
 
 class Density(NamedTuple):
@@ -50,8 +51,10 @@ def test_killed_parts_lose_nothing(place: Path, density: str) -> None:
             for _ in range(TIMES):
                 load.wait_for_more()
                 jobs.append(start_job(service.url, epochs=SHORT_JOB_EPOCHS))
-                for part in PARTS:
-                    kill(service, part, load, rows[part])
+                victims = {part: kill(service, part, load, rows[part]) for part in PARTS}
+                for part, victim in victims.items():
+                    wait_until(partial(was_restarted, service, part, victim))
+                    rows[part].survived += 1
                 wait_until(lambda: is_ready(service.url))
             for job_id in jobs:
                 wait_until_succeeded(service.url, job_id)
@@ -63,16 +66,19 @@ def test_killed_parts_lose_nothing(place: Path, density: str) -> None:
     assert len(load.answered) == len(set(load.answered))
 
 
-def kill(service: Served, part: str, load: Load, counted: Row) -> None:
-    """Kill one process, and wait until predictions are answered and it was restarted."""
-    wait_until(lambda: service.all_of(part))
+def kill(service: Served, part: str, load: Load, counted: Row) -> int:
+    """Kill one process and wait until predictions are answered; return the process id."""
     so_far = len(load.acknowledged)
-    with counted.trying():
-        victim = service.children()[part]
-        os.kill(victim, signal.SIGKILL)
-        counted.took(load.wait_for_more())
-        wait_until(lambda: len(set(service.all_of(part)) - {victim}) >= PARTS[part])
+    victim = service.children()[part]
+    counted.tried += 1
+    os.kill(victim, signal.SIGKILL)
+    counted.took(load.wait_for_more())
     counted.acknowledged.update(load.acknowledged[so_far:])
+    return victim
+
+
+def was_restarted(service: Served, part: str, victim: int) -> bool:
+    return len(set(service.all_of(part)) - {victim}) >= PARTS[part]
 
 
 def test_a_killed_service_loses_nothing(place: Path) -> None:

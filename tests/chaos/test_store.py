@@ -59,6 +59,11 @@ class Stored:
         yield
         self.bucket.changes_bytes = False
 
+    def kept(self, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+        for variable, value in environment_of(f"http://127.0.0.1:{self.proxy.port}").items():
+            monkeypatch.setenv(variable, value)
+        return kept_by(self.server.url, ObjectStore.open(URL))
+
     def upload(self) -> httpx.Response:
         files = {"file": walk()}
         return httpx.post(f"{self.service.url}/datasets", files=files, timeout=60)
@@ -124,17 +129,13 @@ def test_predictions_go_on_without_a_store_and_no_upload_is_lost(
                 wait_until(lambda: is_ready(stored.service.url))
     assert load.failures == []
     counted.acknowledged.update(load.acknowledged)
-    for variable, value in environment_of(stored_url(stored)).items():
-        monkeypatch.setenv(variable, value)
-    counted.count_lost(kept_by(stored.server.url, ObjectStore.open(URL)))
+    counted.count_lost(stored.kept(monkeypatch))
     assert counted.lost == 0
 
 
-def stored_url(stored: Stored) -> str:
-    return f"http://127.0.0.1:{stored.proxy.port}"
-
-
-def test_wrong_bytes_are_refused_by_name_and_never_served(stored: Stored) -> None:
+def test_wrong_bytes_are_refused_by_name_and_never_served(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counted = row("store returning wrong bytes")
     body = {"model": "belling-the-cat", "text": "long ago , the"}
     load = Load(stored.service.url)
@@ -148,3 +149,5 @@ def test_wrong_bytes_are_refused_by_name_and_never_served(stored: Stored) -> Non
         assert answer.is_success, answer.text
     assert load.failures == []
     counted.acknowledged.update(load.acknowledged)
+    counted.count_lost(stored.kept(monkeypatch))
+    assert counted.lost == 0
