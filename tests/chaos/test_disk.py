@@ -25,11 +25,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.linux, pytest.mark.timeout(600)]
 FULL = "the database's disk is full"
 BODY = {"model": "google-stock", "history": [778.81, 788.36, 786.08], "series": "x" * 100}
 API_PROCESSES = 2
+RESERVE_BYTES = str(16 << 20)  # the usual 256 MiB are nearly the whole disk
 
 
 def test_a_full_disk_kills_nothing_is_told_of_and_heals_by_itself(tmp_path: Path) -> None:
     counted = row("disk full")
-    environment = {**with_fake_trainer(tmp_path), "STEPAHEAD_API_PROCESSES": str(API_PROCESSES)}
+    environment = {
+        **with_fake_trainer(tmp_path),
+        "STEPAHEAD_API_PROCESSES": str(API_PROCESSES),
+        "STEPAHEAD_DISK_RESERVE_BYTES": RESERVE_BYTES,
+    }
     with small_disk() as disk:
         with served(disk / "data", environment=environment) as service:
             load = Load(service.url)
