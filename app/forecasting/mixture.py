@@ -31,6 +31,8 @@ from app.forecasting.linear_maps import (
     season_map,
     theta_map,
 )
+from app.forecasting.shrinkage import FEWEST_ORIGINS as FEWEST_ORIGINS_TO_TEST
+from app.forecasting.shrinkage import kept_share
 from app.forecasting.smoothing import Smoother, smoothers, smoothing_map, smoothing_maps
 from app.recipes.recipe import AnchorName
 
@@ -139,12 +141,33 @@ class Mixing:
             return None
         errors = np.stack([each for _, each in found])
         apart = max(1, int(origins[-1] - origins[0] + 1) // self._horizon)
+        candidates = tuple(candidate for candidate, _ in found)
+        weights = self._moved_to_the_last_value(candidates, errors, _weights(errors, apart=apart))
         return Mixture(
-            candidates=tuple(candidate for candidate, _ in found),
-            weights=tuple(_weights(errors, apart=apart).tolist()),
+            candidates=candidates,
+            weights=tuple(weights.tolist()),
             origins=origins,
             errors=errors,
         )
+
+    def _moved_to_the_last_value(
+        self, candidates: Sequence[Candidate], errors: Floats, weights: Floats
+    ) -> Floats:
+        """Give the last value what the average is not better than it by more than noise.
+
+        On a random walk an average of forecasts that were fitted wins by chance, and loses later. A
+        series with a season is left alone: there the last value is no alternative.
+        """
+        names = [candidate.name for candidate in candidates]
+        too_few = errors.shape[1] < FEWEST_ORIGINS_TO_TEST
+        if self._season is not None or "persistence" not in names or too_few:
+            return weights
+        last = names.index("persistence")
+        average: Floats = np.tensordot(weights, errors, axes=1)  # (n, horizon)
+        share = kept_share(-errors[last], average - errors[last])
+        moved: Floats = share * weights
+        moved[last] += 1 - share
+        return moved
 
     def fit(self, mixture: Mixture, known: int) -> LinearMap:
         """Return the mixture with its members fitted on the first `known` rows.

@@ -64,6 +64,11 @@ def test_on_walks_the_mixture_forecasts_hardly_worse_than_the_last_value() -> No
     assert np.mean(worse) < 1.03
 
 
+def test_on_most_walks_nothing_but_the_last_value_is_left() -> None:
+    shares = [by_name(weighed(walk(seed)))["persistence"] for seed in range(20)]
+    assert np.median(shares) == 1
+
+
 def test_a_season_is_followed_by_those_that_know_it() -> None:
     values = np.tile(PATTERN, 20) + np.random.default_rng(2).normal(0.0, 0.5, ROWS) + 30
     mixture = weighed(values, seasons=(12,))
