@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import uvicorn
+from starlette.datastructures import State
 from starlette.types import Receive, Scope, Send
 
 from app.api_process import uvicorn_config
@@ -54,6 +55,7 @@ class SmallApp:
 
     def __init__(self, settings: Settings) -> None:
         self.metrics = Metrics()
+        self.state = State({"error_forms": {}})  # as FastAPI's, for what the gateway answers itself
         self.gateway = Gateway(
             self._through_asgi,
             settings=settings,
@@ -72,6 +74,7 @@ class SmallApp:
         self._held: list[Call] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
         await self.gateway(scope, receive, send)
 
     def let_go(self) -> None:
