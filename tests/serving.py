@@ -151,7 +151,7 @@ def served(
         service.kill()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 150.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
