@@ -220,6 +220,7 @@ def _engine_of(url: str, settings: Settings) -> Engine:
         url,
         pool_size=settings.database_connections,
         statement_seconds=settings.statement_seconds,
+        idle_seconds=settings.statement_seconds,
     )
 
 

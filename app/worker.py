@@ -44,7 +44,7 @@ from app.process.observability import get_logger
 from app.process.probe import Probe, figures_answer, health_answer
 from app.process.programs import child_environment, python_module
 from app.process.tracing import tracing_of
-from app.storage.connecting import AsyncConnection
+from app.storage.connecting import BRIEF_IDLE_SECONDS, AsyncConnection
 from app.storage.engine import conninfo, make_engine
 from app.storage.object_store import ObjectStore
 from app.storage.resources import Resources
@@ -83,7 +83,11 @@ def run_worker(settings: Settings, database_url: str) -> None:
         CannotListen: `worker_port` is not free.
     """
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # we log the same, with job ids
-    engine = make_engine(database_url, statement_seconds=settings.statement_seconds)
+    engine = make_engine(
+        database_url,
+        statement_seconds=settings.statement_seconds,
+        idle_seconds=BRIEF_IDLE_SECONDS,  # else a job whose row it locked is rescued much later
+    )
     resources = Resources(
         settings=settings,
         database_url=database_url,

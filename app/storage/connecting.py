@@ -27,7 +27,10 @@ SESSION: Final = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
-IDLE_TRANSACTION: Final = {"idle_in_transaction_session_timeout": "600000"}  # milliseconds
+# How long a transaction may pause between statements before the server ends it and its locks. This
+# also frees what a client held that was suspended, or whose packets a proxy only seems to forward.
+IDLE_SECONDS: Final = 600.0
+BRIEF_IDLE_SECONDS: Final = 10.0  # for those that only write a few rows
 # A pooler such as PgBouncer shares sessions between clients and shows them its own process ids. In
 # that case this query sets nothing and returns no row.
 SET_UP: Final = """
@@ -47,6 +50,10 @@ class NoAnswer(psycopg.OperationalError):
         super().__init__(f"no answer from the database within {seconds:g} s; connection closed")
 
 
+class TransactionEnded(psycopg.OperationalError):
+    """The server ended a transaction that paused for too long; nothing of it was written."""
+
+
 class Connection(psycopg.Connection[TupleRow]):
     """A blocking connection that waits at most `statement_seconds` for an answer.
 
@@ -63,6 +70,7 @@ class Connection(psycopg.Connection[TupleRow]):
         *,
         autocommit: bool = False,
         statement_seconds: float | None = STATEMENT_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
         **options: Any,  # noqa: ANN401
     ) -> Self:
         """Connect and set up the session.
@@ -71,6 +79,7 @@ class Connection(psycopg.Connection[TupleRow]):
             conninfo: where to connect.
             autocommit: whether each statement is its own transaction.
             statement_seconds: the limit; None also removes the limit on transactions.
+            idle_seconds: how long a transaction may pause between statements.
             options: further options of psycopg.
 
         Raises:
@@ -78,7 +87,7 @@ class Connection(psycopg.Connection[TupleRow]):
         """
         connection = cls.connect(conninfo, autocommit=True, **options)
         try:
-            limits = {} if statement_seconds is None else IDLE_TRANSACTION
+            limits = {} if statement_seconds is None else _idle_limit(idle_seconds)
             cursor = connection.execute(SET_UP, _parameters({**SESSION, **limits}, connection))
             if not cursor.rowcount:
                 connection.prepare_threshold = None  # a pooler may not know prepared statements
@@ -94,12 +103,15 @@ class Connection(psycopg.Connection[TupleRow]):
 
         Raises:
             NoAnswer: `statement_seconds` passed without an answer.
+            TransactionEnded: the transaction had paused for too long.
         """
         seconds = self.statement_seconds
         if timeout is not None or seconds is None:
             return super().wait(gen, interval, timeout)
         try:
             return super().wait(gen, interval, seconds)
+        except psycopg.errors.IdleInTransactionSessionTimeout as error:
+            raise TransactionEnded(str(error)) from error
         except psycopg.OperationalError as error:
             if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
@@ -121,7 +133,7 @@ class AsyncConnection(psycopg.AsyncConnection[TupleRow]):
         """
         connection = await super().connect(conninfo, autocommit=True, **options)
         try:
-            settings = {**SESSION, **IDLE_TRANSACTION}
+            settings = {**SESSION, **_idle_limit(BRIEF_IDLE_SECONDS)}
             cursor = await connection.execute(SET_UP, _parameters(settings, connection))
             if not cursor.rowcount:
                 connection.prepare_threshold = None
@@ -136,16 +148,23 @@ class AsyncConnection(psycopg.AsyncConnection[TupleRow]):
 
         Raises:
             NoAnswer: `PROBE_SECONDS` passed without an answer.
+            TransactionEnded: the transaction had paused for too long.
         """
         if timeout is not None:
             return await super().wait(gen, interval, timeout)
         try:
             return await super().wait(gen, interval, PROBE_SECONDS)
+        except psycopg.errors.IdleInTransactionSessionTimeout as error:
+            raise TransactionEnded(str(error)) from error
         except psycopg.OperationalError as error:
             if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
             self.pgconn.finish()
             raise NoAnswer(PROBE_SECONDS) from error
+
+
+def _idle_limit(seconds: float) -> dict[str, str]:
+    return {"idle_in_transaction_session_timeout": f"{round(seconds * 1000)}"}  # milliseconds
 
 
 def _parameters(

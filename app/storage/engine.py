@@ -9,7 +9,13 @@ from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.storage.connecting import PARAMETERS, PROBE_SECONDS, STATEMENT_SECONDS, Connection
+from app.storage.connecting import (
+    IDLE_SECONDS,
+    PARAMETERS,
+    PROBE_SECONDS,
+    STATEMENT_SECONDS,
+    Connection,
+)
 
 DRIVER = "postgresql+psycopg"
 SPELLINGS = frozenset({"postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"})
@@ -59,7 +65,11 @@ def connect(text: str, *, statement_seconds: float | None = STATEMENT_SECONDS) -
 
 
 def make_engine(
-    text: str, *, pool_size: int = 5, statement_seconds: float | None = STATEMENT_SECONDS
+    text: str,
+    *,
+    pool_size: int = 5,
+    statement_seconds: float | None = STATEMENT_SECONDS,
+    idle_seconds: float = IDLE_SECONDS,
 ) -> Engine:
     """Create a pooled engine that checks connections before use, so that it survives a restart.
 
@@ -68,6 +78,7 @@ def make_engine(
         pool_size: number of connections that are kept; up to twice as many are open when all are
             busy.
         statement_seconds: how long a statement may take; None: no limit, also for transactions.
+        idle_seconds: how long a transaction may pause between statements.
     """
     engine = create_engine(
         _completed(database_url(text), "stepahead"),
@@ -77,7 +88,7 @@ def make_engine(
         pool_timeout=10,
         json_deserializer=from_json,  # six times as fast as the standard library
     )
-    _limit_statements(engine, statement_seconds)
+    _limit_statements(engine, statement_seconds, idle_seconds)
     return engine
 
 
@@ -92,14 +103,16 @@ def is_database_full(error: BaseException) -> bool:
     return isinstance(cause, psycopg.errors.DiskFull)
 
 
-def _limit_statements(engine: Engine, statement_seconds: float | None) -> None:
+def _limit_statements(engine: Engine, statement_seconds: float | None, idle_seconds: float) -> None:
     """Open connections of our class; limit statements, and limit the check before use even more."""
 
     @event.listens_for(engine, "do_connect")
     def open_connection(
         _dialect: object, _record: object, arguments: tuple[Any, ...], options: dict[str, Any]
     ) -> Connection:
-        return Connection.open(*arguments, **options, statement_seconds=statement_seconds)
+        return Connection.open(
+            *arguments, **options, statement_seconds=statement_seconds, idle_seconds=idle_seconds
+        )
 
     @event.listens_for(engine, "checkout")
     def give_time(connection: Connection, _record: object, _proxy: object) -> None:

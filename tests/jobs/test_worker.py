@@ -3,17 +3,17 @@
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
+from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.jobs import job_log, queue
 from app.storage.engine import make_engine
 from app.storage.job_status import JobStatus
-from app.storage.tables import Version
+from app.storage.tables import Job, Version
 from tests.database import own_database
 from tests.jobs.harness import PATIENCE_SECONDS, Harness, WorkerProcess, eventually
 from tests.serving import command_of, descendants, runs
@@ -238,26 +238,15 @@ def test_a_stopped_worker_saves_a_checkpoint_and_returns_its_job(harness: Harnes
     assert [epoch for _, epoch in harness.epochs()] == list(range(1, 51))
 
 
-def stop_outside_a_transaction(harness: Harness, worker: WorkerProcess) -> None:
-    """Stop a worker that holds no locks: inside a transaction it would keep its job for minutes."""
-    in_transaction = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
-    )
-    while True:
-        worker.send(signal.SIGSTOP)
-        time.sleep(0.2)  # for the statement under way to end
-        with harness.sessions() as session:
-            if not session.scalar(in_transaction):
-                return
-        worker.send(signal.SIGCONT)
-
-
-def test_a_straggler_that_wakes_up_cannot_write(harness: Harness) -> None:
+@pytest.mark.parametrize("in_transaction", [False, True])
+def test_a_straggler_that_wakes_up_cannot_write(harness: Harness, *, in_transaction: bool) -> None:
     job_id = harness.enqueue(epochs=200)
     straggler = harness.start_worker()
     harness.wait_for_epoch(job_id, 3)
-    stop_outside_a_transaction(harness, straggler)
+    if in_transaction:
+        stop_with_a_lock(harness, straggler, job_id)
+    else:
+        straggler.send(signal.SIGSTOP)
     harness.start_worker()
     eventually(lambda: harness.job(job_id).attempt == 2)
 
@@ -271,6 +260,24 @@ def test_a_straggler_that_wakes_up_cannot_write(harness: Harness) -> None:
     following = [harness.enqueue("following", epochs=100) for _ in range(2)]
     workers = {harness.wait_for(each, JobStatus.SUCCEEDED).worker for each in following}
     assert len(workers) == 2  # the old attempt's worker is useful again
+
+
+def stop_with_a_lock(harness: Harness, worker: WorkerProcess, job_id: UUID) -> None:
+    """Stop a worker in the middle of a transaction that has its job's row locked."""
+    waits = text(
+        "SELECT count(*) > 0 FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    def is_waiting() -> bool:
+        with harness.sessions() as session:
+            return bool(session.scalar(waits))
+
+    with harness.sessions.begin() as session:
+        session.scalar(select(Job.id).where(Job.id == job_id).with_for_update())
+        eventually(is_waiting)
+        worker.send(signal.SIGSTOP)
+    # The server gives it the lock now.
 
 
 def test_a_worker_whose_trainer_cannot_start_says_so_and_ends(harness: Harness) -> None:
