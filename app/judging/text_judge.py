@@ -21,6 +21,7 @@ PROBABILITIES_AT_ONCE = 1 << 20
 STEPS_AT_ONCE = 256
 WARMING_TOKENS = 1024  # how many earlier tokens a stream reads before those it is judged on
 MOST_SHOWN = 5
+BY_HEART = 0.95  # share of the tokens it was trained on that it gets right
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -297,6 +298,11 @@ def _verdict(
 ) -> str:
     right = f"{correct} of {judged} {unit} right"
     if judged_on == "training":
+        if judged and correct / judged >= BY_HEART:
+            return (
+                "not judged: nothing was held out; it knows the text it was trained on by heart "
+                f"({right}), and nothing else"
+            )
         return (
             f"not judged: {right} in the text it was trained on, nothing was held out, so this "
             "says nothing about other texts"

@@ -194,6 +194,7 @@ def test_hello_by_characters(train: Train) -> None:
     assert text is not None
     assert (card.judged_on, card.text.correct, card.text.tokens) == ("training", 4, 4)
     assert card.skill is None
+    assert "by heart (4 of 4 characters right), and nothing else" in card.verdict
     states = {"layer0.h": np.zeros((1, 1, 3), np.float32)}
     said = ""
     for character in "hell":

@@ -113,6 +113,17 @@ def test_home_says_what_each_model_is_worth(service: Service, open_page: OpenPag
         expect(page.get_by_role("link", name="Upload data")).to_be_visible()
 
 
+def test_nothing_is_called_better_where_nothing_was_held_out(
+    service: Service, open_page: OpenPage
+) -> None:
+    with open_page(service.url) as page:
+        page.goto("/ui/models/belling-the-cat")
+        expect(page.get_by_text("knows the text it was trained on by heart").first).to_be_visible()
+        table = page.get_by_role("table", name="Bits per token")
+        expect(table).to_contain_text("trigram")
+        expect(table.locator(".badge")).to_have_count(0)
+
+
 def pasted(page: Page, text: str) -> None:
     page.get_by_role("textbox", name="Past values of Open").fill(text)
     page.get_by_role("button", name="Forecast").click()

@@ -26,7 +26,7 @@ def show_version(console: Console, version: Json) -> None:
     """Show a version's verdict and figures."""
     scorecard: Json = version["scorecard"]
     console.print(Text(scorecard["verdict"]))
-    series, text = scorecard.get("series"), scorecard.get("text")
+    series, text = (_shown(scorecard, kind) for kind in ("series", "text"))
     if series:
         console.print(_series_table(series))
         if len(series["steps"]) > 1:
@@ -41,6 +41,15 @@ def show_version(console: Console, version: Json) -> None:
     decision = version.get("decision")
     if decision and scorecard["verdict"] not in decision["reason"]:
         console.print(Text(decision["reason"], style="dim"))
+
+
+def _shown(scorecard: Json, kind: str) -> Json | None:
+    """Return the scores of a kind, without comparisons if nothing was held out."""
+    scores: Json | None = scorecard.get(kind)
+    if scores is None or scorecard["judged_on"] != "training":
+        return scores
+    whole = scores.get("all_steps")
+    return {**scores, "against": {}, "all_steps": whole and {**whole, "against": {}}}
 
 
 def _series_table(series: Json) -> Table:

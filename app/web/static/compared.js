@@ -59,7 +59,7 @@ export class Comparisons {
       table({
         caption: `Cells and simple forecasts by ${text ? "bits per token" : "RMSE"}; shorter bars are better`,
         head: ["Forecaster", text ? "Bits per token" : "RMSE", { label: second, class: "num" }, "Compared with the best", { label: "Parameters", class: "num" }, { label: "Trained in", class: "num" }],
-        rows: [...comparison.cells.map((each) => cellRow(each, comparison, measure, most)), ...comparison.baselines.map((each) => baselineRow(each, measure, most))],
+        rows: [...comparison.cells.map((each) => cellRow(each, comparison, measure, most)), ...comparison.baselines.map((each) => baselineRow(each, comparison, measure, most))],
         stacked: true,
       }),
     );
@@ -127,9 +127,10 @@ export class Comparisons {
 function cellRow(cell, comparison, measure, most) {
   const name = [cell.version ? h("a", { href: `/ui/models/${comparison.model}?version=${cell.version}` }, cell.cell.toUpperCase()) : cell.cell.toUpperCase()];
   const { figures } = cell;
+  const judged = wasJudged(comparison);
   if (!figures) return [name, waiting(cell), "", "", "", ""];
   const second = measure === "rmse" ? number(figures.mae) : figures.accuracy === null ? "–" : percent(figures.accuracy);
-  const cells = [name, [number(figures[measure]), bar(figures[measure], most, true)], second, beside(figures), count(figures.parameters), duration(figures.training_seconds)];
+  const cells = [name, [number(figures[measure]), bar(figures[measure], most, true)], second, beside(figures, judged), count(figures.parameters), duration(figures.training_seconds)];
   return { self: figures.beside === "best", cells };
 }
 
@@ -140,15 +141,18 @@ function waiting(cell) {
   return [h("span", { class: "small" }, stageInWords(cell)), share && h("progress", { value: share, max: "1", "aria-label": `Progress of ${cell.cell.toUpperCase()}` })];
 }
 
-function baselineRow(each, measure, most) {
-  const against = each.best_cell_is;
+// Where nothing was held out, nothing is best.
+const wasJudged = ({ verdict }) => !verdict?.startsWith("not judged");
+
+function baselineRow(each, comparison, measure, most) {
+  const against = wasJudged(comparison) ? each.best_cell_is : null;
   const kind = { better: "good", worse: "bad" }[against?.verdict] ?? "";
   const told = against && h("span", { class: `badge ${kind}` }, `best cell: ${against.verdict}`);
   return [baselineName(each.name), [number(each[measure]), bar(each[measure], most, false)], measure === "rmse" ? number(each.mae) : "", told, "", ""];
 }
 
-function beside({ beside: told, p_value: p }) {
-  if (!told) return "";
+function beside({ beside: told, p_value: p }, judged) {
+  if (!told || !judged) return "";
   const kind = { best: "good", worse: "bad" }[told] ?? "";
   return [h("span", { class: `badge ${kind}` }, told), " ", typeof p === "number" && h("span", { class: "quiet small" }, `p ${p < 0.001 ? "< 0.001" : `= ${number(p, 2)}`}`)];
 }

@@ -42,9 +42,16 @@ export function judgedHow({ scorecard }) {
 }
 
 export function scorecardTable(version) {
-  const { series, text } = version.scorecard;
-  if (series) return seriesTable(series, version);
-  return text ? textTable(text) : null;
+  const { series, text, judged_on: on } = version.scorecard;
+  const shown = (scores) => (on === "training" ? withoutResults(scores) : scores);
+  if (series) return seriesTable(shown(series), version);
+  return text ? textTable(shown(text)) : null;
+}
+
+// Nothing was held out, so no baseline was beaten: the errors stay, the comparisons go.
+function withoutResults(scores) {
+  const each = (list) => list?.map(withoutResults);
+  return { ...scores, against: {}, all_steps: scores.all_steps && withoutResults(scores.all_steps), steps: each(scores.steps), each: each(scores.each) };
 }
 
 const METRICS = [
@@ -105,7 +112,7 @@ function scoresTable(scores, caption) {
 
 // Against one baseline: the skill, and whether it is more than noise (Diebold–Mariano).
 function verdictOf(against, errors, model) {
-  if (!against) return [errors.rmse ? signed(1 - model.rmse / errors.rmse) : "", ""];
+  if (!against) return [errors?.rmse ? signed(1 - model.rmse / errors.rmse) : "", ""];
   const kind = { better: "good", worse: "bad" }[against.verdict] ?? "";
   const sure = against.p_value === null || against.p_value === undefined ? (against.missing ?? "") : `p ${against.p_value < 0.001 ? "< 0.001" : `= ${number(against.p_value, 2)}`}`;
   return [against.skill === null ? "–" : signed(against.skill), [h("span", { class: `badge ${kind}` }, against.verdict), " ", h("span", { class: "quiet small" }, sure)]];
@@ -136,7 +143,7 @@ function stepPicture(series, unit) {
 
 function parts(title, list, name) {
   const head = [title === "By series" ? "Series" : "Step", { label: "Rows", class: "num" }, { label: "RMSE", class: "num" }, { label: "Persistence", class: "num" }, { label: "Skill", class: "num" }, "Result"];
-  const rows = list.map((each) => [name(each), count(each.rows), number(each.model.rmse), number(each.baselines.persistence?.rmse), ...verdictOf(each.against?.persistence, each.baselines.persistence ?? {}, each.model)]);
+  const rows = list.map((each) => [name(each), count(each.rows), number(each.model.rmse), number(each.baselines.persistence?.rmse), ...verdictOf(each.against?.persistence, each.baselines.persistence, each.model)]);
   return h("details", {}, h("summary", {}, title), table({ caption: title, head, rows, scroll: true }));
 }
 
@@ -144,8 +151,7 @@ function textTable(text) {
   const rows = [
     { self: true, cells: ["This version", number(text.bits_per_token), percent(text.correct / text.tokens), "", ""] },
     ...ordered(text.baselines).map(([key, value]) => {
-      const against = text.against?.[key];
-      return { cells: [baselineName(key), number(value), "", ...(against ? verdictOf(against, {}, {}) : ["", ""])] };
+      return { cells: [baselineName(key), number(value), "", ...verdictOf(text.against?.[key])] };
     }),
   ];
   return [

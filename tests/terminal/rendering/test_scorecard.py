@@ -20,7 +20,7 @@ MODELS = Path(__file__).resolve().parents[3] / "models"
             "google-stock",
             ["persistence", "linear autoregression", "worse, p = 0.006", "Its intervals covered"],
         ),
-        ("belling-the-cat", ["trigram", "multilayer perceptron", "better, p < 0.001"]),
+        ("belling-the-cat", ["trigram", "multilayer perceptron", "by heart"]),
         ("hello", ["trigram", "4 of 4"]),
     ],
 )
@@ -32,6 +32,14 @@ def test_every_baseline_is_shown_with_what_noise_could_do(name: str, words: list
     assert scorecard["verdict"][:40] in shown
     for word in words:
         assert word in shown
+
+
+def test_nothing_is_called_better_where_nothing_was_held_out() -> None:
+    scorecard = json.loads((MODELS / "belling-the-cat" / "1" / "scorecard.json").read_text())
+    assert scorecard["text"]["against"]["trigram"]["verdict"] == "better"
+    console = Console(width=120, record=True, file=io.StringIO())
+    show_version(console, {"scorecard": scorecard, "decision": None})
+    assert "better" not in console.export_text()
 
 
 def test_figures_are_over_the_horizon_with_the_first_step_and_the_curve_beside() -> None:
