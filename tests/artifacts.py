@@ -74,6 +74,7 @@ def persistence_artifact(
     rmse_by_step: Sequence[float] = (),
     longest_hole: int = 0,
     season: int | None = None,
+    calendar: str | None = None,
 ) -> Artifact:
     """Return a series version that repeats the first feature's last value, plus `step` per step.
 
@@ -84,6 +85,7 @@ def persistence_artifact(
         features=tuple(Feature(name=name, low=0.0, high=1000.0) for name in features),
         target=features[0],
         frequency=frequency,
+        calendar=calendar,
         time_form="date" if frequency else None,
         never_negative=False,
         longest_hole=longest_hole,

@@ -12,6 +12,7 @@ from app.judging.forecasts import Floats, Ids, JudgedSeries
 from app.judging.notes import not_judged
 from app.judging.series_judge import Judged
 from app.reading.content import DatasetContent, SeriesContent, times_iso
+from app.reading.series.closures import with_closed_days
 from app.reading.series.grid import MOST_MISSING_PER_ROW, gridded, places
 
 
@@ -179,13 +180,14 @@ def _gap(before: SeriesContent, row: int, after: SeriesContent) -> int:
     if before.times is None or after.times is None or before.frequency is None:
         return 0
     offsets = before.offsets, after.offsets
+    times = np.array([before.times[row], after.times[0]])
     steps = places(
-        np.array([before.times[row], after.times[0]]),
+        times,
         None
         if offsets[0] is None or offsets[1] is None
         else np.array([offsets[0][row], offsets[1][0]]),
         frequency=before.frequency,
-        calendar=before.calendar,
+        calendar=with_closed_days(times, before.frequency, before.calendar),
     )
     return max(0, min(int(steps[0]) - 1, MOST_MISSING_PER_ROW * len(before)))
 

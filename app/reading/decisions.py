@@ -35,6 +35,7 @@ SUBJECTS = {
     "duplicates": "rows with the same time",
     "missing": "marks of missing values",
     "frequency": "step between rows",
+    "calendar": "closed days",
     "target": "target",
 }
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.errors import Conflict, FieldError
+from app.reading.closed_days import with_closed_days_decided
 from app.reading.content import DatasetContent, SeriesContent, content_from_bytes
 from app.reading.decisions import settled
 from app.reading.read_options import ReadOptions
@@ -68,7 +69,7 @@ def join(
         rows_in_file=len(whole),
         rows_used=len(whole),
     )
-    _report_gaps(whole, report)
+    _report_gaps(whole, options, report)
     report_series(whole, report)
     anomalies.check(whole, np.arange(1, len(whole) + 1), report)
     return whole, report
@@ -194,7 +195,7 @@ def _columns(content: SeriesContent) -> list[ColumnReport]:
     return entries
 
 
-def _report_gaps(content: SeriesContent, report: Report) -> None:
+def _report_gaps(content: SeriesContent, options: ReadOptions, report: Report) -> None:
     if content.frequency is None:
         return
     rows = SeriesRows(
@@ -205,7 +206,8 @@ def _report_gaps(content: SeriesContent, report: Report) -> None:
         series=content.series,
         numbers=np.arange(1, len(content) + 1),
     )
-    gaps = find_gaps(rows, content.frequency, content.calendar)
+    calendar = with_closed_days_decided(content.times, options, report)
+    gaps = find_gaps(rows, content.frequency, calendar)
     report.gap_count = sum(missing for _, missing in gaps)
     if gaps:
         report.gaps = gap_reports(rows, gaps, content.labels, content.time_form)

@@ -80,10 +80,11 @@ class ReadOptions(BaseModel):
         "of `calendar`), W, SMS, SME (half-months), MS, ME, QS, QE, YS, YE (months, quarters and "
         "years by start or end), with a count if it is not 1.",
     )
-    calendar: Annotated[str, Field(max_length=200), AfterValidator(_calendar)] | None = Field(
+    calendar: Annotated[str, Field(max_length=20_000), AfterValidator(_calendar)] | None = Field(
         default=None,
         description="When there are rows, if not always: weekdays and sessions, as in Mon-Sat "
-        "or Mon-Fri 09:30-16:00, or days of the month, as in 1, 16.",
+        "or Mon-Fri 09:30-16:00, without closed dates if there are any, as in Mon-Fri except "
+        "2024-12-25, 2025-01-01 (or except none), or days of the month, as in 1, 16.",
     )
     duplicates: Literal["error", "last", "sum", "mean"] | None = Field(
         default=None,

@@ -10,7 +10,9 @@ from app.errors import Unprocessable
 from app.forecasting.histories import Reach
 from app.predictions.loaded import Loaded
 from app.predictions.times import Stamps
-from app.reading.series.frequency import next_times
+from app.reading.series.calendar import Calendar
+from app.reading.series.closures import with_closed_days
+from app.reading.series.frequency import Times, next_times
 from app.reading.series.grid import places
 
 Ids = NDArray[np.int64]
@@ -39,7 +41,11 @@ def without_gaps(
     moments = stamps.moments[-reach.window :]
     if _is_even(moments, described.frequency) or not stamps.fits(described.frequency):
         return columns
-    steps = _steps(moments, described.frequency, described.calendar)
+    times = _times(moments)
+    calendar = with_closed_days(times, described.frequency, described.calendar)
+    steps = places(
+        times, _offsets(moments), frequency=described.frequency, calendar=calendar
+    ).reshape(-1)
     if not (steps > 1).any():
         return columns
     at = np.concatenate(([0], np.cumsum(np.maximum(steps, 1))))  # (rows,), on the grid
@@ -47,7 +53,7 @@ def without_gaps(
     seen = at > at[-1] - reach.window
     at, moments, steps = at[seen] - at[seen][0], moments[-int(seen.sum()) :], steps[seen[:-1]]
     _check_holes(version, reach, moments, steps)
-    told = _told(moments, steps, described.frequency, described.calendar)
+    told = _told(moments, steps, described.frequency, calendar)
     if told:
         warnings.append(told)
     return [_on_grid(column[-len(at) :], at, reach) for column in columns]
@@ -76,15 +82,18 @@ def _business_day(moment: datetime) -> int:
     return BUSINESS_WEEK * weeks + min(weekday, BUSINESS_WEEK)
 
 
-def _steps(moments: Sequence[datetime], frequency: str, calendar: str | None) -> Ids:
-    """Return the steps from each time to the next, (rows - 1,)."""
-    times = np.array([each.replace(tzinfo=None) for each in moments], dtype="datetime64[us]")
+def _times(moments: Sequence[datetime]) -> Times:
+    """Return the civil times, (rows,)."""
+    return np.array([each.replace(tzinfo=None) for each in moments], dtype="datetime64[us]")
+
+
+def _offsets(moments: Sequence[datetime]) -> NDArray[np.int16] | None:
+    """Return the minutes east of UTC, (rows,); None for times without a zone."""
     zones = [each.utcoffset() for each in moments]
-    offsets = None
-    if zones[0] is not None:
-        seconds = [0.0 if zone is None else zone.total_seconds() for zone in zones]
-        offsets = np.array([second // 60 for second in seconds], dtype=np.int16)
-    return places(times, offsets, frequency=frequency, calendar=calendar).reshape(-1)
+    if zones[0] is None:
+        return None
+    seconds = [0.0 if zone is None else zone.total_seconds() for zone in zones]
+    return np.array([second // 60 for second in seconds], dtype=np.int16)
 
 
 def _on_grid(column: list[float], at: Ids, reach: Reach) -> list[float]:
@@ -116,7 +125,7 @@ def _told(
     moments: Sequence[datetime],
     steps: Ids,
     frequency: str,
-    calendar: str | None,
+    calendar: Calendar | None,
 ) -> str:
     """Return what was filled, as a warning, or nothing."""
     count = int((np.maximum(steps, 1) - 1).sum())

@@ -7,12 +7,16 @@ A calendar is written as text, in one of two forms:
 22:00-23:00; Mon-Thu 00:00-23:00; Fri 00:00-21:00``;
 - days of the month: ``1, 16`` or ``15, last``.
 
+Weekdays may be followed by dates without rows: ``Mon-Fri except 2024-12-25, 2025-01-01``, or by
+``except none`` if there are none. Where neither is written, holidays are not known.
+
 NumPy only.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache
 from itertools import groupby
 
@@ -26,12 +30,15 @@ LAST_DAY = 31  # of any month, whatever its length
 
 DAY_US = 86_400_000_000
 MINUTE_US = 60_000_000
+_EPOCH = date(1970, 1, 1).toordinal()
 _WEEK_US = WEEK_DAYS * DAY_US
 _MONDAY_US = 4 * DAY_US  # 5 January 1970
 
 _RULE = re.compile(r"(?P<days>[A-Z][A-Za-z, -]*)(?: (?P<sessions>\d[\d:, -]*))?")
 _SESSION = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
 _MONTH_DAYS = re.compile(r"(\d{1,2}|last)(, ?(\d{1,2}|last))*")
+_EXCEPT = " except "
+_NONE = "none"
 
 Ints = npt.NDArray[np.int64]
 Session = tuple[int, int]  # first and last row of a session, in microseconds since midnight
@@ -51,11 +58,21 @@ class Calendar:
 
     rules: tuple[Rule, ...] = ()
     month_days: tuple[int, ...] = ()
+    closed: tuple[int, ...] | None = None  # days since 1970, ascending; None: not known
 
     def __str__(self) -> str:
         if self.month_days:
             return ", ".join("last" if day == LAST_DAY else str(day) for day in self.month_days)
-        return "; ".join(_written(rule) for rule in self.rules)
+        weekdays = "; ".join(_written(rule) for rule in self.rules)
+        if self.closed is None:
+            return weekdays
+        dates = np.array(self.closed, dtype="datetime64[D]").astype(str)
+        return weekdays + _EXCEPT + (", ".join(dates) or _NONE)
+
+    @property
+    def weekdays(self) -> tuple[int, ...]:
+        """The weekdays that have rows, Monday being 0, in ascending order."""
+        return tuple(sorted(day for rule in self.rules for day in rule.days))
 
 
 BUSINESS_WEEK = Calendar(rules=(Rule(days=BUSINESS_DAYS),))
@@ -68,6 +85,11 @@ def parse_calendar(text: str) -> Calendar:
     Raises:
         ValueError: the text has neither of the two forms.
     """
+    weekdays, written, closed = text.partition(_EXCEPT)
+    if written and (dates := _dates(closed)) is not None:
+        calendar = parse_calendar(weekdays)
+        if calendar.rules and calendar.closed is None:
+            return replace(calendar, closed=dates)
     if _MONTH_DAYS.fullmatch(text):
         days = [LAST_DAY if day == "last" else int(day) for day in re.split(", ?", text)]
         if days == sorted(set(days)) and days[0] >= 1 and days[-1] <= LAST_DAY:
@@ -79,7 +101,8 @@ def parse_calendar(text: str) -> Calendar:
             return Calendar(rules=tuple(rules))
     raise ValueError(
         f"{text!r} is not a calendar; write weekdays with or without sessions, as in Mon-Sat or "
-        "Mon-Fri 09:30-16:00, or days of the month, as in 1, 16"
+        "Mon-Fri 09:30-16:00, and closed dates if there are any, as in Mon-Fri except 2024-12-25, "
+        "2025-01-01; or days of the month, as in 1, 16"
     )
 
 
@@ -97,10 +120,8 @@ def slot_numbers(times: npt.NDArray[np.datetime64], calendar: Calendar, step: in
         passed = [_month_day(months, each) <= day for each in calendar.month_days]
         numbers: Ints = months.astype(np.int64) * len(passed) + np.sum(passed, axis=0)
         return numbers
-    slots = _week_slots(calendar, step)
-    since_monday = times.astype("datetime64[us]").astype(np.int64) - _MONDAY_US
-    week, within = np.divmod(since_monday, _WEEK_US)
-    return week * len(slots) + np.searchsorted(slots, within, side="right")
+    numbers = _week_numbers(times.astype("datetime64[us]").astype(np.int64), calendar, step)
+    return numbers - np.searchsorted(_closed_slots(calendar, step), numbers, side="right")
 
 
 def slot_times(numbers: Ints, calendar: Calendar, step: int) -> npt.NDArray[np.datetime64]:
@@ -121,6 +142,8 @@ def slot_times(numbers: Ints, calendar: Calendar, step: int) -> npt.NDArray[np.d
         dates = months.astype("datetime64[D]") + (days - 1).astype("timedelta64[D]")
         dated: npt.NDArray[np.datetime64] = dates.astype("datetime64[us]")
         return dated
+    closed = _closed_slots(calendar, step)
+    numbers = numbers + np.searchsorted(closed - np.arange(len(closed)), numbers, side="right")
     slots = _week_slots(calendar, step)
     week, place = np.divmod(numbers - 1, len(slots))
     times: npt.NDArray[np.datetime64] = (week * _WEEK_US + slots[place] + _MONDAY_US).astype(
@@ -137,6 +160,23 @@ def weekly_calendar(sessions_by_day: Sequence[tuple[Session, ...] | None]) -> Ca
         by_sessions.setdefault(sessions_by_day[day] or (), []).append(day)
     rules = (Rule(days=tuple(days), sessions=own) for own, days in by_sessions.items())
     return Calendar(rules=tuple(rules))
+
+
+def _week_numbers(micros: Ints, calendar: Calendar, step: int) -> Ints:
+    """Return how many slots are at or before each time, those on closed dates included."""
+    slots = _week_slots(calendar, step)
+    week, within = np.divmod(micros - _MONDAY_US, _WEEK_US)
+    return week * len(slots) + np.searchsorted(slots, within, side="right")
+
+
+@lru_cache(maxsize=256)
+def _closed_slots(calendar: Calendar, step: int) -> Ints:
+    """Return the numbers of the slots on closed dates, (closed slots,), as of `_week_numbers`."""
+    start = np.array(calendar.closed or (), dtype=np.int64) * DAY_US
+    before = _week_numbers(start - 1, calendar, step)
+    last = _week_numbers(start + DAY_US - 1, calendar, step)
+    spans = [np.arange(first + 1, end + 1) for first, end in zip(before, last, strict=True)]
+    return np.concatenate([np.empty(0, np.int64), *spans])
 
 
 @lru_cache(maxsize=256)
@@ -158,6 +198,17 @@ def _month_day(months: npt.NDArray[np.datetime64], day: int) -> Ints:
     lengths = (following - months.astype("datetime64[D]")).astype(np.int64)
     days: Ints = np.minimum(lengths, day)
     return days
+
+
+def _dates(text: str) -> tuple[int, ...] | None:
+    """Return the days since 1970 of ISO dates in ascending order; None if they are not that."""
+    if text.strip() == _NONE:
+        return ()
+    try:
+        days = [date.fromisoformat(part.strip()).toordinal() - _EPOCH for part in text.split(",")]
+    except ValueError:
+        return None
+    return tuple(days) if days == sorted(set(days)) else None
 
 
 def _rule(match: re.Match[str]) -> Rule:

@@ -8,7 +8,7 @@ A frequency is an optional count and a unit, in pandas' spelling: ``15min``, ``h
 ``min``   minutes
 ``h``     hours
 ``D``     days, weekends included
-``B``     business days, Monday to Friday; holidays are not known
+``B``     business days, Monday to Friday, without the dates that the calendar excepts
 ``C``     the weekdays that the calendar names
 ``W``     weeks, on the weekday of the last time
 ``SMS``   half-months, on the two days that the calendar names (usually ``1, 16``)
@@ -78,7 +78,7 @@ def split_frequency(frequency: str) -> tuple[int, str]:
 
 
 def next_times(
-    last: np.datetime64, frequency: str, steps: int, calendar: str | None = None
+    last: np.datetime64, frequency: str, steps: int, calendar: Calendar | str | None = None
 ) -> Times:
     """Return the ``steps`` times that follow ``last``, as civil times.
 
@@ -111,7 +111,7 @@ def next_times(
     return evenly
 
 
-def steps_between(times: Times, frequency: str, calendar: str | None = None) -> Ints:
+def steps_between(times: Times, frequency: str, calendar: Calendar | str | None = None) -> Ints:
     """Return the steps between each time and the next, (rows - 1,); more than 1 is a gap."""
     count, unit = split_frequency(frequency)
     slots = _slots(unit, calendar)
@@ -131,10 +131,10 @@ def is_within_day(frequency: str) -> bool:
     return split_frequency(frequency)[1] in {"ms", "s", "min", "h"}
 
 
-def _slots(unit: str, calendar: str | None) -> Calendar | None:
+def _slots(unit: str, calendar: Calendar | str | None) -> Calendar | None:
     """Return the calendar by which a frequency is counted; None: its steps have a fixed length."""
-    if calendar is not None and unit not in MONTHS and unit not in {"W", "B"}:
-        return parse_calendar(calendar)
+    if calendar is not None and unit not in MONTHS and unit != "W":
+        return parse_calendar(calendar) if isinstance(calendar, str) else calendar
     if unit in {"B", "C"}:
         return BUSINESS_WEEK
     return _HALF_MONTHS.get(unit)

@@ -1,4 +1,7 @@
-"""Put rows on the grid of their frequency: times without a row get one of missing values."""
+"""Put rows on the grid of their frequency: times without a row get one of missing values.
+
+Days on which the series was closed are not on the grid; see `app.reading.series.closures`.
+"""
 
 from dataclasses import replace
 
@@ -6,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.reading.content import SeriesContent
+from app.reading.series.calendar import Calendar
+from app.reading.series.closures import with_closed_days
 from app.reading.series.frequency import Times, is_within_day, next_times, steps_between
 
 Ints = npt.NDArray[np.int64]
@@ -22,9 +27,8 @@ def gridded(content: SeriesContent) -> SeriesContent:
     """
     if content.times is None or content.frequency is None or len(content) < 2:
         return content
-    steps = places(
-        content.times, content.offsets, frequency=content.frequency, calendar=content.calendar
-    )
+    calendar = with_closed_days(content.times, content.frequency, content.calendar)
+    steps = places(content.times, content.offsets, frequency=content.frequency, calendar=calendar)
     steps = np.where(np.diff(content.series) == 0, np.maximum(steps, 1), 1)
     at = np.concatenate(([0], np.cumsum(steps)))  # (rows,), positions in the grid
     rows = int(at[-1]) + 1
@@ -37,7 +41,7 @@ def gridded(content: SeriesContent) -> SeriesContent:
     return replace(
         content,
         values=values,
-        times=_times(content, at, source),
+        times=_times(content, at, source, calendar),
         offsets=None if content.offsets is None else content.offsets[source],
         series=content.series[source],
     )
@@ -48,7 +52,7 @@ def places(
     offsets: npt.NDArray[np.int16] | None,
     *,
     frequency: str,
-    calendar: str | None,
+    calendar: Calendar | str | None,
 ) -> Ints:
     """Return the steps of a frequency from each time to the next, (rows - 1,).
 
@@ -59,13 +63,13 @@ def places(
     return steps_between(times, frequency, calendar)
 
 
-def _times(content: SeriesContent, at: Ints, source: Ints) -> Times:
+def _times(content: SeriesContent, at: Ints, source: Ints, calendar: Calendar | None) -> Times:
     """Return the times of the grid (grid rows,): the file's own, filled in where it has none."""
     if content.times is None or content.frequency is None:
         raise ValueError("a grid takes times and a frequency")
     times = content.times[source].copy()
     for row in np.flatnonzero(np.diff(at) > 1):
         missing = int(at[row + 1] - at[row]) - 1
-        following = next_times(content.times[row], content.frequency, missing, content.calendar)
+        following = next_times(content.times[row], content.frequency, missing, calendar)
         times[at[row] + 1 : at[row + 1]] = following
     return times

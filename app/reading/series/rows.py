@@ -11,6 +11,7 @@ from app.reading.content import TimeForm, times_iso
 from app.reading.decisions import Candidate, Cell, count_of, weigh
 from app.reading.read_options import ReadOptions
 from app.reading.report import LISTED, Duplicates, FileProblem, Gap, Report
+from app.reading.series.calendar import Calendar
 from app.reading.series.frequency import Times, is_within_day, next_times, steps_between
 from app.reading.table.table import Floats, Ints
 
@@ -133,7 +134,7 @@ def _decide_repeated_hours(rows: SeriesRows, again: npt.NDArray[np.bool_], repor
 
 
 def find_gaps(
-    rows: SeriesRows, frequency: str, calendar: str | None = None
+    rows: SeriesRows, frequency: str, calendar: Calendar | str | None = None
 ) -> list[tuple[int, int]]:
     """Find the steps without a row: (the row before, how many are missing)."""
     if rows.times is None:
@@ -174,7 +175,7 @@ def filled(
     frequency: str,
     gaps: list[tuple[int, int]],
     how: str,
-    calendar: str | None = None,
+    calendar: Calendar | str | None = None,
 ) -> SeriesRows:
     """Add missing rows, and fill missing values with the last value or with 0.
 
@@ -202,7 +203,7 @@ def _with_rows(
     times: Times,
     frequency: str,
     gaps: list[tuple[int, int]],
-    calendar: str | None,
+    calendar: Calendar | str | None,
 ) -> SeriesRows:
     source = np.arange(len(rows))
     repeats = np.ones(len(rows), dtype=np.int64)

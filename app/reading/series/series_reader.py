@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.errors import FieldError
+from app.reading.closed_days import with_closed_days_decided
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.column_types import ReadColumn, index_columns
 from app.reading.content import SeriesContent
@@ -209,7 +210,8 @@ def _find_step(rows: SeriesRows, options: ReadOptions, report: Report) -> None:
 
 def _complete(rows: SeriesRows, long: Long, options: ReadOptions, report: Report) -> SeriesRows:
     """Report the gaps, and fill them if `read` says so."""
-    frequency, calendar = report.frequency, report.calendar
+    frequency = report.frequency
+    calendar = with_closed_days_decided(rows.times, options, report)
     form = None if long.times is None else long.times.form
     missing_values = int(np.isnan(rows.values).sum())
     gaps = [] if frequency is None or form is None else find_gaps(rows, frequency, calendar)

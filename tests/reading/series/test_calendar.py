@@ -175,13 +175,55 @@ def test_closed_hours_are_no_gaps_and_missing_rows_are() -> None:
     assert steps[19] == 4
 
 
-@pytest.mark.parametrize("text", ["Mon-Sat", "Sun-Thu", "Mon,Wed", "1, 16", "5, last"])
+def test_closed_dates_are_no_steps_and_no_next_times() -> None:
+    calendar = "Mon-Fri except 2024-12-25, 2025-01-01"
+    assert after("2024-12-24", "B", calendar) == ["2024-12-26T00:00", "2024-12-27T00:00"]
+    days = np.array(["2024-12-24", "2024-12-26", "2025-01-02"], dtype="datetime64[us]")
+    assert steps_between(days, "B", calendar).tolist() == [1, 4]
+
+
+def test_closed_dates_have_no_sessions() -> None:
+    calendar = "Mon-Fri 09:00-11:00 except 2024-12-25, 2024-12-26"
+    assert after("2024-12-24T11:00", "h", calendar) == [
+        "2024-12-27T09:00",
+        "2024-12-27T10:00",
+    ]
+    hours = np.array(["2024-12-23T11", "2024-12-24T09", "2024-12-27T09"], dtype="datetime64[us]")
+    assert steps_between(hours, "h", calendar).tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mon-Sat",
+        "Sun-Thu",
+        "Mon,Wed",
+        "1, 16",
+        "5, last",
+        "Mon-Fri except none",
+        "Mon-Fri 09:30-16:00 except 2024-12-25, 2025-01-01",
+    ],
+)
 def test_a_calendar_reads_back_as_it_is_written(text: str) -> None:
     assert str(parse_calendar(text)) == text
 
 
 @pytest.mark.parametrize(
-    "text", ["", "Foo", "Mon-Fri 9-17", "Mon 09:00-25:00", "16, 1", "0, 3", "Mon; Mon", "1, 32"]
+    "text",
+    [
+        "",
+        "Foo",
+        "Mon-Fri 9-17",
+        "Mon 09:00-25:00",
+        "16, 1",
+        "0, 3",
+        "Mon; Mon",
+        "1, 32",
+        "1, 16 except 2024-01-16",
+        "Mon-Fri except",
+        "Mon-Fri except 2024-02-30",
+        "Mon-Fri except 2025-01-01, 2024-12-25",
+    ],
 )
 def test_anything_else_is_not_a_calendar(text: str) -> None:
     with pytest.raises(ValueError, match="is not a calendar"):

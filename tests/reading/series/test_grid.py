@@ -35,10 +35,79 @@ def test_a_time_without_a_row_gets_one_of_missing_values() -> None:
     ]
 
 
-def test_weekends_of_business_days_and_hours_outside_a_calendar_are_no_gaps() -> None:
-    days = content(["2024-01-05", "2024-01-08", "2024-01-10"], frequency="B")
-    assert gridded(days).row_times_iso()[-2:] == ["2024-01-09T00:00:00", "2024-01-10T00:00:00"]
-    assert len(gridded(days)) == 4
+def closing(*days: str, **given: Any) -> SeriesContent:  # noqa: ANN401
+    """Return business days of 2024 without some of them."""
+    every = np.arange("2024-01-01", "2025-01-01", dtype="datetime64[D]")
+    kept = every[np.is_busday(every, holidays=np.array(days, dtype="datetime64[D]"))]
+    return content(kept, frequency="B", **given)
+
+
+CHINAS_NEW_YEAR = ("2024-02-09", "2024-02-12", "2024-02-13", "2024-02-14", "2024-02-15")
+
+
+def test_business_days_on_which_a_market_was_closed_are_no_gaps() -> None:
+    market = closing("2024-01-01", "2024-07-04", "2024-12-25", *CHINAS_NEW_YEAR, "2024-02-16")
+    assert gridded(market) is market
+
+
+def test_more_than_six_business_days_without_a_row_are_a_gap() -> None:
+    market = closing("2024-07-04", *CHINAS_NEW_YEAR, "2024-02-16", "2024-02-19")
+    missing = np.isnan(gridded(market).values[:, 0])
+    assert missing.sum() == 7
+    assert gridded(market).row_times_iso()[30] == "2024-02-12T00:00:00"
+
+
+def test_days_that_are_often_without_a_row_are_gaps() -> None:
+    fridays = np.arange("2024-06-07", "2025-01-01", 7, dtype="datetime64[D]").astype(str)
+    missing = np.isnan(gridded(closing(*fridays)).values[:, 0])
+    assert missing.sum() == len(fridays)
+    few = closing(*fridays[:20])
+    assert gridded(few) is few
+
+
+def test_a_day_on_which_another_series_has_a_row_is_a_gap() -> None:
+    one, other = closing("2024-07-04", "2024-07-09"), closing("2024-07-04")
+    moments = [*(one.times if one.times is not None else ())]
+    moments += [*(other.times if other.times is not None else ())]
+    two = content(
+        moments,
+        frequency="B",
+        labels=("one", "other"),
+        series=np.repeat([0, 1], [len(one), len(other)]).astype(np.int32),
+    )
+    whole = gridded(two)
+    times = np.array(whole.row_times_iso())
+    assert times[np.isnan(whole.values[:, 0])].tolist() == ["2024-07-09T00:00:00"]
+    assert "2024-07-04T00:00:00" not in times
+
+
+def test_where_the_calendar_excepts_no_date_each_absent_day_is_a_gap() -> None:
+    whole = gridded(closing("2024-07-04", calendar="Mon-Fri except none"))
+    assert np.isnan(whole.values).sum() == 1
+
+
+def test_past_the_dates_of_the_calendar_absent_days_are_closed() -> None:
+    market = closing("2024-03-29", "2024-05-06", "2024-07-04", calendar="Mon-Fri except 2024-05-27")
+    # 2024-05-27 has a row; 2024-03-29 and 2024-05-06 come before it, so nothing is known of them
+    assert np.isnan(gridded(market).values).sum() == 0
+    listed = closing("2024-05-06", calendar="Mon-Fri except 2024-03-29, 2024-12-25")
+    assert np.isnan(gridded(listed).values).sum() == 1
+
+
+def test_a_session_without_any_row_was_closed() -> None:
+    days = ("2024-07-01", "2024-07-02", "2024-07-03", "2024-07-05", "2024-07-08")
+    times = [f"{day}T{hour:02d}" for day in days for hour in range(9, 17)]
+    trading = content(times, frequency="h", calendar="Mon-Fri 09:00-16:00")
+    assert gridded(trading) is trading
+    without_an_hour = content(
+        [each for each in times if each != "2024-07-02T12"],
+        frequency="h",
+        calendar="Mon-Fri 09:00-16:00",
+    )
+    assert np.isnan(gridded(without_an_hour).values).sum() == 1
+
+
+def test_hours_outside_a_calendar_are_no_gaps() -> None:
     sessions = content(
         ["2024-01-05T15", "2024-01-05T16", "2024-01-08T09"],
         frequency="h",

@@ -6,6 +6,7 @@ from itertools import accumulate
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from app.reading.content import SeriesContent
@@ -100,3 +101,42 @@ def test_large_numbers_that_run_unevenly_stay_values(tmp_path: Path) -> None:
     lines = "".join(f"{1_483_228_800 + at**3},{at % 5}\n" for at in range(50))
     report = read(tmp_path, "file.csv", f"x,price\n{lines}".encode()).report
     assert (report.target_alternatives, report.start) == (["x"], None)
+
+
+def business_days(*closed: str) -> bytes:
+    """Return a file of the business days of 2024 without some of them."""
+    every = np.arange("2024-01-01", "2025-01-01", dtype="datetime64[D]")
+    kept = every[np.is_busday(every, holidays=np.array(closed, dtype="datetime64[D]"))]
+    return b"date,price\n" + b"".join(b"%s,%d\n" % (str(day).encode(), 7) for day in kept)
+
+
+def test_holidays_are_reported_as_closed_days(tmp_path: Path) -> None:
+    report = read(tmp_path, "file.csv", business_days("2024-07-04", "2024-12-25")).report
+    decision = report.decision("calendar")
+    assert decision is not None
+    assert (decision.chosen, decision.runner_up) == ("2 days closed", "missing rows")
+    assert (decision.certainty, report.gap_count, report.gaps) == ("sure", 0, [])
+
+
+def test_many_closed_days_are_doubtful(tmp_path: Path) -> None:
+    mondays = np.arange("2024-03-04", "2024-08-01", 7, dtype="datetime64[D]").astype(str)
+    report = read(tmp_path, "file.csv", business_days(*mondays)).report
+    assert report.gap_count == 0
+    assert report.warnings[0].startswith(
+        "Doubtful closed days: 22 days closed (no series has a row"
+    )
+    assert 'set "calendar" to "Mon-Fri except none"' in report.warnings[0]
+
+
+def test_read_says_that_absent_days_are_missing(tmp_path: Path) -> None:
+    data = business_days("2024-07-04", "2024-12-25")
+    report = read(tmp_path, "file.csv", data, calendar="Mon-Fri except none").report
+    assert (report.gap_count, report.decision("calendar")) == (2, None)
+
+
+@pytest.mark.parametrize("gaps", ["fill", "zero"])
+def test_absent_days_are_written_if_read_says_how(tmp_path: Path, gaps: str) -> None:
+    result = read(tmp_path, "file.csv", business_days("2024-07-04"), gaps=gaps)
+    assert result.report.gap_count == 1
+    assert isinstance(result.content, SeriesContent)
+    assert "2024-07-04" in result.content.row_times_iso()
