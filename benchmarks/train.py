@@ -72,7 +72,7 @@ def lstm64(*, quick: bool) -> Iterator[Figure]:
         update={"layers": (64,), "activation": "tanh", "window": LSTM64_WINDOW}
     )
     plan = plan_of(walk(LSTM64_ROWS), recipe, epochs=2 if quick else LSTM64_EPOCHS)
-    python = pytorch.interpreter()
+    python = pytorch.ENVIRONMENT.python()
     found: dict[str, list[tuple[float, float]]] = {"cold": [], "kept": [], "torch": []}
     for _ in range(1 if quick else LSTM64_ROUNDS):
         program_of.cache_clear()

@@ -14,7 +14,6 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 import structlog
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.config import Settings
@@ -29,7 +28,7 @@ from app.http.direct_calls import (
     Whole,
     request_id_of,
 )
-from app.http.large_bodies import UPLOAD, LargeBodies, too_large
+from app.http.large_bodies import LargeBodies, counted, too_large
 from app.http.problem_responses import answer_problem
 from app.process.observability import Metrics, get_logger
 from app.process.tracing import Tracing, trace_of
@@ -210,10 +209,12 @@ class Gateway:
                     await self._guard.record(_change_of(scope, status))
             await send(message)
 
-        limited = _limited(receive, scope, self._max_body_bytes)
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            self._large_bodies.body(limit_bytes=self._max_body_bytes) as count,
+        ):
             try:
-                await self._app(scope, limited, identified)
+                await self._app(scope, counted(receive, scope, count), identified)
                 status = status or CALLER_GONE
             finally:
                 self._count(scope, _template_of(scope), status or 500, started)
@@ -313,19 +314,3 @@ def _template_of(scope: Scope) -> str:
     """Return the path as its route spells it, so that there are only as many labels as routes."""
     route: Any = scope.get("route")
     return getattr(route, "path", None) or "unmatched"
-
-
-def _limited(receive: Receive, scope: Scope, limit: int) -> Receive:
-    """Return a `receive` that limits a body; the handlers of uploads limit theirs themselves."""
-    seen = 0
-
-    async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit and UPLOAD not in scope:
-            # While FastAPI reads a body, it turns any other error into a 400.
-            raise HTTPException(TooLarge.status, too_large(limit))
-        return message
-
-    return counted

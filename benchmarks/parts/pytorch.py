@@ -3,37 +3,22 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-ENVIRONMENT = Path(__file__).parents[1] / ".pytorch"
-REQUIREMENTS = ("torch==2.13.0", "numpy")  # CPU-only build, if pip finds one
-INSTALLING_SECONDS = 150
+from benchmarks.parts.environment import Environment
+
+ENVIRONMENT = Environment(
+    name=".pytorch",
+    reference="PyTorch",
+    requirements=("torch==2.13.0", "numpy"),  # CPU-only build, if pip finds one
+    module="torch",
+    seconds=150,
+)
 
 Floats = npt.NDArray[np.float32]
-
-
-def interpreter() -> Path | None:
-    """Return the environment's Python, or None if PyTorch cannot be installed."""
-    python = ENVIRONMENT / "bin" / "python"
-    done = ENVIRONMENT / "installed"
-    if done.exists():
-        return python
-    try:
-        for command in (
-            [sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)],
-            [str(python), "-m", "pip", "install", "--quiet", *REQUIREMENTS],
-            [str(python), "-c", "import torch"],
-        ):
-            subprocess.run(command, check=True, capture_output=True, timeout=INSTALLING_SECONDS)
-    except (subprocess.SubprocessError, OSError) as error:
-        print(f"PyTorch cannot be installed, so it is no reference here: {error}")
-        return None
-    done.touch()
-    return python
 
 
 def train(
@@ -49,7 +34,7 @@ def train(
         epochs: passes over all windows.
         batch_size: windows per update.
     """
-    folder = ENVIRONMENT / "data"
+    folder = ENVIRONMENT.folder / "data"
     folder.mkdir(exist_ok=True)
     np.savez(folder / "windows.npz", inputs=inputs, targets=targets)
     script = Path(__file__).with_name("pytorch_lstm.py")

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-ENVIRONMENT = Path(__file__).parents[1] / ".statsforecast"
-REQUIREMENTS = ("statsforecast==2.1.1",)
-INSTALLING_SECONDS = 300
+from benchmarks.parts.environment import Environment
+
+ENVIRONMENT = Environment(
+    name=".statsforecast",
+    reference="statsforecast",
+    requirements=("statsforecast==2.1.1",),
+    module="statsforecast",
+    seconds=300,
+)
 AUTOMATIC = ("AutoETS", "AutoTheta", "AutoARIMA")
 # With a longer season, AutoARIMA takes more than five minutes for 500 values of one series
 # (November 2026), and AutoETS supports none. Both are fitted without it.
@@ -42,36 +47,16 @@ class Task:
     def key(self, model: str) -> str:
         """Return the cache key of this task's forecast by a model."""
         digest = hashlib.sha256(np.ascontiguousarray(self.values, np.float64).tobytes())
-        digest.update(f"{self.season} {self.horizon} {model} {REQUIREMENTS}".encode())
+        digest.update(f"{self.season} {self.horizon} {model} {ENVIRONMENT.requirements}".encode())
         return digest.hexdigest()[:32]
-
-
-def interpreter() -> Path | None:
-    """Return the environment's Python, or None if statsforecast cannot be installed."""
-    python = ENVIRONMENT / "bin" / "python"
-    done = ENVIRONMENT / "installed"
-    if done.exists():
-        return python
-    try:
-        for command in (
-            [sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)],
-            [str(python), "-m", "pip", "install", "--quiet", *REQUIREMENTS],
-            [str(python), "-c", "import statsforecast"],
-        ):
-            subprocess.run(command, check=True, capture_output=True, timeout=INSTALLING_SECONDS)
-    except (subprocess.SubprocessError, OSError) as error:
-        print(f"statsforecast cannot be installed, so it is no reference here: {error}")
-        return None
-    done.touch()
-    return python
 
 
 def reference_forecasts(tasks: Sequence[Task]) -> list[dict[str, Floats]] | None:
     """Return the forecasts of every task by model, or None if statsforecast is absent."""
-    python = interpreter()
+    python = ENVIRONMENT.python()
     if python is None:
         return None
-    cache = ENVIRONMENT / "forecasts"
+    cache = ENVIRONMENT.folder / "forecasts"
     cache.mkdir(exist_ok=True)
     wanted = {
         (cache / f"{task.key(model)}.json"): (task, model)

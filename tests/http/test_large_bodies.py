@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Iterable
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
 from app.errors import TooLarge, Unavailable
-from app.http.large_bodies import LargeBodies
+from app.http.large_bodies import UPLOAD, LargeBodies, counted
 
 
 def pieces(*bodies: bytes, ends: bool = True) -> Receive:
@@ -72,3 +73,27 @@ def test_a_body_by_itself_may_be_as_large_as_its_own_limit() -> None:
     bodies = LargeBodies(limit_bytes=3)
     body = asyncio.run(bodies.read(b"ab", pieces(b"cd", b"ef"), limit_bytes=10))
     assert body == b"abcdef"
+
+
+def test_bodies_that_the_framework_reads_count_towards_the_same_limit() -> None:
+    bodies = LargeBodies(limit_bytes=3)
+
+    async def scenario() -> None:
+        with bodies.body(limit_bytes=10) as first, bodies.body(limit_bytes=10) as second:
+            await counted(pieces(b"ab"), {}, first)()
+            with pytest.raises(HTTPException, match="503: too many large requests"):
+                await counted(pieces(b"cd"), {}, second)()
+        assert bodies.bytes_held == 0
+
+    asyncio.run(scenario())
+
+
+def test_an_upload_is_not_counted_because_it_goes_to_files() -> None:
+    bodies = LargeBodies()
+
+    async def scenario() -> None:
+        with bodies.body(limit_bytes=1) as count:
+            await counted(pieces(b"abc"), {UPLOAD: True}, count)()
+            assert bodies.bytes_held == 0
+
+    asyncio.run(scenario())

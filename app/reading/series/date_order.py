@@ -33,6 +33,7 @@ _PLACES: dict[DateOrder, tuple[int, int, int]] = {  # positions of year, month a
     "dmy": (2, 1, 0),
     "ymd": (0, 1, 2),
 }
+_SHORT_YEAR = 2  # digits
 _STEADY = 0.9  # below this share, the order of the rows says nothing
 _TOO_MANY_STRAY = 0.1  # above this share of impossible dates, an order is excluded
 # for rows that all run in one direction, compared with rows that go back and forth
@@ -110,7 +111,9 @@ def spelled(label: str, order: DateOrder) -> str:
 def _readings(
     numbers: Ints, digits: int, told: DateOrder | None, *, buddhist: bool
 ) -> list[_Reading]:
-    orders: tuple[DateOrder, ...] = ("mdy", "dmy") if digits > len("00") else ("mdy", "dmy", "ymd")
+    orders: tuple[DateOrder, ...] = (
+        ("mdy", "dmy") if digits > _SHORT_YEAR else ("mdy", "dmy", "ymd")
+    )
     found = []
     for order in orders:
         year, month, day = _PLACES[order]
