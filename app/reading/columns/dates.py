@@ -81,6 +81,7 @@ class _Group:
     clock: Ints
     level: int
     offsets: npt.NDArray[np.int16] | None = None
+    years: Ints | None = None  # as written, with four digits
     numbers: Ints | None = None  # of a triple, (cells, 3)
 
 
@@ -151,9 +152,10 @@ def full_years(numbers: Ints, digits: int, *, buddhist: bool = False) -> Ints:
     """Add the century to two-digit years, and convert years of the Buddhist calendar."""
     if digits <= 2:
         return np.where(numbers < PIVOT, numbers + 2000, numbers + 1900)
-    if buddhist:
-        return np.where(is_buddhist(numbers), numbers - BUDDHIST_LEAD, numbers)
-    return numbers
+    ahead = is_buddhist(numbers)
+    return (
+        np.where(ahead, numbers - BUDDHIST_LEAD, numbers) if buddhist and ahead.any() else numbers
+    )
 
 
 def is_buddhist(years: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> Bools:
@@ -200,27 +202,27 @@ def _read_group(found: DateCells, text: Bytes, pattern: DatePattern, *, buddhist
 
 
 def _keep(found: DateCells, group: ShapeGroup, read: _Group) -> None:
-    rows, good, pattern = group.rows, read.good, read.pattern
-    found.clock[rows] = read.clock
-    found.timed[rows] = pattern.has("H") or pattern.kind == "unix"
-    found.levels[rows] = read.level
+    rows, place, good, pattern = group.rows, group.place, read.good, read.pattern
+    found.clock[place] = read.clock
+    found.timed[place] = pattern.has("H") or pattern.kind == "unix"
+    found.levels[place] = read.level
     if read.offsets is not None:
-        found.offsets[rows] = read.offsets
-    found.zoned[rows] = read.offsets is not None or pattern.kind == "unix"
+        found.offsets[place] = read.offsets
+    found.zoned[place] = read.offsets is not None or pattern.kind == "unix"
     formats = found.formats
     if read.numbers is not None:
         sign = group.shape[pattern.spans["a"][1]]
         entry = found.triples.setdefault((sign, pattern.digits("c")), Triples(sign=sign))
         entry.rows.append(rows[good])
         entry.numbers.append(read.numbers[good])
-        found.open[rows] = good
+        found.open[place] = good
         formats = entry.formats
         found.other_years += int(is_buddhist(read.numbers[good, 2]).sum())
     else:
-        found.days[rows] = read.days
-        found.dated[rows] = good
-        if pattern.has("y") and pattern.digits("y") == 4:
-            found.other_years += int(is_buddhist(_int(group.text, pattern, "y")[good]).sum())
+        found.days[place] = read.days
+        found.dated[place] = good
+        if read.years is not None:
+            found.other_years += int((is_buddhist(read.years) & good).sum())
         found.eras += int(good.sum()) * (pattern.has("era") or pattern.has("minguo"))
     words = _words(group.text[good][:1], pattern, "word") if pattern.has("word") else [""]
     label = pattern.label.replace("word", words[0].upper())
@@ -276,6 +278,7 @@ def _years(group: _Group, text: Bytes, *, buddhist: bool) -> Ints:
     if pattern.has("minguo"):
         return _int(text, pattern, "minguo") + MINGUO_EPOCH
     numbers = _int(text, pattern, "y")
+    group.years = numbers if pattern.digits("y") == 4 else None
     if pattern.has("era"):
         epochs = [ERA_EPOCHS.get(word, -10_000) for word in _words(text, pattern, "era")]
         return numbers + np.array(epochs, dtype=np.int64)
@@ -377,10 +380,13 @@ def _zone_minutes(word: str) -> int | None:
 
 
 def _digits(text: Bytes) -> Ints:
-    number = np.zeros(len(text), dtype=np.int64)
+    # Years and hours fit into 16 bits, in which NumPy is four times as fast.
+    size = np.int16 if text.shape[1] <= 4 else np.int64
+    number = np.zeros(len(text), dtype=size)
     for place in range(text.shape[1]):
-        number = number * 10 + (text[:, place].astype(np.int64) - ord("0"))
-    return number
+        number *= 10
+        number += text[:, place] - np.uint8(ord("0"))
+    return number.astype(np.int64)
 
 
 def _int(text: Bytes, pattern: DatePattern, part: str) -> Ints:

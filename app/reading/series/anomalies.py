@@ -194,9 +194,10 @@ def contradictions(content: SeriesContent, rows: Ints) -> list[Contradiction]:
         if len(crossed):
             message = f"{low_name} is above {high_name} in {_some(crossed, content)}"
             found.append(_entry(content, crossed, [low_name, high_name], where, message))
+        in_order = low <= high
         for name in between:
             values = content.column(name)
-            outside = np.flatnonzero(((values < low) | (values > high)) & (low <= high))
+            outside = np.flatnonzero(((values < low) | (values > high)) & in_order)
             if len(outside):
                 message = f"{name} lies outside {low_name}–{high_name} in {_some(outside, content)}"
                 columns = [name, low_name, high_name]

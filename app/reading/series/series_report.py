@@ -142,8 +142,11 @@ def report_series(content: SeriesContent, report: Report) -> None:
 
 def row_order(rows: SeriesRows) -> RowOrder:
     """Return the order of the rows of each series in the file."""
-    grouped = np.argsort(rows.series, kind="stable")
-    steps = np.diff(rows.instants[grouped])[np.diff(rows.series[grouped]) == 0]
+    series, instants = rows.series, rows.instants
+    if bool((np.diff(series) < 0).any()):
+        grouped = np.argsort(series, kind="stable")
+        series, instants = series[grouped], instants[grouped]
+    steps = np.diff(instants)[np.diff(series) == 0]
     if bool((steps >= 0).all()):
         return "oldest first"
     return "newest first" if bool((steps <= 0).all()) else "shuffled"

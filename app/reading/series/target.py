@@ -65,7 +65,9 @@ def _by_name(name: str) -> Iterator[tuple[float, str]]:
 def _by_values(
     column: ReadColumn, numbers: Floats, content: SeriesContent
 ) -> Iterator[tuple[float, str]]:
-    known = np.flatnonzero(np.isfinite(numbers))[:_SAMPLE]
+    known = np.flatnonzero(np.isfinite(numbers[:_SAMPLE]))
+    if len(known) < min(_SAMPLE, len(numbers)):
+        known = np.flatnonzero(np.isfinite(numbers))[:_SAMPLE]
     values, groups = numbers[known], content.series[known]
     if len(values) < 2:
         return

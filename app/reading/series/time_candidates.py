@@ -35,6 +35,7 @@ from app.reading.vocabulary import (
 _STEP_TEXT = re.compile(r"([^\W\d]+)[ _.-]?(\d+)")  # Week 12
 _YEAR = re.compile(r"(?<!\d)(?:1[5-9]|2[01])\d\d(?!\d)")
 _ORDER_SAMPLE = 1_000
+_STEP_SAMPLE = 10_000
 _MOST_UNNAMED = 2  # number of first columns in which numbers may be times under any name
 
 
@@ -133,14 +134,14 @@ def unread_times(columns: Sequence[ReadColumn], rows: Ints) -> tuple[ReadColumn,
 
 def correct_midnights(found: FoundTimes, options: ReadOptions, rows: Ints) -> None:
     """Move midnights that follow 23:00 under the same date to the next day."""
+    if found.form not in {"local", "zoned"} or len(found.times) < 2 or options.hours == "start":
+        return
     micros = found.times.astype(np.int64)
     steps = np.abs(np.diff(micros))
-    usual = int(np.median(steps)) if len(steps) else 0
+    usual = int(np.median(steps[:_STEP_SAMPLE]))
     midnight = found.known & (micros % DAY_US == 0)
-    if found.form not in {"local", "zoned"} or not 0 < usual < DAY_US or options.hours == "start":
-        return
     back = np.flatnonzero(midnight[1:] & (steps > usual))
-    if len(back) < 2:
+    if len(back) < 2 or not 0 < usual < DAY_US:
         return
     moved = np.where(midnight, micros + DAY_US, micros)
     fitting = np.abs(np.diff(moved)) == usual

@@ -43,9 +43,11 @@ def usable_rows(table: Table, long: Long) -> UsableRows:
     """
     # (rows, columns), each column contiguous in memory, because everything below goes by columns.
     values = np.empty((len(long.rows), len(long.columns)), order="F")
+    there = np.zeros(len(values), dtype=bool)
     for place, column in enumerate(long.columns):
         values[:, place] = np.nan if column.numbers is None else column.numbers
-    there: Bools = np.asarray(np.isfinite(values).any(axis=1))
+        if not there.all():
+            there |= np.isfinite(values[:, place])
     codes = np.where(there, KEPT, BLANK)
     reasons: list[str] = []
     if long.layout == "table" and not there.all():
