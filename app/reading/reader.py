@@ -111,7 +111,8 @@ def _as_kind(
     source: Source, table: Table, options: ReadOptions, report: Report, *, named_table: bool
 ) -> DatasetContent:
     """Read a table as series or as text, according to `read` or to its content."""
-    columns = read_columns(table, missing=options.missing)
+    read = read_columns(table, options, semicolons=report.delimiter == ";")
+    columns = read.columns
     numeric = any(column.type == "number" for column in columns)
     dated = any(column.type == "date" for column in columns)
     sentences = has_sentences(columns)
@@ -136,8 +137,8 @@ def _as_kind(
     else:
         return _as_text(source, report, "none of its lines hold numbers")
     if report.kind == "series":
-        return read_series(table, columns, options, report)
-    return read_text_column(table, columns, options, report)
+        return read_series(table, read, report)
+    return read_text_column(table, read, report)
 
 
 def _numberless(why: str) -> FileProblem:

@@ -4,11 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from app.reading.columns.column_types import ReadColumn
+from app.reading.columns.column_types import ReadColumn, ReadTable
 from app.reading.content import TextContent
-from app.reading.read_options import ReadOptions
 from app.reading.report import ColumnReport, FileProblem, Report, TextReport
-from app.reading.series.time_column import columns_named
 from app.reading.table.table import Objects, Table
 
 _LABEL_LENGTH = 24  # characters; cells that are longer on average are text
@@ -25,18 +23,16 @@ def read_text(path: Path, report: Report) -> TextContent:
     return _content(text.removesuffix("\x1a"), None, report)
 
 
-def read_text_column(
-    table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report
-) -> TextContent:
+def read_text_column(table: Table, read: ReadTable, report: Report) -> TextContent:
     """Read one column of a table as text, one line per row.
 
     Raises:
         FileProblem: there is no such column, or it is empty.
     """
-    if options.text is not None:
-        column = columns_named(columns, [options.text], "text")[0]
+    if read.options.text is not None:
+        column = read.named([read.options.text], "text")[0]
     else:
-        column = max(columns, key=lambda entry: _mean_length(entry.source.texts()))
+        column = max(read.columns, key=lambda entry: _mean_length(entry.source.texts()))
     report.columns = [
         ColumnReport(
             name=entry.name,
@@ -44,7 +40,7 @@ def read_text_column(
             used=entry is column,
             missing=entry.missing,
         )
-        for entry in columns
+        for entry in read.columns
     ]
     cells = [cell for cell in column.source.texts() if isinstance(cell, str) and cell.strip()]
     report.rows_in_file = len(table.rows) + len(table.skipped)

@@ -2,16 +2,21 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from app.errors import FieldError
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.numbers import MISSING_AMONG_NUMBERS, Decimal, parse_number, read_numbers
 from app.reading.columns.units import settle_units
-from app.reading.table.table import Column, Floats, Table
+from app.reading.decisions import Cell
+from app.reading.read_options import ReadOptions
+from app.reading.report import FileProblem
+from app.reading.table.table import Column, Floats, Ints, Table
 
 ColumnType = Literal["number", "date", "time", "label", "text", "index", "empty"]
 
@@ -52,20 +57,86 @@ class ReadColumn:
         """Whether the header has no name for it."""
         return _MADE_UP.fullmatch(self.name) is not None or self.name.startswith("Unnamed")
 
+    def text(self, place: int) -> str:
+        """Return one cell as written."""
+        if self.source.cells is None:
+            numbers = self.source.numbers
+            return "" if numbers is None else f"{numbers[place]:.15g}"
+        cell = self.source.cells[place]
+        return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell or "")
 
-def read_columns(table: Table, *, missing: str | None = None) -> list[ReadColumn]:
+
+@dataclass(frozen=True, kw_only=True)
+class ReadTable:
+    """Columns of a table with their types, and how they are to be read."""
+
+    columns: list[ReadColumn]
+    rows: Ints  # (rows,) row in the file of each, from 1
+    options: ReadOptions
+    decimal: Decimal
+    european: bool  # decimal commas or semicolons, which speak for the day before the month
+
+    def of(self, columns: Sequence[ReadColumn]) -> "ReadTable":
+        """Return the same rows with these columns only."""
+        return replace(self, columns=list(columns))
+
+    def without(self, names: Collection[str]) -> "ReadTable":
+        """Return the same rows without the columns of these names."""
+        return self.of([column for column in self.columns if column.name not in names])
+
+    def cell(self, column: ReadColumn, place: int) -> Cell:
+        """Return one cell of a column with its place in the file."""
+        return Cell(row=int(self.rows[place]), column=column.name, text=column.text(place))
+
+    def named(self, told: str | list[str], option: str) -> list[ReadColumn]:
+        """Return the column that `read` names, or the several in a list or separated by commas.
+
+        Letter case is ignored where that is unambiguous.
+
+        Raises:
+            FileProblem: there is none.
+        """
+        if isinstance(told, str):
+            is_list = "," in told and all(column.name != told for column in self.columns)
+            told = told.split(",") if is_list else [told]
+        found = []
+        for name in told:
+            exact = [column for column in self.columns if column.name == name]
+            loose = [entry for entry in self.columns if entry.name.lower() == name.strip().lower()]
+            if not exact and len(loose) != 1:
+                names = ", ".join(column.name for column in self.columns)
+                message = f"the file has no column {name!r}; it has {names}"
+                raise FileProblem(message, FieldError(field=f"read.{option}", message=message))
+            found.append((exact or loose)[0])
+        return found
+
+
+def read_columns(table: Table, options: ReadOptions, *, semicolons: bool = False) -> ReadTable:
     """Determine the type of each column, and read the numbers.
 
     Args:
         table: the cells.
-        missing: further spellings of "no value", separated by commas, as in `read`.
+        options: how to read them.
+        semicolons: stand between the cells.
     """
     decimal: Decimal = "," if table.decimal == "," else "."
-    return [read_column(column, decimal, missing) for column in table.columns]
+    return ReadTable(
+        columns=[read_column(column, decimal, options.missing) for column in table.columns],
+        rows=table.rows,
+        options=options,
+        decimal=decimal,
+        european=semicolons or decimal == ",",
+    )
 
 
 def read_column(column: Column, decimal: Decimal, missing: str | None = None) -> ReadColumn:
-    """Determine the type of one column."""
+    """Determine the type of one column.
+
+    Args:
+        column: its cells.
+        decimal: the decimal sign.
+        missing: further spellings of "no value", separated by commas, as in `read`.
+    """
     spellings = frozenset(word.strip().lower() for word in (missing or "").split(",")) - {""}
     if column.numbers is not None:
         return _from_numbers(column, column.numbers, spellings)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 _AM_OR_PM = r"aa|a\. ?a\."  # AM, or a. m. as in Spanish
@@ -108,7 +108,6 @@ class DatePattern:
     kind: str  # day, triple, month, yearday, span, period, fiscal, year, serial, unix, clock
     spans: dict[str, tuple[int, int]]  # part → (start, stop)
     label: str  # for people: yyyy-mm-dd
-    is_interval: bool = False  # an interval, whose time is its start
 
     def has(self, part: str) -> bool:
         """Return whether the cells have this part."""
@@ -152,18 +151,13 @@ def _intervals(shape: str) -> Iterator[DatePattern]:
         for pattern in _whole(shape[: between.start()]):
             same = any(other.kind == pattern.kind for other in _whole(ends))
             if same or (pattern.has("H") and clock_pattern(ends) is not None):
-                yield DatePattern(
-                    kind=pattern.kind,
-                    spans=pattern.spans,
-                    label=f"{pattern.label} - …",
-                    is_interval=True,
-                )
+                yield replace(pattern, label=f"{pattern.label} - …")  # its time is its start
 
 
 def _moved(pattern: DatePattern, prefix: str) -> DatePattern:
     by = len(prefix)
     spans = {name: (start + by, stop + by) for name, (start, stop) in pattern.spans.items()}
-    return DatePattern(kind=pattern.kind, spans=spans, label=f"…{prefix[-1]}{pattern.label}")
+    return replace(pattern, spans=spans, label=f"…{prefix[-1]}{pattern.label}")
 
 
 def _described(kind: str, shape: str, match: re.Match[str]) -> DatePattern:

@@ -5,6 +5,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,10 @@ ERA_EPOCHS = {"m": 1867, "t": 1911, "s": 1925, "h": 1988, "r": 2018}  # as Japan
 PERIOD_YEARS = (1600, 2200)  # of quarters and weeks; others are codes of articles
 # The length of the period that a cell names, the longest first.
 LEVELS = ("year", "half-year", "quarter", "month", "week", "day")
+_DAY, _YEAR = LEVELS.index("day"), LEVELS.index("year")
+# The months of each part of a year, and how many parts a year has.
+_MONTHS_OF = {"year": (12, 1), "half": (6, 2), "quarter": (3, 4), "month": (1, 12)}
+Form = Literal["date", "month", "week", "ordinal", "decimal", "stamp", "excel", "unix", "year"]
 
 
 @dataclass(kw_only=True)
@@ -59,10 +64,25 @@ class DateCells:
     levels: npt.NDArray[np.int8]  # (rows,) index into LEVELS; only if dated
     formats: dict[str, tuple[int, int]] = field(default_factory=dict)  # label → (count, first row)
     triples: dict[tuple[str, int], Triples] = field(default_factory=dict)  # by sign and digits
+    form: Form | None = None  # of dates that are written as plain numbers
     zone_names: dict[str, int] = field(default_factory=dict)  # unknown zones → number of cells
     known_zones: set[str] = field(default_factory=set)
     other_years: int = 0  # number of cells with a year of the Buddhist calendar
     eras: int = 0  # number of cells with a year of an East Asian era
+
+    @classmethod
+    def of_rows(cls, rows: int) -> "DateCells":
+        """Return the cells of a column none of which has been read."""
+        return cls(
+            days=np.zeros(rows, dtype=np.int64),
+            clock=np.zeros(rows, dtype=np.int64),
+            offsets=np.zeros(rows, dtype=np.int16),
+            dated=np.zeros(rows, dtype=bool),
+            open=np.zeros(rows, dtype=bool),
+            zoned=np.zeros(rows, dtype=bool),
+            timed=np.zeros(rows, dtype=bool),
+            levels=np.full(rows, _DAY, dtype=np.int8),
+        )
 
     @property
     def readable(self) -> Bools:
@@ -92,17 +112,7 @@ def read_dates(cells: Cells, *, buddhist: bool = True) -> DateCells:
         cells: as in the file.
         buddhist: read years from 2430 to 2650 as those of the Buddhist calendar.
     """
-    rows = len(cells)
-    found = DateCells(
-        days=np.zeros(rows, dtype=np.int64),
-        clock=np.zeros(rows, dtype=np.int64),
-        offsets=np.zeros(rows, dtype=np.int16),
-        dated=np.zeros(rows, dtype=bool),
-        open=np.zeros(rows, dtype=bool),
-        zoned=np.zeros(rows, dtype=bool),
-        timed=np.zeros(rows, dtype=bool),
-        levels=np.full(rows, len(LEVELS) - 1, dtype=np.int8),
-    )
+    found = DateCells.of_rows(len(cells))
     for group in shape_groups(cells):
         best: _Group | None = None
         for pattern in date_patterns(group.shape):
@@ -139,13 +149,34 @@ def days_of(years: Ints, months: Ints, days: Ints) -> tuple[Ints, Bools]:
     return begin + days - 1, valid
 
 
-def days_of_weeks(years: Ints, weeks: Ints, weekdays: Ints) -> tuple[Ints, Bools]:
-    """Return days since 1970 of ISO weeks, and which of them may exist."""
+def days_of_part(
+    years: Ints, part: str, number: Ints, day: Ints | None = None
+) -> tuple[Ints, Bools]:
+    """Return days since 1970 of parts of years, and which of them may exist.
+
+    Args:
+        years: (rows,).
+        part: year, half, quarter, month, week (as in ISO 8601) or yearday.
+        number: of the part in its year, from 1.
+        day: of the month or the week, from 1; left out: the first.
+    """
     ones = np.ones(len(years), dtype=np.int64)
-    fourth, valid = days_of(years, ones, ones * 4)  # 4 January is always in ISO week 1
-    monday = fourth - (fourth + 3) % 7
-    valid &= (weeks >= 1) & (weeks <= 53) & (weekdays >= 1) & (weekdays <= 7)
-    return monday + (weeks - 1) * 7 + weekdays - 1, valid
+    if part == "week":
+        fourth, valid = days_of(years, ones, ones * 4)  # 4 January is always in ISO week 1
+        weekday = ones if day is None else day
+        valid &= (number >= 1) & (number <= 53) & (weekday >= 1) & (weekday <= 7)
+        return fourth - (fourth + 3) % 7 + (number - 1) * 7 + weekday - 1, valid
+    if part == "yearday":
+        start, valid = days_of(years, ones, ones)
+        return start + number - 1, valid & (number >= 1) & (number <= 366)
+    months, most = _MONTHS_OF[part]
+    days, valid = days_of(years, (number - 1) * months + 1, ones if day is None else day)
+    return days, valid & (number >= 1) & (number <= most)
+
+
+def clock_of(hours: Ints, minutes: Ints, seconds: Ints) -> Ints:
+    """Return microseconds since midnight."""
+    return ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
 
 
 def full_years(numbers: Ints, digits: int, *, buddhist: bool = False) -> Ints:
@@ -181,7 +212,7 @@ def unix_micros(numbers: npt.NDArray[np.float64]) -> Ints:
 
 def _read_group(found: DateCells, text: Bytes, pattern: DatePattern, *, buddhist: bool) -> _Group:
     ones = np.ones(len(text), dtype=np.int64)
-    group = _Group(pattern=pattern, good=ones == 1, days=ones, clock=ones * 0, level=5)
+    group = _Group(pattern=pattern, good=ones == 1, days=ones, clock=ones * 0, level=_DAY)
     if pattern.has("H"):
         group.clock, group.good = _clock(text, pattern)
     if pattern.has("zone"):
@@ -253,13 +284,11 @@ def _read_days(group: _Group, text: Bytes, *, buddhist: bool) -> None:
         is_clear = len(np.unique(years)) > 1 or bool((second > 12).any())
         group.good &= following & (following.all() and is_clear)
         group.days, valid = days_of(years, ones, ones)
-        group.level = 0
+        group.level = _YEAR
     elif kind in {"period", "fiscal"}:
         valid = _read_period(group, text, years)
     elif kind == "yearday":
-        starts, valid = days_of(years, ones, ones)
-        after = _int(text, pattern, "n")
-        group.days, valid = starts + after - 1, valid & (after >= 1) & (after <= 366)
+        group.days, valid = days_of_part(years, kind, _int(text, pattern, "n"))
     else:
         months = ones
         if pattern.has("mon"):
@@ -269,7 +298,7 @@ def _read_days(group: _Group, text: Bytes, *, buddhist: bool) -> None:
             months = _int(text, pattern, "m")
         day = _int(text, pattern, "d") if pattern.has("d") else ones
         group.days, valid = days_of(years, months, day)
-        group.level = {"year": 0, "month": 3}.get(kind, 5)
+        group.level = LEVELS.index(kind)
     group.good &= valid
 
 
@@ -288,37 +317,22 @@ def _years(group: _Group, text: Bytes, *, buddhist: bool) -> Ints:
 def _read_period(group: _Group, text: Bytes, years: Ints) -> Bools:
     """Read quarters, weeks and similar periods: a word, a number and a year."""
     pattern = group.pattern
-    ones = np.ones(len(text), dtype=np.int64)
     words = set(_words(text, pattern, "word")) if pattern.has("word") else {"fy"}
     parts = {PERIODS.get(word) for word in words}
     part = parts.pop() if len(parts) == 1 and _may_be_period(pattern, words) else None
-    number = _int(text, pattern, "n") if pattern.has("n") else ones
-    plausible = (years >= PERIOD_YEARS[0]) & (years <= PERIOD_YEARS[1])
-    if part in {"half", "quarter", "month", "year"}:
-        if words == {"s"} and number.max() > 2:  # a semaine, not a semestre
-            part = "week"
-        else:
-            months, most, group.level = {
-                "half": (6, 2, 1),
-                "quarter": (3, 4, 2),
-                "month": (1, 12, 3),
-                "year": (12, 1, 0),
-            }[part]
-            group.days, valid = days_of(years, (number - 1) * months + 1, ones)
-            valid &= plausible & (number >= 1) & (number <= most) & np.array(not pattern.has("wd"))
-            return valid
-    if part == "week":
-        group.level = 5 if pattern.has("wd") else 4
-        weekday = _int(text, pattern, "wd") if pattern.has("wd") else ones
-        group.days, valid = days_of_weeks(years, number, weekday)
-        valid &= plausible
-        return valid
-    if part == "day" and pattern.digits("n") == 3:
-        starts, valid = days_of(years, ones, ones)
-        group.days = starts + number - 1
-        valid &= plausible & (number >= 1) & (number <= 366)
-        return valid
-    return np.zeros(len(text), dtype=bool)
+    number = _int(text, pattern, "n") if pattern.has("n") else np.ones_like(years)
+    if words == {"s"} and part is not None and number.max() > 2:  # a semaine, not a semestre
+        part = "week"
+    if part == "day":
+        part = "yearday" if pattern.digits("n") == 3 else None
+    has_day = pattern.has("wd")
+    if part is None or (has_day and part != "week"):
+        return np.zeros(len(text), dtype=bool)
+    weekday = _int(text, pattern, "wd") if has_day else None
+    group.days, valid = days_of_part(years, part, number, weekday)
+    is_day = has_day or part == "yearday"
+    group.level = _DAY if is_day else LEVELS.index({"half": "half-year"}.get(part, part))
+    return valid & (years >= PERIOD_YEARS[0]) & (years <= PERIOD_YEARS[1])
 
 
 def _may_be_period(pattern: DatePattern, words: set[str]) -> bool:
@@ -342,7 +356,7 @@ def _clock(text: Bytes, pattern: DatePattern) -> tuple[Ints, Bools]:
         words = np.array([re.sub("[. ]", "", word) for word in _words(text, pattern, "AP")])
         good &= (hours >= 1) & (hours <= 12) & ((words == "am") | (words == "pm"))
         hours = hours % 12 + np.where(words == "pm", 12, 0)
-    micros = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
+    micros = clock_of(hours, minutes, seconds)
     if pattern.has("F"):
         digits = _int(text, pattern, "F")
         micros = micros + digits * 10**6 // 10 ** pattern.digits("F")
@@ -382,7 +396,7 @@ def _zone_minutes(word: str) -> int | None:
 def _digits(text: Bytes) -> Ints:
     # Years and hours fit into 16 bits, in which NumPy is four times as fast.
     size = np.int16 if text.shape[1] <= 4 else np.int64
-    number = np.zeros(len(text), dtype=size)
+    number: npt.NDArray[np.signedinteger] = np.zeros(len(text), dtype=size)
     for place in range(text.shape[1]):
         number *= 10
         number += text[:, place] - np.uint8(ord("0"))

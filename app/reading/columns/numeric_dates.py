@@ -1,34 +1,45 @@
 """Read numbers as dates: 20170103, 2017010309, 2017.25, Excel days, Unix times, years."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
 from app.reading.columns.dates import (
     BUDDHIST,
     BUDDHIST_LEAD,
     DAY_US,
     EXCEL_EPOCH,
+    Bools,
+    DateCells,
+    Form,
     Ints,
+    clock_of,
     days_of,
-    days_of_weeks,
+    days_of_part,
+    is_buddhist,
     order_share,
     unix_micros,
 )
+from app.reading.table.table import Floats
 
 Limits = tuple[float, float]
 
 _EXCEL_DAYS = (10_000, 80_000)  # 1927 to 2119
 _YEARS = (1500, 2200)
-_COMPACT = (15_000_101, 22_001_231)  # yyyymmdd
-_COMPACT_MONTHS = (150_001, 220_012)  # yyyymm
-_ORDINAL_DAYS = (1_850_001, 2_100_366)  # yyyyddd
-_STAMPED_DAYS = (19_000_101, 21_001_231)  # the date yyyymmdd followed by hours, minutes or seconds
-# by number of digits of the time
-_STAMPS = {2: "yyyymmddHH", 4: "yyyymmddHHMM", 6: "yyyymmddHHMMSS"}
+_COMPACT = (15_000_101, 22_001_231)
+# Whole numbers whose digits are the parts of a time, with the smallest and the largest of them.
+_DIGITS: tuple[tuple[str, Form, Limits], ...] = (
+    ("yyyymmdd", "date", _COMPACT),
+    ("yyyymm", "month", (150_001, 220_012)),
+    ("yyyyww", "week", (150_001, 220_012)),
+    ("yyyyddd", "ordinal", (1_850_001, 2_100_366)),
+    ("yyyy", "year", _YEARS),
+    # These look like Unix times of another century.
+    ("yyyymmddHH", "stamp", (1_900_010_100, 2_100_123_199)),
+    ("yyyymmddHHMM", "stamp", (190_001_010_000, 210_012_319_999)),
+    ("yyyymmddHHMMSS", "stamp", (19_000_101_000_000, 21_001_231_999_999)),
+)
 _UNIX = (1e8, 1e20)  # seconds from 1973 on, up to nanoseconds
 _AROUND_NOW = (631_152_000_000_000, 4_102_444_800_000_000)  # 1990 to 2100, in microseconds
 _EQUAL = 0.7  # share of steps with the same length; working days have 0.8
@@ -36,26 +47,11 @@ _STEADY = 0.95  # share of steps in one direction from which a column looks like
 _MONTHS = 12
 _PARTS_OF_YEAR = {12: "month", 4: "quarter", 52: "week", 365: "day"}  # steps of decimal years
 _UNEVEN = 0.1  # by how much of its length a step of decimal years may deviate
-_LAST_DAY_OF_YEAR = 366
 
-Form = Literal["date", "month", "week", "ordinal", "decimal", "stamp", "excel", "unix", "year"]
-_Read = tuple[Form, str, Ints, Ints, npt.NDArray[np.bool_]]  # form, label, days, clock, valid
+_Read = tuple[Form, str, Ints, Ints, Bools]  # form, label, days, microseconds of the day, valid
 
 
-@dataclass(frozen=True, kw_only=True)
-class NumberDates:
-    """Numbers read as times."""
-
-    form: Form
-    label: str
-    days: Ints
-    clock: Ints  # microseconds since midnight
-    known: npt.NDArray[np.bool_]
-
-
-def number_dates(
-    numbers: npt.NDArray[np.float64], *, steady: bool, buddhist: bool = True
-) -> NumberDates | None:
+def number_dates(numbers: Floats, *, steady: bool, buddhist: bool = True) -> DateCells | None:
     """Read a column of numbers as dates, if all of them make sense as dates.
 
     Args:
@@ -70,17 +66,19 @@ def number_dates(
         return None
     if buddhist and BUDDHIST[0] <= values.min() <= values.max() <= BUDDHIST[1] + 1:
         values = values - BUDDHIST_LEAD
-    found = _form(values, steady=steady)
-    if found is None:
+    read = _read(values, steady=steady)
+    if read is None:
         return None
-    form, label, days, clock, valid = found
-    full_days, full_clock = (np.zeros(len(numbers), dtype=np.int64) for _ in range(2))
-    known = np.zeros(len(numbers), dtype=bool)
-    full_days[there], full_clock[there], known[there] = days, clock, valid
-    return NumberDates(form=form, label=label, days=full_days, clock=full_clock, known=known)
+    form, label, days, clock, valid = read
+    found = DateCells.of_rows(len(numbers))
+    found.days[there], found.clock[there], found.dated[there] = days, clock, valid
+    found.form, found.zoned = form, found.dated & (form == "unix")
+    found.formats[label] = int(valid.sum()), int(np.argmax(found.dated))
+    found.other_years = int(is_buddhist(numbers).sum()) if form in {"year", "decimal"} else 0
+    return found
 
 
-def ticks_like_unix_time(numbers: npt.NDArray[np.float64]) -> bool:
+def ticks_like_unix_time(numbers: Floats) -> bool:
     """Return whether a column, whatever its name, can hardly be anything other than Unix times.
 
     They are whole numbers, from 1990 to 2100, and run in one direction in mostly equal steps longer
@@ -99,57 +97,51 @@ def ticks_like_unix_time(numbers: npt.NDArray[np.float64]) -> bool:
     return bool(order_share(values) == 1 and step > 1 and (steps == step).mean() >= _EQUAL)
 
 
-def _form(values: npt.NDArray[np.float64], *, steady: bool) -> _Read | None:
+def _read(values: Floats, *, steady: bool) -> _Read | None:
     """Return the first form whose limits contain all values and that makes dates of nearly all."""
     low, high = float(values.min()), float(values.max())
     whole = bool((values == np.floor(values)).all())
-    readers: list[tuple[bool, Limits, Callable[[], _Read | None]]] = [
-        (whole, _COMPACT, lambda: _parts(values, "date", "yyyymmdd", (10_000, 100, 1))),
-        (whole, _COMPACT_MONTHS, lambda: _parts(values, "month", "yyyymm", (100, 1))),
-        (whole, _COMPACT_MONTHS, lambda: _weeks(values)),
-        (whole, _ORDINAL_DAYS, lambda: _ordinal(values)),
-        (not whole, _YEARS, lambda: _months_behind_point(values) or _decimal_years(values)),
-        (whole, _YEARS, lambda: _years(values, steady=steady)),
-        (True, _EXCEL_DAYS, lambda: _excel_days(values)),
-        (whole, _UNIX, lambda: _stamps(values)),
-        (True, _UNIX, lambda: _unix_times(values)),
+    if whole:
+        for label, form, limits in _DIGITS:
+            if limits[0] <= low and high <= limits[1]:
+                found = _from_digits(values, form, label)
+                counted = form != "year" or not steady or _median_step(values) == 1
+                if counted and found[-1].mean() > _STEADY:
+                    return found
+    readers: list[tuple[Limits, Callable[[Floats], _Read | None]]] = [
+        (_EXCEL_DAYS, _excel_days),
+        (_UNIX, _unix_times),
     ]
-    for applies, limits, read in readers:
-        if applies and limits[0] <= low and high <= limits[1]:
-            found = read()
-            if found is not None and found[-1].mean() > _STEADY:
-                return found
+    if not whole:
+        readers += [(_YEARS, _months_behind_point), (_YEARS, _decimal_years)]
+    for limits, read in readers:
+        found_else = read(values) if limits[0] <= low and high <= limits[1] else None
+        if found_else is not None and found_else[-1].mean() > _STEADY:
+            return found_else
     return None
 
 
-def _parts(
-    values: npt.NDArray[np.float64], form: Form, label: str, sizes: tuple[int, ...]
-) -> _Read:
-    """Return year, month and perhaps day from the digits of a whole number."""
-    numbers = values.astype(np.int64)
-    ones = np.ones(len(values), dtype=np.int64)
-    years, *rest = (numbers // size % (10_000 if size == sizes[0] else 100) for size in sizes)
-    days, valid = days_of(years, rest[0], rest[1] if len(rest) > 1 else ones)
-    return form, label, days, ones * 0, valid
+def _from_digits(values: Floats, form: Form, label: str) -> _Read:
+    """Take whole numbers apart as the label says: year, month or week, day, hour and so on."""
+    rest = values.astype(np.int64)
+    parts: dict[str, Ints] = {}
+    for sign, run in groupby(reversed(label)):
+        size = 10 ** len(list(run))
+        parts[sign], rest = rest % size, rest // size
+    years, nothing = parts["y"], rest * 0
+    if "w" in parts:
+        days, valid = days_of_part(years, "week", parts["w"])
+    elif "m" in parts:
+        days, valid = days_of_part(years, "month", parts["m"], parts.get("d"))
+    else:
+        days, valid = days_of_part(years, "yearday", parts.get("d", nothing + 1))
+    hours, minutes, seconds = (parts.get(sign, nothing) for sign in "HMS")
+    clock = clock_of(hours, minutes, seconds)
+    valid &= (clock <= DAY_US) & (np.maximum(minutes, seconds) < 60)
+    return form, label, days, clock, valid
 
 
-def _weeks(values: npt.NDArray[np.float64]) -> _Read:
-    numbers = values.astype(np.int64)
-    ones = np.ones(len(values), dtype=np.int64)
-    days, valid = days_of_weeks(numbers // 100, numbers % 100, ones)
-    return "week", "yyyyww", days, ones * 0, valid
-
-
-def _ordinal(values: npt.NDArray[np.float64]) -> _Read | None:
-    numbers = values.astype(np.int64)
-    ones = np.ones(len(values), dtype=np.int64)
-    day = numbers % 1000
-    starts, valid = days_of(numbers // 1000, ones, ones)
-    valid &= (day >= 1) & (day <= _LAST_DAY_OF_YEAR)
-    return "ordinal", "yyyyddd", starts + day - 1, ones * 0, valid
-
-
-def _months_behind_point(values: npt.NDArray[np.float64]) -> _Read | None:
+def _months_behind_point(values: Floats) -> _Read | None:
     """Read 2019.01 to 2019.12, where October is 2019.1."""
     years = np.floor(values + 1e-9)
     months = np.rint((values - years) * 100)
@@ -157,70 +149,43 @@ def _months_behind_point(values: npt.NDArray[np.float64]) -> _Read | None:
         return None
     if months.min() < 1 or (len(values) > 1 and _median_step(years * _MONTHS + months) != 1):
         return None
-    ones = np.ones(len(values), dtype=np.int64)
-    days, valid = days_of(years.astype(np.int64), months.astype(np.int64), ones)
-    return "month", "yyyy.mm", days, ones * 0, valid
+    days, valid = days_of_part(years.astype(np.int64), "month", months.astype(np.int64))
+    return "month", "yyyy.mm", days, days * 0, valid
 
 
-def _decimal_years(values: npt.NDArray[np.float64]) -> _Read | None:
+def _decimal_years(values: Floats) -> _Read | None:
     """Read decimal years, such as 1950.042 for January 1950, in steps of a usual part of a year."""
     step = _median_step(np.unique(values))
     parts = next((p for p in _PARTS_OF_YEAR if abs(step * p - 1) < _UNEVEN), None)
     if parts is None:
         return None
     years = np.floor(values + 1e-6).astype(np.int64)
-    ones = np.ones(len(values), dtype=np.int64)
     fraction = np.maximum(values - years, 0.0)
     if parts in {12, 4}:
         place = np.floor(fraction * parts + 0.02).astype(np.int64)  # 1950.083 is February
-        days, valid = days_of(years, np.minimum(place, parts - 1) * (12 // parts) + 1, ones)
+        days, valid = days_of_part(years, _PARTS_OF_YEAR[parts], np.minimum(place, parts - 1) + 1)
     else:
+        ones = np.ones(len(values), dtype=np.int64)
         starts, valid = days_of(years, ones, ones)
         following, _ = days_of(years + 1, ones, ones)
         days = starts + np.floor(fraction * (following - starts) + 0.25).astype(np.int64)
-    label = f"decimal years, a {_PARTS_OF_YEAR[parts]} each"
-    return "decimal", label, days, ones * 0, valid
+    return "decimal", f"decimal years, a {_PARTS_OF_YEAR[parts]} each", days, days * 0, valid
 
 
-def _years(values: npt.NDArray[np.float64], *, steady: bool) -> _Read | None:
-    if steady and _median_step(values) != 1:
-        return None
-    ones = np.ones(len(values), dtype=np.int64)
-    days, valid = days_of(values.astype(np.int64), ones, ones)
-    return "year", "yyyy", days, ones * 0, valid
-
-
-def _excel_days(values: npt.NDArray[np.float64]) -> _Read:
+def _excel_days(values: Floats) -> _Read:
     days = np.floor(values).astype(np.int64)
     # Excel stores a time of day as a fraction, which is exact to about a second.
     clock = np.rint((values - days) * 86_400).astype(np.int64) * 1_000_000
     return "excel", "Excel day", days + EXCEL_EPOCH, clock, np.ones(len(values), dtype=bool)
 
 
-def _unix_times(values: npt.NDArray[np.float64]) -> _Read:
+def _unix_times(values: Floats) -> _Read:
     micros = unix_micros(values)
     everywhere = np.ones(len(values), dtype=bool)
     return "unix", "Unix time", micros // DAY_US, micros % DAY_US, everywhere
 
 
-def _stamps(values: npt.NDArray[np.float64]) -> _Read | None:
-    """Read days followed by a time, which otherwise look like Unix times of another century."""
-    low, high = _STAMPED_DAYS
-    for digits, label in _STAMPS.items():
-        if values.min() < low * 10**digits or values.max() >= (high + 1) * 10**digits:
-            continue
-        number = values.astype(np.int64) * 10 ** (6 - digits)
-        day, time = number // 1_000_000, number % 1_000_000
-        days, valid = days_of(day // 10_000, day // 100 % 100, day % 100)
-        hours, minutes, seconds = time // 10_000, time // 100 % 100, time % 100
-        clock = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
-        valid &= (clock <= DAY_US) & (np.maximum(minutes, seconds) < 60)
-        if valid.mean() > _STEADY:
-            return "stamp", label, days, clock, valid
-    return None
-
-
-def _like_time(values: npt.NDArray[np.float64]) -> bool:
+def _like_time(values: Floats) -> bool:
     """Return whether the numbers look like times rather than values."""
     ordered = np.sort(values)
     steps = np.diff(ordered)
@@ -231,5 +196,5 @@ def _like_time(values: npt.NDArray[np.float64]) -> bool:
     return bool((steps == 1).mean() > 0.5) if len(steps) else False
 
 
-def _median_step(values: npt.NDArray[np.float64]) -> float:
+def _median_step(values: Floats) -> float:
     return float(np.median(np.abs(np.diff(values)))) if len(values) > 1 else 1.0

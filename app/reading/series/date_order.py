@@ -6,13 +6,13 @@ such files decides, and the decision is doubtful.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from app.reading.columns.column_types import ReadColumn, ReadTable
 from app.reading.columns.dates import (
     DAY_US,
     DateCells,
@@ -52,23 +52,15 @@ class _Reading:
     valid: npt.NDArray[np.bool_]
 
 
-def settle_order(
-    dates: DateCells,
-    show: Callable[[int], Cell],
-    *,
-    told: DateOrder | None,
-    european: bool,
-    buddhist: bool = True,
-) -> list[Decision]:
+def settle_order(dates: DateCells, column: ReadColumn, table: ReadTable) -> list[Decision]:
     """Fill in the days of all open rows, and decide on their order.
 
     Args:
         dates: as `read_dates` gives them; changed in place.
-        show: returns the cell of a row.
-        told: what `read` says, which settles what ranges leave open.
-        european: the file has decimal commas or semicolons, which speaks for the day first.
-        buddhist: read years from 2430 to 2650 as those of the Buddhist calendar.
+        column: that they come from.
+        table: in which it stands; its options settle what ranges leave open.
     """
+    told, buddhist = table.options.date_order, table.options.years != "ad"
     decisions: list[Decision] = []
     waiting: list[tuple[Triples, npt.NDArray[np.intp], list[_Reading]]] = []
     for (_, digits), triples in dates.triples.items():
@@ -85,8 +77,8 @@ def settle_order(
             reason = "any other order gives days or months out of range"
             decision = settled("date_order", best.order, reason, told=told == best.order)
         else:
-            habit = _habit(triples.sign, like, european=european)
-            cell = show(int(rows[0]))
+            habit = _habit(triples.sign, like, european=table.european)
+            cell = table.cell(column, int(rows[0]))
             best, decision = _decide(dates, triples, rows, readings, (habit, cell))
         dates.days[rows] = best.days
         dates.dated[rows] = best.valid

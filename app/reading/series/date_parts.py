@@ -2,25 +2,24 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.reading.columns.column_types import ReadColumn
+from app.reading.columns.column_types import ReadColumn, ReadTable
 from app.reading.columns.dates import (
     DAY_US,
     Ints,
-    days_of,
-    days_of_weeks,
+    clock_of,
+    days_of_part,
     full_years,
     is_buddhist,
     read_clocks,
 )
 from app.reading.decisions import Candidate, Decision, settled, weigh
 from app.reading.read_options import ReadOptions
-from app.reading.report import DateFormat
 from app.reading.series.frequency_finder import find_frequency
-from app.reading.series.time_column import Bools, FoundTimes
+from app.reading.series.time_column import Bools, FoundTimes, format_of
 from app.reading.vocabulary import MONTH_NUMBERS, PARTS, PERIODS, folded, words_of
 
 _RANGES = {
@@ -60,27 +59,18 @@ class Part:
     known: Bools
 
 
-def join_parts(
-    columns: Sequence[ReadColumn], rows: Ints, options: ReadOptions
-) -> FoundTimes | None:
-    """Combine year and month, quarter, week or day from columns with such names, or return None.
-
-    Args:
-        columns: they are not changed.
-        rows: where in the file each row stands.
-        options: how the file is to be read.
-    """
-    parts = _by_role(columns)
+def join_parts(table: ReadTable) -> FoundTimes | None:
+    """Combine year and month, quarter, week or day from columns with such names, or return None."""
+    parts = _by_role(table.columns)
     if "year" not in parts:
-        parts = _unnamed(columns)
-    found = _from_year(parts, rows, options) if "year" in parts else None
-    return None if found is None else add_clock(found, columns, options, parts=parts)
+        parts = _unnamed(table)
+    found = _from_year(parts, table) if "year" in parts else None
+    return None if found is None else add_clock(found, table, parts=parts)
 
 
 def add_clock(
     found: FoundTimes,
-    columns: Sequence[ReadColumn],
-    options: ReadOptions,
+    table: ReadTable,
     *,
     needed: bool = True,
     parts: dict[str, Part] | None = None,
@@ -89,15 +79,14 @@ def add_clock(
 
     Args:
         found: dates, changed in place.
-        columns: all columns; those without a name or a form of a time of day are left alone.
-        options: how the file is to be read.
+        table: columns without a name or a form of a time of day are left alone.
         needed: demand that more times differ with the time of day than without.
         parts: the columns that hold parts, where they are known.
     """
-    others = [column for column in columns if column.name not in found.columns]
+    others = table.without(found.columns).columns
     roles = _by_role(others) if parts is None else parts
     within = {role: part for role, part in roles.items() if role in _WITHIN_DAY}
-    clock, known, used = _clock_of(within | _clock_columns(others), found, options)
+    clock, known, used = _clock_of(within | _clock_columns(others), found, table.options)
     if not used or not known.any():
         return found
     times = found.times + clock.astype("timedelta64[us]")
@@ -212,20 +201,21 @@ def _read_words(column: ReadColumn, role: str) -> tuple[Ints, Bools, str] | None
     return numbers, numbers > 0, part or role
 
 
-def _unnamed(columns: Sequence[ReadColumn]) -> dict[str, Part]:
+def _unnamed(table: ReadTable) -> dict[str, Part]:
     """Find year and month, and perhaps day and hour, in the first columns without names."""
-    if not all(column.unnamed for column in columns):
+    if not all(column.unnamed for column in table.columns):
         return {}
     found: dict[str, Part] = {}
-    for column, role in zip(columns, ("year", "month", "day", "hour"), strict=False):
+    plain = replace(table, options=ReadOptions())
+    for column, role in zip(table.columns, ("year", "month", "day", "hour"), strict=False):
         part = _read_part(column, role)
         if part is None or (role == "year" and part.numbers[part.known].min() < 1000):
             break
         found[role] = part
     while len(found) > 1:
-        times = _from_year(found, np.arange(len(columns[0].source.texts())), ReadOptions())
+        times = _from_year(found, plain)
         if times is not None and "hour" in found:
-            times = add_clock(times, columns, ReadOptions(), parts=found)
+            times = add_clock(times, plain, parts=found)
         if times is not None and _score(times) > _REGULAR:
             return found
         found.popitem()
@@ -238,11 +228,11 @@ def _score(times: FoundTimes) -> float:
     return score * len(distinct) / max(min(int(times.known.sum()), _SCORED_ROWS), 1)
 
 
-def _from_year(parts: dict[str, Part], rows: Ints, options: ReadOptions) -> FoundTimes | None:
+def _from_year(parts: dict[str, Part], table: ReadTable) -> FoundTimes | None:
     """Combine the year with the smaller part that distinguishes most times."""
     year = parts["year"]
     digits = 2 if year.numbers.max() < 100 else 4
-    years = full_years(year.numbers, digits, buddhist=options.years != "ad")
+    years = full_years(year.numbers, digits, buddhist=table.options.years != "ad")
     readings = []
     for below in (parts[role] for role in _BELOW_YEAR if role in parts):
         days, valid, used = _days_below(years, below, parts)
@@ -253,14 +243,11 @@ def _from_year(parts: dict[str, Part], rows: Ints, options: ReadOptions) -> Foun
         return None
     _, days, known, used = max(readings, key=lambda reading: reading[0])
     names = [part.column.name for part in used]
-    label = DateFormat(
-        format="-".join(names), rows=int(known.sum()), first_row=int(rows[int(np.argmax(known))])
-    )
     found = FoundTimes(
         columns=tuple(names),
         times=(days * DAY_US).astype("datetime64[us]"),
         known=known,
-        formats=[label],
+        formats=[format_of("-".join(names), known, table.rows)],
         left_out=[
             (year.known & ~part.known, f"no {part.role} in column {part.column.name}")
             for part in used[1:]
@@ -278,27 +265,14 @@ def _from_year(parts: dict[str, Part], rows: Ints, options: ReadOptions) -> Foun
 
 def _days_below(years: Ints, below: Part, parts: dict[str, Part]) -> tuple[Ints, Bools, list[Part]]:
     """Return days since 1970 of the year and the smaller part, with a day if there is one."""
-    ones = np.ones(len(years), dtype=np.int64)
-    year, number = parts["year"], below.numbers
-    if below.role == "week":
-        days, valid = days_of_weeks(years, number, ones)
-        return days, valid, [year, below]
-    if below.role == "yearday":
-        days, valid = days_of(years, ones, ones)
-        return days + number - 1, valid, [year, below]
-    if below.role in {"quarter", "half"}:
-        days, valid = days_of(years, (number - 1) * {"quarter": 3, "half": 6}[below.role] + 1, ones)
-        return days, valid, [year, below]
-    quarter, day = parts.get("quarter"), parts.get("day")
-    used = [year, below]
-    if quarter is not None and number.max() <= 3:  # the month of the quarter
-        number, used = (quarter.numbers - 1) * 3 + number, [year, quarter, below]
-    elif quarter is not None:
-        used = [year, quarter, below]
-    if day is not None:
-        used.append(day)
-    days, valid = days_of(years, number, ones if day is None else day.numbers)
-    return days, valid, used
+    number, quarter, day = below.numbers, None, None
+    if below.role == "month":
+        quarter, day = parts.get("quarter"), parts.get("day")
+        if quarter is not None and number.max() <= 3:  # the month of the quarter
+            number = (quarter.numbers - 1) * 3 + number
+    days, valid = days_of_part(years, below.role, number, None if day is None else day.numbers)
+    used = (parts["year"], quarter, below, day)
+    return days, valid, [part for part in used if part is not None]
 
 
 def _clock_columns(columns: Sequence[ReadColumn]) -> dict[str, Part]:
@@ -377,10 +351,6 @@ def _written_clock(part: Part) -> Ints:
     """Read 930 as 09:30, and 93000 (or 000500, which looks shorter as a number) as 09:30:00."""
     numbers = part.numbers
     longest = max((len(cell.strip()) for cell in part.column.source.sample), default=0)
-    if longest > 4 or numbers.max() > 2400:
-        hours, minutes, seconds = numbers // 10_000, numbers // 100 % 100, numbers % 100
-    elif numbers.max() > 25:
-        hours, minutes, seconds = numbers // 100, numbers % 100, numbers * 0
-    else:
-        hours, minutes, seconds = numbers, numbers * 0, numbers * 0
-    return ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
+    if longest <= 4 and numbers.max() <= 2400:
+        numbers = numbers * (100 if numbers.max() > 25 else 10_000)
+    return clock_of(numbers // 10_000, numbers // 100 % 100, numbers % 100)

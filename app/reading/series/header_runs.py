@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.reading.columns.cell_types import cell_kind
-from app.reading.columns.column_types import ReadColumn
+from app.reading.columns.column_types import ReadColumn, ReadTable
 from app.reading.columns.dates import DAY_US, Ints, read_clocks
 from app.reading.read_options import ReadOptions
 from app.reading.series.frequency import add_months
@@ -43,13 +43,14 @@ class HeaderRun:
         return len(self.places)
 
 
-def find_runs(columns: Sequence[ReadColumn], options: ReadOptions) -> list[HeaderRun]:
+def find_runs(table: ReadTable) -> list[HeaderRun]:
     """Return the sequences among the numeric columns; those of times first."""
+    columns = table.columns
     places = [
         at for at, column in enumerate(columns) if column.type in {"number", "empty", "label"}
     ]
     names = {at: _BRACKET.sub("", columns[at].name).strip() for at in places}
-    found = [_times(names, options), _months(names), _weekdays(names)]
+    found = [_times(names, table.options), _months(names), _weekdays(names)]
     found += [*_numbered(columns, names), _clocks(names)]
     runs = [run for run in found if run is not None]
     dated = {at for run in runs if run.role == "time" for at in run.places}
@@ -95,8 +96,9 @@ def _times(names: dict[int, str], options: ReadOptions) -> HeaderRun | None:
         return None
     cells = np.array([cleaned[at] for at in places], dtype=object)
     header = ReadColumn(source=Column(name="header", cells=cells), type="date")
-    whole = options.model_copy(update={"date": None})
-    found = read_times(header, np.ones(len(cells), dtype=np.int64), whole, european=False)
+    first = np.ones(len(cells), dtype=np.int64)
+    row = ReadTable(columns=[header], rows=first, options=options, decimal=".", european=False)
+    found = read_times(header, row)
     if found is None:
         return None
     kept = np.flatnonzero(found.known)

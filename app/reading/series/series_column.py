@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from app.reading.columns.column_types import ReadColumn
+from app.reading.columns.column_types import ReadColumn, ReadTable
 from app.reading.decisions import Candidate, Decision, Rule, settled, weigh
-from app.reading.read_options import ReadOptions
-from app.reading.series.time_column import FoundTimes, cell_at, columns_named
+from app.reading.series.time_column import FoundTimes
 from app.reading.table.table import Ints
 from app.reading.vocabulary import ENTITY_WORDS, TIME_WORDS, WEAK_WORDS, words_in, words_of
 
@@ -32,43 +31,49 @@ class FoundLabels:
     decision: Decision
 
 
-def find_labels(
-    columns: list[ReadColumn], times: FoundTimes | None, options: ReadOptions, rows: Ints
-) -> FoundLabels:
+def find_labels(table: ReadTable, times: FoundTimes | None) -> FoundLabels:
     """Find the column that distinguishes the series.
 
     It is taken where times come more than once and no longer do within the groups of a column, or
     where its labels come in blocks and the times jump from block to block.
 
     Args:
-        columns: those that do not hold the times.
+        table: with the columns that do not hold the times.
         times: of the rows.
-        options: how the file is to be read.
-        rows: where in the file each row stands.
 
     Raises:
         FileProblem: a column that `read` names is not there.
     """
-    one = one_series(len(rows), told=options.series == "")
-    if options.series:
-        named = columns_named(columns, options.series, "series")
-        return joined(
-            named, settled("series", ", ".join(each.name for each in named), "", told=True)
-        )
-    if options.series == "":
-        return one
+    told = told_labels(table)
+    if told is not None:
+        return told
+    one = one_series(len(table.rows))
     labels = sorted(
-        (column for column in columns if column.type == "label"),
+        (column for column in table.columns if column.type == "label"),
         key=lambda column: -entity_points(column.name),
     )
     if times is None:
-        return _in_blocks(labels, None, rows) or one
+        return _in_blocks(table.of(labels), None) or one
     instants = times.instants()[times.known]
     repeats = count_repeats(instants)
     if repeats > _DUPLICATES * len(instants):
-        numbered = [column for column in columns if _may_number_series(column)]
-        return _resolving([*labels, *numbered], times, rows) or one
-    return _in_blocks(labels, times, rows) or (None if repeats else _only_name(labels)) or one
+        numbered = [column for column in table.columns if _may_number_series(column)]
+        return _resolving(table.of([*labels, *numbered]), times) or one
+    found = _in_blocks(table.of(labels), times)
+    return found or (None if repeats else _only_name(labels)) or one
+
+
+def told_labels(table: ReadTable) -> FoundLabels | None:
+    """Return the series that `read` names, or None if it does not say.
+
+    Raises:
+        FileProblem: a column is not there.
+    """
+    if not table.options.series:
+        return None if table.options.series is None else one_series(len(table.rows), told=True)
+    named = table.named(table.options.series, "series")
+    names = ", ".join(column.name for column in named)
+    return joined(named, settled("series", names, "", told=True))
 
 
 def one_series(count: int, *, told: bool = False) -> FoundLabels:
@@ -117,14 +122,15 @@ def is_static(numbers: npt.NDArray[np.float64], series: npt.NDArray[np.int32]) -
     return not bool((changes & (np.diff(series[order]) == 0)).any())
 
 
-def _resolving(columns: list[ReadColumn], times: FoundTimes, rows: Ints) -> FoundLabels | None:
+def _resolving(table: ReadTable, times: FoundTimes) -> FoundLabels | None:
     """Return the columns within whose groups no time is repeated."""
-    candidates = [found for column in columns if (found := _candidate([column], times, rows))]
-    size = 2
-    while not any(found.score > 0 for found in candidates) and size <= _MOST_KEYS:
-        groups = combinations(columns[:_MOST_KEYS], size)
-        candidates += [found for group in groups if (found := _candidate(list(group), times, rows))]
-        size += 1
+    candidates: list[Candidate[FoundLabels]] = []
+    for size in range(1, _MOST_KEYS + 1):
+        columns = table.columns if size == 1 else table.columns[:_MOST_KEYS]
+        found = [_candidate(table.of(group), times) for group in combinations(columns, size)]
+        candidates += [entry for entry in found if entry is not None]
+        if any(entry.score > 0 for entry in candidates):
+            break
     if not candidates:
         return None
     best = max(candidates, key=lambda found: found.score)
@@ -136,10 +142,9 @@ def _resolving(columns: list[ReadColumn], times: FoundTimes, rows: Ints) -> Foun
     return replace(best.value, decision=weigh("series", [best, *others])[1])
 
 
-def _candidate(
-    columns: list[ReadColumn], times: FoundTimes, rows: Ints
-) -> Candidate[FoundLabels] | None:
-    """Return a column, or several, as a candidate; None if times are repeated within its groups."""
+def _candidate(table: ReadTable, times: FoundTimes) -> Candidate[FoundLabels] | None:
+    """Return the columns together as a candidate; None if their groups repeat times."""
+    columns = table.columns
     name = ", ".join(column.name for column in columns)
     found = joined(columns, settled("series", name, ""))
     present = found.series >= 0
@@ -153,7 +158,7 @@ def _candidate(
         return None
     missing = 1 - float(present.mean())
     firsts = np.unique(found.series[present], return_index=True)[1]
-    cells = [cell_at(columns[0], rows, int(np.flatnonzero(present)[at])) for at in firsts[:3]]
+    cells = [table.cell(columns[0], int(np.flatnonzero(present)[at])) for at in firsts[:3]]
     named = min(entity_points(column.name) for column in columns)
     weak = any(set(words_of(column.name)) & (WEAK_WORDS - _RANKS.keys()) for column in columns)
     rules = [
@@ -196,14 +201,12 @@ def _may_number_series(column: ReadColumn) -> bool:
     return bool((present == np.floor(present)).all()) and (named or column.unnamed)
 
 
-def _in_blocks(
-    columns: list[ReadColumn], times: FoundTimes | None, rows: Ints
-) -> FoundLabels | None:
+def _in_blocks(table: ReadTable, times: FoundTimes | None) -> FoundLabels | None:
     """Return the column whose labels form blocks, at whose edges the times jump."""
-    for column in columns:
+    for column in table.columns:
         found = joined([column], settled("series", column.name, ""))
         edges, count = np.flatnonzero(np.diff(found.series)), len(found.labels)
-        is_blocks = len(edges) == count - 1 and 1 < count <= len(rows) // _FEWEST_ROWS
+        is_blocks = len(edges) == count - 1 and 1 < count <= len(table.rows) // _FEWEST_ROWS
         points = entity_points(column.name)
         if not is_blocks or not points or bool((found.series < 0).any()):
             continue
@@ -214,7 +217,7 @@ def _in_blocks(
             jumps = float((np.abs(steps[edges] - usual) > max(usual, 1) / 2).mean())
             strong = 2.5 * jumps
             reason += f", and the times jump at {jumps:.0%} of their edges"
-        cells = [cell_at(column, rows, int(at) + 1) for at in edges[:3]]
+        cells = [table.cell(column, int(at) + 1) for at in edges[:3]]
         own: list[Rule] = [(points, _BY_NAME), (strong, reason, cells)]
         candidates = [
             Candidate(True, column.name, {"series": column.name}, own),

@@ -7,7 +7,7 @@ import numpy as np
 from app.errors import FieldError
 from app.reading.closed_days import with_closed_days_decided
 from app.reading.columns.cell_types import cell_kind
-from app.reading.columns.column_types import ReadColumn, index_columns
+from app.reading.columns.column_types import ReadColumn, ReadTable, index_columns
 from app.reading.content import SeriesContent
 from app.reading.decisions import settled
 from app.reading.read_options import ReadOptions
@@ -32,26 +32,18 @@ from app.reading.series.series_report import (
     row_order,
 )
 from app.reading.series.target import suggest_target
-from app.reading.series.time_candidates import (
-    correct_midnights,
-    date_rows,
-    unread_times,
-    without,
-)
+from app.reading.series.time_candidates import correct_midnights, date_rows, unread_times
 from app.reading.series.usable_rows import usable_rows
 from app.reading.series.wide_tables import Long, find_wide
 from app.reading.table.table import Ints, Table
 
 
-def read_series(
-    table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report
-) -> SeriesContent:
+def read_series(table: Table, read: ReadTable, report: Report) -> SeriesContent:
     """Turn a table into series.
 
     Args:
         table: the rows of the file.
-        columns: with their types, from `read_columns`.
-        options: how to read the file.
+        read: its columns with their types, from `read_columns`.
         report: is extended in place, as far as the reading comes.
 
     Raises:
@@ -60,33 +52,30 @@ def read_series(
     report.decimal = table.decimal
     for decision in table.decisions:
         report.decide(decision)
-    european = table.decimal == "," or report.delimiter == ";"
-    long = find_wide(table, columns, options, european=european)
-    if long is None:
-        long = _as_it_is(table, columns, options, report, european=european)
+    long = find_wide(read) or _as_it_is(read, report)
     report.layout = {"table": "table", "matrix": "matrix", "series_per_row": "series_per_row"}.get(  # type: ignore[assignment]
         long.layout, "series_per_column"
     )
     times = long.times
     if times is not None:
-        correct_midnights(times, options, long.rows)
+        correct_midnights(times, read.options, long.rows)
         report.date = times.report()
         report.note(*times.notes)
     for decision in (long.decision, *(times.decisions if times else ()), long.labels.decision):
         report.decide(decision)
     report.series_columns = list(long.labels.columns)
-    for column in columns:
+    for column in read.columns:
         if column.name in long.labels.columns:
             column.role = "series"
-    report_columns(columns, long, report)
+    report_columns(read.columns, long, report)
     if not long.columns:
-        raise _numberless(columns, table.rows)
+        raise _numberless(read.columns, table.rows)
     report.rows_in_file = len(long.rows) + len(table.skipped)
     usable = usable_rows(table, long)
     report.rows_left_out = usable.left_out
-    report.cells = count_cells(table, columns, long, usable)
+    report.cells = count_cells(table, read.columns, long, usable)
     note_columns(long, usable, report)
-    return _finished(usable.rows, long, options, report)
+    return _finished(usable.rows, long, read.options, report)
 
 
 def _numberless(columns: Sequence[ReadColumn], rows: Ints) -> FileProblem:
@@ -109,25 +98,20 @@ def _numberless(columns: Sequence[ReadColumn], rows: Ints) -> FileProblem:
     )
 
 
-def _as_it_is(
-    table: Table, columns: list[ReadColumn], options: ReadOptions, report: Report, *, european: bool
-) -> Long:
+def _as_it_is(table: ReadTable, report: Report) -> Long:
     """Read a table with a row for each time, or for each step if it has no times."""
-    times = date_rows(columns, table.rows, options, european=european)
+    times = date_rows(table)
     if times is None:
-        _warn_unread(columns, table.rows, options, report)
+        _warn_unread(table, report)
     used = () if times is None else times.columns
-    for column in columns:
-        if column.name in used:
-            column.role = "time"
-    for column in index_columns([column for column in columns if not column.role]):
+    others = table.without(used)
+    for column in table.columns:
+        column.role = "time" if column.name in used else ""
+    for column in index_columns(others.columns):
         column.type, column.numbers = "index", None
-    labels = find_labels(without(columns, times), times, options, table.rows)
-    values = [
-        column
-        for column in columns
-        if column.numbers is not None and not column.role and column.name not in labels.columns
-    ]
+    labels = find_labels(others, times)
+    unnamed = others.without(labels.columns).columns
+    values = [column for column in unnamed if column.numbers is not None]
     return Long(
         layout="table",
         columns=values,
@@ -139,11 +123,9 @@ def _as_it_is(
     )
 
 
-def _warn_unread(
-    columns: Sequence[ReadColumn], rows: Ints, options: ReadOptions, report: Report
-) -> None:
+def _warn_unread(table: ReadTable, report: Report) -> None:
     """Warn about a column that looks like times but cannot be read."""
-    seen = unread_times(columns, rows) if options.date is None else None
+    seen = unread_times(table) if table.options.date is None else None
     if seen is None:
         return
     column, cell = seen

@@ -16,7 +16,6 @@ from app.reading.report import (
     SeriesReport,
 )
 from app.reading.series.rows import SeriesRows
-from app.reading.series.time_column import cell_text
 from app.reading.series.usable_rows import BLANK, KEPT, UsableRows
 from app.reading.series.wide_tables import Long
 from app.reading.table.table import Table
@@ -70,7 +69,7 @@ def note_columns(long: Long, usable: UsableRows, report: Report) -> None:
         places = [at for at in column.bad if usable.codes[at] == KEPT]
         if places:
             rows = ", ".join(str(long.rows[at]) for at in places[:LISTED])
-            cell = cell_text(column, places[0]).strip()[:40]
+            cell = column.text(places[0]).strip()[:40]
             cells = count_of(len(places), "cell is not a number", "cells are not numbers")
             report.note(
                 f"{cells} in column {column.name!r} and read as missing, for example {cell!r} "

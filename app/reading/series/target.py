@@ -107,7 +107,7 @@ def _is_time(
     days: Ints = moments.astype("datetime64[D]").astype(np.int64)
     whole = number_dates(values, steady=False)
     if whole is not None:
-        unit = {"year": "Y", "month": "M", "decimal": "M"}.get(whole.form, "D")
+        unit = {"year": "Y", "month": "M", "decimal": "M"}.get(whole.form or "", "D")
         same = whole.days.astype("datetime64[D]").astype(f"datetime64[{unit}]")
         apart = (same - moments.astype(f"datetime64[{unit}]")).astype(np.int64)
         if np.abs(apart).max() <= 1:  # the date in another zone

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from app.errors import FieldError
-from app.reading.columns.column_types import ReadColumn, counts_rows
+from app.reading.columns.column_types import ReadColumn, ReadTable, counts_rows
 from app.reading.columns.dates import DAY_US, Ints
 from app.reading.columns.numeric_dates import ticks_like_unix_time
 from app.reading.decisions import Candidate, Cell, Rule, settled, weigh
@@ -14,14 +14,7 @@ from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem
 from app.reading.series.date_parts import add_clock, holds_clock, join_parts
 from app.reading.series.series_column import count_repeats, find_labels
-from app.reading.series.time_column import (
-    FoundTimes,
-    as_steps,
-    cell_at,
-    cell_text,
-    columns_named,
-    read_times,
-)
+from app.reading.series.time_column import FoundTimes, as_steps, read_times
 from app.reading.vocabulary import (
     END_WORDS,
     MONTH_NUMBERS,
@@ -39,55 +32,41 @@ _STEP_SAMPLE = 10_000
 _MOST_UNNAMED = 2  # number of first columns in which numbers may be times under any name
 
 
-def date_rows(
-    columns: list[ReadColumn], rows: Ints, options: ReadOptions, *, european: bool
-) -> FoundTimes | None:
-    """Find the times of the rows, with a time of day beside repeated dates, or their steps.
-
-    Args:
-        columns: all columns; they are not changed.
-        rows: where in the file each row stands.
-        options: how the file is to be read.
-        european: the file has decimal commas or semicolons, which speaks for the day first.
-    """
-    times = find_times(columns, rows, options, european=european)
-    if options.date is not None:
+def date_rows(table: ReadTable) -> FoundTimes | None:
+    """Find the times of the rows, with a time of day beside repeated dates, or their steps."""
+    times = find_times(table)
+    if table.options.date is not None:
         return times
     if times is None:
-        return _steps(columns, rows, options)
+        return _steps(table)
     if times.form == "date" and count_repeats(times.instants()[times.known]):
-        keys = [column for column in without(columns, times) if not holds_clock(column)]
-        if not find_labels(keys, times, options, rows).columns:
-            return add_clock(times, columns, options)
+        others = table.without(times.columns)
+        keys = [column for column in others.columns if not holds_clock(column)]
+        if not find_labels(table.of(keys), times).columns:
+            return add_clock(times, table)
     return times
 
 
-def find_times(
-    columns: list[ReadColumn], rows: Ints, options: ReadOptions, *, european: bool
-) -> FoundTimes | None:
+def find_times(table: ReadTable) -> FoundTimes | None:
     """Find and read the columns with the times, or return None if the file has none.
 
     Raises:
         FileProblem: a column that `read` names is not there or holds no times, or times with and
             without a zone are mixed.
     """
-    if options.date == "":
+    if table.options.date == "":
         return None
-    if options.date is not None:
-        return _told(columns, rows, options, european=european)
+    if table.options.date is not None:
+        return _told(table, table.options.date)
     candidates = []
-    for place, column in enumerate(columns):
-        if _may_hold_times(column, place):
-            found = read_times(column, rows, options, european=european)
-            if found is not None:
-                candidates.append(
-                    _candidate(
-                        found, column, place, cell_at(column, rows, int(np.argmax(found.known)))
-                    )
-                )
-    parts = join_parts(columns, rows, options)
+    for place, column in enumerate(table.columns):
+        found = read_times(column, table) if _may_hold_times(column, place) else None
+        if found is not None:
+            first = table.cell(column, int(np.argmax(found.known)))
+            candidates.append(_candidate(found, column, place, first))
+    parts = join_parts(table)
     if parts is not None:
-        named = sum(column.name in parts.columns and not column.unnamed for column in columns)
+        named = sum(not column.unnamed for column in table.columns if column.name in parts.columns)
         name, rules = ", ".join(parts.columns), [(3.0 + 0.5 * named, parts.reason)]
         most = max((entry.value.distinct for entry in candidates), default=0)
         if most > parts.distinct:
@@ -107,28 +86,22 @@ def find_times(
     return best.value
 
 
-def without(columns: list[ReadColumn], times: FoundTimes | None) -> list[ReadColumn]:
-    """Return the columns without those of the times."""
-    used = () if times is None else times.columns
-    return [column for column in columns if column.name not in used]
-
-
-def unread_times(columns: Sequence[ReadColumn], rows: Ints) -> tuple[ReadColumn, Cell] | None:
+def unread_times(table: ReadTable) -> tuple[ReadColumn, Cell] | None:
     """Return a column that looks like times but cannot be read, with its first cell."""
-    for column in columns:
+    for column in table.columns:
         is_number = column.type == "number"
         if is_number and (len(words_of(column.name)) != 1 or counts_rows(column)):
             continue
         if column.type not in {"label", "text", "date", "time", "number"}:
             continue
         place = next((at for at, cell in enumerate(column.source.texts()[:20]) if cell), None)
-        text = "" if place is None else cell_text(column, place)
+        text = "" if place is None else column.text(place)
         words = {word.lower() for word in re.findall(r"[^\W\d_]{3,}", text)}
         dated = column.type in {"date", "time"} or (bool(_YEAR.search(text)) and not is_number)
         dated = dated or not words.isdisjoint(MONTH_NUMBERS)
         is_like = any(sign.isdigit() for sign in text) and (dated or sounds_like_time(column.name))
         if place is not None and is_like:
-            return column, cell_at(column, rows, place)
+            return column, table.cell(column, place)
     return None
 
 
@@ -163,23 +136,21 @@ def correct_midnights(found: FoundTimes, options: ReadOptions, rows: Ints) -> No
     found.times = moved.astype("datetime64[us]")
 
 
-def _told(
-    columns: list[ReadColumn], rows: Ints, options: ReadOptions, *, european: bool
-) -> FoundTimes:
-    named = columns_named(columns, options.date or "", "date")
-    found = read_times(named[0], rows, options, european=european, told=True)
+def _told(table: ReadTable, date: str | list[str]) -> FoundTimes:
+    named = table.named(date, "date")
+    found = read_times(named[0], table, told=True)
     if len(named) > 1:
         if found is not None and found.form == "date" and not _is_year(found):
-            found = add_clock(found, named[1:], options, needed=False)
+            found = add_clock(found, table.of(named[1:]), needed=False)
         if found is None or len(found.columns) < len(named):
-            found = join_parts(named, rows, options)
+            found = join_parts(table.of(named))
         found = found if found is not None and len(found.columns) == len(named) else None
     elif found is None:
         numbers = named[0].numbers
-        counted = None if numbers is None else as_steps(numbers, named[0].name, rows)
-        found = counted or _written_steps(named[0], rows)
+        counted = None if numbers is None else as_steps(numbers, named[0].name, table.rows)
+        found = counted or _written_steps(named[0], table.rows)
     if found is None:
-        message = _unreadable(named, rows)
+        message = _unreadable(named, table.rows)
         where = FieldError(field="read.date", column=named[0].name, message=message)
         raise FileProblem(message, where)
     others = [entry for entry in found.decisions if entry.about != "date"]
@@ -246,10 +217,10 @@ def _distinct(candidates: list[Candidate[FoundTimes]]) -> list[Candidate[FoundTi
     return kept
 
 
-def _steps(columns: list[ReadColumn], rows: Ints, options: ReadOptions) -> FoundTimes | None:
+def _steps(table: ReadTable) -> FoundTimes | None:
     """Return a column that counts the steps of each series, without repeats in a series."""
-    for steps in _counting(columns, rows):
-        labels = find_labels(without(columns, steps), steps, options, rows)
+    for steps in _counting(table.columns, table.rows):
+        labels = find_labels(table.without(steps.columns), steps)
         pairs = labels.series.astype(np.int64) * 2**32 + steps.instants()
         if not count_repeats(pairs[steps.known]):
             name = f"column {steps.columns[0]!r}"

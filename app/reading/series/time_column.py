@@ -8,28 +8,28 @@ import numpy.typing as npt
 
 from app.errors import FieldError
 from app.reading.columns.cell_shapes import names_era
-from app.reading.columns.column_types import NO_CELLS, ReadColumn
+from app.reading.columns.column_types import NO_CELLS, ReadColumn, ReadTable
 from app.reading.columns.dates import (
     DAY_US,
     LEVELS,
     DateCells,
     Ints,
-    is_buddhist,
     order_share,
     read_dates,
 )
 from app.reading.columns.numeric_dates import number_dates
 from app.reading.content import TimeForm
 from app.reading.decisions import Candidate, Cell, Decision, weigh
-from app.reading.read_options import ReadOptions
 from app.reading.report import DateFormat, DateReport, FileProblem
 from app.reading.series.date_order import settle_order
 from app.reading.series.frequency import Times, split_frequency
 from app.reading.series.frequency_finder import find_frequency
+from app.reading.table.table import Floats
 from app.reading.vocabulary import AMBIGUOUS_ZONES, sounds_like_time
 
 # Share of the cells from which a column is one of dates; if many are not, usable_rows refuses it.
 _FROM_SHARE = 0.3
+_RARE_FORMS = {"excel", "year", "unix", "decimal"}  # forms of numbers that may be values
 _STEADY = 0.9  # share of steps in one direction below which they are hardly months
 # The frequency that names each of LEVELS, and the levels required by a unit of frequency.
 _LEVEL_FREQUENCIES = ("YS", "6MS", "QS", "MS", "W", "D")
@@ -51,7 +51,7 @@ class FoundTimes:
     decisions: list[Decision] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     left_out: list[tuple[Bools, str]] = field(default_factory=list)  # why rows have no time
-    reason: str = "its cells can be read in one way only"
+    reason: str
     is_guess: bool = False  # they are numbers whose name does not suggest time
 
     def instants(self) -> Ints:
@@ -71,40 +71,34 @@ class FoundTimes:
         return DateReport.model_validate({**facts, "date_order": next(iter(orders), None)})
 
 
-def read_times(
-    column: ReadColumn, rows: Ints, options: ReadOptions, *, european: bool, told: bool = False
-) -> FoundTimes | None:
+def read_times(column: ReadColumn, table: ReadTable, *, told: bool = False) -> FoundTimes | None:
     """Read a column as times, or return None if it contains none.
 
     Args:
         column: it is not changed.
-        rows: where in the file each row stands.
-        options: how the file is to be read.
-        european: the file has decimal commas or semicolons, which speaks for the day first.
+        table: in which it stands.
         told: `read` names the column.
 
     Raises:
         FileProblem: times with and without a zone are mixed.
     """
-    if column.numbers is not None:
-        return _from_numbers(column, column.numbers, rows, options, told=told)
-    buddhist = options.years != "ad"
-    dates, zones = _dates_of(column, buddhist=buddhist)
+    buddhist, is_named = table.options.years != "ad", told or sounds_like_time(column.name)
+    if column.numbers is None:
+        reason = "its cells can be read in one way only"
+        dates, zones = _dates_of(column, buddhist=buddhist)
+    else:
+        says_so = "and its name says so" if is_named else "and they run in one direction"
+        reason, zones = f"its numbers make sense as times, {says_so}", []
+        dates = number_dates(column.numbers, steady=not is_named, buddhist=buddhist)
     if dates is None:
         return None
-    decisions = settle_order(
-        dates,
-        lambda place: cell_at(column, rows, place),
-        told=options.date_order,
-        european=european,
-        buddhist=buddhist,
-    )
+    decisions = settle_order(dates, column, table)
     if not dates.dated.any() or _lacks_years(dates):
         return None
-    left_out, chosen = _one_level(column, dates, rows, options)
+    left_out, chosen = _one_level(column, dates, table)
     known = dates.dated & ~np.any([dates.dated & False, *(mask for mask, _ in left_out)], axis=0)
-    form = _form(column, dates, known, rows)
-    first = cell_at(column, rows, int(np.argmax(known)))
+    form = _form(column, dates, known, table.rows)
+    first = table.cell(column, int(np.argmax(known)))
     decisions += chosen + _years(dates.other_years, first, buddhist=buddhist)
     return FoundTimes(
         columns=(column.name,),
@@ -113,12 +107,14 @@ def read_times(
         offsets=np.where(known, dates.offsets, 0).astype(np.int16) if form == "zoned" else None,
         form=form,
         formats=[
-            DateFormat(format=label, rows=count, first_row=int(rows[at]))
+            DateFormat(format=label, rows=count, first_row=int(table.rows[at]))
             for label, (count, at) in sorted(dates.formats.items(), key=lambda item: -item[1][0])
         ],
         decisions=decisions,
         notes=_notes(column, dates, zones),
         left_out=left_out,
+        reason=reason,
+        is_guess=not is_named and dates.form in _RARE_FORMS,
     )
 
 
@@ -137,14 +133,8 @@ def _dates_of(column: ReadColumn, *, buddhist: bool) -> tuple[DateCells | None, 
     return dates if enough else None, zones
 
 
-def as_steps(numbers: npt.NDArray[np.float64], name: str, rows: Ints) -> FoundTimes | None:
-    """Read numbers as step numbers of the series, or return None if they are not evenly spaced.
-
-    Args:
-        numbers: the column, NaN where missing.
-        name: of the column.
-        rows: where in the file each row stands.
-    """
+def as_steps(numbers: Floats, name: str, rows: Ints) -> FoundTimes | None:
+    """Read the numbers of a column as step numbers; return None if they are not evenly spaced."""
     known = np.isfinite(numbers)
     distinct = np.unique(numbers[known])
     steps = np.diff(distinct)
@@ -161,63 +151,25 @@ def as_steps(numbers: npt.NDArray[np.float64], name: str, rows: Ints) -> FoundTi
         times=counted.astype(np.int64).astype("datetime64[us]"),
         known=known,
         form=None,
-        formats=[_format("steps", known, rows)],
+        formats=[format_of("steps", known, rows)],
         reason=f"it counts the steps of each series, from {distinct[0]:g} to {distinct[-1]:g}",
     )
 
 
-def cell_text(column: ReadColumn, place: int) -> str:
-    """Return one cell of a column as written."""
-    if column.source.cells is None:
-        numbers = column.source.numbers
-        return "" if numbers is None else f"{numbers[place]:.15g}"
-    cell = column.source.cells[place]
-    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell or "")
-
-
-def cell_at(column: ReadColumn, rows: Ints, place: int) -> Cell:
-    """Return one cell of a column with its place in the file."""
-    return Cell(row=int(rows[place]), column=column.name, text=cell_text(column, place))
-
-
-def columns_named(
-    columns: list[ReadColumn], told: str | list[str], option: str
-) -> list[ReadColumn]:
-    """Return the column that `read` names, or the several in a list or separated by commas.
-
-    Letter case is ignored where that is unambiguous.
-
-    Raises:
-        FileProblem: there is none.
-    """
-    if isinstance(told, str):
-        is_list = "," in told and all(column.name != told for column in columns)
-        told = told.split(",") if is_list else [told]
-    found = []
-    for name in told:
-        exact = [column for column in columns if column.name == name]
-        loose = [column for column in columns if column.name.lower() == name.strip().lower()]
-        if not exact and len(loose) != 1:
-            names = ", ".join(column.name for column in columns)
-            message = f"the file has no column {name!r}; it has {names}"
-            raise FileProblem(message, FieldError(field=f"read.{option}", message=message))
-        found.append((exact or loose)[0])
-    return found
-
-
 def _one_level(
-    column: ReadColumn, dates: DateCells, rows: Ints, options: ReadOptions
+    column: ReadColumn, dates: DateCells, table: ReadTable
 ) -> tuple[list[tuple[Bools, str]], list[Decision]]:
     """Return the rows to leave out if years, quarters and months are mixed, and the decision."""
     counts = np.bincount(dates.levels[dates.dated], minlength=len(LEVELS))
     levels = [int(level) for level in np.flatnonzero(counts)]
     if len(levels) < 2:
         return [], []
-    asked = _UNIT_LEVELS.get(split_frequency(options.frequency)[1]) if options.frequency else None
+    told = table.options.frequency
+    asked = _UNIT_LEVELS.get(split_frequency(told)[1]) if told else None
     masks = {level: dates.dated & (dates.levels == level) for level in levels}
     candidates = []
     for level, mask in masks.items():
-        cell = cell_at(column, rows, int(np.argmax(mask)))
+        cell = table.cell(column, int(np.argmax(mask)))
         points = 10.0 if level == asked else float(counts[level] / counts.sum())
         rules = [(points, f"{counts[level]} rows are of {LEVELS[level]}s", [cell])]
         read = {"frequency": _LEVEL_FREQUENCIES[level]}
@@ -237,7 +189,7 @@ def _form(column: ReadColumn, dates: DateCells, known: Bools, rows: Ints) -> Tim
         fewer = zoned if zoned.sum() * 2 < known.sum() else known & ~zoned
         where = int(rows[int(np.argmax(fewer))])
         has = "has" if fewer is zoned else "lacks"
-        cell = cell_text(column, int(np.argmax(fewer)))
+        cell = column.text(int(np.argmax(fewer)))
         message = (
             f"row {where} {has} a time zone, unlike the rows before or after: {cell!r} in column "
             f"{column.name!r}; give all or none"
@@ -282,7 +234,7 @@ def _notes(column: ReadColumn, dates: DateCells, unknown_zones: list[str]) -> li
             f"The zone {', '.join(zones).upper()} in column {column.name!r} is used in several "
             "parts of the world; write the offset from UTC, as in +01:00."
         )
-    first = cell_text(column, int(np.argmax(dates.dated)))
+    first = column.text(int(np.argmax(dates.dated)))
     if dates.eras or names_era(first):
         day = dates.days[np.argmax(dates.dated)].astype("datetime64[D]")
         notes.append(
@@ -307,37 +259,7 @@ def _without(cell: object, zone: str) -> object:
     return cell[: -len(zone)].strip() if is_zoned and isinstance(cell, str) else cell
 
 
-def _from_numbers(
-    column: ReadColumn,
-    numbers: npt.NDArray[np.float64],
-    rows: Ints,
-    options: ReadOptions,
-    *,
-    told: bool,
-) -> FoundTimes | None:
-    is_named = told or sounds_like_time(column.name)
-    buddhist = options.years != "ad"
-    read = number_dates(numbers, steady=not is_named, buddhist=buddhist)
-    if read is None:
-        return None
-    timed = bool((read.clock[read.known] != 0).any())
-    form: TimeForm = "zoned" if read.form == "unix" else "local" if timed else "date"
-    cell = cell_at(column, rows, int(np.argmax(read.known)))
-    other_years = int(is_buddhist(numbers).sum()) if read.form in {"year", "decimal"} else 0
-    says_so = "and its name says so" if is_named else "and they run in one direction"
-    return FoundTimes(
-        columns=(column.name,),
-        times=(read.days * DAY_US + read.clock).astype("datetime64[us]"),
-        known=read.known,
-        offsets=np.zeros(len(read.days), dtype=np.int16) if form == "zoned" else None,
-        form=form,
-        formats=[_format(read.label, read.known, rows)],
-        reason=f"its numbers make sense as times, {says_so}",
-        is_guess=not is_named and read.form in {"excel", "year", "unix", "decimal"},
-        decisions=_years(other_years, cell, buddhist=buddhist),
-    )
-
-
-def _format(label: str, known: Bools, rows: Ints) -> DateFormat:
+def format_of(label: str, known: Bools, rows: Ints) -> DateFormat:
+    """Return one format of all known times, for the report."""
     first = int(rows[int(np.argmax(known))])
     return DateFormat(format=label, rows=int(known.sum()), first_row=first)

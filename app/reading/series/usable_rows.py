@@ -10,7 +10,7 @@ from app.errors import FieldError
 from app.reading.columns.column_types import ReadColumn
 from app.reading.report import LISTED, FileProblem, LeftOut
 from app.reading.series.rows import SeriesRows
-from app.reading.series.time_column import FoundTimes, cell_text
+from app.reading.series.time_column import FoundTimes
 from app.reading.series.wide_tables import Long
 from app.reading.table.table import Ints, Table
 
@@ -130,9 +130,7 @@ def _reasons(table: Table, long: Long, there: Bools) -> Iterator[tuple[Bools, Re
         if own is not None and long.layout == "table":
             source = ReadColumn(source=own, type="date")
             _check_undated(long.rows, times, source)
-            texts = np.array(
-                [cell_text(source, int(at)).strip() for at in np.flatnonzero(~times.known)]
-            )
+            texts = np.array([source.text(int(at)).strip() for at in np.flatnonzero(~times.known)])
             undated = np.flatnonzero(~times.known)
             comment = np.isin(np.char.lstrip(texts.astype(str)).astype("U1"), ["#", "%", "/"])
             for part, reason in (
@@ -155,9 +153,7 @@ def _reasons(table: Table, long: Long, there: Bools) -> Iterator[tuple[Bools, Re
 
 
 def _example(column: ReadColumn, reason: str) -> Callable[[Ints], str]:
-    return lambda places: (
-        f"{reason}, such as {cell_text(column, int(places[0])).strip()[:_EXAMPLE]!r}"
-    )
+    return lambda places: f"{reason}, such as {column.text(int(places[0])).strip()[:_EXAMPLE]!r}"
 
 
 def _blank(table: Table, places: npt.NDArray[np.intp]) -> Bools:
@@ -173,14 +169,14 @@ def _blank(table: Table, places: npt.NDArray[np.intp]) -> Bools:
 
 def _check_undated(rows: Ints, times: FoundTimes, column: ReadColumn) -> None:
     explained = np.any([times.known, *(mask for mask, _ in times.left_out)], axis=0)
-    undated = [at for at in np.flatnonzero(~explained) if cell_text(column, int(at)).strip()]
+    undated = [at for at in np.flatnonzero(~explained) if column.text(int(at)).strip()]
     if len(undated) <= max(_MAX_UNDATED * len(rows), _FEW):
         return
     errors = tuple(
         FieldError(
             row=int(rows[place]),
             column=column.name,
-            message=f"{cell_text(column, int(place)).strip()[:_EXAMPLE]!r} is not a date",
+            message=f"{column.text(int(place)).strip()[:_EXAMPLE]!r} is not a date",
         )
         for place in undated[:LISTED]
     )

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.errors import FieldError
-from app.reading.columns.column_types import ReadColumn, read_column
+from app.reading.columns.column_types import ReadColumn, ReadTable, read_column
 from app.reading.columns.dates import Ints
 from app.reading.decisions import Candidate, Decision, settled, weigh
-from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem
 from app.reading.series.date_parts import row_parts
 from app.reading.series.header_runs import HeaderRun, find_runs, moved
@@ -19,10 +18,11 @@ from app.reading.series.series_column import (
     find_labels,
     joined,
     one_series,
+    told_labels,
 )
 from app.reading.series.time_candidates import date_rows, find_times
-from app.reading.series.time_column import Bools, FoundTimes, columns_named
-from app.reading.table.table import Column, Floats, Table
+from app.reading.series.time_column import Bools, FoundTimes
+from app.reading.table.table import Column, Floats
 from app.reading.vocabulary import PARTS, TOTAL_WORDS, WEAK_WORDS, words_of
 
 VALUE = "value"
@@ -55,57 +55,54 @@ class Long:
     decision: Decision
 
 
-def find_wide(
-    table: Table, columns: list[ReadColumn], options: ReadOptions, *, european: bool
-) -> Long | None:
+def find_wide(table: ReadTable) -> Long | None:
     """Turn a wide table into a long one; None if it already has a row for each time.
 
     Raises:
         FileProblem: `read` says that the table is wide, but its header has no sequence.
     """
-    if options.layout == "table":
+    if table.options.layout == "table":
         return None
-    if options.layout == "series_per_column":
-        return _columns_as_series(table, columns, options, european=european)
-    best, decision = _layout(table, columns, options, european=european)
+    if table.options.layout == "series_per_column":
+        return _columns_as_series(table)
+    best, decision = _layout(table)
     if best.value is None:
         return None
     run, times = best.value
-    values, role = _block(table, columns, run, options), "matrix" if times else "series_per_row"
-    for place in run.places:
-        columns[place].role = "values"
-    own = [column for at, column in enumerate(columns) if at not in run.places]
+    own = [table.columns[place] for place in run.places]
+    for column in own:
+        column.role = "values"
+    others = table.of([column for column in table.columns if not column.role])
     if times is None:
-        long_times, labels = _rows_as_series(table, own, run, options)
+        long_times, labels = _rows_as_series(others, run)
     else:
-        long_times, labels = _unrolled(table, own, columns, run, times, options)
+        long_times, labels = _unrolled(others, own, run, times)
     return Long(
-        layout=role,
-        columns=[values],
+        layout="matrix" if times else "series_per_row",
+        columns=[_block(table, own)],
         rows=np.repeat(table.rows, len(run)),
         times=long_times,
         labels=labels,
-        value_names=tuple(columns[place].name for place in run.places),
+        value_names=tuple(column.name for column in own),
         decision=decision,
     )
 
 
-def _layout(
-    table: Table, columns: list[ReadColumn], options: ReadOptions, *, european: bool
-) -> tuple[Candidate[Reading], Decision]:
+def _layout(table: ReadTable) -> tuple[Candidate[Reading], Decision]:
+    columns, options = table.columns, table.options
     usual = (1.5, "it is the usual layout")
     candidates: list[Candidate[Reading]] = [
         Candidate(None, "a row for each time", {"layout": "table"}, [usual])
     ]
-    whole = options.model_copy(update={"frequency": None})  # that of the cells
-    for run in find_runs(columns, options):
+    whole = replace(table, options=options.model_copy(update={"frequency": None}))  # of the cells
+    for run in find_runs(table):
+        own = [columns[place] for place in run.places]
         others = [column for at, column in enumerate(columns) if at not in run.places]
-        rest = [column for column in others if not _is_total(column, columns, run)]
-        times = find_times(rest, table.rows, whole, european=european)
+        times = find_times(whole.of([each for each in others if not _is_total(each, own)]))
         if times is not None and _fits(times, run):
             candidates.append(_matrix(run, times))
         elif times is None or run.role in {"time", "step"} or options.layout == "series_per_row":
-            candidates.append(_per_row(run, times, others, columns))
+            candidates.append(_per_row(run, times, others, own))
     told = [entry for entry in candidates if entry.read == {"layout": options.layout}]
     if options.layout is not None and not told:
         message = "the header holds neither times nor numbers in sequence, which this layout needs"
@@ -135,9 +132,9 @@ def _per_row(
     run: HeaderRun,
     times: FoundTimes | None,
     others: Sequence[ReadColumn],
-    columns: Sequence[ReadColumn],
+    own: Sequence[ReadColumn],
 ) -> Candidate[Reading]:
-    names = [columns[place].name for place in run.places]
+    names = [column.name for column in own]
     shown = f"{names[0]} to {names[-1]}"
     labels = [column.source.texts() for column in others if column.type in {"label", "text"}]
     is_step = run.role != "time"
@@ -158,7 +155,7 @@ def _per_row(
             1.0,
             "a column names each row",
         ),
-        (_unlike_lengths(columns, run), 2.0, "the rows differ in length"),
+        (_unlike_lengths(own), 2.0, "the rows differ in length"),
         (dated, -3.0, "a column holds dates"),
         (plain and bool(measured), -1.25, f"{', '.join(measured[:3])} hold numbers too"),
         (is_step and not labels, -2.25, "no column names the rows"),
@@ -167,9 +164,9 @@ def _per_row(
     return Candidate((run, None), "a series in each row", {"layout": "series_per_row"}, holding)
 
 
-def _unlike_lengths(columns: Sequence[ReadColumn], run: HeaderRun) -> bool:
+def _unlike_lengths(own: Sequence[ReadColumn]) -> bool:
     """Return whether rows end early, each without a gap before."""
-    there = np.stack([_is_there(columns[place]) for place in run.places], axis=1)
+    there = np.stack([_is_there(column) for column in own], axis=1)
     lengths = there.sum(axis=1)  # (rows,)
     last = there.shape[1] - np.argmax(there[:, ::-1], axis=1)
     return bool(len(np.unique(lengths)) > 1 and (lengths == last).mean() > _NEARLY_ALL)
@@ -181,14 +178,14 @@ def _is_there(column: ReadColumn) -> Bools:
     return np.array([bool(cell and cell.strip()) for cell in column.source.texts()])
 
 
-def _is_total(column: ReadColumn, columns: Sequence[ReadColumn], run: HeaderRun) -> bool:
-    """Return whether a column is the sum of the run, or is named so."""
+def _is_total(column: ReadColumn, own: Sequence[ReadColumn]) -> bool:
+    """Return whether a column is the sum or the mean of a run's own columns, or is named so."""
     words = words_of(column.name)
     if column.numbers is None or (len(words) == 1 and PARTS.get(words[0]) == "year"):
         return False
     if not TOTAL_WORDS.isdisjoint(words):
         return True
-    block = np.stack([_numbers(columns[place]) for place in run.places], axis=1)
+    block = np.stack([_numbers(entry) for entry in own], axis=1)
     total, known = np.nansum(block, axis=1), np.isfinite(block).sum(axis=1)
     near = [
         np.abs(column.numbers - sums) <= 0.01 * np.abs(sums)  # because of rounding
@@ -201,11 +198,8 @@ def _numbers(column: ReadColumn) -> Floats:
     return np.full(len(column.source.texts()), np.nan) if column.numbers is None else column.numbers
 
 
-def _block(
-    table: Table, columns: list[ReadColumn], run: HeaderRun, options: ReadOptions
-) -> ReadColumn:
-    """Return the cells of the run as one column, row by row, read together."""
-    own = [columns[place] for place in run.places]
+def _block(table: ReadTable, own: Sequence[ReadColumn]) -> ReadColumn:
+    """Return the cells of a run's own columns as one column, row by row, read together."""
     if all(column.type in {"number", "empty"} and not column.bad for column in own):
         values = np.stack([_numbers(column) for column in own], axis=1)  # (rows, times)
         read = read_column(Column(name=VALUE, numbers=values.ravel()), ".")
@@ -213,15 +207,14 @@ def _block(
         return read
     cells = np.stack([column.source.texts() for column in own], axis=1)
     whole = Column(name=VALUE, cells=cells.ravel())
-    return read_column(whole, "," if table.decimal == "," else ".", options.missing)
+    return read_column(whole, table.decimal, table.options.missing)
 
 
-def _rows_as_series(
-    table: Table, others: list[ReadColumn], run: HeaderRun, options: ReadOptions
-) -> tuple[FoundTimes | None, FoundLabels]:
+def _rows_as_series(others: ReadTable, run: HeaderRun) -> tuple[FoundTimes | None, FoundLabels]:
     """Make a series of each row; months down and years across become one series."""
-    count, across = len(table.rows), run.times
-    down = row_parts(others) if across is not None and options.series is None else None
+    count, across = len(others.rows), run.times
+    is_open = across is not None and others.options.series is None
+    down = row_parts(others.columns) if is_open else None
     if across is not None and down is not None:
         part, role, numbers = down
         turned = HeaderRun(role=role, places=tuple(range(count)), numbers=numbers)
@@ -235,17 +228,12 @@ def _rows_as_series(
             form="local" if role == "clock" else "date",
         )
         return times, one_series(count * len(run))
-    labels = _repeated(_row_labels(others, options, table), len(run))
+    labels = _repeated(_row_labels(others), len(run))
     return None if across is None else _tiled(replace(across, columns=("header",)), count), labels
 
 
-def _unrolled(  # noqa: PLR0917  private, and each of its arguments has a type of its own
-    table: Table,
-    others: list[ReadColumn],
-    columns: list[ReadColumn],
-    run: HeaderRun,
-    rows: FoundTimes,
-    options: ReadOptions,
+def _unrolled(
+    others: ReadTable, own: Sequence[ReadColumn], run: HeaderRun, rows: FoundTimes
 ) -> tuple[FoundTimes, FoundLabels]:
     """Unroll a calendar matrix: the row gives the year or the day, the column the rest."""
     micros, valid = moved(rows, run)
@@ -257,14 +245,14 @@ def _unrolled(  # noqa: PLR0917  private, and each of its arguments has a type o
         form="local" if run.role == "clock" else "date",
         left_out=[(np.repeat(mask, len(run)), reason) for mask, reason in rows.left_out],
     )
-    for column in others:
+    for column in others.columns:
         if column.name in rows.columns:
             column.role = "time"
-        elif _is_total(column, columns, run):
+        elif _is_total(column, own):
             column.role = "total"
             column.notes.append("a total of the row, which is left out")
-    keys = [column for column in others if not column.role]
-    return times, _repeated(find_labels(keys, rows, options, table.rows), len(run))
+    keys = others.of([column for column in others.columns if not column.role])
+    return times, _repeated(find_labels(keys, rows), len(run))
 
 
 def _repeated(labels: FoundLabels, count: int) -> FoundLabels:
@@ -281,20 +269,18 @@ def _tiled(times: FoundTimes, count: int) -> FoundTimes:
     )
 
 
-def _row_labels(others: list[ReadColumn], options: ReadOptions, table: Table) -> FoundLabels:
+def _row_labels(others: ReadTable) -> FoundLabels:
     """Return a name for each row, from the columns that tell the rows apart."""
-    if options.series:
-        named = columns_named(others, options.series, "series")
-        return joined(
-            named, settled("series", ", ".join(each.name for each in named), "", told=True)
-        )
-    texts = [column for column in others if column.type in {"label", "text", "date"}]
+    told = told_labels(others) if others.options.series else None
+    if told is not None:
+        return told
+    texts = [column for column in others.columns if column.type in {"label", "text", "date"}]
     for column in sorted(texts, key=lambda column: -entity_points(column.name)):
         cells = column.source.texts()
         if all(cells) and len(set(cells)) == len(cells):
             return joined([column], settled("series", column.name, "it names each row"))
     used: list[str] = []
-    labels = [""] * len(table.rows)
+    labels = [""] * len(others.rows)
     for column in texts:  # joined without blanks
         longer = [
             ", ".join(filter(None, [label, (cell or "").strip()]))
@@ -306,7 +292,7 @@ def _row_labels(others: list[ReadColumn], options: ReadOptions, table: Table) ->
     if len(set(labels)) < len(labels):
         reason = "no column names each row by itself"
         labels = [
-            f"{label} row {row}".strip() for label, row in zip(labels, table.rows, strict=True)
+            f"{label} row {row}".strip() for label, row in zip(labels, others.rows, strict=True)
         ]
     return FoundLabels(
         columns=tuple(used),
@@ -316,20 +302,18 @@ def _row_labels(others: list[ReadColumn], options: ReadOptions, table: Table) ->
     )
 
 
-def _columns_as_series(
-    table: Table, columns: list[ReadColumn], options: ReadOptions, *, european: bool
-) -> Long:
+def _columns_as_series(table: ReadTable) -> Long:
     """Make a series of each numeric column, as `read` says.
 
     Raises:
         FileProblem: no column contains numbers.
     """
-    times = date_rows(columns, table.rows, options, european=european)
+    times = date_rows(table)
     names = () if times is None else times.columns
-    wide = [column for column in columns if column.numbers is not None and column.name not in names]
+    wide = [column for column in table.without(names).columns if column.numbers is not None]
     if not wide:
         raise FileProblem("no column holds numbers, so none can be a series")
-    for column in columns:
+    for column in table.columns:
         column.role = "time" if column.name in names else "values" if column in wide else ""
     value = Column(name=VALUE, numbers=np.concatenate([_numbers(column) for column in wide]))
     own = tuple(column.name for column in wide)

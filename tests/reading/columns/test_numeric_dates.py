@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from app.reading.columns.dates import DAY_US
-from app.reading.columns.numeric_dates import NumberDates, number_dates, ticks_like_unix_time
+from app.reading.columns.dates import DAY_US, DateCells
+from app.reading.columns.numeric_dates import number_dates, ticks_like_unix_time
 
 
-def read(numbers: list[float], *, steady: bool = False) -> NumberDates | None:
+def read(numbers: list[float], *, steady: bool = False) -> DateCells | None:
     return number_dates(np.array(numbers, dtype=np.float64), steady=steady)
 
 
-def iso(found: NumberDates) -> list[str]:
+def iso(found: DateCells) -> list[str]:
     micros = found.days * DAY_US + found.clock
     return [str(time)[:19] for time in micros.astype("datetime64[us]")]
 
@@ -45,8 +45,8 @@ def test_numbers_are_times_in_the_form_that_fits_all(
 ) -> None:
     found = read([float("nan"), *numbers])
     assert found is not None
-    assert (found.label, iso(found)[1]) == (label, first)
-    assert found.known.tolist() == [False] + [True] * len(numbers)
+    assert (list(found.formats), iso(found)[1]) == ([label], first)
+    assert found.dated.tolist() == [False] + [True] * len(numbers)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_one_in_twenty_may_be_no_date() -> None:
     assert read([*days[:19], 20170140.0]) is None
     found = read([*days, 20170140.0])
     assert found is not None
-    assert found.known.tolist() == [True] * 20 + [False]
+    assert found.dated.tolist() == [True] * 20 + [False]
 
 
 @pytest.mark.parametrize(
