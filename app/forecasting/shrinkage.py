@@ -32,7 +32,8 @@ def kept_share(missed: Floats, added: Floats) -> float:
     remains.
 
     Args:
-        missed: (n, horizon), actual minus simple forecast, oldest first.
+        missed: (n, horizon), actual minus simple forecast, oldest first. If the rows are more than
+            one step apart, more of them count as one than overlap, which keeps rather too little.
         added: (n, horizon), the network's part of the forecast.
     """
     if len(missed) < FEWEST_ORIGINS:

@@ -10,7 +10,7 @@ from app.errors import Unavailable
 
 MAX_ROWS = 4096
 MAX_BYTES = 64 << 20  # size of the requests, whose histories may be long
-MAX_ANSWERS = 500_000  # steps and alternatives, up to 100 bytes each
+MAX_ANSWERS = 300_000  # steps and alternatives, up to 100 bytes each
 MAX_SECONDS = 30.0
 # Work below this is soon done, whatever else is open.
 SHORT_SECONDS = 0.005

@@ -3,7 +3,9 @@
 import json
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -97,8 +99,21 @@ def send_dear_batches(service: Served) -> None:
     assert ask(service, [SERIES] * MOST_SERIES) == httpx.codes.OK
 
 
+def send_two_dear_batches_at_once(service: Served) -> None:
+    with ThreadPoolExecutor(2) as callers:
+        statuses = {*callers.map(partial(ask, service), [[TEXT] * MOST_TEXTS] * 2)}
+    assert httpx.codes.OK in statuses
+    assert statuses <= {httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE}
+
+
 @pytest.mark.parametrize(
-    "attack", [pipeline_without_reading, send_endless_heads, send_dear_batches]
+    "attack",
+    [
+        pipeline_without_reading,
+        send_endless_heads,
+        send_two_dear_batches_at_once,  # before the next, whose memory the process keeps
+        send_dear_batches,
+    ],
 )
 def test_an_api_process_stays_small(service: Served, attack: Callable[[Served], None]) -> None:
     pid = service.children()["api"]

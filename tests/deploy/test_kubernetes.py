@@ -21,6 +21,7 @@ RELEASES = ("1.27", "1.32", "1.37")
 # from Prometheus's operator and KEDA
 CUSTOM = {"PodMonitor", "ScaledObject", "TriggerAuthentication"}
 EVERYTHING = """
+database: {readKey: replica}
 api: {autoscaling: {enabled: false}, affinity: {nodeAffinity: {}}}
 image: {pullSecrets: [{name: registry}]}
 ingress: {enabled: true, className: nginx, tlsSecret: tls, annotations: {a: b}}
@@ -93,6 +94,10 @@ def test_the_chart_is_valid_with_everything_switched_on(
     check(found)
     assert CUSTOM | {"Ingress"} <= {manifest["kind"] for manifest in found}
     assert "HorizontalPodAutoscaler" not in {manifest["kind"] for manifest in found}
+    replica = {"secretKeyRef": {"name": "stepahead-database", "key": "replica"}}
+    for container in containers(found):
+        variables = {each["name"]: each.get("valueFrom") for each in container["env"]}
+        assert variables["STEPAHEAD_READ_DATABASE_URL"] == replica
 
 
 def test_settings_of_the_chart_exist() -> None:

@@ -41,6 +41,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
     secretKeyRef:
       name: {{ .Values.database.secret }}
       key: {{ .Values.database.key }}
+{{- if .Values.database.readKey }}
+- name: STEPAHEAD_READ_DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.database.secret }}
+      key: {{ .Values.database.readKey }}
+{{- end }}
 - name: STEPAHEAD_STORE_URL
   value: {{ .Values.store.url | quote }}
 {{- range $name, $value := .Values.settings }}
