@@ -166,7 +166,7 @@ def test_it_says_which_version_it_is(stepahead: Typed) -> None:
     "command",
     [
         *("serve", "api", "worker", "migrate", "train", "predict", "models", "jobs"),
-        *("predictions", "sample", "check", "evaluate", "compare"),
+        *("predictions", "sample", "check", "evaluate", "compare", "forecast"),
     ],
 )
 def test_every_command_explains_itself(stepahead: Typed, command: str) -> None:
@@ -375,3 +375,32 @@ def test_a_database_that_cannot_be_used_is_reported_without_its_password(
     assert said in run.stderr
     assert "Traceback" not in run.stderr
     assert "secret" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "stdin", "history"),
+    [
+        ([], "price\n3\n4.5\n", [3.0, 4.5]),
+        (["-"], '"the price"\r\n3\r\n-4\r\n', [3.0, -4.0]),
+        (["3", "-4"], "", [3.0, -4.0]),
+        (["3,4,", "5"], "", [3.0, 4.0, 5.0]),
+    ],
+)
+def test_numbers_without_a_model_are_for_universal(
+    service: StandIn, stepahead: Typed, typed: list[str], stdin: str, history: list[float]
+) -> None:
+    service.answers["GET", "/models/universal"] = (200, {"name": "universal", "kind": "series"})
+    run = stepahead("predict", *typed, "--url", service.url, stdin=stdin)
+    assert run.returncode == 0, run.stderr
+    body = next(body for path, body, _ in service.asked if path == "/predict")
+    assert body == {"model": "universal", "history": history, "levels": [80, 95]}
+
+
+def test_the_name_of_a_piped_column_is_left_out_and_named(
+    service: StandIn, stepahead: Typed
+) -> None:
+    run = stepahead("predict", "google-stock", "--url", service.url, stdin="price\n3\n4\n")
+    assert run.returncode == 0
+    assert "'price', is read as a header" in run.stderr
+    run = stepahead("predict", "google-stock", "--url", service.url, stdin="3\nprice\n4\n")
+    assert run.returncode != 0

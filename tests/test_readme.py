@@ -57,6 +57,7 @@ def service(whole_service: Served) -> Served:
 def test_the_commands_do_what_is_shown(service: Served, tmp_path: Path) -> None:
     shown = examples()
     assert [example.command.split()[0] for example in shown] == [
+        "curl",
         ".venv/bin/stepahead",
         ".venv/bin/stepahead",
         "curl",

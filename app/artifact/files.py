@@ -24,7 +24,9 @@ ARTIFACT_FILES = (*REQUIRED_FILES, JUDGED)
 # the horizon. A graph that tells series apart has an optional input `series` int64 (batch,): the
 # position of each among the manifest's labels, counted from 1, or 0 for any other series. A graph
 # of columns known ahead has an input `future` double (batch, horizon, known), their values for the
-# steps ahead, in the order of the manifest's `known`.
+# steps ahead, in the order of the manifest's `known`. A graph for any series (`universal`) has an
+# optional input `periods` int64 (batch or 1, periods), the rows in a season and in a longer one, 0
+# for none. Its missing values, and those before a history begins, are NaN.
 # Text: `tokens` int64 (batch, steps), ids; `probabilities` float (batch, vocabulary)
 # of the token after the last. A stream also takes `lengths` int32 (batch,), the number of real
 # steps in each row (so that texts of different lengths can share a run), and every state of
@@ -36,6 +38,7 @@ LEVELS = "levels"
 INTERVALS = "intervals"
 SERIES = "series"
 FUTURE = "future"
+SEASON_PERIODS = "periods"
 TOKENS = "tokens"
 LENGTHS = "lengths"
 PROBABILITIES = "probabilities"

@@ -55,6 +55,13 @@ class SeriesInput(Strict):
     longest_hole: Annotated[
         int, Field(description="missing rows in a row that are filled; 0: none, as in older ones")
     ] = 0
+    periods: Annotated[
+        int,
+        Field(
+            description="seasons whose periods the graph reads beside the history of any series, "
+            "in which missing values are NaN; 0: a graph for the series that it was trained on"
+        ),
+    ] = 0
     labels: Annotated[
         tuple[str, ...],
         Field(description="series that the graph tells apart, from 1 on; empty: none"),

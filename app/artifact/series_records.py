@@ -85,9 +85,15 @@ class SeriesAnchor(Strict):
 class SeriesIntervals(Strict):
     """How the intervals of a version were calibrated; the graph holds the figures."""
 
-    method: Literal["split conformal"] = "split conformal"
+    method: Literal["split conformal", "quantile regression"] = "split conformal"
     calibrated_on: Annotated[
-        Literal["validation", "validation and held-out", "held-out", "last training rows"],
+        Literal[
+            "validation",
+            "validation and held-out",
+            "held-out",
+            "last training rows",
+            "made-up series",
+        ],
         Field(description="rows whose forecasts were compared with actual values"),
     ]
     forecasts_of: Annotated[

@@ -60,6 +60,12 @@ class Explanations:
         Raises:
             StepaheadError: it cannot be explained; the error says why.
         """
+        described = version.manifest.series
+        if described is not None and described.periods:
+            raise Conflict(
+                f"{version} cannot be explained yet: it mixes simple forecasts by their errors, "
+                "which /explain does not show"
+            )
         try:
             opened = self.opened.get(version.model, version.number, version.manifest)
             if request.member > len(opened.networks):

@@ -2,6 +2,8 @@
 
 from app.reading.series.frequency import split_frequency
 
+Periods = tuple[int, int]  # rows in a season and in a longer one; 0: none
+
 # Natural seasons of a frequency, in rows.
 NATURAL_SEASONS = {
     "s": (60,),
@@ -16,6 +18,24 @@ NATURAL_SEASONS = {
     "ME": (12,),
     "QS": (4,),
     "QE": (4,),
+}
+# Seasons that `universal` is told of a frequency.
+SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+# Cycles of rows less than a day apart, in seconds. A day is told rather than an hour, because
+# little repeats from hour to hour.
+HOUR, DAY, WEEK = 3600, 86_400, 604_800
+CYCLES = {
+    "D": (7, 365),
+    "B": (5,),
+    "W": (52,),
+    "SMS": (24,),
+    "SME": (24,),
+    "MS": (12,),
+    "ME": (12,),
+    "QS": (4,),
+    "QE": (4,),
+    "YS": (),
+    "YE": (),
 }
 # Steps ahead that a recipe forecasts by default.
 HORIZONS = {
@@ -67,3 +87,30 @@ def default_horizon(frequency: str | None, *, rows: int) -> int:
     else:
         steps = HORIZONS[unit] // count
     return max(1, min(steps, rows // ROWS_PER_STEP))
+
+
+def periods_of(frequency: str | None, calendar: str | None, *, longest: int) -> Periods | None:
+    """Return the periods that a frequency suggests, or None if it suggests nothing.
+
+    Args:
+        frequency: of the rows; None: no times, or no regular ones.
+        calendar: when the series has rows; with one, a day may have any number of rows.
+        longest: rows of the longest season that can be told.
+    """
+    if frequency is None or calendar is not None:
+        return None
+    count, unit = split_frequency(frequency)
+    if unit in SECONDS:
+        step = SECONDS[unit] * count
+        day, week, hour = (_rows(cycle, step, longest) for cycle in (DAY, WEEK, HOUR))
+        found = [rows for rows in ((day, week) if day else (hour,)) if rows]
+    else:
+        found = [rows for cycle in CYCLES.get(unit, ()) if (rows := _rows(cycle, count, longest))]
+    short, long = [*found, 0, 0][:2]
+    return short, long
+
+
+def _rows(cycle: float, step: float, longest: int) -> int:
+    """Return the rows in a cycle; 0 if they are not a whole number from 2 to `longest`."""
+    rows = round(cycle / step)
+    return rows if 2 <= rows <= longest and abs(rows * step - cycle) < step / 1000 else 0

@@ -26,6 +26,10 @@ STRONGEST_NEEDED = 0.85
 STRONGEST_NEEDED_IF_GIVEN = 0.64
 # Multiples of a period explain as much as the period itself, except for chance.
 ABOUT_AS_STRONG = 0.9
+# A week of days, where a day was found: told if it leaves this share of the variance at most.
+DAYS, LEAST_WEEKS, LEFT_BY_WEEK = 7, 3, 0.8
+# A day, where a week was found: told if it is so many rows and explains this share of the variance.
+LEAST_DAY, LEAST_BY_DAY = 4, 0.3
 # Neighbouring periods that are tried at once when looking for the best of them.
 TRIED_CLOSE_BY = 16
 
@@ -74,6 +78,23 @@ def detect_season(values: Floats, *, candidates: Collection[int] = ()) -> Season
     strongest = max(season.strength for season in found)
     shortest = next(season for season in found if season.strength >= ABOUT_AS_STRONG * strongest)
     return _close_by(bridged, shortest, given)
+
+
+def detected_periods(values: Floats, *, longest: int) -> tuple[int, int]:
+    """Return the periods that the values (rows,) show; gaps are NaN."""
+    found = detect_season(values)
+    if found is None or found.period > longest:
+        return (0, 0)
+    known = np.flatnonzero(np.isfinite(values))
+    bridged = np.interp(np.arange(known[0], known[-1] + 1), known, values[known])
+    day, rest = divmod(found.period, DAYS)
+    if not rest and day >= LEAST_DAY and season_strength(bridged, period=day) >= LEAST_BY_DAY:
+        return day, found.period
+    week = DAYS * found.period
+    if week > longest or len(bridged) < LEAST_WEEKS * week:
+        return found.period, 0
+    left = 1 - season_strength(bridged, period=week)
+    return found.period, week if left <= LEFT_BY_WEEK * (1 - found.strength) else 0
 
 
 def _close_by(values: Floats, season: Season, given: set[int]) -> Season:

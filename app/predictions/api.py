@@ -18,6 +18,7 @@ from app.predictions.calls import Predictions
 from app.predictions.log import PredictionLog
 from app.predictions.runtime import Runtime
 from app.predictions.schemas import (
+    ANY_SERIES_EXAMPLE,
     SERIES_EXAMPLE,
     TEXT_EXAMPLE,
     BatchAnswer,
@@ -44,6 +45,7 @@ async def predict(
         PredictRequest,
         Body(
             openapi_examples={
+                "any series": {"summary": "without training", "value": ANY_SERIES_EXAMPLE},
                 "series": {"summary": "the next price", "value": SERIES_EXAMPLE},
                 "text": {"summary": "the next word", "value": TEXT_EXAMPLE},
             }
@@ -52,6 +54,8 @@ async def predict(
 ) -> None:
     """Forecast a series or continue a text.
 
+    Without `model`, a series is forecast by `universal`, which needs no training: any history of 3
+    values or more, any horizon.
     The model's kind decides which fields belong to the request. A 200 means that the prediction is
     committed to the log under its `id`. `skill` is how much better than the simple forecast this
     version was measured to be (below zero: worse); `warnings` says what weakens this answer.

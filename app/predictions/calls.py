@@ -21,10 +21,9 @@ from app.http.problem_responses import (
     invalid_fields,
     problem_bytes,
 )
-from app.predictions import series, text
+from app.predictions.asking import question_of
 from app.predictions.batching import LONG_SECONDS, Batcher, Ticket
 from app.predictions.histories.stored import with_stored_history
-from app.predictions.loaded import Loaded
 from app.predictions.log import PredictionLog
 from app.predictions.logged.rows import Refusal
 from app.predictions.pricing import SMALL_BODY_BYTES, refuse_too_long, refuse_too_many_values
@@ -86,7 +85,7 @@ class Predictions:
         version = self.runtime.ready(reference)
         if version is None or takes_time:
             return None
-        return _ticket_for(call, asked, reference, _question(version, request))
+        return _ticket_for(call, asked, reference, question_of(version, request))
 
     def _submit(self, ticket: Ticket) -> None:
         if ticket.question.seconds <= LONG_SECONDS:
@@ -115,7 +114,7 @@ class Predictions:
                 raise Unavailable(DATABASE_AWAY) from error
         if call.request.is_gone():
             raise CallerGone
-        question = await asyncio.to_thread(_question, version, request)
+        question = await asyncio.to_thread(question_of, version, request)
         return _ticket_for(call, asked, reference, question)
 
     def finish_later(
@@ -177,15 +176,6 @@ def _takes_time(request: PredictRequest) -> bool:
     )
 
 
-def _question(version: Loaded, request: PredictRequest) -> Question:
-    """Return what the request asks of this version.
-
-    Raises:
-        Unprocessable: a field does not fit the version.
-    """
-    return series.ask(version, request) if version.tokenizer is None else text.ask(version, request)
-
-
 def _ticket_for(call: Call, asked: Asked, reference: ModelReference, question: Question) -> Ticket:
     return Ticket(
         question,
@@ -230,7 +220,8 @@ def _read(call: Call) -> PredictRequest:
         raise invalid_fields(error.errors(include_url=False)) from error
     # Each field has a key, and `model` and `text` are strings. If these account for all quotation
     # marks, no key is repeated (app.predictions.repeated_keys).
-    strings = len(request.model_fields_set) + 1 + (request.text is not None)
+    fields = request.model_fields_set
+    strings = len(fields) + ("model" in fields) + (request.text is not None)
     if body.count(b'"') != 2 * strings:
         refuse_repeated_keys(body, request)
     return request

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.errors import StepaheadError
-from app.predictions import series, text
+from app.predictions.asking import question_of
 from app.predictions.histories.stored import with_stored_history
 from app.predictions.loaded import Loaded
 from app.predictions.pricing import refuse_too_long
@@ -23,7 +23,7 @@ def answer_again(
     questions: dict[int, Question] = {}
     for number, request in enumerate(requests):
         try:
-            question = _question(version, request, resources)
+            question = question_of(version, with_stored_history(version, request, resources))
             refuse_too_long(question)
         except StepaheadError as error:
             outcomes[number] = error
@@ -33,9 +33,3 @@ def answer_again(
     if asked:
         outcomes.update(zip(questions, completed(asked[0].answer(asked)), strict=True))
     return [outcomes[number] for number in range(len(requests))]
-
-
-def _question(version: Loaded, request: PredictRequest, resources: Resources) -> Question:
-    if version.tokenizer is not None:
-        return text.ask(version, request)
-    return series.ask(version, with_stored_history(version, request, resources))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field
 from app.http.moments import Moment
 from app.http.paging import DEFAULT_LIMIT, CursorParameter, LimitParameter
 from app.recipes.recipe import Kind
+from app.registry.references import UNIVERSAL
 
 MAX_STEPS = 1000
 MAX_ITEMS = 1000
@@ -27,6 +28,11 @@ Columns = Annotated[dict[str, Numbers], Field(min_length=1, max_length=256)]
 # PostgreSQL's text accepts everything except NUL.
 Plain = Field(max_length=200, pattern=r"^[^\x00]*$")
 
+ANY_SERIES_EXAMPLE = {
+    "history": [112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118],
+    "horizon": 3,
+    "levels": [80],
+}
 SERIES_EXAMPLE = {
     "model": "google-stock",
     "history": [778.81, 788.36, 786.08],
@@ -46,8 +52,12 @@ class PredictRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     model: Annotated[
-        Reference, Field(description="`name` (its champion), `name@alias` or `name@3`")
-    ]
+        Reference,
+        Field(
+            description="`name` (its champion), `name@alias` or `name@3`; left out: `universal`, "
+            "which forecasts any series"
+        ),
+    ] = UNIVERSAL
     history: Annotated[
         Numbers | Columns | None,
         Field(
@@ -60,8 +70,8 @@ class PredictRequest(BaseModel):
         Field(
             ge=1,
             le=MAX_STEPS,
-            description="series: steps ahead; left out: as many as trained; past that forecasts "
-            "are fed back",
+            description="series: steps ahead; left out: as many as trained, or for `universal` as "
+            "far as the frequency suggests; past the trained ones forecasts are fed back",
         ),
     ] = None
     levels: Annotated[
@@ -121,8 +131,8 @@ class PredictRequest(BaseModel):
 
     def count_strings(self) -> int:
         """Return the number of strings in the request's JSON, including keys."""
-        count = len(self.model_fields_set)
-        for value in (self.model, self.series, self.text, self.dataset):
+        count = len(self.model_fields_set) + ("model" in self.model_fields_set)
+        for value in (self.series, self.text, self.dataset):
             count += value is not None
         if self.timestamps is not None:
             count += len(self.timestamps)
@@ -170,7 +180,7 @@ class SeriesStep(BaseModel):
     timestamp: str | None = Field(description="in the form of the history's; null without them")
     intervals: list[Interval] | None = Field(
         description="of the `levels` asked for, narrowest first; null without `levels`, past the "
-        "trained horizon, and where the version has none"
+        "trained horizon (except for `universal`), and where the version has none"
     )
 
 

@@ -49,10 +49,7 @@ class SeriesQuestion(NamedTuple):
 
     def what_fits(self, seconds: float) -> FieldError:
         """Say how much of the question could be answered in this many seconds."""
-        horizon = self.version.manifest.horizon
-        runs = int(seconds / self.seconds * self.steps / horizon)
-        steps = max(1, runs) * horizon
-        return FieldError(field="horizon", message=f"a horizon of about {steps:,} would fit")
+        return steps_fitting(self.version, self.steps, self.seconds, fitting=seconds)
 
     @staticmethod
     def answer(questions: "Sequence[SeriesQuestion]") -> "Work[list[Outcome]]":
@@ -97,7 +94,7 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
         stamps,
         levels,
         warnings,
-        *_costs(version, steps, values=steps * (1 + len(levels))),
+        *costs(version, steps, values=steps * (1 + len(levels))),
         _number(version, request.series, warnings) if version.numbers else 0,
         future_of(version, request.future, steps),
     )
@@ -151,7 +148,16 @@ def _number(version: Loaded, series: str | None, warnings: list[str]) -> int:
     return number
 
 
-def _costs(version: Loaded, steps: int, *, values: int) -> tuple[int, float, float]:
+def steps_fitting(version: Loaded, steps: int, seconds: float, *, fitting: float) -> FieldError:
+    """Say how many of the steps, which take some seconds, could be answered in others."""
+    horizon = version.manifest.horizon
+    runs = int(fitting / seconds * steps / horizon)
+    return FieldError(
+        field="horizon", message=f"a horizon of about {max(1, runs) * horizon:,} would fit"
+    )
+
+
+def costs(version: Loaded, steps: int, *, values: int) -> tuple[int, float, float]:
     """Return `answer_size`, `seconds` and `added_seconds` of a question."""
     seconds, added_seconds = version.run_seconds, version.row_seconds
     horizon = version.manifest.horizon

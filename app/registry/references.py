@@ -10,6 +10,7 @@ ALIAS_NAME = re.compile(r"(?![0-9]+\Z)[a-z0-9][a-z0-9._-]*")
 MAX_NAME_CHARACTERS = 100
 MAX_NUMBER = 2**31 - 1  # largest integer of the database
 CHAMPION = "champion"
+UNIVERSAL = "universal"  # the shipped model that forecasts any series without training
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -120,6 +120,8 @@ def interval_limits(series: SeriesInput) -> list[str]:
             if series.intervals_missing
             else []
         )
+    if calibrated.method == "quantile regression":
+        return [f"Its intervals are quantiles, as learned from {calibrated.calibrated_on}."]
     rests = (
         f"Its intervals are based on {calibrated.forecasts:,} forecasts of "
         f"{calibrated.forecasts_of}, for rows that it had not been fitted on "
@@ -139,21 +141,7 @@ def limits(scorecard: Scorecard, manifest: Manifest) -> list[str]:
             "of the network before."
         )
     if manifest.series is not None:
-        told.extend(
-            f"It has seen {feature.name} between {feature.low:,.6g} and {feature.high:,.6g}; its "
-            "forecasts from values beyond that are guesses."
-            for feature in manifest.series.features
-        )
-        told.append(
-            f"It needs {manifest.min_history} past values and was trained to forecast "
-            f"{manifest.horizon} steps; further forecasts are fed back and have no intervals."
-            if manifest.horizon > 1
-            else (
-                f"It needs {manifest.min_history} past values and was trained to forecast one "
-                "step; further forecasts are fed back and have no intervals."
-            )
-        )
-        told.extend(interval_limits(manifest.series))
+        told.extend(_series_limits(manifest, manifest.series))
     if manifest.text is not None:
         unknown = "an error" if manifest.text.unknown is None else "a warning"
         told.append(
@@ -166,3 +154,20 @@ def limits(scorecard: Scorecard, manifest: Manifest) -> list[str]:
         "What was true of the judged rows need not be true of others: the world may change."
     )
     return told
+
+
+def _series_limits(manifest: Manifest, series: SeriesInput) -> list[str]:
+    """Return which values it knows, how far it forecasts, and what its intervals are based on."""
+    seen = [
+        f"It has seen {feature.name} between {feature.low:,.6g} and {feature.high:,.6g}; its "
+        "forecasts from values beyond that are guesses."
+        for feature in series.features
+        if not series.periods
+    ]
+    steps = f"{manifest.horizon} steps" if manifest.horizon > 1 else "one step"
+    further = "have intervals that keep growing" if series.periods else "have no intervals"
+    reach = (
+        f"It needs {manifest.min_history} past values and was trained to forecast {steps}; further "
+        f"forecasts are fed back and {further}."
+    )
+    return [*seen, reach, *interval_limits(series)]

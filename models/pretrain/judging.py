@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from app.artifact.files import FORECAST, HISTORY, INTERVALS, LEVELS
+from app.artifact.files import FORECAST, HISTORY, INTERVALS, LEVELS, SEASON_PERIODS
 from app.artifact.scorecard import Against, Errors, LevelScore, Scores, SeriesScore, StepScores
 from app.forecasting.metrics import coverage, pinball
-from app.training.universal.export import GIVEN_PERIODS
 from app.training.universal.form import CONTEXT, HORIZON
 from models.pretrain.generator import make
 from models.pretrain.plan import KINDS, VALIDATION_SEED
@@ -63,7 +62,7 @@ def run_graph(graph: bytes, series: HeldOut) -> tuple[Floats, Floats]:
         rows = slice(start, start + PER_RUN)
         given = {
             HISTORY: series.histories[rows, :, None],
-            GIVEN_PERIODS: series.periods[rows],
+            SEASON_PERIODS: series.periods[rows],
             LEVELS: np.array(SCORED_LEVELS, np.int64),
         }
         found.append(session.run([FORECAST, INTERVALS], given))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.main import ERROR_FORMS
-from tests.artifacts import FABLE, persistence_artifact, window_text_artifact
+from app.registry.shipped import import_shipped
 from tests.database import own_database
 from tests.refresh_openapi import KEPT, document
 from tests.service import Service, running_service
@@ -18,8 +18,8 @@ def service(
 ) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("openapi")
     with own_database(cluster) as url, running_service(url, folder) as running:
-        running.register("google-stock", persistence_artifact())
-        running.register("belling-the-cat", window_text_artifact(vocabulary=FABLE))
+        with running.sessions.begin() as session:
+            import_shipped(session, running.store)
         yield running
 
 

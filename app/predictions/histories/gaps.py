@@ -41,10 +41,10 @@ def without_gaps(
     moments = stamps.moments[-reach.window :]
     if _is_even(moments, described.frequency) or not stamps.fits(described.frequency):
         return columns
-    times = _times(moments)
+    times = times_of(moments)
     calendar = with_closed_days(times, described.frequency, described.calendar)
     steps = places(
-        times, _offsets(moments), frequency=described.frequency, calendar=calendar
+        times, offsets_of(moments), frequency=described.frequency, calendar=calendar
     ).reshape(-1)
     if not (steps > 1).any():
         return columns
@@ -82,12 +82,12 @@ def _business_day(moment: datetime) -> int:
     return BUSINESS_WEEK * weeks + min(weekday, BUSINESS_WEEK)
 
 
-def _times(moments: Sequence[datetime]) -> Times:
+def times_of(moments: Sequence[datetime]) -> Times:
     """Return the civil times, (rows,)."""
     return np.array([each.replace(tzinfo=None) for each in moments], dtype="datetime64[us]")
 
 
-def _offsets(moments: Sequence[datetime]) -> NDArray[np.int16] | None:
+def offsets_of(moments: Sequence[datetime]) -> NDArray[np.int16] | None:
     """Return the minutes east of UTC, (rows,); None for times without a zone."""
     zones = [each.utcoffset() for each in moments]
     if zones[0] is None:

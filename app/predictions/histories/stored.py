@@ -2,10 +2,13 @@
 
 from uuid import UUID
 
-from app.datasets.store import stored_ahead, stored_tail
+from sqlalchemy.orm import Session
+
+from app.datasets.store import get_dataset, stored_ahead, stored_tail
 from app.errors import Unprocessable
 from app.predictions.loaded import Loaded
 from app.predictions.schemas import PredictRequest
+from app.reading.report import Report
 from app.storage.resources import Resources
 
 
@@ -26,6 +29,8 @@ def with_stored_history(
         raise Unprocessable.at(beside[0], "is in the dataset already: give one or the other")
     names = tuple(feature.name for feature in described.features)
     with resources.sessions.begin() as session:
+        if described.periods:
+            names = (_suggested(session, request.dataset),)
         tail = stored_tail(
             session,
             resources.store,
@@ -55,3 +60,16 @@ def with_stored_history(
             "timestamps": tail.row_times_iso() or None,
         }
     )
+
+
+def _suggested(session: Session, dataset: str) -> str:
+    """Return the column that a version for any series forecasts: the report's target.
+
+    Raises:
+        NotFound: there is no such dataset.
+        Unprocessable: its report suggests none.
+    """
+    report = Report.model_validate(get_dataset(session, UUID(dataset)).report)
+    if report.target is None:
+        raise Unprocessable.at("dataset", "has no column that looks like a measurement")
+    return report.target

@@ -17,6 +17,15 @@ Url = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the service's own JSON.")]
+Levels = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--level",
+        min=50,
+        max=99,
+        help="Level of an interval in % (series); may be repeated; by default 80 and 95.",
+    ),
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
 Inherited = Annotated[int | None, typer.Option(hidden=True, help="An inherited file descriptor.")]
 Listen = Annotated[str | None, typer.Option(help="Address to listen on [STEPAHEAD_HOST].")]

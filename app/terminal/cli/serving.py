@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.terminal.cli.options import LOCAL, Json, Limit, Read, Reference, Url
+from app.terminal.cli.options import LOCAL, File, Json, Levels, Limit, Read, Url
 from app.terminal.commands.piped import file_or_pipe
 
 PANEL = "Use a running service"
@@ -14,21 +14,20 @@ commands = typer.Typer()
 
 @commands.command(rich_help_panel=PANEL, context_settings={"ignore_unknown_options": True})
 def predict(
-    model: Reference,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="NAME, NAME@ALIAS or NAME@VERSION; by default universal, which forecasts any "
+            "series."
+        ),
+    ] = None,
     past: Annotated[
         list[str] | None,
         typer.Argument(help="Numbers, oldest first, or a text; by default standard input."),
     ] = None,
     *,
     horizon: Annotated[int | None, typer.Option(min=1, help="Steps ahead (series).")] = None,
-    level: Annotated[
-        list[int] | None,
-        typer.Option(
-            min=50,
-            max=99,
-            help="Level of an interval in % (series); may be repeated; by default 80 and 95.",
-        ),
-    ] = None,
+    level: Levels = None,
     steps: Annotated[int, typer.Option(min=1, help="Tokens to write (text).")] = 1,
     top_k: Annotated[
         int | None, typer.Option(min=1, help="Alternatives to show (text); by default 5.")
@@ -55,7 +54,9 @@ def predict(
     as_json: Json = False,
     url: Url = LOCAL,
 ) -> None:
-    """Predict the next step with MODEL.
+    """Predict the next step with MODEL, or that of any series without one.
+
+    cut -d, -f2 prices.csv | stepahead predict
 
     stepahead predict google-stock 778.81 788.36 786.08
 
@@ -69,12 +70,14 @@ def predict(
         LEVELS,
         PredictionOrder,
         check_without_file,
+        model_and_past,
         run_predict,
     )
 
+    asked, given = model_and_past(model, past or ())
     order = PredictionOrder(
-        model=model,
-        past=tuple(past or ()),
+        model=asked,
+        past=given,
         horizon=horizon,
         levels=tuple(level or LEVELS),
         steps=steps,
@@ -90,6 +93,48 @@ def predict(
         return
     from app.terminal.commands.predict_file import run_predict_after
 
+    run_predict_after(url, order, file, as_csv=as_csv, as_json=as_json)
+
+
+@commands.command(rich_help_panel=PANEL)
+def forecast(
+    file: File,
+    *,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="NAME, NAME@ALIAS or NAME@VERSION.")
+    ] = "universal",
+    target: Annotated[
+        str | None,
+        typer.Option(help="Column that universal forecasts; by default, the one suggested."),
+    ] = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps ahead; by default, by the frequency of the rows."),
+    ] = None,
+    level: Levels = None,
+    series: Annotated[
+        str | None, typer.Option(help="Series of FILE to forecast; by default, all of them.")
+    ] = None,
+    read: Read = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: Json = False,
+    url: Url = LOCAL,
+) -> None:
+    """Forecast what comes after FILE, without training.
+
+    stepahead forecast prices.csv --horizon 30 --csv
+    """
+    from app.terminal.commands.predict import LEVELS, PredictionOrder
+    from app.terminal.commands.predict_file import run_predict_after
+
+    order = PredictionOrder(
+        model=model,
+        horizon=horizon,
+        levels=tuple(level or LEVELS),
+        series=series,
+        read=tuple(read or ()),
+        target=target,
+    )
     run_predict_after(url, order, file, as_csv=as_csv, as_json=as_json)
 
 

@@ -19,6 +19,7 @@ from stepahead.connection import Json
 
 STANDARD_INPUT = "-"
 LEVELS = (80, 95)
+UNIVERSAL = "universal"  # forecasts any series
 BETWEEN_NUMBERS = re.compile(r"[\s,;]+")
 
 
@@ -27,23 +28,37 @@ class PredictionOrder:
     """What the user asked for."""
 
     model: str
-    past: Sequence[str]  # arguments; empty or "-" means standard input
-    horizon: int | None
-    steps: int
-    top_k: int | None
-    temperature: float
-    seed: int | None
+    past: Sequence[str] = ()  # arguments; empty or "-" means standard input
+    horizon: int | None = None
+    steps: int = 1
+    top_k: int | None = None
+    temperature: float = 0.0
+    seed: int | None = None
     levels: Sequence[int] = LEVELS  # of the intervals; empty: no intervals
     series: str | None = None  # of a file
     read: Sequence[str] = ()  # OPTION=VALUE, how to read the file
+    target: str | None = None  # column of the file, for a model of any series
+
+
+def model_and_past(model: str | None, past: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the model and the past of arguments; a number in the model's place is of the past."""
+    if model is None:
+        return UNIVERSAL, tuple(past)
+    words = [word for word in BETWEEN_NUMBERS.split(model) if word]
+    if model == STANDARD_INPUT or (words and all(map(_is_number, words))):
+        return UNIVERSAL, (model, *past)
+    return model, tuple(past)
 
 
 def run_predict(url: str, order: PredictionOrder, *, as_json: bool) -> None:
     """Send the request and show the answer."""
     given = read_past(order.past)
+    is_piped = not order.past or list(order.past) == [STANDARD_INPUT]
     with Service(url) as service:
         kind = service.get(f"/models/{place(order.model.partition('@')[0])}")["kind"]
         check_options(kind, order)
+        if kind == "series" and is_piped:
+            given = without_header(given)
         answer = service.post("/predict", request_of(kind, order, given))
     if as_json:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
@@ -117,7 +132,8 @@ def _past(past: Sequence[str]) -> str:
     if not past and sys.stdin.isatty():
         raise CommandError(
             "the past is missing: give numbers or a text after the model's name, or pipe them in: "
-            "stepahead predict google-stock 778.81 788.36 786.08"
+            "stepahead predict google-stock 778.81 788.36 786.08, or without a model: "
+            "cut -d, -f2 prices.csv | stepahead predict"
         )
     return sys.stdin.read()
 
@@ -141,6 +157,16 @@ def request_of(kind: str, order: PredictionOrder, given: str) -> Json:
         }
     set_ones = {name: value for name, value in fields.items() if value is not None}
     return {"model": order.model, **set_ones}
+
+
+def without_header(column: str) -> str:
+    """Return a column of a file without its name in the first line, and say that it was one."""
+    first, _, rest = column.partition("\n")
+    name = first.strip().strip('"')
+    if not name or not rest.strip() or any(map(_is_number, BETWEEN_NUMBERS.split(name))):
+        return column
+    print(f"Note: the first line, {name!r}, is read as a header", file=sys.stderr)
+    return rest
 
 
 def numbers_of(text: str) -> list[float]:

@@ -46,7 +46,8 @@ def ask_after_file(service: Service, order: PredictionOrder, file: Path) -> list
     """
     version = version_of(service, order.model)
     check_options(version["kind"], order)
-    content = understood(file, read_options(order.read)).content
+    understanding = understood(file, read_options(order.read))
+    content = understanding.content
     manifest: Json = version["manifest"]
     if isinstance(content, TextContent) != (version["kind"] == "text"):
         kind = "text" if isinstance(content, TextContent) else "series"
@@ -60,6 +61,12 @@ def ask_after_file(service: Service, order: PredictionOrder, file: Path) -> list
         return [Answer(label="", after="", answer=answer, problem=None)]
     described: Json = manifest["series"]
     names = tuple(feature["name"] for feature in described["features"])
+    if described.get("periods"):  # it forecasts any column
+        names = (order.target or understanding.report.target or content.columns[0],)
+    elif order.target is not None:
+        raise CommandError(
+            f"--target is for universal; {order.model} predicts {described['target']}"
+        )
     for name in names:
         known("column", name, content.columns)
     rows = max(manifest["window"] or 0, manifest["min_history"])

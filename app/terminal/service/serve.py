@@ -50,7 +50,7 @@ Stepahead is ready at {served.url} (dashboard; docs at {served.url}/docs)
 
 Try, in a second terminal:
   curl -s {served.url}/predict -H 'content-type: application/json' \\{key}
-    -d '{{"model": "google-stock", "history": [778.81, 788.36, 786.08]}}'
+    -d '{{"history": [66, 53, 70, 88, 69, 56, 74, 92, 73, 60, 78, 96]}}'
 
 Data is kept in {served.data_dir}, with {database}. Ctrl-C stops in order.
 """

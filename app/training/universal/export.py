@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto, helper
 
-from app.artifact.files import FORECAST, HISTORY, INTERVALS, LEVELS
+from app.artifact.files import FORECAST, HISTORY, INTERVALS, LEVELS, SEASON_PERIODS
 from app.forecasting.intervals import LOWEST_LEVEL
 from app.training.universal.features import features
 from app.training.universal.form import CONTEXT, HORIZON, PERIODS, QUANTILES, Form
@@ -21,7 +21,6 @@ from app.training.universal.network import (
 )
 from app.training.universal.onnx_ops import OnnxOps, Value
 
-GIVEN_PERIODS = "periods"
 QUANTILE_VALUES = "quantiles"
 LEVELS_LEFT_OUT = (80, 95)
 ONNX_GATES = (0, 3, 1, 2)  # ONNX: input, output, forget, candidate
@@ -41,7 +40,7 @@ def universal_graph(weights: Arrays, form: Form) -> bytes:
     ops = OnnxOps()
     raw = ops.given(HISTORY, _example())
     history = ops.reshape(raw, -1, CONTEXT)
-    told = ops.given(GIVEN_PERIODS, np.array([[12, 0]]))
+    told = ops.given(SEASON_PERIODS, np.array([[12, 0]]))
     one_each = ops.part(ops.fill_unknown(history), 1, 0, 1) * 0.0  # (batch, 1)
     periods = ops.to_float(ops.to_double(told) + one_each)
     given = known(ops, history, periods)
@@ -57,13 +56,13 @@ def universal_graph(weights: Arrays, form: Form) -> bytes:
     median = ops.to_double(ops.reshape(quantiles.median, -1, HORIZON))
     ops.node("Add", [median * given.scale, given.center], median.example, name=FORECAST)
     _add_intervals(ops, raw_values)
-    ops.graph.constant(GIVEN_PERIODS, np.zeros((1, PERIODS), np.int64))
+    ops.graph.constant(SEASON_PERIODS, np.zeros((1, PERIODS), np.int64))
     ops.graph.constant(LEVELS, np.array(LEVELS_LEFT_OUT, np.int64))
     return ops.graph.to_bytes(
         [
             helper.make_tensor_value_info(HISTORY, TensorProto.DOUBLE, ["batch", CONTEXT, 1]),
             helper.make_tensor_value_info(
-                GIVEN_PERIODS, TensorProto.INT64, ["batch or 1", PERIODS]
+                SEASON_PERIODS, TensorProto.INT64, ["batch or 1", PERIODS]
             ),
             helper.make_tensor_value_info(LEVELS, TensorProto.INT64, ["levels_count"]),
         ],

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
+from app.registry.shipped import import_shipped
 from app.storage.tables import Job
 from app.terminal.commands.piped import file_or_pipe
 from tests.artifacts import FABLE, persistence_artifact, window_text_artifact
@@ -195,6 +196,30 @@ def test_each_series_of_a_long_file_has_its_forecast(stepahead: Typed) -> None:
         stepahead("predict", "prices@1", "--file", "long.csv", "--series", "south", "--json").out
     )
     assert one["predictions"][0]["value"] == 290.0
+
+
+def test_a_file_is_forecast_without_training(
+    service: Service, stepahead: Typed, tmp_path: Path
+) -> None:
+    with service.sessions.begin() as session:
+        import_shipped(session, service.store)
+    days = [f"2026-01-{day:02d},{day % 7},{-day}" for day in range(1, 31)]
+    (tmp_path / "days.csv").write_text("\n".join(["Date,Sold,Stock", *days]))
+
+    run = stepahead("forecast", "days.csv", "--csv", "--level", "80", "--horizon", "2")
+    assert run.code == 0, run.err
+    lines = table(run.out)
+    assert [line["time"] for line in lines] == ["2026-01-31", "2026-02-01"]
+    assert [float(line["forecast"]) for line in lines] == pytest.approx([-31, -32], abs=0.5)
+
+    run = stepahead("forecast", "days.csv", "--csv", "--target", "Sold", "--horizon", "1")
+    (line,) = table(run.out)
+    assert float(line["forecast"]) == pytest.approx(3, abs=0.5)
+
+    run = stepahead("forecast", "days.csv", "--target", "Price")
+    assert "Price" in run.err
+    run = stepahead("forecast", "long.csv", "-m", "prices", "--target", "Open")
+    assert "--target is for universal" in run.err
 
 
 def test_a_file_that_does_not_fit_the_model_is_reported(stepahead: Typed) -> None:

@@ -1,0 +1,99 @@
+"""Put the history of any series on the grid of its own frequency."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.forecasting.frequencies import Periods, periods_of
+from app.predictions.histories.gaps import offsets_of, times_of
+from app.predictions.times import Stamps
+from app.reading.series.closures import with_closed_days
+from app.reading.series.frequency_finder import find_frequency
+from app.reading.series.grid import places
+
+Floats = NDArray[np.float64]
+
+# With more missing steps than this for each row, one of the times is wrong.
+MOST_MISSING_PER_ROW = 10
+LEAST_SCORE = 0.5  # of a frequency: the share of its steps that have a row
+SEASONS_TOLD = 2  # a season may take this share of the window
+
+
+class History(NamedTuple):
+    """The newest values of a series, one for each step."""
+
+    values: Floats  # (steps,), NaN where one is missing
+    known: int  # values that are not missing
+    frequency: str | None
+    calendar: str | None
+    periods: Periods | None  # of its seasons; None: to be found in the values
+    warnings: tuple[str, ...]
+
+
+def read_history(values: Sequence[float], stamps: Stamps | None, *, window: int) -> History:
+    """Return what is read of a history: its last steps, at most as many as the window has."""
+    newest = np.array(values[-window:])
+    if stamps is None:
+        return History(newest, len(newest), None, None, None, ())
+    moments = stamps.moments[-window:]
+    found = find_frequency(_comparable(moments), np.zeros(len(moments), np.int32))
+    if found.frequency is None or found.score < LEAST_SCORE:
+        warning = (
+            f"the timestamps have no regular step ({found.reason}): they are not continued, and "
+            "the values are forecast as if they were evenly spaced"
+        )
+        return History(newest, len(newest), None, None, None, (warning,))
+    return _on_grid(newest, moments, found.frequency, found.calendar, window=window)
+
+
+def _on_grid(
+    newest: Floats,
+    moments: Sequence[datetime],
+    frequency: str,
+    calendar: str | None,
+    *,
+    window: int,
+) -> History:
+    """Return the values with NaN for each step that has no time."""
+    periods = periods_of(frequency, calendar, longest=window // SEASONS_TOLD)
+    whole = History(newest, len(newest), frequency, calendar, periods, ())
+    times = times_of(moments)
+    closed = with_closed_days(times, frequency, calendar)
+    steps = places(times, offsets_of(moments), frequency=frequency, calendar=closed)
+    at = np.concatenate(([0], np.cumsum(np.maximum(steps, 1))))  # (rows,), on the grid
+    missing = int(at[-1]) + 1 - len(at)
+    if not missing:
+        return whole
+    if missing > MOST_MISSING_PER_ROW * len(at):
+        warning = (
+            f"the timestamps leave out {missing:,} steps of their frequency, {frequency}, more "
+            f"than {MOST_MISSING_PER_ROW} for each value: the values are forecast as if they were "
+            "evenly spaced"
+        )
+        return whole._replace(warnings=(warning,))
+    seen = at > at[-1] - window
+    at = at[seen] - at[seen][0]
+    grid = np.full(int(at[-1]) + 1, np.nan)
+    grid[at] = newest[seen]
+    missing = len(grid) - len(at)
+    return whole._replace(
+        values=grid, known=len(at), warnings=(_told(missing, frequency),) if missing else ()
+    )
+
+
+def _comparable(moments: Sequence[datetime]) -> NDArray[np.datetime64]:
+    """Return civil times; of zoned ones whose clocks change, the instants."""
+    zoned = moments[0].utcoffset() is not None
+    if zoned and len({moment.utcoffset() for moment in moments}) > 1:
+        moments = [moment.astimezone(UTC) for moment in moments]
+    return times_of(moments)
+
+
+def _told(missing: int, frequency: str) -> str:
+    return (
+        f"{missing:,} step{'s' * (missing > 1)} of the history, whose frequency is {frequency}, "
+        f"{'are' if missing > 1 else 'is'} missing and {'were' if missing > 1 else 'was'} left open"
+    )
