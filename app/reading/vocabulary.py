@@ -1,4 +1,7 @@
-"""Provide the words of headers and cells, from `words.toml`, and the words of a column's name."""
+"""Provide the words of headers and cells, from `words.toml`, and the words of a column's name.
+
+`NOTATIONS` are the tables of `notations.toml`: how numbers, dates and files are written.
+"""
 
 import re
 import tomllib
@@ -6,6 +9,7 @@ import unicodedata
 from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _ASIA = "\u0530"  # scripts from here on have no accents to remove
 # Letters that Unicode does not decompose into a letter and an accent.
@@ -24,7 +28,12 @@ def _by_word(table: dict[str, str]) -> dict[str, str]:
     return {word: key for key, words in table.items() for word in folded(words).split()}
 
 
-_WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
+def _tables(name: str) -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+NOTATIONS = _tables("notations.toml")
+_WORDS = _tables("words.toml")
 _COLUMNS: dict[str, list[str]] = {
     key: folded(words).split() for key, words in _WORDS["columns"].items()
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.reading.vocabulary import MONTH_NUMBERS, folded
+from app.reading.vocabulary import MONTH_NUMBERS, NOTATIONS, folded
 
 WIDTH = 80  # bytes of a cell that are examined; a longer cell is not a date
 CHUNK_ROWS = 65_536
@@ -77,31 +77,10 @@ def _groups(
             yield ShapeGroup(shape=shape, rows=rows + start, place=place, text=own)
 
 
-# How East Asian dates are written, with signs that others use; the order matters.
 _ASIAN_DATES = tuple(
-    (re.compile(pattern), spelled)
-    for pattern, spelled in (
-        (r"\((?:星期|周)?[一二三四五六日月火水木金土월화수목금토일]\)|星期[一二三四五六日]", ""),
-        (r"[年년] *第? *(\d) *(?:四半期|季度|분기)", r"Q\1"),
-        (r"[年년] *第? *(\d{1,2}) *[周週주]", r"W\1"),
-        (r"(\d) *[年년月월] *(?=\d)", r"\1-"),
-        (r"(\d) *[日일] *(?=\d)", r"\1 "),
-        (r"(\d) *[時时시点分분] *(?=\d)", r"\1:"),
-        (r"(\d) *[時时시点](?!\d)", r"\1:00"),
-        (r"[年년月월日일号分분秒초]", ""),
-        (r"(?:上午|午前|오전) *", "AM "),
-        (r"(?:下午|午後|오후) *", "PM "),
-    )
+    (re.compile(pattern), spelled) for pattern, spelled in NOTATIONS["asian_dates"].items()
 )
-_ERAS = {
-    "明治": 1867,
-    "大正": 1911,
-    "昭和": 1925,
-    "平成": 1988,
-    "令和": 2018,
-    "民國": 1911,
-    "民国": 1911,
-}
+_ERAS: dict[str, int] = NOTATIONS["eras"]  # the year before the first of each
 _ERA_YEAR = re.compile(rf"({'|'.join(_ERAS)}) *(\d{{1,3}}|元)")
 # Includes the marks of Thai and Arabic, which are not letters, and the dots of abbreviations.
 _ANY_WORD = re.compile(

@@ -5,100 +5,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-_AM_OR_PM = r"aa|a\. ?a\."  # AM, or a. m. as in Spanish
-_ZONE = r"a{1,5}[+-]0{1,2}(?::?00)?|a{1,5}|[+-]00:?00|[+-]00"
-_CLOCK_AND_ZONE = (
-    rf"(?:(?P<AP2>{_AM_OR_PM}) )?(?P<H>0{{1,2}})"
-    r"(?::(?P<M>00)(?::(?P<S>00)(?:[.,:](?P<F>0{1,9}))?)?"
-    r"|\.(?P<M2>00)\.(?P<S2>00)(?:\.(?P<F2>0{1,9}))?|a(?P<M3>00))?"
-    rf"(?:[ -]?(?P<AP>{_AM_OR_PM})(?!a))?(?: ?(?P<zone>{_ZONE}))?(?: \([a ]+\))?"
-)
-_TIME = rf"(?:(?:a| {{1,2}}|, ?| a |[-_:]| - ){_CLOCK_AND_ZONE})?"
-_COMPACT_TIME = r"(?:[a _-]?(?P<H>00)(?P<M>00)(?P<S>00)?(?P<zone>a)?)"
-_WEEKDAY = r"(?:(?P<weekday>a{2,10})[,.]{0,2} )?"
-_YEAR = r"(?P<y>0000|00)"
-_WORD = r"(?P<word>a{1,9})"
-_CTIME = (
-    r"(?P<weekday>aaa) (?P<mon>aaa) {1,2}(?P<d>0{1,2}) (?P<H>00):(?P<M>00):(?P<S>00)"
-    r"(?: (?P<zone>a{1,5}))? (?P<y>0000)"
-)
+from app.reading.vocabulary import NOTATIONS
 
-# All that fit a whole shape are tried on its cells, in this order.
-_PATTERNS: tuple[tuple[str, str], ...] = (
-    (
-        "day",
-        _WEEKDAY + r"(?P<y>0000)(?P<sep>[-/. ]) ?(?P<m>0{1,2})(?P=sep) ?(?P<d>0{1,2})\.?" + _TIME,
-    ),
-    (
-        "triple",
-        _WEEKDAY
-        + r"(?P<a>0{1,2})(?P<sep>[-/. ]) ?(?P<b>0{1,2})(?P=sep) ?(?P<c>0000|00)\.?"
-        + _TIME,
-    ),
-    ("day", r"(?P<y>0000)(?P<m>00)(?P<d>00)" + _TIME),
-    ("day", r"(?P<y>0000)(?P<m>00)(?P<d>00)" + _COMPACT_TIME),
-    ("span", r"(?P<y>0000)[-/](?P<y2>0000|00)"),
-    ("month", r"(?P<y>0000)[-/ .:](?P<m>0{1,2})"),
-    ("month", r"(?P<m>0{1,2})[-/ .](?P<y>0000)"),
-    ("yearday", r"(?P<y>0000)-(?P<n>000)" + _TIME),
-    ("day", r"(?P<minguo>000)(?P<sep>[-/.])(?P<m>00)(?P=sep)(?P<d>00)" + _TIME),
-    ("day", r"(?P<era>a)(?P<y>0{1,2})(?P<sep>[-/.])(?P<m>0{1,2})(?P=sep)(?P<d>0{1,2})" + _TIME),
-    ("period", rf"(?P<y>0000)[- /:_]{{0,2}}{_WORD}\.? ?(?P<n>0{{1,3}})(?:-(?P<wd>0))?"),
-    ("period", r"(?P<y>0000)-?(?P<word>a)(?P<n>00)(?P<wd>0)"),
-    ("period", r"(?P<y>0000)[- /]{1,2}(?P<n>0)[- .]?(?P<word>a{1,9})"),
-    ("period", r"(?P<word>a)(?P<n>0)[-/ ]?(?P<y>0000|00)"),
-    ("period", rf"{_WORD}\.?[- ]?(?P<n>0{{1,2}})(?:[- /,.]{{1,3}}'?|'){_YEAR}"),
-    ("period", rf"(?P<n>0{{1,2}})(?:\.|aa)? ?{_WORD}\.?[- /,]{{0,2}}'?{_YEAR}"),
-    ("fiscal", rf"(?P<fy>aa) ?'?{_YEAR}(?:/00)?(?:[- /]{{0,2}}{_WORD}(?P<n>0{{1,2}}))?"),
-    ("fiscal", rf"{_WORD}(?P<n>0{{1,2}})[- /,]{{0,2}}(?P<fy>aa) ?'?{_YEAR}"),
-    (
-        "day",
-        _WEEKDAY
-        + r"(?P<mon>a{3,12})\.?[ -]{1,2}(?P<d>0{1,2})(?P<ordinal>aa)?,?[ -](?P<y>0000)"
-        + _TIME,
-    ),
-    ("day", _CTIME),
-    ("day", r"(?P<mon>a{3,12})[ -](?P<d>0{1,2})[, -] ?(?P<y>00)"),
-    (
-        "day",
-        _WEEKDAY
-        + r"(?P<d>0{1,2})(?:(?P<ordinal>aa)|\.)?[- /]?(?:(?:aa) )?(?P<mon>a{3,12})\.?,?"
-        + r"(?:[- /]|(?: aa ))?'?"
-        + _YEAR
-        + _TIME,
-    ),
-    ("day", r"(?P<y>0000)[- /]?(?P<mon>a{3,12})[- /](?P<d>0{1,2})" + _TIME),
-    ("month", r"(?P<mon>a{3,12})\.?,?(?: aa )?[- /]?'?(?P<y>0000|00)"),
-    ("month", r"(?P<y>0000)[- /]?(?P<mon>a{3,12})\.?"),
-    ("year", r"(?P<y>0000)"),
-    ("serial", r"(?P<serial>0{5}(?:\.0+)?)"),
-    ("unix", r"(?P<unix>0{10}(?:\.0+)?|0{13}|0{16}|0{19})"),
+_SHAPES: dict[str, str] = NOTATIONS["shapes"]
+
+
+def _expanded(pattern: str) -> str:
+    """Return a pattern in which the named ones are inserted."""
+    return re.sub(r"(?<!P)<(\w+)>", lambda match: _expanded(_SHAPES[match[1]]), pattern)
+
+
+_PATTERNS = tuple(
+    (kind, re.compile(_expanded(pattern))) for kind, pattern in NOTATIONS["dates"]["patterns"]
 )
-_COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
-_CLOCK = re.compile(
-    r"(?P<H>0{1,2})(?P<sep>:|\.(?=00\.00))(?P<M>00)(?:(?P=sep)(?P<S>00)(?:[.,](?P<F>0{1,9}))?)?"
-    rf"(?: ?(?P<AP>{_AM_OR_PM}))?"
-    r"|(?P<AP2>aa) (?P<H2>0{1,2}):(?P<M2>00)|(?P<H3>0{1,2}) ?(?P<AP3>aa)"
-)
+_CLOCK = re.compile(_expanded(_SHAPES["clock"]))
 # dt=2021-03-01, as folders of a data lake are named, or Week of 2021-03-01
 _PREFIX = re.compile(r"a{2,9}(?:[=:] ?| a{2,6} )")
 _BETWEEN = re.compile(r" ?(?:-|~|/| a{2,3} ) ?")  # the ends of an interval
-_WORDS = {
-    "H": "HH",
-    "M": "MM",
-    "S": "SS",
-    "F": "f",
-    "AP": "AM",
-    "mon": "Mon",
-    "n": "n",
-    "weekday": "Day",
-    "ordinal": "th",
-    "serial": "Excel day",
-    "unix": "Unix time",
-    "minguo": "yyy",
-    "era": "E",
-    "fy": "FY",
-}
+_LABELS: dict[str, str] = NOTATIONS["dates"]["labels"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +60,7 @@ def clock_pattern(shape: str) -> DatePattern | None:
 
 
 def _whole(shape: str) -> Iterator[DatePattern]:
-    for kind, pattern in _COMPILED:
+    for kind, pattern in _PATTERNS:
         match = pattern.fullmatch(shape)
         if match:
             yield _described(kind, shape, match)
@@ -168,7 +92,7 @@ def _described(kind: str, shape: str, match: re.Match[str]) -> DatePattern:
     }
     label = shape
     for name, (start, stop) in sorted(spans.items(), key=lambda item: -item[1][0]):
-        word = _WORDS.get(name, name)
+        word = _LABELS.get(name, name)
         if name in {"y", "c", "y2"}:
             word = name[0] * (stop - start)
         before = label[:start]

@@ -15,23 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from app.reading.columns.cell_shapes import WIDTH, Bytes, form_groups
+from app.reading.vocabulary import NOTATIONS
 
 Decimal = Literal[".", ","]
 
-_MISSING_WORDS = ["na", "nan", "null", "nil", "none", "nat", "missing", "undefined", "n/a", "n|a"]
-_MISSING_SIGNS = ["", "-", "--", "---", "\u2013", "\u2014", "?", ".", "..", "...", "\\n", "<na>"]
-_MISSING_SIGNS += ["n.a.", "n. a.", "-nan", "inf", "-inf", "+inf", "infinity", "-infinity"]
-# Statistical offices' marks: not available, confidential, suppressed, not applicable.
-_MISSING_SIGNS += [":", "(na)", "(n/a)", "(x)", "(d)", "(s)", "(z)", "n.d.", "n/d", "s/d", "k.a."]
-_MISSING_SIGNS += ["k. a.", "n.v.", "\u2026", ":c", ": c", ":n", ":u", ": u", ":z", ": z", "#", "*"]
-_MISSING_SIGNS += ["**", "no data", "not available", "keine angabe", "nd", "nc", "\u30fb", "\u25b3"]
-_SHEET_ERRORS = ["#n/a", "#na", "#value!", "#div/0!", "#ref!", "#num!", "#name?", "#null!"]
-# As written by Excel in German, French, Spanish, Portuguese and Italian.
-_SHEET_ERRORS += ["#nv", "#wert!", "#bezug!", "#zahl!", "#valeur!", "#nombre!", "#nom?", "#n/d"]
-_SHEET_ERRORS += ["#¡valor!", "#¡div/0!", "#¡num!", "#¡ref!", "#valor!", "#valore!", "#rif!"]
-MISSING = frozenset(_MISSING_WORDS + _MISSING_SIGNS + _SHEET_ERRORS)
-# These only mean "missing" among numbers; elsewhere they are names and labels.
-MISSING_AMONG_NUMBERS = MISSING | {"x", "/", "|", "c", "f", "u", "z", "d", "s", "ns", "m", "(c)"}
+_MISSING = NOTATIONS["missing"]
+MISSING = frozenset(_MISSING["words"] + _MISSING["signs"] + _MISSING["sheet_errors"])
+MISSING_AMONG_NUMBERS = MISSING | frozenset(_MISSING["among_numbers"])
 MAX_DIGITS = 400  # a longer cell is not a number
 EXACT_DIGITS = 15  # a float can represent every whole number with this many digits
 
@@ -52,13 +42,8 @@ _NOTE = re.compile(
 )
 # A single letter only counts if it touches the number and is not a unit: 5K, 7.38M, but not 5 m.
 # After a currency it is not a unit: $5 M, £3m.
-_MAGNITUDE_LETTERS = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
-_MAGNITUDE_WORDS = (
-    dict.fromkeys(("thousand", "tsd"), 1e3)
-    | dict.fromkeys(("million", "millions", "mio", "mn", "mln"), 1e6)
-    | dict.fromkeys(("billion", "billions", "bn", "mrd", "mld"), 1e9)
-    | dict.fromkeys(("trillion", "trillions", "tn"), 1e12)
-)
+_MAGNITUDE_LETTERS: dict[str, float] = NOTATIONS["magnitudes"]["letters"]
+_MAGNITUDE_WORDS: dict[str, float] = NOTATIONS["magnitudes"]["words"]
 _TRUTH = {"true": 1.0, "false": 0.0}
 _FORM_OF = str.maketrans("123456789", "000000000")
 

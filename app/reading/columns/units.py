@@ -12,21 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from app.reading.columns.numbers import CURRENCIES, NumberCells
+from app.reading.vocabulary import NOTATIONS
 
-_PREFIXES = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-_PREFIXED = ("W", "Wh", "g", "Hz", "V", "A", "Pa", "J", "VA", "var")
-_OTHER_FAMILIES: tuple[dict[str, float], ...] = (
-    {"mm": 1.0, "cm": 10.0, "m": 1e3, "km": 1e6},
-    {"ml": 1.0, "cl": 10.0, "dl": 100.0, "l": 1e3, "L": 1e3, "hl": 1e5, "m³": 1e6, "m3": 1e6},
-    {"KB": 1.0, "kB": 1.0, "MB": 1e3, "GB": 1e6, "TB": 1e9},
-    {"hPa": 1.0, "mbar": 1.0, "bar": 1e3},
-    {"kg": 1e3, "t": 1e6, "lb": 453.59237, "oz": 28.349523125, "g": 1.0},
-    {"m²": 1.0, "m2": 1.0, "ha": 1e4, "km²": 1e6, "km2": 1e6},
-    {"min": 60.0, "h": 3600.0, "s": 1.0, "sec": 1.0},
-)
+_UNITS = NOTATIONS["units"]
 _FAMILIES: tuple[dict[str, float], ...] = (
-    *({prefix + base: factor for prefix, factor in _PREFIXES.items()} for base in _PREFIXED),
-    *_OTHER_FAMILIES,
+    *(
+        {prefix + base: factor for prefix, factor in _UNITS["prefixes"].items()}
+        for base in _UNITS["prefixed"]
+    ),
+    *_UNITS["families"],
 )
 _FLAGS = re.compile(r"[bcdefinprsuvz]{1,3}|[BDEFPRSU]")
 _FEW = 0.5  # flags follow at most this share of the numbers

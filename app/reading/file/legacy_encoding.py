@@ -14,6 +14,7 @@ from app.reading.decisions import Candidate, Decision, weigh
 from app.reading.vocabulary import (
     ENTITY_WORDS,
     MONTH_NUMBERS,
+    NOTATIONS,
     PARTS,
     TARGET_WORDS,
     TIME_WORDS,
@@ -21,21 +22,7 @@ from app.reading.vocabulary import (
     folded,
 )
 
-# The possible encodings, the most common first, and characters that are common in them.
-_CODECS = {
-    "cp1252": ("windows-1252", "western"),
-    "cp1250": ("windows-1250", "central"),
-    "cp1251": ("windows-1251", "cyrillic"),
-    "koi8_r": ("koi8-r", "cyrillic"),
-    "cp1253": ("windows-1253", "greek"),
-    "cp1254": ("windows-1254", "turkish"),
-    "gb18030": ("gb18030", "chinese"),
-    "big5": ("big5", "traditional"),
-    "cp932": ("shift_jis", "japanese"),
-    "euc_jp": ("euc-jp", "japanese"),
-    "cp949": ("euc-kr", "korean"),
-    "cp874": ("windows-874", "thai"),
-}
+_CODECS: dict[str, tuple[str, str]] = NOTATIONS["encodings"]  # name and language, by codec
 _LATIN = {"western", "central", "turkish"}
 _LEAD = 0.75  # points
 _SAMPLE_BYTES = 1 << 15

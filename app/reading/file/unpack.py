@@ -11,39 +11,11 @@ from pathlib import Path
 from typing import IO, Literal
 
 from app.reading.file.encoding import CHUNK_BYTES, Encoding, find_encoding, transcode
+from app.reading.vocabulary import NOTATIONS
 
 FileFormat = Literal["text", "spreadsheet", "parquet"]
-# The first bytes of files that people upload by mistake.
-_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"BM", "a bitmap image"),
-    (b"II*\0", "a TIFF image"),
-    (b"%PDF", "a PDF document"),
-    (b"\x7fELF", "a program"),
-    (b"MZ", "a program"),
-    (b"SQLite format 3", "an SQLite database"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"CDF\x01", "a NetCDF file"),
-    (b"CDF\x02", "a NetCDF file"),
-    (b"ARROW1", "an Arrow file"),
-    (b"ORC", "an ORC file"),
-    (b"Obj\x01", "an Avro file"),
-    (b"$FL2", "an SPSS file"),
-    (b"<stata_dta", "a Stata file"),
-    (b"\x93NUMPY", "a NumPy array"),
-    (b"\x80\x04\x95", "a Python pickle"),
-    (b"7z\xbc\xaf", "a 7z archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"\xfd7zXZ", "an XZ archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"ID3", "an MP3 recording"),
-    (b"RIFF", "a recording or a video"),
-    (b"OggS", "a recording"),
-)
-_PAGES = ((b"<!doctype html", "a web page"), (b"<html", "a web page"), (b"<?xml", "an XML file"))
+_SIGNATURES: dict[str, list[str]] = NOTATIONS["signatures"]
+_PAGES: dict[str, list[str]] = NOTATIONS["pages"]
 MAX_UNPACKED_BYTES = 1 << 30  # equal to the limit on uploads; files that unpack to more are refused
 
 
@@ -115,13 +87,19 @@ def _file_format(path: Path) -> FileFormat:
         return "parquet"
     if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
         return "spreadsheet"
-    named = next((name for mark, name in _SIGNATURES if start.startswith(mark)), None)
+    named = _named(start, _SIGNATURES)
     if named is not None and (b"\0" in start or not start.isascii() or named.endswith("document")):
         raise UnpackingError(f"this is {named}, and not a table or a text")
-    page = next((name for mark, name in _PAGES if start.lstrip().lower().startswith(mark)), None)
+    page = _named(start.lstrip().lower(), _PAGES)
     if page is not None:
         raise UnpackingError(f"this is {page}; save the table in it as CSV or as a spreadsheet")
     return "text"
+
+
+def _named(start: bytes, kinds: dict[str, list[str]]) -> str | None:
+    """Return the kind of file that starts with these bytes."""
+    text = start.decode("latin-1")
+    return next((kind for kind, marks in kinds.items() if text.startswith(tuple(marks))), None)
 
 
 def _is_spreadsheet(path: Path) -> bool:
