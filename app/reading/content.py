@@ -71,14 +71,14 @@ class SeriesContent:
         start, stop = np.searchsorted(
             self.series, [self.labels.index(label), self.labels.index(label) + 1]
         )
-        part = self._rows(np.arange(start, stop))
+        part = self.take(np.arange(start, stop))
         return replace(part, labels=(label,), series=np.zeros(len(part), dtype=np.int32))
 
     def tail(self, count: int) -> "SeriesContent":
         """Return the last ``count`` rows of each series, or all that it has."""
         ends = np.searchsorted(self.series, np.arange(len(self.labels)), side="right")
         from_end = ends[self.series] - np.arange(len(self))
-        return self._rows(np.flatnonzero(from_end <= count))
+        return self.take(np.flatnonzero(from_end <= count))
 
     def complete(self, names: tuple[str, ...]) -> "SeriesContent":
         """Return the rows that have a number in each of these columns.
@@ -89,7 +89,7 @@ class SeriesContent:
         there = np.ones(len(self), dtype=bool)
         for name in names:
             there &= np.isfinite(self.column(name))
-        return self._rows(np.flatnonzero(there))
+        return self.take(np.flatnonzero(there))
 
     def row_times_iso(self) -> list[str]:
         """Return the time of each row in ISO 8601, in the file's form; [] without times."""
@@ -99,7 +99,7 @@ class SeriesContent:
 
     def time_iso(self, row: int) -> str | None:
         """Return the time of one row in ISO 8601; None without times."""
-        one = self._rows(np.array([row]))
+        one = self.take(np.array([row]))
         return one.row_times_iso()[0] if self.times is not None else None
 
     def instants(self) -> npt.NDArray[np.int64]:
@@ -140,7 +140,8 @@ class SeriesContent:
             arrays["offsets"] = np.ascontiguousarray(self.offsets, dtype="<i2")
         return _npz(header, arrays)
 
-    def _rows(self, rows: npt.NDArray[np.intp]) -> "SeriesContent":
+    def take(self, rows: npt.NDArray[np.intp]) -> "SeriesContent":
+        """Return only these rows, in this order."""
         return replace(
             self,
             values=self.values[rows],

@@ -17,8 +17,8 @@ from app.reading.read_options import ReadOptions
 from app.reading.report import ColumnReport, Report
 from app.reading.series import anomalies
 from app.reading.series.frequency_finder import find_frequency
-from app.reading.series.rows import LEFT_AS_THEY_ARE, SeriesRows, find_gaps, gap_reports
-from app.reading.series.series_report import report_series
+from app.reading.series.rows import LEFT_AS_THEY_ARE, find_gaps, report_gaps
+from app.reading.series.series_report import measured, report_series
 
 _LISTED = 20  # number of disagreeing rows that are named
 _SAME = 1e-9  # relative difference that two spellings of a number may have
@@ -65,11 +65,16 @@ def join(
         target=target,
         target_alternatives=[name for name in whole.columns if name != target],
         series_columns=upload.series_columns,
-        columns=_columns(whole),
+        columns=[
+            measured(ColumnReport(name=name, type="number", used=True), whole.column(name))
+            for name in whole.columns
+        ],
         rows_in_file=len(whole),
         rows_used=len(whole),
     )
-    _report_gaps(whole, options, report)
+    gaps = find_gaps(whole, with_closed_days_decided(whole.times, options, report))
+    report_gaps(whole, gaps, report)
+    report.gaps_handled = LEFT_AS_THEY_ARE if gaps else None
     report_series(whole, report)
     anomalies.check(whole, np.arange(1, len(whole) + 1), report)
     return whole, report
@@ -175,40 +180,3 @@ def _check_agreement(
         "model's dataset but other values; correct them, or upload a whole file without `extend`",
         errors=tuple(errors),
     )
-
-
-def _columns(content: SeriesContent) -> list[ColumnReport]:
-    entries = []
-    for name in content.columns:
-        values = content.column(name)
-        known = values[np.isfinite(values)]
-        entries.append(
-            ColumnReport(
-                name=name,
-                type="number",
-                used=True,
-                minimum=float(known.min()) if len(known) else None,
-                maximum=float(known.max()) if len(known) else None,
-                missing=len(values) - len(known),
-            )
-        )
-    return entries
-
-
-def _report_gaps(content: SeriesContent, options: ReadOptions, report: Report) -> None:
-    if content.frequency is None:
-        return
-    rows = SeriesRows(
-        values=content.values,
-        times=content.times,
-        instants=content.instants(),
-        offsets=content.offsets,
-        series=content.series,
-        numbers=np.arange(1, len(content) + 1),
-    )
-    calendar = with_closed_days_decided(content.times, options, report)
-    gaps = find_gaps(rows, content.frequency, calendar)
-    report.gap_count = sum(missing for _, missing in gaps)
-    if gaps:
-        report.gaps = gap_reports(rows, gaps, content.labels, content.time_form)
-        report.gaps_handled = LEFT_AS_THEY_ARE

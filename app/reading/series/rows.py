@@ -1,18 +1,18 @@
 """Sort the rows of series, merge those of the same time, and find and fill gaps."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from app.errors import FieldError
-from app.reading.content import TimeForm, times_iso
+from app.reading.content import SeriesContent
 from app.reading.decisions import Candidate, Cell, count_of, weigh
 from app.reading.read_options import ReadOptions
 from app.reading.report import LISTED, Duplicates, FileProblem, Gap, Report
 from app.reading.series.calendar import Calendar
-from app.reading.series.frequency import Times, is_within_day, next_times, steps_between
+from app.reading.series.frequency import Times, next_times
+from app.reading.series.grid import places
 from app.reading.table.table import Floats, Ints
 
 HOUR_US = 3_600_000_000
@@ -133,94 +133,75 @@ def _decide_repeated_hours(rows: SeriesRows, again: npt.NDArray[np.bool_], repor
     report.decide(weigh("duplicates", candidates)[1])
 
 
-def find_gaps(
-    rows: SeriesRows, frequency: str, calendar: Calendar | str | None = None
-) -> list[tuple[int, int]]:
-    """Find the steps without a row: (the row before, how many are missing)."""
-    if rows.times is None:
+def find_gaps(content: SeriesContent, calendar: Calendar | None) -> list[tuple[int, int]]:
+    """Find the steps without a row: (the row before, how many are missing).
+
+    Args:
+        content: the series.
+        calendar: when they have rows, with the days on which they were closed.
+    """
+    if content.times is None or content.frequency is None:
         return []
-    times = rows.times
-    if rows.offsets is not None and calendar is None and is_within_day(frequency):
-        # clocks are put forward, so no row is missing
-        times = rows.instants.astype("datetime64[us]")
-    steps = steps_between(times, frequency, calendar)
-    missing = np.where(np.diff(rows.series) == 0, steps - 1, 0)
-    places = np.flatnonzero(missing > 0)
-    return [(int(place), int(missing[place])) for place in places]
+    steps = places(content.times, content.offsets, frequency=content.frequency, calendar=calendar)
+    missing = np.where(np.diff(content.series) == 0, steps - 1, 0)
+    before = np.flatnonzero(missing > 0)
+    return list(zip(before.tolist(), missing[before].tolist(), strict=True))
 
 
-def gap_reports(
-    rows: SeriesRows, gaps: list[tuple[int, int]], labels: Sequence[str], form: TimeForm | None
-) -> list[Gap]:
-    """Return the longest gaps in the form of the report."""
-
-    def iso(place: int) -> str:
-        part = rows.take(np.array([place]))
-        return "" if part.times is None else times_iso(part.times, form, part.offsets)[0]
-
+def report_gaps(content: SeriesContent, gaps: list[tuple[int, int]], report: Report) -> None:
+    """Count the gaps, and list the longest."""
+    report.gap_count = sum(missing for _, missing in gaps)
     longest = sorted(gaps, key=lambda gap: (-gap[1], gap[0]))[:LISTED]
-    return [
+    report.gaps = [
         Gap(
-            series=labels[int(rows.series[place])],
-            after=iso(place),
-            before=iso(place + 1),
+            series=content.labels[int(content.series[row])],
+            after=content.time_iso(row) or "",
+            before=content.time_iso(row + 1) or "",
             missing=missing,
         )
-        for place, missing in sorted(longest)
+        for row, missing in sorted(longest)
     ]
 
 
 def filled(
-    rows: SeriesRows,
-    frequency: str,
+    content: SeriesContent,
+    numbers: Ints,
     gaps: list[tuple[int, int]],
     how: str,
-    calendar: Calendar | str | None = None,
-) -> SeriesRows:
+    calendar: Calendar | None,
+) -> tuple[SeriesContent, Ints]:
     """Add missing rows, and fill missing values with the last value or with 0.
+
+    Args:
+        content: is not changed.
+        numbers: (rows,) where in the file each row stands; an added row has that of the one before.
+        gaps: as `find_gaps` returns them.
+        how: fill or zero.
+        calendar: as for `find_gaps`.
 
     Raises:
         FileProblem: it would add an absurd number of rows.
     """
     total = sum(missing for _, missing in gaps)
-    if total * rows.values.shape[1] > MAX_FILLED:
+    if total * content.values.shape[1] > MAX_FILLED:
         raise FileProblem(
             f"filling the gaps would add {total:,} rows; is a time far from the others, "
-            f"or is {frequency} not the frequency of the file?"
+            f"or is {content.frequency} not the frequency of the file?"
         )
-    if gaps and rows.times is not None:
-        rows = _with_rows(rows, rows.times, frequency, gaps, calendar)
-    values = rows.values.copy()
-    if how == "zero":
-        values[np.isnan(values)] = 0.0
-    else:
-        values = _carried_on(values, rows.series)
-    return replace(rows, values=values)
-
-
-def _with_rows(
-    rows: SeriesRows,
-    times: Times,
-    frequency: str,
-    gaps: list[tuple[int, int]],
-    calendar: Calendar | str | None,
-) -> SeriesRows:
-    source = np.arange(len(rows))
-    repeats = np.ones(len(rows), dtype=np.int64)
-    for place, missing in gaps:
-        repeats[place] += missing
-    source = np.repeat(source, repeats)
-    added = np.concatenate([[False], source[1:] == source[:-1]])
-    out = rows.take(source)
-    new_times = times[source]
+    repeats = np.ones(len(content), dtype=np.int64)
+    for row, missing in gaps:
+        repeats[row] += missing
+    source = np.repeat(np.arange(len(content)), repeats)  # (rows with those added,)
+    whole = content.take(source)
+    values = whole.values
+    values[np.concatenate([[False], source[1:] == source[:-1]])] = np.nan
     starts = np.cumsum(repeats) - repeats
-    for place, missing in gaps:
-        at = starts[place] + 1
-        new_times[at : at + missing] = next_times(times[place], frequency, missing, calendar)
-    values = out.values.copy()
-    values[added] = np.nan
-    shift = rows.instants[source] - times[source].astype(np.int64)
-    return replace(out, times=new_times, instants=new_times.astype(np.int64) + shift, values=values)
+    for row, missing in gaps:
+        if content.times is not None and whole.times is not None and content.frequency is not None:
+            following = next_times(content.times[row], content.frequency, missing, calendar)
+            whole.times[starts[row] + 1 :][:missing] = following
+    values = _carried_on(values, whole.series) if how == "fill" else np.nan_to_num(values, nan=0.0)
+    return replace(whole, values=values), numbers[source]
 
 
 def _carried_on(values: Floats, series: npt.NDArray[np.int32]) -> Floats:

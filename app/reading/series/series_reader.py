@@ -19,7 +19,7 @@ from app.reading.series.rows import (
     SeriesRows,
     filled,
     find_gaps,
-    gap_reports,
+    report_gaps,
     sorted_rows,
     without_duplicates,
 )
@@ -150,13 +150,11 @@ def _finished(rows: SeriesRows, long: Long, options: ReadOptions, report: Report
     report.frequency, report.calendar = options.frequency, options.calendar
     if times is not None and form is not None:
         _find_step(rows, options, report)
-    rows = _complete(rows, long, options, report)
     present = np.flatnonzero(np.bincount(rows.series))
-    is_dated = form is not None
     content = SeriesContent(
         columns=names,
         values=rows.values,
-        times=rows.times if is_dated else None,
+        times=rows.times if form is not None else None,
         offsets=rows.offsets,
         time_form=form,
         frequency=report.frequency,
@@ -164,9 +162,10 @@ def _finished(rows: SeriesRows, long: Long, options: ReadOptions, report: Report
         labels=tuple(labels.labels[place] for place in present),
         series=np.searchsorted(present, rows.series).astype(np.int32),
     )
+    content, numbers = _complete(content, rows.numbers, options, report)
     report.rows_used = len(content)
     report_series(content, report)
-    anomalies.check(content, rows.numbers, report)
+    anomalies.check(content, numbers, report)
     against = {entry.columns[0]: entry.message for entry in report.contradictions}
     report.target, decision = suggest_target(content, long.columns, against)
     report.target_alternatives = [name for name in names if name != report.target]
@@ -190,18 +189,16 @@ def _find_step(rows: SeriesRows, options: ReadOptions, report: Report) -> None:
         report.decide(settled("frequency", chosen, found.reason, told=told))
 
 
-def _complete(rows: SeriesRows, long: Long, options: ReadOptions, report: Report) -> SeriesRows:
+def _complete(
+    content: SeriesContent, numbers: Ints, options: ReadOptions, report: Report
+) -> tuple[SeriesContent, Ints]:
     """Report the gaps, and fill them if `read` says so."""
-    frequency = report.frequency
-    calendar = with_closed_days_decided(rows.times, options, report)
-    form = None if long.times is None else long.times.form
-    missing_values = int(np.isnan(rows.values).sum())
-    gaps = [] if frequency is None or form is None else find_gaps(rows, frequency, calendar)
-    report.gap_count = sum(missing for _, missing in gaps)
-    if gaps:
-        report.gaps = gap_reports(rows, gaps, long.labels.labels, form)
+    missing_values = int(np.isnan(content.values).sum())
+    calendar = with_closed_days_decided(content.times, options, report)
+    gaps = find_gaps(content, calendar)
+    report_gaps(content, gaps, report)
     if not gaps and not missing_values:
-        return rows
+        return content, numbers
     how = options.gaps or "leave"
     report.gaps_handled = {
         "error": None,
@@ -214,6 +211,4 @@ def _complete(rows: SeriesRows, long: Long, options: ReadOptions, report: Report
             f"{report.gap_count} steps have no row and {missing_values} cells no value, and `read` "
             'says that gaps are an error; set "gaps" to leave, fill or zero to continue'
         )
-    if how == "leave":
-        return rows
-    return filled(rows, frequency or "D", gaps, how, calendar)
+    return (content, numbers) if how == "leave" else filled(content, numbers, gaps, how, calendar)

@@ -18,7 +18,7 @@ from app.reading.report import (
 from app.reading.series.rows import SeriesRows
 from app.reading.series.usable_rows import BLANK, KEPT, UsableRows
 from app.reading.series.wide_tables import Long
-from app.reading.table.table import Table
+from app.reading.table.table import Floats, Table
 
 RowOrder = Literal["oldest first", "newest first", "shuffled"]
 _ROLES = {"time": "date", "series": "label"}
@@ -46,16 +46,19 @@ def report_columns(columns: list[ReadColumn], long: Long, report: Report) -> Non
         )
 
 
+def measured(entry: ColumnReport, values: Floats) -> ColumnReport:
+    """Add the range of a column's values to its entry."""
+    low, high = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
+    entry.missing = int(np.isnan(values).sum())
+    entry.minimum, entry.maximum = (None, None) if np.isnan(low) else (low, high)
+    return entry
+
+
 def note_columns(long: Long, usable: UsableRows, report: Report) -> None:
     """Add the ranges of the used rows, and odd cells of columns."""
     entries = {entry.name: entry for entry in report.columns}
     for place, column in enumerate(long.columns):
-        values = usable.rows.values[:, place]
-        known = values[np.isfinite(values)]
-        entry = entries[column.name]
-        entry.missing = len(values) - len(known)
-        entry.minimum = float(known.min()) if len(known) else None
-        entry.maximum = float(known.max()) if len(known) else None
+        measured(entries[column.name], usable.rows.values[:, place])
     report.note(
         *(
             f"{count_of(entry.rows, 'row is', 'rows are')} left out: {entry.reason} "
