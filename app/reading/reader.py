@@ -9,18 +9,16 @@ a column of sentences (labelled texts, for example) is a text, as is every file 
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import FieldError
 from app.reading.columns.column_types import read_columns
 from app.reading.content import DatasetContent
 from app.reading.decisions import Candidate, settled, weigh
-from app.reading.file.encoding import UndecodableError
 from app.reading.file.parquet import read_parquet
 from app.reading.file.spreadsheet import read_spreadsheet
-from app.reading.file.unpack import MAX_UNPACKED_BYTES, Source, UnpackingError, opened
+from app.reading.file.unpack import MAX_UNPACKED_BYTES, Source, opened
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem, Report, UnreadableFile
 from app.reading.series.series_reader import read_series
-from app.reading.table.csv_reader import BrokenTableError, read_csv
+from app.reading.table.csv_reader import read_csv
 from app.reading.table.delimiter import NO_DELIMITER
 from app.reading.table.dialect import find_dialect, read_sample
 from app.reading.table.table import Table
@@ -62,12 +60,6 @@ def read_file(
             path, encoding=options.encoding, max_unpacked_bytes=max_unpacked_bytes
         ) as source:
             return ReadResult(content=_read(source, filename, options, report), report=report)
-    except UndecodableError as error:
-        where = FieldError(field="read.encoding" if options.encoding else None, message=str(error))
-        raise UnreadableFile(str(error), report=report, errors=(where,)) from error
-    except (UnpackingError, BrokenTableError) as error:
-        where = FieldError(message=str(error))
-        raise UnreadableFile(str(error), report=report, errors=(where,)) from error
     except FileProblem as error:
         raise UnreadableFile(str(error), report=report, errors=error.errors) from error
 
@@ -146,7 +138,7 @@ def _numberless(why: str) -> FileProblem:
         f'{why}, so it cannot be read as series. Set "kind" in `read` to text if it is a text to '
         "be read word by word"
     )
-    return FileProblem(message, FieldError(field="read.kind", message=message))
+    return FileProblem(message, field="read.kind")
 
 
 def _table(source: Source, options: ReadOptions, report: Report) -> Table | None:

@@ -235,8 +235,23 @@ def _unreadable(detail: str, report: Report, errors: tuple[FieldError, ...]) -> 
 
 
 class FileProblem(ValueError):
-    """A file that a reader cannot use; `read_file` adds the report in an UnreadableFile."""
+    """A file that a reader cannot use; `read_file` adds the report in an UnreadableFile.
 
-    def __init__(self, detail: str, *errors: FieldError) -> None:
+    Args:
+        detail: what is wrong, and what would be right.
+        errors: the places; left out: the one that the other arguments name.
+        field: of the request.
+        row: of the file.
+        column: of the file.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *errors: FieldError,
+        field: str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+    ) -> None:
         super().__init__(detail)
-        self.errors = errors or (FieldError(message=detail),)
+        self.errors = errors or (FieldError(message=detail, field=field, row=row, column=column),)

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import FieldError
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.numbers import MISSING_AMONG_NUMBERS, Decimal, parse_number, read_numbers
 from app.reading.columns.units import settle_units
@@ -106,7 +105,7 @@ class ReadTable:
             if not exact and len(loose) != 1:
                 names = ", ".join(column.name for column in self.columns)
                 message = f"the file has no column {name!r}; it has {names}"
-                raise FileProblem(message, FieldError(field=f"read.{option}", message=message))
+                raise FileProblem(message, field=f"read.{option}")
             found.append((exact or loose)[0])
         return found
 

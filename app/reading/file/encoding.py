@@ -9,6 +9,7 @@ import numpy as np
 
 from app.reading.decisions import Decision, settled
 from app.reading.file.legacy_encoding import guess_codec
+from app.reading.report import FileProblem
 
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
@@ -27,7 +28,7 @@ _EIGHT_BIT = {"utf-8", "utf-8-sig", "cp1252", "latin-1", "iso8859-1"}
 _NO_FILE = {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined"}
 
 
-class UndecodableError(ValueError):
+class UndecodableError(FileProblem):
     """The bytes are not text, or not in the named encoding."""
 
 
@@ -69,7 +70,8 @@ def find_encoding(path: Path, told: str | None) -> Encoding:
     if failure is None:
         return encoding
     if told is not None or encoding.codec != "utf-8":
-        raise UndecodableError(f"the file is not {encoding.name}: {failure}")
+        field = None if told is None else "read.encoding"
+        raise UndecodableError(f"the file is not {encoding.name}: {failure}", field=field)
     guess = guess_codec(_start(path), failure)
     if guess is not None and _failure(path, guess[0]) is None:
         return Encoding(codec=guess[0], name=guess[1], decision=guess[2])
@@ -161,9 +163,11 @@ def _named(told: str, head: bytes) -> Encoding:
     try:
         codec = codecs.lookup(told)
     except LookupError as error:
-        raise UndecodableError(f"encoding {told!r} is unknown; utf-8 is the usual one") from error
+        message = f"encoding {told!r} is unknown; utf-8 is the usual one"
+        raise UndecodableError(message, field="read.encoding") from error
     if not getattr(codec, "_is_text_encoding", True) or codec.name in _NO_FILE:
-        raise UndecodableError(f"{told!r} does not encode text; utf-8 is the usual one")
+        message = f"{told!r} does not encode text; utf-8 is the usual one"
+        raise UndecodableError(message, field="read.encoding")
     name = "utf-8-sig" if codec.name == "utf-8" and head.startswith(codecs.BOM_UTF8) else codec.name
     return Encoding(codec=name, name=codec.name, decision=settled("encoding", told, "", told=True))
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import python_calamine
 
-from app.errors import FieldError
 from app.reading.columns.cell_types import cell_kind, majority
 from app.reading.columns.decimal_sign import DecimalEvidence
 from app.reading.columns.numbers import Decimal
@@ -34,7 +33,7 @@ def read_spreadsheet(path: Path, options: ReadOptions, report: Report) -> Table:
             names = book.sheet_names
             if options.sheet is not None and options.sheet not in names:
                 message = f"there is no sheet {options.sheet!r}; there are {', '.join(names)}"
-                raise FileProblem(message, FieldError(field="read.sheet", message=message))
+                raise FileProblem(message, field="read.sheet")
             sheets = {
                 name: book.get_sheet_by_name(name).to_python(skip_empty_area=False)
                 for name in (names if options.sheet is None else [options.sheet])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from app.reading.file.encoding import CHUNK_BYTES, Encoding, find_encoding, transcode
+from app.reading.report import FileProblem
 from app.reading.vocabulary import NOTATIONS
 
 FileFormat = Literal["text", "spreadsheet", "parquet"]
@@ -19,11 +20,7 @@ _PAGES: dict[str, list[str]] = NOTATIONS["pages"]
 MAX_UNPACKED_BYTES = 1 << 30  # equal to the limit on uploads; files that unpack to more are refused
 
 
-class UnpackingError(ValueError):
-    """The file cannot be read, or is packed and cannot be unpacked."""
-
-
-class UnpacksToMore(UnpackingError):
+class UnpacksToMore(FileProblem):
     """The file unpacks to more than the limit."""
 
 
@@ -45,9 +42,8 @@ def opened(
     """Unpack and rewrite a file in a temporary folder, if necessary.
 
     Raises:
-        UnpackingError: it is damaged, unpacks to too much, contains several files, or is an image,
-            a document or similar.
-        UndecodableError: it is not text.
+        FileProblem: it is damaged, unpacks to too much, contains several files, is not text, or is
+            an image, a document or similar.
         OSError: it cannot be read, or there is no room for it.
     """
     with tempfile.TemporaryDirectory(prefix="stepahead-read-") as folder:
@@ -89,10 +85,10 @@ def _file_format(path: Path) -> FileFormat:
         return "spreadsheet"
     named = _named(start, _SIGNATURES)
     if named is not None and (b"\0" in start or not start.isascii() or named.endswith("document")):
-        raise UnpackingError(f"this is {named}, and not a table or a text")
+        raise FileProblem(f"this is {named}, and not a table or a text")
     page = _named(start.lstrip().lower(), _PAGES)
     if page is not None:
-        raise UnpackingError(f"this is {page}; save the table in it as CSV or as a spreadsheet")
+        raise FileProblem(f"this is {page}; save the table in it as CSV or as a spreadsheet")
     return "text"
 
 
@@ -121,7 +117,7 @@ def _unpack(path: Path, target: Path, compression: str, limit: int) -> None:
             return
         with zipfile.ZipFile(path) as archive, archive.open(_only_member(archive)) as packed:
             _copy(packed, target, limit)
-    except UnpackingError:
+    except FileProblem:
         raise
     except (
         OSError,
@@ -134,7 +130,7 @@ def _unpack(path: Path, target: Path, compression: str, limit: int) -> None:
     ) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the system, such as a full disk
-        raise UnpackingError(f"the {compression} file is broken: {error}") from error
+        raise FileProblem(f"the {compression} file is broken: {error}") from error
 
 
 def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -144,7 +140,7 @@ def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         if not member.is_dir() and not member.filename.startswith("__MACOSX/")
     ]
     if len(members) != 1:
-        raise UnpackingError(
+        raise FileProblem(
             f"the archive holds {len(members)} files; upload the one that is to be read"
         )
     return members[0]

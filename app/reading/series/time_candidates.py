@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from app.errors import FieldError
 from app.reading.columns.column_types import ReadColumn, ReadTable, counts_rows
 from app.reading.columns.dates import DAY_US, Ints
 from app.reading.columns.numeric_dates import ticks_like_unix_time
@@ -151,8 +150,7 @@ def _told(table: ReadTable, date: str | list[str]) -> FoundTimes:
         found = counted or _written_steps(named[0], table.rows)
     if found is None:
         message = _unreadable(named, table.rows)
-        where = FieldError(field="read.date", column=named[0].name, message=message)
-        raise FileProblem(message, where)
+        raise FileProblem(message, field="read.date", column=named[0].name)
     others = [entry for entry in found.decisions if entry.about != "date"]
     found.decisions = [settled("date", ", ".join(found.columns), "", told=True), *others]
     return found

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import FieldError
 from app.reading.columns.cell_shapes import names_era
 from app.reading.columns.column_types import NO_CELLS, ReadColumn, ReadTable
 from app.reading.columns.dates import (
@@ -194,7 +193,7 @@ def _form(column: ReadColumn, dates: DateCells, known: Bools, rows: Ints) -> Tim
             f"row {where} {has} a time zone, unlike the rows before or after: {cell!r} in column "
             f"{column.name!r}; give all or none"
         )
-        raise FileProblem(message, FieldError(row=where, column=column.name, message=message))
+        raise FileProblem(message, row=where, column=column.name)
     if zoned.any():
         return "zoned"
     return "local" if (dates.timed & known).any() or (dates.clock[known] != 0).any() else "date"

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.errors import FieldError
 from app.reading.columns.column_types import ReadColumn, ReadTable, read_column
 from app.reading.columns.dates import Ints
 from app.reading.decisions import Candidate, Decision, settled, weigh
@@ -106,7 +105,7 @@ def _layout(table: ReadTable) -> tuple[Candidate[Reading], Decision]:
     told = [entry for entry in candidates if entry.read == {"layout": options.layout}]
     if options.layout is not None and not told:
         message = "the header holds neither times nor numbers in sequence, which this layout needs"
-        raise FileProblem(message, FieldError(field="read.layout", message=message))
+        raise FileProblem(message, field="read.layout")
     best, decision = weigh("layout", told or candidates)
     return best, settled("layout", best.name, "", told=True) if told else decision
 

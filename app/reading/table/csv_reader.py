@@ -9,20 +9,18 @@ import csv
 import re
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from app.errors import FieldError
 from app.reading.columns.cell_types import majority
 from app.reading.columns.decimal_sign import DecimalEvidence
 from app.reading.columns.numbers import MISSING_AMONG_NUMBERS, Decimal
 from app.reading.report import FileProblem
-from app.reading.table.delimiter import NO_DELIMITER, Record
+from app.reading.table.delimiter import Record
 from app.reading.table.dialect import Dialect
 from app.reading.table.split_numbers import check_rows
 from app.reading.table.table import SAMPLE_CELLS, Column, Ints, SkippedRow, Table
@@ -41,14 +39,7 @@ _MISSING_SPELLINGS = sorted(
 )
 
 
-class BrokenTableError(ValueError):
-    """The rows cannot be split into cells."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Loaded:
-    frame: pd.DataFrame
-    skipped: tuple[SkippedRow, ...]
+Loaded = tuple[pd.DataFrame, tuple[SkippedRow, ...]]  # the rows, and those that are too long
 
 
 def read_csv(path: Path, dialect: Dialect, *, decimal: Decimal | None) -> Table:
@@ -60,65 +51,51 @@ def read_csv(path: Path, dialect: Dialect, *, decimal: Decimal | None) -> Table:
         decimal: the decimal sign, if `read` names it.
 
     Raises:
-        BrokenTableError: the rows cannot be split into cells (an open quote, for example).
-        FileProblem: thousands separators split its numbers, or a quote is never closed.
+        FileProblem: the rows cannot be split into cells (a quote is never closed, for example), or
+            thousands separators split its numbers.
     """
     semicolons = dialect.delimiter == ";"
-    seen = _sample_evidence(dialect)
+    seen = _evidence(dialect)
     sign, decision = seen.decide(decimal, semicolons=semicolons)
     loaded = _load_fast(path, dialect, sign)
     if loaded is None:
         loaded = _load_careful(path, dialect, sign)
         if decimal is None:
-            more = _more_evidence(dialect, loaded)
-            other, decision = more.decide(None, semicolons=semicolons)
+            other, decision = _evidence(dialect, loaded[0]).decide(None, semicolons=semicolons)
             if other != sign:
                 sign = other
                 loaded = _load_careful(path, dialect, sign)
+    frame, skipped = loaded
     if decimal is None and seen.is_empty:
-        late = _late_evidence(path, dialect, loaded)
+        late = _late_evidence(path, dialect, frame)
         decision = decision if late.is_empty else late.decide(None, semicolons=semicolons)[1]
     return Table(
-        columns=_columns(loaded.frame, dialect),
-        rows=_row_numbers(dialect, len(loaded.frame), loaded.skipped),
-        skipped=loaded.skipped,
+        columns=_columns(frame, dialect),
+        rows=_row_numbers(dialect, len(frame), skipped),
+        skipped=skipped,
         decimal=sign,
         decisions=(decision,),
     )
 
 
-def _sample_evidence(dialect: Dialect) -> DecimalEvidence:
+def _evidence(dialect: Dialect, frame: pd.DataFrame | None = None) -> DecimalEvidence:
+    """Collect what cells say about the decimal sign: of the sample, or odd ones of all rows."""
     found = DecimalEvidence()
-    for place in range(dialect.width):
-        if majority(dialect.column(place)) == "number":
-            found.add_column(_name(dialect, place), dialect.numbered(place))
-    return found
-
-
-def _more_evidence(dialect: Dialect, loaded: _Loaded) -> DecimalEvidence:
-    """Collect what odd cells of the whole file say about the decimal sign."""
-    found = DecimalEvidence()
-    for place in range(loaded.frame.shape[1]):
-        column = loaded.frame[place]
-        if pd.api.types.is_numeric_dtype(column.dtype):
-            if majority(dialect.column(place)) == "number":
-                found.add_column(_name(dialect, place), dialect.numbered(place))
-            continue
-        step = max(len(column) // _EVIDENCE_CELLS, 1)
-        cells = [
-            (dialect.skip + 1 + row * step, cell)
-            for row, cell in enumerate(column.iloc[::step].to_numpy())
-            if isinstance(cell, str)
-        ]
+    for place in range(dialect.width if frame is None else frame.shape[1]):
+        cells = dialect.numbered(place)
+        if frame is not None and not pd.api.types.is_numeric_dtype(frame[place].dtype):
+            step = max(len(frame) // _EVIDENCE_CELLS, 1)
+            spread = enumerate(frame[place].iloc[::step].to_numpy())
+            first = dialect.skip + 1
+            cells = [(first + at * step, cell) for at, cell in spread if isinstance(cell, str)]
         if majority([cell for _, cell in cells]) == "number":
             found.add_column(_name(dialect, place), cells)
     return found
 
 
-def _late_evidence(path: Path, dialect: Dialect, loaded: _Loaded) -> DecimalEvidence:
+def _late_evidence(path: Path, dialect: Dialect, frame: pd.DataFrame) -> DecimalEvidence:
     """Collect what points after the sample say, if they were read as decimal points."""
     found = DecimalEvidence()
-    frame = loaded.frame
     places = [
         place
         for place in range(frame.shape[1])
@@ -144,7 +121,7 @@ def _name(dialect: Dialect, place: int) -> str:
     return dialect.names[place] if place < len(dialect.names) else f"column {place + 1}"
 
 
-def _load_fast(path: Path, dialect: Dialect, decimal: Decimal) -> _Loaded | None:
+def _load_fast(path: Path, dialect: Dialect, decimal: Decimal) -> Loaded | None:
     """Read with a given type for every column; None if a cell does not have it."""
     dates = _date_types(dialect)
     types: dict[int, object] = {}
@@ -165,9 +142,7 @@ def _load_fast(path: Path, dialect: Dialect, decimal: Decimal) -> _Loaded | None
             frame = _parse(path, dialect, dialect.width, decimal, dtype=types, na_values=missing)
     except (ValueError, OverflowError, pd.errors.ParserWarning):  # a ParserError is a ValueError
         return None
-    if any(_is_cut_off(frame[place]) for place, kind in types.items() if isinstance(kind, str)):
-        return None
-    return _Loaded(frame=frame, skipped=())
+    return None if any(_is_cut_off(frame[place]) for place in dates) else (frame, ())
 
 
 def _date_types(dialect: Dialect) -> dict[int, str]:
@@ -187,7 +162,7 @@ def _load_careful(
     *,
     width: int | None = None,
     dates_as_text: bool = False,
-) -> _Loaded:
+) -> Loaded:
     """Read every column as what all of its cells allow: plain numbers, dates, or text."""
     columns = width or dialect.width
     types = {} if dates_as_text else _date_types(dialect)
@@ -229,20 +204,20 @@ def _load_careful(
         SkippedRow(row=row, reason=f"more cells than the {expected} of the table", cells=saw)
         for row, expected, saw in found
     )
-    return _Loaded(frame=frame, skipped=skipped)
+    return frame, skipped
 
 
-def _broken(message: str) -> ValueError:
+def _broken(message: str) -> FileProblem:
     opened = re.search(r"EOF inside string starting at row (\d+)", message)
     if opened is None:
         message = message.removeprefix("Error tokenizing data. C error: ")
-        return BrokenTableError(f"the rows cannot be split into cells: {message}")
+        return FileProblem(f"the rows cannot be split into cells: {message}")
     row = int(opened[1]) + 1
     message = (
         f'a quote is opened in row {row} and never closed; close it, or double it ("") where it '
         "belongs to the cell"
     )
-    return FileProblem(message, FieldError(row=row, message=message))
+    return FileProblem(message, row=row)
 
 
 def _records(path: Path, rows: list[int]) -> list[tuple[int, Record]]:
@@ -262,7 +237,7 @@ def _parse(
     path: Path, dialect: Dialect, width: int, decimal: Decimal, **more: object
 ) -> pd.DataFrame:
     arguments: dict[str, Any] = {
-        "sep": _separator(dialect),
+        "sep": r"\s+" if dialect.delimiter == " " else dialect.delimiter,
         "header": None,
         "names": range(width),
         "skiprows": dialect.skip,
@@ -289,10 +264,6 @@ def _is_plain(cell: str, decimal: Decimal) -> bool:
     return text in _MISSING_SPELLINGS or _PLAIN.fullmatch(text) is not None
 
 
-def _separator(dialect: Dialect) -> str:
-    return r"\s+" if dialect.delimiter == " " else dialect.delimiter or NO_DELIMITER
-
-
 def _columns(frame: pd.DataFrame, dialect: Dialect) -> tuple[Column, ...]:
     return tuple(
         replace(
@@ -306,11 +277,9 @@ def _columns(frame: pd.DataFrame, dialect: Dialect) -> tuple[Column, ...]:
 def _column(name: str, column: "pd.Series[Any]") -> Column:
     kind = column.dtype
     if isinstance(kind, np.dtypes.BytesDType):
-        packed: npt.NDArray[np.bytes_] = column.to_numpy()
-        if _has_high_bytes(packed):
-            texts = [cell.decode("utf-8", "replace") for cell in packed.tolist()]
-            return Column(name=name, cells=np.array(texts, dtype=object))
-        return Column(name=name, cells=packed)
+        packed = Column(name=name, cells=column.to_numpy())
+        is_ascii = int(np.ascontiguousarray(packed.cells).view(np.uint8).max(initial=0)) < 128
+        return packed if is_ascii else Column(name=name, cells=packed.texts())
     if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_numeric_dtype(kind):
         numbers = column.to_numpy(dtype=np.float64)
         if not np.isfinite(numbers).all():
@@ -321,10 +290,6 @@ def _column(name: str, column: "pd.Series[Any]") -> Column:
     if column.dtype == object:  # whole numbers that are too long for any integer type
         cells = np.array([None if cell is None else str(cell) for cell in cells], dtype=object)
     return Column(name=name, cells=cells)
-
-
-def _has_high_bytes(packed: npt.NDArray[np.bytes_]) -> bool:
-    return int(np.ascontiguousarray(packed).view(np.uint8).max(initial=0)) > 127  # end of ASCII
 
 
 def _row_numbers(dialect: Dialect, count: int, skipped: tuple[SkippedRow, ...]) -> Ints:

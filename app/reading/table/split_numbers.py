@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from app.errors import FieldError
 from app.reading.columns.cell_types import cell_kind
 from app.reading.report import FileProblem
 from app.reading.table.delimiter import Record, Split
@@ -72,7 +71,7 @@ def check_rows(rows: Sequence[tuple[int, Record]], width: int, *, others: int = 
         f"without the comma ({number.replace(',', '')}), or put another delimiter between the "
         'cells. If they are cells of their own, set "delimiter" in `read` to a comma'
     )
-    raise FileProblem(message, FieldError(row=row, message=message))
+    raise FileProblem(message, row=row)
 
 
 def _is_of_words(record: Record) -> bool:
