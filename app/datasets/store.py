@@ -12,9 +12,8 @@ from sqlalchemy.orm import Session
 
 from app.datasets.tails import TailName, Tails
 from app.errors import NotFound, Unprocessable
-from app.reading.content import DatasetContent, SeriesContent, content_from_bytes
+from app.reading.content import DatasetContent, SeriesContent, content_from_bytes, known_ahead
 from app.reading.report import Report
-from app.reading.series.ahead import known_ahead
 from app.storage.ids import new_id
 from app.storage.job_status import UNFINISHED, JobStatus
 from app.storage.object_store import ObjectStore, StoredObject

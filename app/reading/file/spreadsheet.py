@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import python_calamine
 
 from app.reading.columns.cell_types import cell_kind, majority
@@ -13,9 +14,9 @@ from app.reading.columns.numbers import Decimal
 from app.reading.decisions import Candidate, Decision, settled, weigh
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem, Report
-from app.reading.table.cell_table import table_of_cells
-from app.reading.table.delimiter import Record
-from app.reading.table.table import Table
+from app.reading.table.delimiter import Choice, Record, Split
+from app.reading.table.dialect import Dialect, dialect_of
+from app.reading.table.table import SAMPLE_CELLS, Column, Table
 
 _EVIDENCE_ROWS = 2_000  # spread over the sheet
 _WHOLE = 1e15  # below it a float represents every whole number
@@ -45,7 +46,7 @@ def read_spreadsheet(path: Path, options: ReadOptions, report: Report) -> Table:
         decision = settled("sheet", options.sheet, "", told=True)
     cells = sheets[chosen.value]
     sign, decimal = _decimal(cells, options.decimal)
-    found = table_of_cells(_records(cells, sign), options)
+    found = _table_of_cells(_records(cells, sign), options)
     if found is None:
         raise FileProblem("no sheet holds a table")
     table, dialect = found
@@ -53,6 +54,48 @@ def read_spreadsheet(path: Path, options: ReadOptions, report: Report) -> Table:
     for entry in ([decision] if len(names) > 1 else []) + list(dialect.decisions):
         report.decide(entry)
     return replace(table, decimal=sign, decisions=(decimal,))
+
+
+def _table_of_cells(
+    records: Sequence[Record], options: ReadOptions
+) -> tuple[Table, Dialect] | None:
+    """Build a table from rows of cells; None if there are none.
+
+    Args:
+        records: the rows as text.
+        options: how to read the file.
+    """
+    width = max((len(record) for record in records), default=0)
+    filled = [
+        (place, record)
+        for place, record in enumerate(records)
+        if any(cell.strip() for cell in record)
+    ]
+    if not filled:
+        return None
+    sample = filled[:200]
+    split = Split(
+        delimiter=",",
+        records=[record for _, record in sample],
+        places=[place for place, _ in sample],
+        width=width,
+        consistent=1.0,
+        clean=1.0,
+    )
+    dialect = dialect_of(Choice(split=split, decision=None), told=options.header)
+    if dialect is None:
+        return None
+    body = records[dialect.skip :]
+    columns = []
+    for place, name in enumerate(dialect.names):
+        cells = np.array(
+            [record[place] if len(record) > place and record[place] else None for record in body],
+            dtype=object,
+        )
+        written = tuple(dialect.column(place)[:SAMPLE_CELLS])
+        columns.append(Column(name=name, cells=cells, sample=written))
+    rows = np.arange(dialect.skip + 1, dialect.skip + 1 + len(body), dtype=np.int64)
+    return Table(columns=tuple(columns), rows=rows), dialect
 
 
 def _candidate(name: str, cells: Cells) -> Candidate[str]:

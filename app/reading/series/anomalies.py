@@ -1,7 +1,7 @@
 """Report anomalies of a series: sentinels, outliers, constants, contradicting columns."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -184,26 +184,27 @@ def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
 def contradictions(content: SeriesContent, rows: Ints) -> list[Contradiction]:
     """Find rows in which a column is outside the two that bound it, such as Low and High."""
     found: list[Contradiction] = []
-
-    def where(place: int) -> str:
-        return content.time_iso(place) or f"row {rows[place]}"
-
     for low_name, high_name, between in _bounds(content.columns):
         low, high = content.column(low_name), content.column(high_name)
-        crossed = np.flatnonzero(low > high)
-        if len(crossed):
-            message = f"{low_name} is above {high_name} in {_some(crossed, content)}"
-            found.append(_entry(content, crossed, [low_name, high_name], where, message))
-        in_order = low <= high
+        in_order, both = low <= high, [low_name, high_name]
+        checks = [(both, low > high, f"{low_name} is above {high_name}")]
         for name in between:
             values = content.column(name)
-            outside = np.flatnonzero(((values < low) | (values > high)) & in_order)
-            if len(outside):
-                message = f"{name} lies outside {low_name}–{high_name} in {_some(outside, content)}"
-                columns = [name, low_name, high_name]
-                until = "" if content.times is None else f", until {where(int(outside[-1]))}"
-                message += until + _unadjusted(values[outside], (low + high)[outside] / 2, name)
-                found.append(_entry(content, outside, columns, where, message))
+            outside = ((values < low) | (values > high)) & in_order
+            checks.append(([name, *both], outside, f"{name} lies outside {low_name}–{high_name}"))
+        for columns, wrong, what in checks:
+            places = np.flatnonzero(wrong)
+            if not len(places):
+                continue
+            ends = [content.time_iso(int(at)) or f"row {rows[at]}" for at in places[[0, -1]]]
+            message = f"{what} in {len(places)} of {len(content)} rows"
+            if columns != both:
+                message += "" if content.times is None else f", until {ends[1]}"
+                values, middles = content.column(columns[0])[places], (low + high)[places] / 2
+                message += _unadjusted(values, middles, columns[0])
+            entry = {"columns": columns, "rows": len(places), "of": len(content)}
+            entry |= {"first": ends[0], "last": ends[1], "message": f"{message}."}
+            found.append(Contradiction.model_validate(entry))
     return found
 
 
@@ -227,10 +228,6 @@ def _bounds(columns: Sequence[str]) -> list[tuple[str, str, list[str]]]:
     return pairs
 
 
-def _some(places: npt.NDArray[np.intp], content: SeriesContent) -> str:
-    return f"{len(places)} of {len(content)} rows"
-
-
 def _unadjusted(values: Floats, middles: Floats, name: str) -> str:
     """Explain the contradiction if a whole section is off by the factor of a split."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -244,22 +241,5 @@ def _unadjusted(values: Floats, middles: Floats, name: str) -> str:
         return ""
     return (
         f": there it is about {factor:.2g} times the others, as if {name} alone had not been "
-        "adjusted for a split."
-    )
-
-
-def _entry(
-    content: SeriesContent,
-    places: npt.NDArray[np.intp],
-    columns: list[str],
-    where: Callable[[int], str],
-    message: str,
-) -> Contradiction:
-    return Contradiction(
-        columns=columns,
-        rows=len(places),
-        of=len(content),
-        first=where(int(places[0])),
-        last=where(int(places[-1])),
-        message=message if message.endswith(".") else message + ".",
+        "adjusted for a split"
     )

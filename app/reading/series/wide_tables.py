@@ -81,7 +81,7 @@ def find_wide(table: ReadTable) -> Long | None:
         columns=[_block(table, own)],
         rows=np.repeat(table.rows, len(run)),
         times=long_times,
-        labels=labels,
+        labels=replace(labels, series=np.repeat(labels.series, len(run))),
         value_names=tuple(column.name for column in own),
         decision=decision,
     )
@@ -226,8 +226,8 @@ def _rows_as_series(others: ReadTable, run: HeaderRun) -> tuple[FoundTimes | Non
             known=valid.T.ravel(),
             form="local" if role == "clock" else "date",
         )
-        return times, one_series(count * len(run))
-    labels = _repeated(_row_labels(others), len(run))
+        return times, one_series(count)
+    labels = _row_labels(others)
     return None if across is None else _tiled(replace(across, columns=("header",)), count), labels
 
 
@@ -251,11 +251,7 @@ def _unrolled(
             column.role = "total"
             column.notes.append("a total of the row, which is left out")
     keys = others.of([column for column in others.columns if not column.role])
-    return times, _repeated(find_labels(keys, rows), len(run))
-
-
-def _repeated(labels: FoundLabels, count: int) -> FoundLabels:
-    return replace(labels, series=np.repeat(labels.series, count))
+    return times, find_labels(keys, rows)
 
 
 def _tiled(times: FoundTimes, count: int) -> FoundTimes:

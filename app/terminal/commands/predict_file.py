@@ -15,8 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from app.reading.content import SeriesContent, TextContent
-from app.reading.series.ahead import known_ahead
+from app.reading.content import SeriesContent, TextContent, known_ahead
 from app.terminal.client import Service, place
 from app.terminal.commands.check import known, understood
 from app.terminal.commands.predict import PredictionOrder, check_options, request_of, show_answer
