@@ -12,10 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from app.reading.series.frequency import Times
+from app.reading.arrays import Codes, Floats, Ints, Offsets, Places, Times
 
 TimeForm = Literal["date", "local", "zoned"]
-Floats = npt.NDArray[np.float64]
 
 FORMAT_VERSION = 1
 
@@ -34,12 +33,12 @@ class SeriesContent:
     columns: tuple[str, ...]  # the numeric columns, in the order of the file
     values: Floats  # (rows, columns), NaN where the file has no value
     times: Times | None  # (rows,) civil time as given, never shifted; None: the file has no times
-    offsets: npt.NDArray[np.int16] | None  # (rows,) minutes east of UTC; only for zoned times
+    offsets: Offsets | None  # (rows,) minutes east of UTC; only for zoned times
     time_form: TimeForm | None
     frequency: str | None  # see app.reading.series.frequency; None: irregular, or no times
     calendar: str | None = None  # see app.reading.series.calendar; None: as the frequency says
     labels: tuple[str, ...]  # names of the series; ("",) for a single series without a name
-    series: npt.NDArray[np.int32]  # (rows,) index into labels
+    series: Codes  # (rows,) index into labels
 
     def __len__(self) -> int:
         return len(self.values)
@@ -102,7 +101,7 @@ class SeriesContent:
         one = self.take(np.array([row]))
         return one.row_times_iso()[0] if self.times is not None else None
 
-    def instants(self) -> npt.NDArray[np.int64]:
+    def instants(self) -> Ints:
         """Return microseconds since 1970 of each row's time, in UTC if the times are zoned.
 
         Raises:
@@ -140,7 +139,7 @@ class SeriesContent:
             arrays["offsets"] = np.ascontiguousarray(self.offsets, dtype="<i2")
         return _npz(header, arrays)
 
-    def take(self, rows: npt.NDArray[np.intp]) -> "SeriesContent":
+    def take(self, rows: Places) -> "SeriesContent":
         """Return only these rows, in this order."""
         return replace(
             self,
@@ -171,9 +170,7 @@ class TextContent:
 DatasetContent = SeriesContent | TextContent
 
 
-def times_iso(
-    times: Times, form: TimeForm | None, offsets: npt.NDArray[np.int16] | None
-) -> list[str]:
+def times_iso(times: Times, form: TimeForm | None, offsets: Offsets | None) -> list[str]:
     """Return times in ISO 8601: ``2017-01-03``, ``2017-01-03T09:30:00`` or that with ``+01:00``."""
     if form == "date":
         return [str(time) for time in np.datetime_as_string(times, unit="D")]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from app.errors import Conflict, FieldError
+from app.reading.arrays import Floats, Places
 from app.reading.closed_days import with_closed_days_decided
 from app.reading.content import DatasetContent, SeriesContent, content_from_bytes
 from app.reading.decisions import settled
@@ -151,9 +151,9 @@ def _check_alike(last: SeriesContent, more: SeriesContent) -> None:
 def _check_agreement(
     last: SeriesContent,
     more: SeriesContent,
-    values: npt.NDArray[np.float64],
-    first: npt.NDArray[np.intp],
-    second: npt.NDArray[np.intp],
+    values: Floats,
+    first: Places,
+    second: Places,
 ) -> None:
     old, new = values[first], values[second]  # (overlapping rows, columns)
     both = np.isfinite(old) & np.isfinite(new)

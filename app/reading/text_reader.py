@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from app.reading.arrays import Objects
 from app.reading.columns.column_types import ReadColumn, ReadTable
 from app.reading.content import TextContent
 from app.reading.report import ColumnReport, FileProblem, Report, TextReport
-from app.reading.table.table import Objects, Table
+from app.reading.table.table import Table
 
 _LABEL_LENGTH = 24  # characters; cells that are longer on average are text
 

@@ -11,16 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from app.reading.arrays import Bytes, Cells, Packed, Places
 from app.reading.vocabulary import MONTH_NUMBERS, NOTATIONS, folded
 
 WIDTH = 80  # bytes of a cell that are examined; a longer cell is not a date
 CHUNK_ROWS = 65_536
 _BLOCK_ROWS = 64
-
-Cells = npt.NDArray[np.object_] | npt.NDArray[np.bytes_]
-Bytes = npt.NDArray[np.uint8]
 
 
 def _classes(*, letters: bool) -> bytes:
@@ -44,8 +41,8 @@ class ShapeGroup:
     """The cells of one shape."""
 
     shape: str
-    rows: npt.NDArray[np.intp]  # positions in the column
-    place: slice | npt.NDArray[np.intp]  # the same, as a slice if they are consecutive
+    rows: Places  # positions in the column
+    place: slice | Places  # the same, as a slice if they are consecutive
     text: Bytes  # (cells, width) bytes, zero padded
 
 
@@ -140,13 +137,13 @@ def _as_bytes(part: Cells, plain: Callable[[list[str]], list[str]] | None) -> By
     return _matrix(packed)
 
 
-def _matrix(part: npt.NDArray[np.bytes_]) -> Bytes:
+def _matrix(part: Packed) -> Bytes:
     width = min(part.dtype.itemsize, WIDTH)
     packed = np.ascontiguousarray(part, dtype=f"S{width}")
     return packed.view(np.uint8).reshape(len(packed), width)  # (cells, width)
 
 
-def _shapes(text: Bytes, classes: bytes) -> list[tuple[str, npt.NDArray[np.intp]]]:
+def _shapes(text: Bytes, classes: bytes) -> list[tuple[str, Places]]:
     """Return the shapes of the cells that are not empty, each with its rows."""
     if _is_regular(text):
         shape = _name(_classified(text[:1], classes)[0])
@@ -177,7 +174,7 @@ def _classified(text: Bytes, classes: bytes) -> Bytes:
     return np.frombuffer(text.tobytes().translate(classes), dtype=np.uint8).reshape(text.shape)
 
 
-def _split(classes: Bytes) -> Iterator[tuple[str, npt.NDArray[np.intp]]]:
+def _split(classes: Bytes) -> Iterator[tuple[str, Places]]:
     if not len(classes):
         return
     if bool((classes == classes[0]).all()):

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from app.reading.arrays import Cells, Floats, Ints, Objects
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.numbers import MISSING_AMONG_NUMBERS, Decimal, parse_number, read_numbers
 from app.reading.columns.units import settle_units
 from app.reading.decisions import Cell
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem
-from app.reading.table.table import Column, Floats, Ints, Table
+from app.reading.table.table import Column, Table
 
 ColumnType = Literal["number", "date", "time", "label", "text", "index", "empty"]
 
@@ -29,7 +29,7 @@ _INDEX_NAMES = re.compile(
 )
 _MADE_UP = re.compile(r"column \d+")
 
-NO_CELLS: npt.NDArray[np.object_] = np.empty(0, dtype=object)
+NO_CELLS: Objects = np.empty(0, dtype=object)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -181,7 +181,7 @@ def _from_numbers(column: Column, numbers: Floats, spellings: frozenset[str]) ->
 
 def _from_cells(
     column: Column,
-    cells: npt.NDArray[np.object_] | npt.NDArray[np.bytes_],
+    cells: Cells,
     decimal: Decimal,
     spellings: frozenset[str],
 ) -> ReadColumn:
@@ -204,9 +204,7 @@ def _from_cells(
     return ReadColumn(source=column, type="text" if wordy else "label", missing=missing)
 
 
-def _kinds(
-    cells: npt.NDArray[np.object_] | npt.NDArray[np.bytes_], spellings: frozenset[str]
-) -> Counter[str]:
+def _kinds(cells: Cells, spellings: frozenset[str]) -> Counter[str]:
     present = cells[[isinstance(cell, str) for cell in cells]]
     sample = present[:: max(len(present) // _LOOKED_AT, 1)]
     kinds: Counter[str] = Counter(cell_kind(cell) for cell in sample)
@@ -219,7 +217,7 @@ def _kinds(
 
 def _careful(
     column: Column,
-    cells: npt.NDArray[np.object_] | npt.NDArray[np.bytes_],
+    cells: Cells,
     decimal: Decimal,
     spellings: frozenset[str],
 ) -> ReadColumn | None:

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from app.reading.columns.cell_shapes import Bytes, Cells, ShapeGroup, shape_groups
+from app.reading.arrays import Bools, Bytes, Cells, Floats, Ints, Offsets, Places
+from app.reading.columns.cell_shapes import ShapeGroup, shape_groups
 from app.reading.columns.date_patterns import DatePattern, clock_pattern, date_patterns
 from app.reading.vocabulary import (
     CLOCK_WORDS,
@@ -20,9 +21,6 @@ from app.reading.vocabulary import (
     WEEKDAYS,
     ZONE_MINUTES,
 )
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 DAY_US = 86_400_000_000
 EXCEL_EPOCH = np.datetime64("1899-12-30", "D").astype(np.int64)  # of its "1900" date system
@@ -46,7 +44,7 @@ class Triples:
 
     sign: str  # the signs between the numbers
     formats: dict[str, tuple[int, int]] = field(default_factory=dict)  # in terms of a, b, c
-    rows: list[npt.NDArray[np.intp]] = field(default_factory=list)
+    rows: list[Places] = field(default_factory=list)
     numbers: list[Ints] = field(default_factory=list)  # (cells, 3)
 
 
@@ -56,7 +54,7 @@ class DateCells:
 
     days: Ints  # (rows,) days since 1970; only if `dated`
     clock: Ints  # (rows,) microseconds since midnight
-    offsets: npt.NDArray[np.int16]  # (rows,) minutes east of UTC; only if `zoned`
+    offsets: Offsets  # (rows,) minutes east of UTC; only if `zoned`
     dated: Bools  # whether the day is known
     open: Bools  # whether it waits for the order of day and month
     zoned: Bools
@@ -100,7 +98,7 @@ class _Group:
     days: Ints
     clock: Ints
     level: int
-    offsets: npt.NDArray[np.int16] | None = None
+    offsets: Offsets | None = None
     years: Ints | None = None  # as written, with four digits
     numbers: Ints | None = None  # of a triple, (cells, 3)
 
@@ -189,20 +187,20 @@ def full_years(numbers: Ints, digits: int, *, buddhist: bool = False) -> Ints:
     )
 
 
-def is_buddhist(years: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> Bools:
+def is_buddhist(years: Ints | Floats) -> Bools:
     """Return which years can only be those of the Buddhist calendar."""
     found: Bools = (years >= BUDDHIST[0]) & (years <= BUDDHIST[1])
     return found
 
 
-def order_share(days: Ints | npt.NDArray[np.float64]) -> float:
+def order_share(days: Ints | Floats) -> float:
     """Return how steadily times run in one direction: 1 always, 0.5 as often back as forth."""
     steps = np.diff(days)
     forth, back = int((steps > 0).sum()), int((steps < 0).sum())
     return max(forth, back) / (forth + back) if forth + back else 1.0
 
 
-def unix_micros(numbers: npt.NDArray[np.float64]) -> Ints:
+def unix_micros(numbers: Floats) -> Ints:
     """Return microseconds since 1970 of Unix times; their size shows whether s, ms, µs or ns."""
     size = np.abs(numbers)
     factor = np.select([size < 1e11, size < 1e14, size < 1e17], [1e6, 1e3, 1.0], default=1e-3)
@@ -363,9 +361,7 @@ def _clock(text: Bytes, pattern: DatePattern) -> tuple[Ints, Bools]:
     return micros, good & (micros <= DAY_US)
 
 
-def _zone(
-    found: DateCells, text: Bytes, pattern: DatePattern
-) -> tuple[npt.NDArray[np.int16] | None, Bools]:
+def _zone(found: DateCells, text: Bytes, pattern: DatePattern) -> tuple[Offsets | None, Bools]:
     """Return minutes east of UTC, or None if the words name no zone."""
     words, place = np.unique(np.array(_words(text, pattern, "zone")), return_inverse=True)
     if set(words.tolist()) <= CLOCK_WORDS:
@@ -408,7 +404,7 @@ def _int(text: Bytes, pattern: DatePattern, part: str) -> Ints:
     return _digits(text[:, start:stop])
 
 
-def _float(text: Bytes, pattern: DatePattern, part: str) -> npt.NDArray[np.float64]:
+def _float(text: Bytes, pattern: DatePattern, part: str) -> Floats:
     start, stop = pattern.spans[part]
     return np.ascontiguousarray(text[:, start:stop]).view(f"S{stop - start}").ravel().astype(float)
 

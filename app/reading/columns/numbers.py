@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from app.reading.columns.cell_shapes import WIDTH, Bytes, form_groups
+from app.reading.arrays import Bytes, Floats, Objects, Places
+from app.reading.columns.cell_shapes import WIDTH, form_groups
 from app.reading.vocabulary import NOTATIONS
 
 Decimal = Literal[".", ","]
@@ -60,14 +60,14 @@ class NumberForm:
     has_magnitude: bool
     has_note: bool  # whether a footnote follows the number
 
-    def values(self, text: Bytes) -> npt.NDArray[np.float64]:
+    def values(self, text: Bytes) -> Floats:
         """Return the numbers of cells, (cells, width) bytes; NaN if too large for a float."""
         places = self.whole + self.part
         if len(places) > EXACT_DIGITS or self.exponent is not None:
             return np.array([self._value(bytes(row)) for row in text], dtype=np.float64)
         powers = 10 ** np.arange(len(places) - 1, -1, -1, dtype=np.int64)
         digits = text[:, places].astype(np.int64) - ord("0")  # (cells, digits)
-        numbers: npt.NDArray[np.float64] = (digits @ powers) / 10.0 ** len(self.part)
+        numbers: Floats = (digits @ powers) / 10.0 ** len(self.part)
         return numbers if self.factor == 1 else numbers * self.factor
 
     def _value(self, cell: bytes) -> float:
@@ -81,10 +81,10 @@ class NumberForm:
 class NumberCells:
     """A column of cells read as numbers."""
 
-    values: npt.NDArray[np.float64]  # (rows,) NaN if missing or not a number
+    values: Floats  # (rows,) NaN if missing or not a number
     missing: int = 0  # cells spelled as missing, including empty ones
     bad: list[int] = field(default_factory=list)  # positions of cells that are not numbers
-    units: dict[str, list[npt.NDArray[np.intp]]] = field(default_factory=dict)  # unit → rows
+    units: dict[str, list[Places]] = field(default_factory=dict)  # unit → rows
     magnitudes: int = 0  # cells such as 7.38M
     notes: int = 0  # cells with a footnote after the number
 
@@ -180,9 +180,7 @@ def number_form(form: str, decimal: Decimal) -> NumberForm | None:
     )
 
 
-def _read_group(
-    form: NumberForm | None, text: Bytes, rows: npt.NDArray[np.intp], found: NumberCells
-) -> None:
+def _read_group(form: NumberForm | None, text: Bytes, rows: Places, found: NumberCells) -> None:
     values = None if form is None else form.values(text)
     if form is None or values is None or not np.isfinite(values).all():
         bad = rows if values is None else rows[~np.isfinite(values)]
@@ -197,8 +195,8 @@ def _read_group(
 
 
 def _read_long(
-    column: npt.NDArray[np.object_],
-    rows: npt.NDArray[np.intp],
+    column: Objects,
+    rows: Places,
     decimal: Decimal,
     found: NumberCells,
 ) -> None:

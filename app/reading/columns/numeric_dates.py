@@ -5,15 +5,14 @@ from itertools import groupby
 
 import numpy as np
 
+from app.reading.arrays import Bools, Floats, Ints
 from app.reading.columns.dates import (
     BUDDHIST,
     BUDDHIST_LEAD,
     DAY_US,
     EXCEL_EPOCH,
-    Bools,
     DateCells,
     Form,
-    Ints,
     clock_of,
     days_of,
     days_of_part,
@@ -21,7 +20,6 @@ from app.reading.columns.dates import (
     order_share,
     unix_micros,
 )
-from app.reading.table.table import Floats
 
 Limits = tuple[float, float]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from app.reading.arrays import Floats, Places
 from app.reading.columns.numbers import CURRENCIES, NumberCells
 from app.reading.vocabulary import NOTATIONS
 
@@ -57,7 +57,7 @@ def settle_units(read: NumberCells) -> Units:
     return found
 
 
-def _drop_flags(rows: dict[str, npt.NDArray[np.intp]], numbers: int, found: Units) -> None:
+def _drop_flags(rows: dict[str, Places], numbers: int, found: Units) -> None:
     flags = [unit for unit in rows if _FLAGS.fullmatch(unit)]
     flagged = sum(len(rows[unit]) for unit in flags)
     if flags and flagged <= _FEW * numbers and set(flags) == set(rows):
@@ -66,7 +66,7 @@ def _drop_flags(rows: dict[str, npt.NDArray[np.intp]], numbers: int, found: Unit
             del rows[unit]
 
 
-def _drop_words(rows: dict[str, npt.NDArray[np.intp]], numbers: int, read: NumberCells) -> None:
+def _drop_words(rows: dict[str, Places], numbers: int, read: NumberCells) -> None:
     """Remove cells whose word is not a unit, because they mean something else."""
     for unit, places in list(rows.items()):
         is_unit = any(unit in family for family in _FAMILIES) or unit == _PERCENT
@@ -79,9 +79,7 @@ def _drop_words(rows: dict[str, npt.NDArray[np.intp]], numbers: int, read: Numbe
         del rows[unit]
 
 
-def _convert(
-    rows: dict[str, npt.NDArray[np.intp]], values: npt.NDArray[np.float64]
-) -> Iterator[str]:
+def _convert(rows: dict[str, Places], values: Floats) -> Iterator[str]:
     mixed = [unit for unit in rows if unit != _PERCENT]
     family = next((each for each in _FAMILIES if set(mixed) <= set(each)), None)
     if len(mixed) < 2:
@@ -103,9 +101,7 @@ def _convert(
             del rows[unit]
 
 
-def _percent(
-    rows: dict[str, npt.NDArray[np.intp]], values: npt.NDArray[np.float64]
-) -> Iterator[str]:
+def _percent(rows: dict[str, Places], values: Floats) -> Iterator[str]:
     """Decide whether the numbers without a percent sign are percents, too, or fractions."""
     if set(rows) != {_PERCENT}:
         return

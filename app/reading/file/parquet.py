@@ -7,12 +7,12 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from app.reading.arrays import Objects, Times
 from app.reading.content import offset_iso
 from app.reading.decisions import settled
 from app.reading.report import FileProblem
-from app.reading.series.frequency import Times
 from app.reading.table.header import unique_names
-from app.reading.table.table import Column, Objects, Table
+from app.reading.table.table import Column, Table
 
 
 def read_parquet(path: Path) -> Table:

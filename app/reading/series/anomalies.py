@@ -4,12 +4,11 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from app.reading.arrays import Codes, Floats, Ints
 from app.reading.content import SeriesContent
 from app.reading.decisions import Candidate, Cell, weigh
 from app.reading.report import LISTED, Contradiction, Outlier, Report
-from app.reading.table.table import Floats, Ints
 
 SHORT_ROWS = 30
 FEWEST = 5  # minimum number of rows that contradict each other
@@ -152,7 +151,7 @@ def _check_outliers(
         )
 
 
-def outlier_scores(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
+def outlier_scores(values: Floats, series: Codes) -> Floats:
     """Return how far each value is from both neighbours, in usual steps, (rows,).
 
     0 where that is less than one usual step.

@@ -10,18 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from app.reading.arrays import Bools, Ints, Places
 from app.reading.columns.column_types import ReadColumn, ReadTable
-from app.reading.columns.dates import (
-    DAY_US,
-    DateCells,
-    Ints,
-    Triples,
-    days_of,
-    full_years,
-    order_share,
-)
+from app.reading.columns.dates import DAY_US, DateCells, Triples, days_of, full_years, order_share
 from app.reading.decisions import Candidate, Cell, Decision, Rule, settled, weigh
 from app.reading.series.frequency_finder import find_frequency
 
@@ -49,7 +41,7 @@ _SCORED_ROWS = 20_000  # number of steps that are examined
 class _Reading:
     order: DateOrder
     days: Ints
-    valid: npt.NDArray[np.bool_]
+    valid: Bools
 
 
 def settle_order(dates: DateCells, column: ReadColumn, table: ReadTable) -> list[Decision]:
@@ -62,7 +54,7 @@ def settle_order(dates: DateCells, column: ReadColumn, table: ReadTable) -> list
     """
     told, buddhist = table.options.date_order, table.options.years != "ad"
     decisions: list[Decision] = []
-    waiting: list[tuple[Triples, npt.NDArray[np.intp], list[_Reading]]] = []
+    waiting: list[tuple[Triples, Places, list[_Reading]]] = []
     for (_, digits), triples in dates.triples.items():
         rows = np.concatenate(triples.rows)
         if len(rows):
@@ -125,7 +117,7 @@ def _readings(
 def _decide(
     dates: DateCells,
     triples: Triples,
-    rows: npt.NDArray[np.intp],
+    rows: Places,
     readings: list[_Reading],
     beside: tuple[Habit, Cell],
 ) -> tuple[_Reading, Decision]:
@@ -167,7 +159,7 @@ def _habit(sign: str, like: str | None, *, european: bool) -> Habit:
     return "mdy", _HABIT_POINTS, "most such files have the month first"
 
 
-def _all_times(dates: DateCells, rows: npt.NDArray[np.intp], reading: _Reading) -> Ints:
+def _all_times(dates: DateCells, rows: Places, reading: _Reading) -> Ints:
     """Return the column's times in microseconds, with these rows read as the candidate says."""
     known = dates.dated.copy()
     days = dates.days.copy()

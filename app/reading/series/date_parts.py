@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from app.reading.arrays import Bools, Ints
 from app.reading.columns.column_types import ReadColumn, ReadTable
 from app.reading.columns.dates import (
     DAY_US,
-    Ints,
     clock_of,
     days_of_part,
     full_years,
@@ -19,7 +19,7 @@ from app.reading.columns.dates import (
 from app.reading.decisions import Candidate, Decision, settled, weigh
 from app.reading.read_options import ReadOptions
 from app.reading.series.frequency_finder import find_frequency
-from app.reading.series.time_column import Bools, FoundTimes, format_of
+from app.reading.series.time_column import FoundTimes, format_of
 from app.reading.vocabulary import MONTH_NUMBERS, PARTS, PERIODS, folded, words_of
 
 _RANGES = {

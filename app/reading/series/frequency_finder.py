@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from app.reading.arrays import Bools, Codes, Ints, Times
 from app.reading.series.calendar import (
     BUSINESS_DAYS,
     DAY_US,
@@ -21,7 +21,7 @@ from app.reading.series.calendar import (
     Session,
     weekly_calendar,
 )
-from app.reading.series.frequency import MICROSECONDS, Times, month_lengths
+from app.reading.series.frequency import MICROSECONDS, month_lengths
 
 _COMMON = 0.48  # minimum share of the most common step
 _MONTHLY = 0.8  # minimum share of steps with the same number of months
@@ -35,9 +35,6 @@ _MOST_SESSIONS = 4  # per day; more are gaps
 _LONGEST_SCORED = 1_000_000  # times at the end of a long file that are examined
 _HALF_MONTH_US = 15.2 * DAY_US
 _MOST_COUNT = 9_999  # counts that a frequency may have before its unit
-
-Ints = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +93,7 @@ def _fixed_step(steps: Ints, usual: int, share: float) -> FoundFrequency | None:
     return FoundFrequency(frequency=name, reason=reason, score=filled * share)
 
 
-def _monthly(times: Times, steps: Ints, within: npt.NDArray[np.bool_]) -> Iterator[FoundFrequency]:
+def _monthly(times: Times, steps: Ints, within: Bools) -> Iterator[FoundFrequency]:
     """Find months, quarters and years: steps with equal months and unequal days."""
     if np.median(steps) < 27 * DAY_US:
         return
@@ -242,7 +239,7 @@ def _week_counts(slots: Ints, per_day: int) -> Ints:
     return np.bincount(of_week, minlength=WEEK_DAYS * per_day).reshape(WEEK_DAYS, per_day)
 
 
-def _open_slots(counts: Ints, chances: Ints, day_counts: Ints) -> npt.NDArray[np.bool_] | None:
+def _open_slots(counts: Ints, chances: Ints, day_counts: Ints) -> Bools | None:
     """Find the open weekdays and times of day; None if closed hours did not occur twice.
 
     Args:
@@ -266,7 +263,7 @@ def _open_slots(counts: Ints, chances: Ints, day_counts: Ints) -> npt.NDArray[np
     return open_slots
 
 
-def _calendar_of(open_slots: npt.NDArray[np.bool_], step: int, phase: int) -> str | None:
+def _calendar_of(open_slots: Bools, step: int, phase: int) -> str | None:
     """Return the calendar of open slots, (weekdays, slots of a day); None: too irregular."""
     by_day: list[tuple[Session, ...] | None] = []
     for row in open_slots:

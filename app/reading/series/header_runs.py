@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.reading.arrays import Ints
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.column_types import ReadColumn, ReadTable
-from app.reading.columns.dates import DAY_US, Ints, read_clocks
+from app.reading.columns.dates import DAY_US, read_clocks
 from app.reading.read_options import ReadOptions
 from app.reading.series.frequency import add_months
 from app.reading.series.time_column import FoundTimes, read_times

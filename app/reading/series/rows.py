@@ -3,17 +3,16 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from app.errors import FieldError
+from app.reading.arrays import Bools, Codes, Floats, Ints, Offsets, Places, Times
 from app.reading.content import SeriesContent
 from app.reading.decisions import Candidate, Cell, count_of, weigh
 from app.reading.read_options import ReadOptions
 from app.reading.report import LISTED, Duplicates, FileProblem, Gap, Report
 from app.reading.series.calendar import Calendar
-from app.reading.series.frequency import Times, next_times
+from app.reading.series.frequency import next_times
 from app.reading.series.grid import places
-from app.reading.table.table import Floats, Ints
 
 HOUR_US = 3_600_000_000
 LATEST = 3  # hour of the night in which clocks are put back
@@ -32,14 +31,14 @@ class SeriesRows:
     values: Floats  # (rows, columns)
     times: Times | None  # (rows,)
     instants: Ints  # (rows,) values by which they are ordered; the row number without times
-    offsets: npt.NDArray[np.int16] | None
-    series: npt.NDArray[np.int32]
+    offsets: Offsets | None
+    series: Codes
     numbers: Ints  # (rows,) row in the file, from 1
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "SeriesRows":
+    def take(self, rows: Places | Bools) -> "SeriesRows":
         """Return only these rows, in this order."""
         return replace(
             self,
@@ -100,7 +99,7 @@ def without_duplicates(
     return joined, duplicates
 
 
-def _is_end_of_summer_time(rows: SeriesRows, again: npt.NDArray[np.bool_]) -> bool:
+def _is_end_of_summer_time(rows: SeriesRows, again: Bools) -> bool:
     """Return whether hours are repeated as at the end of summer time: at night, once a year."""
     if rows.times is None or rows.offsets is not None:
         return False
@@ -117,7 +116,7 @@ def _is_end_of_summer_time(rows: SeriesRows, again: npt.NDArray[np.bool_]) -> bo
     )
 
 
-def _decide_repeated_hours(rows: SeriesRows, again: npt.NDArray[np.bool_], report: Report) -> None:
+def _decide_repeated_hours(rows: SeriesRows, again: Bools, report: Report) -> None:
     times = rows.times
     cells = [
         Cell(row=int(rows.numbers[place + 1]), text=str(times[place].astype("datetime64[m]")))
@@ -204,7 +203,7 @@ def filled(
     return replace(whole, values=values), numbers[source]
 
 
-def _carried_on(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
+def _carried_on(values: Floats, series: Codes) -> Floats:
     place = np.arange(len(values))[:, None]  # (rows, 1)
     known = np.where(np.isfinite(values), place, -1)
     last = np.maximum.accumulate(known, axis=0)  # (rows, columns) the last row with a value
@@ -213,9 +212,7 @@ def _carried_on(values: Floats, series: npt.NDArray[np.int32]) -> Floats:
     return np.where(usable, np.take_along_axis(values, np.maximum(last, 0), axis=0), np.nan)
 
 
-def _refuse_duplicates(
-    rows: SeriesRows, again: npt.NDArray[np.bool_], report: Report, *, equal: bool
-) -> None:
+def _refuse_duplicates(rows: SeriesRows, again: Bools, report: Report, *, equal: bool) -> None:
     columns = () if report.date is None else report.date.columns
     errors = tuple(
         FieldError(

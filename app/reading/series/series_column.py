@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from app.reading.arrays import Codes, Floats, Ints
 from app.reading.columns.column_types import ReadColumn, ReadTable
 from app.reading.decisions import Candidate, Decision, Rule, settled, weigh
 from app.reading.series.time_column import FoundTimes
-from app.reading.table.table import Ints
 from app.reading.vocabulary import ENTITY_WORDS, TIME_WORDS, WEAK_WORDS, words_in, words_of
 
 _MOST_KEYS = 4  # number of columns that may name a series together, such as store and item
@@ -27,7 +26,7 @@ class FoundLabels:
 
     columns: tuple[str, ...]  # () for one series
     labels: tuple[str, ...]  # in the order of first appearance
-    series: npt.NDArray[np.int32]  # (rows,) index into labels; -1 if the row has none
+    series: Codes  # (rows,) index into labels; -1 if the row has none
     decision: Decision
 
 
@@ -115,7 +114,7 @@ def entity_points(name: str) -> float:
     return 1.0 - min(ranks) / len(_RANKS) / 2 - is_code / 4 if ranks else 0.0
 
 
-def is_static(numbers: npt.NDArray[np.float64], series: npt.NDArray[np.int32]) -> bool:
+def is_static(numbers: Floats, series: Codes) -> bool:
     """Return whether values never change within a series, as with a postal code."""
     order = np.argsort(series, kind="stable")
     changes = np.diff(numbers[order]) != 0
@@ -173,7 +172,7 @@ def _candidate(table: ReadTable, times: FoundTimes) -> Candidate[FoundLabels] | 
     return Candidate(found, name, {"series": name}, [(2.0 - 20 * twice, reason, cells), *holding])
 
 
-def _same_groups(one: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> bool:
+def _same_groups(one: Codes, other: Codes) -> bool:
     """Return whether two columns group the rows alike, as a name and its code do."""
     both = (one >= 0) & (other >= 0)
     pairs = len(np.unique(one[both].astype(np.int64) * 2**32 + other[both]))

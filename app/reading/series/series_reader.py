@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.errors import FieldError
+from app.reading.arrays import Ints
 from app.reading.closed_days import with_closed_days_decided
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.column_types import ReadColumn, ReadTable, index_columns
@@ -35,7 +36,7 @@ from app.reading.series.target import suggest_target
 from app.reading.series.time_candidates import correct_midnights, date_rows, unread_times
 from app.reading.series.usable_rows import usable_rows
 from app.reading.series.wide_tables import Long, find_wide
-from app.reading.table.table import Ints, Table
+from app.reading.table.table import Table
 
 
 def read_series(table: Table, read: ReadTable, report: Report) -> SeriesContent:

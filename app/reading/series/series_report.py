@@ -4,21 +4,15 @@ from typing import Literal
 
 import numpy as np
 
+from app.reading.arrays import Floats
 from app.reading.columns.column_types import ReadColumn
 from app.reading.content import SeriesContent
 from app.reading.decisions import count_of
-from app.reading.report import (
-    LISTED,
-    CellCounts,
-    CellGroup,
-    ColumnReport,
-    Report,
-    SeriesReport,
-)
+from app.reading.report import LISTED, CellCounts, CellGroup, ColumnReport, Report, SeriesReport
 from app.reading.series.rows import SeriesRows
 from app.reading.series.usable_rows import BLANK, KEPT, UsableRows
 from app.reading.series.wide_tables import Long
-from app.reading.table.table import Floats, Table
+from app.reading.table.table import Table
 
 RowOrder = Literal["oldest first", "newest first", "shuffled"]
 _ROLES = {"time": "date", "series": "label"}

@@ -3,17 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from app.reading.arrays import Floats, Ints, Places
 from app.reading.columns.column_types import ReadColumn
-from app.reading.columns.dates import DAY_US, Ints
+from app.reading.columns.dates import DAY_US
 from app.reading.columns.numeric_dates import number_dates
 from app.reading.content import SeriesContent
 from app.reading.decisions import Candidate, Decision, weigh
 from app.reading.series.series_column import is_static
 from app.reading.vocabulary import PARTS, TARGET_WORDS, WEAK_WORDS, folded, words_in, words_of
-
-Floats = npt.NDArray[np.float64]
 
 _AGGREGATES = {"max", "min", "mean", "avg", "average", "sum", "total"}
 _SAMPLE = 5_000  # rows in which a column is compared with the calendar
@@ -97,9 +95,7 @@ def _is_ruler(steps: Floats) -> bool:
     return len(steps) > 1 and steps[0] > 0 and bool(np.allclose(steps, steps[0], rtol=1e-6))
 
 
-def _is_time(
-    values: Floats, content: SeriesContent, rows: npt.NDArray[np.intp], *, is_named: bool
-) -> bool:
+def _is_time(values: Floats, content: SeriesContent, rows: Places, *, is_named: bool) -> bool:
     """Return whether the values are the year, month, weekday, hour or time of the rows."""
     if content.times is None or len(values) < _FEWEST:
         return False

@@ -4,26 +4,18 @@ import re
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from app.reading.arrays import Bools, Floats, Ints, Offsets, Times
 from app.reading.columns.cell_shapes import names_era
 from app.reading.columns.column_types import NO_CELLS, ReadColumn, ReadTable
-from app.reading.columns.dates import (
-    DAY_US,
-    LEVELS,
-    DateCells,
-    Ints,
-    order_share,
-    read_dates,
-)
+from app.reading.columns.dates import DAY_US, LEVELS, DateCells, order_share, read_dates
 from app.reading.columns.numeric_dates import number_dates
 from app.reading.content import TimeForm
 from app.reading.decisions import Candidate, Cell, Decision, weigh
 from app.reading.report import DateFormat, DateReport, FileProblem
 from app.reading.series.date_order import settle_order
-from app.reading.series.frequency import Times, split_frequency
+from app.reading.series.frequency import split_frequency
 from app.reading.series.frequency_finder import find_frequency
-from app.reading.table.table import Floats
 from app.reading.vocabulary import AMBIGUOUS_ZONES, sounds_like_time
 
 # Share of the cells from which a column is one of dates; if many are not, usable_rows refuses it.
@@ -34,8 +26,6 @@ _STEADY = 0.9  # share of steps in one direction below which they are hardly mon
 _LEVEL_FREQUENCIES = ("YS", "6MS", "QS", "MS", "W", "D")
 _UNIT_LEVELS = {"YS": 0, "YE": 0, "QS": 2, "QE": 2, "MS": 3, "ME": 3, "W": 4}
 
-Bools = npt.NDArray[np.bool_]
-
 
 @dataclass(kw_only=True)
 class FoundTimes:
@@ -44,7 +34,7 @@ class FoundTimes:
     columns: tuple[str, ...]  # the source columns
     times: Times  # (rows,) civil; only if known
     known: Bools
-    offsets: npt.NDArray[np.int16] | None = None  # (rows,) only for zoned times
+    offsets: Offsets | None = None  # (rows,) only for zoned times
     form: TimeForm | None = "date"  # None: the times are step numbers
     formats: list[DateFormat] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from app.errors import FieldError
+from app.reading.arrays import Bools, Ints, Places
 from app.reading.columns.column_types import ReadColumn
 from app.reading.report import LISTED, FileProblem, LeftOut
 from app.reading.series.rows import SeriesRows
 from app.reading.series.time_column import FoundTimes
 from app.reading.series.wide_tables import Long
-from app.reading.table.table import Ints, Table
+from app.reading.table.table import Table
 
 _MAX_UNDATED = 0.1  # share of rows without a date above which the dates were misread
 # The square of a larger error exceeds what a double can hold, so no score could be computed.
@@ -20,8 +20,6 @@ LARGEST_VALUE = 1e150
 _FEW = 3  # lines of totals, which are common
 _EXAMPLE = 40  # characters of a cell that are shown
 KEPT, BLANK = -1, -2
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +154,7 @@ def _example(column: ReadColumn, reason: str) -> Callable[[Ints], str]:
     return lambda places: f"{reason}, such as {column.text(int(places[0])).strip()[:_EXAMPLE]!r}"
 
 
-def _blank(table: Table, places: npt.NDArray[np.intp]) -> Bools:
+def _blank(table: Table, places: Places) -> Bools:
     """Return which of these rows are completely empty, (places,)."""
     blank = np.ones(len(places), dtype=bool)
     for column in table.columns:

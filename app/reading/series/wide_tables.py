@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from app.reading.arrays import Bools, Floats, Ints
 from app.reading.columns.column_types import ReadColumn, ReadTable, read_column
-from app.reading.columns.dates import Ints
 from app.reading.decisions import Candidate, Decision, settled, weigh
 from app.reading.report import FileProblem
 from app.reading.series.date_parts import row_parts
@@ -20,8 +20,8 @@ from app.reading.series.series_column import (
     told_labels,
 )
 from app.reading.series.time_candidates import date_rows, find_times
-from app.reading.series.time_column import Bools, FoundTimes
-from app.reading.table.table import Column, Floats
+from app.reading.series.time_column import FoundTimes
+from app.reading.table.table import Column
 from app.reading.vocabulary import PARTS, TOTAL_WORDS, WEAK_WORDS, words_of
 
 VALUE = "value"

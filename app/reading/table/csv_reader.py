@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from app.reading.arrays import Ints
 from app.reading.columns.cell_types import majority
 from app.reading.columns.decimal_sign import DecimalEvidence
 from app.reading.columns.numbers import MISSING_AMONG_NUMBERS, Decimal
@@ -23,7 +24,7 @@ from app.reading.report import FileProblem
 from app.reading.table.delimiter import Record
 from app.reading.table.dialect import Dialect
 from app.reading.table.split_numbers import check_rows
-from app.reading.table.table import SAMPLE_CELLS, Column, Ints, SkippedRow, Table
+from app.reading.table.table import SAMPLE_CELLS, Column, SkippedRow, Table
 
 _SPARE_BYTES = 4  # by which later dates may be longer than those of the sample
 _EVIDENCE_CELLS = 2_000  # of a column, spread over its rows

@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from app.reading.arrays import Cells, Floats, Ints, Objects
 from app.reading.decisions import Decision
 
 SAMPLE_CELLS = 30  # cells of a column that are kept as written
-Floats = npt.NDArray[np.float64]
-Objects = npt.NDArray[np.object_]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,7 +16,7 @@ class Column:
 
     name: str
     numbers: Floats | None = None  # (rows,) NaN where missing
-    cells: Objects | npt.NDArray[np.bytes_] | None = None  # (rows,) str, or None where missing
+    cells: Cells | None = None  # (rows,) str, or None where missing
     sample: tuple[str, ...] = ()  # some cells as written, which numbers do not show
 
     def texts(self) -> Objects:
