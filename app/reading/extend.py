@@ -94,34 +94,27 @@ def extended(last: SeriesContent, more: SeriesContent) -> SeriesContent:
     _check_alike(last, more)
     labels = tuple(dict.fromkeys((*last.labels, *more.labels)))
     codes = np.array([labels.index(label) for label in more.labels], dtype=np.int32)
-    series = np.concatenate([last.series, codes[more.series]])
     names = [more.columns.index(name) for name in last.columns]
-    values = np.concatenate([last.values, more.values[:, names]])  # (rows of both, columns)
-    instants = np.concatenate([last.instants(), more.instants()])
-    order = np.lexsort((instants, series))
-    again = (np.diff(series[order]) == 0) & (np.diff(instants[order]) == 0)
+    is_dated = last.times is not None and more.times is not None
+    is_zoned = last.offsets is not None and more.offsets is not None
+    both = replace(
+        last,
+        values=np.concatenate([last.values, more.values[:, names]]),  # (rows of both, columns)
+        times=np.concatenate([last.times, more.times]) if is_dated else None,
+        offsets=np.concatenate([last.offsets, more.offsets]) if is_zoned else None,
+        frequency=last.frequency or more.frequency,
+        calendar=last.calendar or more.calendar,
+        labels=labels,
+        series=np.concatenate([last.series, codes[more.series]]),
+    )
+    instants, values = both.instants(), both.values
+    order = np.lexsort((instants, both.series))
+    again = (np.diff(both.series[order]) == 0) & (np.diff(instants[order]) == 0)
     first, second = order[:-1][again], order[1:][again]
     _check_agreement(last, more, values, first, second)
     missing = np.isnan(values[first])
     values[first] = np.where(missing, values[second], values[first])
-    kept = order[np.concatenate([[True], ~again])]
-    offsets = None
-    if last.offsets is not None and more.offsets is not None:
-        offsets = np.concatenate([last.offsets, more.offsets])[kept]
-    times = None
-    if last.times is not None and more.times is not None:
-        times = np.concatenate([last.times, more.times])[kept]
-    return SeriesContent(
-        columns=last.columns,
-        values=values[kept],
-        times=times,
-        offsets=offsets,
-        time_form=last.time_form,
-        frequency=last.frequency or more.frequency,
-        calendar=last.calendar or more.calendar,
-        labels=labels,
-        series=series[kept],
-    )
+    return both.take(order[np.concatenate([[True], ~again])])
 
 
 def _check_alike(last: SeriesContent, more: SeriesContent) -> None:

@@ -14,7 +14,7 @@ from app.reading.columns.numbers import Decimal
 from app.reading.decisions import Candidate, Decision, settled, weigh
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem, Report
-from app.reading.table.delimiter import Choice, Record, Split
+from app.reading.table.delimiter import SAMPLE_RECORDS, Record, Split
 from app.reading.table.dialect import Dialect, dialect_of
 from app.reading.table.table import SAMPLE_CELLS, Column, Table
 
@@ -73,16 +73,16 @@ def _table_of_cells(
     ]
     if not filled:
         return None
-    sample = filled[:200]
+    places, sample = zip(*filled[:SAMPLE_RECORDS], strict=True)
     split = Split(
         delimiter=",",
-        records=[record for _, record in sample],
-        places=[place for place, _ in sample],
+        records=list(sample),
+        places=list(places),
         width=width,
         consistent=1.0,
         clean=1.0,
     )
-    dialect = dialect_of(Choice(split=split, decision=None), told=options.header)
+    dialect = dialect_of(split, None, told=options.header)
     if dialect is None:
         return None
     body = records[dialect.skip :]

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.reading.arrays import Ints
+from app.reading.arrays import Bools, Ints
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.column_types import ReadColumn, ReadTable
-from app.reading.columns.dates import DAY_US, read_clocks
+from app.reading.columns.dates import DAY_US, days_of_part, read_clocks
 from app.reading.read_options import ReadOptions
-from app.reading.series.frequency import add_months
 from app.reading.series.time_column import FoundTimes, read_times
 from app.reading.table.table import Column
 from app.reading.vocabulary import MONTH_NUMBERS, PERIODS, folded
@@ -58,7 +57,7 @@ def find_runs(table: ReadTable) -> list[HeaderRun]:
     return [run for run in runs if run.role == "time" or not dated.issuperset(run.places)]
 
 
-def moved(times: FoundTimes, run: HeaderRun) -> tuple[Ints, np.typing.NDArray[np.bool_]]:
+def moved(times: FoundTimes, run: HeaderRun) -> tuple[Ints, Bools]:
     """Add the parts of a matrix to its rows' times, in microseconds, (rows, columns of the run).
 
     Args:
@@ -68,26 +67,20 @@ def moved(times: FoundTimes, run: HeaderRun) -> tuple[Ints, np.typing.NDArray[np
     Returns:
         The times, and which of them exist.
     """
-    starts = times.times.astype("datetime64[us]")
-    shape = (len(starts), len(run))
-    valid = np.broadcast_to(times.known[:, None], shape).copy()
-    if run.role in {"month", "quarter"}:
-        months = (run.numbers - 1) * (3 if run.role == "quarter" else 1)
-        firsts = starts.astype("datetime64[M]").astype("datetime64[us]")
-        columns = [add_months(firsts, np.array(each), to_end=False) for each in months]  # type: ignore[arg-type]
-        return np.stack(columns, axis=1).astype(np.int64), valid
-    steps = {"week": 7 * DAY_US, "clock": 1, "day": DAY_US, "yearday": DAY_US, "weekday": DAY_US}
-    size = steps[run.role]
-    numbers = run.numbers - (run.role not in {"clock", "weekday"})
-    begins = starts.astype(np.int64)
-    if run.role in {"week", "weekday"}:  # from a Monday; 4 January is in week 1
-        anchor = begins + 3 * DAY_US * (run.role == "week")
-        begins = anchor - (anchor // DAY_US + 3) % 7 * DAY_US
-    micros = begins[:, None] + numbers[None, :] * size
-    if run.role in {"day", "yearday"}:
-        unit = "datetime64[M]" if run.role == "day" else "datetime64[Y]"
-        valid &= micros.astype("datetime64[us]").astype(unit) == starts.astype(unit)[:, None]
-    return micros, valid
+    dates = times.times.astype("datetime64[D]")
+    days: Ints = dates.astype(np.int64)[:, None]
+    valid = np.broadcast_to(times.known[:, None], (len(days), len(run)))
+    if run.role == "clock":
+        return times.times.astype("datetime64[us]").astype(np.int64)[:, None] + run.numbers, valid
+    if run.role == "weekday":  # from a Monday
+        return (days - (days + 3) % 7 + run.numbers) * DAY_US, valid
+    months = np.repeat(dates.astype("datetime64[M]").astype(np.int64), len(run))
+    years, numbers = months // 12 + 1970, np.tile(run.numbers, len(days))
+    if run.role == "day":
+        found, exist = days_of_part(years, "month", months % 12 + 1, numbers)
+    else:
+        found, exist = days_of_part(years, run.role, numbers)
+    return found.reshape(valid.shape) * DAY_US, valid & exist.reshape(valid.shape)
 
 
 def _times(names: dict[int, str], options: ReadOptions) -> HeaderRun | None:

@@ -128,26 +128,26 @@ def _reasons(table: Table, long: Long, there: Bools) -> Iterator[tuple[Bools, Re
         if own is not None and long.layout == "table":
             source = ReadColumn(source=own, type="date")
             _check_undated(long.rows, times, source)
-            texts = np.array([source.text(int(at)).strip() for at in np.flatnonzero(~times.known)])
             undated = np.flatnonzero(~times.known)
-            comment = np.isin(np.char.lstrip(texts.astype(str)).astype("U1"), ["#", "%", "/"])
-            for part, reason in (
-                (comment, "a comment"),
-                (texts == "", f"no date in column {own.name}"),
-            ):
-                mask = np.zeros(len(there), dtype=bool)
-                mask[undated[part]] = True
-                yield mask, reason
+            texts = np.array([source.text(int(at)).strip() for at in undated], dtype=str)
+            is_comment = np.isin(texts.astype("U1"), ["#", "%", "/"])
+            yield _mask(undated[is_comment], len(there)), "a comment"
+            yield _mask(undated[texts == ""], len(there)), f"no date in column {own.name}"
             yield ~times.known, _example(source, f"not a date in column {own.name}")
         yield ~times.known, "no such date"
     if (labels.series < 0).any():
         yield labels.series < 0, f"no series name in {', '.join(labels.columns)}"
     for column in long.columns:
         if column.bad and not there.all():
-            mask = np.zeros(len(there), dtype=bool)
-            mask[column.bad] = True
-            yield mask & ~there, _example(column, f"not a number in column {column.name}")
+            mask = _mask(column.bad, len(there)) & ~there
+            yield mask, _example(column, f"not a number in column {column.name}")
     yield ~there, "no number in the row"
+
+
+def _mask(places: Places | list[int], count: int) -> Bools:
+    mask = np.zeros(count, dtype=bool)
+    mask[places] = True
+    return mask
 
 
 def _example(column: ReadColumn, reason: str) -> Callable[[Ints], str]:

@@ -46,12 +46,7 @@ class Split:
         return len(self.records[0]) == self.width
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """The chosen delimiter."""
-
-    split: Split
-    decision: Decision | None  # None: the cells come from a spreadsheet
+Choice = tuple[Split, Decision]
 
 
 def choose_delimiter(sample: str, told: str | None, *, decimal: str | None = None) -> Choice | None:
@@ -109,7 +104,7 @@ def _among(tables: list[Split], single: Split, decimal: str | None) -> Choice:
     if may_be_one and decimal is None:
         candidates.append(_candidate(single, best.score))
     chosen, decision = weigh("delimiter", candidates, lead=_LEAD)
-    return Choice(split=chosen.value, decision=decision)
+    return chosen.value, decision
 
 
 def _candidate(split: Split, score: float) -> Candidate[Split]:
@@ -127,8 +122,7 @@ def _candidate(split: Split, score: float) -> Candidate[Split]:
 
 def _choice(split: Split, reason: str, *, told: bool = False) -> Choice:
     name = "none" if split.delimiter == NO_DELIMITER else split.delimiter
-    decision = settled("delimiter", _NAMES.get(name, name), reason, told=told)
-    return Choice(split=split, decision=decision)
+    return split, settled("delimiter", _NAMES.get(name, name), reason, told=told)
 
 
 def split_sample(sample: str, delimiter: str) -> Split:

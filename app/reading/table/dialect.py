@@ -7,7 +7,7 @@ from pathlib import Path
 from app.reading.decisions import Decision, settled
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem
-from app.reading.table.delimiter import Choice, Record, Split, choose_delimiter, split_sample
+from app.reading.table.delimiter import Record, Split, choose_delimiter, split_sample
 from app.reading.table.header import column_kinds, column_names, first_data_row, header_row
 from app.reading.table.split_numbers import check_sample
 
@@ -56,24 +56,24 @@ def find_dialect(sample: str, options: ReadOptions) -> Dialect | None:
         FileProblem: thousands separators split its numbers, or it has an absurd number of columns.
     """
     choice = choose_delimiter(sample, options.delimiter, decimal=options.decimal)
-    if options.delimiter is None and (choice is None or choice.split.delimiter == ","):
+    if options.delimiter is None and (choice is None or choice[0].delimiter == ","):
         check_sample(split_sample(sample, ","), may_be_text=choice is None)
-    if choice is None or not choice.split.records:
+    if choice is None or not choice[0].records:
         return None
-    return dialect_of(choice, told=options.header)
+    return dialect_of(*choice, told=options.header)
 
 
-def dialect_of(choice: Choice, *, told: bool | None) -> Dialect | None:
+def dialect_of(split: Split, decision: Decision | None, *, told: bool | None) -> Dialect | None:
     """Find the header of a sample that is split into cells; None if there are no data rows.
 
     Args:
-        choice: the sample, and why it was split so.
+        split: the sample.
+        decision: why it was split so; None: the cells come from a spreadsheet.
         told: whether there is a header, if `read` says so.
 
     Raises:
         FileProblem: it has an absurd number of columns.
     """
-    split: Split = choice.split
     records = [
         [] if _EXCEL_HINT.fullmatch(split.delimiter.join(record)) else record
         for record in split.records
@@ -100,6 +100,6 @@ def dialect_of(choice: Choice, *, told: bool | None) -> Dialect | None:
         width=width,
         body=tuple(body),
         body_rows=tuple(place + 1 for place in split.places[start:]),
-        delimiter_told=choice.decision is not None and choice.decision.certainty == "set",
-        decisions=(*([] if choice.decision is None else [choice.decision]), named),
+        delimiter_told=decision is not None and decision.certainty == "set",
+        decisions=(named,) if decision is None else (decision, named),
     )
