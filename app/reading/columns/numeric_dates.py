@@ -6,13 +6,11 @@ from itertools import groupby
 import numpy as np
 
 from app.reading.arrays import Bools, Floats, Ints
-from app.reading.columns.dates import (
+from app.reading.columns.calendar_days import (
     BUDDHIST,
     BUDDHIST_LEAD,
     DAY_US,
     EXCEL_EPOCH,
-    DateCells,
-    Form,
     clock_of,
     days_of,
     days_of_part,
@@ -20,6 +18,7 @@ from app.reading.columns.dates import (
     order_share,
     unix_micros,
 )
+from app.reading.columns.dates import DateCells, Form
 
 Limits = tuple[float, float]
 

@@ -12,8 +12,9 @@ from typing import Literal
 import numpy as np
 
 from app.reading.arrays import Bools, Ints, Places
+from app.reading.columns.calendar_days import DAY_US, days_of, full_years, order_share
 from app.reading.columns.column_types import ReadColumn, ReadTable
-from app.reading.columns.dates import DAY_US, DateCells, Triples, days_of, full_years, order_share
+from app.reading.columns.dates import DateCells, Triples
 from app.reading.decisions import Candidate, Cell, Decision, Rule, settled, weigh
 from app.reading.series.frequency_finder import find_frequency
 

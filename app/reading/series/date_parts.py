@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.reading.arrays import Bools, Ints
-from app.reading.columns.column_types import ReadColumn, ReadTable
-from app.reading.columns.dates import (
+from app.reading.columns.calendar_days import (
     DAY_US,
     clock_of,
     days_of_part,
     full_years,
     is_buddhist,
-    read_clocks,
 )
+from app.reading.columns.column_types import ReadColumn, ReadTable
+from app.reading.columns.dates import read_clocks
 from app.reading.decisions import Candidate, Decision, settled, weigh
 from app.reading.read_options import ReadOptions
 from app.reading.series.frequency_finder import find_frequency

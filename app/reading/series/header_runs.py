@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.reading.arrays import Bools, Ints
+from app.reading.columns.calendar_days import DAY_US, days_of_part
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.column_types import ReadColumn, ReadTable
-from app.reading.columns.dates import DAY_US, days_of_part, read_clocks
+from app.reading.columns.dates import read_clocks
 from app.reading.read_options import ReadOptions
 from app.reading.series.time_column import FoundTimes, read_times
 from app.reading.table.table import Column

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from app.reading.arrays import Floats, Ints, Places
+from app.reading.columns.calendar_days import DAY_US
 from app.reading.columns.column_types import ReadColumn
-from app.reading.columns.dates import DAY_US
 from app.reading.columns.numeric_dates import number_dates
 from app.reading.content import SeriesContent
 from app.reading.decisions import Candidate, Decision, weigh

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from app.reading.arrays import Ints
+from app.reading.columns.calendar_days import DAY_US
 from app.reading.columns.column_types import ReadColumn, ReadTable, counts_rows
-from app.reading.columns.dates import DAY_US
 from app.reading.columns.numeric_dates import ticks_like_unix_time
 from app.reading.decisions import Candidate, Cell, Rule, settled, weigh
 from app.reading.read_options import ReadOptions

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.reading.arrays import Bools, Floats, Ints, Offsets, Times
+from app.reading.columns.calendar_days import DAY_US, order_share
 from app.reading.columns.cell_shapes import names_era
 from app.reading.columns.column_types import NO_CELLS, ReadColumn, ReadTable
-from app.reading.columns.dates import DAY_US, LEVELS, DateCells, order_share, read_dates
+from app.reading.columns.dates import LEVELS, DateCells, read_dates
 from app.reading.columns.numeric_dates import number_dates
 from app.reading.content import TimeForm
 from app.reading.decisions import Candidate, Cell, Decision, weigh

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from app.reading.columns.dates import DAY_US, DateCells, read_dates
+from app.reading.columns.calendar_days import DAY_US
+from app.reading.columns.dates import DateCells, read_dates
 
 
 def read(cell: str) -> DateCells:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from app.reading.columns.dates import DAY_US, DateCells
+from app.reading.columns.calendar_days import DAY_US
+from app.reading.columns.dates import DateCells
 from app.reading.columns.numeric_dates import number_dates, ticks_like_unix_time
 
 
