@@ -8,6 +8,7 @@ to its content, and odd cells by their forms (`app.reading.columns.numbers`).
 import csv
 import re
 import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -124,19 +125,12 @@ def _name(dialect: Dialect, place: int) -> str:
 
 def _load_fast(path: Path, dialect: Dialect, decimal: Decimal) -> Loaded | None:
     """Read with a given type for every column; None if a cell does not have it."""
-    dates = _date_types(dialect)
-    types: dict[int, object] = {}
-    missing: dict[int, list[str]] = {}
-    for place in range(dialect.width):
-        cells = dialect.column(place)
-        kind = majority(cells)
-        if kind == "number":
-            if not all(_is_plain(cell, decimal) for cell in cells):
-                return None
-            types[place] = np.float64
-            missing[place] = _MISSING_SPELLINGS
-        else:
-            types[place] = dates.get(place, str)
+    numbers = [place for place, kind in enumerate(dialect.kinds) if kind == "number"]
+    if not all(_is_plain(cell, decimal) for place in numbers for cell in dialect.column(place)):
+        return None
+    dates, missing = _date_types(dialect), dict.fromkeys(numbers, _MISSING_SPELLINGS)
+    types: dict[int, object] = {place: dates.get(place, str) for place in range(dialect.width)}
+    types |= dict.fromkeys(numbers, np.float64)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -148,12 +142,13 @@ def _load_fast(path: Path, dialect: Dialect, decimal: Decimal) -> Loaded | None:
 
 def _date_types(dialect: Dialect) -> dict[int, str]:
     """Return the columns of ASCII dates, which are read as bytes: a third of the memory of str."""
-    types: dict[int, str] = {}
-    for place in range(dialect.width):
-        cells = dialect.column(place)
-        if majority(cells) == "date" and all(cell.isascii() for cell in cells):
-            types[place] = f"S{max(map(len, cells)) + _SPARE_BYTES}"
-    return types
+    dates = [place for place, kind in enumerate(dialect.kinds) if kind == "date"]
+    cells = {place: dialect.column(place) for place in dates}
+    return {
+        place: f"S{max(map(len, texts)) + _SPARE_BYTES}"
+        for place, texts in cells.items()
+        if all(text.isascii() for text in texts)
+    }
 
 
 def _load_careful(
@@ -165,47 +160,42 @@ def _load_careful(
     dates_as_text: bool = False,
 ) -> Loaded:
     """Read every column as what all of its cells allow: plain numbers, dates, or text."""
-    columns = width or dialect.width
     types = {} if dates_as_text else _date_types(dialect)
     # NA only means "missing" among numbers; as a label it may be Namibia.
-    missing = {
-        place: _MISSING_SPELLINGS
-        for place in range(dialect.width)
-        if majority(dialect.column(place)) in {"number", "missing"}
-    }
+    numeric = [place for place, kind in enumerate(dialect.kinds) if kind in {"number", "missing"}]
+    options = {"na_values": dict.fromkeys(numeric, _MISSING_SPELLINGS), "low_memory": False}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", pd.errors.ParserWarning)
         try:
             frame = _parse(
                 path,
                 dialect,
-                columns,
+                width or dialect.width,
                 decimal,
                 dtype=types,
-                na_values=missing,
-                low_memory=False,
                 on_bad_lines="warn",
+                **options,
             )
         except (ValueError, OverflowError) as error:
             raise _broken(str(error)) from error
     if any(_is_cut_off(frame[place]) for place in types):
         return _load_careful(path, dialect, decimal, width=width, dates_as_text=True)
-    found = [
-        (int(match[1]), int(match[2]), int(match[3]))
-        for warning in caught
-        for match in _SKIPPED.finditer(str(warning.message))
-    ]
-    if width is None and len(found) > max(_MANY_BAD * len(frame), 1):
-        widest = min(max(saw for _, _, saw in found), dialect.width * 4)
+    skipped = tuple(_longer_rows(str(warning.message) for warning in caught))
+    if width is None and len(skipped) > max(_MANY_BAD * len(frame), 1):
         if dialect.delimiter == "," and not dialect.delimiter_told:
-            longer = [row for row, _, _ in found]
-            check_rows(_records(path, longer), dialect.width, others=len(frame))
+            longer = _records(path, [entry.row for entry in skipped])
+            check_rows(longer, dialect.width, others=len(frame))
+        widest = min(max(entry.cells for entry in skipped), dialect.width * 4)
         return _load_careful(path, dialect, decimal, width=widest, dates_as_text=dates_as_text)
-    skipped = tuple(
-        SkippedRow(row=row, reason=f"more cells than the {expected} of the table", cells=saw)
-        for row, expected, saw in found
-    )
     return frame, skipped
+
+
+def _longer_rows(messages: Iterable[str]) -> Iterator[SkippedRow]:
+    """Return the rows that pandas has left out because they have too many cells."""
+    for message in messages:
+        for row, expected, cells in _SKIPPED.findall(message):
+            reason = f"more cells than the {expected} of the table"
+            yield SkippedRow(row=int(row), reason=reason, cells=int(cells))
 
 
 def _broken(message: str) -> FileProblem:

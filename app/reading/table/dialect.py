@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from app.reading.columns.cell_types import CellKind, majority
 from app.reading.decisions import Decision, settled
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem
@@ -29,6 +31,11 @@ class Dialect:
     body_rows: tuple[int, ...]  # row in the file of each, from 1
     delimiter_told: bool  # named by `read`
     decisions: tuple[Decision, ...]  # about delimiter and header
+
+    @cached_property
+    def kinds(self) -> list[CellKind]:
+        """Return what most of the sample's cells in each column are."""
+        return [majority(self.column(place)) for place in range(self.width)]
 
     def column(self, place: int) -> list[str]:
         """Return the sample's cells of one column."""
