@@ -49,12 +49,6 @@ class LayerGradients:
     drive: Floats  # by x W + b, (batch, steps, gates * units)
     product: Floats  # by h U, (batch, steps, gates * units)
 
-    def recurrent_by_step(self, trace: LayerTrace) -> Floats:
-        """Return each step's part of the recurrent gradient, (steps, units, gates * units)."""
-        before = trace.states["hidden"][:, :-1]  # (batch, steps, units)
-        added: Floats = np.einsum("btu,btc->tuc", before, self.product)
-        return added
-
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:

@@ -83,21 +83,6 @@ def learn_text(text: str, *, cell: CellName = "rnn", units: int = 64, seed: int 
     )
 
 
-def most_right(inputs: Ids, targets: Ids) -> int:
-    """Return how many targets can be right: of a context with two continuations, only one can.
-
-    Args:
-        inputs: (n, steps)
-        targets: (n,)
-    """
-    pairs, counts = np.unique(np.column_stack((inputs, targets)), axis=0, return_counts=True)
-    best: dict[bytes, int] = {}
-    for pair, count in zip(pairs, counts, strict=True):
-        context = pair[:-1].tobytes()
-        best[context] = max(best.get(context, 0), int(count))
-    return sum(best.values())
-
-
 def made_up_text(words: int = 200, *, seed: int = 0) -> str:
     """Return a text of made-up words, where almost no three words occur twice."""
     syllables = [first + second for first, second in product("bdfgklmnprst", "aeiou")]

@@ -156,16 +156,6 @@ def test_the_state_of_each_step(cell: CellName) -> None:
 
 
 @every_cell
-def test_steps_add_up_to_the_recurrent_gradient(cell: CellName) -> None:
-    layer = network(cell, "tanh").layers[0]
-    trace = layer.forward(np.random.default_rng(1).normal(size=(2, 7, 3)))
-    gradients = layer.backward(trace, np.ones((2, 7, layer.units)))
-    by_step = gradients.recurrent_by_step(trace)
-    assert by_step.shape == (7, *layer.recurrent.shape)
-    np.testing.assert_allclose(by_step.sum(axis=0), gradients.recurrent, rtol=1e-9)
-
-
-@every_cell
 def test_the_states_at_the_end_may_carry_a_gradient_of_their_own(cell: CellName) -> None:
     layer = network(cell, "tanh").layers[0]
     inputs = np.random.default_rng(1).normal(size=(2, 5, 3))
