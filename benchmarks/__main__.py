@@ -40,6 +40,7 @@ BENCHMARKS = {
     "train": 240,  # 70 of them to install PyTorch, the first time
     "read_csv": 90,
     "accuracy": 600,
+    "public": 900,
 }
 ALL_SECONDS = 1160  # `make bench` may take 20 minutes
 ENDING_SECONDS = 30

@@ -33,14 +33,20 @@ from benchmarks.figures import (
     number,
 )
 from benchmarks.parts.hourly_family import DAY, WEEK, hourly_family
-from benchmarks.parts.public_series import PublicSeries, m4_weekly, public_series
+from benchmarks.parts.public_series import (
+    WEEKLY,
+    WEEKLY_HORIZON,
+    PublicSeries,
+    m4_weekly,
+    owa,
+    public_series,
+    weekly_errors,
+)
 from benchmarks.parts.statsforecast import AUTOMATIC, MODELS, Task, reference_forecasts
 from benchmarks.parts.universal import LEVELS, PER_RUN, SHIPPED, Forecast, Universal
 
 Floats = npt.NDArray[np.float64]
 
-NAIVE2_SMAPE, NAIVE2_MASE = 9.161, 2.777  # of M4's weekly set (Makridakis et al. 2020)
-WEEKLY, WEEKLY_HORIZON = 52, 13
 ORIGINS = 3
 MOST_VALUES = 1000  # values to which a reference is fitted
 SHORT_LENGTHS = (12, 16, 20, 28, 40)
@@ -90,23 +96,10 @@ def _weekly(model: Universal, judged: list[Judged], *, quick: bool) -> Iterator[
         )
     ]
     judged += own
-    smape = np.mean(
-        [
-            200
-            * np.abs(x.actual - x.forecast.values)
-            / (np.abs(x.actual) + np.abs(x.forecast.values))
-            for x in own
-        ]
-    )
-    mase = np.mean(
-        [
-            np.abs(x.actual - x.forecast.values).mean() / np.abs(np.diff(train)).mean()
-            for x, (train, _) in zip(own, pairs, strict=True)
-        ]
-    )
+    smape, mase = weekly_errors(pairs, [x.forecast.values for x in own])
     yield Figure(
         name="M4 weekly, OWA without training",
-        value=float((smape / NAIVE2_SMAPE + mase / NAIVE2_MASE) / 2),
+        value=owa(pairs, [x.forecast.values for x in own]),
         unit="",
         wanted=at_most(0.74),
         note=f"{len(own)} series; sMAPE {smape:.3f}, MASE {mase:.3f}; "

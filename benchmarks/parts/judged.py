@@ -83,9 +83,7 @@ def judged(series: Series, recipe: SeriesRecipe) -> Row:
     """Train on a series and read the scorecard."""
     started = time.process_time()
     with TemporaryDirectory() as folder:
-        request = _request(Path(folder), series, recipe)
-        run_training(request, Unwatched())
-        manifest, card = read_artifact(request.output_dir)
+        manifest, card = read_artifact(trained(Path(folder), series, recipe))
     seconds = time.process_time() - started
     score = card.series
     if score is None or manifest.series is None:
@@ -151,6 +149,13 @@ def _validation_rows(data: SeriesData) -> JudgedSeries:
         training=values[: group.split.validation_start],
         times=tuple(group.times(rows.first)),
     )
+
+
+def trained(folder: Path, series: Series, recipe: SeriesRecipe) -> Path:
+    """Train on a series within an empty folder, and return the artifact's folder."""
+    request = _request(folder, series, recipe)
+    run_training(request, Unwatched())
+    return request.output_dir
 
 
 def _request(folder: Path, series: Series, recipe: SeriesRecipe) -> TrainingRequest:

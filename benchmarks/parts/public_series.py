@@ -1,6 +1,7 @@
 """Load public series from the shared data, if present, and M4's weekly set."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import numpy.typing as npt
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "series"
 Floats = npt.NDArray[np.float64]
 
+WEEKLY, WEEKLY_HORIZON = 52, 13  # season and horizon of M4's weekly set
+NAIVE2_SMAPE, NAIVE2_MASE = 9.161, 2.777  # on it (Makridakis et al. 2020)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -17,7 +21,7 @@ class Source:
 
     file: str
     column: str
-    frequency: str
+    frequency: str  # in pandas' spelling
     season: int  # rows; 1: none
     longer: int  # rows in a second season; 0: none
     horizon: int
@@ -41,17 +45,17 @@ SOURCES = (
     Source(
         file="AirPassengers.csv",
         column="#Passengers",
-        frequency="monthly",
+        frequency="MS",
         season=12,
         longer=0,
         horizon=18,
     ),
-    Source(file="wineind.csv", column="Y", frequency="monthly", season=12, longer=0, horizon=18),
-    Source(file="ausbeer.csv", column="Y", frequency="quarterly", season=4, longer=0, horizon=8),
+    Source(file="wineind.csv", column="Y", frequency="MS", season=12, longer=0, horizon=18),
+    Source(file="ausbeer.csv", column="Y", frequency="QS", season=4, longer=0, horizon=8),
     Source(
         file="monthly-sunspots.csv",
         column="Sunspots",
-        frequency="monthly",
+        frequency="MS",
         season=12,
         longer=0,
         horizon=18,
@@ -59,7 +63,7 @@ SOURCES = (
     Source(
         file="australian_tourism.csv",
         column="Total",
-        frequency="quarterly",
+        frequency="QS",
         season=4,
         longer=0,
         horizon=8,
@@ -67,7 +71,7 @@ SOURCES = (
     Source(
         file="temps.csv",
         column="Daily minimum temperatures",
-        frequency="daily",
+        frequency="D",
         season=7,
         longer=365,
         horizon=14,
@@ -75,19 +79,15 @@ SOURCES = (
     Source(
         file="us_gasoline.csv",
         column="Gasoline",
-        frequency="weekly",
+        frequency="W",
         season=52,
         longer=0,
         horizon=13,
         newest_first=True,
     ),
-    Source(
-        file="taylor.csv", column="Y", frequency="half-hourly", season=48, longer=336, horizon=48
-    ),
-    Source(
-        file="gasrate_co2.csv", column="CO2%", frequency="9 seconds", season=1, longer=0, horizon=12
-    ),
-    Source(file="ETTh1.csv", column="OT", frequency="hourly", season=24, longer=168, horizon=48),
+    Source(file="taylor.csv", column="Y", frequency="30min", season=48, longer=336, horizon=48),
+    Source(file="gasrate_co2.csv", column="CO2%", frequency="9s", season=1, longer=0, horizon=12),
+    Source(file="ETTh1.csv", column="OT", frequency="h", season=24, longer=168, horizon=48),
 )
 
 
@@ -107,6 +107,27 @@ def m4_weekly() -> list[tuple[Floats, Floats]]:
         return []
     train, test = (_rows(path) for path in paths)
     return [(train[name], test[name]) for name in train]
+
+
+def owa(pairs: Sequence[tuple[Floats, Floats]], forecasts: Sequence[Floats]) -> float:
+    """Return M4's overall weighted average of forecasts of its weekly set; Naive2 has 1.
+
+    Args:
+        pairs: training and test part of each series.
+        forecasts: of the test parts.
+    """
+    smape, mase = weekly_errors(pairs, forecasts)
+    return (smape / NAIVE2_SMAPE + mase / NAIVE2_MASE) / 2
+
+
+def weekly_errors(
+    pairs: Sequence[tuple[Floats, Floats]], forecasts: Sequence[Floats]
+) -> tuple[float, float]:
+    """Return the mean sMAPE in %, and the mean MASE by the changes from row to row."""
+    every = [(train, actual, own) for (train, actual), own in zip(pairs, forecasts, strict=True)]
+    smape = [200 * np.mean(np.abs(y - f) / (np.abs(y) + np.abs(f))) for _, y, f in every]
+    mase = [np.mean(np.abs(y - f)) / np.mean(np.abs(np.diff(train))) for train, y, f in every]
+    return float(np.mean(smape)), float(np.mean(mase))
 
 
 def _column(source: Source) -> Floats:

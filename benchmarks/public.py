@@ -1,0 +1,290 @@
+"""Compare the preset `default` with a statistician's models on public series.
+
+    python -m benchmarks.public [--quick]
+
+Ten public series are forecast from three origins, the last three horizons before their ends. At
+each origin `default` is trained on the rows before it, as a user would train it. statsforecast fits
+AutoETS, AutoTheta, AutoARIMA and SeasonalNaive to the last 1,000 of the same rows. The reference is
+the best of the first three in hindsight, by RMSE over the three horizons. `network` is
+the number of the three trainings that kept the network beside the simple forecasts.
+
+M4's weekly set is one upload and one training. Its OWA is relative to Naive2, with the
+competition's sMAPE and MASE. Series that are absent from the shared data are left out and named.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import numpy.typing as npt
+
+from app.artifact.files import MODEL, read_artifact
+from app.artifact.onnx_session import forecasts_with_intervals
+from app.errors import Unprocessable
+from app.forecasting.histories import Reach
+from app.reading.content import SeriesContent
+from app.recipes.presets import presets
+from app.recipes.recipe import SeriesRecipe
+from benchmarks.figures import Figure, Outcome, Table, at_most, number, run_alone
+from benchmarks.parts.judged import trained
+from benchmarks.parts.public_series import (
+    WEEKLY_HORIZON,
+    PublicSeries,
+    m4_weekly,
+    owa,
+    public_series,
+)
+from benchmarks.parts.statsforecast import AUTOMATIC, MODELS, Task, reference_forecasts
+from benchmarks.series import Series
+
+Floats = npt.NDArray[np.float64]
+
+LEVELS = (80, 95)
+ORIGINS = 3
+MOST_VALUES = 1000  # values to which a reference is fitted
+SHORT_ROWS = 200
+QUICK_ROWS = 150
+TOLERANCE = 0.03
+START = np.datetime64("2000-01-03", "us")  # a Monday
+MICROSECONDS = {"9s": 9_000_000, "30min": 1_800_000_000, "h": 3_600_000_000, "D": 86_400_000_000}
+MONTHS = {"MS": 1, "QS": 3}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Judged:
+    """A forecast of one trained version, and what came."""
+
+    forecast: Floats  # (horizon,)
+    bounds: Floats | None  # (steps, LEVELS, 2)
+    actual: Floats  # (horizon,)
+    kept_network: bool
+
+
+def measure(*, quick: bool) -> Iterator[Outcome]:
+    """Return the table of the public series, then the figures of M4's weekly set."""
+    yield from _series(quick=quick)
+    yield from _weekly(quick=quick)
+
+
+def _series(*, quick: bool) -> Iterator[Outcome]:
+    chosen = [each for each in public_series() if not quick or len(each.values) < QUICK_ROWS]
+    if not chosen:
+        return
+    references = reference_forecasts([_task(each, end) for each in chosen for end in _ends(each)])
+    if references is None:
+        return
+    rows, best_ratios, every, refused = [], {}, [], []
+    for place, each in enumerate(chosen):
+        of_series = references[place * ORIGINS : (place + 1) * ORIGINS]
+        pairs = [
+            (own, reference)
+            for end, reference in zip(_ends(each), of_series, strict=True)
+            if (own := _forecast(each, end)) is not None
+        ]
+        if len(pairs) < ORIGINS:
+            refused.append(f"{each.name}: {ORIGINS - len(pairs)} of {ORIGINS} origins")
+        actual = [own.actual for own, _ in pairs]
+        error = _rmse([own.forecast for own, _ in pairs], actual)
+        ratios = {name: error / _rmse([x[name] for _, x in pairs], actual) for name in MODELS}
+        best_ratios[each.name] = max(ratios[name] for name in AUTOMATIC)
+        every += [own for own, _ in pairs]
+        rows.append(
+            (
+                f"{each.name:40}",
+                f"{len(each.values):>6}",
+                f"{number(error):>8}",
+                *(f"{ratios[name]:>13.2f}" for name in MODELS),
+                f"{best_ratios[each.name]:>5.2f}",
+                f"{sum(own.kept_network for own, _ in pairs):>7}",
+            )
+        )
+    yield Table(
+        title="RMSE of `default` over the horizon at three origins, and by that of others",
+        columns=(
+            f"{'series':40}",
+            f"{'rows':>6}",
+            f"{'RMSE':>8}",
+            *(f"{name:>13}" for name in MODELS),
+            " best",
+            "network",
+        ),
+        rows=tuple(rows),
+        note="; ".join(["too short for a training, and left out:", *refused]) if refused else "",
+    )
+    yield from _ratios(chosen, best_ratios)
+    yield from _coverage(every)
+
+
+def _ratios(chosen: Sequence[PublicSeries], ratios: dict[str, float]) -> Iterator[Figure]:
+    short = [ratios[each.name] for each in chosen if len(each.values) < SHORT_ROWS]
+    yield Figure(
+        name="RMSE by the best of three in hindsight, geometric mean",
+        value=_geometric(list(ratios.values())),
+        unit="",
+        wanted=at_most(0.85),
+        note=f"{len(ratios)} series",
+    )
+    worst = max(ratios, key=lambda name: ratios[name])
+    yield Figure(
+        name="the same, worst series",
+        value=ratios[worst],
+        unit="",
+        wanted=at_most(1.1),
+        note=worst,
+    )
+    if short:
+        yield Figure(
+            name=f"the same, geometric mean of the series below {SHORT_ROWS} rows",
+            value=_geometric(short),
+            unit="",
+            wanted=at_most(0.9),
+            note=f"{len(short)} series",
+        )
+
+
+def _coverage(judged: Sequence[Judged]) -> Iterator[Figure]:
+    for place, level in enumerate(LEVELS):
+        inside = [
+            (bounds[:, place, 0] <= known) & (known <= bounds[:, place, 1])
+            for each in judged
+            if (bounds := each.bounds) is not None and len(known := each.actual[: len(bounds)])
+        ]
+        share = float(np.concatenate(inside).mean())
+        yield Figure(
+            name=f"distance from {level} % of the share inside its intervals, pooled",
+            value=abs(share - level / 100),
+            unit="",
+            wanted=at_most(TOLERANCE),
+            note=f"{share:.1%} of {sum(map(len, inside))} values",
+        )
+
+
+def _weekly(*, quick: bool) -> Iterator[Figure]:
+    pairs = m4_weekly()[: 8 if quick else None]
+    if not pairs:
+        return
+    histories = [train for train, _ in pairs]
+    content = _content(histories, "W")
+    recipe = _recipe(WEEKLY_HORIZON)
+    started = time.perf_counter()
+    with TemporaryDirectory() as folder:
+        artifact = trained(
+            Path(folder), Series(name="M4 weekly", content=content, structure=True), recipe
+        )
+        seconds = time.perf_counter() - started
+        forecasts, _, _ = _asked(artifact, histories, content.labels)
+    yield Figure(
+        name="M4 weekly, one upload, OWA",
+        value=owa(pairs, list(forecasts)),
+        unit="",
+        wanted=at_most(0.8),
+        note=f"{len(pairs)} series; winner of the competition 0.851, best submission 0.739",
+    )
+    yield Figure(name="M4 weekly, training", value=seconds, unit="s", wanted=at_most(600))
+
+
+def _forecast(series: PublicSeries, end: int) -> Judged | None:
+    """Return what a version trained on the rows before `end` says; None if they are too few."""
+    horizon = series.source.horizon
+    history = series.values[:end]
+    content = _content([history], series.source.frequency)
+    given = Series(name=series.name, content=content, structure=True)
+    recipe = _recipe(horizon)
+    with TemporaryDirectory() as judged, TemporaryDirectory() as unjudged:
+        try:
+            artifact = trained(Path(judged), given, recipe)
+        except Unprocessable:
+            recipe = recipe.model_copy(update={"test_fraction": 0.0})  # for want of rows
+            try:
+                artifact = trained(Path(unjudged), given, recipe)
+            except Unprocessable:
+                return None
+        forecasts, bounds, kept = _asked(artifact, [history], content.labels)
+    return Judged(
+        forecast=forecasts[0],
+        bounds=None if bounds is None else bounds[0],
+        actual=series.values[end : end + horizon],
+        kept_network=kept,
+    )
+
+
+def _asked(
+    artifact: Path, histories: Sequence[Floats], labels: Sequence[str]
+) -> tuple[Floats, Floats | None, bool]:
+    """Return a version's forecasts, its intervals, and whether its network was kept."""
+    manifest, card = read_artifact(artifact)
+    known = () if manifest.series is None else manifest.series.labels
+    reach = Reach.of(manifest)
+    windows = np.stack([reach.read(history) for history in histories])
+    forecasts, bounds = forecasts_with_intervals(
+        (artifact / MODEL).read_bytes(),
+        windows[:, :, None],
+        LEVELS,
+        numbers=np.array([known.index(x) + 1 if x in known else 0 for x in labels], np.int64),
+        check=lambda: None,
+    )
+    return forecasts, bounds, bool(card.best_epoch)
+
+
+def _task(series: PublicSeries, end: int) -> Task:
+    return Task(
+        values=series.values[:end][-MOST_VALUES:],
+        season=series.source.season,
+        horizon=series.source.horizon,
+    )
+
+
+def _ends(series: PublicSeries) -> list[int]:
+    """Return the rows known at each origin."""
+    return [len(series.values) - back * series.source.horizon for back in range(ORIGINS, 0, -1)]
+
+
+def _recipe(horizon: int) -> SeriesRecipe:
+    recipe = presets("series")["default"]
+    if not isinstance(recipe, SeriesRecipe):
+        raise TypeError("the default preset for series is for series")
+    return recipe.model_copy(update={"horizon": horizon})
+
+
+def _content(histories: Sequence[Floats], step: str) -> SeriesContent:
+    """Return histories as an upload of one or several series that end together."""
+    longest = max(map(len, histories))
+    times = _times(longest, step)
+    return SeriesContent(
+        columns=("value",),
+        values=np.concatenate(histories)[:, None],
+        times=np.concatenate([times[longest - len(history) :] for history in histories]),
+        offsets=None,
+        time_form="date" if step in {"D", "W", *MONTHS} else "local",
+        frequency=step,
+        labels=("",) if len(histories) == 1 else tuple(f"S{n}" for n in range(len(histories))),
+        series=np.repeat(np.arange(len(histories), dtype=np.int32), [len(x) for x in histories]),
+    )
+
+
+def _times(rows: int, step: str) -> npt.NDArray[np.datetime64]:
+    count = np.arange(rows)
+    if step in MONTHS:
+        months = START.astype("datetime64[M]") + MONTHS[step] * count
+        starts: npt.NDArray[np.datetime64] = months.astype("datetime64[us]")
+        return starts
+    micros = 7 * MICROSECONDS["D"] if step == "W" else MICROSECONDS[step]
+    times: npt.NDArray[np.datetime64] = START + (micros * count).astype("timedelta64[us]")
+    return times
+
+
+def _rmse(forecasts: Sequence[Floats], actual: Sequence[Floats]) -> float:
+    errors = np.concatenate(forecasts) - np.concatenate(actual)
+    return float(np.sqrt(np.mean(errors**2)))
+
+
+def _geometric(ratios: Sequence[float]) -> float:
+    return float(np.exp(np.mean(np.log(ratios))))
+
+
+if __name__ == "__main__":
+    sys.exit(run_alone(measure))
