@@ -93,6 +93,10 @@ class TextInput(Strict):
     unknown: Annotated[
         str | None, Field(description="the symbol for unknown tokens; null: they are errors")
     ]
+    spells: Annotated[
+        bool,
+        Field(description="characters outside the vocabulary are read as its 256 tokens for bytes"),
+    ] = False
     reading: Literal["window", "stream"]
     judged_vocabulary: Annotated[
         tuple[str, ...] | None,

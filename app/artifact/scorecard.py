@@ -195,8 +195,14 @@ class TextScore(Strict):
     ]
     baselines: Annotated[
         dict[str, float | None],
-        Field(description="bits per token of unigram, bigram, trigram and an MLP"),
+        Field(
+            description="bits per token of unigram, bigram, trigram, an MLP and, if the version is "
+            "anchored on it, the best n-gram"
+        ),
     ]
+    ngram_order: Annotated[
+        int | None, Field(description="tokens in a gram of the best n-gram; null: none was chosen")
+    ] = None
     correct_in_5: Annotated[
         int | None, Field(description="contexts whose right token was among the 5 most probable")
     ] = None
@@ -220,6 +226,12 @@ class TextScore(Strict):
             description="bits of each judged token; if there are more, means of equal runs",
         ),
     ] = ()
+
+    def per_character(self, bits: float | None) -> float | None:
+        """Return bits per token as bits per character, if the characters were counted."""
+        if bits is None or self.bits_per_character is None or not self.bits_per_token:
+            return bits
+        return bits * self.bits_per_character / self.bits_per_token
 
 
 class Epoch(Strict):

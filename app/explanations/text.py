@@ -13,6 +13,7 @@ from app.explanations.layers import opened_layers
 from app.explanations.limits import MOST_WORK, check_size, influence_of, work_per_step
 from app.explanations.network_cache import Opened
 from app.explanations.schemas import ExplainRequest, TextExplanation, TextInfluence
+from app.language.mixture import ngram_order
 from app.language.sampling import alternatives, choose
 from app.language.tokenizer import Tokenizer
 from app.predictions.loaded import Loaded
@@ -94,8 +95,16 @@ def explain(
         inputs=_inputs(tokenizer, ids[-shown:], influence.values, together, top_k=question.top_k),
         layers=opened_layers(reading.trace.layers, steps=shown, units=request.units),
         skill=version.skill_over(1),
-        warnings=question.warnings,
+        warnings=[*question.warnings, *_warnings(version)],
     )
+
+
+def _warnings(version: Loaded) -> list[str]:
+    described = version.manifest.text
+    states = () if described is None else described.states
+    order = ngram_order([(state.name, state.units) for state in states])
+    told = f"this is the network alone, which answers mix with an n-gram of order {order}"
+    return [] if order is None else [told]
 
 
 def _inputs(

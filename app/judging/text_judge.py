@@ -11,7 +11,7 @@ import numpy.typing as npt
 from app.artifact.onnx_session import States, token_probabilities, zero_states
 from app.artifact.scorecard import TextScore
 from app.judging.judgement import WITHOUT_SCIKIT, JudgedOn, Judgement
-from app.judging.text_score import MLP, TRIGRAM, against_bits, curve_of, ngram_bits
+from app.judging.text_score import MLP, NGRAM, TRIGRAM, against_bits, curve_of, ngram_bits
 from app.language.ngram import BASELINE_ORDERS
 
 Ids = npt.NDArray[np.int64]
@@ -34,6 +34,7 @@ class Passage:
     vocabulary_size: int
     unknown_id: int | None
     characters: int  # the judged tokens as text
+    order: int | None = None  # of the best n-gram, if one was chosen
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,12 +100,17 @@ def judge_text(
         score = _score(
             outcome, _baselines(read, unit=unit, check=check), judged=judged, passage=passage
         )
-    bits, baselines = score.bits_per_token, score.baselines
+    reference = reference_of(score)
     skill, skill_missing = _skill(
-        bits, baselines["trigram"], judged_on, missing=missing, judged=judged, unit=unit
+        score.bits_per_token,
+        score.baselines[reference],
+        judged_on,
+        missing=missing,
+        judged=judged,
+        unit=unit,
     )
-    if TRIGRAM in score.missing and skill is None:
-        skill_missing = f"no trigram to compare with: {score.missing[TRIGRAM]}"
+    if reference in score.missing and skill is None:
+        skill_missing = f"no n-gram to compare with: {score.missing[reference]}"
     return Judgement(
         verdict=_verdict(correct, judged, score=score, judged_on=judged_on, unit=unit),
         skill=skill,
@@ -112,6 +118,35 @@ def judge_text(
         notes=_notes(window, start, missing, unit),
         text=score,
     )
+
+
+def reference_of(score: TextScore) -> str:
+    """Return the baseline that skill and verdict are relative to."""
+    return TRIGRAM if score.ngram_order is None else NGRAM
+
+
+def stream_probabilities(
+    graph: bytes, ids: Ids, *, states: Sequence[tuple[str, int]], start: int
+) -> Floats:
+    """Return a stream's probability of each token from `start` on, (tokens - start,).
+
+    Args:
+        graph: returns probabilities after every token.
+        ids: (tokens,)
+        states: name and units.
+        start: the first token that is predicted, above 0.
+    """
+    outcome = _read_stream(
+        graph,
+        ids,
+        start=start,
+        states=zero_states(states, 1),
+        at_once=STEPS_AT_ONCE,
+        unknown_id=None,
+        check=lambda: None,
+    )
+    probabilities: Floats = 2.0**-outcome.bits
+    return probabilities
 
 
 def judged_from(ids: Ids, *, start: int, context: int) -> int:
@@ -130,12 +165,14 @@ def _baselines(
 ) -> dict[str, Floats | str]:
     """Return the bits of each judged token by each baseline, or why a baseline has none."""
     if not len(passage.training_ids):
-        return dict.fromkeys((*BASELINE_ORDERS, MLP), "there is no training text to count")
+        names = (*BASELINE_ORDERS, MLP, *([] if passage.order is None else [NGRAM]))
+        return dict.fromkeys(names, "there is no training text to count")
     ngrams = ngram_bits(
         passage.training_ids,
         passage.ids,
         vocabulary_size=passage.vocabulary_size,
         start=passage.start,
+        order=passage.order,
     )
     return {**ngrams, MLP: _perceptron(passage, unit=unit, check=check)}
 
@@ -183,8 +220,9 @@ def _score(
         ),
         baselines={
             name: value if math.isfinite(value := means.get(name, math.nan)) else None
-            for name in (*BASELINE_ORDERS, MLP)
+            for name in (*BASELINE_ORDERS, MLP, *([] if passage.order is None else [NGRAM]))
         },
+        ngram_order=passage.order,
         against=against_bits(outcome.bits, told) if told else {},
         missing={name: given for name, given in baselines.items() if isinstance(given, str)},
         curve=curve_of(outcome.bits) if every_token else (),
@@ -269,7 +307,7 @@ def _joined(outcomes: list[_Outcome]) -> _Outcome:
 
 def _skill(
     bits: float | None,
-    trigram: float | None,
+    baseline: float | None,
     judged_on: JudgedOn,
     *,
     missing: int,
@@ -283,9 +321,9 @@ def _skill(
             f"{missing} of {judged} judged {unit} are not in the training part, and unknown: error "
             "leaves no probability for them; set unknown: warn"
         )
-    if bits is None or not trigram:
-        return None, "the trigram makes no error on the judged tokens"
-    return 1 - bits / trigram, None
+    if bits is None or not baseline:
+        return None, "the n-gram makes no error on the judged tokens"
+    return 1 - bits / baseline, None
 
 
 def _verdict(
@@ -307,15 +345,17 @@ def _verdict(
             f"not judged: {right} in the text it was trained on, nothing was held out, so this "
             "says nothing about other texts"
         )
-    bits, trigram = score.bits_per_token, score.baselines[TRIGRAM]
-    if bits is None or not trigram:
-        return f"{right}; not comparable with a trigram"
-    figures = f"{bits:.2f} bits per {unit[:-1]} against {trigram:.2f}, {right}"
-    told = score.against[TRIGRAM].verdict
+    reference = reference_of(score)
+    spoken = f"the best n-gram (order {score.ngram_order})" if reference == NGRAM else "a trigram"
+    bits, theirs = score.bits_per_character, score.per_character(score.baselines[reference])
+    if bits is None or not theirs:
+        return f"{right}; not comparable with {spoken}"
+    figures = f"{bits:.2f} bits per character against {theirs:.2f}, {right}"
+    told = score.against[reference].verdict
     if told == "within noise":
-        return f"no better than a trigram: {figures}, a difference within noise"
+        return f"no better than {spoken}: {figures}, a difference within noise"
     few = ", too few to tell it from noise" if told == "not to be told" else ""
-    return f"{'better' if bits < trigram else 'worse'} than a trigram: {figures}{few}"
+    return f"{'better' if bits < theirs else 'worse'} than {spoken}: {figures}{few}"
 
 
 def _notes(window: int | None, start: int, missing: int, unit: str) -> tuple[str, ...]:

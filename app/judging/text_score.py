@@ -15,29 +15,32 @@ Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
 TRIGRAM = "trigram"
+NGRAM = "ngram"  # the best n-gram, of the order that suited the validation text
 MLP = "mlp"
 CURVE_POINTS = 2000
 
 
 def ngram_bits(
-    training_ids: Ids, ids: Ids, *, vocabulary_size: int, start: int
+    training_ids: Ids, ids: Ids, *, vocabulary_size: int, start: int, order: int | None = None
 ) -> dict[str, Floats]:
-    """Return the bits of each judged token by unigram, bigram and trigram.
+    """Return the bits of each judged token by unigram, bigram, trigram and the best n-gram.
 
     Args:
         training_ids: what they are fitted on.
         ids: the tokens; those from `start` on are judged.
         start: the first judged position.
         vocabulary_size: number of different tokens.
+        order: of the best n-gram; None if none was chosen.
 
     Returns:
         (tokens - start,) for each.
     """
+    orders = BASELINE_ORDERS if order is None else {**BASELINE_ORDERS, NGRAM: order}
     return {
         name: -NgramModel.fit(
             training_ids, order=order, vocabulary_size=vocabulary_size
         ).log2_probabilities(ids, start=start)
-        for name, order in BASELINE_ORDERS.items()
+        for name, order in orders.items()
     }
 
 

@@ -29,7 +29,7 @@ FALLBACK_DISCOUNT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Grams:
+class Grams:
     """All grams of one order; a gram is identified by its position in `keys`."""
 
     keys: Ids  # (grams,), ascending: gram without its last token * (vocabulary + 1) + last token
@@ -59,7 +59,7 @@ class NgramModel:
     """An n-gram model; tokens before the start of a text are a separate start symbol."""
 
     vocabulary_size: int
-    levels: tuple[_Grams, ...]  # order 1, 2, …
+    levels: tuple[Grams, ...]  # order 1, 2, …
 
     @classmethod
     def fit(cls, ids: Ids, *, order: int, vocabulary_size: int) -> Self:
@@ -208,10 +208,10 @@ def _grams_by_order(padded: Ids, *, order: int, base: int) -> tuple[list[Ids], l
     return keys, ends
 
 
-def _level(keys: Ids, counts: Floats, *, base: int) -> _Grams:
+def _level(keys: Ids, counts: Floats, *, base: int) -> Grams:
     parents = keys // base  # (grams,)
     ones, twos = float((counts == 1).sum()), float((counts == 2).sum())
-    return _Grams(
+    return Grams(
         keys=keys,
         counts=counts,
         context_totals=np.bincount(parents, weights=counts).astype(np.float64),

@@ -14,6 +14,10 @@ from app.language.scripts import normalise, spaceless_pattern, word_pattern
 
 Unit = Literal["word", "char"]
 UNKNOWN = "<unk>"
+# The tokens that spell what the vocabulary lacks, as in SentencePiece; a text's own "<0x41>" is six
+# characters.
+BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
+MOST_CHARACTERS = 4096  # of a vocabulary that spells; rarer ones are spelled
 SOFT_HYPHEN = "\u00ad"
 TYPOGRAPHIC_APOSTROPHE = "\u2019"
 # A text is tokenized in pieces of about this many characters, so that a large one does not exist
@@ -71,17 +75,23 @@ class Tokenizer:
 
     Unit `char`: every Unicode code point is a token; case and line breaks are kept.
 
+    A vocabulary of characters may also spell: it has a token for each byte, and a character without
+    a token of its own is the bytes of its UTF-8 form. Then nothing is unknown. Line ends of any
+    system are read as line feeds.
+
     Both read the text in Unicode normal form C, so that "é" is the same however it was typed, and
     both take time linear in the text's length, whatever it contains. If there is an unknown symbol,
     that symbol written in a text ("<unk>", as in prepared corpora) stands for itself.
 
     Raises:
-        ValueError: the vocabulary is empty, has a token twice, or lacks the unknown symbol.
+        ValueError: the vocabulary is empty, has a token twice, or lacks the unknown symbol or a
+            byte that it should have.
     """
 
     unit: Unit
     vocabulary: tuple[str, ...]  # token of each id
     unknown: str | None = None  # for tokens outside the vocabulary; None: they are errors
+    spells: bool = False  # whether characters outside the vocabulary are spelled in bytes
 
     def __post_init__(self) -> None:
         if not self.vocabulary:
@@ -91,6 +101,25 @@ class Tokenizer:
             raise ValueError(f"the vocabulary has {twice!r} twice")
         if self.unknown is not None and self.unknown not in self.id_of:
             raise ValueError(f"the unknown symbol {self.unknown!r} is not in the vocabulary")
+        if self.spells and (self.unit != "char" or not self.id_of.keys() >= set(BYTES)):
+            raise ValueError("a vocabulary that spells has characters and a token for each byte")
+
+    @classmethod
+    def fit_spelling(cls, text: str, *, min_count: int) -> Self:
+        """Build a tokenizer of characters that spells rare ones, and those that it never saw.
+
+        Args:
+            text: to be trained on.
+            min_count: how often a character must occur to have a token of its own.
+
+        Raises:
+            ValueError: the text is empty.
+        """
+        counts = Counter(_iterate(text, unit="char", unknown=None))
+        if not counts:
+            raise ValueError("the text has no tokens")
+        own = [token for token, n in counts.most_common(MOST_CHARACTERS) if n >= min_count]
+        return cls(unit="char", vocabulary=(*own, *BYTES), spells=True)
 
     @classmethod
     def fit(
@@ -146,7 +175,7 @@ class Tokenizer:
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text, whether or not they are in the vocabulary."""
-        return list(_iterate(text, unit=self.unit, unknown=self.unknown))
+        return list(self._iterate(text))
 
     def encode(self, text: str) -> Encoded:
         """Return the ids of a text's tokens, (tokens,).
@@ -159,7 +188,7 @@ class Tokenizer:
         unknown: list[UnknownToken] = []
 
         def ids() -> Iterator[int]:
-            for position, token in enumerate(_iterate(text, unit=self.unit, unknown=self.unknown)):
+            for position, token in enumerate(self._iterate(text)):
                 number = id_of.get(token)
                 if number is None:
                     unknown.append(UnknownToken(token=token, position=position))
@@ -174,10 +203,11 @@ class Tokenizer:
     def decode(self, tokens: Iterable[str]) -> str:
         """Join tokens to a readable text, whose words are tokenized to the same tokens again.
 
-        Words are joined by spaces; letters of scripts without spaces and characters are not.
+        Words are joined by spaces; letters of scripts without spaces and characters are not. Bytes
+        that are no UTF-8 become U+FFFD.
         """
         if self.unit == "char":
-            return "".join(tokens)
+            return _unspelled(tokens) if self.spells else "".join(tokens)
         spaceless = spaceless_pattern()
         parts: list[str] = []
         tight = False  # whether the previous token takes no space after it
@@ -192,6 +222,31 @@ class Tokenizer:
     def text(self, ids: Iterable[int]) -> str:
         """Return a readable text for the ids."""
         return self.decode(self.vocabulary[number] for number in ids)
+
+    def _iterate(self, text: str) -> Iterator[str]:
+        if not self.spells:
+            return _iterate(text, unit=self.unit, unknown=self.unknown)
+        lines = text.replace("\r\n", "\n").replace("\r", "\n")
+        return _spelled(_iterate(lines, unit="char", unknown=None), self.id_of)
+
+
+def _spelled(characters: Iterable[str], known: Mapping[str, int]) -> Iterator[str]:
+    for character in characters:
+        if character in known:
+            yield character
+        else:  # a lone surrogate has no UTF-8 form
+            yield from (BYTES[byte] for byte in character.encode("utf-8", "replace"))
+
+
+def _unspelled(tokens: Iterable[str]) -> str:
+    value = {token: byte for byte, token in enumerate(BYTES)}
+    whole = bytearray()
+    for token in tokens:
+        if token in value:
+            whole.append(value[token])
+        else:
+            whole += token.encode("utf-8", "replace")
+    return whole.decode("utf-8", "replace")
 
 
 def _iterate(text: str, *, unit: Unit, unknown: str | None) -> Iterator[str]:

@@ -23,7 +23,7 @@ from app.artifact.files import (
     TOKENS,
     file_of,
 )
-from app.artifact.manifest import Manifest
+from app.artifact.manifest import Manifest, TextInput
 from app.artifact.scorecard import Scorecard
 from app.errors import Internal
 from app.forecasting.histories import Reach
@@ -207,12 +207,22 @@ def build(
         manifest=manifest,
         skills=_skills(scorecard),
         session=session,
-        tokenizer=None
-        if text is None
-        else Tokenizer(unit=text.tokenizer, vocabulary=text.vocabulary, unknown=text.unknown),
+        tokenizer=None if text is None else _tokenizer(text, f"{model}@{number}"),
         memory_bytes=SESSION_BYTES + BYTES_PER_FILE_BYTE * len(graph),
     )
     return _tried(loaded, trial_inputs(manifest))
+
+
+def _tokenizer(text: TextInput, version: str) -> Tokenizer:
+    try:
+        return Tokenizer(
+            unit=text.tokenizer,
+            vocabulary=text.vocabulary,
+            unknown=text.unknown,
+            spells=text.spells,
+        )
+    except ValueError as error:
+        raise BrokenArtifact(f"the manifest of {version} is wrong: {error}") from error
 
 
 def _skills(scorecard: Scorecard) -> tuple[float | None, ...]:

@@ -226,7 +226,8 @@ class TextAnswer(BaseModel):
     predictions: list[TextStep]
     text: str = Field(description="the text, continued")
     skill: float | None = Field(
-        description="1 - bits per token / bits per token of the trigram, as measured"
+        description="1 - bits / bits of the best n-gram, as measured; the trigram's where no order "
+        "was chosen"
     )
     warnings: list[str]
 

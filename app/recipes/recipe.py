@@ -197,12 +197,39 @@ class TextRecipe(Recipe):
         Field(description="one-hot, or the size of a trained embedding"),
     ]
     min_count: Annotated[
-        int, Field(ge=1, description="rarer words are replaced by the unknown symbol")
+        int,
+        Field(ge=1, description="rarer tokens are replaced by the unknown symbol, or spelled"),
     ]
     unknown: Annotated[
-        Literal["error", "warn"],
-        Field(description="what an unknown token in a request leads to: 422, or a warning"),
+        Literal["error", "warn", "bytes"],
+        Field(
+            description="what an unknown token in a request leads to: error: 422; warn: a warning; "
+            "bytes: nothing is unknown, because characters without a token are spelled in bytes"
+        ),
     ]
+    anchor: Annotated[
+        Literal["none", "ngram"],
+        Field(
+            description="ngram: the network is mixed with the best n-gram model, in shares chosen "
+            "on validation data; for `stream` only"
+        ),
+    ] = "none"
+    dropout: Annotated[
+        float,
+        Field(ge=0, lt=1, description="share of each layer's outputs that an update leaves out"),
+    ] = 0.0
+    token_budget: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="tokens to train on in all epochs together, of which a long text gets "
+            "fewer; null: no limit",
+        ),
+    ] = None
+    schedule: Annotated[
+        Literal["constant", "cosine"],
+        Field(description="of the learning rate; cosine: down to zero in the last epoch"),
+    ] = "constant"
     loss: Annotated[
         Literal["cross-entropy"],
         Field(description="negative log-probability of the next token; the only loss for texts"),

@@ -76,6 +76,14 @@ def _check_together(recipe: SeriesRecipe | TextRecipe) -> None:
         raise Unprocessable.at(
             "recipe.truncate", "must be a number of steps with reading 'stream', 32 for example"
         )
+    if recipe.unknown == "bytes" and recipe.tokenizer != "char":
+        raise Unprocessable.at("recipe.unknown", "'bytes' spells characters: set tokenizer to char")
+    if recipe.anchor == "ngram" and recipe.reading == "window":
+        raise Unprocessable.at("recipe.anchor", "'ngram' is for reading 'stream'")
+    if recipe.anchor == "ngram" and recipe.validation_fraction == 0:
+        raise Unprocessable.at(
+            "recipe.anchor", "'ngram' needs validation data: set validation_fraction above 0"
+        )
     if recipe.unknown == "error" and recipe.min_count > 1:
         raise Unprocessable.at(
             "recipe.min_count",

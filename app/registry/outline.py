@@ -38,6 +38,7 @@ OUTLINE = select(
     func.coalesce(
         Version.scorecard["series"]["all_steps"]["against"]["persistence"]["verdict"].astext,
         Version.scorecard["series"]["against"]["persistence"]["verdict"].astext,
+        Version.scorecard["text"]["against"]["ngram"]["verdict"].astext,
         Version.scorecard["text"]["against"]["trigram"]["verdict"].astext,
     ).label("significance"),
     Version.manifest["recipe"].label("recipe"),

@@ -46,7 +46,7 @@ class VersionSummary(BaseModel):
         Literal["better", "worse", "within noise", "not to be told"] | None,
         Field(
             description="result of a significance test of the skill, against persistence or the "
-            "trigram; null if not tested"
+            "n-gram; null if not tested"
         ),
     ]
     recipe: AnyRecipe

@@ -21,7 +21,17 @@ from app.training.architecture import Weights, with_share
 from app.training.checkpoints import Arrays
 from app.training.optimizers import SLOTS
 from app.training.pace import Pace
-from app.training.program import Data, Form, Program, Span, State, Stretch, Tally, program_of
+from app.training.program import (
+    Course,
+    Data,
+    Form,
+    Program,
+    Span,
+    State,
+    Stretch,
+    Tally,
+    program_of,
+)
 
 Rows = npt.NDArray[np.int32]
 
@@ -226,12 +236,16 @@ class Fit:
             generator = np.random.default_rng([self.plan.seed, position.epoch])
             order = generator.permutation(part.rows)
         stretch = self._stretch(part, order)
-        rate = tf.constant(self.plan.learning_rate, tf.float32)
+        course = Course(
+            learning_rate=tf.constant(self.plan.learning_rate, tf.float32),
+            updates=tf.constant(self.plan.epochs * self.batches, tf.int64),
+            seed=tf.constant(self.plan.seed, tf.int32),
+        )
         while position.batch < self.batches:
             count = self._pace.next_batches(self.batches - position.batch)
             started = time.perf_counter()
             state = self.program.train(
-                position.state, self._data, stretch, _span(position.batch, count), rate
+                position.state, self._data, stretch, _span(position.batch, count), course
             )
             sums = state.sums.numpy()  # waits for the call to end
             self._pace.took(count, time.perf_counter() - started)

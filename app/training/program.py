@@ -16,10 +16,11 @@ import tensorflow as tf
 
 from app.training.architecture import Architecture
 from app.training.optimizers import Optimizer, clip, update
-from app.training.recurrence import run_network
+from app.training.recurrence import Drop, run_network
 
 Tensor = Any
 Loss = Literal["mse", "mae", "huber", "cross-entropy"]
+Schedule = Literal["constant", "cosine"]  # of the learning rate
 # How a batch is taken from the data: see `_series_batch`, `_window_batch`, `_stream_batch`.
 Reading = Literal["series", "window", "stream"]
 KEPT_PROGRAMS = 16
@@ -37,6 +38,8 @@ class Form:
     optimizer: Optimizer
     clip_norm: float | None
     capacity: int  # number of rows for which the data arguments have room
+    schedule: Schedule = "constant"
+    dropout: float = 0.0  # share of each layer's outputs that an update leaves out
 
 
 class Data(NamedTuple):
@@ -59,6 +62,14 @@ class Span(NamedTuple):
 
     first: Tensor  # int32
     end: Tensor  # int32, not included
+
+
+class Course(NamedTuple):
+    """What decides the updates of a whole fit; the same for all of its calls."""
+
+    learning_rate: Tensor  # float32, of the first update
+    updates: Tensor  # int64, in the whole fit
+    seed: Tensor  # int32, of dropout
 
 
 class State(NamedTuple):
@@ -110,7 +121,7 @@ class Program:
         return math.ceil(share / self.form.steps) if self.form.reading == "stream" else share
 
     def _train(
-        self, state: State, data: Data, stretch: Stretch, span: Span, learning_rate: Tensor
+        self, state: State, data: Data, stretch: Stretch, span: Span, course: Course
     ) -> State:
         """Train on the batches of a span, one update for each."""
 
@@ -118,7 +129,8 @@ class Program:
             batch = self._batch(index, data, stretch)
             with tf.GradientTape() as tape:
                 tape.watch(state.weights)
-                losses, carry = self._losses(state.weights, batch, state.carry)
+                drop = self._dropping(state.step, course.seed) if self.form.dropout else None
+                losses, carry = self._losses(state.weights, batch, state.carry, drop)
                 total, weight = tf.reduce_sum(losses), tf.reduce_sum(batch.weight)
                 mean = total / tf.maximum(weight, 1.0)
             gradients = [tf.convert_to_tensor(g) for g in tape.gradient(mean, state.weights)]
@@ -130,7 +142,7 @@ class Program:
                 gradients=gradients,
                 slots=state.slots,
                 step=tf.cast(step, tf.float32),
-                learning_rate=learning_rate,
+                learning_rate=self._rate(state.step, course),
             )
             sums = state.sums + tf.cast(tf.stack([total, weight, norm, 1.0]), tf.float64)
             return index + 1, State(weights, slots, step, carry, sums)
@@ -153,7 +165,11 @@ class Program:
         return tally
 
     def _losses(
-        self, weights: list[Tensor], batch: Batch, carry: list[Tensor]
+        self,
+        weights: list[Tensor],
+        batch: Batch,
+        carry: list[Tensor],
+        drop: Drop | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """Return the weighted loss of every entry of a batch, and the states after it."""
         stream = self.form.reading == "stream"
@@ -163,12 +179,36 @@ class Program:
             batch.x,
             carry if stream else self._zero_states(),
             every_step=stream,
+            drop=drop,
         )
         if self.form.loss == "cross-entropy":
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch.target, outputs)
         else:
             losses = tf.reduce_mean(_regression_loss(self.form.loss, outputs - batch.target), -1)
         return losses * batch.weight, ends if stream else carry
+
+    def _rate(self, step: Tensor, course: Course) -> Tensor:
+        """Return the learning rate of an update, by the number of updates before it."""
+        if self.form.schedule == "constant":
+            return course.learning_rate
+        # Half a cosine from the full rate to zero (Loshchilov & Hutter 2017, without restarts).
+        done = tf.cast(step, tf.float32) / tf.cast(course.updates, tf.float32)
+        return course.learning_rate * 0.5 * (1.0 + tf.cos(math.pi * tf.minimum(done, 1.0)))
+
+    def _dropping(self, step: Tensor, seed: Tensor) -> Drop:
+        """Return dropout for one update, with the same mask for all its steps.
+
+        The masks follow from seed and update, so a checkpoint need not contain them (Gal &
+        Ghahramani 2016; only a layer's outputs are masked here, not its state).
+        """
+        kept = 1.0 - self.form.dropout
+
+        def drop(outputs: Tensor, layer: int) -> Tensor:
+            place = tf.cast(step, tf.int32) * len(self.form.architecture.layers) + layer
+            drawn = tf.random.stateless_uniform(outputs.shape[1:], tf.stack([seed, place]))
+            return outputs * tf.cast(drawn < kept, tf.float32) / kept  # (steps, batch, units)
+
+        return drop
 
     def _zero_states(self) -> list[Tensor]:
         states = self.form.architecture.states()

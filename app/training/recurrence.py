@@ -13,7 +13,7 @@ part, as its gradient later takes the place of that: one array, which is neither
 nor copied first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -22,6 +22,8 @@ from app.training.architecture import Architecture
 from app.training.cell_steps import Step, single_step, step_of
 
 Tensor = Any  # TensorFlow ships no types
+# Masks the outputs of a layer, (steps, batch, units), counted from 0.
+Drop = Callable[[Tensor, int], Tensor]
 
 
 def run_layer(
@@ -147,6 +149,7 @@ def run_network(
     states: Sequence[Tensor],
     *,
     every_step: bool,
+    drop: Drop | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Run a network from its input to its output layer (logits for tokens).
 
@@ -156,6 +159,7 @@ def run_network(
         x: float32 (batch, steps, inputs), or int32 ids (batch, steps).
         states: one per `Architecture.states`, (batch, units).
         every_step: return the output after every step, not only after the last.
+        drop: dropout of each layer's outputs; None: nothing is dropped.
 
     Returns:
         (steps, batch, outputs) with `every_step`, otherwise (batch, outputs); and the final states.
@@ -175,7 +179,11 @@ def run_network(
         else:
             hidden, last = run_layer(step, projected, recurrent, bias, start)
         ends += last
-    top = hidden if every_step else ends[-per_layer]
+        if drop is not None:
+            hidden = drop(hidden, index)
+    # The final state is the last output; taken from there, no other step's output is kept.
+    last_output = ends[-per_layer] if drop is None else hidden[-1]
+    top = hidden if every_step else last_output
     return top @ weights["output.kernel"] + weights["output.bias"], ends
 
 

@@ -20,6 +20,7 @@ from app.recipes.resolve import resolve_recipe
 from app.training.architecture import Architecture, architecture_of  # noqa: TID251 - no TensorFlow
 from app.training.export.graph import series_graph, text_graph  # noqa: TID251 - no TensorFlow
 from tests.artifacts import COMMON, Artifact
+from tests.training.runs import WORDS
 
 Floats = NDArray[np.float64]
 Scaling = Literal["minmax", "standard", "window"]
@@ -137,7 +138,7 @@ def text_version(
     recipe = resolve_recipe(
         "text",
         {
-            "preset": "default",
+            **WORDS,
             "cell": cell,
             "layers": list(layers),
             "reading": reading,

@@ -2,9 +2,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from app.language.ngram import NgramModel, baseline_bits
+from tests.language.texts import zipf
 
 START = -1
 
@@ -37,15 +37,6 @@ def textbook(ids: list[int], *, order: int, size: int, context: list[int], token
 
     known = context[len(context) - order + 1 :] if order > 1 else []
     return probability(tuple(known), len(known) + 1)
-
-
-def zipf(tokens: int, size: int, seed: int = 0) -> NDArray[np.int64]:
-    """Return a text in which the next token depends on the last one."""
-    generator = np.random.default_rng(seed)
-    ids = [0]
-    for jump in generator.zipf(1.5, tokens - 1):
-        ids.append(int((2 * ids[-1] + jump) % size))
-    return np.array(ids)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])

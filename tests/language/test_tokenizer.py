@@ -179,3 +179,26 @@ def test_what_cannot_be_is_refused() -> None:
         Tokenizer(unit="word", vocabulary=())
     with pytest.raises(ValueError, match="'<unk>' is not in the vocabulary"):
         Tokenizer(unit="word", vocabulary=("a",), unknown="<unk>")
+
+
+SPELLING = Tokenizer.fit_spelling("Aa, aA\nä b", min_count=2)
+
+
+def test_a_rare_or_new_character_is_spelled_in_its_bytes() -> None:
+    assert SPELLING.tokens("aä") == ["a", "<0xC3>", "<0xA4>"]
+    encoded = SPELLING.encode("日本\u200d🎭<0x41>")
+    assert encoded.unknown == ()
+    assert SPELLING.text(encoded.ids) == "日本\u200d🎭<0x41>"
+
+
+def test_spelling_keeps_case_and_reads_any_line_end_as_a_line_feed() -> None:
+    assert SPELLING.text(SPELLING.encode("A,\r\nB\ra").ids) == "A,\nB\na"
+
+
+def test_bytes_that_are_no_character_are_marked() -> None:
+    assert SPELLING.decode(["a", "<0xC3>", "a"]) == "a\ufffda"
+
+
+def test_a_vocabulary_that_spells_has_every_byte() -> None:
+    with pytest.raises(ValueError, match="each byte"):
+        Tokenizer(unit="char", vocabulary=("a", "<0x41>"), spells=True)

@@ -166,8 +166,22 @@ SMALL: dict[str, Any] = {
     "epochs": 4,
     "early_stopping": 2,
 }
-SMALL_TEXT: dict[str, Any] = {
+# Words as tokens, and the network alone.
+WORDS: dict[str, Any] = {
     "preset": "default",
+    "tokenizer": "word",
+    "unknown": "warn",
+    "anchor": "none",
+    "dropout": 0.0,
+    "token_budget": None,
+    "schedule": "constant",
+    "learning_rate": 0.003,
+    "validation_fraction": 0.1,
+    "test_fraction": 0.2,
+    "refit": True,
+}
+SMALL_TEXT: dict[str, Any] = {
+    **WORDS,
     "cell": "rnn",
     "layers": [6],
     "embedding": 3,

@@ -1,5 +1,6 @@
 """Test the compiled epoch: resuming leaves no trace, nothing compiles twice, batches are right."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow as tf
 from app.training.fit import Position
 from app.training.keras_network import build_network, with_weights
 from app.training.program import (
+    Course,
     Data,
     Form,
     Program,
@@ -73,7 +75,8 @@ def trained(program: Program, cuts: list[int], given: Data, part: Stretch) -> li
     state = position.state
     for first, end in zip([0, *cuts[:-1]], cuts, strict=True):
         span = Span(tf.constant(first), tf.constant(end))
-        state = program.train(state, given, part, span, tf.constant(0.01))
+        course = Course(tf.constant(0.01), tf.constant(6, tf.int64), tf.constant(0))
+        state = program.train(state, given, part, span, course)
     return [tensor.numpy() for tensor in [*state.weights, *state.slots[0], state.sums]]
 
 
@@ -141,3 +144,41 @@ def test_capacity_is_shared_by_near_sizes() -> None:
     assert capacity_of(1) == 64
     assert capacity_of(65_537) == 131_072
     assert capacity_of(1_000_000) == 1_048_576
+
+
+def updated(program: Program, *, done: int, seed: int = 0) -> list[Any]:
+    """Return the weights after one update of a stream, before which there were `done`."""
+    state = Position.start(program, random_weights(program.form.architecture)).state
+    state = state._replace(step=tf.constant(done, tf.int64))
+    ids = Data(tf.constant(np.arange(64, dtype=np.int32) % 5), tf.zeros(1))
+    part = Stretch(tf.zeros(1, tf.int32), tf.constant(0), tf.constant(16))
+    course = Course(tf.constant(0.1), tf.constant(10, tf.int64), tf.constant(seed))
+    state = program.train(state, ids, part, Span(tf.constant(0), tf.constant(1)), course)
+    return [tensor.numpy() for tensor in state.weights]
+
+
+def moved(program: Program, *, done: int) -> float:
+    start = random_weights(program.form.architecture).values()
+    pairs = zip(start, updated(program, done=done), strict=True)
+    return float(sum(np.abs(new - old).sum() for old, new in pairs))
+
+
+def test_a_cosine_takes_the_rate_to_half_and_to_zero(streaming: Program) -> None:
+    program = Program(replace(streaming.form, schedule="cosine"))
+    full = moved(streaming, done=0)
+    assert moved(program, done=0) == pytest.approx(full, rel=1e-4)
+    assert moved(program, done=5) == pytest.approx(full / 2, rel=1e-4)
+    assert moved(program, done=10) == pytest.approx(0.0, abs=1e-5)
+
+
+def test_dropout_follows_from_seed_and_update(streaming: Program) -> None:
+    program = Program(replace(streaming.form, dropout=0.5))
+    first, again = (updated(program, done=3) for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        assert one.tobytes() == other.tobytes()
+    for different in (
+        updated(program, done=4),
+        updated(program, done=3, seed=1),
+        updated(streaming, done=3),
+    ):
+        assert any((a != b).any() for a, b in zip(first, different, strict=True))

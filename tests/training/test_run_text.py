@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from app.artifact.files import JUDGED, MODEL, WEIGHTS
+from app.artifact.manifest import State
 from app.artifact.onnx_session import session_of
 from app.errors import Unprocessable
 from app.language.ngram import baseline_bits
@@ -228,3 +229,57 @@ def test_a_text_that_cannot_be_used_says_why(
 def test_kinds_that_do_not_go_together_are_reported(train: Train) -> None:
     with pytest.raises(Unprocessable, match="test: is a series"):
         train(TextContent(text=TEXT), SMALL_TEXT, test=series_of(wave(20)))
+
+
+TALES = (
+    "The Mice met; they long spoke of the Cat.\nWho will bell the Cat?\n",
+    "No one spoke. \u00bbNot I,\u00ab said the old Mouse.\nThe young Mouse ran!\n",
+    "Long ago, the Mice feared the Cat and met in the dark.\n",
+)
+
+
+def tale(lines: int) -> str:
+    """Return sentences in an order that has no pattern."""
+    order = np.random.default_rng(4).integers(0, len(TALES), lines)
+    return "".join(TALES[number] for number in order)
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_the_default_is_mixed_with_the_best_ngram_and_not_worse(
+    train: Train, *, refit: bool
+) -> None:
+    small = {"layers": [8], "embedding": 4, "epochs": 3, "refit": refit, "truncate": 16}
+    artifact = train(TextContent(text=tale(120)), {"preset": "default", **small})
+    card, text = artifact.scorecard, artifact.manifest.text
+    assert card.text is not None
+    assert text is not None
+    assert card.text.ngram_order is not None
+    bits, ngram = card.text.bits_per_token, card.text.baselines["ngram"]
+    assert bits is not None
+    assert ngram is not None
+    assert bits <= ngram + 0.01
+    assert f"the best n-gram (order {card.text.ngram_order})" in card.verdict
+    assert text.states[-1] == State(name="ngram.recent", units=card.text.ngram_order - 1)
+    assert {"T", "\n", "<0xFF>"} <= set(text.vocabulary)
+    assert artifact.manifest.parity < 1e-5
+    assert (artifact.folder / JUDGED).exists() == refit
+    other = TextContent(text=tale(120) + "\u732b?")  # nothing is unknown
+    again = evaluated(artifact, other, TextContent(text=tale(120)), "served")
+    assert again.text is not None
+    assert again.text.ngram_order == card.text.ngram_order
+
+
+def test_a_long_text_gets_fewer_epochs(train: Train) -> None:
+    small = {"layers": [4], "embedding": 4, "epochs": 5, "token_budget": 5_000}
+    card = train(TextContent(text=tale(40)), {"preset": "default", **small}).scorecard
+    assert card.epochs[-1].epoch == 2
+
+
+def test_the_ngram_needs_a_stream_and_validation_data(train: Train) -> None:
+    for changes, field in (
+        ({"reading": "window", "window": 3}, "anchor"),
+        ({"validation_fraction": 0.0, "early_stopping": None}, "anchor"),
+        ({"tokenizer": "word"}, "unknown"),
+    ):
+        with pytest.raises(Unprocessable, match=f"recipe.{field}"):
+            train(TextContent(text=TEXT), {"preset": "default", **changes})

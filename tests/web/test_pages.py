@@ -119,7 +119,7 @@ def test_nothing_is_called_better_where_nothing_was_held_out(
     with open_page(service.url) as page:
         page.goto("/ui/models/belling-the-cat")
         expect(page.get_by_text("knows the text it was trained on by heart").first).to_be_visible()
-        table = page.get_by_role("table", name="Bits per token")
+        table = page.get_by_role("table", name="Bits per character")
         expect(table).to_contain_text("trigram")
         expect(table.locator(".badge")).to_have_count(0)
 

@@ -23,6 +23,7 @@ SIMPLE = {
     "unigram": "a unigram",
     "bigram": "a bigram",
     "trigram": "a trigram",
+    "ngram": "the best n-gram",
 }
 
 

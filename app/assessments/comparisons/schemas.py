@@ -34,7 +34,7 @@ class CellFigures(BaseModel):
     bits_per_token: Annotated[float | None, Field(description="of a text")]
     accuracy: Annotated[float | None, Field(description="of a text, 0 to 1")]
     skill: Annotated[
-        float | None, Field(description=("1 - error/error of persistence, or of the trigram"))
+        float | None, Field(description=("1 - error/error of persistence, or of the n-gram"))
     ]
     verdict: Annotated[str, Field(description="the scorecard in one sentence")]
     parameters: Annotated[int, Field(description="weights and biases")]

@@ -8,6 +8,7 @@ from app.errors import Unprocessable
 from app.forecasting.windows import split_rows
 from app.judging.judgement import JudgedOn, Judgement
 from app.judging.text_judge import Passage, contains, judge_text, judged_from
+from app.language.mixture import ngram_order
 from app.language.tokenizer import Tokenizer
 from app.reading.content import DatasetContent, TextContent
 
@@ -61,6 +62,7 @@ def judge_other_text(
         vocabulary_size=len(tokenizer),
         unknown_id=tokenizer.unknown_id,
         characters=len(tokenizer.decode(tokens[start:])),
+        order=ngram_order([(state.name, state.units) for state in described.states]),
     )
     seen = not held_out and bool(tokens) and contains(fitted, tokens)
     judged_on: JudgedOn = "training" if seen else "held-out" if held_out else "test"
@@ -96,6 +98,7 @@ def _tokenizer(described: TextInput, *, judged: bool) -> Tokenizer:
         unit=described.tokenizer,
         vocabulary=before_cut or described.vocabulary,
         unknown=described.unknown,
+        spells=described.spells,
     )
 
 

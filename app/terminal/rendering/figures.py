@@ -21,7 +21,7 @@ def percent(share: float) -> str:
 
 def skill_text(kind: str, skill: float | None) -> str:
     """Return a skill in words."""
-    simple = "repeating the last value" if kind == "series" else "the trigram"
+    simple = "repeating the last value" if kind == "series" else "the n-gram"
     if skill is None:
         return f"not measured against {simple}"
     if skill == 0:

@@ -113,16 +113,25 @@ def _coverage(intervals: list[Json]) -> str:
 
 def _text_table(text: Json) -> Table:
     table = Table("next token")
-    table.add_column("bits per token", justify="right")
+    own = text["bits_per_character"] if text["bits_per_token"] else None
+    # Comparable whatever the tokens are; older scorecards lack them.
+    scale = 1.0 if own is None else own / text["bits_per_token"]
+    unit = "token" if own is None else "character"
+    table.add_column(f"bits per {unit}", justify="right")
     table.add_column("right", justify="right")
     table.add_column("this model compared")
     tokens, correct = text["tokens"], text["correct"]
     right = f"{correct:,} of {tokens:,} ({percent(correct / tokens)})" if tokens else "–"
-    table.add_row("this model", number(text["bits_per_token"]), right, "", style="bold")
+    table.add_row("this model", _scaled(text["bits_per_token"], scale), right, "", style="bold")
     for name, bits in text["baselines"].items():
         beside = _beside(text["against"].get(name))
-        table.add_row(SPOKEN.get(name, name), number(bits), "", beside)
+        spoken = f"best n-gram (order {text['ngram_order']})" if name == "ngram" else name
+        table.add_row(SPOKEN.get(spoken, spoken), _scaled(bits, scale), "", beside)
     return table
+
+
+def _scaled(bits: float | None, scale: float) -> str:
+    return number(None if bits is None else bits * scale)
 
 
 def _beside(against: Json | None) -> str:

@@ -14,9 +14,11 @@ from onnx import TensorProto, ValueInfoProto, helper
 from app.artifact.files import FORECAST, FUTURE, HISTORY, LENGTHS, PROBABILITIES, SERIES, TOKENS
 from app.forecasting.anchors import LARGEST_VALUE, Anchor
 from app.forecasting.scaling import FLOOR, TINY, Affine
+from app.language.mixture import Mixture
 from app.training.architecture import GATES, STATES, Architecture, Weights
 from app.training.export.anchor_graph import anchor_nodes
 from app.training.export.graph_builder import Graph
+from app.training.export.ngram_graph import mixture_nodes
 
 Shape = list[str | int | None]
 
@@ -113,6 +115,7 @@ def text_graph(
     *,
     window: int | None,
     every_step: bool = False,
+    mixture: Mixture | None = None,
 ) -> bytes:
     """Build a model from `tokens` int64 (batch, steps) to `probabilities` (batch, vocabulary).
 
@@ -123,6 +126,7 @@ def text_graph(
             outputs.
         every_step: return (batch, steps, vocabulary), after each step, to judge many tokens in one
             run; not the form in an artifact.
+        mixture: an n-gram that the network's probabilities are mixed with; for streams only.
     """
     graph = Graph()
     stream = window is None
@@ -143,7 +147,11 @@ def text_graph(
         graph.add("Add", ["product", bias], "logits")
     else:
         graph.add("Gemm", [last, *_output_layer(graph, weights)], "logits")
-    graph.add("Softmax", ["logits"], PROBABILITIES, axis=-1)
+    if mixture is None:
+        graph.add("Softmax", ["logits"], PROBABILITIES, axis=-1)
+    else:
+        graph.add("Softmax", ["logits"], "network_probabilities", axis=-1)
+        mixture_nodes(graph, mixture, "network_probabilities", every_step=every_step)
 
     steps: str | int = "steps_count" if window is None else window
     inputs = [helper.make_tensor_value_info(TOKENS, TensorProto.INT64, ["batch", steps])]
@@ -153,7 +161,8 @@ def text_graph(
     outputs = [helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, shape)]
     if stream:
         inputs.append(helper.make_tensor_value_info(LENGTHS, TensorProto.INT32, ["batch"]))
-        for name, units in architecture.states():
+        own = () if mixture is None else (mixture.state,)
+        for name, units in (*architecture.states(), *own):
             state: Shape = [1, "batch", units]
             inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, state))
             outputs.append(helper.make_tensor_value_info(f"{name}_out", TensorProto.FLOAT, state))

@@ -1,7 +1,7 @@
 """Prepare a text for training: vocabulary, the cut by time, and what the network learns from it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,7 @@ from app.errors import Unprocessable
 from app.forecasting.windows import Split, split_rows
 from app.judging.judgement import JudgedOn, Judgement
 from app.judging.text_judge import Passage, contains, judge_text, judged_from
+from app.language.mixture import Mixture
 from app.language.tokenizer import Tokenizer
 from app.reading.content import DatasetContent, TextContent
 from app.recipes.recipe import TextRecipe
@@ -24,6 +25,7 @@ from app.training.keras_network import build_network, with_weights
 from app.training.program import Form, capacity_of
 from app.training.reach import STREAM_STEPS, text_memory
 from app.training.task import Description, Phase
+from app.training.text.choice import chosen_mixture
 from app.training.warm_start import same_vocabulary
 
 Ids = npt.NDArray[np.int64]
@@ -39,6 +41,9 @@ class TextTask:
     tokens: tuple[str, ...]
     split: Split
     test_tokens: tuple[str, ...] | None
+    # Chosen on the validation part once phase `training` is fitted; empty without an anchor.
+    whole: Tokenizer  # of all tokens
+    mixtures: dict[Phase, Mixture] = field(default_factory=dict)
 
     @classmethod
     def prepare(
@@ -53,17 +58,24 @@ class TextTask:
             raise Unprocessable.at("recipe", "is for a text, but the dataset is a series")
         if test is not None and not isinstance(test, TextContent):
             raise Unprocessable.at("test", "is a series, but the model is for a text")
-        whole = _fitted(content.text, recipe, min_count=1)
+        held_out = 0.0 if test is not None else recipe.test_fraction
+        if recipe.unknown == "bytes":
+            # The characters after the cut are not known before it; rare ones are several tokens.
+            before = round(len(content.text) * (1 - held_out))
+            whole = _fitted(content.text[:before], recipe)
+        else:
+            whole = _fitted(content.text, recipe, min_count=1)
         tokens = whole.tokens(content.text)
         task = cls(
             recipe=recipe,
             tokens=tuple(tokens),
             split=split_rows(
                 len(tokens),
-                test_fraction=0.0 if test is not None else recipe.test_fraction,
+                test_fraction=held_out,
                 validation_fraction=recipe.validation_fraction,
             ),
             test_tokens=None if test is None else tuple(whole.tokens(test.text)),
+            whole=whole,
         )
         task._check_enough()
         return task
@@ -105,13 +117,15 @@ class TextTask:
                 optimizer=self.recipe.optimizer,
                 clip_norm=self.recipe.clip_norm,
                 capacity=capacity_of(len(self.tokens)),
+                schedule=self.recipe.schedule,
+                dropout=self.recipe.dropout,
             ),
             # Tokens that a strict vocabulary lacks are behind the cut, where nothing is fitted.
             inputs=np.maximum(self._ids(phase, self.tokens), 0).astype(np.int32),
             targets=None,
             training=training,
             validation=validation if validating else None,
-            epochs=self.recipe.epochs if epochs is None else epochs,
+            epochs=self._epochs(training.count) if epochs is None else epochs,
             patience=self.recipe.early_stopping if validating else None,
             keep_best=validating and self.recipe.early_stopping is not None,
             keep_initial=False,
@@ -132,13 +146,19 @@ class TextTask:
         )
 
     def share(self, weights: Weights) -> float:
-        """Return 1: there is no simple forecast below the network."""
-        del weights
+        """Return 1: the network is kept whole, and its shares of a mixture are chosen here."""
+        if self.recipe.anchor == "ngram":
+            self._mix(weights)
         return 1.0
 
     def graph(self, phase: Phase, weights: Weights) -> bytes:
         """Return the ONNX file of a phase's network."""
-        return text_graph(self.architecture(phase), weights, window=self._window)
+        return text_graph(
+            self.architecture(phase),
+            weights,
+            window=self._window,
+            mixture=self.mixtures.get(phase),
+        )
 
     def constants(self, phase: Phase) -> dict[str, npt.NDArray[np.float64]]:
         """Return nothing: the weights are all that there is."""
@@ -155,7 +175,9 @@ class TextTask:
         contexts = np.ascontiguousarray(every[-PARITY_CONTEXTS:])  # (n, steps)
         network = build_network(architecture, steps=contexts.shape[1], every_step=False)
         expected = with_weights(network, weights)(contexts.astype(np.int32)).numpy()
-        states = None if self._window else zero_states(architecture.states(), len(contexts))
+        if phase in self.mixtures:
+            expected = self.mixtures[phase].mixed(contexts, expected)
+        states = None if self._window else zero_states(self._states(phase), len(contexts))
         given, _ = token_probabilities(graph, contexts, states)
         return float(np.abs(given - expected).max())
 
@@ -165,11 +187,17 @@ class TextTask:
         """Compare a phase's network with n-grams; `check` may raise to stop."""
         architecture = self.architecture(phase)
         if self._window is None:  # the same weights, giving the probabilities after every token
-            graph = text_graph(architecture, weights, window=None, every_step=True)
+            graph = text_graph(
+                architecture,
+                weights,
+                window=None,
+                every_step=True,
+                mixture=self.mixtures.get(phase),
+            )
         return judge_text(
             graph,
             self._passage(phase),
-            states=architecture.states(),
+            states=self._states(phase),
             window=self._window,
             judged_on=self.judged_on,
             unit="words" if self.recipe.tokenizer == "word" else "characters",
@@ -201,14 +229,12 @@ class TextTask:
                 tokenizer=self.recipe.tokenizer,
                 vocabulary=tokenizer.vocabulary,
                 unknown=tokenizer.unknown,
+                spells=tokenizer.spells,
                 reading=self.recipe.reading,
                 judged_vocabulary=(
                     None if judged.vocabulary == tokenizer.vocabulary else judged.vocabulary
                 ),
-                states=tuple(
-                    State(name=name, units=units)
-                    for name, units in self.architecture(phase).states()
-                )
+                states=tuple(State(name=name, units=units) for name, units in self._states(phase))
                 if stream
                 else (),
             ),
@@ -229,8 +255,38 @@ class TextTask:
             )
         return steps
 
+    def _epochs(self, tokens: int) -> int:
+        """Return the number of epochs for a text of so many tokens."""
+        budget, epochs = self.recipe.token_budget, self.recipe.epochs
+        return epochs if budget is None else max(1, min(epochs, budget // tokens))
+
+    def _states(self, phase: Phase) -> tuple[tuple[str, int], ...]:
+        """Return name and size of every state of a phase's graph."""
+        own = self.architecture(phase).states()
+        mixture = self.mixtures.get(phase)
+        return own if mixture is None else (*own, mixture.state)
+
+    def _mix(self, weights: Weights) -> None:
+        """Choose the n-gram and the network's shares, with the network of phase `training`."""
+        ids, split = self._ids("training", self.tokens), self.split
+        architecture = self.architecture("training")
+        mixture = chosen_mixture(
+            text_graph(architecture, weights, window=None, every_step=True),
+            ids[: split.test_start],
+            states=architecture.states(),
+            validation_start=split.validation_start,
+            vocabulary_size=len(self._tokenizer("training")),
+        )
+        # As the n-gram beside it on the scorecard, it has counted the validation part, too.
+        self.mixtures["training"] = mixture
+        self.mixtures["judging"] = mixture.counted_on(ids[: split.test_start])
+        if self.recipe.refit:
+            self.mixtures["refitting"] = mixture.counted_on(ids)
+
     @cached_property
     def _tokenizers(self) -> dict[Phase, Tokenizer]:
+        if self.whole.spells:
+            return {"training": self.whole, "refitting": self.whole}
         whole = _fitted(self._joined(self.split.rows), self.recipe)
         if self.split.test_start == self.split.rows:
             return {"training": whole, "refitting": whole}
@@ -246,7 +302,7 @@ class TextTask:
         return self._written(self.tokens[:count])
 
     def _written(self, tokens: tuple[str, ...]) -> str:
-        return Tokenizer(unit=self.recipe.tokenizer, vocabulary=("",)).decode(tokens)
+        return self.whole.decode(tokens)
 
     def _ids(self, phase: Phase, tokens: tuple[str, ...]) -> Ids:
         """Return ids, (tokens,); -1 for a token that a strict vocabulary lacks."""
@@ -288,6 +344,7 @@ class TextTask:
             vocabulary_size=len(self._tokenizer(phase)),
             unknown_id=self._tokenizer(phase).unknown_id,
             characters=len(self._written(tokens[start:])),
+            order=self.mixtures[phase].table.order if phase in self.mixtures else None,
         )
 
     def _check_enough(self) -> None:
@@ -316,6 +373,8 @@ class TextTask:
 
 def _fitted(text: str, recipe: TextRecipe, *, min_count: int | None = None) -> Tokenizer:
     try:
+        if recipe.unknown == "bytes":
+            return Tokenizer.fit_spelling(text, min_count=recipe.min_count)
         return Tokenizer.fit(
             text,
             unit=recipe.tokenizer,

@@ -9,6 +9,7 @@ const BASELINES = {
   persistence: "Repeating the last value", drift: "Continuing the average change (drift)", seasonal_naive: "The value one season ago",
   seasonal: "The value one season ago", autoregression: "Linear autoregression", linear_autoregression: "Linear autoregression", mlp: "The chapter’s MLP",
   unigram: "Word frequencies (unigram)", bigram: "Frequencies of pairs (bigram)", trigram: "Frequencies of triples (trigram)",
+  ngram: "The best n-gram",
 };
 const LAST = 250;
 
@@ -43,21 +44,18 @@ export function judgedHow({ scorecard }) {
 
 export function scorecardTable(version) {
   const { series, text, judged_on: on } = version.scorecard;
-  const shown = (scores) => (on === "training" ? withoutResults(scores) : scores);
+  const shown = on === "training" ? withoutResults : (scores) => scores;
   if (series) return seriesTable(shown(series), version);
   return text ? textTable(shown(text)) : null;
 }
 
-// Nothing was held out, so no baseline was beaten: the errors stay, the comparisons go.
-function withoutResults(scores) {
-  const each = (list) => list?.map(withoutResults);
-  return { ...scores, against: {}, all_steps: scores.all_steps && withoutResults(scores.all_steps), steps: each(scores.steps), each: each(scores.each) };
-}
+// Nothing was held out, so no baseline was beaten.
+const withoutResults = (scores) => scores && { ...scores, against: {}, all_steps: withoutResults(scores.all_steps), steps: scores.steps?.map(withoutResults), each: scores.each?.map(withoutResults) };
 
 const METRICS = [
   ["rmse", "RMSE"], ["mae", "MAE"], ["mase", "MASE"], ["smape", "sMAPE, %"], ["bias", "Bias"], ["directional_accuracy", "Direction correct"],
 ];
-const ORDER = ["persistence", "drift", "seasonal_naive", "linear_autoregression", "mlp", "unigram", "bigram", "trigram"];
+const ORDER = ["persistence", "drift", "seasonal_naive", "linear_autoregression", "mlp", "unigram", "bigram", "trigram", "ngram"];
 
 const ordered = (baselines) => Object.entries(baselines).sort(([a], [b]) => ORDER.indexOf(a) - ORDER.indexOf(b));
 
@@ -148,31 +146,34 @@ function parts(title, list, name) {
 }
 
 function textTable(text) {
+  const per = text.bits_per_character / text.bits_per_token; // missing in older scorecards
+  const unit = per ? "Bits per character" : "Bits per token";
+  const bits = (value) => number(value && per ? value * per : value);
   const rows = [
-    { self: true, cells: ["This version", number(text.bits_per_token), percent(text.correct / text.tokens), "", ""] },
+    { self: true, cells: ["This version", bits(text.bits_per_token), percent(text.correct / text.tokens), "", ""] },
     ...ordered(text.baselines).map(([key, value]) => {
-      return { cells: [baselineName(key), number(value), "", ...verdictOf(text.against?.[key])] };
+      return { cells: [baselineName(key), bits(value), "", ...verdictOf(text.against?.[key])] };
     }),
   ];
   return [
     table({
       stacked: true,
-      caption: `Bits per token over ${count(text.tokens)} contexts; lower is better`,
-      head: ["Forecaster", { label: "Bits per token", class: "num" }, { label: "Right", class: "num" }, { label: "Skill against it", class: "num" }, "Result"],
+      caption: `${unit} over ${count(text.tokens)} contexts; lower is better`,
+      head: ["Forecaster", { label: unit, class: "num" }, { label: "Right", class: "num" }, { label: "Skill against it", class: "num" }, "Result"],
       rows,
     }),
     facts(
       [
         ["In the top five", typeof text.accuracy_in_5 === "number" ? percent(text.accuracy_in_5) : null],
         ["Perplexity", typeof text.perplexity === "number" ? number(text.perplexity) : null],
-        ["Bits per character", typeof text.bits_per_character === "number" ? number(text.bits_per_character) : null],
+        ["Bits per token", typeof text.bits_per_token === "number" ? number(text.bits_per_token) : null],
       ],
       "numbers",
     ),
   ];
 }
 
-// Skill against persistence (text: trigram); differences within noise are marked.
+// Skill against persistence (text: an n-gram); differences within noise are marked.
 export function skillOf(version) {
   return skillBar(version.scorecard.skill, version.kind, { ends: true, noise: isNoise(version) });
 }

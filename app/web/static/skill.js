@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { signed } from "./format.js";
 
-const BASELINE = { series: "repeating the last value", text: "frequencies of triples (trigram)" };
+const BASELINE = { series: "repeating the last value", text: "the n-gram beside it" };
 
 export function skillWords(skill, kind) {
   if (skill === null || skill === undefined) return "skill not measured";
@@ -14,7 +14,8 @@ export function skillWords(skill, kind) {
 // Whether a version's skill is within noise.
 export function isNoise({ kind, scorecard }) {
   const scores = scorecard.series?.all_steps ?? scorecard.series ?? scorecard.text;
-  return scores?.against?.[kind === "series" ? "persistence" : "trigram"]?.verdict === "within noise";
+  const reference = kind === "series" ? "persistence" : scores?.ngram_order ? "ngram" : "trigram";
+  return scores?.against?.[reference]?.verdict === "within noise";
 }
 
 export function skillBar(skill, kind, { ends = false, label, noise = false } = {}) {
