@@ -8,6 +8,7 @@ import { isNoise, skillBar } from "./skill.js";
 const BASELINES = {
   persistence: "Repeating the last value", drift: "Continuing the average change (drift)", seasonal_naive: "The value one season ago",
   seasonal: "The value one season ago", autoregression: "Linear autoregression", linear_autoregression: "Linear autoregression", mlp: "The chapter’s MLP",
+  universal: "universal, without training",
   unigram: "Word frequencies (unigram)", bigram: "Frequencies of pairs (bigram)", trigram: "Frequencies of triples (trigram)",
   ngram: "The best n-gram",
 };
@@ -55,7 +56,7 @@ const withoutResults = (scores) => scores && { ...scores, against: {}, all_steps
 const METRICS = [
   ["rmse", "RMSE"], ["mae", "MAE"], ["mase", "MASE"], ["smape", "sMAPE, %"], ["bias", "Bias"], ["directional_accuracy", "Direction correct"],
 ];
-const ORDER = ["persistence", "drift", "seasonal_naive", "linear_autoregression", "mlp", "unigram", "bigram", "trigram", "ngram"];
+const ORDER = ["persistence", "drift", "seasonal_naive", "linear_autoregression", "mlp", "universal", "unigram", "bigram", "trigram", "ngram"];
 
 const ordered = (baselines) => Object.entries(baselines).sort(([a], [b]) => ORDER.indexOf(a) - ORDER.indexOf(b));
 

@@ -7,6 +7,7 @@ import { signed } from "./format.js";
 import { SeriesTrial } from "./try_series.js";
 import { TextTrial } from "./try_text.js";
 
+const UNIVERSAL = "universal";
 const place = document.getElementById("try");
 
 async function start() {
@@ -14,8 +15,8 @@ async function start() {
   place.removeAttribute("aria-busy");
   if (!items.length) return fill(place, h("p", {}, "No models yet. ", h("a", { href: "/ui/train" }, "Train the first.")));
   const asked = new URLSearchParams(location.search).get("model");
-  const served = items.filter((model) => model.champion);
-  const options = served.map((model) => [model.name, `${model.name} (${model.kind}${model.champion.skill === null ? "" : `, skill ${signed(model.champion.skill)}`})`]);
+  const served = items.filter((model) => model.champion).sort((a, b) => (b.name === UNIVERSAL) - (a.name === UNIVERSAL));
+  const options = served.map((model) => [model.name, model.name === UNIVERSAL ? "any series, without training (universal)" : `${model.name} (${model.kind}${model.champion.skill === null ? "" : `, skill ${signed(model.champion.skill)}`})`]);
   if (asked && !options.some(([name]) => name === asked)) options.unshift([asked, asked]);
   const choice = new Field({ name: "model", label: "Model", input: select(options, asked ?? served[0]?.name) });
   const trial = h("div");

@@ -21,11 +21,13 @@ export class SeriesTrial {
     this.features = series.features.map((each) => each.name);
     this.history = new Field({
       name: "history",
-      label: this.features.length === 1 ? `Past values of ${series.target}, oldest first` : `Past rows of ${this.features.join(", ")}, oldest first`,
+      label: series.periods > 0 ? "Past values of any series, oldest first" : this.features.length === 1 ? `Past values of ${series.target}, oldest first` : `Past rows of ${this.features.join(", ")}, oldest first`,
       hint: `Paste a list, or a column from a spreadsheet; with or without a date in ISO form before each value. At least ${version.manifest.min_history}.`,
       input: h("textarea", { rows: 11, spellcheck: "false", value: this.example(last) }),
     });
-    this.horizon = new Field({ name: "horizon", label: "Steps ahead", hint: `Trained for ${version.manifest.horizon}.`, input: h("input", { inputmode: "numeric", value: String(version.manifest.horizon) }) });
+    this.takesAny = series.periods > 0; // a version for any series
+    const steps = this.takesAny ? "Empty: as far as the dates suggest, or 1 without dates." : `Trained for ${version.manifest.horizon}.`;
+    this.horizon = new Field({ name: "horizon", label: "Steps ahead", hint: steps, input: h("input", { inputmode: "numeric", value: this.takesAny ? "" : String(version.manifest.horizon) }) });
     this.read = h("p", { class: "hint read", role: "status" });
     this.ends = h("div");
     this.label = null; // of the series, if it is known
@@ -121,7 +123,7 @@ export class SeriesTrial {
     if (read.timestamps) question.timestamps = read.timestamps;
     if (this.label) question.series = this.label;
     if (this.version.manifest.series.intervals) question.levels = LEVELS;
-    if (steps && steps !== String(this.version.manifest.horizon)) question.horizon = Number.isFinite(Number(steps)) ? Number(steps) : steps;
+    if (steps && (this.takesAny || steps !== String(this.version.manifest.horizon))) question.horizon = Number.isFinite(Number(steps)) ? Number(steps) : steps;
     const fields = [this.history, this.horizon];
     showProblem(this.trouble, null, fields);
     this.go.disabled = true; // each press would be answered and logged
