@@ -13,7 +13,8 @@ from app.judging.forecasts import SCORED_LEVELS, Floats, Forecasts, Ids, JudgedS
 from app.judging.judgement import WITHOUT_SCIKIT, JudgedOn, Judgement
 from app.judging.series_score import score_series
 from app.judging.series_verdict import notes_of, skill_of, step_name, verdict_of
-from app.judging.simple_forecasts import MLP, simple_forecasts
+from app.judging.simple_forecasts import MLP, UNIVERSAL, simple_forecasts
+from app.judging.universal_baseline import universal_forecasts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,6 +113,7 @@ def _forecasts(
     """
     horizon = given.shape[1]
     perceptron = _perceptron(judged.parts, horizon=horizon, window=window, check=check)
+    untrained = universal_forecasts(judged.parts, horizon=horizon, frequency=frequency, check=check)
     stops = np.cumsum([len(part) for part in judged.parts])[:-1]
     told = []
     around = [None] * len(judged.parts) if bounds is None else np.split(bounds, stops)
@@ -124,6 +126,7 @@ def _forecasts(
             series_count=len(judged.parts),
         )
         baselines, missing = dict(simple.forecasts), dict(simple.missing)
+        baselines[UNIVERSAL] = untrained[number]
         if isinstance(perceptron, str):
             missing[MLP] = perceptron
         else:

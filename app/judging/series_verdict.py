@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 from app.artifact.scorecard import Scores, SeriesScore
-from app.judging.simple_forecasts import PERSISTENCE
+from app.judging.simple_forecasts import PERSISTENCE, UNIVERSAL
 from app.reading.series.frequency import split_frequency
 
 JudgedOn = Literal["test", "held-out", "training"]
@@ -26,10 +26,12 @@ STEP_NAMES = {
     "YE": "years",
 }
 SPOKEN = {
+    "persistence": "repeating the last value",
     "drift": "continuing the average change",
     "seasonal_naive": "repeating the last season",
     "linear_autoregression": "a linear autoregression",
     "mlp": "a multilayer perceptron",
+    "universal": "`universal`",
 }
 
 
@@ -46,25 +48,51 @@ def verdict_of(
         series: number of series in the figures.
     """
     whole = score.over_horizon
-    model, persistence = whole.model.rmse, whole.baselines[PERSISTENCE].rmse
-    figures = f"RMSE {_figures(model, persistence)} over {_judged_rows(score, step, horizon)}"
+    nearest = PERSISTENCE if judged_on == "training" else _best_baseline(whole)
+    model, error = whole.model.rmse, whole.baselines[nearest].rmse
+    figures = f"RMSE {_figures(model, error)} over {_judged_rows(score, step, horizon)}"
     if score.pooled:
         figures += f" of {series} series, in units of each one's mean change"
     if judged_on == "training":
         return f"not judged: {figures} on the rows it was trained on, nothing was held out"
-    told = whole.against[PERSISTENCE].verdict
-    if model == persistence:
-        sentence = f"as good as repeating the last value: {figures}"
+    told, name = whole.against[nearest].verdict, SPOKEN[nearest]
+    if nearest != PERSISTENCE:
+        name += ", the best baseline"
+    if model == error:
+        sentence = f"as good as {name}: {figures}"
     elif told == "within noise":
-        sentence = f"no better than repeating the last value: {figures}, a difference within noise"
+        sentence = f"no better than {name}: {figures}, a difference within noise"
     else:
-        better = "better" if model < persistence else "worse"
-        sentence = f"{better} than repeating the last value: {figures}"
+        sentence = f"{'better' if model < error else 'worse'} than {name}: {figures}"
         if told == "not to be told":
             sentence += ", too few to tell it from noise"
-        if told == "worse":
-            return sentence
-    return sentence + _beaten_by(whole)
+    return sentence + _advice(whole, nearest)
+
+
+def beats_universal(score: SeriesScore) -> bool | None:
+    """Return whether it is better than `universal` by more than noise; None: not measured."""
+    against = score.over_horizon.against.get(UNIVERSAL)
+    return None if against is None else against.verdict == "better"
+
+
+def _best_baseline(scores: Scores) -> str:
+    """Return the baseline with the smallest error, of those measured on the same rows."""
+    rows = scores.against[PERSISTENCE].rows
+    measured = [
+        name for name, against in scores.against.items() if name in SPOKEN and against.rows == rows
+    ]
+    return min(measured, key=lambda name: scores.baselines[name].rmse)
+
+
+def _advice(scores: Scores, nearest: str) -> str:
+    """Return the end of the verdict, where `universal` would do as well without training."""
+    against = scores.against.get(UNIVERSAL)
+    if against is None or against.verdict == "better":
+        return ""
+    if nearest == UNIVERSAL:
+        return "; use `universal`, which needs no training"
+    error = scores.baselines[UNIVERSAL].rmse
+    return f"; no better than `universal` ({error:.3g}) beyond noise: use it, without training"
 
 
 def _judged_rows(score: SeriesScore, step: str, horizon: int) -> str:
@@ -110,23 +138,6 @@ def step_name(frequency: str | None) -> str:
         return "rows"
     count, unit = split_frequency(frequency)
     return STEP_NAMES.get(unit, "steps") if count == 1 else "steps"
-
-
-def _beaten_by(scores: Scores) -> str:
-    """Name the simple forecast that is significantly better than model and last value, if any."""
-    least = min(scores.model.rmse, scores.baselines[PERSISTENCE].rmse)
-    ahead = [
-        (scores.baselines[name].rmse, name)
-        for name, against in scores.against.items()
-        if name in SPOKEN
-        and against.verdict == "worse"
-        and against.rows == scores.against[PERSISTENCE].rows
-        and scores.baselines[name].rmse < least
-    ]
-    if not ahead:
-        return ""
-    error, name = min(ahead)
-    return f"; {SPOKEN[name]} does better, with {error:.3g}"
 
 
 def _figures(error: float, other: float) -> str:

@@ -42,7 +42,8 @@ def test_verdict_and_skill_are_over_the_whole_horizon() -> None:
     told = judged_series(values, start, horizon=5)
     from_season = np.stack([values[row - 10 : row - 5] for row in told.judged.first])
     model = from_season + np.array([8.0, 0.0, 0.0, 0.0, 0.0])  # only the first step is wrong
-    score = score_series([type(told)(judged=told.judged, model=model, baselines=told.baselines)])
+    only = {"persistence": told.baselines["persistence"]}
+    score = score_series([type(told)(judged=told.judged, model=model, baselines=only)])
 
     actual = told.judged.actual(5)
     there = np.isfinite(actual)

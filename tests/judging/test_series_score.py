@@ -6,7 +6,7 @@ import pytest
 import scipy
 import sklearn
 
-from app.judging.forecasts import Forecasts
+from app.judging.forecasts import Floats, Forecasts
 from app.judging.series_score import score_series
 from app.judging.series_verdict import notes_of, verdict_of
 from app.judging.simple_forecasts import simple_forecasts
@@ -180,12 +180,33 @@ def test_a_difference_within_noise_is_called_so() -> None:
     noisy = type(told)(
         judged=told.judged,
         model=told.baselines["persistence"] + 0.01,
-        baselines=told.baselines,
+        baselines={"persistence": told.baselines["persistence"]},
     )
     sentence = verdict_of(score_series([noisy]), "days", "test")
 
     assert sentence.startswith("no better than repeating the last value: RMSE ")
     assert sentence.endswith(" over 19 days, a difference within noise")
+
+
+def test_the_best_baseline_is_named_and_universal_recommended_where_it_is_as_good() -> None:
+    walk = np.cumsum(np.random.default_rng(3).normal(size=160)) + 100
+    told = judged_series(walk, 60)
+    last, actual = told.baselines["persistence"], told.judged.actual(1)
+
+    def verdict(model: Floats, **baselines: Floats) -> str:
+        given = type(told)(
+            judged=told.judged, model=model, baselines={"persistence": last, **baselines}
+        )
+        return verdict_of(score_series([given]), "days", "test")
+
+    half, tenth = (last + actual) / 2, (last + 9 * actual) / 10
+    assert verdict(half).startswith("better than repeating the last value: RMSE ")
+    assert verdict(half, drift=tenth).startswith(
+        "worse than continuing the average change, the best baseline: RMSE "
+    )
+    assert verdict(tenth, universal=half).endswith(" days")
+    assert verdict(half, universal=tenth).endswith("; use `universal`, which needs no training")
+    assert verdict(half, universal=half + 1e-9, drift=tenth).endswith("use it, without training")
 
 
 def test_a_copy_of_the_last_value_is_reported_in_the_notes() -> None:

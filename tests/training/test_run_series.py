@@ -185,7 +185,11 @@ def test_an_anchored_network_learns_a_wave_and_stays_with_a_walk(train: Train) -
     learned = train(series_of(wave(ROWS)), recipe).scorecard
     assert learned.skill is not None
     assert learned.skill > 0.3
-    assert learned.verdict.startswith("better than repeating the last value: RMSE")
+    assert learned.series is not None
+    assert learned.series.against["persistence"].verdict == "better"
+    assert learned.series.against["universal"].verdict == "better"
+    assert "the best baseline: RMSE" in learned.verdict
+    assert "without training" not in learned.verdict
     walk = np.random.default_rng(0).normal(size=ROWS).cumsum() + 50.0
     stayed = train(series_of(walk), recipe).scorecard
     assert stayed.skill is not None
@@ -198,7 +202,8 @@ def test_an_untrained_anchored_network_repeats_the_last_value(train: Train) -> N
     artifact = train(series_of(wave(ROWS)), recipe)
     assert artifact.scorecard.best_epoch == 0
     assert artifact.scorecard.skill == pytest.approx(0.0, abs=1e-6)
-    assert artifact.scorecard.verdict.startswith("as good as repeating the last value")
+    assert artifact.scorecard.verdict.startswith("worse than a linear autoregression")
+    assert artifact.scorecard.verdict.endswith("use it, without training")
     history = np.array([[[3.0], [1.0], [4.0], [1.0], [5.0], [9.0]]])
     assert forecasts(artifact.bytes_of(MODEL), history)[0, 0] == 9.0
 

@@ -18,7 +18,6 @@ NAMES: Mapping[Cell, str] = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 ORDER = (MLP, *(name for name in BASELINES if name != MLP), *BASELINE_ORDERS)
 SIMPLE = {
     **SPOKEN,
-    "persistence": "repeating the last value",
     "mlp": "the MLP",
     "unigram": "a unigram",
     "bigram": "a bigram",

@@ -21,6 +21,7 @@ from app.monitoring.monitor import coverage_of_version, errors_of_version, read_
 from app.monitoring.retraining import store
 from app.monitoring.retraining.append_actuals import Actuals, as_csv, extend, last_moment
 from app.monitoring.retraining.cron import next_time
+from app.monitoring.retraining.worth import why_wasted
 from app.monitoring.schemas import Thresholds
 from app.process.observability import get_logger
 from app.reading.content import SeriesContent
@@ -233,6 +234,9 @@ class Retrainer:
         rows = 0
         if described is not None:
             dataset, rows = self._with_actuals(session, model, dataset, described)
+            wasted = why_wasted(session, model, dataset)
+            if wasted is not None:
+                return None, f"not trained: {wasted}"
         order = Order(
             model=model,
             data=dataset.id,

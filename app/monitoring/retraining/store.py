@@ -169,3 +169,15 @@ def newest_dataset(session: Session, model: str) -> Dataset | None:
         .limit(1)
     )
     return session.scalar(query)
+
+
+def newest_trained_version(session: Session, model: str) -> Version | None:
+    """Return the model's newest version whose dataset is here."""
+    query = (
+        select(Version)
+        .where(Version.model == model, Version.deleted_at.is_(None))
+        .where(Version.dataset_id.is_not(None))
+        .order_by(Version.number.desc())
+        .limit(1)
+    )
+    return session.scalar(query)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from app.datasets.store import get_dataset
 from app.errors import Unprocessable
@@ -108,6 +108,33 @@ def test_nothing_is_trained_while_a_job_is_under_way(service: Service) -> None:
     assert (oldest["trained"], newest["trained"]) == (True, False)
     assert "is queued or running" in newest["reason"]
     assert len(jobs(service)) == 1
+
+
+@pytest.mark.parametrize(
+    ("verdict", "actuals", "trained"),
+    [("within noise", 4, False), ("better", 4, True), ("within noise", 40, True)],
+)
+def test_what_universal_does_as_well_is_trained_again_on_many_more_rows_alone(
+    service: Service, verdict: str, actuals: int, *, trained: bool
+) -> None:
+    train_on(service, 300)
+    with service.sessions.begin() as session:
+        version = session.scalars(select(Version).where(Version.model == "google-stock")).all()[-1]
+        series = dict(version.scorecard["series"])
+        for scores in filter(None, (series, series["all_steps"])):
+            scores["against"] = {"universal": {"rows": 9, "skill": 0.1, "verdict": verdict}}
+        version.scorecard = {**version.scorecard, "series": series}
+    given = [
+        {"model": "google-stock", "timestamp": day, "value": 200.0}
+        for day in days(300 + actuals)[300:]
+    ]
+    assert service.client.post("/actuals", json={"items": given}).status_code == 200
+    schedule(service, cron="0 3 * * *")
+    Retrainer(resources_of(service)).look(now=later(days=1))
+
+    (decision,) = decisions(service)
+    assert decision["trained"] is trained
+    assert ("is no better than `universal` beyond noise" in decision["reason"]) is not trained
 
 
 def test_settled_actuals_extend_the_newest_dataset(service: Service) -> None:

@@ -1,0 +1,115 @@
+"""Forecast with the shipped `universal`, which needs no training, from every judged row."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+import onnxruntime
+
+from app.artifact.files import FORECAST, HISTORY, MODEL, SEASON_PERIODS, read_artifact
+from app.artifact.onnx_session import session_of
+from app.config import shipped_dir
+from app.forecasting.frequencies import Periods, periods_of
+from app.forecasting.season import detected_periods
+from app.judging.forecasts import Floats, Ids, JudgedSeries
+from app.judging.simple_forecasts import UNIVERSAL
+
+# A run of the graph takes about a millisecond for each window. With more, evenly spaced rows are
+# forecast.
+MOST_WINDOWS = 10_000
+PER_RUN = 32
+SEASONS_TOLD = 2  # a season may take this share of the window
+
+
+class _Universal:
+    """The newest shipped version."""
+
+    def __init__(self) -> None:
+        versions = (shipped_dir("models") / UNIVERSAL).iterdir()
+        folder = max(versions, key=lambda path: int(path.name))
+        manifest, _ = read_artifact(folder)
+        self.window, self.least = manifest.window or 0, manifest.min_history
+        self.horizon = manifest.horizon
+        self._graph = (folder / MODEL).read_bytes()
+
+    @property
+    def session(self) -> onnxruntime.InferenceSession:
+        """The loaded graph."""
+        return session_of(self._graph)
+
+    def forecasts(self, windows: Floats, periods: Ids, *, horizon: int) -> Floats:
+        """Return forecasts (n, horizon); beyond its own horizon they are fed back.
+
+        Args:
+            windows: (n, window), NaN where a value is missing.
+            periods: (n, 2).
+            horizon: steps ahead.
+        """
+        found: list[Floats] = []
+        for _ in range(0, horizon, self.horizon):
+            fed = {HISTORY: windows[:, :, None], SEASON_PERIODS: periods}
+            found += self.session.run([FORECAST], fed)
+            windows = np.concatenate([windows, found[-1]], axis=1)[:, -self.window :]
+        return np.concatenate(found, axis=1)[:, :horizon]
+
+
+@lru_cache(maxsize=1)
+def _universal() -> _Universal:
+    return _Universal()
+
+
+def universal_forecasts(
+    parts: Sequence[JudgedSeries],
+    *,
+    horizon: int,
+    frequency: str | None,
+    check: Callable[[], None] = lambda: None,
+    most: int = MOST_WINDOWS,
+) -> list[Floats]:
+    """Return the forecasts from the judged rows of each series, (n, horizon).
+
+    NaN where fewer than three values are known before a row, and for rows left out because there
+    are very many.
+
+    Args:
+        parts: the judged series.
+        horizon: steps ahead.
+        frequency: of the rows; None: seasons are found in the training rows.
+        check: called between runs; may raise to stop.
+        most: windows that are run.
+    """
+    universal = _universal()
+    runs = -(-horizon // universal.horizon)
+    rows = sum(len(part) for part in parts)
+    every = max(1, -(-rows * runs // most))
+    found = [np.full((len(part), horizon), np.nan) for part in parts]
+    chosen = list(_windows(parts, universal, frequency, every=every))
+    for start in range(0, len(chosen), PER_RUN):
+        group = chosen[start : start + PER_RUN]
+        windows = np.stack([window for *_, window in group])
+        periods = np.array([told for *_, told, _ in group], np.int64)
+        given = universal.forecasts(windows, periods, horizon=horizon)
+        for (part, row, *_), own in zip(group, given, strict=True):
+            found[part][row] = own
+        check()
+    return found
+
+
+def _windows(
+    parts: Sequence[JudgedSeries], universal: _Universal, frequency: str | None, *, every: int
+) -> Iterator[tuple[int, int, Periods, Floats]]:
+    """Yield the number of a part, a row of it, its periods and the window before the row."""
+    longest = universal.window // SEASONS_TOLD
+    rows = 0
+    for number, part in enumerate(parts):
+        periods = periods_of(frequency, None, longest=longest)
+        if periods is None:
+            periods = detected_periods(part.training[-universal.window :], longest=longest)
+        padded = np.concatenate([np.full(universal.window, np.nan), part.values])
+        counts = np.cumsum(np.isfinite(padded))
+        first = -rows % every
+        rows += len(part)
+        for row in range(first, len(part), every):
+            end = int(part.first[row]) + universal.window
+            if counts[end - 1] >= universal.least:
+                yield number, row, periods, padded[end - universal.window : end]
