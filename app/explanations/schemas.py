@@ -13,8 +13,8 @@ from app.predictions.schemas import (
     Interval,
     Numbers,
     PredictRequest,
-    TokenProbability,
 )
+from app.predictions.texts.answer import TokenProbability
 
 DEFAULT_UNITS = 16
 DEFAULT_STEPS = 60

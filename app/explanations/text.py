@@ -17,8 +17,9 @@ from app.language.mixture import ngram_order
 from app.language.sampling import alternatives, choose
 from app.language.tokenizer import Tokenizer
 from app.predictions.loaded import Loaded
-from app.predictions.schemas import MAX_ALTERNATIVES, TokenProbability
+from app.predictions.schemas import MAX_ALTERNATIVES
 from app.predictions.text import TextQuestion
+from app.predictions.texts.answer import TokenProbability
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

@@ -8,11 +8,11 @@ server they come through ASGI, and the gateway turns them into the same calls.
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from uuid_utils import uuid7
 
-from app.errors import StepaheadError
+from app.errors import StepaheadError, Unprocessable
 from app.http.caller import ANYONE
 from app.http.problem_responses import MEDIA_TYPE, problem_bytes, problem_headers, unforeseen
 from app.process.observability import Metrics
@@ -21,12 +21,24 @@ JSON_TYPE = b"application/json"
 WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 CALLER_GONE = 499  # nobody gets it: nginx's number for "the client closed the request"
 
+EVENTS_TYPE = b"text/event-stream; charset=utf-8"
+
 Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, Headers, bytes]  # status, headers, body
 
 
 def _nobody_left() -> bool:
     return False
+
+
+class Body(Protocol):
+    """The body of an answer that is sent in pieces."""
+
+    def write(self, piece: bytes) -> None:
+        """Send a piece; does nothing if the caller is gone."""
+
+    def end(self) -> None:
+        """Complete the answer."""
 
 
 class Whole(NamedTuple):
@@ -39,6 +51,8 @@ class Whole(NamedTuple):
     respond: Callable[[int, Headers, bytes], None]  # does nothing if the caller is gone
     address: str | None = None  # of the connection
     is_gone: Callable[[], bool] = _nobody_left  # whether the caller has hung up
+    # Begins an answer in pieces; None where only whole ones can be given.
+    begin: Callable[[int, Headers], Body] | None = None
 
 
 class Call:
@@ -75,6 +89,28 @@ class Call:
         """Answer an unexpected error."""
         self.refuse(unforeseen(error, self.request_id))
 
+    def answer_events(self) -> Body:
+        """Begin an answer of server-sent events; `end_events` follows.
+
+        Raises:
+            Unprocessable: the call did not come over HTTP.
+        """
+        if self.request.begin is None:
+            raise Unprocessable.at("stream", "needs a call of its own")
+        headers = [
+            (b"content-type", EVENTS_TYPE),
+            (b"cache-control", b"no-store"),
+            (b"x-accel-buffering", b"no"),  # nginx would keep the events until the last
+            (b"x-request-id", self.request_id.encode()),
+            *self.caller.headers(),
+        ]
+        return self.request.begin(200, headers)
+
+    def end_events(self, body: Body, *, status: int = 200) -> None:
+        """Complete an answer of events; the status is for metrics."""
+        body.end()
+        self._ended(status)
+
     def abandon(self) -> None:
         """End a call whose caller hung up before there was an answer."""
         self._respond(CALLER_GONE, [], b"")
@@ -83,6 +119,10 @@ class Call:
         request = self.request
         headers += self.caller.headers()
         request.respond(status, headers, body)
+        self._ended(status)
+
+    def _ended(self, status: int) -> None:
+        request = self.request
         seconds = time.perf_counter() - self._started
         self._metrics.observe(request.method, request.path, status, seconds)
         if self.on_end is not None:

@@ -18,13 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.config import Settings
 from app.errors import Forbidden, StepaheadError, TooLarge
+from app.http.asgi_answer import AsgiAnswer
 from app.http.caller import Caller, Change
 from app.http.direct_calls import (
-    Answer,
     Call,
     DirectHandler,
     DirectHandlers,
-    Headers,
     Whole,
     request_id_of,
 )
@@ -130,12 +129,8 @@ class Gateway:
         self, handler: DirectHandler, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Answer an admitted request from a server without direct calls."""
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answer = AsgiAnswer()
         is_gone = False
-
-        def respond(status: int, headers: Headers, body: bytes) -> None:
-            if not answered.done():  # the caller may have disconnected
-                answered.set_result((status, headers, body))
 
         async def wait_for_hang_up() -> None:
             nonlocal is_gone
@@ -155,8 +150,9 @@ class Gateway:
             scope["path"],
             dict(scope["headers"]),
             given,
-            respond,
+            answer.respond,
             is_gone=lambda: is_gone,
+            begin=answer.begin,
         )
         call = Call(request, scope["request_id"], self._metrics)
         call.caller = scope["caller"]
@@ -166,10 +162,8 @@ class Gateway:
             call.refuse(body)
         else:
             call.run(handler)
-        status, headers, answer = await answered
+        await answer.send(send)
         hang_up.cancel()
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
 
     async def _body(self, receive: Receive) -> bytes | None:
         """Read the body; return None if the caller disconnected.

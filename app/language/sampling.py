@@ -27,6 +27,7 @@ def choose(
     temperature: float = 0.0,
     generator: np.random.Generator | None = None,
     exclude: Collection[int] = (),
+    top_p: float = 1.0,
 ) -> int:
     """Choose the next token.
 
@@ -40,6 +41,8 @@ def choose(
         generator: random numbers, needed above temperature 0; the same seed draws the same.
         exclude: ids that are never chosen, such as the unknown symbol's. If all others have
             probability 0 (the softmax is certain), they are equally probable.
+        top_p: above temperature 0, only the most probable tokens that together have this share are
+            drawn (nucleus sampling, Holtzman et al. 2020).
 
     Raises:
         ValueError: an argument is out of range, or no token is left.
@@ -65,10 +68,23 @@ def choose(
         # Logarithms relative to the largest: at small temperatures, p ** (1 / temperature) is 0 for
         # every token.
         logits = (np.log(weights) - np.log(weights.max())) / temperature  # (vocabulary,)
-    cumulative = np.cumsum(np.exp(logits))  # (vocabulary,)
+    sharpened = np.exp(logits)  # (vocabulary,)
+    if top_p < 1.0:
+        sharpened = _nucleus(sharpened, top_p)
+    cumulative = np.cumsum(sharpened)  # (vocabulary,)
     drawn = generator.random() * cumulative[-1]
     # The first token whose cumulative weight exceeds the draw has a weight above 0.
     return int(np.searchsorted(cumulative, drawn, side="right").clip(max=_last_above(cumulative)))
+
+
+def _nucleus(weights: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Return the weights (vocabulary,), with 0 for all but the largest that make up a share."""
+    order = np.argsort(-weights, kind="stable")
+    before = np.cumsum(weights[order]) - weights[order]  # of more probable tokens
+    kept: NDArray[np.float64] = np.zeros_like(weights)
+    inside = order[before < share * weights.sum()]
+    kept[inside] = weights[inside]
+    return kept
 
 
 def alternatives(probabilities: ArrayLike, count: int) -> list[Alternative]:

@@ -25,8 +25,8 @@ from app.predictions.schemas import (
     BatchRequest,
     PredictRequest,
     SeriesAnswer,
-    TextAnswer,
 )
+from app.predictions.texts.answer import TextAnswer
 from app.process.observability import Metrics
 from app.storage.resources import Resources
 

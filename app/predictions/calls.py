@@ -31,6 +31,7 @@ from app.predictions.questions import CallerGone, Question, Reply
 from app.predictions.repeated_keys import refuse_repeated_keys
 from app.predictions.runtime import Runtime
 from app.predictions.schemas import PredictRequest
+from app.predictions.texts.stream import TokenStream
 from app.registry.references import ModelReference
 from app.storage.resources import Resources
 
@@ -66,6 +67,9 @@ class Predictions:
             request = _read(call)
             let_ask(call.caller, [request.model])
             asked = Asked(request, call.request.body, partial(self.reply, call))
+            if request.stream:
+                self.finish_later(self._stream(call, asked), asked.answer)
+                return
             ticket = self.ticket(call, asked, takes_time=_takes_time(request))
             if ticket is None:
                 self.finish_later(self._prepare_and_submit(call, asked), asked.answer)
@@ -96,6 +100,15 @@ class Predictions:
 
     async def _prepare_and_submit(self, call: Call, asked: Asked) -> None:
         self._submit(await self.prepared_ticket(call, asked))
+
+    async def _stream(self, call: Call, asked: Asked) -> None:
+        """Answer with events; a run of its own stops soon after its caller has disconnected."""
+        ticket = await self.prepared_ticket(call, asked)
+        events = TokenStream(call, asked.answer)
+        question = events.listening(ticket.question)
+        refuse_too_long(question)
+        ticket = ticket._replace(question=question, answer=events.finish)
+        self.batcher.submit_apart([ticket])
 
     async def prepared_ticket(self, call: Call, asked: Asked) -> Ticket:
         """Return the ticket of a request that takes time.

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from app.http.moments import Moment
 from app.http.paging import DEFAULT_LIMIT, CursorParameter, LimitParameter
+from app.predictions.texts.answer import TextAnswer
 from app.recipes.recipe import Kind
 from app.registry.references import UNIVERSAL
 
@@ -18,6 +19,8 @@ MAX_TEXT_CHARACTERS = 100_000
 # Alternatives of all steps together; 1,000 steps of a large vocabulary would be gigabytes.
 MAX_ALTERNATIVES = 100_000
 DEFAULT_TOP_K = 5
+MAX_CONTINUATIONS = 8
+MAX_STOP_CHARACTERS = 100
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Numbers = Annotated[list[Number], Field(min_length=1, max_length=MAX_HISTORY)]
@@ -129,6 +132,53 @@ class PredictRequest(BaseModel):
         int | None, Field(ge=0, lt=2**63, description="text: draws alike when given again")
     ] = None
 
+    top_p: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=1,
+            allow_inf_nan=False,
+            description="text: draw from the most probable tokens that together have this much",
+        ),
+    ] = None
+    repetition_penalty: Annotated[
+        float | None,
+        Field(
+            ge=1,
+            le=10,
+            allow_inf_nan=False,
+            description="text: probabilities of tokens that occurred are raised to this power "
+            "before choosing",
+        ),
+    ] = None
+    stop: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]] | None,
+        Field(
+            min_length=1,
+            max_length=8,
+            description="text: end a continuation once it contains one of these, which stays in it",
+        ),
+    ] = None
+    n: Annotated[
+        int | None,
+        Field(ge=1, le=MAX_CONTINUATIONS, description="text: number of continuations; 1"),
+    ] = None
+    logprobs: Annotated[
+        bool | None,
+        Field(description="text: give natural logarithms of the probabilities, too"),
+    ] = None
+    echo: Annotated[
+        bool | None,
+        Field(description="text: give the probability of each token of the text, too"),
+    ] = None
+    stream: Annotated[
+        bool | None,
+        Field(
+            description="text: answer with server-sent events, a token each as it is chosen; the "
+            "last one, `answer`, is the whole answer and is sent once that is committed"
+        ),
+    ] = None
+
     def count_strings(self) -> int:
         """Return the number of strings in the request's JSON, including keys."""
         count = len(self.model_fields_set) + ("model" in self.model_fields_set)
@@ -138,13 +188,30 @@ class PredictRequest(BaseModel):
             count += len(self.timestamps)
         if self.future is not None:
             count += len(self.future)
+        if self.stop is not None:
+            count += len(self.stop)
         return count + len(self.history) if isinstance(self.history, dict) else count
 
 
 SERIES_FIELDS = frozenset(
     {"history", "dataset", "future", "horizon", "levels", "series", "timestamps"}
 )
-TEXT_FIELDS = frozenset({"text", "steps", "top_k", "temperature", "seed"})
+TEXT_FIELDS = frozenset(
+    {
+        "text",
+        "steps",
+        "top_k",
+        "temperature",
+        "seed",
+        "top_p",
+        "repetition_penalty",
+        "stop",
+        "n",
+        "logprobs",
+        "echo",
+        "stream",
+    }
+)
 
 
 class BatchRequest(BaseModel):
@@ -198,38 +265,6 @@ class SeriesAnswer(BaseModel):
     )
     baseline: str = Field(description="the simple forecast that `skill` is measured against")
     warnings: list[str] = Field(description="what weakens this answer")
-
-
-class TokenProbability(BaseModel):
-    """A possible next token."""
-
-    token: str
-    probability: float
-
-
-class TextStep(BaseModel):
-    """One token of a continuation."""
-
-    step: int
-    token: str
-    probability: float
-    top: list[TokenProbability]
-
-
-class TextAnswer(BaseModel):
-    """The answer of a text model."""
-
-    id: UUID
-    model: str
-    version: int
-    kind: Literal["text"]
-    predictions: list[TextStep]
-    text: str = Field(description="the text, continued")
-    skill: float | None = Field(
-        description="1 - bits / bits of the best n-gram, as measured; the trigram's where no order "
-        "was chosen"
-    )
-    warnings: list[str]
 
 
 class BatchAnswer(BaseModel):

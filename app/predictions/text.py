@@ -1,7 +1,11 @@
 """Continue texts with text versions: check requests, run many of them together, build answers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
 
 from app.errors import FieldError, Unprocessable
 from app.language.tokenizer import Tokenizer, UnknownToken, UnknownTokens
@@ -13,7 +17,7 @@ from app.predictions.schemas import (
     SERIES_FIELDS,
     PredictRequest,
 )
-from app.predictions.text_generation import Continuation, Ids, Wanted, continued
+from app.predictions.texts.generation import Continuation, Ids, Wanted, continued
 
 # The cost of a step besides the run of the graph: choosing a token, at temperature 0 and above, and
 # each alternative in the answer.
@@ -29,6 +33,8 @@ class TextQuestion(Wanted):
 
     version: Loaded
     text: str
+    logprobs: bool
+    numbered: bool  # whether the request said how many continuations it wants
     warnings: list[str]
     read_seconds: float
     step_seconds: float  # on its own
@@ -37,17 +43,18 @@ class TextQuestion(Wanted):
     @property
     def answer_size(self) -> int:
         """The number of probabilities in the answer."""
-        return self.steps * self.top_k
+        return self.steps * self.top_k * self.count
 
     @property
     def seconds(self) -> float:
         """The time that answering takes on its own."""
-        return self.read_seconds + self.steps * self.step_seconds
+        others = (self.count - 1) * self.added_step_seconds
+        return self.read_seconds + self.steps * (self.step_seconds + others)
 
     @property
     def added_seconds(self) -> float:
         """The time that answering adds to a run."""
-        return self.read_seconds + self.steps * self.added_step_seconds
+        return self.read_seconds + self.steps * self.count * self.added_step_seconds
 
     def what_fits(self, seconds: float) -> FieldError:
         """Say how much of the question could be answered in this many seconds."""
@@ -74,6 +81,45 @@ def ask(version: Loaded, request: PredictRequest) -> TextQuestion:
     tokenizer, described = version.tokenizer, version.manifest.text
     if tokenizer is None or described is None:
         raise Unprocessable.at("text", f"{version} is no text version")
+    text = _text_of(version, request)
+    steps = request.steps or 1
+    top_k = _top_k(version, tokenizer, request.top_k, steps * (request.n or 1))
+    ids, unknown = _encode(version, tokenizer, text)
+    needed = version.manifest.min_history
+    if len(ids) < needed:
+        raise Unprocessable.at(
+            "text", f"has {len(ids)} tokens; {version} needs at least {needed} (its min_history)"
+        )
+    choosing = CHOICE_SECONDS + len(tokenizer) * CHOICE_SECONDS_PER_TOKEN[bool(request.temperature)]
+    choosing += top_k * ALTERNATIVE_SECONDS
+    return TextQuestion(
+        version=version,
+        text=text,
+        ids=ids if version.manifest.window is None else ids[-version.manifest.window :],
+        steps=steps,
+        top_k=top_k,
+        temperature=request.temperature or 0.0,
+        seed=request.seed,
+        top_p=1.0 if request.top_p is None else request.top_p,
+        repetition_penalty=request.repetition_penalty or 1.0,
+        stop=tuple(request.stop or ()),
+        count=request.n or 1,
+        echo=bool(request.echo),
+        logprobs=bool(request.logprobs),
+        numbered=request.n is not None,
+        warnings=_warnings(unknown),
+        read_seconds=_read_seconds(version, len(ids), echo=bool(request.echo)),
+        step_seconds=version.run_seconds + choosing,
+        added_step_seconds=version.row_seconds + choosing,
+    )
+
+
+def _text_of(version: Loaded, request: PredictRequest) -> str:
+    """Return the text to continue.
+
+    Raises:
+        Unprocessable: there is none, it has a NUL, or other fields are for series.
+    """
     foreign = sorted(SERIES_FIELDS & request.model_fields_set)
     if foreign:
         raise Unprocessable(
@@ -87,66 +133,87 @@ def ask(version: Loaded, request: PredictRequest) -> TextQuestion:
         raise Unprocessable.at("text", "is required: the text to continue")
     if "\x00" in request.text:
         raise Unprocessable.at("text", f"has a NUL character at {request.text.index(chr(0))}")
-    steps = request.steps or 1
-    top_k = _top_k(version, tokenizer, request.top_k, steps)
-    ids, unknown = _encode(version, tokenizer, request.text)
-    needed = version.manifest.min_history
-    if len(ids) < needed:
-        raise Unprocessable.at(
-            "text", f"has {len(ids)} tokens; {version} needs at least {needed} (its min_history)"
-        )
-    choosing = CHOICE_SECONDS + len(tokenizer) * CHOICE_SECONDS_PER_TOKEN[bool(request.temperature)]
-    choosing += top_k * ALTERNATIVE_SECONDS
-    return TextQuestion(
-        version=version,
-        text=request.text,
-        ids=ids if version.manifest.window is None else ids[-version.manifest.window :],
-        steps=steps,
-        top_k=top_k,
-        temperature=request.temperature or 0.0,
-        seed=request.seed,
-        warnings=_warnings(unknown),
-        read_seconds=len(ids) * version.token_seconds if version.is_stream else 0.0,
-        step_seconds=version.run_seconds + choosing,
-        added_step_seconds=version.row_seconds + choosing,
-    )
+    return request.text
 
 
 def answer(questions: Sequence[TextQuestion]) -> Work[list[Outcome]]:
     """Continue the texts of questions for one version, in order."""
     version = questions[0].version
-    continuations = yield from continued(version, questions)
-    return [
-        _shown(question, continuation)
-        for question, continuation in zip(questions, continuations, strict=True)
-    ]
+    continuations = iter((yield from continued(version, questions)))
+    return [_shown(question, list(islice(continuations, question.count))) for question in questions]
 
 
-def _shown(question: TextQuestion, continuation: Continuation) -> dict[str, object]:
+def _shown(question: TextQuestion, continuations: Sequence[Continuation]) -> dict[str, object]:
     """Return the answer's own parts."""
     version, tokenizer = question.version, question.version.tokenizer
     if tokenizer is None:
         raise TypeError(f"{version} is no text version")
-    vocabulary = tokenizer.vocabulary
-    tokens = [vocabulary[chosen] for chosen in continuation.chosen]
-    found = zip(tokens, continuation.probabilities, continuation.alternatives, strict=True)
+    whole = [_written(question, tokenizer, each) for each in continuations]
+    shown: dict[str, object] = dict(whole[0])
+    if question.numbered:
+        shown["continuations"] = whole
+    if question.echo:
+        shown["echo"] = _echo(question, tokenizer, continuations[0].echoed)
+    return {**shown, "skill": version.skill_over(1), "warnings": question.warnings}
+
+
+def _written(
+    question: TextQuestion, tokenizer: Tokenizer, continuation: Continuation
+) -> dict[str, object]:
+    """Return one continuation."""
+    tokens = [tokenizer.vocabulary[chosen] for chosen in continuation.chosen]
     return {
         "predictions": [
-            {
-                "step": step,
-                "token": token,
-                "probability": probability,
-                "top": [
-                    {"token": vocabulary[other], "probability": value}
-                    for other, value in zip(ids.tolist(), values.tolist(), strict=True)
-                ],
-            }
-            for step, (token, probability, (ids, values)) in enumerate(found, start=1)
+            step_of(question, tokenizer, continuation, place) for place in range(len(tokens))
         ],
         "text": _text_with(question, tokenizer, tokens),
-        "skill": version.skill_over(1),
-        "warnings": question.warnings,
+        **({"finished": "stop" if continuation.stopped else "steps"} if question.stop else {}),
     }
+
+
+def step_of(
+    question: TextQuestion, tokenizer: Tokenizer, continuation: Continuation, place: int
+) -> dict[str, object]:
+    """Return a token of a continuation with its alternatives."""
+    vocabulary = tokenizer.vocabulary
+    ids, values = continuation.alternatives[place]
+    token = vocabulary[continuation.chosen[place]]
+    return {
+        "step": place + 1,
+        **_probable(question, token, continuation.probabilities[place]),
+        "top": [
+            _probable(question, vocabulary[other], value)
+            for other, value in zip(ids.tolist(), values.tolist(), strict=True)
+        ],
+    }
+
+
+def _probable(question: TextQuestion, token: str, probability: float) -> dict[str, object]:
+    shown: dict[str, object] = {"token": token, "probability": probability}
+    if question.logprobs:
+        shown["logprob"] = _logarithm(probability)
+    return shown
+
+
+def _logarithm(probability: float) -> float:
+    """Return the natural logarithm; of 0, that of the smallest float, because JSON has no -inf."""
+    return math.log(max(probability, float(np.finfo(np.float32).tiny)))
+
+
+def _echo(
+    question: TextQuestion, tokenizer: Tokenizer, given: list[float]
+) -> list[dict[str, object]]:
+    """Return the text's tokens with their probabilities, as far as something precedes them."""
+    tokens = [tokenizer.vocabulary[number] for number in question.ids.tolist()]
+    unknown: list[float | None] = [None] * (len(tokens) - len(given))
+    return [
+        {
+            "token": token,
+            "probability": value,
+            "logprob": None if value is None else _logarithm(value),
+        }
+        for token, value in zip(tokens, [*unknown, *given], strict=True)
+    ]
 
 
 def _text_with(question: TextQuestion, tokenizer: Tokenizer, tokens: list[str]) -> str:
@@ -156,6 +223,13 @@ def _text_with(question: TextQuestion, tokenizer: Tokenizer, tokens: list[str]) 
     last = tokenizer.vocabulary[question.ids[-1]]
     joined = tokenizer.decode([last, *tokens])
     return question.text.rstrip() + joined.removeprefix(last)
+
+
+def _read_seconds(version: Loaded, tokens: int, *, echo: bool) -> float:
+    """Return the time for reading a text; for an echo again, token by token."""
+    if not version.is_stream:
+        return 0.0
+    return tokens * (version.token_seconds + (version.run_seconds if echo else 0.0))
 
 
 def _top_k(version: Loaded, tokenizer: Tokenizer, asked: int | None, steps: int) -> int:

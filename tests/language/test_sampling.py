@@ -144,3 +144,17 @@ def test_the_most_probable_of_each_row_are_those_that_sorting_puts_first(
     assert found.shape == (rows, count)
     for row, ids in zip(drawn.tolist(), found.tolist(), strict=True):
         assert ids == sorted(range(size), key=lambda token: (-row[token], token))[:count]
+
+
+def test_a_nucleus_holds_the_most_probable_tokens_up_to_its_share() -> None:
+    generator = np.random.default_rng(3)
+
+    def drawn(top_p: float) -> set[int]:
+        return {
+            choose([0.1, 0.5, 0.1, 0.3], temperature=1, generator=generator, top_p=top_p)
+            for _ in range(300)
+        }
+
+    assert drawn(0.4) == {1}
+    assert drawn(0.6) == {1, 3}
+    assert drawn(1.0) == {0, 1, 2, 3}

@@ -108,3 +108,32 @@ def test_the_work_of_a_caller_that_hung_up_ends(
     assert rows(service) == before
     counted = service.client.get("/metrics").text
     assert f'path="{path}",status="499"' in counted
+
+
+@pytest.mark.parametrize("gated", ["stream", "belling-the-cat"], indirect=True)
+@pytest.mark.parametrize("kind", ["single", "large"])
+def test_a_stream_sends_each_token_at_once_and_ends_with_its_caller(
+    service: Service, parts: Predictions, gated: Gated, request: pytest.FixtureRequest, kind: str
+) -> None:
+    before = rows(service)
+    _, body = request_to(request.node.callspec.params["gated"], kind)
+    body = body.rstrip(b" }") + b', "stream": true}' + b" " * (70_000 if kind == "large" else 0)
+    place = urlsplit(service.url)
+    head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection((place.hostname, place.port)) as caller:
+        caller.sendall(head.encode() + body)
+        gated.gate.release(3)
+        received = b""
+        while received.count(b"\n\n") < 2:  # while the work waits
+            received += caller.recv(65536)
+        assert b"text/event-stream" in received
+        assert b'data: {"step":2,' in received
+
+    def ended() -> bool:
+        gated.gate.release()
+        return parts.batcher.pending_rows == 0
+
+    eventually(ended)
+    assert gated.runs < 900
+    assert rows(service) == before
+    assert 'path="/predict",status="499"' in service.client.get("/metrics").text

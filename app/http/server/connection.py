@@ -30,22 +30,17 @@ from app.http.direct_calls import (
 )
 from app.http.gateway import Gateway
 from app.http.server.asgi import AsgiCalls, Flow
+from app.http.server.chunked import CHUNKED, ChunkedBody
 from app.http.server.connections import AddressGroup, Connections
 from app.http.server.exchange import DirectExchange, Exchange
 from app.http.server.heads import END_OF_HEAD, VERSION, Head, Heads
 from app.http.server.phase import Phase
 from app.http.server.requests import RequestReader
-from app.http.server.time_limits import BodySpeed, SendProgress
+from app.http.server.time_limits import DISCARD_SECONDS, LINGER_SECONDS, BodySpeed, SendProgress
 from app.http.server.transport import GatheringTransport
 
-# When the service stops, idle connections stay open this long. A caller that is about to send its
-# next request gets an answer with `Connection: close` instead of a reset.
+# At a stop, idle connections stay this long: the next request is answered instead of reset.
 FAREWELL_SECONDS = 0.25
-# After the last answer, further input is discarded for this long. Closing at once would reset the
-# connection, and a caller that is still sending would not see the answer.
-LINGER_SECONDS = 5.0
-# After an answer that did not need the whole body, the rest is discarded for at most this long.
-DISCARD_SECONDS = 30.0
 
 IDLE, HEAD, BODY, ANSWER, DISCARD, LINGER = Phase
 
@@ -239,7 +234,7 @@ class Connection(asyncio.Protocol):
             raise TypeError("a direct call without a head or a gateway")
         self._phase = ANSWER
         given = head.method, head.call[1], head.fields, body, self._respond, self._address
-        self._gateway.take(handler, Whole(*given, self._transport.is_closing))
+        self._gateway.take(handler, Whole(*given, self._transport.is_closing, self._begin_answer))
 
     def _continue(self) -> None:
         """Handle input that was received during the previous request."""
@@ -321,6 +316,14 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         self._write(status, headers, body)
+        self._end_answer()
+
+    def _begin_answer(self, status: int, headers: Headers) -> ChunkedBody:
+        """Send the head of an answer to a direct call whose body comes in pieces."""
+        self._write(status, [*headers, CHUNKED], b"")
+        return ChunkedBody(self._transport, self._end_answer)
+
+    def _end_answer(self) -> None:
         if not self._keep_alive:
             self._hang_up()
         self._answered()

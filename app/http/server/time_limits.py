@@ -1,5 +1,11 @@
 """Measures of how fast a caller sends and reads."""
 
+# After the last answer, further input is discarded for this long. Closing at once would reset the
+# connection, and a caller that is still sending would not see the answer.
+LINGER_SECONDS = 5.0
+# After an answer that did not need the whole body, the rest is discarded for at most this long.
+DISCARD_SECONDS = 30.0
+
 
 class BodySpeed:
     """The speed of a body, measured in each interval separately.

@@ -116,6 +116,8 @@ class BatchCalls:
         for place, (raw, item) in enumerate(items):
             if isinstance(item, StepaheadError):
                 put(place, item)
+            elif item.stream:
+                put(place, Unprocessable.at("stream", "is for POST /predict, not for a batch"))
             else:
                 valid.append(Asked(item, raw, partial(put, place)))
         return valid

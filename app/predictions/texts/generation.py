@@ -1,7 +1,8 @@
 """Continue several texts at once: read them, then choose one token after the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,13 @@ class Wanted:
     top_k: int  # number of alternatives to keep for each step
     temperature: float
     seed: int | None
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    stop: tuple[str, ...] = ()
+    count: int = 1  # number of continuations
+    echo: bool = False  # whether the probabilities of the text's own tokens are wanted
+    # Called with each token as it is chosen, in the thread that works.
+    listen: "Callable[[Continuation], None] | None" = None
 
 
 @dataclass(kw_only=True)
@@ -34,8 +42,11 @@ class Continuation:
     """The tokens chosen for a text so far."""
 
     wanted: Wanted
+    number: int = 0  # of several continuations of the text
     ids: Ids  # what the graph reads next: the text, its window, or the last token
     generator: np.random.Generator
+    stopped: bool = False
+    echoed: list[float] = field(default_factory=list)  # of the text's tokens after the first
     chosen: list[int] = field(default_factory=list)
     probabilities: list[float] = field(default_factory=list)
     alternatives: list[tuple[Ids, Probabilities]] = field(default_factory=list)  # (top_k,) each
@@ -43,24 +54,52 @@ class Continuation:
     @property
     def is_finished(self) -> bool:
         """Whether all tokens have been chosen."""
-        return len(self.chosen) == self.wanted.steps
+        return self.stopped or len(self.chosen) == self.wanted.steps
 
 
 def continued(version: Loaded, wanted: Sequence[Wanted]) -> Work[list[Continuation]]:
-    """Continue texts, in order.
+    """Continue texts, in order; several continuations of a text follow each other.
 
     Raises:
         ValueError: the graph returns probabilities that are not finite.
     """
     texts = [
-        Continuation(wanted=each, ids=each.ids, generator=np.random.default_rng(each.seed))
+        Continuation(wanted=each, number=number, ids=each.ids, generator=_generator(each, number))
         for each in wanted
+        for number in range(each.count)
     ]
+    for text in texts:
+        if text.wanted.echo and not text.number:
+            text.echoed = yield from echoed(version, text.wanted.ids)
     if version.is_stream:
         yield from _continue_streams(version, texts)
     else:
         yield from _continue_windows(version, texts)
     return texts
+
+
+def _generator(wanted: Wanted, number: int) -> np.random.Generator:
+    """Return the random numbers of a continuation; the first has those of a single one."""
+    if number == 0 or wanted.seed is None:
+        return np.random.default_rng(wanted.seed)
+    return np.random.default_rng([wanted.seed, number])
+
+
+def echoed(version: Loaded, ids: Ids) -> Work[list[float]]:
+    """Return the probability of each token of a text after those before it.
+
+    A window needs as many tokens before the first as it is long, so it gives none for its own.
+    """
+    if not version.is_stream:
+        return []
+    states: Arrays = {}
+    given: list[float] = []
+    for token, following in pairwise(ids.tolist()):
+        outputs = _step(version, [np.array([token])], states)
+        states = _states_of(outputs)
+        given.append(float(outputs[PROBABILITIES][0, following]))
+        yield
+    return given
 
 
 def _continue_windows(version: Loaded, texts: list[Continuation]) -> Work[None]:
@@ -79,7 +118,13 @@ def _continue_windows(version: Loaded, texts: list[Continuation]) -> Work[None]:
 
 def _continue_streams(version: Loaded, texts: list[Continuation]) -> Work[None]:
     """Read the texts once, then take one step per token with carried state."""
-    outputs = yield from _read(version, texts)
+    outputs = yield from _read(version, [text for text in texts if not text.number])
+    if any(text.number for text in texts):  # each text is read once
+        of = np.cumsum([not text.number for text in texts]) - 1  # (continuations,)
+        outputs = {
+            name: value[of] if name == PROBABILITIES else value[:, of]
+            for name, value in outputs.items()
+        }
     while True:
         for text, chosen in zip(texts, _choose(version, texts, outputs), strict=True):
             text.ids = np.array([chosen])
@@ -175,15 +220,16 @@ def _choose(version: Loaded, texts: list[Continuation], outputs: Arrays) -> list
     if not np.isfinite(probabilities).all():
         raise ValueError(f"{version} gives probabilities that are not finite")
     unknown = None if version.tokenizer is None else version.tokenizer.unknown_id
-    allowed = probabilities
+    weights = allowed = penalised(texts, probabilities)
     if unknown is not None:  # it is shown among the alternatives but never chosen
-        allowed = probabilities.copy()
+        allowed = weights.copy()
         allowed[:, unknown] = -1.0
     chosen: list[int] = allowed.argmax(axis=1).tolist()
     for row, text in enumerate(texts):
         if text.wanted.temperature > 0:
             chosen[row] = choose(
-                probabilities[row],
+                weights[row],
+                top_p=text.wanted.top_p,
                 temperature=text.wanted.temperature,
                 generator=text.generator,
                 exclude=() if unknown is None else (unknown,),
@@ -192,7 +238,33 @@ def _choose(version: Loaded, texts: list[Continuation], outputs: Arrays) -> list
         text.chosen.append(token)
         text.probabilities.append(float(probabilities[row, token]))
     _note_alternatives(texts, probabilities)
+    for text in texts:
+        text.stopped = _has_stop(version, text)
+        if text.wanted.listen is not None:
+            text.wanted.listen(text)
     return chosen
+
+
+def penalised(texts: list[Continuation], probabilities: Probabilities) -> Probabilities:
+    """Return what tokens are chosen by, (rows, vocabulary): less for those that occurred."""
+    if all(text.wanted.repetition_penalty <= 1 for text in texts):
+        return probabilities
+    weights = probabilities.copy()
+    for row, text in enumerate(texts):
+        seen = list({*text.wanted.ids.tolist(), *text.chosen})
+        weights[row, seen] **= text.wanted.repetition_penalty
+    return weights
+
+
+def _has_stop(version: Loaded, text: Continuation) -> bool:
+    """Return whether a continuation contains one of its stops, which its last token completes."""
+    stops = text.wanted.stop
+    if not stops or version.tokenizer is None:
+        return False
+    # Each token is at least a quarter of a character.
+    recent = text.chosen[-4 * max(map(len, stops)) :]
+    written = version.tokenizer.text(recent)
+    return any(stop in written for stop in stops)
 
 
 def _note_alternatives(texts: list[Continuation], probabilities: Probabilities) -> None:
