@@ -177,6 +177,24 @@ def test_a_text_is_written_word_by_word(service: Service, open_page: OpenPage) -
         expect(page.get_by_role("button", name="Write had")).to_be_visible()
 
 
+def test_a_text_is_streamed_and_shows_what_stood_beside_each_token(
+    service: Service, open_page: OpenPage
+) -> None:
+    with open_page(service.url) as page:
+        page.goto("/ui/try?model=belling-the-cat")
+        before = page.get_by_label("What comes before")
+        before.fill("long ago , the")
+        page.get_by_role("button", name="Continue").click()
+        pieces = page.locator(".written .piece")
+        expect(pieces).to_have_count(200)
+        expect(page.get_by_role("button", name="Continue")).to_be_visible()
+        assert before.input_value().startswith("long ago , the mice had")
+        pieces.nth(0).click()
+        expect(page.get_by_role("button", name="Write mice")).to_be_visible()
+        pieces.filter(has_text=",").first.click()
+        expect(page.get_by_role("button", name="Write “,”")).to_be_visible()
+
+
 def test_an_unknown_word_is_named_beside_the_text(service: Service, open_page: OpenPage) -> None:
     with open_page(service.url, refusals=True) as page:
         page.goto("/ui/try?model=belling-the-cat")

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.terminal.client import Service, place
-from app.terminal.rendering.figures import number, percent, skill_text
+from app.terminal.rendering.figures import number, probability, skill_text
 from app.terminal.rendering.problems import CommandError
 from stepahead.connection import Json
 
@@ -222,22 +222,22 @@ def _text_table(answer: Json) -> Table:
     table = Table("step", "token", "probability", "other candidates")
     for step in answer["predictions"]:
         others = [
-            f"{_visible(top['token'])} {percent(top['probability'])}"
+            f"{_visible(top['token'])} {probability(top['probability'])}"
             for top in step["top"]
             if top["token"] != step["token"]
         ]
         table.add_row(
             str(step["step"]),
             Text(_visible(step["token"]), style="bold"),
-            percent(step["probability"]),
+            probability(step["probability"]),
             Text(", ".join(others)),
         )
     return table
 
 
 def _visible(token: str) -> str:
-    """Return the token, in quotes if it is a space or a line break."""
-    return token if token.strip() else repr(token)
+    """Return the token, in quotes unless it is a word, so that a comma or a space can be seen."""
+    return token if token.isalnum() else repr(token)
 
 
 def _is_number(word: str) -> bool:

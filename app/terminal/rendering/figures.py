@@ -14,9 +14,19 @@ def number(value: float | None) -> str:
     return f"{value:.0f}" if "e+" in digits and abs(value) < 10**DIGITS_OF_A_DOUBLE else digits
 
 
+LEAST_SHOWN = 0.001  # probabilities below this, or so close to certainty, are shown as bounds
+
+
 def percent(share: float) -> str:
-    """Return a probability in percent."""
+    """Return a share in percent."""
     return f"{100 * share:.1f} %"
+
+
+def probability(value: float) -> str:
+    """Return a probability in percent; certainty is only claimed where it is certain."""
+    if value < LEAST_SHOWN:
+        return "< 0.1 %"
+    return "> 99.9 %" if 1 - LEAST_SHOWN < value < 1 else percent(value)
 
 
 def skill_text(kind: str, skill: float | None) -> str:

@@ -16,7 +16,8 @@ export class Problem extends Error {
 export async function reach(path, options = {}) {
   try {
     return await fetch(path, options);
-  } catch {
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
     throw (await unreadable(options.body)) ?? new Problem({ status: 0, title: "Not reachable", detail: "The service cannot be reached. Is it running?" });
   }
 }
@@ -44,14 +45,14 @@ export async function sessionToken() {
   return (await sessionNow()).token;
 }
 
-async function send(method, path, { json, form }) {
+export async function send(method, path, { json, form, signal }) {
   const headers = { accept: "application/json" };
   if (json !== undefined) headers["content-type"] = "application/json";
   if (method !== "GET") {
     const token = await sessionToken();
     if (token) headers["x-session-token"] = token;
   }
-  return reach(path, { method, headers, body: json === undefined ? form : JSON.stringify(json) });
+  return reach(path, { method, headers, signal, body: json === undefined ? form : JSON.stringify(json) });
 }
 
 export async function call(method, path, body = {}) {

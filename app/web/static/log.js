@@ -3,7 +3,8 @@
 import { MOST_OF_A_PAGE, all, call, find, get, query } from "./api.js";
 import { dialog, facts, fill, h, put, say, table } from "./dom.js";
 import { Field, failed, select, showProblem } from "./fields.js";
-import { ago, count, figure as number, percent, when } from "./format.js";
+import { ago, count, figure as number, when } from "./format.js";
+import { quoted, share } from "./token.js";
 
 const place = document.getElementById("log");
 const PAGE = 30;
@@ -93,9 +94,12 @@ function question(request) {
   return `${values.length > 3 ? `${values.length} values, … ` : ""}${values.slice(-3).map((each) => number(each, 6)).join(", ")}`;
 }
 
+// Characters follow each other; words are apart.
+const written = ({ predictions }) => predictions.map((each) => each.token).join(predictions.some((each) => each.token.length > 1) ? " " : "");
+
 function answer(response) {
   const [first] = response.predictions;
-  if (first.token !== undefined) return `${response.predictions.map((each) => each.token).join(" ").slice(0, TEXT_SHOWN)} (${percent(first.probability)})`;
+  if (first.token !== undefined) return `${written(response).slice(0, TEXT_SHOWN)} (${share(first.probability)})`;
   const more = response.predictions.length > 1 ? ` and ${response.predictions.length - 1} more` : "";
   return `${number(first.value, 6)}${first.timestamp ? ` for ${first.timestamp}` : ""}${more}`;
 }
@@ -185,7 +189,7 @@ async function replayForm(item, outcome) {
 
 function beside(item, replay) {
   const text = item.kind === "text";
-  const value = (step) => (step === undefined ? "–" : text ? `${step.token} (${percent(step.probability)})` : number(step.value, 6));
+  const value = (step) => (step === undefined ? "–" : text ? `${quoted(step.token)} (${share(step.probability)})` : number(step.value, 6));
   return table({
     caption: "Both answers; the replay is not logged",
     head: ["Step", `Version ${item.version}, as logged`, `Version ${replay.version}, now`],

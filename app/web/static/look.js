@@ -5,6 +5,7 @@ import { fill, h, put, say, table } from "./dom.js";
 import { endsOf } from "./ends.js";
 import { Field, failed, select, showProblem } from "./fields.js";
 import { figure as number, percent } from "./format.js";
+import { quoted, share } from "./token.js";
 import { heatmap } from "./heatmap.js";
 import { helloByHand } from "./hello.js";
 import { showMemory } from "./memory.js";
@@ -102,7 +103,7 @@ function opened(explained, version) {
 function summary(explained, steps) {
   const text = explained.kind === "text";
   const bars = figure({
-    caption: text ? `Influence of each token on the probability of “${explained.token}”` : `Influence of each past step on the forecast, in the unit of the target`,
+    caption: text ? `Influence of each token on the probability of ${quoted(explained.token)}` : `Influence of each past step on the forecast, in the unit of the target`,
     label: "Bar chart of the influence of each past step",
     size: "mid",
     head: ["Step", ...(text ? [] : ["Values"]), { label: "Influence", class: "num" }, ...(byAnchor(explained) ? [{ label: "Through the anchor", class: "num" }] : [])],
@@ -111,7 +112,7 @@ function summary(explained, steps) {
   const card = h(
     "section",
     { class: "card", "aria-labelledby": "answer" },
-    h("h2", { id: "answer" }, text ? `Next: “${explained.token}”, ${percent(explained.probability)}` : `Next: ${number(explained.value, 6)}`),
+    h("h2", { id: "answer" }, text ? `Next: ${quoted(explained.token)}, ${share(explained.probability)}` : `Next: ${number(explained.value, 6)}`),
     explained.warnings.length > 0 && h("div", { class: "warning" }, h("ul", {}, explained.warnings.map((each) => h("li", {}, each)))),
     h("p", {}, sumInWords(explained)),
     bars.whole,
@@ -164,7 +165,7 @@ function expected(explained) {
     table({
       caption: "The most probable next tokens after each token",
       head: ["After", "Expected"],
-      rows: explained.inputs.map((each) => [each.token, each.next.map((next) => `${next.token} ${percent(next.probability, 0)}`).join(" · ")]),
+      rows: explained.inputs.map((each) => [quoted(each.token), each.next.map((next) => `${quoted(next.token)} ${share(next.probability)}`).join(" · ")]),
     }),
   );
 }

@@ -3,16 +3,14 @@
 import { call } from "./api.js";
 import { fill, h, say } from "./dom.js";
 import { Field, showProblem } from "./fields.js";
-import { percent } from "./format.js";
 import { isNoise, skillBar } from "./skill.js";
 import { snippets } from "./snippet.js";
+import { stream } from "./stream.js";
+import { quoted, share } from "./token.js";
 
 const EXAMPLES = { "belling-the-cat": "long ago , the", hello: "h" };
 const ALTERNATIVES = 8;
 const MOST_WRITTEN = 200;
-const PAUSE = 250;
-
-const share = (probability) => (probability < 0.001 ? "< 0.1 %" : probability < 1 && probability > 0.999 ? "> 99.9 %" : percent(probability));
 
 export class TextTrial {
   constructor(version, reference, last) {
@@ -44,38 +42,63 @@ export class TextTrial {
     });
     this.run.addEventListener("click", () => (this.running ? this.stop() : this.writeOn()));
     this.prompt.input.addEventListener("input", () => (this.start = null));
+    this.steps = []; // what was written since the text was changed by hand
     this.element = h("div", { class: "side" }, form, this.answer);
   }
 
-  async ask({ quietly = false } = {}) {
+  question() {
     const degree = this.temperature.input.value.trim();
     const question = { model: this.reference, text: this.prompt.input.value, top_k: Math.min(ALTERNATIVES, this.version.manifest.text.vocabulary.length) };
     if (degree && degree !== "0") question.temperature = Number.isFinite(Number(degree)) ? Number(degree) : degree;
+    return question;
+  }
+
+  async ask() {
+    const question = this.question();
     const fields = [this.prompt, this.temperature];
     showProblem(this.trouble, null, fields);
     try {
       const answer = await call("POST", "/predict", { json: question });
       await this.show(question, answer);
-      if (!quietly) say(`Most probable: ${answer.predictions[0].top[0].token}`);
-      return answer;
+      say(`Most probable: ${quoted(answer.predictions[0].top[0].token)}`);
     } catch (error) {
-      if (!quietly) showProblem(this.trouble, error, fields);
-      return null;
+      showProblem(this.trouble, error, fields);
     }
   }
 
   async show(question, answer) {
     const [step] = answer.predictions;
-    const bars = step.top.map((each) => this.bar(each, step.token));
-    this.shown ??= this.frame();
-    if (!this.shown.isConnected) fill(this.answer, this.shown);
-    const begun = this.start ?? question.text;
-    const written = question.text.slice(begun.length);
-    fill(this.written, begun, written && h("mark", {}, written));
-    fill(this.bars, bars);
+    this.showFrame();
+    this.showWritten();
+    this.choices(step);
     fill(this.warnings, answer.warnings.length > 0 && h("div", { class: "warning" }, h("ul", {}, answer.warnings.map((each) => h("li", {}, each)))));
     fill(this.trust, skillBar(answer.skill, "text", { noise: isNoise(this.version) }), h("p", { class: "hint" }, `${answer.model}, version ${answer.version}: ${this.version.scorecard.verdict}.`), h("p", { class: "hint" }, h("a", { href: `/ui/log?id=${answer.id}` }, "This answer in the log")));
     fill(this.code, await snippets("/predict", question));
+  }
+
+  showFrame() {
+    this.shown ??= this.frame();
+    if (!this.shown.isConnected) fill(this.answer, this.shown);
+  }
+
+  // The text as it was, then what was written; pressing a piece shows what stood beside it.
+  showWritten() {
+    if (this.start === null || this.start === undefined) return fill(this.written, this.prompt.input.value);
+    fill(this.written, this.start, h("mark", {}, this.steps.map((step) => this.piece(step))));
+  }
+
+  piece(step) {
+    if (!step.top) return step.text;
+    const button = h("button", { type: "button", class: "piece", title: `${quoted(step.token)} ${share(step.probability)}` }, step.text);
+    button.addEventListener("click", () => {
+      this.choices(step);
+      say(`Instead of ${quoted(step.token)}: ${step.top.map((each) => `${quoted(each.token)} ${share(each.probability)}`).join(", ")}`);
+    });
+    return button;
+  }
+
+  choices(step) {
+    fill(this.bars, step.top.map((each) => this.bar(each, step.token)));
   }
 
   frame() {
@@ -90,7 +113,7 @@ export class TextTrial {
   bar({ token, probability }, chosen) {
     const fillIn = h("i");
     fillIn.style.width = `${probability * 100}%`;
-    const shown = token === "\n" ? "⏎" : token === " " ? "␣" : token;
+    const shown = quoted(token);
     const button = h(
       "button",
       { type: "button", "aria-label": `Write ${shown}, ${share(probability)}` },
@@ -107,30 +130,38 @@ export class TextTrial {
   }
 
   write(token) {
+    const { value } = this.prompt.input;
+    this.add({ text: (value && !value.endsWith(this.joint) ? this.joint : "") + token });
+  }
+
+  add(step) {
     const { input } = this.prompt;
-    this.start ??= input.value;
-    const glue = input.value && !input.value.endsWith(this.joint) ? this.joint : "";
-    input.value += glue + token;
+    if (this.start === null || this.start === undefined) [this.start, this.steps] = [input.value, []];
+    this.steps.push(step);
+    input.value += step.text;
   }
 
   async writeOn() {
-    this.running = true;
+    this.running = new AbortController();
     this.run.textContent = "Stop";
-    for (let written = 0; this.running && written < MOST_WRITTEN; written += 1) {
-      const answer = await this.ask({ quietly: true });
-      if (!answer || !this.element.isConnected) {
-        if (!answer) await this.ask();
-        break;
-      }
-      this.write(answer.predictions[0].token);
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    this.showFrame();
+    showProblem(this.trouble, null, [this.prompt, this.temperature]);
+    const heard = (step) => {
+      this.add(step);
+      this.showWritten();
+      this.choices(step);
+    };
+    try {
+      await stream("/predict", { ...this.question(), steps: MOST_WRITTEN }, heard, this.running.signal);
+    } catch (error) {
+      if (this.running) showProblem(this.trouble, error, [this.prompt, this.temperature]);
     }
     this.stop();
-    await this.ask({ quietly: true });
   }
 
   stop() {
-    this.running = false;
+    this.running?.abort();
+    this.running = null;
     this.run.textContent = "Continue";
   }
 }
