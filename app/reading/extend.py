@@ -161,13 +161,9 @@ def _check_agreement(
         name = last.columns[int(place)]
         message = (
             f"{name} on {time} is {new[row, place]:g} in the upload and {old[row, place]:g} in the "
-            "model's dataset"
+            f"model's dataset{f' ({label})' if label else ''}"
         )
-        errors.append(
-            FieldError(
-                field="file", column=name, message=message + (f" ({label})" if label else "")
-            )
-        )
+        errors.append(FieldError(field="file", column=name, message=message))
     raise Conflict(
         f"{int(apart.any(axis=1).sum())} rows of the upload have the time of a row in the "
         "model's dataset but other values; correct them, or upload a whole file without `extend`",

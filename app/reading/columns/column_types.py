@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from app.reading.arrays import Cells, Floats, Ints, Objects
+from app.reading.arrays import Floats, Ints, Objects
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.numbers import MISSING_AMONG_NUMBERS, Decimal, parse_number, read_numbers
 from app.reading.columns.units import settle_units
@@ -139,10 +139,9 @@ def read_column(column: Column, decimal: Decimal, missing: str | None = None) ->
     spellings = frozenset(word.strip().lower() for word in (missing or "").split(",")) - {""}
     if column.numbers is not None:
         return _from_numbers(column, column.numbers, spellings)
-    cells = NO_CELLS if column.cells is None else column.cells
-    if isinstance(cells.dtype, np.dtypes.BytesDType):
+    if column.cells is not None and isinstance(column.cells.dtype, np.dtypes.BytesDType):
         return ReadColumn(source=column, type="date")  # only dates are read as bytes
-    return _from_cells(column, cells, decimal, spellings)
+    return _from_cells(column, column.texts(), decimal, spellings)
 
 
 def index_columns(columns: list[ReadColumn]) -> list[ReadColumn]:
@@ -180,10 +179,7 @@ def _from_numbers(column: Column, numbers: Floats, spellings: frozenset[str]) ->
 
 
 def _from_cells(
-    column: Column,
-    cells: Cells,
-    decimal: Decimal,
-    spellings: frozenset[str],
+    column: Column, cells: Objects, decimal: Decimal, spellings: frozenset[str]
 ) -> ReadColumn:
     kinds = _kinds(cells, spellings)
     total = kinds.total()
@@ -204,7 +200,7 @@ def _from_cells(
     return ReadColumn(source=column, type="text" if wordy else "label", missing=missing)
 
 
-def _kinds(cells: Cells, spellings: frozenset[str]) -> Counter[str]:
+def _kinds(cells: Objects, spellings: frozenset[str]) -> Counter[str]:
     present = cells[[isinstance(cell, str) for cell in cells]]
     sample = present[:: max(len(present) // _LOOKED_AT, 1)]
     kinds: Counter[str] = Counter(cell_kind(cell) for cell in sample)
@@ -216,10 +212,7 @@ def _kinds(cells: Cells, spellings: frozenset[str]) -> Counter[str]:
 
 
 def _careful(
-    column: Column,
-    cells: Cells,
-    decimal: Decimal,
-    spellings: frozenset[str],
+    column: Column, cells: Objects, decimal: Decimal, spellings: frozenset[str]
 ) -> ReadColumn | None:
     read = read_numbers(cells, decimal, spellings)
     good = len(cells) - read.missing - len(read.bad)

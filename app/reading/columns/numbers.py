@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from app.reading.arrays import Bytes, Floats, Objects, Places
+from app.reading.arrays import Bytes, Floats, Places
 from app.reading.columns.cell_shapes import WIDTH, form_groups
 from app.reading.vocabulary import NOTATIONS
 
@@ -115,7 +115,10 @@ def read_numbers(
         elif text in _TRUTH:
             found.values[group.rows] = _TRUTH[text]
         elif len(group.shape.encode()) >= WIDTH:
-            _read_long(column, group.rows, decimal, found)
+            for row in group.rows.tolist():  # a cell that is longer than forms
+                number = parse_number(str(column[row]), decimal)
+                found.values[row] = math.nan if number is None else number[0]
+                found.bad += [row] * (number is None)
         else:
             _read_group(number_form(group.shape, decimal), group.text, group.rows, found)
     found.missing += len(column) - seen
@@ -192,21 +195,6 @@ def _read_group(form: NumberForm | None, text: Bytes, rows: Places, found: Numbe
         found.units.setdefault(form.unit, []).append(rows)
     found.magnitudes += len(rows) * form.has_magnitude
     found.notes += len(rows) * form.has_note
-
-
-def _read_long(
-    column: Objects,
-    rows: Places,
-    decimal: Decimal,
-    found: NumberCells,
-) -> None:
-    """Read cells that are longer than forms."""
-    for row in rows.tolist():
-        parsed = parse_number(str(column[row]), decimal)
-        if parsed is None:
-            found.bad.append(row)
-        else:
-            found.values[row] = parsed[0]
 
 
 def _magnitude(match: re.Match[str]) -> tuple[float, str, bool]:

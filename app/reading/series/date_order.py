@@ -122,8 +122,11 @@ def _decide(
     readings: list[_Reading],
     beside: tuple[Habit, Cell],
 ) -> tuple[_Reading, Decision]:
-    # All times of the column, with these rows read as each candidate says.
-    columns = {reading.order: _all_times(dates, rows, reading) for reading in readings}
+    columns: dict[DateOrder, Ints] = {}  # all times of the column, with these rows read so
+    for reading in readings:
+        days, known = dates.days.copy(), dates.dated.copy()
+        days[rows], known[rows] = reading.days, reading.valid
+        columns[reading.order] = (days * DAY_US + dates.clock)[known]
     shares = {order: order_share(days) for order, days in columns.items()}
     steady = max(shares.values()) >= _STEADY
     habit, first = beside
@@ -158,12 +161,3 @@ def _habit(sign: str, like: str | None, *, european: bool) -> Habit:
         reason = "in files with semicolons or decimal commas the day usually comes first"
         return "dmy", _HABIT_POINTS, reason
     return "mdy", _HABIT_POINTS, "most such files have the month first"
-
-
-def _all_times(dates: DateCells, rows: Places, reading: _Reading) -> Ints:
-    """Return the column's times in microseconds, with these rows read as the candidate says."""
-    known = dates.dated.copy()
-    days = dates.days.copy()
-    days[rows] = reading.days
-    known[rows] = reading.valid
-    return (days * DAY_US + dates.clock)[known]

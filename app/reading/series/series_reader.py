@@ -89,9 +89,8 @@ def _numberless(columns: Sequence[ReadColumn], rows: Ints) -> FileProblem:
             message = f"{cells[wrong[0]].strip()[:40]!r} is not a number"
             errors.append(FieldError(row=int(rows[wrong[0]]), column=column.name, message=message))
     names = ", ".join(f"{column.name} ({column.type})" for column in columns)
-    first = "".join(
-        f"; {each.message} (row {each.row}, column {each.column!r})" for each in errors[:1]
-    )
+    at = errors[0] if errors else None
+    first = "" if at is None else f"; {at.message} (row {at.row}, column {at.column!r})"
     return FileProblem(
         f"no column holds numbers to predict; the file has {names}{first}. At least one column "
         "must hold numbers in most of its rows",

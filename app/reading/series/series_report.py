@@ -23,9 +23,8 @@ def report_columns(columns: list[ReadColumn], long: Long, report: Report) -> Non
     own = [] if long.layout == "table" else long.columns
     used = {id(column) for column in long.columns}
     for column in [*columns, *own]:
-        kind = _ROLES.get(column.role, column.type)
-        if column.role == "time" and column.type in {"time", "number"} and kind == "date":
-            kind = "time" if column.type == "time" else "date"
+        is_clock = column.role == column.type == "time"
+        kind = "time" if is_clock else _ROLES.get(column.role, column.type)
         report.columns.append(
             ColumnReport.model_validate(
                 {

@@ -73,16 +73,13 @@ def _by_values(
     steps = np.abs(np.diff(values)[np.diff(groups) == 0])
     codes = [cell.strip() for cell in column.source.sample]
     padded = any(code.isdigit() and len(code) > 1 and code[0] == "0" for code in codes)
-    is_id = not {"id", "key", "nr", "no"}.isdisjoint(words_of(column.name))
-    distinct, is_part = len(np.unique(values)), bool(words_in(column.name, PARTS))
+    is_part = bool(words_in(column.name, PARTS))
+    is_distinct = len(np.unique(values)) >= _DISTINCT_IDS * len(values)
+    is_id = is_distinct and not {"id", "key", "nr", "no"}.isdisjoint(words_of(column.name))
     rules = [
         (is_static(values, groups), _NEVER, "it never changes within a series"),
         (whole and padded, _NEVER, "its numbers have leading zeros, as codes do"),
-        (
-            whole and is_id and distinct >= _DISTINCT_IDS * len(values),
-            _NEVER,
-            "it numbers the rows",
-        ),
+        (whole and is_id, _NEVER, "it numbers the rows"),
         (_is_time(values, content, known, is_named=is_part), _NEVER, "it is time in another form"),
         (_is_ruler(steps), -4.0, "it counts the rows"),
         (set(np.unique(values).tolist()) <= {0.0, 1.0}, -1.5, "it says yes or no"),

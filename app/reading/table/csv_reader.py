@@ -285,10 +285,6 @@ def _column(name: str, column: "pd.Series[Any]") -> Column:
 
 def _row_numbers(dialect: Dialect, count: int, skipped: tuple[SkippedRow, ...]) -> Ints:
     """Return the row in the file of each row, from 1."""
-    first = dialect.skip + 1
-    if not skipped:
-        return np.arange(first, first + count, dtype=np.int64)
-    left_out = np.array([entry.row for entry in skipped], dtype=np.int64)
-    everything = np.arange(first, first + count + len(skipped), dtype=np.int64)
-    kept: Ints = everything[~np.isin(everything, left_out)]
-    return kept[:count]
+    rows = np.arange(count + len(skipped), dtype=np.int64) + dialect.skip + 1
+    left_out = [entry.row for entry in skipped]
+    return np.setdiff1d(rows, left_out, assume_unique=True)[:count] if skipped else rows
