@@ -7,7 +7,7 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,7 @@ class SeriesContent:
             raise KeyError(f"no column {name!r}; there are {', '.join(self.columns)}")
         return self.values[:, self.columns.index(name)]
 
-    def of_series(self, label: str) -> "SeriesContent":
+    def of_series(self, label: str) -> Self:
         """Return the rows of one series.
 
         Raises:
@@ -73,13 +73,13 @@ class SeriesContent:
         part = self.take(np.arange(start, stop))
         return replace(part, labels=(label,), series=np.zeros(len(part), dtype=np.int32))
 
-    def tail(self, count: int) -> "SeriesContent":
+    def tail(self, count: int) -> Self:
         """Return the last ``count`` rows of each series, or all that it has."""
         ends = np.searchsorted(self.series, np.arange(len(self.labels)), side="right")
         from_end = ends[self.series] - np.arange(len(self))
         return self.take(np.flatnonzero(from_end <= count))
 
-    def complete(self, names: tuple[str, ...]) -> "SeriesContent":
+    def complete(self, names: tuple[str, ...]) -> Self:
         """Return the rows that have a number in each of these columns.
 
         Raises:
@@ -139,7 +139,7 @@ class SeriesContent:
             arrays["offsets"] = np.ascontiguousarray(self.offsets, dtype="<i2")
         return _npz(header, arrays)
 
-    def take(self, rows: Places) -> "SeriesContent":
+    def take(self, rows: Places) -> Self:
         """Return only these rows, in this order."""
         return replace(
             self,

@@ -1,11 +1,12 @@
 """Sort the rows of series, merge those of the same time, and find and fill gaps."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import numpy as np
 
 from app.errors import FieldError
-from app.reading.arrays import Bools, Codes, Floats, Ints, Offsets, Places, Times
+from app.reading.arrays import Bools, Codes, Floats, Ints, Places
 from app.reading.content import SeriesContent
 from app.reading.decisions import Candidate, Cell, count_of, weigh
 from app.reading.read_options import ReadOptions
@@ -24,41 +25,32 @@ LEFT_AS_THEY_ARE = (
 MAX_FILLED = 10_000_000  # values that filling gaps may add; more means that a time is wrong
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeriesRows:
-    """Rows with everything that a series needs, and their positions in the file."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SeriesRows(SeriesContent):
+    """A content whose rows still know their places in the file."""
 
-    values: Floats  # (rows, columns)
-    times: Times | None  # (rows,)
-    instants: Ints  # (rows,) values by which they are ordered; the row number without times
-    offsets: Offsets | None
-    series: Codes
-    numbers: Ints  # (rows,) row in the file, from 1
+    numbers: Ints  # (rows,) row in the file, from 1; a row that is added has that of the one before
 
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def take(self, rows: Places | Bools) -> "SeriesRows":
+    def take(self, rows: Places) -> Self:
         """Return only these rows, in this order."""
-        return replace(
-            self,
-            values=self.values[rows],
-            times=None if self.times is None else self.times[rows],
-            instants=self.instants[rows],
-            offsets=None if self.offsets is None else self.offsets[rows],
-            series=self.series[rows],
-            numbers=self.numbers[rows],
-        )
+        return replace(super().take(rows), numbers=self.numbers[rows])
+
+    def instants(self) -> Ints:
+        """Return what orders the rows: their times, or their places in the file without times."""
+        return self.numbers if self.times is None else super().instants()
+
+    def content(self) -> SeriesContent:
+        """Return the content alone."""
+        facts = {entry.name: getattr(self, entry.name) for entry in fields(SeriesContent)}
+        return SeriesContent(**facts)
 
 
 def sorted_rows(rows: SeriesRows) -> SeriesRows:
     """Sort rows by series and time; rows of the same time stay in the order of the file."""
-    in_order = np.diff(rows.series) > 0
-    same = np.diff(rows.series) == 0
-    in_order |= same & (np.diff(rows.instants) >= 0)
-    if bool(in_order.all()):
+    instants, changes = rows.instants(), np.diff(rows.series)
+    if bool(((changes > 0) | ((changes == 0) & (np.diff(instants) >= 0))).all()):
         return rows
-    return rows.take(np.lexsort((rows.instants, rows.series)))
+    return rows.take(np.lexsort((instants, rows.series)))
 
 
 def without_duplicates(
@@ -69,7 +61,7 @@ def without_duplicates(
     Raises:
         FileProblem: they differ, and `read` does not say what to do.
     """
-    again = (np.diff(rows.series) == 0) & (np.diff(rows.instants) == 0)  # (rows - 1,)
+    again = (np.diff(rows.series) == 0) & (np.diff(rows.instants()) == 0)  # (rows - 1,)
     if not again.any():
         return rows, None
     left, right = rows.values[1:][again], rows.values[:-1][again]
@@ -163,17 +155,12 @@ def report_gaps(content: SeriesContent, gaps: list[tuple[int, int]], report: Rep
 
 
 def filled(
-    content: SeriesContent,
-    numbers: Ints,
-    gaps: list[tuple[int, int]],
-    how: str,
-    calendar: Calendar | None,
-) -> tuple[SeriesContent, Ints]:
+    rows: SeriesRows, gaps: list[tuple[int, int]], how: str, calendar: Calendar | None
+) -> SeriesRows:
     """Add missing rows, and fill missing values with the last value or with 0.
 
     Args:
-        content: is not changed.
-        numbers: (rows,) where in the file each row stands; an added row has that of the one before.
+        rows: are not changed.
         gaps: as `find_gaps` returns them.
         how: fill or zero.
         calendar: as for `find_gaps`.
@@ -182,25 +169,25 @@ def filled(
         FileProblem: it would add an absurd number of rows.
     """
     total = sum(missing for _, missing in gaps)
-    if total * content.values.shape[1] > MAX_FILLED:
+    if total * rows.values.shape[1] > MAX_FILLED:
         raise FileProblem(
             f"filling the gaps would add {total:,} rows; is a time far from the others, "
-            f"or is {content.frequency} not the frequency of the file?"
+            f"or is {rows.frequency} not the frequency of the file?"
         )
-    repeats = np.ones(len(content), dtype=np.int64)
+    repeats = np.ones(len(rows), dtype=np.int64)
     for row, missing in gaps:
         repeats[row] += missing
-    source = np.repeat(np.arange(len(content)), repeats)  # (rows with those added,)
-    whole = content.take(source)
+    source = np.repeat(np.arange(len(rows)), repeats)  # (rows with those added,)
+    whole = rows.take(source)
     values = whole.values
     values[np.concatenate([[False], source[1:] == source[:-1]])] = np.nan
     starts = np.cumsum(repeats) - repeats
     for row, missing in gaps:
-        if content.times is not None and whole.times is not None and content.frequency is not None:
-            following = next_times(content.times[row], content.frequency, missing, calendar)
+        if rows.times is not None and whole.times is not None and rows.frequency is not None:
+            following = next_times(rows.times[row], rows.frequency, missing, calendar)
             whole.times[starts[row] + 1 :][:missing] = following
     values = _carried_on(values, whole.series) if how == "fill" else np.nan_to_num(values, nan=0.0)
-    return replace(whole, values=values), numbers[source]
+    return replace(whole, values=values)
 
 
 def _carried_on(values: Floats, series: Codes) -> Floats:

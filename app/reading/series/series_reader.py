@@ -1,11 +1,12 @@
 """Turn a table into series: find times and labels, leave out rows, sort, merge and fill."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from app.errors import FieldError
-from app.reading.arrays import Ints
+from app.reading.arrays import Codes, Ints, Times
 from app.reading.closed_days import with_closed_days_decided
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.column_types import ReadColumn, ReadTable, index_columns
@@ -139,36 +140,32 @@ def _warn_unread(table: ReadTable, report: Report) -> None:
 
 
 def _finished(rows: SeriesRows, long: Long, options: ReadOptions, report: Report) -> SeriesContent:
-    times, labels = long.times, long.labels
-    form = None if times is None else times.form
-    names = tuple(column.name for column in long.columns)
-    if times is not None:
+    if long.times is not None:
         report.order = row_order(rows)
     rows = sorted_rows(rows)
-    if times is not None:
+    if long.times is not None:
         rows, report.duplicates = without_duplicates(rows, options, report)
+    if rows.time_form is None:  # they are step numbers
+        rows = replace(rows, times=None)
     report.frequency, report.calendar = options.frequency, options.calendar
-    if times is not None and form is not None:
-        _find_step(rows, options, report)
+    if rows.times is not None:
+        _find_step(rows.times, rows.series, options, report)
     present = np.flatnonzero(np.bincount(rows.series))
-    content = SeriesContent(
-        columns=names,
-        values=rows.values,
-        times=rows.times if form is not None else None,
-        offsets=rows.offsets,
-        time_form=form,
+    rows = replace(
+        rows,
         frequency=report.frequency,
         calendar=report.calendar,
-        labels=tuple(labels.labels[place] for place in present),
+        labels=tuple(rows.labels[place] for place in present),
         series=np.searchsorted(present, rows.series).astype(np.int32),
     )
-    content, numbers = _complete(content, rows.numbers, options, report)
+    rows = _complete(rows, options, report)
+    content = rows.content()
     report.rows_used = len(content)
     report_series(content, report)
-    anomalies.check(content, numbers, report)
+    anomalies.check(content, rows.numbers, report)
     against = {entry.columns[0]: entry.message for entry in report.contradictions}
     report.target, decision = suggest_target(content, long.columns, against)
-    report.target_alternatives = [name for name in names if name != report.target]
+    report.target_alternatives = [name for name in content.columns if name != report.target]
     if decision is None:
         report.note("No column looks like a measurement: name the one to predict as the target.")
     else:
@@ -176,10 +173,8 @@ def _finished(rows: SeriesRows, long: Long, options: ReadOptions, report: Report
     return content
 
 
-def _find_step(rows: SeriesRows, options: ReadOptions, report: Report) -> None:
-    if rows.times is None:
-        return
-    found = find_frequency(rows.times, rows.series)
+def _find_step(times: Times, series: Codes, options: ReadOptions, report: Report) -> None:
+    found = find_frequency(times, series)
     report.frequency = options.frequency or found.frequency
     if options.frequency in {None, found.frequency, "C", "SMS", "SME"}:
         report.calendar = options.calendar or found.calendar
@@ -189,16 +184,14 @@ def _find_step(rows: SeriesRows, options: ReadOptions, report: Report) -> None:
         report.decide(settled("frequency", chosen, found.reason, told=told))
 
 
-def _complete(
-    content: SeriesContent, numbers: Ints, options: ReadOptions, report: Report
-) -> tuple[SeriesContent, Ints]:
+def _complete(rows: SeriesRows, options: ReadOptions, report: Report) -> SeriesRows:
     """Report the gaps, and fill them if `read` says so."""
-    missing_values = int(np.isnan(content.values).sum())
-    calendar = with_closed_days_decided(content.times, options, report)
-    gaps = find_gaps(content, calendar)
-    report_gaps(content, gaps, report)
+    missing_values = int(np.isnan(rows.values).sum())
+    calendar = with_closed_days_decided(rows.times, options, report)
+    gaps = find_gaps(rows, calendar)
+    report_gaps(rows, gaps, report)
     if not gaps and not missing_values:
-        return content, numbers
+        return rows
     how = options.gaps or "leave"
     report.gaps_handled = {
         "error": None,
@@ -211,4 +204,4 @@ def _complete(
             f"{report.gap_count} steps have no row and {missing_values} cells no value, and `read` "
             'says that gaps are an error; set "gaps" to leave, fill or zero to continue'
         )
-    return (content, numbers) if how == "leave" else filled(content, numbers, gaps, how, calendar)
+    return rows if how == "leave" else filled(rows, gaps, how, calendar)

@@ -137,7 +137,7 @@ def report_series(content: SeriesContent, report: Report) -> None:
 
 def row_order(rows: SeriesRows) -> RowOrder:
     """Return the order of the rows of each series in the file."""
-    series, instants = rows.series, rows.instants
+    series, instants = rows.series, rows.instants()
     if bool((np.diff(series) < 0).any()):
         grouped = np.argsort(series, kind="stable")
         series, instants = series[grouped], instants[grouped]

@@ -61,10 +61,13 @@ def usable_rows(table: Table, long: Long) -> UsableRows:
         raise FileProblem(f"no row of the file has {both}", *_missing_in(long, codes, reasons))
     times = long.times
     every = SeriesRows(
+        columns=tuple(column.name for column in long.columns),
         values=values,
         times=None if times is None else times.times,
-        instants=long.rows if times is None else times.instants(),
         offsets=None if times is None else times.offsets,
+        time_form=None if times is None else times.form,
+        frequency=None,
+        labels=long.labels.labels,
         series=long.labels.series,
         numbers=long.rows,
     )
