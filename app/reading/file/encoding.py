@@ -12,7 +12,6 @@ from app.reading.file.legacy_encoding import guess_codec
 from app.reading.report import FileProblem
 
 CHUNK_BYTES = 1 << 20
-HEAD_BYTES = 1 << 16
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig", "utf-8"),
@@ -53,7 +52,7 @@ def find_encoding(path: Path, told: str | None) -> Encoding:
         UndecodableError: the file is binary or not in the named encoding, or that is unknown.
     """
     with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+        head = file.read(CHUNK_BYTES)
     if told is not None:
         encoding = _named(told, head)
     else:
@@ -72,7 +71,7 @@ def find_encoding(path: Path, told: str | None) -> Encoding:
     if told is not None or encoding.codec != "utf-8":
         field = None if told is None else "read.encoding"
         raise UndecodableError(f"the file is not {encoding.name}: {failure}", field=field)
-    guess = guess_codec(_start(path), failure)
+    guess = guess_codec(head, failure)
     if guess is not None and _failure(path, guess[0]) is None:
         return Encoding(codec=guess[0], name=guess[1], decision=guess[2])
     for codec, name in (("cp1252", "windows-1252"), ("latin-1", "latin-1")):
@@ -193,11 +192,6 @@ def _wide(head: bytes) -> Encoding | None:
 
 def _sure(codec: str, name: str, reason: str) -> Encoding:
     return Encoding(codec=codec, name=name, decision=settled("encoding", name, reason))
-
-
-def _start(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(CHUNK_BYTES)
 
 
 def _failure(path: Path, codec: str) -> str | None:

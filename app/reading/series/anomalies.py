@@ -18,7 +18,7 @@ _MARK_POINTS = 2.0
 _MADE_UP = re.compile(r"1|9+|9+\.9+|[1-9]00|[1-9]000+|3276[78]|65535|1e\+\d+")
 NAMED = 5  # short series that are named in a warning
 _FAR = 12.0  # in usual steps
-_SAMPLED_STEPS = 100_000  # quantile of the steps that counts as the usual one
+_SAMPLED_STEPS = 100_000  # steps, or rows, from which quantiles are taken
 _SPLIT_FACTORS = (2.0, 3.0, 4.0, 5.0, 10.0, 0.5, 1 / 3, 0.25, 0.2, 0.1)
 _SPLIT_TOLERANCE = 0.05
 
@@ -45,7 +45,8 @@ def _check_sentinels(content: SeriesContent, rows: Ints, report: Report) -> dict
     cells: list[Cell] = []
     for place, name in enumerate(content.columns):
         values = content.values[:, place]
-        mark = _sentinel(values[np.isfinite(values)])
+        known = np.isfinite(values)
+        mark = _sentinel(values if known.all() else values[known])
         if mark is not None:
             found[place] = mark
             first = int(np.argmax(values == mark))
@@ -199,7 +200,8 @@ def contradictions(content: SeriesContent, rows: Ints) -> list[Contradiction]:
             message = f"{what} in {len(places)} of {len(content)} rows"
             if columns != both:
                 message += "" if content.times is None else f", until {ends[1]}"
-                values, middles = content.column(columns[0])[places], (low + high)[places] / 2
+                sample = places[:: len(places) // _SAMPLED_STEPS + 1]
+                values, middles = content.column(columns[0])[sample], (low + high)[sample] / 2
                 message += _unadjusted(values, middles, columns[0])
             entry = {"columns": columns, "rows": len(places), "of": len(content)}
             entry |= {"first": ends[0], "last": ends[1], "message": f"{message}."}

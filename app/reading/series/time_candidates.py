@@ -112,10 +112,11 @@ def correct_midnights(found: FoundTimes, options: ReadOptions, rows: Ints) -> No
     micros = found.times.astype(np.int64)
     steps = np.abs(np.diff(micros))
     usual = int(np.median(steps[:_STEP_SAMPLE]))
-    midnight = found.known & (micros % DAY_US == 0)
-    back = np.flatnonzero(midnight[1:] & (steps > usual))
+    back = np.flatnonzero(steps > usual)
+    back = back[found.known[back + 1] & (micros[back + 1] % DAY_US == 0)]
     if len(back) < 2 or not 0 < usual < DAY_US:
         return
+    midnight = found.known & (micros % DAY_US == 0)
     moved = np.where(midnight, micros + DAY_US, micros)
     fitting = np.abs(np.diff(moved)) == usual
     better = (fitting.mean() - (steps == usual).mean()) > 0.5 * usual / DAY_US
