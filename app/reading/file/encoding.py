@@ -38,7 +38,7 @@ class Encoding:
     codec: str  # its name in Python
     name: str  # its name for people
     decision: Decision
-    lone_returns: bool = False  # lines end as on old Macintoshes; only detected in UTF-8
+    lone_returns: bool = False  # lines end as on old Macintoshes
 
 
 def find_encoding(path: Path, told: str | None) -> Encoding:
@@ -61,21 +61,17 @@ def find_encoding(path: Path, told: str | None) -> Encoding:
             or _wide(head)
             or _sure("utf-8", "utf-8", "every byte of the file is valid in it")
         )
-    if encoding.codec == "utf-8":
-        failure, lone_returns = _scan_utf8(path)
-        encoding = replace(encoding, lone_returns=lone_returns)
-    else:
-        failure = _failure(path, encoding.codec)
+    failure, lone_returns = _scan(path, encoding.codec)
     if failure is None:
-        return encoding
+        return replace(encoding, lone_returns=lone_returns)
     if told is not None or encoding.codec != "utf-8":
         field = None if told is None else "read.encoding"
         raise UndecodableError(f"the file is not {encoding.name}: {failure}", field=field)
     guess = guess_codec(head, failure)
-    if guess is not None and _failure(path, guess[0]) is None:
+    if guess is not None and _scan(path, guess[0])[0] is None:
         return Encoding(codec=guess[0], name=guess[1], decision=guess[2])
     for codec, name in (("cp1252", "windows-1252"), ("latin-1", "latin-1")):
-        if _failure(path, codec) is None:
+        if _scan(path, codec)[0] is None:
             return _sure(codec, name, f"it is not UTF-8: {failure}")
     raise UndecodableError("the file is not text: it holds control characters")
 
@@ -86,30 +82,49 @@ def decoded(path: Path, codec: str) -> Iterator[str]:
     Raises:
         UndecodableError: it is not in this encoding, or contains control characters.
     """
+    return (data.decode() if text is None else text for data, text in _pieces(path, codec))
+
+
+def _pieces(path: Path, codec: str) -> Iterator[tuple[bytes, str | None]]:
+    """Yield the bytes of the file with their characters; None for ASCII, which is as it is."""
     decoder = codecs.getincrementaldecoder(codec)()
-    eight_bit = codec in _EIGHT_BIT
+    place, more = 0, True
     with path.open("rb") as file:
-        place = 0
-        while True:
+        while more:
             data = file.read(CHUNK_BYTES)
+            more, waiting = bool(data), len(decoder.getstate()[0])
+            is_ascii = codec == "utf-8" and more and not waiting and data.isascii()
             try:
-                text = decoder.decode(data, final=not data)
+                text = None if is_ascii else decoder.decode(data, final=not more)
             except UnicodeError as error:
-                start = getattr(error, "start", 0)
-                raise UndecodableError(f"it fails at byte {place + start + 1}") from error
-            if _has_controls(data if eight_bit else text.encode("utf-8", "replace")):
+                at = place - waiting + getattr(error, "start", 0) + 1
+                raise UndecodableError(f"it fails at byte {at}") from error
+            eight_bit = text is None or codec in _EIGHT_BIT
+            if _has_controls(data if eight_bit else str(text).encode("utf-8", "replace")):
                 raise UndecodableError("it holds control characters, as binary files do")
             place += len(data)
-            if text:
-                yield text
-            if not data:
-                return
+            yield data, text
 
 
-def _has_controls(data: bytes, returns: int = 0) -> bool:
+def _scan(path: Path, codec: str) -> tuple[str | None, bool]:
+    """Return why the file is not in this encoding, and whether lines end in a return alone."""
+    lone_returns, after_return = False, False
+    try:
+        for data, _ in _pieces(path, codec):
+            lone_returns |= after_return and not data.startswith(b"\n")
+            after_return = data.endswith(b"\r")
+            if b"\r" in data:
+                lone_returns |= data.count(b"\r") - after_return != data.count(b"\r\n")
+    except UndecodableError as error:
+        return str(error), False
+    return None, lone_returns
+
+
+def _has_controls(data: bytes) -> bool:
     codes = np.frombuffer(data, dtype=np.uint8)
     low = int(np.count_nonzero(codes < ord(" ")))
     feeds = int(np.count_nonzero(codes == ord("\n")))  # five times as fast as bytes.count
+    returns = data.count(b"\r") if b"\r" in data else 0
     if low == feeds + returns and b"\x7f" not in data:
         return False
     return len(data.translate(None, _CONTROLS)) < len(data)
@@ -129,33 +144,6 @@ def transcode(path: Path, encoding: Encoding, target: Path) -> None:
             text = text[: len(text) - len(held)]
             file.write(text.replace("\r\n", "\n").replace("\r", "\n"))
         file.write("\n" if held else "")
-
-
-def _scan_utf8(path: Path) -> tuple[str | None, bool]:
-    """Return why the file is not UTF-8, and whether lines end only with a carriage return."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    place, lone_returns, after_return = 0, False, False
-    with path.open("rb") as file:
-        while data := file.read(CHUNK_BYTES):
-            try:
-                # Most files are ASCII, for which combinations of bytes need not be examined.
-                if not data.isascii() or decoder.getstate()[0]:
-                    decoder.decode(data)
-            except UnicodeError as error:
-                return f"it fails at byte {place + getattr(error, 'start', 0) + 1}", False
-            returns = data.count(b"\r") if b"\r" in data else 0
-            if _has_controls(data, returns):
-                return "it holds control characters, as binary files do", False
-            lone_returns |= after_return and not data.startswith(b"\n")
-            after_return = data.endswith(b"\r")
-            if returns:
-                lone_returns |= returns - after_return != data.count(b"\r\n")
-            place += len(data)
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeError:
-        return f"it fails at byte {place}", False
-    return None, lone_returns or after_return
 
 
 def _named(told: str, head: bytes) -> Encoding:
@@ -192,12 +180,3 @@ def _wide(head: bytes) -> Encoding | None:
 
 def _sure(codec: str, name: str, reason: str) -> Encoding:
     return Encoding(codec=codec, name=name, decision=settled("encoding", name, reason))
-
-
-def _failure(path: Path, codec: str) -> str | None:
-    try:
-        for _ in decoded(path, codec):
-            pass
-    except UndecodableError as error:
-        return str(error)
-    return None
