@@ -9,11 +9,10 @@ from app.reading.series.calendar import parse_calendar
 from app.reading.series.frequency import FREQUENCY_PATTERN
 
 ColumnName = Annotated[str, Field(max_length=200)]
+CalendarText = Annotated[
+    str, Field(max_length=20_000), AfterValidator(lambda text: str(parse_calendar(text)))
+]
 ColumnNames = Annotated[list[ColumnName], Field(min_length=1, max_length=10)]
-
-
-def _calendar(text: str) -> str:
-    return str(parse_calendar(text))
 
 
 class ReadOptions(BaseModel):
@@ -80,7 +79,7 @@ class ReadOptions(BaseModel):
         "of `calendar`), W, SMS, SME (half-months), MS, ME, QS, QE, YS, YE (months, quarters and "
         "years by start or end), with a count if it is not 1.",
     )
-    calendar: Annotated[str, Field(max_length=20_000), AfterValidator(_calendar)] | None = Field(
+    calendar: CalendarText | None = Field(
         default=None,
         description="When there are rows, if not always: weekdays and sessions, as in Mon-Sat "
         "or Mon-Fri 09:30-16:00, without closed dates if there are any, as in Mon-Fri except "

@@ -1,6 +1,7 @@
 """Define the preflight report: how a file was read, how surely, and where its cells went."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -227,11 +228,8 @@ class UnreadableFile(Unprocessable):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the error, so that the reader process can send it."""
-        return _unreadable, (self.detail, self.report, self.errors)
-
-
-def _unreadable(detail: str, report: Report, errors: tuple[FieldError, ...]) -> UnreadableFile:
-    return UnreadableFile(detail, report=report, errors=errors)
+        whole = partial(UnreadableFile, self.detail, report=self.report, errors=self.errors)
+        return whole, ()
 
 
 class FileProblem(ValueError):

@@ -77,11 +77,9 @@ def _commonest(numbers: Ints) -> tuple[int, float]:
     low, high = int(numbers.min()), int(numbers.max())
     if low == high:
         return low, 1.0
-    ordered = np.sort(numbers)
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(ordered) != 0]))
-    counts = np.diff(np.concatenate([starts, [len(ordered)]]))
+    values, counts = np.unique(numbers, return_counts=True)
     best = int(np.argmax(counts))
-    return int(ordered[starts[best]]), float(counts[best] / len(ordered))
+    return int(values[best]), float(counts[best] / len(numbers))
 
 
 def _fixed_step(steps: Ints, usual: int, share: float) -> FoundFrequency | None:

@@ -73,6 +73,7 @@ def _by_values(
     steps = np.abs(np.diff(values)[np.diff(groups) == 0])
     codes = [cell.strip() for cell in column.source.sample]
     padded = any(code.isdigit() and len(code) > 1 and code[0] == "0" for code in codes)
+    is_even = len(steps) > 1 and bool(np.allclose(steps, steps[0], rtol=1e-6))
     is_part = bool(words_in(column.name, PARTS))
     is_distinct = len(np.unique(values)) >= _DISTINCT_IDS * len(values)
     is_id = is_distinct and not {"id", "key", "nr", "no"}.isdisjoint(words_of(column.name))
@@ -81,15 +82,10 @@ def _by_values(
         (whole and padded, _NEVER, "its numbers have leading zeros, as codes do"),
         (whole and is_id, _NEVER, "it numbers the rows"),
         (_is_time(values, content, known, is_named=is_part), _NEVER, "it is time in another form"),
-        (_is_ruler(steps), -4.0, "it counts the rows"),
+        (is_even and bool(steps[0] > 0), -4.0, "it counts the rows"),
         (set(np.unique(values).tolist()) <= {0.0, 1.0}, -1.5, "it says yes or no"),
     ]
     yield from ((points, reason) for holds, points, reason in rules if holds)
-
-
-def _is_ruler(steps: Floats) -> bool:
-    """Whether values rise or fall by the same from row to row."""
-    return len(steps) > 1 and steps[0] > 0 and bool(np.allclose(steps, steps[0], rtol=1e-6))
 
 
 def _is_time(values: Floats, content: SeriesContent, rows: Places, *, is_named: bool) -> bool:

@@ -115,7 +115,8 @@ def _dates_of(column: ReadColumn, *, buddhist: bool) -> tuple[DateCells | None, 
     unknown = not dates.known_zones and not dates.readable.any()
     zones = list(dates.zone_names) if unknown and len(dates.zone_names) == 1 else []
     if zones:
-        texts = [_without(cell, zones[0]) for cell in column.source.texts()]
+        zone = re.compile(rf"\s*{re.escape(zones[0])}\s*$", re.IGNORECASE)
+        texts = [cell and zone.sub("", cell) for cell in column.source.texts()]
         dates = read_dates(np.array(texts, dtype=object), buddhist=buddhist)
     is_bytes = isinstance(cells.dtype, np.dtypes.BytesDType)
     present = np.count_nonzero(cells != b"") if is_bytes else np.count_nonzero(cells.astype(bool))
@@ -242,11 +243,6 @@ def _lacks_years(dates: DateCells) -> bool:
         (months * DAY_US).astype("datetime64[us]"), np.zeros_like(months, np.int32)
     )
     return step.frequency is None and order_share(dates.days[dates.dated]) < _STEADY
-
-
-def _without(cell: object, zone: str) -> object:
-    is_zoned = isinstance(cell, str) and cell.lower().endswith(zone)
-    return cell[: -len(zone)].strip() if is_zoned and isinstance(cell, str) else cell
 
 
 def format_of(label: str, known: Bools, rows: Ints) -> DateFormat:

@@ -62,14 +62,14 @@ def choose_delimiter(sample: str, told: str | None, *, decimal: str | None = Non
     return _best_split(sample, decimal)
 
 
-def records_of(sample: str, delimiter: str, limit: int = SAMPLE_RECORDS) -> list[Record]:
+def records_of(sample: str, delimiter: str) -> list[Record]:
     """Split text into rows of cells, respecting quotes; blank lines become rows without cells."""
     if delimiter == " ":
-        return [line.split() for line in islice(io.StringIO(sample), limit)]
+        return [line.split() for line in islice(io.StringIO(sample), SAMPLE_RECORDS)]
     reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
     records: list[Record] = []
     with suppress(csv.Error):  # a cell over the module's limit; what came before must be enough
-        records.extend(islice(reader, limit))
+        records.extend(islice(reader, SAMPLE_RECORDS))
     return records
 
 

@@ -47,7 +47,7 @@ def header_row(records: list[Record], width: int) -> int | None:
         wide,
         key=lambda place: (
             _names_in(records[place]),
-            _filled(records[place]),
+            sum(bool(cell.strip()) for cell in records[place]),
             -sum(cell_kind(cell) in {"number", "date"} for cell in records[place]),
             sounds_like_time("".join(records[place][:1])),
         ),
@@ -180,10 +180,6 @@ def _counts_up(records: list[Record], kinds: list[CellKind]) -> bool:
         return steps == {1} or (dates and min(steps) * max(steps) > 0)
 
     return len(records) >= _PAIR and counting(records[0]) and not counting(records[1])
-
-
-def _filled(record: Record) -> int:
-    return sum(bool(cell.strip()) for cell in record)
 
 
 def _names_in(record: Record) -> int:
