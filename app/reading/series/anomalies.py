@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.reading.arrays import Codes, Floats, Ints
+from app.reading.arrays import Codes, Floats, Ints, Places
 from app.reading.content import SeriesContent
 from app.reading.decisions import Candidate, Cell, weigh
 from app.reading.report import LISTED, Contradiction, Outlier, Report
@@ -124,13 +124,13 @@ def _check_outliers(
     total = 0
     for place in range(len(content.columns)):
         values = content.values[:, place]
-        far = outlier_scores(values, content.series)
+        odd, far = _spikes(values, content.series)
         if place in marks:
-            far[values == marks[place]] = 0.0
-        odd = np.flatnonzero(far > _FAR)
+            others = values[odd] != marks[place]
+            odd, far = odd[others], far[others]
         total += len(odd)
-        farthest = odd[np.argsort(-far[odd], kind="stable")][:LISTED]
-        found += [(float(far[row]), int(row), place) for row in farthest]
+        farthest = np.argsort(-far, kind="stable")[:LISTED]
+        found += [(float(far[at]), int(odd[at]), place) for at in farthest]
     report.outlier_count = total
     for _, row, place in sorted(found, key=lambda item: -item[0])[:LISTED]:
         values = content.values[:, place]
@@ -152,17 +152,15 @@ def _check_outliers(
         )
 
 
-def outlier_scores(values: Floats, series: Codes) -> Floats:
-    """Return how far each value is from both neighbours, in usual steps, (rows,).
-
-    0 where that is less than one usual step.
+def _spikes(values: Floats, series: Codes) -> tuple[Places, Floats]:
+    """Return the rows whose values are far from both neighbors, and how far in usual steps.
 
     A spike stands out on both sides; a step to another level does not, as its neighbours on one
     side are like it. The usual step is the one that 9 of 10 steps stay below.
     """
-    scores = np.zeros(len(values))
+    nothing = np.empty(0, dtype=np.intp), np.empty(0)
     if len(values) < FEWEST:
-        return scores
+        return nothing
     with np.errstate(over="ignore"):  # from one end of the range of floats to the other
         steps = np.diff(values)
     if series[0] != series[-1]:
@@ -171,14 +169,14 @@ def outlier_scores(values: Floats, series: Codes) -> Floats:
     sample = sizes[:: max(len(sizes) // _SAMPLED_STEPS, 1)]
     sample = sample[sample > 0]
     if not len(sample):
-        return scores
+        return nothing
     usual = float(np.quantile(sample, 0.9))
     large = sizes > usual  # the others need no closer examination
     places = np.flatnonzero(large[:-1] & large[1:])
     back = np.sign(steps[places]) != np.sign(steps[places + 1])  # away and back again
     places = places[back]
-    scores[places + 1] = np.minimum(sizes[places], sizes[places + 1]) / usual
-    return scores
+    far = np.minimum(sizes[places], sizes[places + 1]) / usual
+    return places[far > _FAR] + 1, far[far > _FAR]
 
 
 def contradictions(content: SeriesContent, rows: Ints) -> list[Contradiction]:

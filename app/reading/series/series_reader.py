@@ -75,8 +75,8 @@ def read_series(table: Table, read: ReadTable, report: Report) -> SeriesContent:
     report.rows_in_file = len(long.rows) + len(table.skipped)
     usable = usable_rows(table, long)
     report.rows_left_out = usable.left_out
-    report.cells = count_cells(table, read.columns, long, usable)
     note_columns(long, usable, report)
+    report.cells = count_cells(table, read.columns, long, usable, report)
     return _finished(usable.rows, long, read.options, report)
 
 
@@ -186,7 +186,8 @@ def _find_step(times: Times, series: Codes, options: ReadOptions, report: Report
 
 def _complete(rows: SeriesRows, options: ReadOptions, report: Report) -> SeriesRows:
     """Report the gaps, and fill them if `read` says so."""
-    missing_values = int(np.isnan(rows.values).sum())
+    has_missing = any(entry.missing for entry in report.columns if entry.used)
+    missing_values = int(np.isnan(rows.values).sum()) if has_missing else 0
     calendar = with_closed_days_decided(rows.times, options, report)
     gaps = find_gaps(rows, calendar)
     report_gaps(rows, gaps, report)

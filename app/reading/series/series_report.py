@@ -74,9 +74,9 @@ def note_columns(long: Long, usable: UsableRows, report: Report) -> None:
 
 
 def count_cells(
-    table: Table, columns: list[ReadColumn], long: Long, usable: UsableRows
+    table: Table, columns: list[ReadColumn], long: Long, usable: UsableRows, report: Report
 ) -> CellCounts:
-    """Count where the cells below the header went."""
+    """Count where the cells below the header went; the report has the missing ones by column."""
     is_kept = usable.codes == KEPT
     kept = is_kept
     if len(long.rows) != len(table.rows):
@@ -91,7 +91,8 @@ def count_cells(
             used += int(kept.sum())
         else:
             unused.append(CellGroup(column=column.name, cells=int(kept.sum())))
-    numbers = int(np.isfinite(usable.rows.values).sum())
+    missing = {entry.name: entry.missing for entry in report.columns}
+    numbers = sum(len(usable.rows) - missing[column.name] for column in long.columns)
     bad = sum(int(is_kept[column.bad].sum()) for column in long.columns)
     groups: dict[str, int] = {"not a number": bad}
     groups["no value"] = values * int(kept.sum()) - numbers - bad
