@@ -67,6 +67,8 @@ def full_years(numbers: Ints, digits: int, *, buddhist: bool = False) -> Ints:
 
 def is_buddhist(years: Ints | Floats) -> Bools:
     """Return which years can only be those of the Buddhist calendar."""
+    if years.max(initial=0) < BUDDHIST[0]:  # nearly always
+        return np.zeros(len(years), dtype=bool)
     found: Bools = (years >= BUDDHIST[0]) & (years <= BUDDHIST[1])
     return found
 
