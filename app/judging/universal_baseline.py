@@ -17,7 +17,7 @@ from app.judging.simple_forecasts import UNIVERSAL
 # A run of the graph takes about a millisecond for each window. With more, evenly spaced rows are
 # forecast.
 MOST_WINDOWS = 10_000
-PER_RUN = 32
+PER_RUN = 4  # as many windows as stay in the cache
 SEASONS_TOLD = 2  # a season may take this share of the window
 
 

@@ -3,8 +3,8 @@
 The forecasts are fed back, horizon by horizon. The intervals of these later runs are not used: each
 takes what was fed back for certain. On made-up series, those of 80 % held 51 % of the values 65 to
 128 steps ahead, and 7 % after 256 steps. Instead, the distance between bound and forecast grows as
-it did within the first horizon, by a power of the steps ahead. So they hold 84 and 80 % of long
-series, 77 and 74 % of short ones (10,000 updates, 160 series each).
+it did within the first horizon, by a power of the steps ahead. So they hold 84 % 65 to 128 steps
+ahead and 80 % after 256 steps; after histories of 60 to 128 values, 73 and 69 % (160 series each).
 """
 
 import numpy as np
