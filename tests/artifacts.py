@@ -75,6 +75,7 @@ def persistence_artifact(
     longest_hole: int = 0,
     season: int | None = None,
     calendar: str | None = None,
+    closed_on_grid: bool = False,
 ) -> Artifact:
     """Return a series version that repeats the first feature's last value, plus `step` per step.
 
@@ -86,6 +87,7 @@ def persistence_artifact(
         target=features[0],
         frequency=frequency,
         calendar=calendar,
+        closed_on_grid=closed_on_grid,
         time_form="date" if frequency else None,
         never_negative=False,
         longest_hole=longest_hole,

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from app.artifact.series_records import MeasuredScaling, SeriesAnchor, SeriesIntervals
 from app.artifact.strict import Strict
+from app.reading.series.closures import without_closed_days
 from app.recipes.recipe import AnyRecipe, Kind
 
 
@@ -41,8 +42,18 @@ class SeriesInput(Strict):
     frequency: str | None
     calendar: Annotated[
         str | None,
-        Field(description="weekdays, hours or days of the month that have rows; null: all"),
+        Field(
+            description="weekdays, hours or days of the month that have rows, and after `except` "
+            "the dates that have none, until some years after the training rows; null: not known"
+        ),
     ] = None
+    closed_on_grid: Annotated[
+        bool,
+        Field(
+            description="closed days are steps of the graph, so that the weekdays keep their place "
+            "in the season: filled in a history, and left out of an answer"
+        ),
+    ] = False
     time_form: Literal["date", "local", "zoned"] | None
     network_window: Annotated[
         int | None,
@@ -83,6 +94,12 @@ class SeriesInput(Strict):
         SeriesIntervals | None, Field(description="null: see intervals_missing")
     ] = None
     intervals_missing: Annotated[str | None, Field(description="why there are no intervals")] = None
+
+    @property
+    def grid_calendar(self) -> str | None:
+        """The calendar of the graph's steps, which may include closed days."""
+        week = without_closed_days(self.frequency, self.calendar) if self.closed_on_grid else None
+        return self.calendar if week is None else str(week)
 
 
 class TextInput(Strict):

@@ -21,6 +21,7 @@ from app.explanations.schemas import (
 )
 from app.forecasting import anchors as forms
 from app.predictions.loaded import Loaded
+from app.predictions.open_steps import OpenSteps, open_steps
 from app.predictions.questions import completed
 from app.predictions.schemas import Interval, PredictRequest, SeriesStep
 from app.predictions.series import SeriesQuestion, answer, warnings_of
@@ -104,7 +105,7 @@ def explain(
         Conflict: the version cannot be computed without its graph.
     """
     window = np.array(question.columns, dtype=np.float64).T  # (window, features)
-    ahead = _ahead(version, request)
+    asked_ahead, ahead = request.ahead or 1, _ahead(version, request, question)
     network, shown = opened.networks[request.member - 1], min(request.steps, len(window))
     seen = min(shown, version.network_window)
     check_size(network, steps=seen, units=request.units)
@@ -125,8 +126,8 @@ def explain(
         cell=version.manifest.recipe.cell,
         steps=len(window),
         shown=shown,
-        forecasts=found.together.tolist(),
-        ahead=ahead,
+        forecasts=_answered(version, question, found.together.tolist()),
+        ahead=asked_ahead,
         intervals=_intervals(question, ahead),
         value=float(found.members[request.member - 1, ahead - 1]),
         anchor=_anchor(prepared.anchored, opened.anchor, ahead=ahead, shown=shown),
@@ -143,15 +144,29 @@ def explain(
     )
 
 
-def _ahead(version: Loaded, request: ExplainRequest) -> int:
-    ahead = request.ahead or 1
+def _ahead(version: Loaded, request: ExplainRequest, question: SeriesQuestion) -> int:
+    """Return which step of the graph is explained, counted from 1; closed days are steps, too."""
+    asked = request.ahead or 1
+    places = _open_steps(version, question, asked)
+    ahead = places[-1] + 1 if places else asked
     if ahead > version.manifest.horizon:
         raise Unprocessable.at(
             "ahead",
-            f"is {ahead}, but {version} forecasts {version.manifest.horizon} steps at once; beyond "
+            f"is {asked}, but {version} forecasts {version.manifest.horizon} steps at once; beyond "
             "that, forecasts are fed back and depend on several predictions",
         )
     return ahead
+
+
+def _answered(version: Loaded, question: SeriesQuestion, forecasts: list[float]) -> list[float]:
+    """Return the forecasts of the graph's steps that are on open days."""
+    places = _open_steps(version, question, len(forecasts))
+    return [forecasts[place] for place in places if place < len(forecasts)] or forecasts
+
+
+def _open_steps(version: Loaded, question: SeriesQuestion, steps: int) -> OpenSteps:
+    described = version.manifest.series
+    return () if described is None else open_steps(described, question.stamps, steps)
 
 
 def _anchor(anchored: Anchored, anchor: forms.Anchor | None, *, ahead: int, shown: int) -> Anchor:
@@ -169,7 +184,7 @@ def _intervals(question: SeriesQuestion, ahead: int) -> list[Interval] | None:
     """Return the intervals of one step, from the version's graph."""
     if not question.levels:
         return None
-    (outcome,) = completed(answer([question._replace(steps=ahead)]))
+    (outcome,) = completed(answer([question._replace(steps=ahead, open_steps=())]))
     if isinstance(outcome, StepaheadError):
         raise outcome
     return STEPS.validate_python(outcome["predictions"])[ahead - 1].intervals

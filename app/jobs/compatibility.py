@@ -13,6 +13,7 @@ from app.errors import Unprocessable
 from app.forecasting.windows import Split, complete_runs, split_rows
 from app.language.tokenizer import Tokenizer, UnknownTokens
 from app.reading.content import DatasetContent, SeriesContent, TextContent
+from app.reading.holidays import canonical_calendar, with_calendar
 from app.recipes.recipe import Kind, SeriesRecipe, TextRecipe
 
 SHORTEST_SCALED_WINDOW = 2  # one value has no spread
@@ -42,6 +43,7 @@ def check_names(
             raise Unprocessable.at("target", "applies to series only, but the dataset is a text")
         return
     _check_columns(data, recipe, target)
+    _check_calendar(recipe, None)
     wanted = dict.fromkeys((*(recipe.features or ()), target))
     for name in wanted:
         if test is not None and name is not None and name not in test.columns:
@@ -74,6 +76,7 @@ def check_content(
         Unprocessable: there is not enough; the error says how much there is and how much is needed.
     """
     if isinstance(content, SeriesContent) and isinstance(recipe, SeriesRecipe):
+        _check_calendar(recipe, content)
         _check_rows(content, recipe, target, has_test=test is not None, field=field)
         if isinstance(test, SeriesContent):
             _check_test_rows(content, test, recipe, target)
@@ -146,6 +149,19 @@ def _check_rows(
         raise Unprocessable.at(
             "target", f"{target!r} is {values[0]:g} in every row, so there is nothing to learn"
         )
+
+
+def _check_calendar(recipe: SeriesRecipe, content: SeriesContent | None) -> None:
+    """Check that the recipe's calendar is one and, if the content is known, that it fits."""
+    if recipe.calendar is None:
+        return
+    try:
+        if content is None:
+            canonical_calendar(recipe.calendar)
+        else:
+            with_calendar(content, recipe.calendar)
+    except ValueError as error:
+        raise Unprocessable.at("recipe.calendar", str(error)) from error
 
 
 def _check_test_rows(

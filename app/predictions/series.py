@@ -21,6 +21,7 @@ from app.predictions.graph_runs import (
 from app.predictions.histories.future import future_of
 from app.predictions.histories.gaps import without_gaps
 from app.predictions.loaded import Arrays, Loaded
+from app.predictions.open_steps import OpenSteps, graph_steps, open_steps
 from app.predictions.questions import Outcome, Work
 from app.predictions.schemas import MAX_STEPS, TEXT_FIELDS, PredictRequest
 from app.predictions.times import Stamps, read_timestamps
@@ -46,6 +47,7 @@ class SeriesQuestion(NamedTuple):
     added_seconds: float  # the time that answering adds to a run
     number: int = 0  # by which the graph knows the series; 0: as any other
     future: Sequence[list[float]] = ()  # (known, horizon), columns known ahead
+    open_steps: OpenSteps = ()  # places of the steps to answer; empty: all of them
 
     def what_fits(self, seconds: float) -> FieldError:
         """Say how much of the question could be answered in this many seconds."""
@@ -81,10 +83,11 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
             f"has {rows} values; {version} needs at least {manifest.min_history} (its min_history)",
         )
     warnings: list[str] = []
-    steps = _steps(version, described, request, warnings)
     stamps = None
     if request.timestamps is not None:
         stamps = read_timestamps(request.timestamps, rows=rows)
+    places = open_steps(described, stamps, request.horizon or manifest.horizon)
+    steps = graph_steps(version, request, places, warnings)
     columns = _read(version, columns, stamps, warnings)
     levels = _levels(version, described, request, warnings) if request.levels else ()
     return SeriesQuestion(
@@ -97,22 +100,8 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
         *costs(version, steps, values=steps * (1 + len(levels))),
         _number(version, request.series, warnings) if version.numbers else 0,
         future_of(version, request.future, steps),
+        places,
     )
-
-
-def _steps(
-    version: Loaded, described: SeriesInput, request: PredictRequest, warnings: list[str]
-) -> int:
-    """Return how many steps ahead to forecast; past the trained horizon, warn about it."""
-    trained = version.manifest.horizon
-    steps = request.horizon or trained
-    if steps > trained:
-        _check_feedback(version, described)
-        warnings.append(
-            f"horizon {steps} is past the trained {trained}: forecasts are fed back"
-            + (", without intervals" if request.levels else "")
-        )
-    return steps
 
 
 def _read(
@@ -232,16 +221,35 @@ def _warnings(
         return warnings
     for row, message in outside(described, columns):
         warnings[row] = [*warnings[row], message]
-    frequency = described.frequency
     for row, question in enumerate(questions):
-        stamps = question.stamps
-        if stamps is not None and frequency is not None and not stamps.fits(frequency):
-            message = (
-                f"the timestamps have another frequency than the training data's, {frequency}; "
-                "they are not continued"
+        if question.stamps is not None and described.frequency is not None:
+            told = _about_times(
+                described,
+                described.frequency,
+                question.stamps,
+                len(question.open_steps) or question.steps,
             )
-            warnings[row] = [*warnings[row], message]
+            if told is not None:
+                warnings[row] = [*warnings[row], told]
     return warnings
+
+
+def _about_times(described: SeriesInput, frequency: str, stamps: Stamps, steps: int) -> str | None:
+    """Return what makes the times of the steps ahead doubtful, or None."""
+    if not stamps.fits(frequency):
+        return (
+            f"the timestamps have another frequency than the training data's, {frequency}; "
+            "they are not continued"
+        )
+    if described.calendar is None:
+        return None
+    last = stamps.past_known_dates(frequency, steps, described.calendar)
+    if last is None:
+        return None
+    return (
+        f"closed days are known until {last}, and the forecast leads past it: later times may be "
+        "days on which there is no row; train again on newer rows to extend the calendar"
+    )
 
 
 def _intervals(
@@ -280,9 +288,13 @@ def _shown(
     intervals: list[list[dict[str, float]]],
     warnings: Sequence[str],
 ) -> dict[str, object]:
-    predictions = steps_shown(forecasts[: question.steps])
+    values: Sequence[float] = forecasts[: question.steps]
+    if question.open_steps:
+        values = [values[place] for place in question.open_steps]
+        intervals = [intervals[place] for place in question.open_steps if place < len(intervals)]
+    predictions = steps_shown(values)
     if question.stamps is not None:
-        timestamps = _timestamps(version, question.stamps, question.steps)
+        timestamps = _timestamps(version, question.stamps, len(values))
         for prediction, timestamp in zip(predictions, timestamps, strict=False):
             prediction["timestamp"] = timestamp
     if intervals:
@@ -377,13 +389,3 @@ def _columns(
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise Unprocessable.at("history", f"its columns must be equally long; they have {shown}")
     return [history[name] for name in names]
-
-
-def _check_feedback(version: Loaded, described: SeriesInput) -> None:
-    if [feature.name for feature in described.features] != [described.target]:
-        raise Unprocessable.at(
-            "horizon",
-            f"{version} gives {version.manifest.horizon} steps; past that its forecasts of "
-            f"{described.target!r} would have to be fed back, and its other input columns are "
-            "not forecast",
-        )

@@ -4,12 +4,13 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 
 from app.errors import Unprocessable
 from app.reading.content import TimeForm, times_iso
+from app.reading.series.calendar import WEEK_DAYS, parse_calendar
 from app.reading.series.frequency import next_times, split_frequency
 
 ISO_TIME = re.compile(
@@ -40,6 +41,7 @@ STEP_SECONDS = {
 OBSERVED_STEPS = 60
 SATURDAY = 5
 MOST_EXCEPTIONS = 0.05  # share of weekend days in a history of business days
+EPOCH = date(1970, 1, 1).toordinal()
 END_OF_CALENDAR = np.datetime64("10000-01-01", "us")  # ISO 8601 writes years in four digits
 
 
@@ -59,13 +61,28 @@ class Stamps:
         seconds = [
             (later - earlier).total_seconds() for earlier, later in itertools.pairwise(newest)
         ]
-        median = sorted(seconds)[len(seconds) // 2]
+        # The lower one of two: half of the steps in a short history may be weekends and holidays.
+        median = sorted(seconds)[(len(seconds) - 1) // 2]
         count, unit = split_frequency(frequency)
         shortest, longest = STEP_SECONDS[unit]
         if not count * shortest * 0.99 <= median <= count * longest * 1.01:
             return False
         weekend = sum(moment.weekday() >= SATURDAY for moment in newest)
         return unit != "B" or weekend <= MOST_EXCEPTIONS * len(newest)
+
+    def past_known_dates(self, frequency: str, steps: int, calendar: str) -> str | None:
+        """Return the last closed date that the calendar lists if the steps lead past it."""
+        closed = parse_calendar(calendar).closed
+        if not closed:
+            return None
+        last = self.moments[-1]
+        if last.toordinal() - EPOCH + WEEK_DAYS * (steps + 2) < closed[-1]:
+            return None  # the usual case, which need not look at each step
+        times = next_times(
+            np.datetime64(last.replace(tzinfo=None), "us"), frequency, steps, calendar
+        )
+        end = np.datetime64(closed[-1], "D")
+        return str(end) if times[-1].astype("datetime64[D]") > end else None
 
     def continued(self, frequency: str, steps: int, calendar: str | None = None) -> list[str]:
         """Return the ISO times of the following steps in the form of the last; none past 9999."""

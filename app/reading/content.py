@@ -73,6 +73,10 @@ class SeriesContent:
         part = self.take(np.arange(start, stop))
         return replace(part, labels=(label,), series=np.zeros(len(part), dtype=np.int32))
 
+    def with_calendar_of(self, frequency: str | None, calendar: str | None) -> Self:
+        """Return the content with the calendar of a version, if it has the version's frequency."""
+        return replace(self, calendar=calendar) if self.frequency == frequency else self
+
     def tail(self, count: int) -> Self:
         """Return the last ``count`` rows of each series, or all that it has."""
         ends = np.searchsorted(self.series, np.arange(len(self.labels)), side="right")

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.errors import Conflict, FieldError
 from app.reading.arrays import Floats, Places
-from app.reading.closed_days import with_closed_days_decided
+from app.reading.closed_days import decide_calendar, with_gaps_decided
 from app.reading.content import DatasetContent, SeriesContent, content_from_bytes
 from app.reading.decisions import settled
 from app.reading.read_options import ReadOptions
@@ -46,8 +46,7 @@ def join(
         raise Conflict("`extend` joins rows by their times, and there are none")
     found = find_frequency(whole.times, whole.series)
     frequency = options.frequency or found.frequency or whole.frequency
-    calendar = options.calendar or (found.calendar if frequency == found.frequency else None)
-    whole = replace(whole, frequency=frequency, calendar=calendar)
+    weekly = found.calendar if frequency == found.frequency else None
     added = f"a dataset of {len(before)} rows, extended by {len(whole) - len(before)}"
     told = options.frequency is not None
     target = upload.target if upload.target in whole.columns else whole.columns[0]
@@ -59,7 +58,7 @@ def join(
         ],
         layout="table",
         frequency=frequency,
-        calendar=calendar,
+        calendar=weekly,
         order="oldest first",
         date=upload.date,
         target=target,
@@ -72,12 +71,19 @@ def join(
         rows_in_file=len(whole),
         rows_used=len(whole),
     )
-    gaps = find_gaps(whole, with_closed_days_decided(whole.times, options, report))
+    calendar = decide_calendar(whole.times, options, report)
+    whole = replace(whole, frequency=frequency, calendar=calendar)
+    _report_rows(whole, options, report)
+    return whole, report
+
+
+def _report_rows(whole: SeriesContent, options: ReadOptions, report: Report) -> None:
+    """Report the gaps, the series and what is odd about the rows."""
+    gaps = find_gaps(whole, with_gaps_decided(whole.times, whole.calendar, options, report))
     report_gaps(whole, gaps, report)
     report.gaps_handled = LEFT_AS_THEY_ARE if gaps else None
     report_series(whole, report)
     anomalies.check(whole, np.arange(1, len(whole) + 1), report)
-    return whole, report
 
 
 def extended(last: SeriesContent, more: SeriesContent) -> SeriesContent:

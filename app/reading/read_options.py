@@ -5,13 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.reading.series.calendar import parse_calendar
+from app.reading.holidays import canonical_calendar
 from app.reading.series.frequency import FREQUENCY_PATTERN
 
 ColumnName = Annotated[str, Field(max_length=200)]
-CalendarText = Annotated[
-    str, Field(max_length=20_000), AfterValidator(lambda text: str(parse_calendar(text)))
-]
+CalendarText = Annotated[str, Field(max_length=20_000), AfterValidator(canonical_calendar)]
 ColumnNames = Annotated[list[ColumnName], Field(min_length=1, max_length=10)]
 
 
@@ -83,7 +81,8 @@ class ReadOptions(BaseModel):
         default=None,
         description="When there are rows, if not always: weekdays and sessions, as in Mon-Sat "
         "or Mon-Fri 09:30-16:00, without closed dates if there are any, as in Mon-Fri except "
-        "2024-12-25, 2025-01-01 (or except none), or days of the month, as in 1, 16.",
+        "2024-12-25, 2025-01-01, except XNYS (a market), except DE (a country) or except none; or "
+        "days of the month, as in 1, 16. A name by itself leaves the weekdays as they are found.",
     )
     duplicates: Literal["error", "last", "sum", "mean"] | None = Field(
         default=None,

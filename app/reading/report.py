@@ -157,7 +157,9 @@ class Report(BaseModel):
     date: DateReport | None = None
     frequency: str | None = None
     calendar: str | None = Field(
-        default=None, description="Weekdays, hours or days of the month that have rows."
+        default=None,
+        description="Weekdays, hours or days of the month that have rows, and closed days: "
+        "a market's (XNYS), a country's (DE), or dates.",
     )
     order: Literal["oldest first", "newest first", "shuffled"] | None = None
     start: str | None = None

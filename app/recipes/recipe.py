@@ -128,6 +128,16 @@ class SeriesRecipe(Recipe):
             "an input, too; null: those that the file continues for a horizon past the target",
         ),
     ] = None
+    calendar: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=20_000,
+            description="when the series has rows, as `read.calendar` writes it: XNYS or another "
+            "market, DE or another country, Mon-Fri except 2024-12-25, Mon-Fri except none; null: "
+            "as the dataset's report says",
+        ),
+    ] = None
     scaling: Annotated[
         Literal["minmax", "standard", "window"],
         Field(

@@ -139,6 +139,12 @@ def test_a_text_is_trained_too(service: Service) -> None:
         ("m", {"files": {"file": PRICES}, "recipe": {"preset": "x"}}, "recipe.preset", "default"),
         ("m", {"files": {"file": PRICES}, "recipe": {"epoch": 1}}, "recipe.epoch", "a known field"),
         ("m", {"files": {"file": PRICES}, "recipe": {"epochs": 0}}, "recipe.epochs", "1"),
+        (
+            "m",
+            {"files": {"file": PRICES}, "recipe": {"calendar": "XNOWHERE"}},
+            "recipe.calendar",
+            "XNYS",
+        ),
         ("m", {"files": {"file": PRICES}, "target": "Close"}, "target", "Open, Volume"),
         ("m", {"files": {"file": PRICES}, "target": "Note"}, "target", "Open, Volume"),
         (

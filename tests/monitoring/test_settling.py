@@ -28,6 +28,18 @@ def test_a_later_history_settles_earlier_predictions_by_itself(service: Service)
     assert version["mae"] == pytest.approx(1.5)
 
 
+def test_a_forecast_made_before_a_holiday_meets_the_next_row(service: Service) -> None:
+    calendar = "Mon-Fri except XNYS: 2024-05-27, 2024-12-25"
+    service.register("prices", persistence_artifact(calendar=calendar))
+    friday = ["2024-05-22", "2024-05-23", "2024-05-24"]
+    service.predict(model="prices", history=[1, 2, 3], timestamps=friday)  # forecasts 3
+    later = [*friday, "2024-05-28"]
+    service.predict(model="prices", history=[1, 2, 3, 5], timestamps=later)
+    follow(service)
+    (version,) = monitor(service, "prices")["versions"]
+    assert (version["forecasts"], version["mae"]) == (1, pytest.approx(2.0))
+
+
 @pytest.mark.parametrize("read_in_between", [True, False])
 def test_the_newest_history_has_the_last_word(service: Service, *, read_in_between: bool) -> None:
     ask(service, [1, 2, 3])

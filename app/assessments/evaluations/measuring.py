@@ -93,7 +93,11 @@ class Measurement:
     ) -> tuple[JudgedOn, Judgement]:
         known: list[KnownSeries] = []
         features = tuple(feature.name for feature in described.features)
+        is_own = other == training
+        if isinstance(other, SeriesContent):
+            other = other.with_calendar_of(described.frequency, described.grid_calendar)
         if isinstance(training, SeriesContent):
+            training = training.with_calendar_of(described.frequency, described.grid_calendar)
             known = _known(
                 training,
                 features,
@@ -114,9 +118,7 @@ class Measurement:
             ),
             field=self.field,
         )
-        judged_on: JudgedOn = (
-            "training" if judged.seen else "held-out" if other == training else "test"
-        )
+        judged_on: JudgedOn = "training" if judged.seen else "held-out" if is_own else "test"
         return judged_on, judge_series(
             self.graph.read_bytes(),
             judged,

@@ -1,7 +1,9 @@
 """Put a history on its version's frequency: missing steps are filled, or reported as an error."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +11,10 @@ from numpy.typing import NDArray
 from app.errors import Unprocessable
 from app.forecasting.histories import Reach
 from app.predictions.loaded import Loaded
-from app.predictions.times import Stamps
-from app.reading.series.calendar import Calendar
-from app.reading.series.closures import with_closed_days
-from app.reading.series.frequency import Times, next_times
+from app.predictions.times import EPOCH, Stamps
+from app.reading.series.calendar import Calendar, parse_calendar
+from app.reading.series.closures import LONGEST_CLOSURE, most_closed, with_closed_days
+from app.reading.series.frequency import Times, next_times, steps_between
 from app.reading.series.grid import places
 
 Ids = NDArray[np.int64]
@@ -39,10 +41,12 @@ def without_gaps(
     if described is None or described.frequency is None or not reach.longest_hole:
         return columns
     moments = stamps.moments[-reach.window :]
-    if _is_even(moments, described.frequency) or not stamps.fits(described.frequency):
+    if _is_even(moments, described.frequency, described.grid_calendar) or not stamps.fits(
+        described.frequency
+    ):
         return columns
     times = times_of(moments)
-    calendar = with_closed_days(times, described.frequency, described.calendar)
+    calendar = with_closed_days(times, described.frequency, described.grid_calendar)
     steps = places(
         times, offsets_of(moments), frequency=described.frequency, calendar=calendar
     ).reshape(-1)
@@ -53,22 +57,28 @@ def without_gaps(
     seen = at > at[-1] - reach.window
     at, moments, steps = at[seen] - at[seen][0], moments[-int(seen.sum()) :], steps[seen[:-1]]
     _check_holes(version, reach, moments, steps)
+    if described.closed_on_grid:  # closed days are filled, too, but nobody need be told of them
+        times = times_of(moments)
+        calendar = with_closed_days(times, described.frequency, described.calendar)
+        steps = steps_between(times, described.frequency, calendar)
     told = _told(moments, steps, described.frequency, calendar)
     if told:
         warnings.append(told)
     return [_on_grid(column[-len(at) :], at, reach) for column in columns]
 
 
-def _is_even(moments: Sequence[datetime], frequency: str) -> bool:
-    """Return whether first and last time are as many steps apart as there are rows between.
+def _is_even(moments: Sequence[datetime], frequency: str, calendar: str | None) -> bool:
+    """Return whether no row is missing between the first and the last, if that is seen at once.
 
-    So it is with most histories, and told without looking at each row.
+    So it is with most histories, and told without looking at each row's place on a grid.
     """
     if len(moments) < 3:
         return True
     first, last = moments[0], moments[-1]
     if frequency == "B":
-        return _business_day(last) - _business_day(first) == len(moments) - 1
+        apart = _business_day(last) - _business_day(first)
+        absent = apart - _closed_between(first, last, calendar) - (len(moments) - 1)
+        return absent == 0 or (calendar is None and _were_closed(moments, absent, apart + 1))
     if frequency in {"MS", "ME"}:
         months = 12 * (last.year - first.year) + last.month - first.month
         return months == len(moments) - 1
@@ -80,6 +90,28 @@ def _business_day(moment: datetime) -> int:
     """Return how many business days lie before a day, from year 1 on, which begins on a Monday."""
     weeks, weekday = divmod(moment.toordinal() - 1, BUSINESS_WEEK + 2)
     return BUSINESS_WEEK * weeks + min(weekday, BUSINESS_WEEK)
+
+
+def _closed_between(first: datetime, last: datetime, calendar: str | None) -> int:
+    """Return how many dates that a calendar lists as closed lie between two days."""
+    closed = None if calendar is None else parse_calendar(calendar).closed
+    if not closed:
+        return 0
+    ends = (each.toordinal() - EPOCH for each in (first, last))
+    before, until = (bisect_right(closed, end) for end in ends)
+    return until - before
+
+
+def _were_closed(moments: Sequence[datetime], absent: int, weekdays: int) -> bool:
+    """Return whether the absent business days pass for closed, as in `app.reading.series.closures`.
+
+    Most histories of prices have holidays, and this is faster than to look at their grid.
+    """
+    if not 0 < absent <= most_closed(weekdays):
+        return False
+    days = [_business_day(moment) for moment in moments]
+    longest = max(later - earlier for earlier, later in pairwise(days)) - 1
+    return longest <= LONGEST_CLOSURE
 
 
 def times_of(moments: Sequence[datetime]) -> Times:

@@ -8,7 +8,8 @@ A calendar is written as text, in one of two forms:
 - days of the month: ``1, 16`` or ``15, last``.
 
 Weekdays may be followed by dates without rows: ``Mon-Fri except 2024-12-25, 2025-01-01``, or by
-``except none`` if there are none. Where neither is written, holidays are not known.
+``except none`` if there are none. Where neither is written, holidays are not known. The dates may
+have the name of the calendar that they come from: ``Mon-Fri except XNYS: 2024-12-25, 2025-01-01``.
 
 NumPy only.
 """
@@ -37,7 +38,7 @@ _MONDAY_US = 4 * DAY_US  # 5 January 1970
 _RULE = re.compile(r"(?P<days>[A-Z][A-Za-z, -]*)(?: (?P<sessions>\d[\d:, -]*))?")
 _SESSION = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
 _MONTH_DAYS = re.compile(r"(\d{1,2}|last)(, ?(\d{1,2}|last))*")
-_EXCEPT = " except "
+EXCEPT = " except "
 _NONE = "none"
 
 Ints = npt.NDArray[np.int64]
@@ -59,15 +60,26 @@ class Calendar:
     rules: tuple[Rule, ...] = ()
     month_days: tuple[int, ...] = ()
     closed: tuple[int, ...] | None = None  # days since 1970, ascending; None: not known
+    closed_by: str = ""  # name of the calendar whose closed days they are, if it has one
 
     def __str__(self) -> str:
+        if self.closed is None:
+            return self.weekly
+        dates = np.array(self.closed, dtype="datetime64[D]").astype(str)
+        named = f"{self.closed_by}: " if self.closed_by else ""
+        return self.weekly + EXCEPT + named + (", ".join(dates) or _NONE)
+
+    @property
+    def weekly(self) -> str:
+        """The calendar as written, without closed days."""
         if self.month_days:
             return ", ".join("last" if day == LAST_DAY else str(day) for day in self.month_days)
-        weekdays = "; ".join(_written(rule) for rule in self.rules)
-        if self.closed is None:
-            return weekdays
-        dates = np.array(self.closed, dtype="datetime64[D]").astype(str)
-        return weekdays + _EXCEPT + (", ".join(dates) or _NONE)
+        return "; ".join(_written(rule) for rule in self.rules)
+
+    @property
+    def title(self) -> str:
+        """The calendar as written, with a name in place of the dates if they have one."""
+        return self.weekly + EXCEPT + self.closed_by if self.closed_by else str(self)
 
     @property
     def weekdays(self) -> tuple[int, ...]:
@@ -76,6 +88,7 @@ class Calendar:
 
 
 BUSINESS_WEEK = Calendar(rules=(Rule(days=BUSINESS_DAYS),))
+EVERY_DAY = Calendar(rules=(Rule(days=tuple(range(WEEK_DAYS))),))
 
 
 @lru_cache(maxsize=256)
@@ -85,11 +98,12 @@ def parse_calendar(text: str) -> Calendar:
     Raises:
         ValueError: the text has neither of the two forms.
     """
-    weekdays, written, closed = text.partition(_EXCEPT)
-    if written and (dates := _dates(closed)) is not None:
+    weekdays, written, closed = text.partition(EXCEPT)
+    name, _, listed = closed.rpartition(":")
+    if written and (dates := _dates(listed)) is not None:
         calendar = parse_calendar(weekdays)
         if calendar.rules and calendar.closed is None:
-            return replace(calendar, closed=dates)
+            return replace(calendar, closed=dates, closed_by=name.strip())
     if _MONTH_DAYS.fullmatch(text):
         days = [LAST_DAY if day == "last" else int(day) for day in re.split(", ?", text)]
         if days == sorted(set(days)) and days[0] >= 1 and days[-1] <= LAST_DAY:
@@ -121,6 +135,8 @@ def slot_numbers(times: npt.NDArray[np.datetime64], calendar: Calendar, step: in
         numbers: Ints = months.astype(np.int64) * len(passed) + np.sum(passed, axis=0)
         return numbers
     numbers = _week_numbers(times.astype("datetime64[us]").astype(np.int64), calendar, step)
+    if not calendar.closed:
+        return numbers
     return numbers - np.searchsorted(_closed_slots(calendar, step), numbers, side="right")
 
 
@@ -142,8 +158,9 @@ def slot_times(numbers: Ints, calendar: Calendar, step: int) -> npt.NDArray[np.d
         dates = months.astype("datetime64[D]") + (days - 1).astype("timedelta64[D]")
         dated: npt.NDArray[np.datetime64] = dates.astype("datetime64[us]")
         return dated
-    closed = _closed_slots(calendar, step)
-    numbers = numbers + np.searchsorted(closed - np.arange(len(closed)), numbers, side="right")
+    if calendar.closed:
+        closed = _closed_slots(calendar, step)
+        numbers = numbers + np.searchsorted(closed - np.arange(len(closed)), numbers, side="right")
     slots = _week_slots(calendar, step)
     week, place = np.divmod(numbers - 1, len(slots))
     times: npt.NDArray[np.datetime64] = (week * _WEEK_US + slots[place] + _MONDAY_US).astype(

@@ -10,7 +10,13 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from app.reading.series.calendar import BUSINESS_WEEK, WEEK_DAYS, Calendar, parse_calendar
+from app.reading.series.calendar import (
+    BUSINESS_WEEK,
+    EVERY_DAY,
+    WEEK_DAYS,
+    Calendar,
+    parse_calendar,
+)
 from app.reading.series.frequency import Times, is_within_day, split_frequency
 
 # The longest closures of exchanges in peace: Japan in May 2019 and China in January 2020, 6
@@ -46,9 +52,26 @@ def with_closed_days(times: Times, frequency: str, calendar: str | None) -> Cale
         unlisted = (absent < min(closed, default=-np.inf)) | (absent > max(closed, default=np.inf))
         absent = absent[unlisted] if closed else absent[:0]
     short = _in_short_runs(absent, weekdays)
-    if len(short) > max(LONGEST_CLOSURE, MOST_CLOSED * len(weekdays)):
+    if len(short) > most_closed(len(weekdays)):
         return known
     return replace(known, closed=tuple(sorted({*closed, *short.tolist()})))
+
+
+def without_closed_days(frequency: str | None, calendar: str | None) -> Calendar | None:
+    """Return the weekdays of a series with a row a day, as if it was never closed.
+
+    None for any other frequency.
+    """
+    if frequency not in {"B", "C", "D"}:
+        return None
+    week = parse_calendar(calendar) if calendar is not None else None
+    week = week or (BUSINESS_WEEK if frequency == "B" else EVERY_DAY)
+    return replace(week, closed=(), closed_by="") if week.rules else None
+
+
+def most_closed(weekdays: int) -> float:
+    """Return how many of some weekdays may pass for closed."""
+    return max(LONGEST_CLOSURE, MOST_CLOSED * weekdays)
 
 
 def absent_days(times: Times, calendar: Calendar) -> tuple[Ints, Ints]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.errors import FieldError
 from app.reading.arrays import Codes, Ints, Times
-from app.reading.closed_days import with_closed_days_decided
+from app.reading.closed_days import decide_calendar, with_gaps_decided
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.column_types import ReadColumn, ReadTable, index_columns
 from app.reading.content import SeriesContent
@@ -147,14 +147,15 @@ def _finished(rows: SeriesRows, long: Long, options: ReadOptions, report: Report
         rows, report.duplicates = without_duplicates(rows, options, report)
     if rows.time_form is None:  # they are step numbers
         rows = replace(rows, times=None)
-    report.frequency, report.calendar = options.frequency, options.calendar
+    report.frequency = options.frequency
     if rows.times is not None:
         _find_step(rows.times, rows.series, options, report)
+    calendar = decide_calendar(rows.times, options, report)
     present = np.flatnonzero(np.bincount(rows.series))
     rows = replace(
         rows,
         frequency=report.frequency,
-        calendar=report.calendar,
+        calendar=calendar,
         labels=tuple(rows.labels[place] for place in present),
         series=np.searchsorted(present, rows.series).astype(np.int32),
     )
@@ -177,9 +178,11 @@ def _find_step(times: Times, series: Codes, options: ReadOptions, report: Report
     found = find_frequency(times, series)
     report.frequency = options.frequency or found.frequency
     if options.frequency in {None, found.frequency, "C", "SMS", "SME"}:
-        report.calendar = options.calendar or found.calendar
+        report.calendar = found.calendar
     if report.decision("frequency") is None:
-        chosen = " ".join(filter(None, [report.frequency or "irregular", report.calendar]))
+        chosen = " ".join(
+            filter(None, [report.frequency or "irregular", options.calendar or report.calendar])
+        )
         told = options.frequency is not None
         report.decide(settled("frequency", chosen, found.reason, told=told))
 
@@ -188,7 +191,7 @@ def _complete(rows: SeriesRows, options: ReadOptions, report: Report) -> SeriesR
     """Report the gaps, and fill them if `read` says so."""
     has_missing = any(entry.missing for entry in report.columns if entry.used)
     missing_values = int(np.isnan(rows.values).sum()) if has_missing else 0
-    calendar = with_closed_days_decided(rows.times, options, report)
+    calendar = with_gaps_decided(rows.times, rows.calendar, options, report)
     gaps = find_gaps(rows, calendar)
     report_gaps(rows, gaps, report)
     if not gaps and not missing_values:

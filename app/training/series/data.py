@@ -12,6 +12,8 @@ from app.forecasting.histories import History, Reach, ahead_of
 from app.forecasting.series_splits import split_series
 from app.forecasting.windows import Split, windows
 from app.reading.content import DatasetContent, SeriesContent, times_iso
+from app.reading.holidays import with_calendar
+from app.reading.series.closures import absent_days, without_closed_days
 from app.reading.series.grid import gridded
 from app.recipes.recipe import SeriesRecipe
 
@@ -54,8 +56,33 @@ class SeriesData:
     known: tuple[int, ...]  # features whose values are known ahead
     groups: tuple[Group, ...]
     content: SeriesContent
+    calendar: str | None  # when the series has rows; that of `content` may include closed days
+    closed_on_grid: bool  # whether closed days are rows without values
     reach: Reach  # how much of a history a version reads
     network_window: int  # how many of its newest rows the network sees
+
+    @property
+    def may_have_closed_on_grid(self) -> bool:
+        """Return whether there are closed days that could be rows without values.
+
+        Not with several columns: closed days take steps of the horizon, and such a version cannot
+        forecast past it.
+        """
+        week = without_closed_days(self.content.frequency, self.content.calendar)
+        if week is None or self.content.times is None or self.features != (self.target,):
+            return False
+        return len(absent_days(self.content.times, week)[0]) > 0
+
+    @property
+    def has_weekly_season(self) -> bool:
+        """Return whether the season is of weeks, which days that are left out would shift.
+
+        Weekday sales on the days of Frankfurt's exchange (noise 5): RMSE 7.5 without the closed
+        days, 5.4 with them on the grid. Of random walks: 1.76 and 1.79.
+        """
+        week = without_closed_days(self.content.frequency, self.content.calendar)
+        season = self.reach.season
+        return week is not None and season is not None and season % len(week.weekdays) == 0
 
     @property
     def window(self) -> int:
@@ -91,7 +118,12 @@ class SeriesData:
 
 
 def read_series(
-    content: DatasetContent, recipe: SeriesRecipe, *, target: str | None, has_test: bool
+    content: DatasetContent,
+    recipe: SeriesRecipe,
+    *,
+    target: str | None,
+    has_test: bool,
+    closed_on_grid: bool = False,
 ) -> SeriesData:
     """Pick columns, cut the rows and settle the network's window.
 
@@ -100,6 +132,7 @@ def read_series(
         recipe: what to train.
         target: column to forecast; None for the first.
         has_test: whether there is a separate test set, so that no rows are held out.
+        closed_on_grid: whether closed days become rows without values.
 
     Raises:
         Unprocessable: the dataset is a text, a column is unknown, the columns do not go with the
@@ -114,7 +147,36 @@ def read_series(
             f"{len(content.labels)} series in one file differ in level: only scaling window can "
             f"train them together, not {recipe.scaling}",
         )
+    content = _with_calendar(content, recipe)
+    calendar = content.calendar
+    if closed_on_grid and (week := without_closed_days(content.frequency, calendar)) is not None:
+        content = replace(content, calendar=str(week))
     content = gridded(content)
+    groups = _groups(content, recipe, features, target, has_test=has_test)
+    window = recipe.window or _window(groups, recipe)
+    return SeriesData(
+        features=features,
+        target=target,
+        target_index=features.index(target) if target in features else None,
+        known=tuple(features.index(name) for name in known),
+        groups=groups,
+        content=content,
+        calendar=calendar,
+        closed_on_grid=closed_on_grid,
+        reach=Reach(window=window, least=window, longest_hole=0, season=None),
+        network_window=window,
+    )
+
+
+def _groups(
+    content: SeriesContent,
+    recipe: SeriesRecipe,
+    features: tuple[str, ...],
+    target: str,
+    *,
+    has_test: bool,
+) -> tuple[Group, ...]:
+    """Return the series of a content that is on its grid, cut where the recipe says."""
     splits = split_series(
         content,
         test_fraction=0.0 if has_test else recipe.test_fraction,
@@ -134,17 +196,21 @@ def read_series(
                 split=split,
             )
         )
-    window = recipe.window or _window(groups, recipe)
-    return SeriesData(
-        features=features,
-        target=target,
-        target_index=features.index(target) if target in features else None,
-        known=tuple(features.index(name) for name in known),
-        groups=tuple(groups),
-        content=content,
-        reach=Reach(window=window, least=window, longest_hole=0, season=None),
-        network_window=window,
-    )
+    return tuple(groups)
+
+
+def _with_calendar(content: SeriesContent, recipe: SeriesRecipe) -> SeriesContent:
+    """Return the content with the recipe's calendar, if it names one.
+
+    Raises:
+        Unprocessable: its rows cannot have this calendar.
+    """
+    if recipe.calendar is None:
+        return content
+    try:
+        return with_calendar(content, recipe.calendar)
+    except ValueError as error:
+        raise Unprocessable.at("recipe.calendar", str(error)) from error
 
 
 def _finite(values: Floats) -> Floats:
@@ -226,7 +292,7 @@ def typical_rows(groups: Sequence[Group]) -> int:
     return int(np.median(rows)) * trained // sum(rows)
 
 
-def _window(groups: list[Group], recipe: SeriesRecipe) -> int:
+def _window(groups: Sequence[Group], recipe: SeriesRecipe) -> int:
     """Return the longest network window, up to 60, that leaves a typical series enough examples.
 
     Without an anchor nothing fills missing values: the window is then as short as it takes for

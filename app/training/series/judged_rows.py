@@ -6,7 +6,7 @@ from app.errors import Unprocessable
 from app.judging.forecasts import JudgedSeries
 from app.judging.other_rows import Ahead, KnownSeries, other_rows
 from app.judging.series_judge import Judged
-from app.reading.content import DatasetContent
+from app.reading.content import DatasetContent, SeriesContent
 from app.training.series.data import Floats, SeriesData
 
 
@@ -59,6 +59,8 @@ def test_rows(data: SeriesData, test: DatasetContent, horizon: int) -> Judged:
         )
         for group in data.groups
     ]
+    if isinstance(test, SeriesContent):
+        test = test.with_calendar_of(data.content.frequency, data.content.calendar)
     return other_rows(
         known,
         test,

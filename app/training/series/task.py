@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from app.training.fit import Part, Plan
 from app.training.keras_network import build_network, with_weights
 from app.training.program import Form, capacity_of
 from app.training.reach import MOST_EXAMPLES, forecast_memory
-from app.training.series.anchors import SeriesAnchors, fit_anchors, settle_anchor
+from app.training.series.anchors import SeriesAnchors, Settled, fit_anchors, settle_anchor
 from app.training.series.calibration import SeriesCalibration
 from app.training.series.data import Floats, SeriesData, read_series
 from app.training.series.examples import SeriesExamples
@@ -68,10 +68,14 @@ class SeriesTask:
             Unprocessable: the dataset cannot be trained on like this; the message says why and what
                 would be right.
         """
-        data = read_series(content, recipe, target=target, has_test=test is not None)
-        settled = settle_anchor(data, recipe, start_from=start_from)
-        if settled is not None:
-            data = replace(data, reach=settled.reach)
+        read = partial(read_series, content, recipe, target=target, has_test=test is not None)
+        start = None if start_from is None else start_from.series
+        on_grid = start is not None and start.closed_on_grid
+        data, settled = _settled(read(closed_on_grid=on_grid), recipe, start_from)
+        if start is None and settled is not None and data.may_have_closed_on_grid:
+            gridded, settled_on_grid = _settled(read(closed_on_grid=True), recipe, None)
+            if gridded.has_weekly_season:
+                data, settled = gridded, settled_on_grid
         _check_varies(data)
         anchors = None if settled is None else fit_anchors(data, recipe, settled)
         task = cls(recipe=recipe, data=data, test=test, anchors=anchors)
@@ -256,7 +260,8 @@ class SeriesTask:
                 target=self.data.target,
                 known=tuple(self.data.features[place] for place in self.data.known),
                 frequency=self.data.content.frequency,
-                calendar=self.data.content.calendar,
+                calendar=self.data.calendar,
+                closed_on_grid=self.data.closed_on_grid,
                 time_form=self.data.content.time_form,
                 network_window=self.data.network_window,
                 season=self.data.reach.season,
@@ -346,6 +351,14 @@ class SeriesTask:
         if self.anchors is not None:
             notes.append(f"the network is {anchor_note(self.anchors.record)}")
         return tuple(notes)
+
+
+def _settled(
+    data: SeriesData, recipe: SeriesRecipe, start_from: Manifest | None
+) -> tuple[SeriesData, Settled | None]:
+    """Return the data with the reach that its anchor takes, and what the anchor is mixed from."""
+    settled = settle_anchor(data, recipe, start_from=start_from)
+    return (data if settled is None else replace(data, reach=settled.reach)), settled
 
 
 def _described(name: str, column: Floats) -> Feature:

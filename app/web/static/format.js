@@ -64,6 +64,10 @@ export function frequency(code) {
   return times && times !== "1" ? `every ${times} ${name}s` : `every ${name}`;
 }
 
+// Mon-Fri except XNYS: 2024-01-01, … becomes Mon-Fri except XNYS; dates without a name are counted.
+export const calendar = (text) =>
+  text?.replace(/ except (?:([A-Z0-9-]+): )?(\d.*)/, (_, name, dates) => ` except ${name ?? plural(dates.split(",").length, "day")}`);
+
 export const recipeInWords = (recipe) =>
   `${recipe.preset} · ${recipe.cell.toUpperCase()}(${recipe.layers.join(", ")})` +
   (recipe.window ? ` · window ${recipe.window}` : "") +

@@ -5,7 +5,7 @@ import { Comparisons } from "./compared.js";
 import { facts, fill, h, put, table } from "./dom.js";
 import { evaluations } from "./evaluated.js";
 import { failed, showProblem } from "./fields.js";
-import { bytes, count, duration, figure as number, frequency, recipeInWords, signed, when } from "./format.js";
+import { bytes, calendar, count, duration, figure as number, frequency, recipeInWords, signed, when } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
 import { showMemory } from "./memory.js";
 import { moveAlias } from "./promote.js";
@@ -160,6 +160,7 @@ function about(version) {
       ["Inputs", series ? series.features.map((each) => each.name).join(", ") : `${count(manifest.text.vocabulary.length)} different tokens`],
       ["Predicts", series?.target],
       ["Step", series && frequency(series.frequency)],
+      ["Calendar", series && calendar(series.calendar)],
       ["Needs", `${count(manifest.min_history)} past ${series ? "values" : "tokens"}`],
       ["Trained", `${when(manifest.trained_at)}, in ${duration(manifest.training_seconds)}`],
       ["Data", lineage.dataset ? [h("a", { href: `/ui/train?dataset=${lineage.dataset}` }, "preflight report"), lineage.test_dataset && [", judged on ", h("a", { href: `/ui/train?dataset=${lineage.test_dataset}` }, "another")]] : "shipped with Stepahead"],

@@ -11,6 +11,7 @@ const DELIMITERS = [[",", "comma"], [";", "semicolon"], ["\t", "tab"], ["|", "ba
 const DECIMALS = [[".", "point"], [",", "comma"]];
 const LAYOUTS = [["table", "one row per time"], ["series_per_column", "one series per column"], ["series_per_row", "one series per row"], ["matrix", "calendar matrix"]];
 const UNITS = ["s", "min", "h", "D", "B", "C", "W", "SMS", "MS", "ME", "QS", "QE", "YS", "YE"];
+const CALENDARS = ["XNYS", "XLON", "XETR", "XJPX", "US", "GB", "DE", "Mon-Fri except none"];
 const COUNTS = [
   ["years", "Years", [["ad", "as written"], ["be", "Buddhist era"]]],
   ["hours", "Hours", [["start", "the start of each"], ["end", "the end of each"]]],
@@ -44,7 +45,7 @@ function guesses(report) {
       ["date", "Date columns", report.date?.columns.join(" and ") ?? "none", why("date"), [["", "no dates, rows are in order"], ...columns]],
       ["date_order", "Date order", named(DATE_ORDERS, report.date?.date_order) ?? written(report.date), why("date_order"), DATE_ORDERS],
       ["frequency", "Step", frequency(report.frequency) ?? "irregular", why("frequency"), UNITS, "for example D, h, 15min"],
-      ["calendar", "Calendar", report.calendar ?? "none", null, [], "for example Mon-Sat or Mon-Fri 09:30-16:00"],
+      ["calendar", "Calendar", report.calendar ?? "none", why("calendar"), CALENDARS, "for example XNYS, DE, Mon-Sat or Mon-Fri 09:30-16:00"],
       ["decimal", "Decimal sign", named(DECIMALS, report.decimal), why("decimal"), DECIMALS],
       ["missing", "Missing values", decided(report, "missing")?.chosen ?? "usual marks", why("missing"), [], "for example -999.9"],
     );

@@ -123,6 +123,48 @@ def test_where_a_calendar_says_that_there_are_no_holidays_the_day_is_filled() ->
     assert warning.startswith("1 missing step of the history (2024-05-09T00:00:00) was filled")
 
 
+LISTED = "Mon-Fri except XNYS: 2024-05-27, 2024-06-19, 2024-07-04"
+
+
+def test_listed_days_are_passed_over_and_any_other_is_filled() -> None:
+    loaded = business(calendar=LISTED)
+    days = [f"2024-06-{day}" for day in (17, 18, 20, 21, 24, 25, 26)]
+    values = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert put_on_grid(loaded, values, days) == (values, [])
+    column, (warning,) = put_on_grid(loaded, values, [*days[:6], "2024-06-27"])
+    assert column[-3:] == [5.0, 5.5, 6.0]
+    assert warning.startswith("1 missing step of the history (2024-06-26T00:00:00) was filled")
+
+
+def test_past_the_last_listed_day_a_short_closure_is_not_filled() -> None:
+    days = ["2024-08-26", "2024-08-27", "2024-08-28", "2024-08-29", "2024-08-30", "2024-09-03"]
+    values = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert put_on_grid(business(calendar=LISTED), values, days) == (values, [])
+
+
+def test_a_forecast_is_dated_on_the_next_open_day(service: Service) -> None:
+    service.register("prices", persistence_artifact(horizon=2, calendar=LISTED))
+    answer = service.predict(
+        model="prices",
+        history=[1.0, 2.0, 3.0, 4.0],
+        timestamps=["2024-06-13", "2024-06-14", "2024-06-17", "2024-06-18"],
+    ).json()
+    assert [step["timestamp"] for step in answer["predictions"]] == ["2024-06-20", "2024-06-21"]
+    assert answer["warnings"] == []
+
+
+def test_past_the_listed_days_a_warning_says_so(service: Service) -> None:
+    service.register("prices", persistence_artifact(horizon=2, calendar=LISTED))
+    answer = service.predict(
+        model="prices",
+        history=[1.0, 2.0, 3.0],
+        timestamps=["2024-07-01", "2024-07-02", "2024-07-03"],
+    ).json()
+    assert [step["timestamp"] for step in answer["predictions"]] == ["2024-07-05", "2024-07-08"]
+    (warning,) = answer["warnings"]
+    assert warning.startswith("closed days are known until 2024-07-04, and the forecast leads past")
+
+
 def test_older_versions_fill_nothing() -> None:
     values = [1.0] * 40
     column, warnings = put_on_grid(version(longest_hole=0), values, hours(*range(39), 60))
