@@ -38,7 +38,13 @@ router = APIRouter(tags=["predictions"])
     summary="Predict the next step",
     operation_id="predict",
     response_model=SeriesAnswer | TextAnswer,
-    responses=problem_responses(400, 403, 404, 413, 415, 422),
+    responses={
+        **problem_responses(400, 403, 404, 413, 415, 422),
+        200: {
+            "description": "The answer; with `stream`, events, of which the last is the answer",
+            "content": {"text/event-stream": {}},
+        },
+    },
 )
 async def predict(
     question: Annotated[
