@@ -77,6 +77,11 @@ def plan(session: Session, model: str, number: int, order: Order) -> Plan | Eval
     network = _network(version, order.network)
     dataset = _dataset(session, order)
     manifest = Manifest.model_validate(version.manifest)
+    if manifest.series is not None and manifest.series.periods:
+        raise Unprocessable(
+            f"{model}@{number} forecasts any series and is not evaluated by itself: every "
+            "scorecard and every evaluation of another version has it as a baseline"
+        )
     if dataset.kind != manifest.kind:
         raise Unprocessable.at(
             order.field, f"is a {dataset.kind}, but {model!r} is a model for {manifest.kind}"

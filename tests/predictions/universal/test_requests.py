@@ -171,6 +171,15 @@ def test_it_cannot_be_explained_yet(service: Service) -> None:
     assert answer.status_code == 409
 
 
+def test_it_is_not_evaluated_by_itself(service: Service) -> None:
+    file = "\n".join(["Date,value", *(f"{day},{row}" for row, day in enumerate(DAYS))]).encode()
+    answer = service.client.post(
+        "/models/universal/versions/1/evaluate", files={"file": ("values.csv", file)}
+    )
+    assert answer.status_code == 422
+    assert "has it as a baseline" in answer.json()["detail"]
+
+
 def test_its_report_says_what_it_was_judged_on(service: Service) -> None:
     report = service.client.get("/models/universal/versions/1/report").text
     assert "Neither these nor the training held measured data of any kind" in report
