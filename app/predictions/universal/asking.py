@@ -106,6 +106,8 @@ def _warnings(history: History, steps: int, horizon: int, *, has_levels: bool) -
                 f"the history has {len(history.values)} steps, less than {SURE_SEASONS} seasons of "
                 f"{season}: its season is unsure"
             )
+    if np.nanmin(history.values) == np.nanmax(history.values):
+        warnings.append("all values of the history are equal, so the intervals have no width")
     if steps > horizon:
         warnings.append(
             f"horizon {steps} is past the {horizon} steps forecast at once: forecasts are fed back"

@@ -136,6 +136,7 @@ def test_many_items_without_a_model_are_answered_in_order(service: Service) -> N
 def test_an_even_history_has_an_even_forecast(service: Service) -> None:
     answer = service.predict(history=[5.0] * 12, horizon=3, levels=[80]).json()
     assert values(answer) == [5.0] * 3
+    assert any("all values of the history are equal" in told for told in answer["warnings"])
 
 
 def test_values_beyond_what_a_number_holds_are_refused(service: Service) -> None:
