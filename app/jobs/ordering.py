@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.artifact.manifest import Manifest
 from app.datasets import store as datasets
 from app.datasets.store import UnderstoodFile
-from app.errors import NotFound, Unprocessable
+from app.errors import Conflict, NotFound, Unprocessable
 from app.forecasting.frequencies import default_horizon
 from app.jobs import compatibility, job_log, queue
 from app.jobs.compatibility import Shape
@@ -21,6 +21,7 @@ from app.reading.report import Report
 from app.recipes.recipe import Kind, SeriesRecipe, TextRecipe
 from app.recipes.resolve import resolve_recipe
 from app.registry import store as registry
+from app.registry.references import UNIVERSAL
 from app.storage.object_store import ObjectStore
 from app.storage.tables import Dataset, Job
 
@@ -47,8 +48,14 @@ def check_references(session: Session, order: Order) -> None:
     """Check that what the order refers to exists, before its files are read.
 
     Raises:
+        Conflict: the model is `universal`, which forecasts series that it was not trained on.
         Unprocessable: a dataset or the version to start from does not; the error names it.
     """
+    if order.model == UNIVERSAL:
+        raise Conflict(
+            f"{UNIVERSAL!r} forecasts any series without training and is not trained on one; "
+            "choose another name for the model"
+        )
     for field, given in (("dataset", order.data), ("test", order.test)):
         if isinstance(given, UUID):
             _known_dataset(session, field, given)

@@ -52,6 +52,16 @@ def refused(answer: httpx.Response, field: str) -> str:
     return detail
 
 
+def test_universal_keeps_its_name(service: Service) -> None:
+    before = rows(service)
+
+    answer = train(service, "universal", files={"file": PRICES})
+
+    assert answer.status_code == 409
+    assert "choose another name" in answer.json()["detail"]
+    assert rows(service) == before
+
+
 def test_a_file_is_understood_and_its_training_queued(service: Service) -> None:
     before = rows(service)
 

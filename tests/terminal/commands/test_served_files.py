@@ -85,17 +85,17 @@ def test_many_series_of_several_columns_train_one_network(service: Served, tmp_p
         for number in range(150)
         for shop, factor in (("north", 1), ("south", 100))
     ]
-    (tmp_path / "shops.csv").write_text("\n".join(["day,shop,sales,weekday", *lines]) + "\n")
+    (tmp_path / "branches.csv").write_text("\n".join(["day,shop,sales,weekday", *lines]) + "\n")
 
     stepahead(
-        *(service, tmp_path, "train", "shops.csv", "--set", 'features=["sales","weekday"]'),
+        *(service, tmp_path, "train", "branches.csv", "--set", 'features=["sales","weekday"]'),
         *SMALL,
     )
     answers = json.loads(
-        stepahead(service, tmp_path, "predict", "shops", "--file", "shops.csv", "--json")
+        stepahead(service, tmp_path, "predict", "branches", "--file", "branches.csv", "--json")
     )["items"]
 
-    version = httpx.get(f"{service.url}/models/shops/versions/1").json()
+    version = httpx.get(f"{service.url}/models/branches/versions/1").json()
     series = version["manifest"]["series"]
     assert [feature["name"] for feature in series["features"]] == ["sales", "weekday"]
     assert series["target"] == "sales"
@@ -103,14 +103,14 @@ def test_many_series_of_several_columns_train_one_network(service: Served, tmp_p
     assert 1000 < north < 1400
     assert 100_000 < south < 140_000
     body = {
-        "model": "shops",
+        "model": "branches",
         "dataset": version["lineage"]["dataset"],
         "series": "south",
     }
     stored = httpx.post(f"{service.url}/predict", json=body).json()
     assert stored["predictions"][0]["value"] == pytest.approx(south)
     refused = httpx.post(
-        f"{service.url}/models/shops-2/train",
+        f"{service.url}/models/branches-2/train",
         files={
             "dataset": (None, version["lineage"]["dataset"]),
             "recipe": (None, '{"preset": "chapter"}'),
