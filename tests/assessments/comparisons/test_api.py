@@ -175,5 +175,5 @@ def test_what_does_not_fit_is_named_and_nothing_is_kept(
 
 def test_a_name_without_comparisons_and_without_versions_is_not_there(service: Service) -> None:
     assert service.client.get("/models/fables/comparisons").status_code == 404
-    there = service.client.get("/models/prices/comparisons").json()["items"][0]["id"]
+    there = compare(service, "prices", PRICES).json()["id"]
     assert service.client.get(f"/models/fable/comparisons/{there}").status_code == 404
