@@ -35,7 +35,7 @@ format: $(VENV)/dev.stamp  ## format the code, mend what can be mended
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/dev.stamp  ## run all benchmarks, up to 20 minutes, into benchmarks/RESULTS.md
+bench: $(VENV)/dev.stamp  ## run all benchmarks, up to half an hour, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: $(VENV)/dev.stamp  ## compile requirements/*.txt from pyproject.toml
