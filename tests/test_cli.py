@@ -209,7 +209,7 @@ def test_a_text_goes_as_it_is(stepahead: Typed, service: StandIn) -> None:
     run = stepahead("predict", "fable", "long ago , the", "--steps", "2", "--url", service.url)
     assert run.returncode == 0, run.stderr
     assert "long ago , the mice" in run.stdout
-    assert "[cat] 0.5 %" in run.stdout
+    assert "'[cat]' 0.5 %" in run.stdout
     body = service.asked[-1][1]
     assert body["text"] == "long ago , the"
     assert body["steps"] == 2

@@ -6,7 +6,6 @@ import { showProblem } from "./fields.js";
 import { count, duration, figure as number, recipeInWords, when } from "./format.js";
 import { JobLog } from "./joblog.js";
 import { colour, draw, figure } from "./plot.js";
-import { scorecardSummary } from "./scorecard.js";
 
 export const FINAL = ["succeeded", "failed", "cancelled"];
 const LOOK_AGAIN = 3000;
@@ -178,6 +177,7 @@ export class JobWatch {
     // Progress arrives a few times a second; the scorecard has every epoch.
     for (const epoch of version.scorecard.epochs) this.remember({ stage: "training", ...epoch });
     this.drawCurve();
+    const { scorecardSummary } = await import("./scorecard.js"); // not needed before
     const champion = version.aliases.includes("champion");
     fill(
       this.result,
