@@ -63,7 +63,7 @@ def waves() -> bytes:
 
 @pytest.mark.slow
 def test_a_run_that_lost_its_trainer_ends_with_the_same_weights(whole_service: Served) -> None:
-    recipe = {"preset": "chapter", "epochs": 1000, "refit": False}
+    recipe = {"preset": "chapter", "epochs": 400, "refit": False}
     whole = train(whole_service, "whole", {"file": waves()}, recipe)
     succeeded(whole_service, whole)
     cut = train(whole_service, "cut", {"file": waves()}, recipe)

@@ -270,7 +270,7 @@ def test_the_default_is_mixed_with_the_best_ngram_and_not_worse(
 
 
 def test_a_long_text_gets_fewer_epochs(train: Train) -> None:
-    small = {"layers": [4], "embedding": 4, "epochs": 5, "token_budget": 5_000}
+    small = {"layers": [4], "embedding": 4, "epochs": 5, "token_budget": 5_000, "truncate": 16}
     card = train(TextContent(text=tale(40)), {"preset": "default", **small}).scorecard
     assert card.epochs[-1].epoch == 2
 
