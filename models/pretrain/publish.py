@@ -140,7 +140,7 @@ def _scorecard(
         verdict=(
             f"On made-up series its mean error over {HORIZON} steps is "
             f"{better[SEASONAL]:.0%} below that of the last season and "
-            f"{better['persistence']:.0%} below that of the last value."
+            f"{better['persistence']:.0%} below that of the last value"
         ),
         skill=None,
         skill_missing="it was judged on made-up series, which do not tell how good it is on others",
