@@ -29,7 +29,15 @@ from app.forecasting.histories import Reach
 from app.reading.content import SeriesContent
 from app.recipes.presets import presets
 from app.recipes.recipe import SeriesRecipe
-from benchmarks.figures import Figure, Outcome, Table, at_most, number, run_alone
+from benchmarks.figures import Figure, Outcome, Table, at_most, run_alone
+from benchmarks.parts.beside_statistics import (
+    COLUMNS,
+    ORIGINS,
+    Comparison,
+    ends,
+    geometric_mean,
+    references_of,
+)
 from benchmarks.parts.judged import trained
 from benchmarks.parts.public_series import (
     WEEKLY_HORIZON,
@@ -38,14 +46,11 @@ from benchmarks.parts.public_series import (
     owa,
     public_series,
 )
-from benchmarks.parts.statsforecast import AUTOMATIC, MODELS, Task, reference_forecasts
 from benchmarks.series import Series
 
 Floats = npt.NDArray[np.float64]
 
 LEVELS = (80, 95)
-ORIGINS = 3
-MOST_VALUES = 1000  # values to which a reference is fitted
 SHORT_ROWS = 200
 QUICK_ROWS = 150
 TOLERANCE = 0.03
@@ -74,72 +79,56 @@ def _series(*, quick: bool) -> Iterator[Outcome]:
     chosen = [each for each in public_series() if not quick or len(each.values) < QUICK_ROWS]
     if not chosen:
         return
-    references = reference_forecasts([_task(each, end) for each in chosen for end in _ends(each)])
+    references = references_of(chosen)
     if references is None:
         return
-    rows, best_ratios, every, refused = [], {}, [], []
-    for place, each in enumerate(chosen):
-        of_series = references[place * ORIGINS : (place + 1) * ORIGINS]
+    compared, kept, every, refused = [], [], [], []
+    for series, theirs in zip(chosen, references, strict=True):
         pairs = [
-            (own, reference)
-            for end, reference in zip(_ends(each), of_series, strict=True)
-            if (own := _forecast(each, end)) is not None
+            (judged, reference)
+            for end, reference in zip(ends(series), theirs, strict=True)
+            if (judged := _forecast(series, end)) is not None
         ]
-        if len(pairs) < ORIGINS:
-            refused.append(f"{each.name}: {ORIGINS - len(pairs)} of {ORIGINS} origins")
-        actual = [own.actual for own, _ in pairs]
-        error = _rmse([own.forecast for own, _ in pairs], actual)
-        ratios = {name: error / _rmse([x[name] for _, x in pairs], actual) for name in MODELS}
-        best_ratios[each.name] = max(ratios[name] for name in AUTOMATIC)
-        every += [own for own, _ in pairs]
-        rows.append(
-            (
-                f"{each.name:40}",
-                f"{len(each.values):>6}",
-                f"{number(error):>8}",
-                *(f"{ratios[name]:>13.2f}" for name in MODELS),
-                f"{best_ratios[each.name]:>5.2f}",
-                f"{sum(own.kept_network for own, _ in pairs):>7}",
-            )
-        )
+        own = [each for each, _ in pairs]
+        if len(own) < ORIGINS:
+            refused.append(f"{series.name}: {ORIGINS - len(own)} of {ORIGINS} origins")
+        forecasts, actual = [each.forecast for each in own], [each.actual for each in own]
+        compared.append(Comparison.of(series, forecasts, [each for _, each in pairs], actual))
+        kept.append(sum(each.kept_network for each in own))
+        every += own
     yield Table(
         title="RMSE of `default` over the horizon at three origins, and by that of others",
-        columns=(
-            f"{'series':40}",
-            f"{'rows':>6}",
-            f"{'RMSE':>8}",
-            *(f"{name:>13}" for name in MODELS),
-            " best",
-            "network",
+        columns=(*COLUMNS, "network"),
+        rows=tuple(
+            (*each.cells, f"{count:>7}") for each, count in zip(compared, kept, strict=True)
         ),
-        rows=tuple(rows),
         note="; ".join(["too short for a training, and left out:", *refused]) if refused else "",
     )
-    yield from _ratios(chosen, best_ratios)
+    yield from _ratios(compared)
     yield from _coverage(every)
 
 
-def _ratios(chosen: Sequence[PublicSeries], ratios: dict[str, float]) -> Iterator[Figure]:
-    short = [ratios[each.name] for each in chosen if len(each.values) < SHORT_ROWS]
+def _ratios(compared: Sequence[Comparison]) -> Iterator[Figure]:
     yield Figure(
         name="RMSE by the best of three in hindsight, geometric mean",
-        value=_geometric(list(ratios.values())),
+        value=geometric_mean([each.best for each in compared]),
         unit="",
         wanted=at_most(0.85),
-        note=f"{len(ratios)} series",
+        note=f"{len(compared)} series",
     )
-    worst = max(ratios, key=lambda name: ratios[name])
+    worst = max(compared, key=lambda each: each.best)
     yield Figure(
         name="the same, worst series",
-        value=ratios[worst],
+        value=worst.best,
         unit="",
         wanted=at_most(1.1),
-        note=worst,
+        note=worst.series.name,
     )
+    short = [each.best for each in compared if len(each.series.values) < SHORT_ROWS]
     if short:
         yield Figure(
             name=f"the same, geometric mean of the series below {SHORT_ROWS} rows",
-            value=_geometric(short),
+            value=geometric_mean(short),
             unit="",
             wanted=at_most(0.9),
             note=f"{len(short)} series",
@@ -230,19 +219,6 @@ def _asked(
     return forecasts, bounds, bool(card.best_epoch)
 
 
-def _task(series: PublicSeries, end: int) -> Task:
-    return Task(
-        values=series.values[:end][-MOST_VALUES:],
-        season=series.source.season,
-        horizon=series.source.horizon,
-    )
-
-
-def _ends(series: PublicSeries) -> list[int]:
-    """Return the rows known at each origin."""
-    return [len(series.values) - back * series.source.horizon for back in range(ORIGINS, 0, -1)]
-
-
 def _recipe(horizon: int) -> SeriesRecipe:
     recipe = presets("series")["default"]
     if not isinstance(recipe, SeriesRecipe):
@@ -275,15 +251,6 @@ def _times(rows: int, step: str) -> npt.NDArray[np.datetime64]:
     micros = 7 * MICROSECONDS["D"] if step == "W" else MICROSECONDS[step]
     times: npt.NDArray[np.datetime64] = START + (micros * count).astype("timedelta64[us]")
     return times
-
-
-def _rmse(forecasts: Sequence[Floats], actual: Sequence[Floats]) -> float:
-    errors = np.concatenate(forecasts) - np.concatenate(actual)
-    return float(np.sqrt(np.mean(errors**2)))
-
-
-def _geometric(ratios: Sequence[float]) -> float:
-    return float(np.exp(np.mean(np.log(ratios))))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,14 @@ from benchmarks.figures import (
     line_of,
     number,
 )
+from benchmarks.parts.beside_statistics import (
+    COLUMNS,
+    Comparison,
+    ends,
+    geometric_mean,
+    references_of,
+    rmse,
+)
 from benchmarks.parts.hourly_family import DAY, WEEK, hourly_family
 from benchmarks.parts.public_series import (
     WEEKLY,
@@ -42,13 +50,11 @@ from benchmarks.parts.public_series import (
     public_series,
     weekly_errors,
 )
-from benchmarks.parts.statsforecast import AUTOMATIC, MODELS, Task, reference_forecasts
+from benchmarks.parts.statsforecast import Task, reference_forecasts
 from benchmarks.parts.universal import LEVELS, PER_RUN, SHIPPED, Forecast, Universal
 
 Floats = npt.NDArray[np.float64]
 
-ORIGINS = 3
-MOST_VALUES = 1000  # values to which a reference is fitted
 SHORT_LENGTHS = (12, 16, 20, 28, 40)
 SHORT_PLACES = 8
 SHORT_HORIZON = 8
@@ -109,40 +115,26 @@ def _weekly(model: Universal, judged: list[Judged], *, quick: bool) -> Iterator[
 
 def _public(model: Universal, judged: list[Judged], *, quick: bool) -> Iterator[Outcome]:
     chosen = [x for x in public_series() if not quick or len(x.values) < 250]
-    tasks = [_task(x, back) for x in chosen for back in range(ORIGINS, 0, -1)]
-    references = reference_forecasts(tasks) if chosen else None
+    references = references_of(chosen)
     if references is None:
         return
-    rows, ratios = [], []
-    for place, series in enumerate(chosen):
-        own = [_asked(model, series, back) for back in range(ORIGINS, 0, -1)]
+    compared = []
+    for series, theirs in zip(chosen, references, strict=True):
+        own = [_asked(model, series, end) for end in ends(series)]
         judged += own
-        of_series = references[place * ORIGINS : (place + 1) * ORIGINS]
-        error = _rmse([x.forecast.values for x in own], [x.actual for x in own])
-        others = {
-            name: _rmse([x[name] for x in of_series], [x.actual for x in own]) for name in MODELS
-        }
-        best = min(others[name] for name in AUTOMATIC)
-        ratios.append(error / best)
-        rows.append(
-            (
-                f"{series.name:40}",
-                f"{number(error):>8}",
-                *(f"{error / others[name]:>13.2f}" for name in MODELS),
-                f"{error / best:>5.2f}",
-            )
-        )
+        forecasts, actual = [x.forecast.values for x in own], [x.actual for x in own]
+        compared.append(Comparison.of(series, forecasts, theirs, actual))
     yield Table(
         title="RMSE of `universal` over the horizon at three origins, and by that of others",
-        columns=(f"{'series':40}", f"{'RMSE':>8}", *(f"{x:>13}" for x in MODELS), " best"),
-        rows=tuple(rows),
+        columns=COLUMNS,
+        rows=tuple(each.cells for each in compared),
     )
     yield Figure(
         name="public series, RMSE by the best of three in hindsight",
-        value=_geometric(ratios),
+        value=geometric_mean([each.best for each in compared]),
         unit="",
         wanted=at_most(1.0),
-        note=f"geometric mean over {len(ratios)} series",
+        note=f"geometric mean over {len(compared)} series",
     )
 
 
@@ -188,7 +180,7 @@ def _short(model: Universal, judged: list[Judged], *, quick: bool) -> Iterator[O
     ]
     yield Figure(
         name="histories of 12 to 40 values, RMSE by AutoTheta's",
-        value=_geometric(ratios),
+        value=geometric_mean(ratios),
         unit="",
         wanted=at_most(1.0),
         note=f"geometric mean over {len(ratios)} series and lengths, {len(cuts)} histories",
@@ -208,12 +200,12 @@ def _hourly(model: Universal, judged: list[Judged], *, quick: bool) -> Iterator[
     daily = [np.tile(history[-DAY:], 2)[:FAMILY_HORIZON] for history in histories]
     for name, other in (("week", naive), ("day", daily)):
         ratios = [
-            _rmse([own.values], [came]) / _rmse([copied], [came])
+            rmse([own.values], [came]) / rmse([copied], [came])
             for own, copied, came in zip(forecasts, other, actual, strict=True)
         ]
         yield Figure(
             name=f"hourly family, RMSE by that of the {name} before",
-            value=_geometric(ratios),
+            value=geometric_mean(ratios),
             unit="",
             wanted=at_most(0.9),
             note=f"geometric mean over {len(ratios)} series, {FAMILY_HORIZON} hours",
@@ -273,18 +265,8 @@ def _median_seconds(run: Callable[[], object]) -> float:
     return float(np.median(seconds))
 
 
-def _task(series: PublicSeries, back: int) -> Task:
-    history = series.values[: len(series.values) - back * series.source.horizon]
-    return Task(
-        values=history[-MOST_VALUES:],
-        season=series.source.season,
-        horizon=series.source.horizon,
-    )
-
-
-def _asked(model: Universal, series: PublicSeries, back: int) -> Judged:
+def _asked(model: Universal, series: PublicSeries, end: int) -> Judged:
     horizon = series.source.horizon
-    end = len(series.values) - back * horizon
     [forecast] = model.forecast(
         [series.values[:end]], [(series.source.season, series.source.longer)], horizon=horizon
     )
@@ -296,15 +278,6 @@ def _starts(rows: int, needed: int) -> list[int]:
     if rows < needed:
         return []
     return sorted({int(x) for x in np.linspace(0, rows - needed, SHORT_PLACES)})
-
-
-def _rmse(forecasts: Sequence[Floats], actual: Sequence[Floats]) -> float:
-    errors = np.concatenate(forecasts) - np.concatenate(actual)
-    return float(np.sqrt(np.mean(errors**2)))
-
-
-def _geometric(ratios: Sequence[float]) -> float:
-    return float(np.exp(np.mean(np.log(ratios))))
 
 
 def main() -> int:

@@ -19,24 +19,13 @@ NATURAL_SEASONS = {
     "QS": (4,),
     "QE": (4,),
 }
-# Seasons that `universal` is told of a frequency.
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
-# Cycles of rows less than a day apart, in seconds. A day is told rather than an hour, because
-# little repeats from hour to hour.
+# `universal` is told cycles of less than a day in seconds: a day rather than an hour, because
+# little repeats from hour to hour. The 261 business days of a year, which shift against its dates,
+# are not told.
 HOUR, DAY, WEEK = 3600, 86_400, 604_800
-CYCLES = {
-    "D": (7, 365),
-    "B": (5,),
-    "W": (52,),
-    "SMS": (24,),
-    "SME": (24,),
-    "MS": (12,),
-    "ME": (12,),
-    "QS": (4,),
-    "QE": (4,),
-    "YS": (),
-    "YE": (),
-}
+TOLD_SEASONS = NATURAL_SEASONS | {"B": (5,)}
+SEASONS_TOLD = 2  # a season that is told may take this share of the window
 # Steps ahead that a recipe forecasts by default.
 HORIZONS = {
     "ms": 60,
@@ -71,12 +60,12 @@ def season_candidates(frequency: str | None) -> tuple[int, ...]:
     return tuple(period // count for period in NATURAL_SEASONS.get(unit, ()) if period % count == 0)
 
 
-def default_horizon(frequency: str | None, *, rows: int) -> int:
+def default_horizon(frequency: str | None, *, rows: int | None = None) -> int:
     """Return the default number of steps ahead.
 
     Args:
         frequency: of the rows; None: no times or no regular ones, for which it is 1 step.
-        rows: of a typical series; the horizon is at most a sixth of them.
+        rows: of a typical series, of which the horizon is at most a sixth; None: no limit.
     """
     if frequency is None:
         return 1
@@ -86,7 +75,7 @@ def default_horizon(frequency: str | None, *, rows: int) -> int:
         steps = (MINUTES_IN_A_DAY if is_coarse else MINUTES_IN_AN_HOUR) // count
     else:
         steps = HORIZONS[unit] // count
-    return max(1, min(steps, rows // ROWS_PER_STEP))
+    return max(1, steps if rows is None else min(steps, rows // ROWS_PER_STEP))
 
 
 def periods_of(frequency: str | None, calendar: str | None, *, longest: int) -> Periods | None:
@@ -105,7 +94,9 @@ def periods_of(frequency: str | None, calendar: str | None, *, longest: int) -> 
         day, week, hour = (_rows(cycle, step, longest) for cycle in (DAY, WEEK, HOUR))
         found = [rows for rows in ((day, week) if day else (hour,)) if rows]
     else:
-        found = [rows for cycle in CYCLES.get(unit, ()) if (rows := _rows(cycle, count, longest))]
+        found = [
+            rows for cycle in TOLD_SEASONS.get(unit, ()) if (rows := _rows(cycle, count, longest))
+        ]
     short, long = [*found, 0, 0][:2]
     return short, long
 

@@ -9,7 +9,7 @@ import onnxruntime
 from app.artifact.files import FORECAST, HISTORY, MODEL, SEASON_PERIODS, read_artifact
 from app.artifact.onnx_session import session_of
 from app.config import shipped_dir
-from app.forecasting.frequencies import Periods, periods_of
+from app.forecasting.frequencies import SEASONS_TOLD, Periods, periods_of
 from app.forecasting.season import detected_periods
 from app.judging.forecasts import Floats, Ids, JudgedSeries
 from app.judging.simple_forecasts import UNIVERSAL
@@ -18,7 +18,6 @@ from app.judging.simple_forecasts import UNIVERSAL
 # forecast.
 MOST_WINDOWS = 10_000
 PER_RUN = 4  # as many windows as stay in the cache
-SEASONS_TOLD = 2  # a season may take this share of the window
 
 
 class _Universal:

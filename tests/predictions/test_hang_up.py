@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -84,6 +85,16 @@ def rows(service: Service) -> int:
         return session.execute(select(func.count()).select_from(Prediction)).scalar_one()
 
 
+@contextmanager
+def calling(service: Service, path: str, body: bytes) -> Iterator[socket.socket]:
+    """Send a request, and hang up after the block."""
+    place = urlsplit(service.url)
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection((place.hostname, place.port)) as caller:
+        caller.sendall(head.encode() + body)
+        yield caller
+
+
 @pytest.mark.parametrize("kind", ["single", "batch", "large"])
 def test_the_work_of_a_caller_that_hung_up_ends(
     service: Service, parts: Predictions, gated: Gated, request: pytest.FixtureRequest, kind: str
@@ -91,10 +102,7 @@ def test_the_work_of_a_caller_that_hung_up_ends(
     model = request.node.callspec.params["gated"]
     before = rows(service)
     path, body = request_to(model, kind)
-    place = urlsplit(service.url)
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
-    with socket.create_connection((place.hostname, place.port)) as caller:
-        caller.sendall(head.encode() + body)
+    with calling(service, path, body):
         gated.gate.release(3)
         eventually(lambda: gated.runs >= 4)
 
@@ -118,10 +126,7 @@ def test_a_stream_sends_each_token_at_once_and_ends_with_its_caller(
     before = rows(service)
     _, body = request_to(request.node.callspec.params["gated"], kind)
     body = body.rstrip(b" }") + b', "stream": true}' + b" " * (70_000 if kind == "large" else 0)
-    place = urlsplit(service.url)
-    head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
-    with socket.create_connection((place.hostname, place.port)) as caller:
-        caller.sendall(head.encode() + body)
+    with calling(service, "/predict", body) as caller:
         gated.gate.release(3)
         received = b""
         while received.count(b"\n\n") < 2:  # while the work waits

@@ -7,14 +7,14 @@ import numpy as np
 
 from app.artifact.files import SEASON_PERIODS
 from app.errors import FieldError, Unprocessable
-from app.forecasting.frequencies import Periods
+from app.forecasting.frequencies import SEASONS_TOLD, Periods
 from app.forecasting.season import detected_periods
 from app.predictions.graph_runs import Floats, fed_back, forecast, forecast_with_intervals
 from app.predictions.loaded import Loaded
 from app.predictions.questions import Outcome, Work
 from app.predictions.series import TOO_LARGE, parts_shown, steps_fitting, steps_shown
 from app.predictions.times import Stamps
-from app.predictions.universal.history import SEASONS_TOLD, History
+from app.predictions.universal.history import History
 from app.predictions.universal.rolling import widened
 
 NO_BOUNDS: Floats = np.empty(0)

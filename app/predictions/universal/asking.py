@@ -43,7 +43,7 @@ def ask(version: Loaded, request: PredictRequest) -> AnyQuestion:
     if described is not None and np.nanmax(np.abs(history.values)) > described.features[0].high:
         raise Unprocessable.at("history", TOO_LARGE)
     horizon = version.manifest.horizon
-    steps = request.horizon or default_horizon(history.frequency, rows=len(values) * horizon)
+    steps = request.horizon or default_horizon(history.frequency)
     levels = tuple(sorted(set(request.levels or ())))
     answer_size, seconds, added_seconds = costs(version, steps, values=steps * (1 + len(levels)))
     finding = SEASON_SECONDS if history.periods is None else 0.0

@@ -7,19 +7,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.forecasting.frequencies import Periods, periods_of
+from app.forecasting.frequencies import SEASONS_TOLD, Periods, periods_of
 from app.predictions.histories.gaps import offsets_of, times_of
 from app.predictions.times import Stamps
 from app.reading.series.closures import with_closed_days
 from app.reading.series.frequency_finder import find_frequency
-from app.reading.series.grid import places
+from app.reading.series.grid import MOST_MISSING_PER_ROW, places
 
 Floats = NDArray[np.float64]
 
-# With more missing steps than this for each row, one of the times is wrong.
-MOST_MISSING_PER_ROW = 10
 LEAST_SCORE = 0.5  # of a frequency: the share of its steps that have a row
-SEASONS_TOLD = 2  # a season may take this share of the window
 
 
 class History(NamedTuple):

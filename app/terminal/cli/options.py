@@ -65,6 +65,10 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the recipe."),
 ]
+OfSeries = Annotated[
+    str | None, typer.Option(help="Series of FILE to forecast; by default, all of them.")
+]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 Horizon = Annotated[
     int | None,
     typer.Option(

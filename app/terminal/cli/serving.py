@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from app.terminal.cli.options import LOCAL, File, Json, Levels, Limit, Read, Url
+from app.terminal.cli.options import (
+    LOCAL,
+    AsCsv,
+    File,
+    Json,
+    Levels,
+    Limit,
+    OfSeries,
+    Read,
+    Url,
+)
 from app.terminal.commands.piped import file_or_pipe
 
 PANEL = "Use a running service"
@@ -46,11 +56,9 @@ def predict(
             help="Predict what comes after this file; -: standard input.",
         ),
     ] = None,
-    series: Annotated[
-        str | None, typer.Option(help="Series of FILE to forecast; by default, all of them.")
-    ] = None,
+    series: OfSeries = None,
     read: Read = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_csv: AsCsv = False,
     as_json: Json = False,
     url: Url = LOCAL,
 ) -> None:
@@ -112,11 +120,9 @@ def forecast(
         typer.Option(min=1, help="Steps ahead; by default, by the frequency of the rows."),
     ] = None,
     level: Levels = None,
-    series: Annotated[
-        str | None, typer.Option(help="Series of FILE to forecast; by default, all of them.")
-    ] = None,
+    series: OfSeries = None,
     read: Read = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_csv: AsCsv = False,
     as_json: Json = False,
     url: Url = LOCAL,
 ) -> None:

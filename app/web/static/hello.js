@@ -1,7 +1,8 @@
 // The chapter's worked example: an RNN with three units reads "hello"; any weight can be changed.
 
 import { fill, h, newId } from "./dom.js";
-import { figure as number, percent } from "./format.js";
+import { figure as number } from "./format.js";
+import { share } from "./token.js";
 
 const LETTERS = ["h", "e", "l", "o"];
 const START = {
@@ -96,5 +97,5 @@ function read(weights) {
 function bar(letter, probability, wanted) {
   const lane = h("i");
   lane.style.width = `${probability * 100}%`;
-  return h("li", { class: wanted ? "wanted" : "" }, h("span", { class: "token" }, letter), h("span", { class: "lane" }, lane), h("span", { class: "share" }, percent(probability)));
+  return h("li", { class: wanted ? "wanted" : "" }, h("span", { class: "token" }, letter), h("span", { class: "lane" }, lane), h("span", { class: "share" }, share(probability)));
 }

@@ -43,9 +43,10 @@ function header(model, version) {
   const isChampion = version.version === model.champion?.version;
   const actions = h("div", { class: "acts" }, h("a", { class: "button primary", href: `/ui/try${query({ model: isChampion ? name : `${name}@${version.version}` })}` }, "Try"));
   if (!isChampion && !version.deleted_at) put(actions, promoteButton(model, version.version));
-  put(actions, h("a", { class: "button", href: `/ui/look${query({ model: isChampion ? name : `${name}@${version.version}` })}` }, "Look inside"));
+  const isForAny = version.manifest.series?.periods > 0; // without training, so far not explained
+  if (!isForAny) put(actions, h("a", { class: "button", href: `/ui/look${query({ model: isChampion ? name : `${name}@${version.version}` })}` }, "Look inside"));
   put(actions, h("a", { class: "button", href: `/ui/monitor${query({ model: name })}` }, "Monitor"));
-  put(actions, h("a", { class: "button", href: `/ui/train${query({ model: name })}` }, "Train another version"));
+  if (!isForAny) put(actions, h("a", { class: "button", href: `/ui/train${query({ model: name })}` }, "Train another version"));
   return h(
     "div",
     { class: "card" },
