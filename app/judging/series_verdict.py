@@ -123,6 +123,12 @@ def notes_of(score: SeriesScore) -> tuple[str, ...]:
             f"{_figures(check.error_to_previous, check.error)} for the value that they forecast), "
             + ("but they add something to it" if better else "so a plot looks better than it is")
         )
+    rows, untrained = score.against[PERSISTENCE].rows, score.against.get(UNIVERSAL)
+    if untrained is not None and untrained.rows < rows:
+        notes.append(
+            f"`universal` is compared on {untrained.rows:,} of {rows:,} judged rows: it needs 3 "
+            "values before a row, and of very many rows it takes evenly spaced ones"
+        )
     left_out = [each.series for each in score.each if each.scale is None]
     if score.pooled and left_out:
         notes.append(

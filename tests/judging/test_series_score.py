@@ -219,6 +219,16 @@ def test_a_copy_of_the_last_value_is_reported_in_the_notes() -> None:
     assert note.startswith("the forecasts mostly copy the previous value (RMSE")
 
 
+def test_rows_at_which_universal_was_not_asked_are_reported_in_the_notes() -> None:
+    told = judged_series(seasonal(140), 100)
+    every_other = told.model.copy()
+    every_other[1::2] = np.nan
+    baselines = {**told.baselines, "universal": every_other}
+    score = score_series([replace(told, baselines=baselines)])
+
+    assert notes_of(score)[-1].startswith("`universal` is compared on 20 of 40 judged rows: it ")
+
+
 def test_steps_past_the_last_row_are_not_there() -> None:
     score = score_series([judged_series(seasonal(103), 100, horizon=5)])
 
