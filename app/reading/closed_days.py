@@ -1,12 +1,12 @@
 """Decide on which days a file had no rows because it was closed, and which rows are missing."""
 
+from app.reading.arrays import Times
 from app.reading.decisions import Candidate, count_of, settled, weigh
 from app.reading.holidays import WEEKS, Fit, dated_calendar, fitting_calendars
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem, Report
 from app.reading.series.calendar import EXCEPT, Calendar, parse_calendar
 from app.reading.series.closures import LONGEST_CLOSURE, absent_days, with_closed_days
-from app.reading.series.frequency import Times
 
 SURELY_CLOSED = 0.05  # a share of the weekdays up to which closed days need not be doubted
 _GAPS_ARE_DATA = {"error", "fill", "zero"}  # settings of `gaps` that say that rows are missing

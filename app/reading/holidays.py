@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from app.reading.arrays import Ints, Times
 from app.reading.content import SeriesContent
 from app.reading.series.calendar import EXCEPT, WEEK_DAYS, Calendar, parse_calendar
 from app.reading.series.closures import MOST_CLOSED, absent_days
-from app.reading.series.frequency import Times, is_within_day, split_frequency
+from app.reading.series.frequency import is_within_day, split_frequency
 
 YEARS_AHEAD = 10  # past the last row, for which closed days are listed
 _COMPARED_YEARS = 6  # at the end of a file, in which all calendars are compared
@@ -32,8 +32,6 @@ _FIRST = (
     *("XNYS", "XLON", "XETR", "XJPX", "XTSE", "XHKG", "XSHG"),
     *("US", "GB", "DE", "FR", "IT", "ES", "NL", "PL", "CA", "AU", "JP", "CN", "IN", "BR", "NO"),
 )
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)

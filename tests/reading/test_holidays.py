@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.reading.arrays import Times
 from app.reading.content import SeriesContent
 from app.reading.extend import join
 from app.reading.holidays import canonical_calendar, dated_calendar
 from app.reading.read_options import ReadOptions
 from app.reading.report import Report, UnreadableFile
 from app.reading.series.calendar import parse_calendar
-from app.reading.series.frequency import Times
 from tests.reading.test_peculiar_files import read
 
 # From the pages of the New York Stock Exchange; on the last two days of October a hurricane came.

@@ -12,9 +12,10 @@ from app.errors import Unprocessable
 from app.forecasting.histories import Reach
 from app.predictions.loaded import Loaded
 from app.predictions.times import EPOCH, Stamps
+from app.reading.arrays import Times
 from app.reading.series.calendar import Calendar, parse_calendar
 from app.reading.series.closures import LONGEST_CLOSURE, most_closed, with_closed_days
-from app.reading.series.frequency import Times, next_times, steps_between
+from app.reading.series.frequency import next_times, steps_between
 from app.reading.series.grid import places
 
 Ids = NDArray[np.int64]

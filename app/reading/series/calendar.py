@@ -24,6 +24,8 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
+from app.reading.arrays import Ints
+
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WEEK_DAYS = 7
 BUSINESS_DAYS = (0, 1, 2, 3, 4)
@@ -41,7 +43,6 @@ _MONTH_DAYS = re.compile(r"(\d{1,2}|last)(, ?(\d{1,2}|last))*")
 EXCEPT = " except "
 _NONE = "none"
 
-Ints = npt.NDArray[np.int64]
 Session = tuple[int, int]  # first and last row of a session, in microseconds since midnight
 
 

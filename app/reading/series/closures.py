@@ -8,8 +8,8 @@ other, and if all of them are a small share of the open weekdays. NumPy only.
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from app.reading.arrays import Ints, Times
 from app.reading.series.calendar import (
     BUSINESS_WEEK,
     EVERY_DAY,
@@ -17,15 +17,13 @@ from app.reading.series.calendar import (
     Calendar,
     parse_calendar,
 )
-from app.reading.series.frequency import Times, is_within_day, split_frequency
+from app.reading.series.frequency import is_within_day, split_frequency
 
 # The longest closures of exchanges in peace: Japan in May 2019 and China in January 2020, 6
 # weekdays each.
 LONGEST_CLOSURE = 6
 # China's exchanges are closed on 7 % of the weekdays, those of the US on 4 %.
 MOST_CLOSED = 0.1
-
-Ints = npt.NDArray[np.int64]
 
 
 def with_closed_days(times: Times, frequency: str, calendar: str | None) -> Calendar | None:

@@ -30,6 +30,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 
+from app.reading.arrays import Ints, Times
 from app.reading.series.calendar import (
     BUSINESS_WEEK,
     DAY_US,
@@ -42,8 +43,6 @@ from app.reading.series.calendar import (
 
 FREQUENCY_PATTERN = r"^([1-9]\d{0,3})?(ms|s|min|h|D|B|C|W|SMS|SME|MS|ME|QS|QE|YS|YE)$"
 
-Times = npt.NDArray[np.datetime64]  # datetime64[us]
-Ints = npt.NDArray[np.int64]
 
 MICROSECONDS = {
     "ms": 1_000,

@@ -8,12 +8,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from app.reading.arrays import Ints, Times
 from app.reading.content import SeriesContent
 from app.reading.series.calendar import Calendar
 from app.reading.series.closures import with_closed_days
-from app.reading.series.frequency import Times, is_within_day, next_times, steps_between
-
-Ints = npt.NDArray[np.int64]
+from app.reading.series.frequency import is_within_day, next_times, steps_between
 
 # A file with more than this many missing rows for each row it has is left as it is: either one time
 # is wrong, or most of the grid is closed time that no calendar describes.
