@@ -140,6 +140,8 @@ export class SeriesTrial {
     const [first] = answer.predictions;
     const widest = answer.predictions.length === 1 ? null : answer.predictions.at(-1);
     const picture = figure({ caption: "The history and what comes next", label: `Line chart; the next value is ${number(first.value, 6)}` });
+    const snippet = await snippets("/predict", question);
+    const stepsOpen = this.answer.querySelector("details.steps")?.open ?? false; // in the answer before
     fill(
       this.answer,
       h(
@@ -151,23 +153,23 @@ export class SeriesTrial {
         first.intervals && h("p", { class: "quiet" }, first.intervals.map((each) => `${each.level} %: ${number(each.low, 5)} to ${number(each.high, 5)}`).join("; ")),
         answer.warnings.length > 0 && h("div", { class: "warning" }, h("ul", {}, answer.warnings.map((each) => h("li", {}, each)))),
         picture.whole,
-        widest && this.stepTable(answer),
+        widest && this.stepTable(answer, stepsOpen),
         h("h2", {}, "Reliability"),
         h("div", { class: "limit" }, skillBar(answer.skill, "series", { ends: true, noise: isNoise(this.version) })),
         h("p", { class: "hint" }, `${answer.model}, version ${answer.version}: ${this.version.scorecard.verdict}.`),
         h("p", { class: "hint" }, h("a", { href: `/ui/log?id=${answer.id}` }, "This answer in the log")),
-        await snippets("/predict", question),
+        snippet,
       ),
     );
     this.drawAnswer(picture.element, question, answer);
     say(`Next: ${number(first.value, 6)}`);
   }
 
-  stepTable(answer) {
+  stepTable(answer, open) {
     const levels = answer.predictions[0].intervals?.map((each) => each.level) ?? [];
     return h(
       "details",
-      {},
+      { class: "steps", open },
       h("summary", {}, "All steps"),
       table({
         caption: "Forecast by step",
