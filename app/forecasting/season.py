@@ -1,6 +1,6 @@
 """Find the season of a series: after how many rows its pattern is repeated."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,11 +68,11 @@ def detect_season(values: Floats, *, candidates: Collection[int] = ()) -> Season
     periods = _peaks(_autocorrelation(_without_line(bridged), longest))
     periods |= _peaks(_autocorrelation(np.diff(bridged), longest))
     given = {p for p in candidates if SHORTEST_PERIOD <= p <= longest}
-    found = []
-    for period in sorted(periods | given):
-        season = _of(bridged, period)
-        if season.strength >= _needed(len(bridged) / period, given=period in given):
-            found.append(season)
+    found = [
+        season
+        for season in _every(bridged, sorted(periods | given))
+        if season.strength >= _needed(len(bridged) / season.period, given=season.period in given)
+    ]
     if not found:
         return None
     strongest = max(season.strength for season in found)
@@ -111,13 +111,13 @@ def _close_by(values: Floats, season: Season, given: set[int]) -> Season:
     step = max(1, 2 * reach // TRIED_CLOSE_BY)
     lowest, highest = period - reach, min(period + reach, len(values) // FEWEST_CYCLES)
     while True:
-        tried = [_of(values, each) for each in range(lowest, highest + 1, step)]
+        tried = _every(values, range(lowest, highest + 1, step))
         best = max([best, *tried], key=lambda each: each.strength)
         if step == 1:
             break
         lowest, highest = max(lowest, best.period - step), min(highest, best.period + step)
         step = max(1, 2 * step // TRIED_CLOSE_BY)
-    natural = [_of(values, each) for each in given if abs(each - period) <= reach]
+    natural = _every(values, [each for each in given if abs(each - period) <= reach])
     return max(
         (each for each in natural if each.strength >= ABOUT_AS_STRONG * best.strength),
         key=lambda each: each.strength,
@@ -125,8 +125,12 @@ def _close_by(values: Floats, season: Season, given: set[int]) -> Season:
     )
 
 
-def _of(values: Floats, period: int) -> Season:
-    return Season(period=period, strength=season_strength(values, period=period))
+def _every(values: Floats, periods: Sequence[int]) -> list[Season]:
+    strengths = season_strengths(values, periods=periods).tolist()
+    return [
+        Season(period=period, strength=strength)
+        for period, strength in zip(periods, strengths, strict=True)
+    ]
 
 
 def _needed(cycles: float, *, given: bool) -> float:
@@ -135,30 +139,54 @@ def _needed(cycles: float, *, given: bool) -> float:
 
 
 def season_strength(values: Floats, *, period: int) -> float:
-    """Return the share of the variance around the trend that a season of this period explains.
+    """Return the strength of one period; see `season_strengths`."""
+    return float(season_strengths(values, periods=(period,))[0])
+
+
+def season_strengths(values: Floats, *, periods: Sequence[int]) -> Floats:
+    """Return the share of the variance around the trend that a season of each period explains.
 
     It is below 0 if it explains less than chance would, and NaN without variance or two cycles.
 
     Args:
         values: (rows,) without gaps.
+        periods: rows in a season.
+    """
+    found = np.full(len(periods), np.nan)
+    centered = values - values.mean()
+    sums = np.concatenate(([0.0], centered.cumsum()))
+    # Rounding leaves some variance in a straight line.
+    rounding = (np.finfo(np.float64).eps * np.abs(values).max(initial=0.0) * len(values)) ** 2
+    for place, period in enumerate(periods):
+        if len(values) >= 2 * (period // 2) + 2 * period:
+            found[place] = _strength(centered, sums, period, rounding)
+    return found
+
+
+def _strength(centered: Floats, sums: Floats, period: int, rounding: float) -> float:
+    """Return the strength of a period that fits twice.
+
+    Args:
+        centered: (rows,), with mean 0.
+        sums: (rows + 1,), of the values before each row.
         period: rows in a season.
+        rounding: variance up to this is chance.
     """
     margin = period // 2  # rows at either end that are not surrounded by a whole period
-    if len(values) < 2 * margin + 2 * period:
-        return float("nan")
-    sums = np.concatenate(([0.0], np.cumsum(values - values.mean())))
-    means = (sums[period:] - sums[:-period]) / period  # (rows - period + 1,)
-    # For an even period the centred mean falls between two rows; this moves it to a row.
-    trend = means if period % 2 else (means[1:] + means[:-1]) / 2  # (rows - 2 margin,)
-    around = values[margin : len(values) - margin] - values.mean() - trend  # (rows - 2 margin,)
-    place = np.arange(len(around)) % period
-    count = np.bincount(place, minlength=period)
-    season = np.bincount(place, weights=around, minlength=period) / count  # (period,)
-    remainder = around - season[place]
-    total = float(((around - around.mean()) ** 2).sum()) / (len(around) - 1)
-    left = float((remainder**2).sum()) / (len(around) - period)
-    # Rounding leaves some variance in a straight line.
-    rounding = (np.finfo(np.float64).eps * np.abs(values).max() * len(values)) ** 2
+    trend = sums[period:] - sums[:-period]  # (rows - period + 1,), times the period
+    if not period % 2:  # the centred mean falls between two rows; this moves it to a row
+        trend = (trend[1:] + trend[:-1]) * 0.5  # (rows - 2 margin,)
+    around = centered[margin : len(centered) - margin] - trend * (1 / period)
+    rows = len(around)
+    cycles, rest = divmod(rows, period)
+    # A product, because numpy adds up many short rows slowly.
+    season = np.ones(cycles) @ around[: cycles * period].reshape(cycles, period)  # (period,)
+    season[:rest] += around[cycles * period :]
+    explained = season[:rest] @ season[:rest] / (cycles + 1)
+    explained += season[rest:] @ season[rest:] / cycles
+    squares = float(around @ around)
+    left = max(0.0, squares - float(explained)) / (rows - period)
+    total = (squares - float(around.sum()) ** 2 / rows) / (rows - 1)
     return 1 - left / total if total > rounding else float("nan")
 
 
@@ -172,7 +200,7 @@ def _without_line(values: Floats) -> Floats:
 def _autocorrelation(values: Floats, longest: int) -> Floats:
     """Return the autocorrelation at lags 0 to longest + 1, (longest + 2,)."""
     centered = values - values.mean()
-    length = 1 << (2 * len(centered)).bit_length()
+    length = 1 << (len(centered) + longest + 1).bit_length()
     spectrum = np.abs(np.fft.rfft(centered, length)) ** 2
     covariance: Floats = np.fft.irfft(spectrum, length)[: longest + 2]
     return covariance / covariance[0] if covariance[0] > 0 else np.zeros(longest + 2)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.forecasting.season import detect_season, season_strength
+from app.forecasting.season import detect_season, season_strength, season_strengths
 
 Floats = NDArray[np.float64]
 PATTERN = {period: np.random.default_rng(period).normal(size=period) for period in (4, 7, 12, 24)}
@@ -89,3 +89,29 @@ def test_a_given_period_does_not_stand_in_for_one_that_is_clearly_another() -> N
     season = detect_season(seasonal(12, rows=240), candidates=(11, 13, 24))
     assert season is not None
     assert season.period == 12
+
+
+def decomposed(values: Floats, period: int) -> float:
+    """Return the strength of a season, term by term as in the book."""
+    weights = np.ones(period + 1 - period % 2)
+    if not period % 2:
+        weights[[0, -1]] = 0.5
+    trend = np.convolve(values, weights / period, mode="valid")
+    margin = len(weights) // 2
+    around = values[margin : len(values) - margin] - trend
+    season = np.array([around[phase::period].mean() for phase in range(period)])
+    remainder = around - season[np.arange(len(around)) % period]
+    left = (remainder**2).sum() / (len(around) - period)
+    return float(1 - left / around.var(ddof=1))
+
+
+@pytest.mark.parametrize("rows", [40, 41, 500])
+def test_strengths_are_those_of_a_classical_decomposition(rows: int) -> None:
+    generator = np.random.default_rng(rows)
+    pattern = np.tile(PATTERN[12], rows)[:rows]
+    for values in (generator.normal(size=rows).cumsum(), pattern + generator.normal(size=rows)):
+        periods = range(2, rows // 3)
+        expected = [decomposed(values, period) for period in periods]
+        np.testing.assert_allclose(
+            season_strengths(1000 + values, periods=periods), expected, rtol=1e-9, atol=1e-9
+        )
