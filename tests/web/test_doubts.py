@@ -38,21 +38,21 @@ def test_doubts_come_first_and_can_be_decided(
         page.locator("input[type=file]").first.set_input_files(
             FilePayload(name="rain.csv", mimeType="text/csv", buffer=AMBIGUOUS.encode())
         )
-        doubts = page.get_by_role("table", name="Doubtful").get_by_role("row")
-        doubts.first.wait_for()  # as long as the reader takes to start
-        expect(doubts.nth(1)).to_contain_text("Doubtful order of day and month: mdy")
-        expect(doubts.nth(2)).to_contain_text("-999.9 as a number")
+        order = page.get_by_role("group", name="Is this right? Order of day and month")
+        order.wait_for()  # as long as the reader takes to start
+        expect(order.get_by_role("radio", name="month, day, year")).to_be_checked()
+        missing = page.get_by_role("group", name="Is this right? Missing values")
+        expect(missing).to_contain_text("-999.9 as a number")
         expect(page.get_by_label("Delimiter: read as")).to_be_hidden()
+        expect(page.get_by_role("button", name="Train", exact=True)).to_be_in_viewport()
         settle(page)
         keep_screenshot(page, "train-doubts")
         assert violations(axe, page) == []
 
-        page.get_by_label("Date order: read as").select_option("dmy")
-        page.get_by_label("Missing values: read as").wait_for()
-        expect(doubts.nth(1)).to_contain_text("-999.9 as a number")
-        page.get_by_label("Missing values: read as").fill("-999.9")
-        page.get_by_label("Missing values: read as").blur()
-        expect(page.get_by_role("table", name="Doubtful")).to_have_count(0)
+        order.get_by_role("radio", name="day, month, year").check()
+        expect(order).to_have_count(0)
+        missing.get_by_role("radio", name="as a missing value").check()
+        expect(missing).to_have_count(0)
         expect(
             page.get_by_text("rain.csv: One series, 8 of 12 rows used, 2021-03-01")
         ).to_be_visible()

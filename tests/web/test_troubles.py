@@ -229,12 +229,28 @@ def test_a_failed_job_can_be_ordered_again(service: Service, open_page: OpenPage
         page.reload()
         expect(page.get_by_label("Name of the model")).to_have_value("again")
         expect(page.get_by_label("epochs", exact=True)).to_have_value("7")
+        expect(page.get_by_label("Column to predict")).to_have_value("Costs")
+        page.get_by_label("Use of Sales").select_option("used")
         page.get_by_role("button", name="Train", exact=True).click()
         page.wait_for_url("**/ui/train?job=*")
         second = service.client.get(f"/jobs/{page.url.rpartition('=')[2]}").json()
     assert second["id"] != first["id"]
-    ordered = ("model", "dataset", "target", "test", "recipe")
+    ordered = ("model", "dataset", "target", "test")
     assert {key: second[key] for key in ordered} == {key: first[key] for key in ordered}
+    inputs = {"features": ["Costs", "Sales"], "known": []}
+    assert second["recipe"] == {**first["recipe"], **inputs}
+
+
+def test_the_chart_follows_the_column_to_predict(service: Service, open_page: OpenPage) -> None:
+    rows = "\n".join(["Day,Sales,Costs", *(f"{day},{at},{at % 7}" for at, day in enumerate(DAYS))])
+    answer = service.client.post("/datasets", files={"file": ("two.csv", rows.encode())})
+    with open_page(service.url) as page:
+        page.goto(f"/ui/train?dataset={answer.raise_for_status().json()['id']}")
+        target = page.get_by_label("Column to predict")
+        with page.expect_response("**/values?column=Costs"):
+            target.select_option("Costs")
+        expect(page.get_by_label("Use of Costs")).to_have_count(0)
+        expect(page.get_by_label("Use of Sales")).to_be_visible()
 
 
 def test_an_unreachable_service_is_reported_and_asked_again(

@@ -4,9 +4,9 @@
 import { call, find, get } from "./api.js";
 import { fill, h, say, table } from "./dom.js";
 import { Field, select, showProblem } from "./fields.js";
-import { count, duration, figure as number, percent, recipeInWords, when } from "./format.js";
+import { capital, count, duration, figure as number, percent, recipeInWords, when } from "./format.js";
 import { FINAL, badge, stageInWords } from "./job.js";
-import { baselineName, capital } from "./scorecard.js";
+import { baselineName } from "./scorecard.js";
 
 const LOOK_AGAIN = 2000;
 const PRESETS = [["", "the champion’s"], ["default", "default"], ["chapter", "chapter"]];

@@ -23,6 +23,8 @@ export const signed = (value) => {
 
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 export const when = (iso) => (iso ? WHEN.format(new Date(iso)) : "–");
 
 export function ago(iso) {

@@ -3,12 +3,12 @@
 import { call, get } from "./api.js";
 import { facts, fill, h, say } from "./dom.js";
 import { showProblem } from "./fields.js";
-import { count, duration, figure as number, recipeInWords, when } from "./format.js";
+import { ago, count, duration, figure as number, percent, recipeInWords } from "./format.js";
 import { JobLog } from "./joblog.js";
 import { colour, draw, figure } from "./plot.js";
 
 export const FINAL = ["succeeded", "failed", "cancelled"];
-const LOOK_AGAIN = 3000;
+const LOOK_AGAIN = 3000, SECOND = 1000;
 const CURVE_POINTS = 400; // per stage, however long the page is open
 const STAGES = {
   loading: "Loading the data", compiling: "Compiling the network", training: "Training", calibrating: "Fitting on a part of the rows, to calibrate intervals", judging: "Judging on held-out data",
@@ -36,8 +36,8 @@ export class JobWatch {
     this.cancel = h("button", { class: "danger", type: "button" }, "Cancel");
     this.cancel.addEventListener("click", () => this.stop());
     this.curve = figure({
-      caption: "Loss by epoch, in scaled units",
-      label: "Training and validation loss by epoch",
+      caption: "Loss by epoch, in scaled units; lower is better",
+      label: "Training and validation loss by epoch, and the loss of the simple forecast",
       size: "mid",
       head: ["Epoch", "Stage", { label: "Loss", class: "num" }, { label: "Validation loss", class: "num" }],
       rows: () => this.curvePoints().map((each) => [each.epoch, each.stage, number(each.loss), number(each.validation_loss)]),
@@ -57,6 +57,7 @@ export class JobWatch {
     for (const point of job.curve) this.remember(point);
     this.job = job;
     this.show(job);
+    this.clock ??= setInterval(() => this.tick(), SECOND);
     if (!FINAL.includes(job.status)) this.listen();
     return job;
   }
@@ -120,24 +121,39 @@ export class JobWatch {
     this.bar.hidden = ended;
     if (job.status === "running" && progress.epochs) this.bar.value = progress.epoch / progress.epochs;
     else this.bar.removeAttribute("value");
+    this.now = job;
     fill(
       this.numbers,
       facts(
         [
+          ["Time passed", ended || !job.started_at ? null : (this.passed = h("span"))],
+          ["Time left", ended || progress.eta_seconds === null ? null : `about ${duration(progress.eta_seconds)}`],
           ["Epoch", progress.epochs ? `${count(progress.epoch)} of ${count(progress.epochs)}` : null],
-          ["Loss", progress.loss === null ? null : number(progress.loss)],
           ["Validation loss", progress.validation_loss === null ? null : number(progress.validation_loss)],
-          ["Time left", ended || progress.eta_seconds === null ? null : duration(progress.eta_seconds)],
-          ["Recipe", job.recipe ? recipeInWords(job.recipe) : null],
-          ["Queued at", when(job.created_at)],
           ["Took", ended && job.started_at ? duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000) : null],
+          ["Recipe", job.recipe ? recipeInWords(job.recipe) : null],
+          ["Queued", job.started_at ? null : ago(job.created_at)],
         ],
         "numbers",
       ),
     );
+    this.tick();
+    const share = job.status === "running" && progress.epochs ? `${percent(progress.epoch / progress.epochs, 0)} ` : "";
+    document.title = `${share}${this.stage.textContent} · ${job.model} · Stepahead`;
     this.drawCurve();
     if (before !== this.stage.textContent && this.notes.open) this.log.show();
     if (ended) this.finish(job).catch((error) => showProblem(this.trouble, error));
+  }
+
+  tick() {
+    if (FINAL.includes(this.now.status)) return clearInterval(this.clock);
+    if (this.now.started_at) this.passed.textContent = duration((Date.now() - new Date(this.now.started_at)) / 1000);
+  }
+
+  // Before its first epoch an anchored network is the simple forecast that it has to beat.
+  get toBeat() {
+    const { recipe, start_from: start } = this.now;
+    return recipe?.anchor && recipe.anchor !== "none" && !start ? this.points.get("training 0")?.validation_loss : null;
   }
 
   drawCurve() {
@@ -147,7 +163,7 @@ export class JobWatch {
       this.curve.element,
       () => {
         const traces = [];
-        for (const [stage, name, line] of [["training", "loss", "forecast"], ["refitting", "loss when refitting", "persistence"]]) {
+        for (const [stage, name, line] of [["training", "loss", "forecast"], ["refitting", "loss when refitting", "good-fill"]]) {
           const points = this.curvePoints().filter((each) => each.stage === stage);
           if (!points.length) continue;
           const x = points.map((each) => each.epoch);
@@ -156,6 +172,8 @@ export class JobWatch {
             traces.push({ name: "validation loss", x, y: points.map((each) => each.validation_loss), mode: "lines", line: { color: colour("actual"), width: 1.5, dash: "dot" } });
           }
         }
+        const last = Math.max(1, ...this.curvePoints().map((each) => each.epoch));
+        if (this.toBeat) traces.push({ name: "simple forecast to beat", x: [0, last], y: [this.toBeat, this.toBeat], mode: "lines", line: { color: colour("persistence"), width: 1.5, dash: "dash" } });
         return traces;
       },
       () => ({ xaxis: { title: { text: "epoch" } }, yaxis: { type: "log", exponentformat: "none", nticks: 6 }, showlegend: true }),
@@ -177,22 +195,27 @@ export class JobWatch {
     // Progress arrives a few times a second; the scorecard has every epoch.
     for (const epoch of version.scorecard.epochs) this.remember({ stage: "training", ...epoch });
     this.drawCurve();
-    const { scorecardSummary } = await import("./scorecard.js"); // not needed before
+    const { heldOutPicture, outcome, scorecardFigures } = await import("./scorecard.js"); // not needed before
     const champion = version.aliases.includes("champion");
+    const { verdict } = version.scorecard;
+    const reason = version.decision.reason.replace(`: ${verdict}`, "");
+    this.element.prepend(this.result); // what one came for
     fill(
       this.result,
       h(
         "section",
-        { "aria-labelledby": "outcome" },
+        { class: "card", "aria-labelledby": "outcome" },
         h("h2", { id: "outcome" }, `${job.model}, version ${job.version}`),
-        h("p", {}, champion ? `It is champion: ${version.decision.reason}.` : `It ${version.decision.reason}.`),
-        scorecardSummary(version),
+        h("p", { class: "sentence" }, h("strong", {}, outcome(version))),
+        heldOutPicture(version, { residuals: false }),
+        h("p", {}, champion ? `It is champion: ${reason}.` : `It ${reason}.`),
         h(
           "p",
           { class: "acts" },
           h("a", { class: "button primary", href: `/ui/models/${job.model}?version=${job.version}` }, "Show the version"),
           h("a", { class: "button", href: `/ui/try?model=${job.model}@${job.version}` }, "Try it"),
         ),
+        h("details", {}, h("summary", {}, "Figures"), scorecardFigures(version)),
       ),
     );
     say(`Trained. ${version.scorecard.verdict}`);

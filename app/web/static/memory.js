@@ -2,7 +2,7 @@
 
 import { find } from "./api.js";
 import { h, put } from "./dom.js";
-import { capital } from "./scorecard.js";
+import { capital } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
 
 export async function showMemory(element, name, version) {

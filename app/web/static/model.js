@@ -5,11 +5,11 @@ import { Comparisons } from "./compared.js";
 import { facts, fill, h, put, table } from "./dom.js";
 import { evaluations } from "./evaluated.js";
 import { failed, showProblem } from "./fields.js";
-import { bytes, calendar, count, duration, figure as number, frequency, recipeInWords, signed, when } from "./format.js";
+import { bytes, calendar, capital, count, duration, figure as number, frequency, recipeInWords, signed, when } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
 import { showMemory } from "./memory.js";
 import { moveAlias } from "./promote.js";
-import { capital, heldOutPicture, judgedHow, scorecardTable, skillOf } from "./scorecard.js";
+import { heldOutPicture, judgedHow, scorecardTable, skillOf } from "./scorecard.js";
 
 const place = document.getElementById("model");
 const name = document.body.dataset.model;

@@ -3,9 +3,8 @@
 import { all, get, query, reach } from "./api.js";
 import { fill, h, table } from "./dom.js";
 import { Field, failed, select } from "./fields.js";
-import { count, figure as number, percent, plural, signed, when } from "./format.js";
+import { capital, count, figure as number, percent, plural, signed, when } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
-import { capital } from "./scorecard.js";
 import { skillBar } from "./skill.js";
 
 const place = document.getElementById("monitor");

@@ -1,6 +1,7 @@
-// What to train: the model's name, its start, what it is judged on, its recipe.
+// What to train: the model's name, its start, what it is judged on, its inputs, its recipe.
 
 import { call, find, get } from "./api.js";
+import { Columns } from "./columns.js";
 import { fill, h, newId, put } from "./dom.js";
 import { Field, select, showProblem } from "./fields.js";
 import { ago, bytes, count } from "./format.js";
@@ -12,19 +13,19 @@ export const describeDataset = (each) =>
   `${each.filename ?? each.kind} · ${each.rows_used === null ? bytes(each.size_bytes) : `${count(each.rows_used)} rows`} · ${ago(each.created_at)}`;
 
 // again: a job whose order is repeated, or null; fileOf: returns the uploaded file, for a training
-// that joins it to earlier data.
+// that joins it to earlier data; target: the field that chooses the column, or null.
 export class OrderForm {
-  constructor({ dataset, recipes, models, datasets, model, again, fileOf, onordered }) {
-    Object.assign(this, { dataset, recipes, models, datasets, fileOf, onordered });
+  constructor({ dataset, recipes, models, datasets, model, again, target, fileOf, onordered }) {
+    Object.assign(this, { dataset, recipes, models, datasets, target, fileOf, onordered });
     this.again = again?.kind === dataset.kind ? again : null;
     const names = h("datalist", { id: newId("names") }, models.filter((model) => model.kind === dataset.kind).map((model) => h("option", { value: model.name })));
     this.name = new Field({
       name: "model",
       label: "Name of the model",
-      hint: "A new name, or a model that is to get another version. Lower-case letters, digits, dot, dash, underscore.",
+      hint: "An existing name gets another version.",
       input: h("input", { value: model ?? nameFrom(dataset.filename), required: true, list: names.id, spellcheck: "false", autocomplete: "off" }),
     });
-    this.target = dataset.kind === "series" ? this.targetField() : null;
+    this.columns = target && new Columns(dataset.report, target.input.value);
     this.test = this.testField();
     this.onward = h("div", { class: "fields" });
     this.recipePlace = h("div");
@@ -32,13 +33,16 @@ export class OrderForm {
     this.go = h("button", { class: "primary", type: "submit" }, "Train");
     this.element = h(
       "form",
-      { class: "card", novalidate: true },
-      h("div", { class: "fields" }, this.name.element, names, this.target?.element, this.test.element),
+      { class: "card", id: newId("order"), novalidate: true },
+      h("div", { class: "fields" }, this.name.element, names, (this.ordinary = h("div", { class: "contents" })), this.test.element),
       this.onward,
+      this.columns?.element,
       this.recipePlace,
-      this.trouble,
-      this.go,
     );
+    this.go.setAttribute("form", this.element.id);
+    this.summary = h("p", { class: "quiet small" });
+    this.bar = h("div", { class: "sticky" }, this.trouble, h("div", { class: "row spread" }, this.summary, this.go)); // always in sight
+    this.element.addEventListener("input", () => this.sumUp());
     // While typing: fields that appear on leaving the name would move the button away from the click.
     this.name.input.addEventListener("input", () => (this.known = this.showKnown().catch((error) => showProblem(this.trouble, error))));
     this.element.addEventListener("submit", (event) => {
@@ -47,21 +51,20 @@ export class OrderForm {
     });
   }
 
-  targetField() {
-    const { report } = this.dataset;
-    const columns = [report.target, ...report.target_alternatives].filter(Boolean);
-    return new Field({
-      name: "target",
-      label: "Column to predict",
-      hint: report.target ? "The likeliest measurement is suggested." : "No column looks like a measurement.",
-      input: select(columns.map((each) => [each, each]), columns.includes(this.again?.target) ? this.again.target : report.target),
-    });
+  sumUp() {
+    const what = this.target ? this.target.input.value : "the next token";
+    this.summary.textContent = `${this.name.input.value.trim()} · predicts ${what} · recipe ${this.recipe?.label ?? "default"}`;
+  }
+
+  retarget() {
+    this.columns.show(this.target.input.value);
+    this.sumUp();
   }
 
   testField() {
     const before = this.datasets.filter((each) => each.kind === this.dataset.kind && each.id !== this.dataset.id);
     const choice = select([[HELD_OUT, "the last part, held out"], [OTHER_FILE, "a second file …"], ...before.map((each) => [each.id, describeDataset(each)])], this.again?.test ?? HELD_OUT);
-    const field = new Field({ name: "test", label: "Judge on", hint: "Not trained on before judging.", input: choice });
+    const field = new Field({ name: "test", label: "Judge on", input: choice });
     this.testFile = h("input", { type: "file", "aria-label": "The second file", hidden: true });
     choice.after(this.testFile);
     choice.addEventListener("change", () => {
@@ -78,8 +81,10 @@ export class OrderForm {
     if (!known && this.recipe && !this.extend && !this.startFrom) return; // still a new name
     const [model, version] = known ? await this.find(known) : [null, null];
     if (this.name.input.value.trim() !== name) return;
-    this.recipe = new RecipeForm({ recipes: this.recipes, kind: this.dataset.kind, champion: version?.manifest.recipe ?? null, before: this.recipe, again: this.again?.recipe });
+    this.recipe = new RecipeForm({ recipes: this.recipes, kind: this.dataset.kind, champion: version?.manifest.recipe ?? null, before: this.recipe, again: this.again?.recipe, columns: this.columns, calendar: this.dataset.report.calendar });
+    fill(this.ordinary, this.recipe.shown);
     fill(this.recipePlace, this.recipe.element);
+    this.sumUp();
     this.offerNothing();
     if (!model) return;
     const live = model.versions.filter((each) => !each.deleted_at);

@@ -4,27 +4,36 @@ import { h } from "./dom.js";
 import { Field, select } from "./fields.js";
 
 const AS_CHAMPION = "\u0000champion";
-const SHOWN_FIRST = ["epochs", "window", "cell", "layers"];
 // Asked for most often, so not in the folded part.
-const ALWAYS_SHOWN = ["horizon"];
-const LABELS = { horizon: "Steps ahead to forecast" };
+const ALWAYS_SHOWN = ["horizon", "calendar"];
+const BY_COLUMN = ["features", "known"]; // chosen beside the columns
+const GROUPS = {
+  Basics: ["epochs", "window", "cell", "layers", "anchor", "scaling", "tokenizer", "reading"],
+  Network: null, // all others
+  Judging: ["test_fraction", "refit", "validation_fraction", "early_stopping", "seed"],
+};
+const LABELS = { horizon: "Steps ahead to forecast", calendar: "Calendar" };
+const HINTS = { horizon: "Empty: by the frequency of the rows, 1 without times.", calendar: "When there are rows: XNYS, DE, Mon-Fri. Empty: as the file was read.", anchor: "The simple forecast that the network corrects; auto: an average of several, weighed on earlier rows." };
 
 export class RecipeForm {
   // recipes: GET /recipes; champion: the recipe of the model's champion, or null; before: the form
-  // that this one replaces, whose changes it keeps; again: a recipe for the first form to show.
-  constructor({ recipes, kind, champion, before = null, again = null }) {
+  // that this one replaces, whose changes it keeps; again: a recipe for the first form to show; columns:
+  // where inputs are chosen, or null.
+  constructor({ recipes, kind, champion, before = null, again = null, columns = null, calendar = null }) {
     this.kind = kind;
+    Object.assign(this, { columns, calendar });
     this.presets = recipes.items.filter((preset) => preset.kind === kind);
-    this.described = recipes.fields[kind].filter((field) => field.name !== "preset");
+    this.described = recipes.fields[kind].filter(({ name }) => name !== "preset" && !BY_COLUMN.includes(name));
     this.champion = champion?.kind === kind ? champion : null;
     const picked = before ? before.picked : (again?.preset ?? null);
     this.picked = picked === AS_CHAMPION && !this.champion ? null : picked;
     this.chosen = this.picked ?? (this.champion ? AS_CHAMPION : "default");
-    this.fieldset = h("div", { class: "fields" });
-    this.details = h("details", { class: "recipe" }, h("summary", {}, "Change the recipe"), this.fieldset);
-    this.shown = h("div", { class: "fields" });
-    this.element = h("div", {}, this.choices(), this.shown, this.details);
+    this.groups = h("div");
+    this.details = h("details", { class: "recipe" }, h("summary", {}, "Change the recipe"), this.groups);
+    this.shown = h("div", { class: "contents" });
+    this.element = h("div", {}, this.choices(), this.details);
     this.showFields();
+    if (!before) columns?.take(again ?? this.base, Boolean(again?.features || again?.known));
     for (const [name, value] of before?.typed ?? this.asIn(again)) this.fields.find((field) => field.key === name).input.value = value;
     this.details.open = before ? before.details.open : this.typed.some(([name]) => !ALWAYS_SHOWN.includes(name));
   }
@@ -40,7 +49,7 @@ export class RecipeForm {
   }
 
   choices() {
-    const options = this.presets.map((preset) => [preset.name, preset.name, preset.summary]);
+    const options = this.presets.toSorted((a, b) => (b.name === "default") - (a.name === "default")).map((preset) => [preset.name, preset.name, preset.summary]);
     if (this.champion) options.unshift([AS_CHAMPION, "Like the champion", "The recipe of this model’s champion, on the new data."]);
     return h(
       "fieldset",
@@ -61,22 +70,33 @@ export class RecipeForm {
     );
   }
 
+  get label() {
+    return this.chosen === AS_CHAMPION ? "like the champion" : this.chosen;
+  }
+
   get base() {
     return this.chosen === AS_CHAMPION ? this.champion : this.presets.find((preset) => preset.name === this.chosen).recipe;
   }
 
   showFields() {
-    const order = (field) => (SHOWN_FIRST.includes(field.name) ? SHOWN_FIRST.indexOf(field.name) : SHOWN_FIRST.length);
-    this.fields = [...this.described].sort((a, b) => order(a) - order(b)).map((field) => this.field(field));
-    const [shown, folded] = [true, false].map((always) => this.fields.filter((field) => ALWAYS_SHOWN.includes(field.key) === always));
-    this.shown.replaceChildren(...shown.map((field) => field.element));
-    this.fieldset.replaceChildren(...folded.map((field) => field.element));
+    this.fields = this.described.map((field) => this.field(field));
+    const named = (names) => names.map((name) => this.fields.find(({ key }) => key === name)).filter(Boolean);
+    this.shown.replaceChildren(...named(ALWAYS_SHOWN).map((field) => field.element));
+    const elsewhere = [...ALWAYS_SHOWN, ...Object.values(GROUPS).flatMap((names) => names ?? [])];
+    const others = this.fields.filter(({ key }) => !elsewhere.includes(key));
+    this.groups.replaceChildren(
+      ...Object.entries(GROUPS).map(([title, names]) =>
+        h("fieldset", { class: "group" }, h("legend", {}, title), h("div", { class: "fields" }, (names ? named(names) : others).map((field) => field.element))),
+      ),
+    );
+    this.columns?.take(this.base);
   }
 
   field({ name, description, value: schema }) {
     const base = this.base[name];
     const input = inputFor(schema, base);
-    const field = new Field({ name: `recipe.${name}`, label: LABELS[name] ?? name.replaceAll("_", " "), hint: description.replace(/\bnull:/g, "empty:"), input });
+    if (name === "calendar") input.placeholder = this.calendar ?? "none";
+    const field = new Field({ name: `recipe.${name}`, label: LABELS[name] ?? name.replaceAll("_", " "), hint: HINTS[name] ?? description.replace(/\bnull:/g, "empty:"), input });
     field.schema = schema;
     field.key = name;
     field.offered = input.value;
@@ -90,6 +110,7 @@ export class RecipeForm {
       const now = read(field.input, field.schema);
       if (JSON.stringify(now) !== JSON.stringify(this.base[field.key] ?? null)) changed[field.key] = now;
     }
+    for (const [name, now] of Object.entries(this.columns?.value() ?? {})) if (JSON.stringify(now) !== JSON.stringify(this.base[name] ?? null)) changed[name] = now;
     if (this.chosen === AS_CHAMPION) return Object.keys(changed).length ? changed : null;
     return { preset: this.chosen, ...changed };
   }

@@ -1,6 +1,6 @@
 // The preflight report: a summary, the decisions with their reasons, what was left out.
 
-import { facts, h, table } from "./dom.js";
+import { facts, h, newId, table } from "./dom.js";
 import { select } from "./fields.js";
 import { count, figure, frequency, plural } from "./format.js";
 
@@ -16,6 +16,13 @@ const COUNTS = [
   ["years", "Years", [["ad", "as written"], ["be", "Buddhist era"]]],
   ["hours", "Hours", [["start", "the start of each"], ["end", "the end of each"]]],
 ];
+
+const REASONS = 3;
+const SUBJECTS = {
+  kind: "Kind of file", encoding: "Encoding", sheet: "Sheet", delimiter: "Delimiter", header: "Column names", layout: "Layout", date: "Date column",
+  date_order: "Order of day and month", years: "Calendar of the years", hours: "Hours", decimal: "Decimal sign", series: "Column that names the series",
+  duplicates: "Duplicate timestamps", missing: "Missing values", frequency: "Step between rows", calendar: "Closed days", target: "Column to predict",
+};
 
 const named = (pairs, value) => pairs.find(([key]) => key === value)?.[1] ?? value;
 
@@ -86,22 +93,43 @@ function choice(read, change, [name, label, , , choices, free]) {
   return free ? h("span", {}, input, h("datalist", { id: `choices-${name}` }, choices.map((each) => h("option", { value: each }, frequency(each))))) : input;
 }
 
-// The certain options, shown folded.
+// Every option, shown folded.
 export function guessTable(report, read, change) {
-  const rows = guesses(report)
-    .filter(([name]) => !doubtsIn(report).some((each) => each.about === name))
-    .map((row) => [row[1], row[2] ?? "–", (row[3] ?? "").replace("as `read` says", "as set"), choice(read, change, row)]);
+  const rows = guesses(report).map((row) => [row[1], row[2] ?? "–", (row[3] ?? "").replace("as `read` says", "as set"), choice(read, change, row)]);
   return table({ caption: "How the file was read", head: ["Option", "Detected", "Reason", "Read as"], rows, stacked: true });
 }
 
-// The doubtful decisions, the most serious first: each has its warning, in the same order.
-export function doubts(report, read, change) {
-  const rows = doubtsIn(report).map((each, at) => {
-    const row = guesses(report).find(([name]) => name === each.about);
-    return [report.warnings[at], row ? choice(read, change, row) : ""];
-  });
-  if (!rows.length) return null;
-  return h("div", { class: "warning" }, table({ caption: "Doubtful", head: ["Doubt", "Read as"], rows, stacked: true }));
+// The doubtful decisions, the most serious first, each as a choice of two readings.
+// settle(options): reads the file again; null where that is not possible.
+export function doubts(report, settle) {
+  const open = doubtsIn(report);
+  return open.length ? h("div", { class: "warning doubts" }, open.map((each) => doubt(each, settle))) : null;
+}
+
+function doubt(decision, settle) {
+  const name = newId("doubt");
+  const offer = (reading, options) => {
+    const inUse = reading === decision.chosen;
+    const radio = h("input", { type: "radio", name, checked: inUse, disabled: !settle || !(inUse || options) });
+    if (!inUse && options) radio.addEventListener("change", () => settle(options));
+    return h("label", { class: "choice" }, radio, h("span", {}, h("strong", {}, named(DATE_ORDERS, reading)), reasonsFor(decision, reading)));
+  };
+  const keep = h("button", { type: "button", class: "tight", disabled: !settle }, `Keep ${named(DATE_ORDERS, decision.chosen)}`);
+  keep.addEventListener("click", () => settle(decision.confirm));
+  return h(
+    "fieldset",
+    {},
+    h("legend", {}, `Is this right? ${SUBJECTS[decision.about] ?? decision.about}`),
+    h("div", { class: "choices" }, offer(decision.chosen, decision.confirm), decision.runner_up && offer(decision.runner_up, decision.settle)),
+    decision.confirm && keep,
+  );
+}
+
+// The evidence for a reading: first what a cell shows.
+function reasonsFor(decision, reading) {
+  const own = decision.evidence.filter((each) => each.reading === reading && each.points > 0);
+  const byExample = [...own.filter((each) => each.cells.length), ...own.filter((each) => !each.cells.length)];
+  return byExample.slice(0, REASONS).map((each) => h("span", { class: "reason" }, each.reason, each.cells.length > 0 && [": ", h("code", {}, each.cells[0].text)]));
 }
 
 const typed = (value, hint, about) => h("input", { ...about, value: value ?? "", placeholder: GUESS, title: hint, list: `choices-${about["data-guess"]}`, autocomplete: "off", spellcheck: "false" });
@@ -142,18 +170,6 @@ function cellsInASentence(cells) {
   const left = cells.left_out.map((each) => `${count(each.cells)} left out: ${each.reason}`);
   const unused = cells.unused.map((each) => `${count(each.cells)} in the unused column ${each.column}`);
   return `Of ${plural(cells.in_file, "cell")} ${[`${count(cells.used)} are used`, ...left, ...unused].join("; ")}.`;
-}
-
-export function columnTable(report) {
-  return table({
-    caption: "Columns of the file",
-    head: ["Column", "Type", "Used", { label: "Lowest", class: "num" }, { label: "Highest", class: "num" }, { label: "Missing", class: "num" }, "Note"],
-    rows: report.columns.map((each) => [
-      each.name, each.type, each.used ? "yes" : "no", figure(each.minimum), figure(each.maximum), count(each.missing),
-      [each.unit, each.note].filter(Boolean).join("; "),
-    ]),
-    stacked: true,
-  });
 }
 
 export const textFacts = (report) =>

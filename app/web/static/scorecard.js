@@ -1,7 +1,7 @@
 // A version's errors beside those of its baselines, and the chapter's chart with correct alignment.
 
 import { facts, h, put, table } from "./dom.js";
-import { count, figure as number, percent, signed } from "./format.js";
+import { capital, count, figure as number, percent, signed } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
 import { isNoise, skillBar } from "./skill.js";
 
@@ -30,13 +30,22 @@ export function scorecardSummary(version) {
     h("p", { class: "sentence" }, h("strong", {}, `${capital(scorecard.verdict)}.`)),
     h("div", { class: "limit" }, skillOf(version)),
     scorecard.skill === null && scorecard.skill_missing && h("p", { class: "hint" }, scorecard.skill_missing),
-    scorecardTable(version),
-    h("p", { class: "hint" }, judgedHow(version)),
-    scorecard.notes.length > 0 && h("ul", { class: "small" }, scorecard.notes.map((note) => h("li", {}, note))),
+    scorecardFigures(version),
   );
 }
 
-export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+export const scorecardFigures = (version) => [
+  scorecardTable(version),
+  h("p", { class: "hint" }, judgedHow(version)),
+  version.scorecard.notes.length > 0 && h("ul", { class: "small" }, version.scorecard.notes.map((note) => h("li", {}, note))),
+];
+
+// What came of a training, in a sentence or two.
+export function outcome({ manifest, scorecard, lineage }) {
+  const { cell, anchor } = manifest.recipe;
+  const repeats = scorecard.best_epoch === 0 && anchor && anchor !== "none" && !lineage.start_from;
+  return `${repeats ? `The ${cell.toUpperCase()} found no gain over the simple forecasts that stands out from noise, so this version repeats them. ` : ""}${capital(scorecard.verdict)}.`;
+}
 
 export function judgedHow({ scorecard }) {
   const network = scorecard.network === "judged" ? " The figures are those of the network before it was refitted on all rows." : "";
@@ -180,7 +189,7 @@ export function skillOf(version) {
 }
 
 // Actual and forecast on held-out data, with persistence, and the residuals below.
-export function heldOutPicture(version) {
+export function heldOutPicture(version, { residuals: withResiduals = true } = {}) {
   const { series } = version.scorecard;
   if (!series?.curve.length) return null;
   const labels = [...new Set(series.curve.map((point) => point.series))];
@@ -193,7 +202,7 @@ export function heldOutPicture(version) {
   const x = () => points().map((point, index) => point.time ?? index);
   const target = version.manifest.series?.target ?? "value";
   const picture = figure({
-    caption: `${target}: actual value, forecast one step before, and persistence`,
+    caption: `${target}: forecast one step ahead against the actual value, on ${version.scorecard.judged_on === "training" ? "training" : "held-out"} rows`,
     label: `Line chart: ${version.scorecard.verdict}`,
     head: ["Time", { label: "Actual value", class: "num" }, { label: "Forecast", class: "num" }, { label: "Last value", class: "num" }],
     rows: () => points().map((each, index) => [each.time ?? index, number(each.actual, 6), number(each.forecast, 6), number(each.persistence, 6)]),
@@ -206,9 +215,9 @@ export function heldOutPicture(version) {
   const place = h("div", {});
   const redraw = () => {
     drawPicture(picture.element, x, points, series.curve_level);
-    drawResiduals(residuals.element, x, points);
+    if (withResiduals) drawResiduals(residuals.element, x, points);
   };
-  put(place, controls(state, labels, longest, redraw), picture.whole, residuals.whole);
+  put(place, controls(state, labels, longest, redraw), picture.whole, withResiduals && residuals.whole);
   redraw();
   return place;
 }

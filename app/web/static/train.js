@@ -9,20 +9,21 @@ import { bytes } from "./format.js";
 import { JobWatch } from "./job.js";
 import { OrderForm, describeDataset } from "./order.js";
 import { colour, draw, figure, plain } from "./plot.js";
-import { columnTable, doubts, guessTable, inASentence, leftOut, textFacts, warningsOf } from "./report.js";
+import { doubts, guessTable, inASentence, leftOut, textFacts, warningsOf } from "./report.js";
 
 const place = document.getElementById("train");
 const state = { file: null, read: {}, dataset: null, earlier: [], model: null, again: null };
+const bar = h("div", { class: "bottom" }); // with the button that orders the training
 let earlier = null; // earlier uploads, being fetched
 
 const parts = {
-  file: section("Data"),
-  report: section("Preflight report"),
-  order: section("Training"),
+  file: section("Data", "sr"),
+  report: section("What was read", "sr"),
+  order: section("Model"),
 };
 
-function section(title) {
-  const heading = h("h2", { id: newId("step"), tabindex: "-1" }, title);
+function section(title, look = "") {
+  const heading = h("h2", { id: newId("step"), tabindex: "-1", class: look }, title);
   const body = h("div");
   return { heading, body, whole: h("section", { "aria-labelledby": heading.id, hidden: true }, heading, body) };
 }
@@ -33,7 +34,7 @@ async function start() {
   const again = address.get("again");
   state.again = again && (await get(`/jobs/${encodeURIComponent(again)}`));
   state.model = address.get("model") ?? state.again?.model;
-  fill(place, h("div", { class: "steps" }, Object.values(parts).map((part) => part.whole)));
+  fill(place, Object.values(parts).map((part) => part.whole), bar);
   parts.file.whole.hidden = false;
   showFilePart();
   const dataset = address.get("dataset") ?? state.again?.dataset;
@@ -48,14 +49,14 @@ function showFilePart() {
   const place = h("div");
   fill(
     parts.file.body,
-    dropZone({
+    (state.zone = dropZone({
       title: "Drop a CSV, a spreadsheet or a text here",
-      hint: "or press to choose a file. Dates, decimal commas, semicolons and gaps are recognised.",
+      hint: "or press to choose a file",
       onfile: (file) => {
         state.read = {};
         upload(file);
       },
-    }),
+    })),
     h("div", { class: "row", role: "status" }, (state.busy = h("p", { class: "quiet", hidden: true }))),
     uploadTrouble,
     place,
@@ -97,7 +98,7 @@ async function takeEarlier(id) {
 async function upload(file) {
   const own = (state.upload = {}); // the latest request counts, whichever answer comes first
   state.file = file;
-  parts.order.whole.inert = true; // until it matches the current reading
+  parts.order.whole.inert = bar.inert = true; // until it matches the current reading
   showProblem(uploadTrouble, null);
   state.busy.hidden = false;
   state.busy.textContent = `Reading ${file.name} (${bytes(file.size)}) …`;
@@ -116,15 +117,15 @@ async function upload(file) {
 // A file that cannot be used: why, the report so far, and what to change.
 function refused(error) {
   const { touched } = state;
-  parts.order.whole.inert = false;
+  parts.order.whole.inert = bar.inert = false;
   showProblem(uploadTrouble, error);
   const report = error.body?.report;
   if (!report && touched) return besideGuess(touched, error); // the input was invalid
   state.dataset = null;
-  parts.order.whole.hidden = true;
+  parts.order.whole.hidden = bar.hidden = true;
   parts.report.whole.hidden = !report;
   if (!report) return;
-  fill(parts.report.body, h("div", { class: "card" }, h("p", {}, "This was understood so far. Correct it below, and the file is read again."), doubts(report, state.read, changeGuess), warningsOf(report), guessTable(report, state.read, changeGuess)));
+  fill(parts.report.body, h("div", { class: "card" }, h("p", {}, "This was understood so far. Correct it below, and the file is read again."), doubts(report, settle), warningsOf(report), guessTable(report, state.read, changeGuess)));
   returnTo(parts.report.heading);
   if (touched) besideGuess(touched, error);
 }
@@ -138,10 +139,19 @@ function besideGuess(name, error) {
   state.touched = null;
 }
 
-async function changeGuess(name, value) {
+function changeGuess(name, value) {
   state.touched = name;
   if (value === undefined) delete state.read[name];
   else state.read[name] = value;
+  readAgain();
+}
+
+function settle(options) {
+  Object.assign(state.read, options);
+  readAgain();
+}
+
+async function readAgain() {
   try {
     upload(await theFile(state.dataset));
   } catch (error) {
@@ -167,29 +177,32 @@ function understood(dataset) {
   const { report } = dataset;
   parts.report.whole.hidden = false;
   const look = h("div");
+  const change = dataset.extends ? null : changeGuess;
+  state.zone.classList.add("slim");
+  state.zone.querySelector("strong").textContent = "Drop another file, or press to choose one";
+  state.target = report.kind === "series" ? targetField(report) : null;
   fill(
     parts.report.body,
     h(
       "div",
       { class: "card" },
       h("p", {}, h("strong", {}, dataset.filename ?? "Dataset"), ": ", inASentence(report)),
-      doubts(report, state.read, dataset.extends ? null : changeGuess),
-      warningsOf(report),
+      doubts(report, change && settle),
       look,
+      warningsOf(report),
       h(
         "details",
         { class: "guesses", open: Boolean(state.touched || parts.report.body.querySelector(".guesses")?.open) },
-        h("summary", {}, "How it was read, and how to change it"),
-        dataset.extends ? h("p", { class: "hint" }, "It was joined from two uploads with their own options.") : h("p", { class: "hint" }, h("a", { href: `/datasets/${dataset.id}/file`, download: dataset.filename ?? "" }, "Download the original file")),
-        guessTable(report, state.read, dataset.extends ? null : changeGuess),
+        h("summary", {}, "How it was read"),
+        change ? h("p", { class: "hint" }, h("a", { href: `/datasets/${dataset.id}/file`, download: dataset.filename ?? "" }, "Download the original file")) : h("p", { class: "hint" }, "It was joined from two uploads with their own options."),
+        guessTable(report, state.read, change),
       ),
-      report.columns.length > 0 && h("details", {}, h("summary", {}, "Columns"), columnTable(report)),
       h("details", {}, h("summary", {}, "Rows left out, outliers"), leftOut(report)),
     ),
   );
   showLook(look, dataset).catch((error) => failed(look, error));
   showOrder().catch((error) => {
-    parts.order.whole.inert = false;
+    parts.order.whole.inert = bar.inert = false;
     failed(parts.order.body, error);
   });
   say(`Understood: ${inASentence(report)}`);
@@ -201,6 +214,13 @@ function returnTo(heading) {
   const touched = state.touched && parts.report.body.querySelector(`[data-guess="${state.touched}"]`);
   state.touched = null;
   (touched || heading).focus({ preventScroll: Boolean(touched) });
+}
+
+function targetField(report) {
+  const columns = [report.target, ...report.target_alternatives].filter(Boolean);
+  const again = columns.includes(state.again?.target) ? state.again.target : report.target;
+  const input = select(columns.map((each) => [each, each]), again);
+  return new Field({ name: "target", label: "Column to predict", hint: report.target ? null : "No column looks like a measurement.", input });
 }
 
 // A few lines, a few hundred characters.
@@ -215,13 +235,14 @@ async function showLook(element, dataset) {
     fill(element, textFacts(dataset.report), h("blockquote", { class: "written" }, beginning(glance.text)));
     return;
   }
-  const columns = dataset.report.columns.filter((each) => each.used).map((each) => each.name);
+  const { target } = state;
   const labels = dataset.report.series.map((each) => each.label);
-  const column = select(columns.map((each) => [each, each]), dataset.report.target, { "aria-label": "Column shown" });
-  const label = select(labels.map((each) => [each, each]), labels[0], { "aria-label": "Series shown" });
-  const picture = figure({ caption: "The series as it was read", size: "mid", label: `Line chart of ${dataset.report.target}` });
+  const label = new Field({ name: "series", label: "Series shown", input: select(labels.map((each) => [each, each]), labels[0]) });
+  const picture = figure({ caption: "The column to predict", size: "mid", label: "Line chart of the values that were read" });
   const show = async () => {
-    const glance = await get(`/datasets/${dataset.id}/values${query({ column: column.value, series: labels.length > 1 ? label.value : null })}`);
+    const column = target.input.value;
+    const glance = await get(`/datasets/${dataset.id}/values${query({ column, series: labels.length > 1 ? label.input.value : null })}`);
+    if (column !== target.input.value) return; // chosen meanwhile
     const x = glance.times ?? glance.values.map((_, row) => row + 1);
     draw(
       picture.element,
@@ -229,11 +250,14 @@ async function showLook(element, dataset) {
       () => ({ showlegend: false }),
     );
   };
-  for (const input of [column, label]) {
-    input.addEventListener("change", () => show().catch((error) => failed(picture.whole, error)));
-    input.classList.add("narrow");
-  }
-  fill(element, h("div", { class: "row" }, columns.length > 1 && column, labels.length > 1 && label), picture.whole);
+  const changed = () => show().catch((error) => failed(picture.whole, error));
+  target.input.addEventListener("change", () => {
+    state.form?.retarget();
+    changed();
+  });
+  label.input.addEventListener("change", changed);
+  picture.whole.firstChild.remove(); // the field above says it
+  fill(element, h("div", { class: "fields" }, target.element, labels.length > 1 && label.element), picture.whole);
   await show();
 }
 
@@ -251,6 +275,7 @@ async function showOrder() {
     datasets: test ? [test, ...state.earlier.filter((each) => each.id !== test.id)] : state.earlier,
     model: state.model,
     again,
+    target: state.target,
     fileOf: theFile,
     onordered: (job) => {
       history.pushState(null, "", `/ui/train?job=${job.id}`);
@@ -259,9 +284,11 @@ async function showOrder() {
   });
   await form.showKnown();
   if (overtaken()) return;
-  parts.order.whole.hidden = false;
-  parts.order.whole.inert = false;
+  state.form = form;
+  parts.order.whole.hidden = bar.hidden = false;
+  parts.order.whole.inert = bar.inert = false;
   fill(parts.order.body, form.element);
+  fill(bar, form.bar);
 }
 
 // 4. The training
@@ -272,7 +299,6 @@ async function watch(id) {
   try {
     const { model } = await job.start();
     document.querySelector("h1").textContent = `Training ${model}`;
-    document.title = `Training ${model} · Stepahead`;
   } catch (error) {
     failed(place, error);
   }
