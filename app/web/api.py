@@ -4,11 +4,14 @@ Pages are frames without data. Their scripts fetch the data from the public API,
 client.
 """
 
+import csv
+import io
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
+from app.datasets.samples import UnknownSample, find_sample, rows
 from app.errors import NotFound
 from app.http.openapi import ASSETS_URL
 from app.registry.references import MODEL_NAME
@@ -39,6 +42,18 @@ def show_model(name: str) -> HTMLResponse:
 def show_api() -> HTMLResponse:
     """Show the API's operations, to read and to try."""
     return page("docs", title="API", at="/docs", as_json="/openapi.json", swagger=ASSETS_URL)
+
+
+@router.get("/ui/samples/{name}.csv")
+def sample_file(name: str) -> Response:
+    """Return a real series from an installed package, for a first training."""
+    try:
+        sample = find_sample(name)
+    except UnknownSample as error:
+        raise NotFound(str(error)) from error
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows(sample))
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8")
 
 
 @router.get(PLOTLY_URL)

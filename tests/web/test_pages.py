@@ -106,11 +106,17 @@ def test_home_says_what_each_model_is_worth(service: Service, open_page: OpenPag
     with open_page(service.url) as page:
         page.goto("/")
         stock = page.get_by_role("listitem").filter(has_text="google-stock")
-        expect(stock).to_contain_text("worse than repeating the last value")
-        expect(stock).to_contain_text("in the last minute")
+        expect(stock.locator(".badge")).to_have_text("worse, skill −80 %")
+        expect(stock).to_contain_text("Worse than repeating the last value")
+        expect(stock.get_by_role("img", name="last 8 in use")).to_be_visible()
         fable = page.get_by_role("listitem").filter(has_text="belling-the-cat")
-        expect(fable).to_contain_text("texts have no actuals")
+        expect(fable.locator(".badge")).to_have_text("not judged")
         expect(page.get_by_role("link", name="Upload data")).to_be_visible()
+        page.get_by_role("button", name="Try it on sample data").click()
+        page.wait_for_url("**/ui/train?job=*")
+        expect(page.get_by_role("heading", name="Training seattle-weather")).to_be_visible()
+        job = page.url.rpartition("=")[2]
+        assert service.client.post(f"/jobs/{job}/cancel").is_success
 
 
 def test_nothing_is_called_better_where_nothing_was_held_out(
