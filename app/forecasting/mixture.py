@@ -32,7 +32,7 @@ from app.forecasting.linear_maps import (
     theta_map,
 )
 from app.forecasting.shrinkage import FEWEST_ORIGINS as FEWEST_ORIGINS_TO_TEST
-from app.forecasting.shrinkage import kept_share
+from app.forecasting.shrinkage import kept_share, on_simplex
 from app.forecasting.smoothing import Smoother, smoothers, smoothing_map, smoothing_maps
 from app.recipes.recipe import AnchorName
 
@@ -40,6 +40,7 @@ Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
 MOST_ORIGINS = 150
+MOST_STEPS = 3_000  # of all origins together: close origins of a long horizon say the same
 BLOCKS = 4
 # needed to weigh a smoother's parameters; with fewer, those of the block itself are used
 FEWEST_ORIGINS = 5
@@ -112,6 +113,7 @@ class Mixing:
         # More rows in front, so that every origin has a window.
         self._padded = led(values, window, season=self._season)
         self._losses: dict[bytes, Floats] = {}
+        self._fits: dict[tuple[bytes, int, Candidate], LinearMap | None] = {}
 
     @property
     def _season(self) -> int | None:
@@ -180,7 +182,12 @@ class Mixing:
         fits = dict(self._candidates(origins))
         maps, weights = [], []
         for candidate, weight in zip(mixture.candidates, mixture.weights, strict=True):
-            linear = fits[candidate](known) if weight else None
+            if not weight:
+                continue
+            key = (origins.tobytes(), known, candidate)
+            if key not in self._fits:
+                self._fits[key] = fits[candidate](known)
+            linear = self._fits[key]
             if linear is not None:
                 maps.append(linear)
                 weights.append(weight)
@@ -193,7 +200,8 @@ class Mixing:
         longest = max(self._seasons, default=4)
         last = until - self._horizon
         first = max(1, min(max(2 * longest, until // 4), last - 3))
-        step = max(1, (last - first + 1) // MOST_ORIGINS)
+        most = min(MOST_ORIGINS, max(FEWEST_ORIGINS_TO_TEST, MOST_STEPS // self._horizon))
+        step = max(1, (last - first + 1) // most)
         return np.arange(last, first - 1, -step)[::-1]
 
     def _windows(self, origins: Ids) -> Floats:
@@ -385,15 +393,6 @@ def _weights(errors: Floats, *, apart: int) -> Floats:
     step = 1 / np.linalg.eigvalsh(normal)[-1]
     own = usual.copy()
     for _ in range(ITERATIONS):
-        own = _on_simplex(own - step * (normal @ own - penalty * usual))
+        own = on_simplex(own - step * (normal @ own - penalty * usual))
     weights[kept] = own
     return weights
-
-
-def _on_simplex(weights: Floats) -> Floats:
-    """Return the nearest weights that are not negative and sum to 1 (Duchi and others 2008)."""
-    falling = np.sort(weights)[::-1]
-    over = np.cumsum(falling) - 1
-    last = np.flatnonzero(falling - over / np.arange(1, len(falling) + 1) > 0)[-1]
-    nearest: Floats = np.maximum(weights - over[last] / (last + 1), 0.0)
-    return nearest

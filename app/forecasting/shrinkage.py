@@ -55,3 +55,12 @@ def kept_share(missed: Floats, added: Floats) -> float:
         return 0.0
     error = float(np.sqrt(((scores / others) ** 2).sum())) / size
     return min(1.0, slope * max(0.0, 1 - (STANDARD_ERRORS * error / slope) ** 2))
+
+
+def on_simplex(weights: Floats) -> Floats:
+    """Return the nearest weights that are not negative and sum to 1 (Duchi and others 2008)."""
+    falling = np.sort(weights)[::-1]
+    over = np.cumsum(falling) - 1
+    last = np.flatnonzero(falling - over / np.arange(1, len(falling) + 1) > 0)[-1]
+    nearest: Floats = np.maximum(weights - over[last] / (last + 1), 0.0)
+    return nearest

@@ -70,6 +70,7 @@ PRESETS: tuple[Preset, ...] = (
             learning_rate=0.001,
             batch_size=32,
             epochs=60,
+            epoch_examples=20_000,
             early_stopping=10,
             clip_norm=1.0,
             validation_fraction=0.15,

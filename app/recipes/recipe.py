@@ -138,6 +138,14 @@ class SeriesRecipe(Recipe):
             "as the dataset's report says",
         ),
     ] = None
+    epoch_examples: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="most examples in an epoch, drawn anew for each, so that the time does not "
+            "grow with the file; null: all",
+        ),
+    ] = None
     scaling: Annotated[
         Literal["minmax", "standard", "window"],
         Field(

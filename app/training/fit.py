@@ -47,7 +47,8 @@ class Part:
 
     rows: Rows | None = None  # series: numbers of windows; windows of a text: first positions
     begin: int = 0  # stream: first position read
-    count: int  # number of rows; stream: number of tokens to be predicted
+    # number of rows in an epoch, at most all of them; stream: number of tokens to be predicted
+    count: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -234,7 +235,7 @@ class Fit:
         if part.rows is not None:
             # The order follows from seed and epoch, so a checkpoint need not contain it.
             generator = np.random.default_rng([self.plan.seed, position.epoch])
-            order = generator.permutation(part.rows)
+            order = generator.permutation(part.rows)[: part.count]
         stretch = self._stretch(part, order)
         course = Course(
             learning_rate=tf.constant(self.plan.learning_rate, tf.float32),
@@ -310,8 +311,11 @@ class Fit:
         return self.position.epoch - 1 - best >= patience
 
     def _evaluate(self, part: Part, weights: list[Any]) -> float:
-        """Return the mean loss over a part."""
-        stretch = self._stretch(part, part.rows)
+        """Return the mean loss over a part, or over an even selection as large as an epoch."""
+        rows = part.rows
+        if rows is not None and len(rows) > part.count:
+            rows = rows[np.linspace(0, len(rows) - 1, part.count).astype(int)]
+        stretch = self._stretch(part, rows)
         tally = Tally(self.program.initial_carry(), tf.zeros(2, tf.float64))
         total, done = self.program.batches(part.count), 0
         while done < total:

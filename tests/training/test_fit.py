@@ -66,6 +66,14 @@ def test_another_seed_takes_the_rows_in_another_order() -> None:
     assert any((first.weights[name] != other.weights[name]).any() for name in first.weights)
 
 
+def test_an_epoch_of_fewer_examples_draws_them_anew_each_time() -> None:
+    few = Part(rows=np.arange(30, dtype=np.int32), count=8)  # one batch
+    quiet: dict[str, Any] = {"validation": None, "patience": None, "keep_best": False, "epochs": 8}
+    fitted = run(plan_of(training=few, learning_rate=1e-9, **quiet))
+    losses = {round(epoch.loss, 6) for epoch in fitted.epochs}
+    assert len(losses) == len(fitted.epochs)
+
+
 def test_epoch_0_is_kept_where_training_makes_it_worse() -> None:
     # Fitted to the opposite of the validation data, so the initial weights stay the best.
     plan = plan_of(keep_initial=True)

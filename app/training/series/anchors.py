@@ -1,7 +1,10 @@
 """The anchors of a run: which simple forecasts they are made of, and how each phase fits them."""
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -42,6 +45,7 @@ LONGEST_HOLE = 2 / 3
 FEWEST_ROWS = 3  # at least a season and one row more, or this many
 # Limit for the weights of all series' own anchors together: 16 MB in the artifact.
 MOST_WEIGHTS = 4_000_000
+MOST_THREADS = 4  # fit the anchors of several series side by side
 # How many series are averaged for the anchor of any other series.
 MOST_AVERAGED = 300
 LEAST_TOLD_WEIGHT = 0.005
@@ -128,7 +132,10 @@ def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> Ser
         season=settled.reach.season,
         known=data.known,
     )
-    fitted = [fit_anchor(mixing, group, starts[group.label], shared=several) for group in chosen]
+    # NumPy lets other threads run while it computes.
+    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+        fit = partial(fit_anchor, mixing, shared=several)
+        fitted = [*pool.map(fit, chosen, [starts[group.label] for group in chosen])]
     name, season = settled.record.name, settled.record.season
     by_phase: dict[Phase, Anchor] = {}
     for phase in PHASES:

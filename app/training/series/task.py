@@ -110,6 +110,8 @@ class SeriesTask:
         inputs, targets = self._examples.scaled(phase)
         training, validation = self._examples.parts(phase)
         validating = phase == "training" and len(validation) > 0 and epochs is None
+        most = self.recipe.epoch_examples or len(self._examples)
+        validation = validation[:: max(1, -(-len(validation) // most))]
         return Plan(
             form=Form(
                 architecture=self.architecture(phase),
@@ -123,7 +125,7 @@ class SeriesTask:
             ),
             inputs=inputs,
             targets=targets,
-            training=Part(rows=training, count=len(training)),
+            training=Part(rows=training, count=min(len(training), most)),
             validation=Part(rows=validation, count=len(validation)) if validating else None,
             epochs=self.recipe.epochs if epochs is None else epochs,
             patience=self.recipe.early_stopping if validating else None,
