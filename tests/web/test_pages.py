@@ -44,7 +44,7 @@ SAID = {
     "jobs": "No jobs match these filters.",
     "model-series": "in the unit of Open",
 }
-DRAWN = {"model-series", "model-text", "try-series", "monitor"}  # plotly.js is loaded here alone
+DRAWN = {"model-series", "try-series", "monitor"}  # plotly.js is loaded here alone
 MOST_BYTES = 100_000
 
 
@@ -123,7 +123,7 @@ def test_nothing_is_called_better_where_nothing_was_held_out(
     service: Service, open_page: OpenPage
 ) -> None:
     with open_page(service.url) as page:
-        page.goto("/ui/models/belling-the-cat")
+        page.goto("/ui/models/belling-the-cat#accuracy")
         expect(page.get_by_text("knows the text it was trained on by heart").first).to_be_visible()
         table = page.get_by_role("table", name="Bits per character")
         expect(table).to_contain_text("trigram")
@@ -325,6 +325,8 @@ def test_a_version_is_measured_on_another_file(service: Service, open_page: Open
     )
     with open_page(service.url) as page:
         page.goto("/ui/models/google-stock")
+        page.get_by_role("tab", name="Forecast").press("ArrowRight")
+        expect(page.get_by_role("tab", name="Accuracy")).to_be_focused()
         part = page.get_by_role("region", name="Evaluate on other data")
         expect(part).to_contain_text("Not evaluated on other data yet.")
         part.get_by_label("Evaluate on another file").set_input_files(csv(january))
@@ -346,7 +348,7 @@ def test_cells_are_compared_and_what_waits_is_cancelled(
         for day in range(1, 29)
     )
     with open_page(service.url) as page:
-        page.goto("/ui/models/google-stock")
+        page.goto("/ui/models/google-stock#versions")
         part = page.get_by_role("region", name="Compare RNN, GRU and LSTM")
         part.get_by_text("Compare the cells").click()
         part.get_by_label("On a file").set_input_files(csv(prices))

@@ -75,22 +75,26 @@ def test_from_a_file_to_a_promoted_version(
         keep_screenshot(page, "train-done")
         assert violations(axe, page) == []
         seen.click()
-        expect(page.get_by_role("heading", name="Forecast vs. actual")).to_be_visible()
+        for tab in ("Versions", "Training", "Monitoring", "Explain", "Accuracy"):
+            page.get_by_role("tab", name=tab).click()
+            settle(page)
+            assert violations(axe, page) == [], tab
 
         train(page, prices, epochs=61, warm=True)
         page.get_by_role("link", name="Show the version").wait_for(timeout=TRAINED_MS)
         expect(page.get_by_text("It waits beside champion 1")).to_be_visible()
-        page.goto("/ui/models/my-prices?version=1")
+        page.goto("/ui/models/my-prices?version=1#versions")
         expect(page.get_by_role("heading", name="Version 1")).to_be_visible()
-        waiting = page.get_by_role("button", name="Promote").or_(
-            page.get_by_role("button", name="Roll back")
-        )
-        waiting.first.click()
+        page.get_by_label("Version", exact=True).select_option("2")
+        expect(page.get_by_role("heading", name="Version 2")).to_be_visible()
+        page.get_by_role("button", name="Promote 2").first.click()
         expect(page.get_by_role("region", name="The versions side by side")).to_be_visible()
         keep_screenshot(page, "model-promote")
         assert violations(axe, page) == []
+        page.get_by_role("button", name="Promote anyway").click()
+        expect(page.locator(".field-error:visible")).to_contain_text("Say why")
         page.get_by_role("textbox", name="Why").fill("to see it move")
-        page.get_by_role("button", name="Point champion at").click()
+        page.get_by_role("button", name="Promote anyway").click()
         expect(page.get_by_role("listitem").filter(has_text="to see it move")).to_be_visible()
 
 

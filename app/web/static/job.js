@@ -195,10 +195,9 @@ export class JobWatch {
     // Progress arrives a few times a second; the scorecard has every epoch.
     for (const epoch of version.scorecard.epochs) this.remember({ stage: "training", ...epoch });
     this.drawCurve();
-    const { heldOutPicture, outcome, scorecardFigures } = await import("./scorecard.js"); // not needed before
+    const { heldOutPicture, outcome, reasonOf, scorecardFigures } = await import("./scorecard.js"); // not needed before
     const champion = version.aliases.includes("champion");
-    const { verdict } = version.scorecard;
-    const reason = version.decision.reason.replace(`: ${verdict}`, "");
+    const reason = reasonOf(version.decision, version.scorecard.verdict);
     this.element.prepend(this.result); // what one came for
     fill(
       this.result,
@@ -206,8 +205,8 @@ export class JobWatch {
         "section",
         { class: "card", "aria-labelledby": "outcome" },
         h("h2", { id: "outcome" }, `${job.model}, version ${job.version}`),
-        h("p", { class: "sentence" }, h("strong", {}, outcome(version))),
-        heldOutPicture(version, { residuals: false }),
+        outcome(version),
+        heldOutPicture(version),
         h("p", {}, champion ? `It is champion: ${reason}.` : `It ${reason}.`),
         h(
           "p",

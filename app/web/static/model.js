@@ -1,15 +1,16 @@
 // A model: what is served, how good it is, its versions, and its alias history.
 
-import { get, query } from "./api.js";
+import { MOST_OF_A_PAGE, find, get, query } from "./api.js";
 import { Comparisons } from "./compared.js";
 import { facts, fill, h, put, table } from "./dom.js";
 import { evaluations } from "./evaluated.js";
-import { failed, showProblem } from "./fields.js";
+import { failed, select, showProblem } from "./fields.js";
 import { bytes, calendar, capital, count, duration, figure as number, frequency, recipeInWords, signed, when } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
 import { showMemory } from "./memory.js";
 import { moveAlias } from "./promote.js";
-import { heldOutPicture, judgedHow, scorecardTable, skillOf } from "./scorecard.js";
+import { bigNumbers, heldOutPicture, heldOutResiduals, reasonOf, scorecardFigures, sentence } from "./scorecard.js";
+import { tabList } from "./tabs.js";
 
 const place = document.getElementById("model");
 const name = document.body.dataset.model;
@@ -17,21 +18,18 @@ const name = document.body.dataset.model;
 async function show() {
   const model = await get(`/models/${name}`);
   const wanted = Number(new URLSearchParams(location.search).get("version")) || model.champion?.version || model.last_version;
-  const version = await get(`/models/${name}/versions/${wanted}`);
+  const [version, { items: known }] = await Promise.all([get(`/models/${name}/versions/${wanted}`), get(`/models/${name}/versions?limit=${MOST_OF_A_PAGE}`)]);
   place.removeAttribute("aria-busy");
-  const memory = h("div");
-  fill(
-    place,
-    header(model, version),
-    version.scorecard.series?.curve.length ? picture(version) : null,
-    part("Compared with simple forecasts", notes(version), scorecardTable(version), h("p", { class: "hint" }, judgedHow(version))),
-    evaluations(version, part),
-    new Comparisons({ model, version, part }).element,
-    versions(model, version),
-    h("div", { class: "grid2 part" }, part("Training", trainingCurve(version), memory), about(version)),
-    past(),
-  );
-  showMemory(memory, name, version.version).catch((error) => showProblem(memory, error));
+  const tabs = tabList("About the model", [
+    ...(version.scorecard.series?.curve.length ? [["forecast", "Forecast", () => h("div", { class: "card" }, heldOutPicture(version))]] : []),
+    ["accuracy", "Accuracy", () => [part("Compared with simple forecasts", scorecardFigures(version)), heldOutResiduals(version, part), evaluations(version, part)]],
+    ["versions", "Versions", () => [versions(model, version), new Comparisons({ model, version, part }).element, past()]],
+    ["training", "Training", () => h("div", { class: "grid2" }, part("Training", trainingCurve(version)), about(version))],
+    ["monitoring", "Monitoring", () => inUse(model)],
+    ["explain", "Explain", () => explain(version, reference(model, version))],
+  ]);
+  fill(place, header(model, version, known), tabs.element);
+  tabs.start();
 }
 
 function part(title, ...children) {
@@ -39,36 +37,67 @@ function part(title, ...children) {
   return h("section", { class: "card", "aria-labelledby": id }, h("h2", { id }, title), children);
 }
 
-function header(model, version) {
+const isForAny = (version) => version.manifest.series?.periods > 0; // without training, so far not explained
+const reference = (model, version) => (version.version === model.champion?.version ? name : `${name}@${version.version}`);
+
+// The version, what it is worth, and what can be done with it.
+function header(model, version, known) {
   const isChampion = version.version === model.champion?.version;
-  const actions = h("div", { class: "acts" }, h("a", { class: "button primary", href: `/ui/try${query({ model: isChampion ? name : `${name}@${version.version}` })}` }, "Try"));
+  const actions = h("div", { class: "acts" }, h("a", { class: "button primary", href: `/ui/try${query({ model: reference(model, version) })}` }, "Try"));
   if (!isChampion && !version.deleted_at) put(actions, promoteButton(model, version.version));
-  const isForAny = version.manifest.series?.periods > 0; // without training, so far not explained
-  if (!isForAny) put(actions, h("a", { class: "button", href: `/ui/look${query({ model: isChampion ? name : `${name}@${version.version}` })}` }, "Look inside"));
-  put(actions, h("a", { class: "button", href: `/ui/monitor${query({ model: name })}` }, "Monitor"));
-  if (!isForAny) put(actions, h("a", { class: "button", href: `/ui/train${query({ model: name })}` }, "Train another version"));
+  if (!isForAny(version)) put(actions, h("a", { class: "button", href: `/ui/train${query({ model: name })}` }, "Train another version"));
   return h(
     "div",
     { class: "card" },
     h(
       "div",
-      { class: "row" },
-      h("h2", { class: "version" }, `Version ${version.version}`),
-      version.aliases.map((alias) => h("span", { class: `badge ${alias === "champion" ? "champion" : "busy"}` }, alias)),
-      h("span", { class: "badge" }, model.kind),
+      { class: "row spread" },
+      h("div", { class: "row" }, h("h2", { class: "version" }, `Version ${version.version}`), known.length > 1 && switcher(version, known), version.aliases.map((alias) => h("span", { class: `badge ${alias === "champion" ? "champion" : "busy"}` }, alias)), h("span", { class: "badge" }, model.kind)),
+      actions,
     ),
-    h("p", { class: "sentence" }, h("strong", {}, `${capital(version.scorecard.verdict)}.`)),
-    h("div", { class: "limit" }, skillOf(version)),
+    sentence(version.scorecard.verdict),
+    bigNumbers(version),
     version.scorecard.skill === null && h("p", { class: "hint" }, capital(version.scorecard.skill_missing ?? "")),
-    actions,
   );
 }
 
-function picture(version) {
-  return part("Forecast vs. actual", heldOutPicture(version));
+function switcher(version, known) {
+  const words = (each) => `${each.version}${each.aliases.map((alias) => `, ${alias}`).join("")}${each.skill === null ? "" : `, skill ${signed(each.skill)}`}`;
+  const choice = select(known.map((each) => [each.version, words(each)]), version.version, { "aria-label": "Version", class: "narrow" });
+  choice.addEventListener("change", () => location.assign(`/ui/models/${name}?version=${choice.value}${location.hash}`));
+  return choice;
 }
 
-const notes = (version) => (version.scorecard.notes.length ? h("ul", { class: "small" }, version.scorecard.notes.map((note) => h("li", {}, note))) : null);
+function inUse(model) {
+  const body = h("div");
+  const show = async () => {
+    const monitor = await find(`/models/${name}/monitor`);
+    const live = monitor?.versions.find((each) => each.role === "served" && each.version === model.champion?.version);
+    fill(
+      body,
+      facts(
+        [
+          ["Live skill", live?.forecasts ? signedOrNone(live.skill) : model.kind === "series" ? "no actual values yet" : "texts have no actual values"],
+          ["On the scorecard", live ? signedOrNone(live.measured_skill) : null],
+          ["Forecasts with actual values", live ? count(live.forecasts) : null],
+          ["Requests", live ? count(live.requests) : "none"],
+        ],
+        "numbers",
+      ),
+    );
+  };
+  show().catch((error) => showProblem(body, error));
+  return part("The champion in use", body, h("p", { class: "acts" }, h("a", { class: "button", href: `/ui/monitor${query({ model: name })}` }, "Open the monitor"), h("a", { class: "button", href: `/ui/log${query({ model: name })}` }, "Log of predictions")));
+}
+
+const signedOrNone = (skill) => (skill === null ? "–" : signed(skill));
+
+function explain(version, asked) {
+  if (isForAny(version)) return part("Explain", h("p", {}, "A version for any series is not explained yet."));
+  const memory = h("div");
+  showMemory(memory, name, version.version).catch((error) => showProblem(memory, error));
+  return part("Explain", memory, h("p", { class: "acts" }, h("a", { class: "button", href: `/ui/look${query({ model: asked })}` }, "Look inside a prediction")));
+}
 
 function trainingCurve(version) {
   const { epochs, best_epoch: best } = version.scorecard;
@@ -146,7 +175,7 @@ function versionCells(model, each) {
     [each.skill === null ? "–" : signed(each.skill), each.significance === "within noise" && h("div", { class: "quiet small" }, "within noise")],
     [recipeInWords(each.recipe), h("div", { class: "small" }, each.dataset ? h("a", { href: `/ui/train?dataset=${each.dataset}` }, "training data") : "shipped")],
     when(each.created_at),
-    each.deleted_at ? `deleted ${when(each.deleted_at)}` : each.decision.reason,
+    each.deleted_at ? `deleted ${when(each.deleted_at)}` : reasonOf(each.decision, each.verdict),
     act.children.length > 0 && act,
   ];
 }

@@ -1,4 +1,4 @@
-// Moves an alias: shows the comparison first and keeps the reason.
+// Moves an alias: shows the comparison first and keeps the reason, which a version that is no better needs.
 
 import { call, get } from "./api.js";
 import { dialog, fill, h, put, say, table } from "./dom.js";
@@ -12,20 +12,26 @@ export async function moveAlias({ model, number: to, alias, done }) {
   const from = model.aliases[alias];
   const numbers = [from ?? (alias === "champion" ? null : model.champion?.version), to].filter((each) => each);
   const versions = await Promise.all(numbers.map((each) => get(`/models/${model.name}/versions/${each}`)));
-  const reason = new Field({ name: "reason", label: "Why", hint: "Kept in the alias history.", input: h("input", { maxlength: 1000 }) });
+  const back = alias === "champion" && to < (from ?? 0);
+  const doubtful = alias === "champion" && !back && !versions.at(-1).decision.promoted;
+  const reason = new Field({ name: "reason", label: doubtful ? "Why, although it was not shown to be better" : "Why", hint: "Kept in the alias history.", input: h("input", { maxlength: 1000, required: doubtful }) });
   const force = h("input", { type: "checkbox" });
   const forceRow = h("label", { class: "check", hidden: true }, force, "Move it anyway");
   const trouble = h("div");
   const cancel = h("button", { type: "button" }, "Cancel");
-  const go = h("button", { type: "submit", class: "primary" }, `Point ${alias} at version ${to}`);
-  const form = h("form", {}, comparison(versions), decisionOf(versions.at(-1)), reason.element, trouble, forceRow, h("div", { class: "acts" }, go, cancel));
-  const back = alias === "champion" && to < (from ?? 0);
-  const box = dialog({ title: `${back ? "Roll back" : alias === "champion" ? "Promote" : "Shadow"}: ${model.name}, version ${to}`, body: form });
+  const title = `${back ? "Roll back to" : alias === "champion" ? "Promote" : "Shadow"} version ${to}`;
+  const go = h("button", { type: "submit", class: doubtful ? "danger" : "primary" }, doubtful ? "Promote anyway" : title);
+  const form = h("form", { novalidate: true }, comparison(versions), decisionOf(versions.at(-1)), reason.element, trouble, forceRow, h("div", { class: "acts" }, go, cancel));
+  const box = dialog({ title, body: form });
   cancel.addEventListener("click", () => box.close());
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    go.disabled = true;
     showProblem(trouble, null, [reason]);
+    if (doubtful && !reason.input.value.trim()) {
+      reason.showError("Say why it should be served all the same.");
+      return reason.input.focus();
+    }
+    go.disabled = true;
     try {
       await call("PUT", `/models/${model.name}/aliases/${alias}`, { json: { version: to, reason: reason.input.value, ...(force.checked && { force: true }) } });
       box.close();
@@ -70,6 +76,6 @@ function comparison(versions) {
 
 function decisionOf(version) {
   const place = h("div");
-  if (!version.decision.promoted) fill(place, h("p", {}, h("strong", {}, "Decision after training: "), version.decision.reason));
+  if (!version.decision.promoted) fill(place, h("p", { class: "problem" }, h("strong", {}, "Not promoted after training: "), version.decision.reason));
   return place;
 }

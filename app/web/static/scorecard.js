@@ -3,7 +3,7 @@
 import { facts, h, put, table } from "./dom.js";
 import { capital, count, figure as number, percent, signed } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
-import { isNoise, skillBar } from "./skill.js";
+import { BASELINE, isNoise, skillBar } from "./skill.js";
 
 const BASELINES = {
   persistence: "Repeating the last value", drift: "Continuing the average change (drift)", seasonal_naive: "The value one season ago",
@@ -27,7 +27,7 @@ export function scorecardSummary(version) {
   return h(
     "div",
     { class: "card" },
-    h("p", { class: "sentence" }, h("strong", {}, `${capital(scorecard.verdict)}.`)),
+    sentence(scorecard.verdict),
     h("div", { class: "limit" }, skillOf(version)),
     scorecard.skill === null && scorecard.skill_missing && h("p", { class: "hint" }, scorecard.skill_missing),
     scorecardFigures(version),
@@ -40,12 +40,21 @@ export const scorecardFigures = (version) => [
   version.scorecard.notes.length > 0 && h("ul", { class: "small" }, version.scorecard.notes.map((note) => h("li", {}, note))),
 ];
 
+// The verdict; what was found in bold, the figures after it.
+export function sentence(verdict, before = null) {
+  const [, found, figures] = /^([^:]*:?)(.*)$/s.exec(`${capital(verdict)}.`);
+  return h("p", { class: "sentence" }, before, h("strong", {}, found), figures);
+}
+
 // What came of a training, in a sentence or two.
 export function outcome({ manifest, scorecard, lineage }) {
   const { cell, anchor } = manifest.recipe;
   const repeats = scorecard.best_epoch === 0 && anchor && anchor !== "none" && !lineage.start_from;
-  return `${repeats ? `The ${cell.toUpperCase()} found no gain over the simple forecasts that stands out from noise, so this version repeats them. ` : ""}${capital(scorecard.verdict)}.`;
+  return sentence(scorecard.verdict, repeats && `The ${cell.toUpperCase()} found no gain over the simple forecasts that stands out from noise, so this version repeats them. `);
 }
+
+// Why a version was promoted or waits, without the verdict, which stands beside it.
+export const reasonOf = (decision, verdict) => decision.reason.replace(`: ${verdict}`, "");
 
 export function judgedHow({ scorecard }) {
   const network = scorecard.network === "judged" ? " The figures are those of the network before it was refitted on all rows." : "";
@@ -183,15 +192,32 @@ function textTable(text) {
   ];
 }
 
+// Skill, error and coverage, each with what it means.
+export function bigNumbers(version) {
+  const { scorecard, kind } = version;
+  const { skill, judged_on: on, series, text } = scorecard;
+  const whole = series && overHorizon(series);
+  const unmeasured = skill === null || on === "training";
+  const tone = scorecard.verdict.startsWith("better") ? "good" : scorecard.verdict.startsWith("worse") ? "bad" : "";
+  const numbers = [[unmeasured ? "–" : signed(skill), "Skill", unmeasured ? "not measured" : isNoise(version) ? "within noise of the simplest forecast" : `${skill > 0 ? "better" : "worse"} than ${BASELINE[kind]}`, tone]];
+  if (whole) {
+    numbers.push([number(whole.model.rmse), "RMSE", series.pooled ? "in units of each series’ mean change" : `in the unit of ${version.manifest.series.target}`]);
+    const interval = (whole.intervals ?? []).find((each) => each.level === series.curve_level) ?? whole.intervals?.[0];
+    if (interval) numbers.push([percent(interval.coverage, 0), "Coverage", `of the ${interval.level} % intervals`]);
+  } else if (text) {
+    const per = text.bits_per_character ? "character" : "token";
+    numbers.push([number(text.bits_per_character ?? text.bits_per_token), `Bits per ${per}`, "lower is better"], [percent(text.correct / text.tokens, 0), "Right", `of ${count(text.tokens)} next tokens`]);
+  }
+  return h("dl", { class: "numbers" }, numbers.map(([value, term, meaning, kind = ""]) => h("div", {}, h("dt", {}, term), h("dd", { class: `big ${kind}` }, value), h("dd", { class: "meaning" }, meaning))));
+}
+
 // Skill against persistence (text: an n-gram); differences within noise are marked.
 export function skillOf(version) {
   return skillBar(version.scorecard.skill, version.kind, { ends: true, noise: isNoise(version) });
 }
 
-// Actual and forecast on held-out data, with persistence, and the residuals below.
-export function heldOutPicture(version, { residuals: withResiduals = true } = {}) {
-  const { series } = version.scorecard;
-  if (!series?.curve.length) return null;
+// The judged points of a version: series by series, the last part at first.
+function judgedPoints({ scorecard: { series } }) {
   const labels = [...new Set(series.curve.map((point) => point.series))];
   const longest = Math.max(...labels.map((label) => series.curve.filter((point) => point.series === label).length));
   const state = { label: labels[0], last: longest > 1.5 * LAST ? LAST : null };
@@ -199,27 +225,32 @@ export function heldOutPicture(version, { residuals: withResiduals = true } = {}
     const own = series.curve.filter((point) => point.series === state.label);
     return state.last ? own.slice(-state.last) : own;
   };
-  const x = () => points().map((point, index) => point.time ?? index);
-  const target = version.manifest.series?.target ?? "value";
+  return { points, x: () => points().map((point, index) => point.time ?? index), controls: (redraw) => controls(state, labels, longest, redraw) };
+}
+
+// Actual and forecast on held-out data, with persistence.
+export function heldOutPicture(version) {
+  const { series } = version.scorecard;
+  if (!series?.curve.length) return null;
+  const { points, x, controls } = judgedPoints(version);
   const picture = figure({
-    caption: `${target}: forecast one step ahead against the actual value, on ${version.scorecard.judged_on === "training" ? "training" : "held-out"} rows`,
+    caption: `${version.manifest.series?.target ?? "value"}: forecast one step ahead against the actual value, on ${version.scorecard.judged_on === "training" ? "training" : "held-out"} rows`,
     label: `Line chart: ${version.scorecard.verdict}`,
     head: ["Time", { label: "Actual value", class: "num" }, { label: "Forecast", class: "num" }, { label: "Last value", class: "num" }],
     rows: () => points().map((each, index) => [each.time ?? index, number(each.actual, 6), number(each.forecast, 6), number(each.persistence, 6)]),
   });
-  const residuals = figure({
-    caption: "Residuals (forecast − actual), with those of persistence",
-    label: "Bar chart of residuals of the forecast and of repeating the last value",
-    size: "low",
-  });
-  const place = h("div", {});
-  const redraw = () => {
-    drawPicture(picture.element, x, points, series.curve_level);
-    if (withResiduals) drawResiduals(residuals.element, x, points);
-  };
-  put(place, controls(state, labels, longest, redraw), picture.whole, withResiduals && residuals.whole);
+  const redraw = () => drawPicture(picture.element, x, points, series.curve_level);
   redraw();
-  return place;
+  return h("div", {}, controls(redraw), picture.whole);
+}
+
+export function heldOutResiduals(version, part) {
+  if (!version.scorecard.series?.curve.length) return null;
+  const { points, x, controls } = judgedPoints(version);
+  const picture = figure({ caption: "Forecast − actual value, and the same for repeating the last value", label: "Bar chart of residuals of the forecast and of repeating the last value", size: "low" });
+  const redraw = () => drawResiduals(picture.element, x, points);
+  redraw();
+  return part("Residuals", controls(redraw), picture.whole);
 }
 
 function controls(state, labels, total, redraw) {

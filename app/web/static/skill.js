@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { signed } from "./format.js";
 
-const BASELINE = { series: "repeating the last value", text: "the n-gram beside it" };
+export const BASELINE = { series: "repeating the last value", text: "the n-gram beside it" };
 
 export function skillWords(skill, kind) {
   if (skill === null || skill === undefined) return "skill not measured";
