@@ -140,7 +140,7 @@ def test_a_column_pasted_from_a_spreadsheet_is_forecast(
 ) -> None:
     with open_page(service.url) as page:
         page.goto("/ui/try?model=google-stock")
-        pasted(page, "Date\tOpen\n2017-01-03\t$778.81\n2017-01-04\t788.36\n")
+        pasted(page, "Date\tOpen\n1/3/2017\t$778.81\n1/4/2017\t788.36\n")
         expect(page.locator(".big")).to_have_text("779.796")
         expect(page.get_by_text("Open, 2017-01-05")).to_be_visible()
         expect(page.get_by_text("95 %:")).to_be_visible()
@@ -164,6 +164,8 @@ def test_what_is_pasted_is_understood_or_the_line_is_named(
         "1,5\n2,5": "2 rows understood.",
         "1,657,300\n1,700,000": "2 rows understood.",
         "[1, 2, 3]": "3 rows understood.",
+        "31.12.2016;5,5\n1.1.2017;6,5": "2016-12-31 to 2017-01-01, read as day, month, year.",
+        "3 Jan 2017 9:30 pm\t5\n4 Jan 2017 9:30 pm\t6": "2017-01-03T21:30 to",
         "2017-01-03 09:30 5\n2017-01-04 09:30 6": "2 rows understood, 2017-01-03T09:30 to",
     }
     with open_page(service.url) as page:
@@ -241,6 +243,7 @@ def test_a_logged_request_is_answered_again(service: Service, open_page: OpenPag
         expect(page.get_by_role("region", name="Both answers")).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
+        page.get_by_text("Export", exact=True).click()
         with page.expect_download() as download:
             page.get_by_role("button", name="Export as CSV").click()
         lines = download.value.path().read_text().splitlines()
@@ -256,6 +259,7 @@ def test_the_log_shows_and_filters_by_the_key_that_asked(
         session.execute(update(Prediction).where(Prediction.id == asked).values(key="shop"))
     with open_page(service.url) as page:
         page.goto("/ui/log")
+        page.get_by_text("More filters").click()
         page.get_by_label("Key").fill("shop")
         page.get_by_role("button", name="Show").click()
         expect(page.get_by_role("button", name="Details")).to_have_count(1)
@@ -272,7 +276,9 @@ def test_a_formula_in_a_series_name_leaves_the_exported_steps_as_text(
     assert service.predict(model="google-stock", history=[9.0, 8.0], series=formula).is_success
     with open_page(service.url) as page:
         page.goto("/ui/log?model=google-stock")
+        page.get_by_text("More filters").click()
         page.get_by_label("Series").fill(formula)
+        page.get_by_text("Export", exact=True).click()
         with page.expect_download() as download:
             page.get_by_role("button", name="Export as CSV").click()
         (row,) = DictReader(download.value.path().read_text().splitlines())
@@ -309,6 +315,10 @@ def test_actual_values_are_found_late_and_in_any_spelling_of_times(
 def test_a_wrong_filter_is_reported_beside_it(service: Service, open_page: OpenPage) -> None:
     with open_page(service.url, refusals=True) as page:
         page.goto("/ui/log")
+        with page.expect_response("**/predictions?*from=*") as shown:
+            page.get_by_label("Answered in").select_option("the last hour")
+        assert len(shown.value.json()["items"]) > 0
+        page.get_by_text("More filters").click()
         page.get_by_label("Version").fill("0")
         page.get_by_role("button", name="Show").click()
         expect(page.locator(".field-error:visible")).to_be_visible()

@@ -390,3 +390,59 @@ def test_an_order_offers_nothing_of_a_model_named_before(
         expect(page.locator(".problem")).to_contain_text("cannot be reached")
         expect(page.get_by_label("Rows to train on")).to_have_count(0)
         page.unroute_all()
+
+
+def test_a_schedule_and_actual_values_are_entered_on_the_monitor(
+    service: Service, open_page: OpenPage, shops: str
+) -> None:
+    assert shops
+    with open_page(service.url, refusals=True) as page:
+        page.goto("/ui/monitor?model=shops")
+        page.get_by_label("Retrain", exact=True).select_option("every Monday at 3:00 UTC")
+        page.get_by_label("If live skill falls below").fill("a lot")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator(".field-error:visible")).to_contain_text("number")
+        page.get_by_label("If live skill falls below").fill("5")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("Next training")).to_be_visible()
+        schedule = service.client.get("/models/shops/schedule").json()
+        assert (schedule["cron"], schedule["thresholds"]["skill_below"]) == ("0 3 * * 1", 0.05)
+        page.get_by_label("Retrain", exact=True).select_option("not by time")
+        page.get_by_label("If live skill falls below").fill("")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("Next training")).to_have_count(0)
+        assert service.client.get("/models/shops/schedule").json() is None
+
+        page.get_by_label("Dates and values").fill("1/30/2025\t5\n1/31/2025\t6")
+        page.get_by_label("Series", exact=True).fill("North")
+        page.get_by_role("button", name="Add actual values").click()
+        expect(page.locator(".done")).to_contain_text("2 values stored")
+    stored = service.client.get("/models/shops/actuals").json()["items"]
+    assert {(each["series"], each["timestamp"], each["value"]) for each in stored} == {
+        ("North", "2025-01-30", 5),
+        ("North", "2025-01-31", 6),
+    }
+
+
+def test_values_known_ahead_are_asked_for_step_by_step(
+    service: Service, open_page: OpenPage
+) -> None:
+    service.register("planned", persistence_artifact(features=("Sales", "Price")))
+
+    def with_known_column(route: Route) -> None:
+        version = route.fetch().json()
+        version["manifest"]["series"]["known"] = ["Price"]
+        route.fulfill(json=version)
+
+    with open_page(service.url, refusals=True) as page:
+        page.route("**/models/planned/versions/1", with_known_column)
+        page.goto("/ui/try?model=planned")
+        page.get_by_role("textbox", name="Past rows of Sales, Price").fill("5 1\n6 2\n7 3")
+        page.get_by_label("Steps ahead").fill("2")
+        page.get_by_label("Price, step 1").fill("1.5")
+        page.get_by_label("Price, step 2").fill("cheap")
+        with page.expect_request("**/predict") as asked:
+            page.get_by_role("button", name="Forecast").click()
+        assert asked.value.post_data_json["future"] == {"Price": [1.5, "cheap"]}
+        expect(page.locator(".field-error:visible")).not_to_have_text("")
+        page.unroute_all()

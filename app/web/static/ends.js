@@ -7,7 +7,8 @@ import { Field, select } from "./fields.js";
 const LEAST = 60;
 const MOST = 2000;
 
-// A choice of its series; calls taken(label) when one was put into `into`. Null without data.
+// A choice of its series; calls taken(label, future) when one was put into `into`: future has the values
+// of the columns known ahead in the rows that follow. Null without data.
 export async function endsOf(version, { into, taken = () => null, failed }) {
   const { manifest, lineage } = version;
   if (!lineage.dataset || manifest.min_history > MOST) return null;
@@ -25,8 +26,8 @@ export async function endsOf(version, { into, taken = () => null, failed }) {
     const label = many ? labels[Number(chosen)] : null;
     const end = await endOf(lineage.dataset, manifest, label);
     if (input.value !== chosen) return; // something else was typed or chosen meanwhile
-    into.value = end;
-    taken(label);
+    into.value = end.past;
+    taken(label, end.future);
   };
   input.addEventListener("change", () => take().catch(failed));
   into.addEventListener("input", () => (input.value = "-1"));
@@ -35,12 +36,13 @@ export async function endsOf(version, { into, taken = () => null, failed }) {
 }
 
 async function endOf(dataset, manifest, label) {
-  const last = Math.max(LEAST, manifest.min_history);
-  const columns = await Promise.all(manifest.series.features.map((each) => get(`/datasets/${dataset}/values${query({ column: each.name, series: label, last })}`)));
+  const { known, features } = manifest.series;
+  const last = Math.max(LEAST, manifest.min_history) + (known.length ? manifest.horizon : 0);
+  const columns = await Promise.all(features.map((each) => get(`/datasets/${dataset}/values${query({ column: each.name, series: label, last })}`)));
   const [{ times, values }] = columns;
-  return values
-    .map((_, row) => [times?.[row], ...columns.map((each) => each.values[row])])
-    .filter((cells) => !cells.includes(null))
-    .map((cells) => cells.filter((cell) => cell !== undefined).join(" "))
-    .join("\n");
+  const rows = values.map((_, row) => columns.map((each) => each.values[row]));
+  const complete = rows.findLastIndex((cells) => !cells.includes(null));
+  const past = rows.map((cells, row) => [times?.[row], ...cells]).filter((cells) => !cells.includes(null));
+  const future = Object.fromEntries(known.map((name) => [name, rows.slice(complete + 1).map((cells) => cells[features.findIndex((each) => each.name === name)])]));
+  return { past: past.map((cells) => cells.filter((cell) => cell !== undefined).join(" ")).join("\n"), future };
 }

@@ -1,14 +1,10 @@
 // A model: what is served, how good it is, its versions, and its alias history.
 
 import { MOST_OF_A_PAGE, find, get, query } from "./api.js";
-import { Comparisons } from "./compared.js";
 import { facts, fill, h, put, table } from "./dom.js";
-import { evaluations } from "./evaluated.js";
 import { failed, select, showProblem } from "./fields.js";
 import { bytes, calendar, capital, count, duration, figure as number, frequency, recipeInWords, signed, when } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
-import { showMemory } from "./memory.js";
-import { moveAlias } from "./promote.js";
 import { bigNumbers, heldOutPicture, heldOutResiduals, reasonOf, scorecardFigures, sentence } from "./scorecard.js";
 import { tabList } from "./tabs.js";
 
@@ -22,14 +18,26 @@ async function show() {
   place.removeAttribute("aria-busy");
   const tabs = tabList("About the model", [
     ...(version.scorecard.series?.curve.length ? [["forecast", "Forecast", () => h("div", { class: "card" }, heldOutPicture(version))]] : []),
-    ["accuracy", "Accuracy", () => [part("Compared with simple forecasts", scorecardFigures(version)), heldOutResiduals(version, part), evaluations(version, part)]],
-    ["versions", "Versions", () => [versions(model, version), new Comparisons({ model, version, part }).element, past()]],
+    ["accuracy", "Accuracy", () => [part("Compared with simple forecasts", scorecardFigures(version)), heldOutResiduals(version, part), later(async () => (await import("./evaluated.js")).evaluations(version, part))]],
+    ["versions", "Versions", () => [versions(model, version), later(async () => new (await import("./compared.js")).Comparisons({ model, version, part }).element), past()]],
     ["training", "Training", () => h("div", { class: "grid2" }, part("Training", trainingCurve(version)), about(version))],
     ["monitoring", "Monitoring", () => inUse(model)],
     ["explain", "Explain", () => explain(version, reference(model, version))],
   ]);
   fill(place, header(model, version, known), tabs.element);
   tabs.start();
+}
+
+// Made by a script that the page does not need before.
+function later(make) {
+  const element = h("div");
+  make().then((made) => fill(element, made), (error) => showProblem(element, error));
+  return element;
+}
+
+async function move(given) {
+  const { moveAlias } = await import("./promote.js");
+  return moveAlias({ ...given, done: show });
 }
 
 function part(title, ...children) {
@@ -95,7 +103,7 @@ const signedOrNone = (skill) => (skill === null ? "–" : signed(skill));
 function explain(version, asked) {
   if (isForAny(version)) return part("Explain", h("p", {}, "A version for any series is not explained yet."));
   const memory = h("div");
-  showMemory(memory, name, version.version).catch((error) => showProblem(memory, error));
+  import("./memory.js").then(({ showMemory }) => showMemory(memory, name, version.version)).catch((error) => showProblem(memory, error));
   return part("Explain", memory, h("p", { class: "acts" }, h("a", { class: "button", href: `/ui/look${query({ model: asked })}` }, "Look inside a prediction")));
 }
 
@@ -121,7 +129,7 @@ function trainingCurve(version) {
 function promoteButton(model, number) {
   const back = number < (model.champion?.version ?? 0);
   const button = h("button", { type: "button" }, back ? `Roll back to ${number}` : `Promote ${number}`);
-  button.addEventListener("click", () => moveAlias({ model, number, alias: "champion", done: show }));
+  button.addEventListener("click", () => move({ model, number, alias: "champion" }));
   return button;
 }
 
@@ -166,7 +174,7 @@ function versionCells(model, each) {
   }
   if (!each.deleted_at && !each.aliases.length && model.kind === "series") {
     const shadow = h("button", { type: "button", class: "tight" }, "Shadow");
-    shadow.addEventListener("click", () => moveAlias({ model, number: each.version, alias: "shadow", done: show }));
+    shadow.addEventListener("click", () => move({ model, number: each.version, alias: "shadow" }));
     act.append(shadow);
   }
   return [
@@ -209,7 +217,7 @@ function past() {
   const whole = part("Alias history", list);
   const add = async (cursor = null) => {
     const page = await get(`/models/${name}/moves${query({ limit: 20, cursor })}`);
-    put(list, page.items.map(move));
+    put(list, page.items.map(moved));
     if (!page.next) return;
     const more = h("button", { type: "button" }, "Older entries");
     more.addEventListener("click", () => {
@@ -222,7 +230,7 @@ function past() {
   return whole;
 }
 
-const move = (each) =>
+const moved = (each) =>
   h(
     "li",
     {},

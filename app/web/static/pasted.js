@@ -1,6 +1,7 @@
 // Parses pasted numbers: a list or a column of a spreadsheet, with or without dates.
 
-const ISO = /^\d{4}-\d{2}(-\d{2})?([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?$/;
+import { isIso, isoDates } from "./dates.js";
+
 const THOUSANDS = /^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$/;
 const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 const DECIMAL_COMMA = /^[-+]?\d+,\d+$/;
@@ -8,26 +9,28 @@ const CURRENCY = /[$€£¥%]/g;
 
 export class NotUnderstood extends Error {}
 
-// features: names of the input columns. Returns {history, timestamps}; timestamps may be null.
+// features: names of the input columns. Returns {history, timestamps, order, rows}; timestamps may be null,
+// and so may the order of day and month.
 export function readPasted(text, features) {
   const cleaned = text.trim().replace(/^\[|\]$/g, "");
   if (!cleaned) throw new NotUnderstood("Paste past values, oldest first.");
   let lines = cleaned.split(/\r?\n/).map((line) => line.trim()).filter(Boolean);
-  const decimalComma = lines.some((line) => cellsOf(line).some((cell) => DECIMAL_COMMA.test(cell) && !THOUSANDS.test(cell))) && !/\d\.\d/.test(cleaned) && !(lines.length === 1 && /^[\d,+-]+$/.test(lines[0]));
-  let rows = lines.map((line) => splitLine(line, decimalComma));
+  const { lines: dated, order } = isoDates(lines);
+  const decimalComma = dated.some((line) => cellsOf(line).some((cell) => DECIMAL_COMMA.test(cell) && !THOUSANDS.test(cell))) && !/\d\.\d/.test(dated.join("\n")) && !(lines.length === 1 && /^[\d,+-]+$/.test(lines[0]));
+  let rows = dated.map((line) => splitLine(line, decimalComma));
   if (rows.length > 1 && isHeader(rows[0], decimalComma)) {
     rows = rows.slice(1);
     lines = lines.slice(1);
   }
-  if (rows.length === 1 && features.length === 1 && !ISO.test(rows[0][0])) rows = rows[0].map((cell) => [cell]);
-  const timed = rows.every((row) => ISO.test(row[0]));
+  if (rows.length === 1 && features.length === 1 && !isIso(rows[0][0])) rows = rows[0].map((cell) => [cell]);
+  const timed = rows.every((row) => isIso(row[0]));
   const width = features.length + (timed ? 1 : 0);
   const columns = features.map(() => []);
   const timestamps = [];
   rows.forEach((row, index) => {
     if (row.length !== width) {
       const wanted = features.length === 1 ? "one value" : `${features.length} values (${features.join(", ")})`;
-      throw new NotUnderstood(`Line ${index + 1} (“${lines[index]?.slice(0, 40) ?? row.join(" ")}”) should have ${wanted}, with or without a time in ISO form (2017-01-31) before it.`);
+      throw new NotUnderstood(`Line ${index + 1} (“${lines[index]?.slice(0, 40) ?? row.join(" ")}”) should have ${wanted}, with or without a date before it.`);
     }
     if (timed) timestamps.push(row[0].replace(" ", "T"));
     row.slice(timed ? 1 : 0).forEach((cell, column) => {
@@ -37,7 +40,7 @@ export function readPasted(text, features) {
     });
   });
   const history = features.length === 1 ? columns[0] : Object.fromEntries(features.map((name, column) => [name, columns[column]]));
-  return { history, timestamps: timed ? timestamps : null, rows: rows.length };
+  return { history, timestamps: timed ? timestamps : null, order, rows: rows.length };
 }
 
 const cellsOf = (line) => line.split(/[\t;]|,\s|\s+/).map((cell) => cell.replaceAll(CURRENCY, "").replaceAll('"', "").trim()).filter(Boolean);
@@ -45,10 +48,10 @@ const cellsOf = (line) => line.split(/[\t;]|,\s|\s+/).map((cell) => cell.replace
 function splitLine(line, decimalComma) {
   // A space within a time belongs to it.
   const joined = line.replace(/^("?\d{4}-\d{2}-\d{2}) (\d{2}:\d{2})/, "$1T$2");
-  return cellsOf(joined).flatMap((cell) => (decimalComma || THOUSANDS.test(cell) || ISO.test(cell) ? [cell] : cell.split(",").filter(Boolean)));
+  return cellsOf(joined).flatMap((cell) => (decimalComma || THOUSANDS.test(cell) || isIso(cell) ? [cell] : cell.split(",").filter(Boolean)));
 }
 
-const isHeader = (cells, decimalComma) => cells.some((cell) => numberOf(cell, decimalComma) === null && !ISO.test(cell));
+const isHeader = (cells, decimalComma) => cells.some((cell) => numberOf(cell, decimalComma) === null && !isIso(cell));
 
 function numberOf(cell, decimalComma) {
   const plain = decimalComma ? cell.replaceAll(".", "").replace(",", ".") : THOUSANDS.test(cell) ? cell.replaceAll(",", "") : cell;

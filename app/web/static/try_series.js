@@ -5,12 +5,13 @@ import { fill, h, say, table } from "./dom.js";
 import { endsOf } from "./ends.js";
 import { Field, showProblem } from "./fields.js";
 import { figure as number, frequency } from "./format.js";
+import { KnownAhead } from "./known.js";
 import { NotUnderstood, readPasted } from "./pasted.js";
 import { colour, draw, figure } from "./plot.js";
 import { isNoise, skillBar } from "./skill.js";
 import { snippets } from "./snippet.js";
 
-const SHOWN = 120;
+const SHOWN = 120, MOST_STEPS = 1000;
 const LEVELS = [80, 95];
 
 export class SeriesTrial {
@@ -22,12 +23,13 @@ export class SeriesTrial {
     this.history = new Field({
       name: "history",
       label: series.periods > 0 ? "Past values of any series, oldest first" : this.features.length === 1 ? `Past values of ${series.target}, oldest first` : `Past rows of ${this.features.join(", ")}, oldest first`,
-      hint: `Paste a list, or a column from a spreadsheet; with or without a date in ISO form before each value. At least ${version.manifest.min_history}.`,
+      hint: `A list, or columns of a spreadsheet, with or without dates. At least ${version.manifest.min_history}.`,
       input: h("textarea", { rows: 11, spellcheck: "false", value: this.example(last) }),
     });
     this.takesAny = series.periods > 0; // a version for any series
     const steps = this.takesAny ? "Empty: as far as the dates suggest, or 1 without dates." : `Trained for ${version.manifest.horizon}.`;
     this.horizon = new Field({ name: "horizon", label: "Steps ahead", hint: steps, input: h("input", { inputmode: "numeric", value: this.takesAny ? "" : String(version.manifest.horizon) }) });
+    this.known = series.known.length ? new KnownAhead(series.known, version.manifest.horizon) : null;
     this.read = h("p", { class: "hint read", role: "status" });
     this.ends = h("div");
     this.label = null; // of the series, if it is known
@@ -41,12 +43,17 @@ export class SeriesTrial {
       this.history.element,
       this.read,
       this.horizon.element,
+      this.known?.element,
       this.trouble,
       h("div", { class: "acts" }, this.go),
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.ask();
+    });
+    this.horizon.input.addEventListener("input", () => {
+      const steps = Number(this.horizon.input.value);
+      if (this.known && Number.isInteger(steps) && steps >= 1 && steps <= MOST_STEPS) this.known.show(steps);
     });
     this.history.input.addEventListener("input", () => {
       this.label = null; // typed values belong to no known series
@@ -62,8 +69,9 @@ export class SeriesTrial {
     const offered = await endsOf(this.version, {
       into: this.history.input,
       failed: (error) => showProblem(this.trouble, error),
-      taken: (label) => {
+      taken: (label, future) => {
         this.label = label;
+        this.known?.take(future);
         this.showHistory();
       },
     });
@@ -91,7 +99,7 @@ export class SeriesTrial {
     try {
       const read = readPasted(this.history.input.value, this.features);
       const times = read.timestamps ? `, ${read.timestamps[0]} to ${read.timestamps.at(-1)}` : "";
-      this.read.textContent = `${read.rows} ${read.rows === 1 ? "row" : "rows"} understood${times}.`;
+      this.read.textContent = `${read.rows} ${read.rows === 1 ? "row" : "rows"} understood${times}${read.order ? `, read as ${read.order}` : ""}.`;
       return read;
     } catch (error) {
       if (!(error instanceof NotUnderstood)) throw error;
@@ -122,15 +130,20 @@ export class SeriesTrial {
     const question = { model: this.reference, history: read.history };
     if (read.timestamps) question.timestamps = read.timestamps;
     if (this.label) question.series = this.label;
+    if (this.known) question.future = this.known.value();
     if (this.version.manifest.series.intervals) question.levels = LEVELS;
     if (steps && (this.takesAny || steps !== String(this.version.manifest.horizon))) question.horizon = Number.isFinite(Number(steps)) ? Number(steps) : steps;
-    const fields = [this.history, this.horizon];
+    const fields = [this.history, this.horizon, this.known].filter(Boolean);
     showProblem(this.trouble, null, fields);
     this.go.disabled = true; // each press would be answered and logged
     try {
       await this.show(question, await call("POST", "/predict", { json: question }));
+      this.answer.classList.remove("stale");
+      const { top } = this.answer.getBoundingClientRect();
+      if (top < 0 || top > innerHeight / 2) this.answer.scrollIntoView(); // below the form on a phone
     } catch (error) {
       showProblem(this.trouble, error, fields);
+      this.answer.classList.add("stale"); // it answers another question
     }
     this.go.disabled = false;
   }
@@ -151,6 +164,7 @@ export class SeriesTrial {
         h("p", { class: "big" }, number(first.value, 6)),
         !first.intervals && h("p", { class: "hint" }, this.version.manifest.series.intervals_missing ? `No intervals: ${this.version.manifest.series.intervals_missing}.` : "This version has no intervals."),
         first.intervals && h("p", { class: "quiet" }, first.intervals.map((each) => `${each.level} %: ${number(each.low, 5)} to ${number(each.high, 5)}`).join("; ")),
+        first.intervals?.some((each) => first.value < each.low || first.value > each.high) && h("p", { class: "hint" }, `Forecasts of this version were often too ${first.value < first.intervals[0].low ? "low" : "high"} on rows that it was not trained on, so the interval lies to that side.`),
         answer.warnings.length > 0 && h("div", { class: "warning" }, h("ul", {}, answer.warnings.map((each) => h("li", {}, each)))),
         picture.whole,
         widest && this.stepTable(answer, stepsOpen),
