@@ -1,7 +1,7 @@
 // The log: every answered request, with filters, details, replay and export.
 
 import { MOST_OF_A_PAGE, all, call, find, get, query } from "./api.js";
-import { dialog, facts, fill, h, put, say, table } from "./dom.js";
+import { dialog, facts, fill, h, say, table } from "./dom.js";
 import { Field, failed, select, showProblem } from "./fields.js";
 import { ago, count, figure as number, when } from "./format.js";
 import { quoted, share } from "./token.js";
@@ -10,11 +10,13 @@ const place = document.getElementById("log");
 const PAGE = 30;
 const MOST_EXPORTED = 10_000;
 const TEXT_SHOWN = 60;
+const HOUR_MS = 3_600_000;
 
 const address = new URLSearchParams(location.search);
 const input = (name, given = {}) => h("input", { value: address.get(name) ?? "", spellcheck: "false", ...given });
+const names = h("datalist", { id: "names" });
 const fields = [
-  new Field({ name: "model", label: "Model", input: input("model") }),
+  new Field({ name: "model", label: "Model", input: input("model", { list: names.id, autocomplete: "off" }) }),
   new Field({ name: "version", label: "Version", input: input("version", { inputmode: "numeric" }) }),
   new Field({ name: "kind", label: "Kind", input: select([["", "both"], ["series", "series"], ["text", "text"]], address.get("kind")) }),
   new Field({ name: "series", label: "Series", input: input("series") }),
@@ -30,6 +32,12 @@ let next = null;
 let asking = null;
 
 const shown = () => Object.fromEntries(fields.map((field) => [field.name, field.input.value.trim()]));
+
+// As a field for local times takes it.
+function localTime(moment) {
+  const date = new Date(moment);
+  return new Date(moment - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
 
 // Local times, sent with their zone.
 function asked() {
@@ -234,7 +242,6 @@ function csv(rows) {
   return `${[head.join(","), ...lines].join("\n")}\n`;
 }
 
-const form = h("form", { class: "card" }, h("div", { class: "fields" }, fields.map((field) => field.element)));
 const steps = h("button", { type: "button", onclick: () => exported(steps) }, "Export as CSV");
 // Any number: the service writes the file, with one row per prediction.
 const whole = ["csv", "parquet"].map((format) => {
@@ -245,7 +252,23 @@ const whole = ["csv", "parquet"].map((format) => {
   });
   return button;
 });
-put(form, trouble, h("div", { class: "acts" }, h("button", { type: "submit", class: "primary" }, "Show"), steps, whole), h("p", { class: "hint" }, `“Export as CSV” has one line per forecast step of the newest ${count(MOST_EXPORTED)} predictions. “Export all” has one line per prediction, with request and answer as JSON, for any number.`));
+const HOURS = [["", "any time"], [1, "the last hour"], [24, "the last day"], [168, "the last week"], [720, "the last 30 days"]];
+const period = new Field({ name: "period", label: "Answered in", input: select(HOURS, "") });
+const [model, ...others] = fields;
+const inputOf = (name) => fields.find((each) => each.name === name).input;
+period.input.addEventListener("change", () => {
+  inputOf("from").value = period.input.value ? localTime(Date.now() - period.input.value * HOUR_MS) : "";
+  inputOf("to").value = "";
+  load();
+});
+const form = h(
+  "form",
+  { class: "card" },
+  h("div", { class: "row filters" }, model.element, names, period.element, h("button", { type: "submit", class: "primary" }, "Show")),
+  h("details", { open: others.some(({ input }) => input.value) }, h("summary", {}, "More filters"), h("div", { class: "fields" }, others.map((each) => each.element))),
+  h("details", {}, h("summary", {}, "Export"), h("div", { class: "acts" }, steps, whole), h("p", { class: "hint" }, `“Export as CSV” has a line per forecast step of the newest ${count(MOST_EXPORTED)} predictions; “Export all” a line per prediction, without a limit.`)),
+  trouble,
+);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   load();
@@ -254,6 +277,7 @@ form.addEventListener("submit", (event) => {
 async function start() {
   fill(place, form, list);
   await load();
+  all("/models").then((models) => fill(names, models.map((each) => h("option", { value: each.name }))), () => {}); // without them, names are typed
   const id = address.get("id");
   if (id) {
     history.replaceState(null, "", "/ui/log");

@@ -1,15 +1,18 @@
 // How a model performs in use: live skill, coverage, drift, requests, latency.
 
+import { actualsForm } from "./actuals.js";
 import { all, get, query, reach } from "./api.js";
 import { fill, h, table } from "./dom.js";
 import { Field, failed, select } from "./fields.js";
-import { capital, count, figure as number, percent, plural, signed, when } from "./format.js";
+import { capital, count, figure as number, plural, signed } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
+import { retraining } from "./retrain.js";
 import { skillBar } from "./skill.js";
 
 const place = document.getElementById("monitor");
 const DAYS = [[7, "a week"], [30, "30 days"], [90, "90 days"], [365, "a year"]];
 const PERCENTILES = [[0.5, "Half within"], [0.95, "95 % within"], [0.99, "99 % within"]];
+const SETTLED_MS = 4000; // by then a worker has matched new actual values
 const DRIFT = { worth: 0.1, another: 0.25 };
 
 async function start() {
@@ -36,7 +39,10 @@ async function start() {
         latency(model.input.value),
         get(`/models/${model.input.value}/schedule`),
       ]);
-      if (!late()) fill(body, ...cards(monitor, decisions, latencies, schedule));
+      if (late()) return;
+      const figures = h("div", {}, cards(monitor, latencies));
+      const renew = async () => fill(figures, cards(await get(`/models/${monitor.model}/monitor${query({ days: days.input.value })}`), latencies));
+      fill(body, figures, forms(monitor, { decisions, schedule, show, settled: () => setTimeout(() => renew().catch(() => {}), SETTLED_MS) }));
     } catch (error) {
       if (!late()) failed(body, error);
     }
@@ -46,7 +52,16 @@ async function start() {
   await show();
 }
 
-function cards(monitor, decisions, latencies, schedule) {
+// What can be changed here.
+function forms({ model, kind }, { decisions, schedule, show, settled }) {
+  const series = kind === "series";
+  return [
+    series && card("Actual values", h("p", { class: "quiet" }, "Histories of later requests bring them by themselves."), actualsForm(model, settled)),
+    card("Automatic retraining", retraining(model, { series, schedule, decisions, renewed: show })),
+  ];
+}
+
+function cards(monitor, latencies) {
   const served = monitor.versions.filter((each) => each.role === "served");
   const parts = [];
   if (monitor.unread) parts.push(h("p", { class: "warning" }, `${plural(monitor.unread, "prediction")} not counted yet.`));
@@ -59,7 +74,7 @@ function cards(monitor, decisions, latencies, schedule) {
   }
   if (monitor.shadow) parts.push(shadow(monitor.shadow));
   if (monitor.kind === "text") parts.push(h("p", { class: "quiet" }, "Texts have no actual values, so there is no live skill, coverage or drift, and no shadow. Requests and latency are counted."));
-  parts.push(speed(latencies), retraining(monitor.model, decisions, schedule));
+  parts.push(speed(latencies));
   return parts.filter(Boolean);
 }
 
@@ -69,7 +84,7 @@ function now(champion) {
   return card(
     `Version ${champion.version}, in use`,
     champion.skill === null
-      ? h("p", {}, `${capital(champion.skill_missing ?? "no live skill")}. Actual values are taken from the histories of later requests, or from POST /actuals.`)
+      ? h("p", {}, `${capital(champion.skill_missing ?? "no live skill")}.`)
       : h("div", { class: "limit" }, skillBar(champion.skill, "series", { ends: true })),
     champion.measured_skill !== null && h("p", { class: "quiet" }, `Its scorecard has ${signed(champion.measured_skill)}.`),
   );
@@ -179,28 +194,6 @@ function speed(versions) {
     }),
     h("p", { class: "hint" }, "From the start of processing to the committed answer, since the service started, without the network. Details are at /metrics."),
   );
-}
-
-function retraining(model, decisions, schedule) {
-  const list = h("div");
-  const rows = [];
-  const add = ({ items, next }) => {
-    rows.push(...items);
-    fill(list, rows.length > 0 && table({ caption: "Decisions", head: ["When", "Cause", "Trained", "Reason"], rows: rows.map((each) => [when(each.decided_at), each.cause, each.job ? h("a", { href: `/ui/train?job=${each.job}` }, "yes") : each.trained ? "yes" : "no", each.reason]), stacked: true }));
-    if (next) list.append(h("button", { class: "tight", onclick: () => get(`/models/${model}/decisions${query({ limit: 20, cursor: next })}`).then(add, (error) => failed(list, error)) }, "Older decisions"));
-  };
-  add(decisions);
-  return card("Automatic retraining", scheduleInWords(schedule), list);
-}
-
-function scheduleInWords(schedule) {
-  if (!schedule) return h("p", { class: "quiet" }, "Not scheduled. PUT /models/NAME/schedule switches it on, by time or by thresholds on live figures.");
-  const { cron, next_at: next, thresholds } = schedule;
-  return [
-    cron && h("p", {}, `Scheduled: ${cron} (UTC), next ${when(next)}.`),
-    thresholds && thresholds.skill_below !== null && h("p", {}, `If the live skill falls below ${percent(thresholds.skill_below)} over ${thresholds.days} days.`),
-    thresholds && thresholds.coverage_off_by !== null && h("p", {}, `If coverage is off by more than ${number(thresholds.coverage_off_by)} points.`),
-  ];
 }
 
 start().catch((error) => failed(place, error));
