@@ -172,13 +172,16 @@ def window_text_artifact(
     )
 
 
-def stream_text_artifact(*, vocabulary: Sequence[str] = ("a", "b", "c", "<unk>")) -> Artifact:
+def stream_text_artifact(
+    *, vocabulary: Sequence[str] = ("a", "b", "c", "<unk>"), spells: bool = False
+) -> Artifact:
     """Return a char version whose state counts tokens; it predicts the token with that number."""
     return _text_artifact(
         TextInput(
             tokenizer="char",
             vocabulary=tuple(vocabulary),
-            unknown="<unk>",
+            unknown=None if spells else "<unk>",
+            spells=spells,
             reading="stream",
             states=(State(name="seen", units=1),),
         ),

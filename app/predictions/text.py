@@ -17,7 +17,14 @@ from app.predictions.schemas import (
     SERIES_FIELDS,
     PredictRequest,
 )
-from app.predictions.texts.generation import Continuation, Ids, Wanted, continued
+from app.predictions.texts.generation import (
+    Continuation,
+    Echoed,
+    Ids,
+    Probabilities,
+    Wanted,
+    continued,
+)
 
 # The cost of a step besides the run of the graph: choosing a token, at temperature 0 and above, and
 # each alternative in the answer.
@@ -43,7 +50,8 @@ class TextQuestion(Wanted):
     @property
     def answer_size(self) -> int:
         """The number of probabilities in the answer."""
-        return self.steps * self.top_k * self.count
+        echoed = 0 if self.echo is None else len(self.echo)
+        return (self.steps * self.count + echoed) * self.top_k
 
     @property
     def seconds(self) -> float:
@@ -61,7 +69,8 @@ class TextQuestion(Wanted):
         steps = int((seconds - self.read_seconds) / self.step_seconds)
         if steps >= 1:
             return FieldError(field="steps", message=f"about {steps:,} steps would fit")
-        tokens = int((seconds - self.step_seconds) / self.read_seconds * len(self.ids))
+        read = self.ids if self.echo is None else self.echo
+        tokens = int((seconds - self.step_seconds) / self.read_seconds * len(read))
         return FieldError(
             field="text", message=f"about {max(1, tokens):,} tokens of text would fit"
         )
@@ -83,8 +92,9 @@ def ask(version: Loaded, request: PredictRequest) -> TextQuestion:
         raise Unprocessable.at("text", f"{version} is no text version")
     text = _text_of(version, request)
     steps = request.steps or 1
-    top_k = _top_k(version, tokenizer, request.top_k, steps * (request.n or 1))
     ids, unknown = _encode(version, tokenizer, text)
+    shown = steps * (request.n or 1) + (len(ids) if request.echo else 0)
+    top_k = _top_k(version, tokenizer, request.top_k, shown)
     needed = version.manifest.min_history
     if len(ids) < needed:
         raise Unprocessable.at(
@@ -104,7 +114,7 @@ def ask(version: Loaded, request: PredictRequest) -> TextQuestion:
         repetition_penalty=request.repetition_penalty or 1.0,
         stop=tuple(request.stop or ()),
         count=request.n or 1,
-        echo=bool(request.echo),
+        echo=ids if request.echo else None,
         logprobs=bool(request.logprobs),
         numbered=request.n is not None,
         warnings=_warnings(unknown),
@@ -152,8 +162,8 @@ def _shown(question: TextQuestion, continuations: Sequence[Continuation]) -> dic
     shown: dict[str, object] = dict(whole[0])
     if question.numbered:
         shown["continuations"] = whole
-    if question.echo:
-        shown["echo"] = _echo(question, tokenizer, continuations[0].echoed)
+    if question.echo is not None:
+        shown["echo"] = _echo(question, tokenizer, question.echo, continuations[0].echoed)
     return {**shown, "skill": version.skill_over(1), "warnings": question.warnings}
 
 
@@ -176,16 +186,22 @@ def step_of(
 ) -> dict[str, object]:
     """Return a token of a continuation with its alternatives."""
     vocabulary = tokenizer.vocabulary
-    ids, values = continuation.alternatives[place]
     token = vocabulary[continuation.chosen[place]]
     return {
         "step": place + 1,
         **_probable(question, token, continuation.probabilities[place]),
-        "top": [
-            _probable(question, vocabulary[other], value)
-            for other, value in zip(ids.tolist(), values.tolist(), strict=True)
-        ],
+        "top": _top(question, tokenizer, *continuation.alternatives[place]),
     }
+
+
+def _top(
+    question: TextQuestion, tokenizer: Tokenizer, ids: Ids, values: Probabilities
+) -> list[dict[str, object]]:
+    """Return the most probable tokens, (top_k,) each."""
+    return [
+        _probable(question, tokenizer.vocabulary[number], value)
+        for number, value in zip(ids.tolist(), values.tolist(), strict=True)
+    ]
 
 
 def _probable(question: TextQuestion, token: str, probability: float) -> dict[str, object]:
@@ -201,34 +217,39 @@ def _logarithm(probability: float) -> float:
 
 
 def _echo(
-    question: TextQuestion, tokenizer: Tokenizer, given: list[float]
+    question: TextQuestion, tokenizer: Tokenizer, ids: Ids, given: Sequence[Echoed]
 ) -> list[dict[str, object]]:
-    """Return the text's tokens with their probabilities, as far as something precedes them."""
-    tokens = [tokenizer.vocabulary[number] for number in question.ids.tolist()]
-    unknown: list[float | None] = [None] * (len(tokens) - len(given))
+    """Return the text's tokens with their probabilities, as far as enough precedes them."""
+    tokens = [tokenizer.vocabulary[number] for number in ids.tolist()]
+    first = len(tokens) - len(given)
+    unexpected: dict[str, object] = {"probability": None, "logprob": None, "top": []}
     return [
-        {
-            "token": token,
-            "probability": value,
-            "logprob": None if value is None else _logarithm(value),
-        }
-        for token, value in zip(tokens, [*unknown, *given], strict=True)
+        *({"token": token, **unexpected} for token in tokens[:first]),
+        *(
+            {
+                "token": token,
+                "probability": each.probability,
+                "logprob": _logarithm(each.probability),
+                "top": _top(question, tokenizer, each.ids, each.values),
+            }
+            for token, each in zip(tokens[first:], given, strict=True)
+        ),
     ]
 
 
 def _text_with(question: TextQuestion, tokenizer: Tokenizer, tokens: list[str]) -> str:
     """Return the original text and the new tokens, spaced by the tokenizer's rules."""
     if tokenizer.unit == "char":
-        return question.text + "".join(tokens)
+        return question.text + tokenizer.decode(tokens)
     last = tokenizer.vocabulary[question.ids[-1]]
     joined = tokenizer.decode([last, *tokens])
     return question.text.rstrip() + joined.removeprefix(last)
 
 
 def _read_seconds(version: Loaded, tokens: int, *, echo: bool) -> float:
-    """Return the time for reading a text; for an echo again, token by token."""
+    """Return the time for reading a text; an echo takes a step of the graph for each token."""
     if not version.is_stream:
-        return 0.0
+        return tokens * version.row_seconds if echo else 0.0
     return tokens * (version.token_seconds + (version.run_seconds if echo else 0.0))
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from app.language.tokenizer import BYTES
 from tests.artifacts import (
     persistence_artifact,
     stream_text_artifact,
@@ -14,7 +15,7 @@ from tests.service import Service, running_service
 
 
 def fill(running: Service) -> Service:
-    """Series models of one column and two, of two steps, of overflow; a word and a stream model."""
+    """Series models of one column and two, of two steps, of overflow; texts in words or letters."""
     running.register("google-stock", persistence_artifact())
     running.register("two-columns", persistence_artifact(features=("Open", "Volume")))
     running.register(
@@ -27,6 +28,9 @@ def fill(running: Service) -> Service:
     running.register("steep", persistence_artifact(step=1e308))
     running.register("belling-the-cat", window_text_artifact())
     running.register("stream", stream_text_artifact())
+    euro = [BYTES[byte] for byte in "€".encode()]
+    spelled = ("a", *euro, *(token for token in BYTES if token not in euro))
+    running.register("spelling", stream_text_artifact(vocabulary=spelled, spells=True))
     return running
 
 

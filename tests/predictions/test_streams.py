@@ -127,10 +127,27 @@ def test_an_echo_gives_the_tokens_of_the_text(asked: Service) -> None:
     best = answered(asked, model="stream", text="a")["predictions"][0]
     assert (second["token"], best["token"]) == ("b", "b")
     assert second["probability"] == best["probability"]
+    assert first["top"] == []
+    assert second["top"][0] == best["top"][0] | {"logprob": second["logprob"]}
     assert third["logprob"] == pytest.approx(math.log(third["probability"]))
     step = answer["predictions"][0]
     assert step["logprob"] == pytest.approx(math.log(step["probability"]))
     assert {"token", "probability", "logprob"} == set(step["top"][0])
+
+
+def test_an_echo_of_a_window_begins_after_the_first(asked: Service) -> None:
+    text = "long ago cat bell ."
+    echo = answered(asked, model="belling-the-cat", text=text, echo=True, top_k=1)["echo"]
+    assert [each["token"] for each in echo] == text.split()
+    assert [each["probability"] for each in echo[:3]] == [None] * 3
+    first = answered(asked, model="belling-the-cat", text="long ago cat", top_k=1)
+    assert echo[3]["top"] == first["predictions"][0]["top"]
+
+
+def test_an_echo_counts_among_the_alternatives(asked: Service) -> None:
+    body = {"model": "stream", "text": "ab" * 15_000, "top_k": 4}
+    assert asked.predict(**body, echo=True).json()["errors"][0]["field"] == "top_k"
+    assert asked.predict(**body).status_code == 200
 
 
 def test_a_narrow_nucleus_leaves_the_most_probable_token(asked: Service) -> None:

@@ -66,6 +66,12 @@ def test_a_stream_carries_its_state_from_the_text_through_every_step(asked: Serv
     assert answer["text"] == "abcaabc"
 
 
+def test_bytes_are_the_character_that_they_spell(asked: Service) -> None:
+    answer = written(asked, model="spelling", text="a", steps=3)
+    assert tokens(answer) == ["<0xE2>", "<0x82>", "<0xAC>"]
+    assert answer["text"] == "a€"
+
+
 def test_a_text_longer_than_a_piece_is_read_to_its_end(asked: Service) -> None:
     text = "a" * 4001  # eight pieces; 4001 = 1 modulo 4
     assert tokens(written(asked, model="stream", text=text)) == ["b"]

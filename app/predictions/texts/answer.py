@@ -38,8 +38,9 @@ class EchoedToken(BaseModel):
     """A token of the text that was sent."""
 
     token: str
-    probability: float | None = Field(description="null where nothing stands before it")
+    probability: float | None = Field(description="null where too little stands before it")
     logprob: float | None
+    top: list[TokenProbability] = Field(description="what was most probable in its place")
 
 
 class TextAnswer(BaseModel):
@@ -58,7 +59,7 @@ class TextAnswer(BaseModel):
         default=None, description="with `n` alone: all of them; the first is the answer's own"
     )
     echo: list[EchoedToken] | None = Field(
-        default=None, description="with `echo` alone: the tokens of the text; of a window, its last"
+        default=None, description="with `echo` alone: the tokens of the text"
     )
     skill: float | None = Field(
         description="1 - bits / bits of the best n-gram, as measured; the trigram's where no order "

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +32,18 @@ class Wanted:
     repetition_penalty: float = 1.0
     stop: tuple[str, ...] = ()
     count: int = 1  # number of continuations
-    echo: bool = False  # whether the probabilities of the text's own tokens are wanted
+    # (tokens,) of the text whose own probabilities are wanted; a window reads fewer than that.
+    echo: Ids | None = None
     # Called with each token as it is chosen, in the thread that works.
     listen: "Callable[[Continuation], None] | None" = None
+
+
+class Echoed(NamedTuple):
+    """What was expected where a token of the text stands."""
+
+    probability: float  # of that token
+    ids: Ids  # (top_k,) of the most probable tokens
+    values: Probabilities  # (top_k,) their probabilities
 
 
 @dataclass(kw_only=True)
@@ -46,7 +55,7 @@ class Continuation:
     ids: Ids  # what the graph reads next: the text, its window, or the last token
     generator: np.random.Generator
     stopped: bool = False
-    echoed: list[float] = field(default_factory=list)  # of the text's tokens after the first
+    echoed: list[Echoed] = field(default_factory=list)  # of the text's last tokens
     chosen: list[int] = field(default_factory=list)
     probabilities: list[float] = field(default_factory=list)
     alternatives: list[tuple[Ids, Probabilities]] = field(default_factory=list)  # (top_k,) each
@@ -69,8 +78,8 @@ def continued(version: Loaded, wanted: Sequence[Wanted]) -> Work[list[Continuati
         for number in range(each.count)
     ]
     for text in texts:
-        if text.wanted.echo and not text.number:
-            text.echoed = yield from echoed(version, text.wanted.ids)
+        if text.wanted.echo is not None and not text.number:
+            text.echoed = yield from echoed(version, text.wanted.echo, text.wanted.top_k)
     if version.is_stream:
         yield from _continue_streams(version, texts)
     else:
@@ -85,21 +94,50 @@ def _generator(wanted: Wanted, number: int) -> np.random.Generator:
     return np.random.default_rng([wanted.seed, number])
 
 
-def echoed(version: Loaded, ids: Ids) -> Work[list[float]]:
+def echoed(version: Loaded, ids: Ids, top_k: int) -> Work[list[Echoed]]:
     """Return the probability of each token of a text after those before it.
 
-    A window needs as many tokens before the first as it is long, so it gives none for its own.
+    Args:
+        version: the version that reads the text.
+        ids: (tokens,) of the text.
+        top_k: how many of the most probable tokens to give for each.
+
+    Returns:
+        Of all tokens but the first; for a window, of those after the first window.
     """
-    if not version.is_stream:
-        return []
-    states: Arrays = {}
-    given: list[float] = []
-    for token, following in pairwise(ids.tolist()):
-        outputs = _step(version, [np.array([token])], states)
-        states = _states_of(outputs)
-        given.append(float(outputs[PROBABILITIES][0, following]))
+    if version.is_stream:
+        return (yield from _echoed_by_stream(version, ids, top_k))
+    window = version.manifest.window or 1
+    rows_per_run = max(1, min(version.max_rows, version.steps_per_run // window))
+    # (tokens - window, window): what stands before each token
+    before = np.lib.stride_tricks.sliding_window_view(ids, window)[:-1]
+    found: list[Echoed] = []
+    for start in range(0, len(before), rows_per_run):
+        tokens = np.ascontiguousarray(before[start : start + rows_per_run])
+        outputs = version.run({TOKENS: tokens}, [PROBABILITIES])
+        following = ids[start + window : start + window + len(tokens)]
+        found += _expected(outputs[PROBABILITIES], following, top_k)
         yield
-    return given
+    return found
+
+
+def _echoed_by_stream(version: Loaded, ids: Ids, top_k: int) -> Work[list[Echoed]]:
+    states: Arrays = {}
+    found: list[Echoed] = []
+    for place in range(1, len(ids)):
+        outputs = _step(version, [ids[place - 1 : place]], states)
+        states = _states_of(outputs)
+        found += _expected(outputs[PROBABILITIES], ids[place : place + 1], top_k)
+        yield
+    return found
+
+
+def _expected(probabilities: Probabilities, tokens: Ids, top_k: int) -> list[Echoed]:
+    """Return what was expected, (rows, vocabulary), where these tokens stand, (rows,)."""
+    ids = most_probable(probabilities, top_k)  # (rows, top_k)
+    values = np.take_along_axis(probabilities, ids, axis=1)  # (rows, top_k)
+    own = probabilities[np.arange(len(tokens)), tokens]  # (rows,)
+    return [Echoed(*each) for each in zip(own.tolist(), ids, values, strict=True)]
 
 
 def _continue_windows(version: Loaded, texts: list[Continuation]) -> Work[None]:
