@@ -19,6 +19,8 @@ from app.access.admission import Admission
 from app.access.keyring import Keyring
 from app.assessments.comparisons import api as comparisons
 from app.assessments.evaluations import api as evaluations
+from app.compat.completions import api as completions
+from app.compat.completions import tokens
 from app.compat.open_inference import api as open_inference
 from app.compat.timeseries import api as timeseries
 from app.config import Settings, get_settings
@@ -86,12 +88,14 @@ ROUTERS = (
     health.router,
     open_inference.router,
     timeseries.router,
+    completions.router,
+    tokens.router,
     web.router,
     version_report.router,
 )
-# Of errors below these paths, for clients that know no problems.
+# Of errors below these paths, for clients that know no problems; the first that fits.
 ERROR_FORMS: Mapping[str, ErrorForm] = {
-    protocol.PATH: protocol.error_form for protocol in (open_inference, timeseries)
+    protocol.PATH: protocol.error_form for protocol in (open_inference, timeseries, completions)
 }
 
 

@@ -15,7 +15,7 @@ from starlette.requests import cookie_parser
 from app.access import store
 from app.access.allowance import REQUESTS
 from app.access.keyring import Keyring
-from app.access.rules import model_of, needed_scope
+from app.access.rules import is_foreign, model_of, needed_scope
 from app.config import Settings
 from app.errors import Forbidden, TooManyRequests, Unauthorized
 from app.http.caller import ANYONE, Caller, Change
@@ -35,7 +35,16 @@ WITHOUT_KEY = frozenset(
 PAGES_WITHOUT_KEY = "/ui/"
 
 # Read-only calls, although their method is POST.
-CHANGES_NOTHING = ("/explain", "/replay", "/infer", "/repository/index", "/timeseries/forecast")
+CHANGES_NOTHING = (
+    "/completions",
+    "/detokenize",
+    "/explain",
+    "/infer",
+    "/replay",
+    "/repository/index",
+    "/timeseries/forecast",
+    "/tokenize",
+)
 # A series may be named after a person; the audit list must not repeat the name after its deletion.
 SERIES = re.compile(r"(?<![^&])series=[^&]*")
 DRY_RUN = re.compile(
@@ -83,7 +92,7 @@ class Admission:
             TooManyRequests: the key is over a limit, or too many invalid keys came from this
                 address.
         """
-        caller = self._caller(method, headers, address)
+        caller = self._caller(method, path, headers, address)
         if caller is None:
             if path in WITHOUT_KEY or path.startswith(PAGES_WITHOUT_KEY):
                 return ANYONE
@@ -133,19 +142,22 @@ class Admission:
             )
 
     def _caller(
-        self, method: str, headers: Mapping[bytes, bytes], address: str | None
+        self, method: str, path: str, headers: Mapping[bytes, bytes], address: str | None
     ) -> Caller | None:
         credentials = headers.get(b"authorization")
         if credentials is not None:
-            return self._of_key(credentials, address)
+            return self._of_key(path, credentials, address)
         caller = self.of_browser(headers, writes=method not in READING)
         return caller if caller is not None or self._needs_key else ANYONE
 
-    def _of_key(self, credentials: bytes, address: str | None) -> Caller:
+    def _of_key(self, path: str, credentials: bytes, address: str | None) -> Caller:
         scheme, _, token = credentials.decode("latin-1").partition(" ")
         is_key = scheme.lower() == "bearer"
         if not is_key and not self._needs_key:
             return ANYONE  # credentials that are not for us, but for a proxy, say
+        if not self._needs_key and is_foreign(path):
+            # Clients of services with keys send one, whatever it is.
+            return self._keyring.of_key(token.strip(" ")) or ANYONE
         caller = self.of_shown_key(token.strip(" "), address) if is_key else None
         if caller is None:
             raise Unauthorized("the key is not valid: it is mistyped, has expired or was revoked")

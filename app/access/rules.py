@@ -25,15 +25,17 @@ READS_OF_A_MODEL = re.compile(r"/models/[^/]+(/(versions(/[^/]+(/(report|gradien
 FOREIGN = re.compile(
     r"/v2(/health/(live|ready)|/repository/index"
     r"|/models/[^/]+(/versions/[^/]+)?(/(ready|config|stats|infer))?)?"
-    r"|/v1/timeseries/forecast"
+    r"|/v1/(timeseries/forecast|completions"
+    r"|models(/[^/]+(/(v1/completions|tokenizer_info|tokenize|detokenize))?)?)"
 )
+FOREIGN_PATHS = ("/v1/", "/v2")
 ASSETS = ("/docs/assets/", "/ui/")
 FOR_ADMIN = ("/keys", "/audit", "/refused")
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-# Both functions are called for every prediction: 0.1 us from the cache, 1 us without it.
+# needed_scope and model_of are called for every prediction: 0.1 us from the cache, 1 us without it.
 REMEMBERED_PATHS = 1024
 # In foreign paths an alias or a version may follow, as in /v2/models/NAME@ALIAS.
-MODEL_PATH = re.compile(r"(/v2)?/models/(?P<model>[^/@]+)")
+MODEL_PATH = re.compile(r"(/v[12])?/models/(?P<model>[^/@]+)")
 
 
 @lru_cache(REMEMBERED_PATHS)
@@ -49,6 +51,11 @@ def needed_scope(method: str, path: str) -> Scope:
     if read and (path.startswith(ASSETS) or READS_OF_A_MODEL.fullmatch(path)):
         return Scope.PREDICT
     return Scope.TRAIN
+
+
+def is_foreign(path: str) -> bool:
+    """Return whether clients of other services call this path."""
+    return path.startswith(FOREIGN_PATHS)
 
 
 @lru_cache(REMEMBERED_PATHS)

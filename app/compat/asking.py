@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from app.errors import (
     BY_STATUS,
+    FieldError,
     Internal,
     InvalidRequest,
     NotFound,
@@ -35,7 +36,7 @@ class _Asked(Call):
 
     def __init__(self, request: Request, body: bytes) -> None:
         # Refused items are logged under the path that the client called.
-        whole = Whole("POST", request.scope["path"], {}, body, _not_over_http)
+        whole = Whole("POST", request.scope["path"], {}, body, not_over_http)
         super().__init__(whole, request.scope["request_id"], request.app.state.metrics)
         self.caller = request.scope["caller"]
         self.answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -95,8 +96,9 @@ def error_of(problem: Mapping[str, Any]) -> StepaheadError:
     kind = BY_STATUS.get(problem["status"], Internal)
     if issubclass(kind, (TooManyRequests, Unavailable)):
         return kind(detail, retry_after_seconds=1)
-    return kind(detail)
+    return kind(detail, errors=tuple(FieldError(**place) for place in problem["errors"]))
 
 
-def _not_over_http(_status: int, _headers: Headers, _body: bytes) -> None:
+def not_over_http(_status: int, _headers: Headers, _body: bytes) -> None:
+    """Refuse to send an answer that is for a coroutine."""
     raise Internal("an answer for a coroutine was sent over HTTP")

@@ -44,8 +44,8 @@ logger = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
-# Returns the body of an error's answer for a protocol whose clients do not read problems.
-ErrorForm = Callable[[StepaheadError], Mapping[str, object]]
+# Returns status and body of an error's answer for a protocol whose clients do not read problems.
+ErrorForm = Callable[[StepaheadError], tuple[int, Mapping[str, object]]]
 
 READING = ("GET", "HEAD")
 METHODS = (*READING, "POST", "PUT", "PATCH", "DELETE")
@@ -94,7 +94,8 @@ def answer_problem(
     form = _form_of(scope)
     if form is not None:
         every = {**problem_headers(error), **(headers or {})}
-        return JSONResponse(form(error), error.status, headers=every)
+        status, body = form(error)
+        return JSONResponse(body, status, headers=every)
     if scope["method"] == "GET" and _opens_a_page(scope):
         page: Response = scope["app"].state.problem_page(error, scope["path"])
         page.headers.update({**problem_headers(error), **(headers or {})})

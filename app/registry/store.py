@@ -126,14 +126,21 @@ def find_model(session: Session, name: str) -> Model:
 
 
 def list_models(
-    session: Session, *, limit: int, after: str | None = None, tag: str | None = None
+    session: Session,
+    *,
+    limit: int | None = None,
+    after: str | None = None,
+    tag: str | None = None,
+    kind: Kind | None = None,
 ) -> Sequence[Model]:
-    """Return models by name, from after `after`, and only those with `tag` if it is given."""
+    """Return models by name, from after `after`, and only those with this tag and of this kind."""
     query = select(Model).where(Model.deleted_at.is_(None)).order_by(Model.name).limit(limit)
     if after is not None:
         query = query.where(Model.name > after)
     if tag is not None:
         query = query.where(Model.tags.contains([tag]))
+    if kind is not None:
+        query = query.where(Model.kind == kind)
     return session.scalars(query).all()
 
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import openai
 import pytest
 import tritonclient.http as triton
 from sqlalchemy import func, select
 from tritonclient.utils import InferenceServerException
 
 from app.storage.access_tables import AuditEntry
-from tests.artifacts import persistence_artifact
+from tests.artifacts import persistence_artifact, stream_text_artifact
 from tests.database import own_database
 from tests.service import Service, running_service
 
@@ -27,6 +28,7 @@ def guarded(
     with own_database(cluster) as url, running_service(url, folder, api_key=ADMIN) as running:
         for name in ("prices", "others"):
             running.register(name, persistence_artifact())
+        running.register("letters", stream_text_artifact())
         yield running
 
 
@@ -84,6 +86,29 @@ def test_each_row_counts_against_the_limit_of_a_key(
     with pytest.raises(InferenceServerException) as refused:
         ask(client, "prices", key, rows=4)
     assert refused.value.status() == "429"
+
+
+def test_a_completion_needs_a_key_for_its_model(guarded: Service) -> None:
+    def complete(key: str, model: str) -> openai.APIStatusError:
+        with (
+            openai.OpenAI(base_url=f"{guarded.url}/v1", api_key=key, max_retries=0) as client,
+            pytest.raises(openai.APIStatusError) as refused,
+        ):
+            client.completions.create(model=model, prompt="a")
+        return refused.value
+
+    key = make_key(guarded, name="completions")["Authorization"].removeprefix("Bearer ")
+    wrong = complete("nobody's", "prices")
+    assert (wrong.status_code, wrong.code) == (401, "invalid_api_key")
+    assert complete(key, "others").status_code == 403
+    assert "forecasts series" in complete(key, "prices").message
+    limits = {"predictions_per_minute": 1}
+    few = make_key(guarded, name="one completion", models=["letters"], limits=limits)
+    asked = {"model": "letters", "prompt": ["a", "b"]}
+    limited = guarded.client.post("/v1/completions", json=asked, headers=few)
+    assert limited.status_code == 429
+    assert limited.headers["Retry-After"]
+    assert limited.json()["error"]["type"] == "rate_limit_error"
 
 
 def test_a_refusal_keeps_its_headers(guarded: Service) -> None:

@@ -84,3 +84,17 @@ def test_the_script_for_kserves_time_series_runs(
     assert "status: partial" in printed
     assert re.search(r"GOOG: 7\d\d\.\d\d\n", printed)
     assert "broken: history" in printed
+
+
+def test_the_script_for_completions_runs(
+    shipped: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = importlib.import_module("examples.clients.completions")
+    script.main(shipped.url)
+    printed = capsys.readouterr().out
+    assert "models: belling-the-cat, hello\n" in printed
+    assert "long ago , the mice had a general council" in printed
+    right, wrong = re.findall(r"probability (\d\.\d+) after", printed)
+    assert float(right) > 0.9
+    assert float(wrong) < 0.1
+    assert "refused: Error code: 400" in printed

@@ -103,9 +103,9 @@ class IndexEntry(BaseModel):
     reason: str = ""
 
 
-def error_form(error: StepaheadError) -> dict[str, object]:
-    """Return the body of an error response."""
-    return {"error": error.detail}
+def error_form(error: StepaheadError) -> tuple[int, dict[str, object]]:
+    """Return status and body of an error response."""
+    return error.status, {"error": error.detail}
 
 
 def _reference(

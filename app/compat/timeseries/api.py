@@ -46,10 +46,11 @@ UNITS: dict[str, frozenset[str]] = {
 LOWEST_LEVEL, HIGHEST_LEVEL = 50, 99  # percent; levels of the intervals that /predict returns
 
 
-def error_form(error: StepaheadError) -> dict[str, object]:
-    """Return the body of an error response."""
+def error_form(error: StepaheadError) -> tuple[int, dict[str, object]]:
+    """Return status and body of an error response."""
     fields = [place.field for place in error.errors if place.field is not None]
-    return {"error": _error(error.problem(), fields[0] if fields else None).model_dump()}
+    param = fields[0] if fields else None
+    return error.status, {"error": _error(error.problem(), param).model_dump()}
 
 
 def _error(problem: dict[str, Any], param: str | None) -> TimeSeriesError:
