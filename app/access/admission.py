@@ -34,17 +34,8 @@ WITHOUT_KEY = frozenset(
 # The dashboard's frames and scripts hold no data; the API calls they make need the key.
 PAGES_WITHOUT_KEY = "/ui/"
 
-# Read-only calls, although their method is POST.
-CHANGES_NOTHING = (
-    "/completions",
-    "/detokenize",
-    "/explain",
-    "/infer",
-    "/replay",
-    "/repository/index",
-    "/timeseries/forecast",
-    "/tokenize",
-)
+# Read-only calls, although their method is POST; those of foreign clients are, too.
+CHANGES_NOTHING = re.compile(r"/explain|/predictions/[^/]+/replay")
 # A series may be named after a person; the audit list must not repeat the name after its deletion.
 SERIES = re.compile(r"(?<![^&])series=[^&]*")
 DRY_RUN = re.compile(
@@ -113,7 +104,7 @@ class Admission:
 
         If that fails, the change itself has already happened, so the failure is only logged.
         """
-        if change.path.endswith(CHANGES_NOTHING) or DRY_RUN.search(change.query):
+        if _changes_nothing(change):
             return
         try:
             await asyncio.to_thread(self._record, change)
@@ -205,6 +196,15 @@ class Admission:
         caller = self._keyring.of_key(token)
         self._wrong.count(address, token, good=caller is not None)
         return caller
+
+
+def _changes_nothing(change: Change) -> bool:
+    path, query = change.path, change.query
+    return (
+        is_foreign(path)
+        or CHANGES_NOTHING.fullmatch(path) is not None
+        or DRY_RUN.search(query) is not None
+    )
 
 
 def _address_of(change: Change) -> str:

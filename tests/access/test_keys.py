@@ -275,6 +275,15 @@ def test_what_changes_nothing_is_not_audited(service: Service, as_key: AsKey) ->
     assert found == []
 
 
+@pytest.mark.parametrize("name", ["explain", "infer", "replay"])
+def test_a_model_named_like_a_read_only_call_is_audited(service: Service, name: str) -> None:
+    service.register(name, persistence_artifact())
+    assert service.client.patch(f"/models/{name}", json={"tags": ["a"]}).is_success
+    with service.sessions() as session:
+        entries = select(AuditEntry).where(AuditEntry.path == f"/models/{name}")
+        assert len(session.scalars(entries).all()) == 1
+
+
 def test_the_audit_list_keeps_what_was_erased_without_the_series_name(
     service: Service, as_key: AsKey
 ) -> None:
