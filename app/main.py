@@ -19,6 +19,7 @@ from app.access.admission import Admission
 from app.access.keyring import Keyring
 from app.assessments.comparisons import api as comparisons
 from app.assessments.evaluations import api as evaluations
+from app.compat.agents import api as agents
 from app.compat.completions import api as completions
 from app.compat.completions import tokens
 from app.compat.open_inference import api as open_inference
@@ -70,6 +71,7 @@ WITH_LIFESPAN = (
     partition_keeper,
     logged_predictions,
     explanations,
+    agents,
 )
 ROUTERS = (
     predictions.router,
@@ -90,6 +92,7 @@ ROUTERS = (
     timeseries.router,
     completions.router,
     tokens.router,
+    agents.router,
     web.router,
     version_report.router,
 )

@@ -27,8 +27,9 @@ FOREIGN = re.compile(
     r"|/models/[^/]+(/versions/[^/]+)?(/(ready|config|stats|infer))?)?"
     r"|/v1/(timeseries/forecast|completions"
     r"|models(/[^/]+(/(v1/completions|tokenizer_info|tokenize|detokenize))?)?)"
+    r"|/mcp"  # whose tools make calls of their own
 )
-FOREIGN_PATHS = ("/v1/", "/v2")
+FOREIGN_PATHS = ("/v1/", "/v2", "/mcp")
 ASSETS = ("/docs/assets/", "/ui/")
 FOR_ADMIN = ("/keys", "/audit", "/refused")
 READING = frozenset({"GET", "HEAD", "OPTIONS"})

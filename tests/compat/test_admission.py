@@ -111,6 +111,26 @@ def test_a_completion_needs_a_key_for_its_model(guarded: Service) -> None:
     assert limited.json()["error"]["type"] == "rate_limit_error"
 
 
+def test_a_tool_does_what_its_key_may_do(guarded: Service) -> None:
+    def use(key: dict[str, str], name: str, **arguments: object) -> str:
+        params = {"name": name, "arguments": arguments}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        headers = {"Accept": "application/json, text/event-stream", **key}
+        answer = guarded.client.post("/mcp", json=body, headers=headers)
+        return answer.text
+
+    assert "requires a key" in use({}, "list_models")
+    key = make_key(guarded, name="agent")
+    history = [1.0, 2.0, 3.0]
+    assert "step 1: 3" in use(key, "forecast_values", model="prices", history=history)
+    assert "this key is for prices" in use(key, "forecast_values", model="others", history=history)
+    refused = use(key, "upload_csv", content="a\n1\n")
+    assert "this key has the scope predict" in refused
+    few = make_key(guarded, name="two calls", limits={"predictions_per_minute": 1})
+    assert "step 1: 3" in use(few, "forecast_values", model="prices", history=history)
+    assert "limit" in use(few, "forecast_values", model="prices", history=history)
+
+
 def test_a_refusal_keeps_its_headers(guarded: Service) -> None:
     answer = httpx.get(f"{guarded.url}/v2/models/prices")
     assert answer.status_code == 401

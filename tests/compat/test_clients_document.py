@@ -98,3 +98,13 @@ def test_the_script_for_completions_runs(
     assert float(right) > 0.9
     assert float(wrong) < 0.1
     assert "refused: Error code: 400" in printed
+
+
+def test_the_script_of_an_agent_runs(shipped: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    script = importlib.import_module("examples.clients.agent")
+    script.main(shipped.url)
+    printed = capsys.readouterr().out
+    assert "28 rows used, 2026-02-01 to 2026-02-28, every D." in printed
+    assert re.search(r"step 3 \(2026-03-03\): .* 80 % between", printed)
+    assert "google-stock@1: worse than repeating the last value" in printed
+    assert "forecast_values refused:" in printed
