@@ -63,6 +63,17 @@ def test_the_curves_of_several_series_are_not_drawn_as_one(service: Service) -> 
     assert ">900<" not in text
 
 
+def test_it_says_how_the_data_were_read(service: Service) -> None:
+    table = "Day,Sales\n" + "".join(f"2024-01-{day:02d},{day}\n" for day in range(1, 29))
+    answer = service.client.post("/datasets", files={"file": ("shop.csv", table.encode())})
+    registered = service.register("dated", persistence_artifact(features=("Sales",)))
+    with service.sessions.begin() as session:
+        session.merge(registered).dataset_id = answer.raise_for_status().json()["id"]
+    text = service.client.get("/models/dated/versions/1/report").raise_for_status().text
+    assert "shop.csv: 28 of 28 rows used, 2024-01-01 to 2024-01-28" in text
+    assert "Times are in Day: its cells are written as dates" in text
+
+
 def test_a_missing_version_has_no_report(service: Service) -> None:
     answer = service.client.get("/models/google-stock/versions/9/report")
     assert answer.status_code == 404
