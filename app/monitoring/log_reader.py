@@ -102,6 +102,7 @@ class LogReader:
         return len(rows)
 
     def _take_in(self, session: Session, rows: Sequence[LoggedAnswer]) -> None:
+        rows = [row for row in rows if row.request.get("live", True)]  # no try-outs
         gathered = Gathered()
         facts = store.facts_of_versions(
             session, [(row.model, row.version) for row in rows if row.kind == "series"]

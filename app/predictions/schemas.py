@@ -113,6 +113,13 @@ class PredictRequest(BaseModel):
             description="series: when each value was, in ISO form; the answer continues them",
         ),
     ] = None
+    live: Annotated[
+        bool,
+        Field(
+            description="false: a try-out, which is logged like any other request, but counts "
+            "neither as use nor among the live figures"
+        ),
+    ] = True
     text: Annotated[
         str | None,
         Field(min_length=1, max_length=MAX_TEXT_CHARACTERS, description="text: what comes before"),

@@ -28,6 +28,17 @@ def test_a_later_history_settles_earlier_predictions_by_itself(service: Service)
     assert version["mae"] == pytest.approx(1.5)
 
 
+def test_a_try_out_is_logged_and_counts_as_nothing(service: Service) -> None:
+    ask(service, [1, 2, 3])
+    tried = {"model": "google-stock", "timestamps": days(4), "live": False}
+    answer = service.predict(history=[1, 2, 3, 5], **tried).raise_for_status()
+    follow(service)
+    (version,) = monitor(service)["versions"]
+    assert (version["requests"], version["forecasts"]) == (1, 0)
+    logged = service.client.get(f"/predictions/{answer.json()['id']}").json()
+    assert logged["request"]["live"] is False
+
+
 def test_a_forecast_made_before_a_holiday_meets_the_next_row(service: Service) -> None:
     calendar = "Mon-Fri except XNYS: 2024-05-27, 2024-12-25"
     service.register("prices", persistence_artifact(calendar=calendar))

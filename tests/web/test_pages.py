@@ -140,7 +140,9 @@ def test_a_column_pasted_from_a_spreadsheet_is_forecast(
 ) -> None:
     with open_page(service.url) as page:
         page.goto("/ui/try?model=google-stock")
-        pasted(page, "Date\tOpen\n1/3/2017\t$778.81\n1/4/2017\t788.36\n")
+        with page.expect_request("**/predict") as asked:
+            pasted(page, "Date\tOpen\n1/3/2017\t$778.81\n1/4/2017\t788.36\n")
+        assert '"live":false' in (asked.value.post_data or "")
         expect(page.locator(".big")).to_have_text("779.796")
         expect(page.get_by_text("Open, 2017-01-05")).to_be_visible()
         expect(page.get_by_text("95 %:")).to_be_visible()
@@ -149,6 +151,7 @@ def test_a_column_pasted_from_a_spreadsheet_is_forecast(
         page.get_by_role("button", name="Copy as curl").click()
         copied = page.evaluate("navigator.clipboard.readText()")
         assert '"history":[778.81,788.36]' in copied
+        assert "live" not in copied
         assert f"{service.url}/predict" in copied
         page.get_by_role("button", name="Copy as Python").click()
         copied = page.evaluate("navigator.clipboard.readText()")

@@ -89,7 +89,7 @@ function whenSeen(element, act) {
 async function lastForecasts({ name, champion }) {
   const [log, actuals] = await Promise.all([get(`/predictions${query({ model: name, limit: LAST })}`), get(`/models/${name}/actuals${query({ limit: MOST_ACTUALS })}`)]);
   const known = new Map(actuals.items.map((each) => [keyOf(each.series, each.timestamp), each.value]));
-  const live = log.items.toReversed().map((each) => {
+  const live = log.items.filter((each) => each.request.live !== false).toReversed().map((each) => {
     const [step] = each.response?.predictions ?? [];
     return { forecast: step?.value, actual: known.get(keyOf(each.series, step?.timestamp)) };
   });
@@ -134,7 +134,7 @@ function trySample() {
     "div",
     { class: "card sample" },
     h("h2", {}, "A first forecast"),
-    h("p", {}, "Four years of Seattle’s weather, day by day: a model of the temperature is trained and judged in a few seconds."),
+    h("p", {}, "Four years of Seattle’s weather, day by day. A model of the temperature is trained and judged, usually within a minute."),
     go,
     trouble,
   );

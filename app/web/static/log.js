@@ -71,7 +71,7 @@ function show() {
   }
   fill(
     list,
-    h("div", { class: "card" }, table({ caption: "Predictions, newest first", head: ["Answered", "Model", "Request", "Answer", "Actions"], rows: items.map(row), stacked: true })),
+    h("div", { class: "card" }, table({ caption: "Predictions, newest first", head: ["Answered", "Model", "Request", "Answer", "Actions"], rows: items.map(row), stacked: true, compact: true })),
     next && h("button", { onclick: older }, "Older predictions"),
   );
 }
@@ -85,7 +85,7 @@ function row(item) {
   const open = h("button", { class: "tight", "aria-label": `Details of ${item.id}`, onclick: () => details(item).catch((error) => showProblem(trouble, error)) }, "Details");
   return [
     h("time", { datetime: item.created_at, title: when(item.created_at) }, ago(item.created_at)),
-    [h("a", { href: `/ui/models/${item.model}?version=${item.version}` }, `${item.model} ${item.version}`), item.series ? ` · ${item.series}` : ""],
+    [h("a", { href: `/ui/models/${item.model}?version=${item.version}` }, `${item.model} ${item.version}`), item.series ? ` · ${item.series}` : "", item.request.live === false && [" ", h("span", { class: "badge" }, "try-out")]],
     question(item.request),
     answer(item.response),
     open,

@@ -137,7 +137,7 @@ export class SeriesTrial {
     showProblem(this.trouble, null, fields);
     this.go.disabled = true; // each press would be answered and logged
     try {
-      await this.show(question, await call("POST", "/predict", { json: question }));
+      await this.show(question, await call("POST", "/predict", { json: { ...question, live: false } }));
       this.answer.classList.remove("stale");
       const { top } = this.answer.getBoundingClientRect();
       if (top < 0 || top > innerHeight / 2) this.answer.scrollIntoView(); // below the form on a phone

@@ -58,7 +58,7 @@ export class TextTrial {
     const fields = [this.prompt, this.temperature];
     showProblem(this.trouble, null, fields);
     try {
-      const answer = await call("POST", "/predict", { json: question });
+      const answer = await call("POST", "/predict", { json: { ...question, live: false } });
       await this.show(question, answer);
       say(`Most probable: ${quoted(answer.predictions[0].top[0].token)}`);
     } catch (error) {
@@ -152,7 +152,7 @@ export class TextTrial {
       this.choices(step);
     };
     try {
-      await stream("/predict", { ...this.question(), steps: MOST_WRITTEN }, heard, this.running.signal);
+      await stream("/predict", { ...this.question(), steps: MOST_WRITTEN, live: false }, heard, this.running.signal);
     } catch (error) {
       if (this.running) showProblem(this.trouble, error, [this.prompt, this.temperature]);
     }
