@@ -37,8 +37,9 @@ export function say(text) {
   live.textContent = text;
 }
 
-// head: names or {label, class}; rows: lists of cells, of which the first is the row's header.
-export function table({ caption, head, rows, stacked = false, scroll = false }) {
+// head: names or {label, class}; rows: lists of cells, of which the first is the row's header. On narrow
+// screens rows are stacked: a cell per line with its label, or compact, one after the other.
+export function table({ caption, head, rows, stacked = false, compact = false, scroll = false }) {
   const heads = head.map((cell) => (typeof cell === "string" ? { label: cell } : cell));
   const body = rows.map((row) => {
     const { cells, self } = Array.isArray(row) ? { cells: row } : row;
@@ -57,7 +58,7 @@ export function table({ caption, head, rows, stacked = false, scroll = false }) 
     { class: scroll ? "table scroll" : "table", tabindex: "0", role: "region", "aria-label": caption },
     h(
       "table",
-      { class: stacked ? "stack" : "" },
+      { class: `${stacked ? "stack" : ""}${compact ? " compact" : ""}` },
       h("caption", { class: "sr" }, caption),
       h("thead", {}, h("tr", {}, heads.map((each) => h("th", { scope: "col", class: each.class }, each.label)))),
       h("tbody", {}, body),

@@ -56,7 +56,7 @@ function show() {
   const more = next && h("button", { onclick: () => older().catch(told) }, "Older jobs");
   fill(
     list,
-    h("div", { class: "card" }, table({ caption: "Jobs", head: ["Model", "Status", "Progress", "Queued at", "Took", "Actions"], rows: [...rows.values()].map((row) => row.cells), stacked: true })),
+    h("div", { class: "card" }, table({ caption: "Jobs", head: ["Model", "Status", "Progress", "Queued at", "Took", "Actions"], rows: [...rows.values()].map((row) => row.cells), stacked: true, compact: true })),
     more,
   );
   if (held) document.getElementById(held)?.focus({ preventScroll: true });

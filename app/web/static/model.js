@@ -14,7 +14,8 @@ const name = document.body.dataset.model;
 async function show() {
   const model = await get(`/models/${name}`);
   const wanted = Number(new URLSearchParams(location.search).get("version")) || model.champion?.version || model.last_version;
-  const [version, { items: known }] = await Promise.all([get(`/models/${name}/versions/${wanted}`), get(`/models/${name}/versions?limit=${MOST_OF_A_PAGE}`)]);
+  const [version, { items: known }, moves] = await Promise.all([get(`/models/${name}/versions/${wanted}`), get(`/models/${name}/versions?limit=${MOST_OF_A_PAGE}`), get(`/models/${name}/moves?limit=20`)]);
+  const before = moves.items.find((each) => each.alias === "champion")?.from_version; // the champion before this one
   place.removeAttribute("aria-busy");
   const tabs = tabList("About the model", [
     ...(version.scorecard.series?.curve.length ? [["forecast", "Forecast", () => h("div", { class: "card" }, heldOutPicture(version))]] : []),
@@ -24,7 +25,7 @@ async function show() {
     ["monitoring", "Monitoring", () => inUse(model)],
     ["explain", "Explain", () => explain(version, reference(model, version))],
   ]);
-  fill(place, header(model, version, known), tabs.element);
+  fill(place, header(model, version, { known, before: known.find((each) => each.version === before && !each.deleted_at)?.version }), tabs.element);
   tabs.start();
 }
 
@@ -49,10 +50,11 @@ const isForAny = (version) => version.manifest.series?.periods > 0; // without t
 const reference = (model, version) => (version.version === model.champion?.version ? name : `${name}@${version.version}`);
 
 // The version, what it is worth, and what can be done with it.
-function header(model, version, known) {
+function header(model, version, { known, before }) {
   const isChampion = version.version === model.champion?.version;
   const actions = h("div", { class: "acts" }, h("a", { class: "button primary", href: `/ui/try${query({ model: reference(model, version) })}` }, "Try"));
   if (!isChampion && !version.deleted_at) put(actions, promoteButton(model, version.version));
+  if (isChampion && before) put(actions, promoteButton(model, before));
   if (!isForAny(version)) put(actions, h("a", { class: "button", href: `/ui/train${query({ model: name })}` }, "Train another version"));
   return h(
     "div",

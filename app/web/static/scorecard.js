@@ -12,7 +12,7 @@ const BASELINES = {
   unigram: "Word frequencies (unigram)", bigram: "Frequencies of pairs (bigram)", trigram: "Frequencies of triples (trigram)",
   ngram: "The best n-gram",
 };
-const LAST = 250;
+const LAST = 120;
 
 export const baselineName = (key) => BASELINES[key] ?? key.replaceAll("_", " ");
 
