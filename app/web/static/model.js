@@ -20,7 +20,7 @@ async function show() {
   const tabs = tabList("About the model", [
     ...(version.scorecard.series?.curve.length ? [["forecast", "Forecast", () => h("div", { class: "card" }, heldOutPicture(version))]] : []),
     ["accuracy", "Accuracy", () => [part("Compared with simple forecasts", scorecardFigures(version)), heldOutResiduals(version, part), later(async () => (await import("./evaluated.js")).evaluations(version, part))]],
-    ["versions", "Versions", () => [versions(model, version), later(async () => new (await import("./compared.js")).Comparisons({ model, version, part }).element), past()]],
+    ["versions", "Versions", () => [versions(model, version, known), later(async () => new (await import("./compared.js")).Comparisons({ model, version, part }).element), past()]],
     ["training", "Training", () => h("div", { class: "grid2" }, part("Training", trainingCurve(version)), about(version))],
     ["monitoring", "Monitoring", () => inUse(model)],
     ["explain", "Explain", () => explain(version, reference(model, version))],
@@ -135,13 +135,11 @@ function promoteButton(model, number) {
   return button;
 }
 
-function versions(model, shown) {
+function versions(model, shown, known) {
   const list = h("div");
-  const trouble = h("div");
-  const whole = part("Versions", list, trouble);
-  const rows = [];
-  const add = (items, next) => {
-    rows.push(...items);
+  const order = select([["newest", "newest first"], ["skill", "best skill first"]], "newest", { "aria-label": "Order of the versions", class: "narrow" });
+  const show = () => {
+    const rows = order.value === "skill" ? known.toSorted((a, b) => (b.skill ?? -Infinity) - (a.skill ?? -Infinity)) : known;
     fill(
       list,
       table({
@@ -151,20 +149,10 @@ function versions(model, shown) {
         stacked: true,
       }),
     );
-    if (!next) return;
-    const more = h("button", {}, "Older versions");
-    more.addEventListener("click", () => {
-      const first = rows.length;
-      const older = (page) => {
-        add(page.items, page.next);
-        list.querySelectorAll("tbody tr")[first]?.querySelector("a").focus();
-      };
-      get(`/models/${name}/versions${query({ cursor: next, limit: 50 })}`).then(older).catch((error) => showProblem(trouble, error));
-    });
-    list.append(more);
   };
-  get(`/models/${name}/versions?limit=20`).then((page) => add(page.items, page.next), (error) => failed(list, error));
-  return whole;
+  order.addEventListener("change", show);
+  show();
+  return part("Versions", known.length > 2 && h("p", {}, order), list, known.length === MOST_OF_A_PAGE && h("p", { class: "hint" }, `The newest ${MOST_OF_A_PAGE}.`), known.length > 1 && later(async () => (await import("./overlay.js")).overlay(name, known)));
 }
 
 function versionCells(model, each) {

@@ -68,7 +68,7 @@ function comparison(versions) {
   } else {
     rows.splice(2, 0, row("Bits per token", (each) => number(each.scorecard.text?.bits_per_token)));
   }
-  const place = h("div", {}, table({ caption: "The versions side by side", head, rows }));
+  const place = h("div", {}, table({ caption: "The versions side by side", head, rows, stacked: true }));
   const judged = versions.map((each) => JSON.stringify([each.scorecard.series?.start, each.scorecard.series?.end, each.scorecard.series?.rows]));
   if (versions.length > 1 && new Set(judged).size > 1) put(place, h("p", { class: "warning" }, "They were judged on different rows, so their errors cannot be compared with each other, only with their own simple forecasts."));
   return place;
