@@ -26,7 +26,8 @@ ARTIFACT_FILES = (*REQUIRED_FILES, JUDGED)
 # of columns known ahead has an input `future` double (batch, horizon, known), their values for the
 # steps ahead, in the order of the manifest's `known`. A graph for any series (`universal`) has an
 # optional input `periods` int64 (batch or 1, periods), the rows in a season and in a longer one, 0
-# for none. Its missing values, and those before a history begins, are NaN.
+# for none. Its missing values, and those before a history begins, are NaN. A graph that contains
+# `universal` has an output `universal_forecast` double (batch, horizon), its part of the anchor.
 # Text: `tokens` int64 (batch, steps), ids; `probabilities` float (batch, vocabulary)
 # of the token after the last. A stream also takes `lengths` int32 (batch,), the number of real
 # steps in each row (so that texts of different lengths can share a run), and every state of
@@ -38,6 +39,7 @@ LEVELS = "levels"
 INTERVALS = "intervals"
 SERIES = "series"
 FUTURE = "future"
+UNIVERSAL_FORECAST = "universal_forecast"
 SEASON_PERIODS = "periods"
 TOKENS = "tokens"
 LENGTHS = "lengths"

@@ -96,6 +96,12 @@ class SeriesInput(Strict):
     intervals_missing: Annotated[str | None, Field(description="why there are no intervals")] = None
 
     @property
+    def has_universal(self) -> bool:
+        """Whether `universal` is a part of the graph."""
+        part = None if self.anchor is None else self.anchor.universal
+        return part is not None and part.share > 0
+
+    @property
     def grid_calendar(self) -> str | None:
         """The calendar of the graph's steps, which may include closed days."""
         week = without_closed_days(self.frequency, self.calendar) if self.closed_on_grid else None

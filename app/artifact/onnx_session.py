@@ -17,16 +17,19 @@ from app.artifact.files import (
     LEVELS,
     SERIES,
     TOKENS,
+    UNIVERSAL_FORECAST,
 )
 
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
 States = dict[str, npt.NDArray[np.float32]]
 WINDOWS_AT_ONCE = 1024
+# With `universal` in the graph, more windows at once take no less time, but much memory.
+WITH_UNIVERSAL_AT_ONCE = 16
 MOST_BOUNDS = 30_000_000  # of a long horizon, only the first steps get intervals
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def session_of(graph: bytes) -> onnxruntime.InferenceSession:
     """Load the graph with one thread, so that sums are always added in the same order."""
     options = onnxruntime.SessionOptions()
@@ -42,6 +45,7 @@ def forecasts(
     *,
     numbers: Ids | None = None,
     future: Floats | None = None,
+    output: str = FORECAST,
     check: Callable[[], None] = lambda: None,
 ) -> Floats:
     """Compute the forecasts of a series graph.
@@ -52,6 +56,7 @@ def forecasts(
         numbers: (n,), the number by which the graph knows each window's series; None for 0, any
             other series.
         future: (n, horizon, known), for a graph with columns known ahead.
+        output: the forecast itself or another of this shape.
         check: called between runs; may raise to stop.
 
     Returns:
@@ -62,8 +67,8 @@ def forecasts(
     """
     session = session_of(graph)
     parts: list[Floats] = []
-    for start in range(0, len(history), WINDOWS_AT_ONCE):
-        parts += session.run([FORECAST], _fed(session, history, numbers, future, start))
+    for rows in _runs(session, len(history)):
+        parts += session.run([output], _fed(session, history, numbers, future, rows))
         check()
     return np.concatenate(parts)
 
@@ -101,8 +106,8 @@ def forecasts_with_intervals(
     steps = max(1, MOST_BOUNDS // (2 * len(asked) * len(history) or 1))
     given: list[Floats] = []
     bounds: list[Floats] = []
-    for start in range(0, len(history), WINDOWS_AT_ONCE):
-        fed = {**_fed(session, history, numbers, future, start), LEVELS: asked}
+    for rows in _runs(session, len(history)):
+        fed = {**_fed(session, history, numbers, future, rows), LEVELS: asked}
         ahead, around = session.run([FORECAST, INTERVALS], fed)
         given.append(ahead)
         bounds.append(around[:, :steps])
@@ -110,15 +115,21 @@ def forecasts_with_intervals(
     return np.concatenate(given), np.concatenate(bounds)
 
 
+def _runs(session: onnxruntime.InferenceSession, count: int) -> list[slice]:
+    """Return the windows of each run."""
+    is_slow = UNIVERSAL_FORECAST in {each.name for each in session.get_outputs()}
+    most = WITH_UNIVERSAL_AT_ONCE if is_slow else WINDOWS_AT_ONCE
+    return [slice(start, start + most) for start in range(0, count, most)]
+
+
 def _fed(
     session: onnxruntime.InferenceSession,
     history: Floats,
     numbers: Ids | None,
     future: Floats | None,
-    start: int,
+    rows: slice,
 ) -> dict[str, npt.NDArray[Any]]:
     """Return the inputs of one run; numbers only for a graph that tells series apart."""
-    rows = slice(start, start + WINDOWS_AT_ONCE)
     fed: dict[str, npt.NDArray[Any]] = {HISTORY: np.ascontiguousarray(history[rows])}
     has_numbers = any(each.name == SERIES for each in session.get_overridable_initializers())
     if has_numbers and numbers is not None:

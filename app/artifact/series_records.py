@@ -49,6 +49,18 @@ class ColumnEffect(Strict):
     series: Annotated[int, Field(description="series that it is used for")]
 
 
+class UniversalShare(Strict):
+    """The share of the shipped `universal` in the simple forecast."""
+
+    version: Annotated[int | None, Field(description="of `universal`")] = None
+    share: Annotated[float, Field(description="0 to 1; of several series: the mean")] = 0.0
+    series: Annotated[int, Field(description="series in whose forecast it has a share")] = 0
+    error: Annotated[
+        float | None, Field(description="its RMSE over the origins; null: several series")
+    ] = None
+    missing: Annotated[str | None, Field(description="why it takes no part")] = None
+
+
 class SeriesAnchor(Strict):
     """The simple forecast that the network's output is added to."""
 
@@ -80,6 +92,10 @@ class SeriesAnchor(Strict):
     members: Annotated[
         tuple[AnchorMember, ...], Field(description="what it is mixed from; empty: one alone")
     ] = ()
+    universal: Annotated[
+        UniversalShare | None,
+        Field(description="what `universal` adds to it; null: the recipe leaves it out"),
+    ] = None
 
 
 class SeriesIntervals(Strict):

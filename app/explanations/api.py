@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from app.artifact.manifest import Manifest
 from app.artifact.scorecard import Scorecard
 from app.errors import Conflict, FieldError, Unavailable, Unprocessable
-from app.explanations import series, text
+from app.explanations import series, text, universal
 from app.explanations.network_cache import OpenedVersions
 from app.explanations.schemas import (
     SERIES_EXAMPLE,
@@ -36,6 +36,7 @@ from app.predictions import text as text_predictions
 from app.predictions.histories.stored import with_stored_history
 from app.predictions.loaded import Loaded
 from app.predictions.schemas import PredictRequest
+from app.predictions.universal import asking as any_series
 from app.registry.references import MAX_NUMBER
 from app.registry.store import get_live_version
 from app.storage.resources import Resources
@@ -61,12 +62,9 @@ class Explanations:
             StepaheadError: it cannot be explained; the error says why.
         """
         described = version.manifest.series
-        if described is not None and described.periods:
-            raise Conflict(
-                f"{version} cannot be explained yet: it mixes simple forecasts by their errors, "
-                "which /explain does not show"
-            )
         try:
+            if described is not None and described.periods:
+                return self._of_any_series(version, request)
             opened = self.opened.get(version.model, version.number, version.manifest)
             if request.member > len(opened.networks):
                 raise Unprocessable.at(
@@ -90,6 +88,15 @@ class Explanations:
             )
         except DATABASE_ERRORS as error:
             raise Unavailable(DATABASE_AWAY) from error
+
+    def _of_any_series(self, version: Loaded, request: ExplainRequest) -> SeriesExplanation:
+        """Explain what `universal` would answer."""
+        _refuse(version, request, TEXT_ONLY, takes="a series")
+        asked = _question(request)
+        if asked.dataset is not None:
+            asked = with_stored_history(version, asked, self.resources)
+        question = any_series.ask(version, asked)
+        return universal.explain(version, request, question=question, asked=asked)
 
 
 @router.post(

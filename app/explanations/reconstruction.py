@@ -3,6 +3,8 @@
 This is the same arithmetic as in the artifact's ONNX file, from manifest and weights only:
 
     forecast = anchor + scale · network(scaled window), at least the version's minimum
+
+The share of `universal` in an anchor is measured on the version's graph, which contains it.
 """
 
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from app.artifact.manifest import Manifest, SeriesInput
 from app.errors import Conflict
 from app.explanations.anchors import target_index
+from app.explanations.universal import Contributions
 from app.forecasting.anchors import LARGEST_VALUE, Anchor
 from app.forecasting.scaling import Affine, WindowScaling
 from app.recipes.recipe import SeriesRecipe
@@ -70,6 +73,7 @@ def prepare(
     *,
     number: int = 0,
     future: Floats | None = None,
+    universal: Contributions | None = None,
 ) -> Prepared:
     """Scale a raw window (window, features) of a series as its version does.
 
@@ -79,6 +83,7 @@ def prepare(
         anchor: that its network is added to.
         number: by which the graph knows the series.
         future: (horizon, known), the columns known ahead.
+        universal: how its share of the anchor depends on the target's window, if it has one.
 
     Raises:
         Conflict: the version's manifest does not say how it was scaled.
@@ -99,6 +104,7 @@ def prepare(
             number,
             seen=known @ effects,
             ahead=np.zeros(horizon) if future is None else future @ effects,
+            universal=universal,
         )
     seen = values[-(described.network_window or len(values)) :]
     if recipe.scaling == "window":
@@ -123,7 +129,13 @@ def prepare(
 
 
 def _anchored(
-    values: Floats, anchor: Anchor, number: int, *, seen: Floats, ahead: Floats
+    values: Floats,
+    anchor: Anchor,
+    number: int,
+    *,
+    seen: Floats,
+    ahead: Floats,
+    universal: Contributions | None,
 ) -> Anchored:
     """Split the anchor's forecast into parts, on the target's window (window,).
 
@@ -135,8 +147,14 @@ def _anchored(
     """
     scale = anchor.scales[number]
     scaled = scale.into(values) - seen  # (window,)
-    start = anchor.start(scaled[None, -1:], number)[0] + ahead  # (horizon,)
+    start = anchor.start(scaled[None, -1:], number)[0]  # (horizon,)
     added = (scaled - scaled[-1])[:, None] * anchor.weights[number]  # (window, horizon)
+    if universal is not None and len(anchor.universal):
+        share = anchor.universal[number]
+        change = scale.into(universal.forecast) - scaled[-1]  # (horizon,)
+        start = (1 - share) * start + share * scaled[-1]
+        added = (1 - share) * added + share * universal.scaled_to(change)
+    start = start + ahead
     if not scale.log:
         return Anchored(name=anchor.name, start=start, shares=added)
     together = added.sum(axis=0)  # (horizon,)

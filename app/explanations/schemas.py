@@ -161,7 +161,9 @@ class Explanation(BaseModel):
             )
         ),
     ]
-    layers: list[OpenedLayer]
+    layers: Annotated[
+        list[OpenedLayer], Field(description="of the network; none are shown for `universal`")
+    ]
     skill: float | None
     warnings: list[str]
 

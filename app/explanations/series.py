@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from app.artifact.files import HISTORY, UNIVERSAL_FORECAST
 from app.artifact.manifest import Manifest
 from app.cells.influence import one_output
 from app.errors import StepaheadError, Unprocessable
+from app.explanations.anchors import target_index
 from app.explanations.layers import opened_layers
 from app.explanations.limits import check_size, influence_of
 from app.explanations.network_cache import Opened
@@ -19,12 +21,13 @@ from app.explanations.schemas import (
     SeriesExplanation,
     SeriesInfluence,
 )
+from app.explanations.universal import Contributions, contributions
 from app.forecasting import anchors as forms
 from app.predictions.loaded import Loaded
 from app.predictions.open_steps import OpenSteps, open_steps
 from app.predictions.questions import completed
 from app.predictions.schemas import Interval, PredictRequest, SeriesStep
-from app.predictions.series import SeriesQuestion, answer, warnings_of
+from app.predictions.series import SeriesQuestion, answer, beside_of, warnings_of
 
 Floats = NDArray[np.float64]
 STEPS = TypeAdapter(list[SeriesStep])
@@ -51,13 +54,16 @@ def forecasts(
     *,
     number: int = 0,
     future: Floats | None = None,
+    universal: Contributions | None = None,
 ) -> Forecasts:
     """Return the forecasts from a raw window (window, features).
 
     Raises:
         Conflict: the manifest does not say how the version was scaled.
     """
-    prepared = prepare(window, manifest, opened.anchor, number=number, future=future)
+    prepared = prepare(
+        window, manifest, opened.anchor, number=number, future=future, universal=universal
+    )
     members = [
         prepared.forecast(
             network.forward(prepared.scaled[None], every_step=False).outputs[0]  # (horizon,)
@@ -68,7 +74,7 @@ def forecasts(
 
 
 def _measurable(
-    window: Floats, version: Loaded, opened: Opened, question: SeriesQuestion
+    window: Floats, version: Loaded, opened: Opened, question: SeriesQuestion, *, shown: int
 ) -> Forecasts:
     """Return the forecasts of a question.
 
@@ -76,10 +82,38 @@ def _measurable(
         Unprocessable: they are not finite.
     """
     future = np.array(question.future).T if question.future else None  # (horizon, known)
-    found = forecasts(window, version.manifest, opened, number=question.number, future=future)
+    found = forecasts(
+        window,
+        version.manifest,
+        opened,
+        number=question.number,
+        future=future,
+        universal=_universal(window, version, question, shown=shown),
+    )
     if not np.isfinite(found.members).all():
         raise Unprocessable.at("history", "has values that are too large to forecast from")
     return found
+
+
+def _universal(
+    window: Floats, version: Loaded, question: SeriesQuestion, *, shown: int
+) -> Contributions | None:
+    """Return how the share of `universal` depends on the target's window; None without a share."""
+    described = version.manifest.series
+    if described is None or not described.has_universal:
+        return None
+    target = target_index(described)
+
+    def run(windows: Floats) -> Floats:
+        whole = np.tile(window, (len(windows), 1, 1))  # (n, window, features)
+        whole[:, :, target] = windows
+        beside = beside_of(version, [question] * len(windows))
+        found: Floats = version.run({HISTORY: whole, **beside}, [UNIVERSAL_FORECAST])[
+            UNIVERSAL_FORECAST
+        ]
+        return found
+
+    return contributions(run, window[:, target], shown=shown)
 
 
 def explain(
@@ -109,7 +143,7 @@ def explain(
     network, shown = opened.networks[request.member - 1], min(request.steps, len(window))
     seen = min(shown, version.network_window)
     check_size(network, steps=seen, units=request.units)
-    found = _measurable(window, version, opened, question)
+    found = _measurable(window, version, opened, question, shown=shown)
     prepared = found.prepared
     trace = network.forward(prepared.scaled[None], every_step=False)
     influence = influence_of(network, prepared.scaled, one_output(ahead - 1), field="model")

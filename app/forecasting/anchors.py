@@ -7,10 +7,12 @@ the series grows with its level, in logarithms:
     forecast of step h = last + Σ_k weights_kh (z_k - last) + level_h (last - center) + intercept_h
 
 The effects of columns known ahead are subtracted from z first, and added to the steps ahead
-afterwards. All is computed in double precision from differences to the last value: they keep the
-difference of 1,000,000.01 and 1,000,000.00, which a sum of products would lose. Several series that
-share a network may each have a function; row 0 is then for any other series. The same formula is in
-the artifact's graph, and its arrays are in `weights.safetensors`.
+afterwards. Before they are added, `universal` may get a share of the forecast: it is computed
+elsewhere, from the values without those effects. All else is computed in double precision from
+differences to the last value: they keep the difference of 1,000,000.01 and 1,000,000.00, which a
+sum of products would lose. Several series that share a network may each have a function; row 0 is
+then for any other series. The same formula is in the artifact's graph, and its arrays are in
+`weights.safetensors`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,6 +70,8 @@ class Anchor:
     scales: tuple[Scale, ...]  # (series,)
     # Effects of the columns known ahead, in the unit of the scale: (series, known).
     effects: Floats = field(default_factory=lambda: np.zeros((1, 0)))
+    # (series,), the share that `universal` has; empty if it takes no part.
+    universal: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def known(self) -> int:
@@ -96,6 +100,7 @@ class Anchor:
         *,
         known: Floats | None = None,
         future: Floats | None = None,
+        universal: Floats | None = None,
     ) -> Floats:
         """Return forecasts (n, horizon) from windows of the target's raw values.
 
@@ -104,19 +109,34 @@ class Anchor:
             numbers: (n,), the row of each window's series; None for row 0.
             known: (n, window, known), the columns known ahead; None if there are none.
             future: (n, horizon, known), the same columns for the steps ahead.
+            universal: (n, horizon), the forecasts of `universal` from the same windows without the
+                effects of the known columns; needed if it takes part.
         """
-        every = np.arange(len(windows))
-        rows = np.zeros(len(windows), np.int64) if numbers is None or self.series == 1 else numbers
         result = np.empty((len(windows), self.horizon))
-        for number in np.unique(rows):
-            own = every[rows == number]
+        for number, own in self._by_series(len(windows), numbers):
             result[own] = self._of(
-                int(number),
+                number,
                 windows[own],
                 None if known is None else known[own],
                 None if future is None else future[own],
+                None if universal is None else universal[own],
             )
         return result
+
+    def without_effects(self, windows: Floats, numbers: Ids | None, known: Floats | None) -> Floats:
+        """Return raw windows (n, window) without the effects of the known columns."""
+        if known is None or not self.effects.any():
+            return windows
+        result = np.empty(windows.shape)
+        for number, own in self._by_series(len(windows), numbers):
+            scale = self.scales[number]
+            result[own] = scale.out_of(scale.into(windows[own]) - known[own] @ self.effects[number])
+        return result
+
+    def _by_series(self, count: int, numbers: Ids | None) -> list[tuple[int, Ids]]:
+        """Return each series with the places of its windows."""
+        rows = np.zeros(count, np.int64) if numbers is None or self.series == 1 else numbers
+        return [(int(number), np.flatnonzero(rows == number)) for number in np.unique(rows)]
 
     def start(self, last: Floats, number: int = 0) -> Floats:
         """Return forecasts (n, horizon), in the scale, of windows in which all values are `last`.
@@ -142,7 +162,7 @@ class Anchor:
             f"{PREFIX}log": np.array([scale.log for scale in self.scales]),
             f"{PREFIX}floor": np.array([scale.floor for scale in self.scales]),
             f"{PREFIX}effects": self.effects,
-        }
+        } | ({f"{PREFIX}universal": self.universal} if self.universal.any() else {})
 
     @classmethod
     def of_arrays(
@@ -176,6 +196,7 @@ class Anchor:
                 for log, floor in zip(logs, floors, strict=True)
             ),
             effects=np.asarray(effects, dtype=np.float64),
+            universal=np.asarray(arrays.get(f"{PREFIX}universal", np.zeros(0)), dtype=np.float64),
         )
 
     @classmethod
@@ -188,6 +209,7 @@ class Anchor:
         season: int | None = None,
         centers: Sequence[float] | None = None,
         effects: Sequence[Floats] | None = None,
+        universal: Sequence[float] = (),
     ) -> Self:
         """Return the anchor that has one map for each series.
 
@@ -198,6 +220,7 @@ class Anchor:
             season: rows in its season, if it has one.
             centers: usual values, in the scale; None for 0. They only reduce rounding errors.
             effects: effects of the columns known ahead, (known,) each; None if there are none.
+            universal: share of `universal` for each map; empty if it takes no part.
         """
         weights = np.stack([each.weights for each in maps])  # (series, window, horizon)
         level = weights.sum(axis=1) - 1  # (series, horizon)
@@ -213,10 +236,16 @@ class Anchor:
             center=center,
             scales=tuple(scales),
             effects=np.zeros((len(maps), 0)) if effects is None else np.stack(effects),
+            universal=np.array(universal if any(universal) else (), dtype=np.float64),
         )
 
     def _of(
-        self, number: int, windows: Floats, known: Floats | None, future: Floats | None
+        self,
+        number: int,
+        windows: Floats,
+        known: Floats | None,
+        future: Floats | None,
+        universal: Floats | None,
     ) -> Floats:
         scale, effects = self.scales[number], self.effects[number]
         values = scale.into(windows)
@@ -224,6 +253,10 @@ class Anchor:
             values = values - known @ effects
         last = values[:, -1:]  # (n, 1)
         ahead = self.start(last, number) + (values - last) @ self.weights[number]
+        if len(self.universal):
+            if universal is None:
+                raise ValueError("the anchor needs the forecasts of universal")
+            ahead = ahead + self.universal[number] * (scale.into(universal) - ahead)
         return scale.out_of(ahead if future is None else ahead + future @ effects)
 
 

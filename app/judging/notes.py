@@ -75,6 +75,7 @@ def anchor_note(anchor: SeriesAnchor) -> str:
         )
     if anchor.own:
         told += ", for each series its own"
+    told += _universal(anchor)
     told += f"; from {anchor.origins:,} origins before the cut {_beside_the_last_value(anchor)}"
     if anchor.pooled:
         told += ", in units of each series' mean change"
@@ -85,6 +86,19 @@ def anchor_note(anchor: SeriesAnchor) -> str:
     return told + "".join(
         f"; {' and '.join(names)} left out: {reason}" for reason, names in missing.items()
     )
+
+
+def _universal(anchor: SeriesAnchor) -> str:
+    """Return what `universal` adds to an anchor."""
+    part = anchor.universal
+    if part is None:
+        return ""
+    if part.missing is not None:
+        return f", without universal: {part.missing}"
+    if not part.share:
+        return ", without universal, which did not help"
+    of_series = f" in {part.series} series" if anchor.pooled else ""
+    return f", with {100 * part.share:.0f} % universal@{part.version}{of_series}"
 
 
 def _members(anchor: SeriesAnchor) -> str:

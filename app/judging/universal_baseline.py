@@ -20,21 +20,22 @@ MOST_WINDOWS = 10_000
 PER_RUN = 4  # as many windows as stay in the cache
 
 
-class _Universal:
+class Universal:
     """The newest shipped version."""
 
     def __init__(self) -> None:
         versions = (shipped_dir("models") / UNIVERSAL).iterdir()
         folder = max(versions, key=lambda path: int(path.name))
         manifest, _ = read_artifact(folder)
+        self.number = int(folder.name)
         self.window, self.least = manifest.window or 0, manifest.min_history
         self.horizon = manifest.horizon
-        self._graph = (folder / MODEL).read_bytes()
+        self.graph = (folder / MODEL).read_bytes()
 
     @property
     def session(self) -> onnxruntime.InferenceSession:
         """The loaded graph."""
-        return session_of(self._graph)
+        return session_of(self.graph)
 
     def forecasts(self, windows: Floats, periods: Ids, *, horizon: int) -> Floats:
         """Return forecasts (n, horizon); beyond its own horizon they are fed back.
@@ -53,8 +54,9 @@ class _Universal:
 
 
 @lru_cache(maxsize=1)
-def _universal() -> _Universal:
-    return _Universal()
+def shipped_universal() -> Universal:
+    """Return the newest shipped version, which is read once."""
+    return Universal()
 
 
 def universal_forecasts(
@@ -77,7 +79,7 @@ def universal_forecasts(
         check: called between runs; may raise to stop.
         most: windows that are run.
     """
-    universal = _universal()
+    universal = shipped_universal()
     runs = -(-horizon // universal.horizon)
     rows = sum(len(part) for part in parts)
     every = max(1, -(-rows * runs // most))
@@ -95,7 +97,7 @@ def universal_forecasts(
 
 
 def _windows(
-    parts: Sequence[JudgedSeries], universal: _Universal, frequency: str | None, *, every: int
+    parts: Sequence[JudgedSeries], universal: Universal, frequency: str | None, *, every: int
 ) -> Iterator[tuple[int, int, Periods, Floats]]:
     """Yield the number of a part, a row of it, its periods and the window before the row."""
     longest = universal.window // SEASONS_TOLD

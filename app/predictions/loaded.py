@@ -137,7 +137,8 @@ class Loaded:
     @cached_property
     def rows_per_run(self) -> int:
         """The number of rows that go through the graph together."""
-        if self.manifest.series is not None and self.manifest.series.periods:
+        series = self.manifest.series
+        if series is not None and (series.periods or series.has_universal):
             return ROWS_OF_ANY_SERIES
         steps = self.manifest.window or 1
         return max(1, min(ROWS_PER_RUN, self.steps_per_run // steps))

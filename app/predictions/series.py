@@ -162,7 +162,7 @@ def answer(questions: Sequence[SeriesQuestion]) -> Work[list[Outcome]]:
     version = questions[0].version
     columns = _as_array(questions)
     windows = np.ascontiguousarray(columns.transpose(0, 2, 1))  # (batch, window, features)
-    beside = _beside(version, questions)
+    beside = beside_of(version, questions)
     levels = sorted({level for question in questions for level in question.levels})
     if levels:
         forecasts, bounds = yield from forecast_with_intervals(version, windows, levels, beside)
@@ -189,7 +189,7 @@ def answer(questions: Sequence[SeriesQuestion]) -> Work[list[Outcome]]:
     ]
 
 
-def _beside(version: Loaded, questions: Sequence[SeriesQuestion]) -> Arrays:
+def beside_of(version: Loaded, questions: Sequence[SeriesQuestion]) -> Arrays:
     """Return what the graph reads beside the history, by name."""
     beside: Arrays = {}
     if version.numbers:

@@ -160,7 +160,8 @@ class SeriesRecipe(Recipe):
             "and the change of one season before; season-drift: the last season and its drift; "
             "theta: a smoothed level and half the trend; smoothing: exponential smoothing with "
             "level, damped trend and season as they help; autoregression: a linear function of the "
-            "window; average, auto: an average of these, weighed on rows before the cut"
+            "window; average: an average of these, weighed on rows before the cut; auto: that "
+            "average, mixed with universal where it helps"
         ),
     ]
     loss: Annotated[

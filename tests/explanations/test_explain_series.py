@@ -91,6 +91,67 @@ def test_equals_the_prediction_and_adds_up(
     )
 
 
+@pytest.mark.parametrize("anchor", ["autoregression", "average"])
+def test_the_share_of_universal_is_part_of_the_anchor(service: Service, anchor: AnchorName) -> None:
+    for name, share in (("whole", 0.999999), ("half", 0.5), ("without", 0.0)):
+        service.register(name, series_version("lstm", "window", anchor, universal=share))
+    shown = {name: explained(service, model=name, history=HISTORY) for name in ("whole", "half")}
+    forecasts = {
+        name: predicted(service, model=name, history=HISTORY)
+        for name in ("whole", "half", "without")
+    }
+    assert forecasts["half"] != pytest.approx(forecasts["without"], rel=1e-3)
+    for name, found in shown.items():
+        np.testing.assert_allclose(found["forecasts"], forecasts[name], rtol=1e-4)
+        assert total(found) == pytest.approx(found["value"], rel=1e-9)
+        own = found["anchor"]
+        assert own["value"] == pytest.approx(
+            own["start"] + own["earlier"] + sum(step["anchor"] for step in found["inputs"])
+        )
+    # Nearly alone, `universal` starts from the last value, and each value moves it in proportion.
+    prices = np.array(HISTORY["price"])[-WINDOW:]
+    assert shown["whole"]["anchor"]["start"] == pytest.approx(prices[-1], rel=1e-4)
+    assert shown["whole"]["inputs"][-1]["anchor"] == pytest.approx(0.0, abs=1e-6)
+    assert sum(abs(step["anchor"]) > 1e-3 for step in shown["whole"]["inputs"]) > 1
+
+
+@pytest.mark.parametrize("rows", [40, 200])
+def test_universal_says_what_each_past_value_changes(service: Service, rows: int) -> None:
+    time = np.arange(rows)
+    noise = np.random.default_rng(3).normal(size=rows)
+    values = 100 + 0.1 * time + 10 * np.sin(2 * np.pi * time / 12) + noise
+    history, moved = values.tolist(), values.copy()
+    found = explained(service, model="universal", history=history, ahead=5, steps=30, levels=[80])
+    assert found["value"] == pytest.approx(
+        predicted(service, model="universal", history=history, horizon=5)[-1]
+    )
+    assert found["anchor"]["value"] == history[-1]
+    assert total(found) == pytest.approx(found["value"], rel=1e-9)
+    # Most of the change from the last value is found in single values and the earlier ones.
+    assert abs(found["gap"]) < 0.25 * abs(found["value"] - history[-1]) + 0.5
+    assert (found["steps"], found["shown"], len(found["inputs"])) == (rows, 30, 30)
+    assert (found["earlier"] != 0) == (rows > 30)
+    assert found["intervals"][0]["level"] == 80
+    # The value of the same phase one season before moves the forecast as its influence says.
+    place = rows - 12 + 4
+    influence = found["inputs"][place - rows]["influence"]["value"]
+    distance = values[place] - values[-1]
+    moved[place] += 0.02 * distance
+    again = predicted(service, model="universal", history=moved.tolist(), horizon=5)[-1]
+    assert again - found["value"] == pytest.approx(0.02 * influence, rel=0.3, abs=0.02)
+
+
+def test_universal_explains_the_steps_that_it_forecasts_at_once(service: Service) -> None:
+    body = {"model": "universal", "history": [1.0, 3.0, 2.0]}
+    answer = service.client.post("/explain", json={**body, "ahead": 65})
+    assert answer.status_code == 422
+    assert "forecasts 64 steps at once" in answer.text
+    times = ["2026-01-05", "2026-01-06", "2026-01-08"]  # a day is missing
+    found = explained(service, **body, timestamps=times)
+    assert [step["timestamp"] for step in found["inputs"]] == times
+    assert [step["step"] for step in found["inputs"]] == [-3, -2, 0]
+
+
 def test_the_anchor_says_which_steps_it_read(service: Service) -> None:
     service.register("seasonal", series_version("rnn", "window", "season"))
     found = explained(service, model="seasonal", history=HISTORY, ahead=2, steps=3)

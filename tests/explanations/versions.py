@@ -10,14 +10,16 @@ from safetensors.numpy import save
 from app.artifact.files import WEIGHTS
 from app.artifact.manifest import Feature, Manifest, SeriesInput, State, TextInput
 from app.artifact.scorecard import Scorecard
-from app.artifact.series_records import MeasuredScaling, SeriesAnchor
+from app.artifact.series_records import MeasuredScaling, SeriesAnchor, UniversalShare
 from app.forecasting.anchors import Anchor, Scale, persistence
 from app.forecasting.linear_maps import season_change_map, season_map
 from app.forecasting.mixture import ridge_map
 from app.forecasting.scaling import Affine
+from app.judging.universal_baseline import shipped_universal
 from app.recipes.recipe import Activation, AnchorName, Cell
 from app.recipes.resolve import resolve_recipe
 from app.training.architecture import Architecture, architecture_of  # noqa: TID251 - no TensorFlow
+from app.training.export.anchor_graph import UniversalPart  # noqa: TID251 - no TensorFlow
 from app.training.export.graph import series_graph, text_graph  # noqa: TID251 - no TensorFlow
 from tests.artifacts import COMMON, Artifact
 from tests.training.runs import WORDS
@@ -50,10 +52,11 @@ def series_version(
     says_scaling: bool = True,
     at_least: float | None = None,
     effect: float | None = None,
+    universal: float = 0.0,
 ) -> Built:
     """Build a version with two input columns and two layers that forecasts two steps.
 
-    With an effect, the first column is known ahead.
+    With an effect, the first column is known ahead. `universal` is its share of the anchor.
     """
     recipe = resolve_recipe(
         "series",
@@ -80,9 +83,10 @@ def series_version(
         scaling=affine,
         target=1,
         target_scaling=affine.column(1) if affine else None,
-        anchor=None if anchor == "none" else anchor_of(anchor, effect),
+        anchor=None if anchor == "none" else anchor_of(anchor, effect, universal),
         known=() if effect is None else (0,),
         at_least=at_least,
+        universal=UniversalPart(graph=shipped_universal().graph, periods=(SEASON, 0)),
     )
     manifest = Manifest(
         kind="series",
@@ -102,15 +106,15 @@ def series_version(
             never_negative=False,
             at_least=at_least,
             scaling=_told(affine) if says_scaling else None,
-            anchor=_record(anchor),
+            anchor=_record(anchor, universal),
         ),
         **COMMON,
     )
-    arrays = {} if anchor == "none" else anchor_of(anchor, effect).arrays()
+    arrays = {} if anchor == "none" else anchor_of(anchor, effect, universal).arrays()
     return Built(manifest=manifest, scorecard=SCORECARD, graph=graph, weights={**weights, **arrays})
 
 
-def anchor_of(name: AnchorName, effect: float | None = None) -> Anchor:
+def anchor_of(name: AnchorName, effect: float | None = None, universal: float = 0.0) -> Anchor:
     """Return the anchor for the second column of `ROWS`."""
     if name == "persistence":
         return persistence(window=WINDOW, horizon=HORIZON)
@@ -124,7 +128,7 @@ def anchor_of(name: AnchorName, effect: float | None = None) -> Anchor:
     if fitted is None:
         raise TypeError("too few rows")
     effects = None if effect is None else [np.array([effect])]
-    return Anchor.of_maps([fitted], [scale], name=name, effects=effects)
+    return Anchor.of_maps([fitted], [scale], name=name, effects=effects, universal=[universal])
 
 
 def text_version(
@@ -184,11 +188,12 @@ def random_weights(architecture: Architecture) -> dict[str, Any]:
     }
 
 
-def _record(anchor: AnchorName | Literal["none"]) -> SeriesAnchor | None:
+def _record(anchor: AnchorName | Literal["none"], universal: float) -> SeriesAnchor | None:
     """Return the anchor's record; None for persistence, as in older versions."""
     if anchor in {"none", "persistence"}:
         return None
-    return SeriesAnchor(name=anchor, season=SEASON, chosen=True)
+    part = UniversalShare(version=1, share=universal, series=1) if universal else None
+    return SeriesAnchor(name=anchor, season=SEASON, chosen=True, universal=part)
 
 
 def _told(affine: Affine | None) -> MeasuredScaling | None:

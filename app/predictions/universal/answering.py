@@ -46,9 +46,9 @@ class AnyQuestion(NamedTuple):
 def answer(questions: Sequence[AnyQuestion]) -> Work[list[Outcome]]:
     """Answer questions for one version, in order."""
     version = questions[0].version
-    told = [_periods(question) for question in questions]
+    told = [periods_told(question) for question in questions]
     yield
-    windows = _windows(questions)
+    windows = windows_of(questions)
     beside = {SEASON_PERIODS: np.array([periods for periods, _ in told], np.int64)}
     levels = sorted({level for question in questions for level in question.levels})
     bounds = NO_BOUNDS
@@ -67,7 +67,7 @@ def answer(questions: Sequence[AnyQuestion]) -> Work[list[Outcome]]:
     ]
 
 
-def _periods(question: AnyQuestion) -> tuple[Periods, tuple[str, ...]]:
+def periods_told(question: AnyQuestion) -> tuple[Periods, tuple[str, ...]]:
     """Return the periods of a history's seasons, and all warnings."""
     history, warnings = question.history, question.warnings
     if history.periods is not None:
@@ -83,7 +83,7 @@ def _periods(question: AnyQuestion) -> tuple[Periods, tuple[str, ...]]:
     )
 
 
-def _windows(questions: Sequence[AnyQuestion]) -> Floats:
+def windows_of(questions: Sequence[AnyQuestion]) -> Floats:
     """Return the histories at the ends of windows, (questions, window, 1); NaN before them."""
     windows = np.full((len(questions), questions[0].version.reach.window, 1), np.nan)
     for window, question in zip(windows, questions, strict=True):

@@ -1,6 +1,6 @@
 """`Anchor.forecasts` as nodes of the artifact's graph, computed in double precision."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -8,10 +8,26 @@ from onnx import TensorProto
 
 from app.artifact.files import FUTURE, HISTORY, SERIES
 from app.forecasting.anchors import LARGEST_LOGARITHM, LARGEST_VALUE, Anchor
+from app.forecasting.frequencies import Periods
 from app.training.export.graph_builder import Graph
+from app.training.export.universal_nodes import universal_nodes
 
 
-def anchor_nodes(graph: Graph, anchor: Anchor, target: int, known: tuple[int, ...] = ()) -> str:
+@dataclass(frozen=True, kw_only=True)
+class UniversalPart:
+    """What the graph needs to know about `universal` if it has a share of the anchor."""
+
+    graph: bytes  # its ONNX file
+    periods: Periods
+
+
+def anchor_nodes(
+    graph: Graph,
+    anchor: Anchor,
+    target: int,
+    known: tuple[int, ...] = (),
+    universal: UniversalPart | None = None,
+) -> str:
     """Add an anchor and return its forecast: (batch, horizon), or (batch, 1) if steps are equal.
 
     For an anchor of several series, the graph gets the optional input `series`.
@@ -21,6 +37,7 @@ def anchor_nodes(graph: Graph, anchor: Anchor, target: int, known: tuple[int, ..
         anchor: what to compute.
         target: index of the target among the features.
         known: features known ahead; there is an input `future` for them.
+        universal: needed if `universal` has a share.
     """
     rows = _Rows(graph, is_table=anchor.series > 1)
     values, is_log = _scaled(graph, anchor, rows, target)
@@ -30,6 +47,27 @@ def anchor_nodes(graph: Graph, anchor: Anchor, target: int, known: tuple[int, ..
         graph.ids("anchor_effect_axis", 2)
         seen = graph.add("Gather", [HISTORY, "anchor_known"], "anchor_known_seen", axis=2)
         values = graph.add("Sub", [values, _effect(graph, seen, effects)], "anchor_without")
+    anchored = _affine(graph, anchor, rows, values)
+    if len(anchor.universal):
+        if universal is None:
+            raise ValueError("universal has a share of the anchor, and is not given")
+        seen = "anchor_values"
+        if anchor.effects.any():
+            seen = _out_of_scale(graph, values, is_log, "anchor_seen")
+        other = _universal(graph, anchor, rows, seen, universal)
+        graph.add("Sub", [other, anchored], "anchor_to_universal")
+        share = rows.of("anchor.universal", anchor.universal[:, None])
+        part = graph.add("Mul", ["anchor_to_universal", share], "anchor_universal_part")
+        anchored = graph.add("Add", [anchored, part], "anchor_with_universal")
+    if known:
+        anchored = graph.add(
+            "Add", [anchored, _effect(graph, FUTURE, effects)], "anchor_with_effects"
+        )
+    return _out_of_scale(graph, anchored, is_log, "anchor_forecast")
+
+
+def _affine(graph: Graph, anchor: Anchor, rows: "_Rows", values: str) -> str:
+    """Return the affine function of a window in the scale: (batch, horizon), or (batch, 1)."""
     graph.ids("anchor_last_step", -1)
     last = graph.add("Gather", [values, "anchor_last_step"], "anchor_last", axis=1)  # (batch, 1)
     anchored = last
@@ -46,16 +84,32 @@ def anchor_nodes(graph: Graph, anchor: Anchor, target: int, known: tuple[int, ..
     if anchor.intercept.any():
         intercept = rows.of("anchor.intercept", anchor.intercept)
         anchored = graph.add("Add", [anchored, intercept], "anchor_shifted")
-    if known:
-        anchored = graph.add(
-            "Add", [anchored, _effect(graph, FUTURE, effects)], "anchor_with_effects"
-        )
+    return anchored
+
+
+def _universal(
+    graph: Graph, anchor: Anchor, rows: "_Rows", seen: str, universal: UniversalPart
+) -> str:
+    """Return the forecast of `universal` in the scale, (batch, horizon), from raw windows."""
+    forecast = universal_nodes(
+        graph,
+        seen,
+        universal.graph,
+        window=anchor.window,
+        horizon=anchor.horizon,
+        periods=universal.periods,
+    )
+    return _into_scale(graph, anchor, rows, forecast, "anchor_universal")[0]
+
+
+def _out_of_scale(graph: Graph, values: str, is_log: str | None, name: str) -> str:
+    """Return values in the series' own unit."""
     if is_log is None:
-        return anchored
-    graph.constant("anchor_largest", np.array(LARGEST_LOGARITHM))
-    graph.add("Min", [anchored, "anchor_largest"], "anchor_logarithm")
-    powers = graph.add("Exp", ["anchor_logarithm"], "anchor_powers")
-    return graph.add("Where", [is_log, powers, anchored], "anchor_forecast") if is_log else powers
+        return values
+    largest = graph.constant(f"{name}_largest", np.array(LARGEST_LOGARITHM))
+    graph.add("Min", [values, largest], f"{name}_logarithm")
+    powers = graph.add("Exp", [f"{name}_logarithm"], f"{name}_powers")
+    return graph.add("Where", [is_log, powers, values], name) if is_log else powers
 
 
 @dataclass
@@ -64,17 +118,22 @@ class _Rows:
 
     graph: Graph
     is_table: bool
+    _added: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.is_table:
             self.graph.constant(SERIES, np.zeros(1, np.int64))  # its value if it is left out
 
     def of(self, name: str, array: npt.NDArray[np.generic]) -> str:
-        """Add an array (series, …) and return the rows of the batch's series."""
-        if not self.is_table:
-            return self.graph.constant(name, array)
-        self.graph.constant(name, array)
-        return self.graph.add("Gather", [name, SERIES], f"{name}_of_series", axis=0)
+        """Add an array (series, …) once, and return the rows of the batch's series."""
+        if name not in self._added:
+            self.graph.constant(name, array)
+            self._added[name] = name
+            if self.is_table:
+                self._added[name] = self.graph.add(
+                    "Gather", [name, SERIES], f"{name}_of_series", axis=0
+                )
+        return self._added[name]
 
 
 def _scaled(graph: Graph, anchor: Anchor, rows: _Rows, target: int) -> tuple[str, str | None]:
@@ -87,17 +146,24 @@ def _scaled(graph: Graph, anchor: Anchor, rows: _Rows, target: int) -> tuple[str
     graph.constant("anchor_target", np.array(target, np.int64))
     graph.add("Gather", [HISTORY, "anchor_target"], "anchor_given", axis=2)  # (batch, window)
     values = graph.add("Clip", ["anchor_given", "anchor_lowest", "anchor_highest"], "anchor_values")
+    return _into_scale(graph, anchor, rows, values, "anchor_window")
+
+
+def _into_scale(
+    graph: Graph, anchor: Anchor, rows: _Rows, values: str, name: str
+) -> tuple[str, str | None]:
+    """Return values (batch, steps) in the anchor's scale, and which series are in logarithms."""
     logs = np.array([[scale.log] for scale in anchor.scales])  # (series, 1)
     if not logs.any():
         return values, None
     # Also for series that are not in logarithms, so that no value is infinite.
     floors = np.array([[scale.floor or 1.0] for scale in anchor.scales])
-    graph.add("Max", [values, rows.of("anchor.floor", floors)], "anchor_positive")
-    logarithms = graph.add("Log", ["anchor_positive"], "anchor_logarithms")
+    graph.add("Max", [values, rows.of("anchor.floor", floors)], f"{name}_positive")
+    logarithms = graph.add("Log", [f"{name}_positive"], f"{name}_logarithms")
     if logs.all():
         return logarithms, ""
     is_log = rows.of("anchor.log", logs)
-    return graph.add("Where", [is_log, logarithms, values], "anchor_in_scale"), is_log
+    return graph.add("Where", [is_log, logarithms, values], f"{name}_in_scale"), is_log
 
 
 def _effect(graph: Graph, columns: str, effects: str) -> str:

@@ -11,12 +11,21 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto, ValueInfoProto, helper
 
-from app.artifact.files import FORECAST, FUTURE, HISTORY, LENGTHS, PROBABILITIES, SERIES, TOKENS
+from app.artifact.files import (
+    FORECAST,
+    FUTURE,
+    HISTORY,
+    LENGTHS,
+    PROBABILITIES,
+    SERIES,
+    TOKENS,
+    UNIVERSAL_FORECAST,
+)
 from app.forecasting.anchors import LARGEST_VALUE, Anchor
 from app.forecasting.scaling import FLOOR, TINY, Affine
 from app.language.mixture import Mixture
 from app.training.architecture import GATES, STATES, Architecture, Weights
-from app.training.export.anchor_graph import anchor_nodes
+from app.training.export.anchor_graph import UniversalPart, anchor_nodes
 from app.training.export.graph_builder import Graph
 from app.training.export.ngram_graph import mixture_nodes
 
@@ -42,6 +51,7 @@ def series_graph(
     anchor: Anchor | None,
     known: tuple[int, ...] = (),
     at_least: float | None = None,
+    universal: UniversalPart | None = None,
 ) -> bytes:
     """Build a model from `history` double (batch, window, features) to `forecast` (batch, horizon).
 
@@ -57,6 +67,7 @@ def series_graph(
             None, to the scaling's center, which is the last value if windows are scaled.
         known: features known ahead, whose effects the anchor has; they get an input `future`.
         at_least: lower forecasts are raised to this; None for no limit.
+        universal: needed if the anchor gives it a share; its forecast is then an output, too.
     """
     graph = Graph()
     seen = HISTORY
@@ -72,7 +83,7 @@ def series_graph(
         scale = graph.constant("target_scale", target_scaling.scale.astype(np.float64))
         center = graph.constant("target_center", target_scaling.center.astype(np.float64))
     if anchor is not None:
-        center = anchor_nodes(graph, anchor, target, known)
+        center = anchor_nodes(graph, anchor, target, known, universal)
     graph.add("Cast", [scaled], "scaled_float", to=TensorProto.FLOAT)
     # ONNX Runtime reads (window, batch, features)
     graph.add("Transpose", ["scaled_float"], "steps", perm=[1, 0, 2])
@@ -86,12 +97,14 @@ def series_graph(
         graph.constant("at_least", np.array(at_least))
         graph.add("Add", ["change", center], "sum")
         graph.add("Max", ["sum", "at_least"], FORECAST)
+    outputs = [FORECAST]
+    if anchor is not None and len(anchor.universal):
+        outputs.append(UNIVERSAL_FORECAST)
     return graph.to_bytes(
         _series_inputs(window, architecture, anchor, known),
         [
-            helper.make_tensor_value_info(
-                FORECAST, TensorProto.DOUBLE, ["batch", architecture.outputs]
-            )
+            helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["batch", architecture.outputs])
+            for name in outputs
         ],
     )
 

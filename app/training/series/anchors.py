@@ -9,7 +9,13 @@ from functools import partial
 import numpy as np
 
 from app.artifact.manifest import Manifest
-from app.artifact.series_records import AnchorCandidate, AnchorMember, ColumnEffect, SeriesAnchor
+from app.artifact.series_records import (
+    AnchorCandidate,
+    AnchorMember,
+    ColumnEffect,
+    SeriesAnchor,
+    UniversalShare,
+)
 from app.errors import Unprocessable
 from app.forecasting.anchors import Anchor, Scale, persistence
 from app.forecasting.histories import Reach
@@ -22,6 +28,7 @@ from app.training.series.calibration import calibration_starts
 from app.training.series.data import Floats, Group, SeriesData
 from app.training.series.fitted_anchor import PHASES, FittedAnchor, Mixed, fit_anchor
 from app.training.series.seasons import find_seasons
+from app.training.series.universal import UniversalMember, universal_member
 from app.training.task import Phase
 
 CANDIDATES: tuple[AnchorName, ...] = (
@@ -59,6 +66,7 @@ class Settled:
     names: tuple[AnchorName, ...]  # candidates that it is mixed from
     seasons: tuple[int, ...]
     reach: Reach
+    universal: bool  # whether it may have a share
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,6 +75,7 @@ class SeriesAnchors:
 
     record: SeriesAnchor
     by_phase: Mapping[Phase, Anchor]
+    universal: UniversalMember | None = None  # if it has a share
 
 
 def settle_anchor(
@@ -108,7 +117,15 @@ def settle_anchor(
         season=season if name in SEASONAL else None,
         chosen=wanted == "auto",
     )
-    return Settled(record=record, names=names, seasons=fitting, reach=reach)
+    return Settled(
+        record=record,
+        names=names,
+        seasons=fitting,
+        reach=reach,
+        universal=recipe.anchor == "auto"
+        and name == "average"
+        and (start is None or start.universal is not None),
+    )
 
 
 def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> SeriesAnchors:
@@ -124,6 +141,9 @@ def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> Ser
     own = several and data.window * recipe.steps_ahead * len(data.groups) <= MOST_WEIGHTS
     chosen = data.groups if own or not several else _sampled(data.groups)
     starts = calibration_starts(data)
+    member: UniversalMember | str | None = None
+    if settled.universal:
+        member = universal_member(data, window=settled.reach.window, horizon=recipe.steps_ahead)
     mixing = Mixed(
         window=settled.reach.window,
         horizon=recipe.steps_ahead,
@@ -131,22 +151,74 @@ def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> Ser
         names=settled.names,
         season=settled.reach.season,
         known=data.known,
+        universal=member if isinstance(member, UniversalMember) else None,
     )
     # NumPy lets other threads run while it computes.
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, MOST_THREADS)) as pool:
         fit = partial(fit_anchor, mixing, shared=several)
         fitted = [*pool.map(fit, chosen, [starts[group.label] for group in chosen])]
-    name, season = settled.record.name, settled.record.season
-    by_phase: dict[Phase, Anchor] = {}
-    for phase in PHASES:
-        maps = [each.maps[phase] for each in fitted] if own or not several else []
-        scales = [each.scale for each in fitted] if own or not several else []
-        effects = [each.effects[phase] for each in fitted] if own or not several else []
-        if several:
-            linear, scale, usual = _average(fitted, phase)
-            maps, scales, effects = [linear, *maps], [scale, *scales], [usual, *effects]
-        by_phase[phase] = Anchor.of_maps(maps, scales, name=name, season=season, effects=effects)
-    return SeriesAnchors(record=_record(settled, fitted, data, own=own), by_phase=by_phase)
+    single = fitted if own or not several else []
+    by_phase = {
+        phase: _anchor(settled.record, phase, single=single, averaged=fitted if several else [])
+        for phase in PHASES
+    }
+    record = _record(settled, fitted, data, own=own)
+    return SeriesAnchors(
+        record=record.model_copy(update={"universal": _universal(member, fitted)}),
+        by_phase=by_phase,
+        universal=mixing.universal if len(by_phase["training"].universal) else None,
+    )
+
+
+def _anchor(
+    record: SeriesAnchor,
+    phase: Phase,
+    *,
+    single: Sequence[FittedAnchor],
+    averaged: Sequence[FittedAnchor],
+) -> Anchor:
+    """Return the anchor of a phase.
+
+    Args:
+        record: has its name.
+        phase: decides the rows that it is fitted on.
+        single: series that have a function of their own.
+        averaged: series whose average is for any other series; none if there is only one series.
+    """
+    maps = [each.maps[phase] for each in single]
+    scales = [each.scale for each in single]
+    effects = [each.effects[phase] for each in single]
+    shares = [each.share for each in single]
+    if averaged:
+        linear, scale, usual = _average(averaged, phase)
+        maps, scales, effects = [linear, *maps], [scale, *scales], [usual, *effects]
+        shares = [float(np.mean([each.share for each in averaged])), *shares]
+    return Anchor.of_maps(
+        maps, scales, name=record.name, season=record.season, effects=effects, universal=shares
+    )
+
+
+def _universal(
+    member: UniversalMember | str | None, fitted: Sequence[FittedAnchor]
+) -> UniversalShare | None:
+    """Return what the manifest says about `universal`; None if the recipe leaves it out."""
+    if member is None:
+        return None
+    if isinstance(member, str):
+        return UniversalShare(missing=member)
+    known = [each.weighed for each in fitted if each.weighed is not None]
+    errors = [each.untrained_error for each in known]
+    measured = [each for each in errors if each is not None]
+    if not measured:
+        return UniversalShare(missing="there are too few rows to weigh it on")
+    return UniversalShare(
+        version=member.network.number,
+        share=float(np.mean([each.share for each in fitted])),
+        series=sum(each.share > 0 for each in fitted),
+        error=rmse(np.concatenate([each.ravel() for each in measured]), np.zeros(1))
+        if len(fitted) == 1
+        else None,
+    )
 
 
 def _average(fitted: Sequence[FittedAnchor], phase: Phase) -> tuple[LinearMap, Scale, Floats]:

@@ -158,24 +158,45 @@ class SeriesExamples:
         phase: Phase,
         numbers: Ids,
         future: Floats | None = None,
+        *,
+        universal: Floats | None = None,
     ) -> Floats:
-        """Return forecasts (n, horizon) in the target's unit from the network's outputs."""
+        """Return forecasts (n, horizon) in the target's unit from the network's outputs.
+
+        `universal` are the forecasts that the graph has of it, if it has a share of the anchor.
+        """
         scaling = self.scaling(phase)
         index = self.data.target_index or 0
         if scaling is None:
             scale = WindowScaling.of(self.seen(windows)).scale[:, :, index]
         else:
             scale = scaling[1].scale
-        unscaled: Floats = self._center(windows, phase, numbers, future) + scale * outputs
+        center = self._center(windows, phase, numbers, future, universal=universal)
+        unscaled: Floats = center + scale * outputs
         return unscaled
 
-    def _center(self, windows: Floats, phase: Phase, numbers: Ids, future: Floats | None) -> Floats:
+    def _center(
+        self,
+        windows: Floats,
+        phase: Phase,
+        numbers: Ids,
+        future: Floats | None,
+        *,
+        universal: Floats | None = None,
+    ) -> Floats:
         """Return what the network's output is added to, (n, horizon) or one column."""
         anchor, scaling = self.anchor(phase), self.scaling(phase)
         index = self.data.target_index or 0
         if anchor is not None:
             known = windows[:, :, list(self.data.known)] if self.data.known else None
-            return anchor.forecasts(windows[:, :, index], numbers, known=known, future=future)
+            target = windows[:, :, index]
+            if len(anchor.universal) and universal is None and self.anchors is not None:
+                member = self.anchors.universal
+                plain = anchor.without_effects(target, numbers, known)
+                universal = None if member is None else member.of_windows(plain)
+            return anchor.forecasts(
+                target, numbers, known=known, future=future, universal=universal
+            )
         return windows[:, -1:, index] if scaling is None else scaling[1].center[None]
 
     def scaled(self, phase: Phase) -> tuple[Singles, Singles]:

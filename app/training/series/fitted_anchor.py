@@ -11,8 +11,10 @@ from app.forecasting.histories import ahead_of
 from app.forecasting.holes import filled
 from app.forecasting.linear_maps import LinearMap, persistence_map
 from app.forecasting.mixture import Mixing, Mixture
+from app.forecasting.shrinkage import untrained_share
 from app.recipes.recipe import AnchorName
 from app.training.series.data import Floats, Group, Ids
+from app.training.series.universal import UniversalMember
 from app.training.task import Phase
 
 PHASES: tuple[Phase, ...] = ("calibrating", "training", "judging", "refitting")
@@ -35,6 +37,7 @@ class Mixed:
     names: tuple[AnchorName, ...]
     season: int | None  # used to fill holes
     known: tuple[int, ...]  # features known ahead
+    universal: UniversalMember | None = None  # if it may have a share
 
     def mixing(self, values: Floats) -> Mixing:
         """Return the candidates for a series without missing values."""
@@ -61,11 +64,21 @@ class Weighed:
     estimate: Estimate
     scale: Scale
     size: float
+    untrained: Floats | None  # errors of `universal` at the same origins; None: it takes no part
+    share: float  # of `universal`
 
     @property
     def error(self) -> Floats:
-        """Return the errors of the mixture in the series' unit, (origins, horizon)."""
-        return self._in_unit(self.mixture.error)
+        """Return the errors of mixture and `universal` in the series' unit, (origins, horizon)."""
+        own = self.mixture.error
+        if self.untrained is not None:
+            own = own + self.share * (self.untrained - own)
+        return self._in_unit(own)
+
+    @property
+    def untrained_error(self) -> Floats | None:
+        """Return the errors of `universal` in the series' unit, if it takes part."""
+        return None if self.untrained is None else self._in_unit(self.untrained)
 
     def errors(self) -> dict[AnchorName, Floats]:
         """Return the errors of the best form of each candidate, likewise."""
@@ -108,6 +121,11 @@ class FittedAnchor:
     maps: Mapping[Phase, LinearMap]
     shared: Mapping[Phase, LinearMap]  # without the parts that suit this series alone
     effects: Mapping[Phase, Floats]  # (known,) each, in the scale
+
+    @property
+    def share(self) -> float:
+        """Return the share of `universal`."""
+        return 0.0 if self.weighed is None else self.weighed.share
 
     @property
     def scale(self) -> Scale:
@@ -174,6 +192,8 @@ def _weighed(mixed: Mixed, group: Group, first: int) -> Weighed | None:
         adjusted = values / size - known @ effects(values[:cut] / size, known[:cut], estimate)
         mixture = mixed.mixing(adjusted).weigh(cut)
         if mixture is not None:
+            raw = group.target[first:] if estimate == "none" else scale.out_of(adjusted * size)
+            untrained = _untrained(mixed, mixture, filled(raw, season=mixed.season), scale)
             found.append(
                 Weighed(
                     mixed=mixed,
@@ -183,9 +203,37 @@ def _weighed(mixed: Mixed, group: Group, first: int) -> Weighed | None:
                     estimate=estimate,
                     scale=scale,
                     size=size,
+                    untrained=None if untrained is None else untrained / size,
+                    share=_share(mixture, untrained, size),
                 )
             )
     return min(found, key=lambda each: float((each.error**2).mean()), default=None)
+
+
+def _untrained(mixed: Mixed, mixture: Mixture, values: Floats, scale: Scale) -> Floats | None:
+    """Return the errors of `universal` at the mixture's origins, in the scale.
+
+    Args:
+        mixed: what the anchor is mixed from.
+        mixture: has the origins.
+        values: (rows,), raw, without effects and missing values.
+        scale: of the anchor.
+    """
+    if mixed.universal is None:
+        return None
+    origins = mixture.origins
+    given = mixed.universal.before(values)(origins)  # (n, horizon)
+    actual = values[origins[:, None] + np.arange(mixed.horizon)]
+    errors: Floats = scale.into(given) - scale.into(actual)
+    return errors if np.isfinite(errors).all() else None
+
+
+def _share(mixture: Mixture, untrained: Floats | None, size: float) -> float:
+    if untrained is None:
+        return 0.0
+    origins, horizon = mixture.origins, untrained.shape[1]
+    apart = max(1, int(origins[-1] - origins[0] + 1) // horizon)
+    return untrained_share(mixture.error, untrained / size, apart=apart)
 
 
 def _estimate(mixed: Mixed, values: Floats, known: Floats, cut: int) -> Estimate:

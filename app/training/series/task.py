@@ -6,6 +6,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from app.artifact.files import UNIVERSAL_FORECAST
 from app.artifact.manifest import Feature, Manifest, SeriesInput
 from app.artifact.onnx_session import forecasts
 from app.artifact.scorecard import Memory
@@ -19,6 +20,7 @@ from app.judging.series_judge import Judged, judge_series
 from app.reading.content import DatasetContent
 from app.recipes.recipe import SeriesRecipe
 from app.training.architecture import Architecture, Weights, architecture_of, with_share
+from app.training.export.anchor_graph import UniversalPart
 from app.training.export.graph import series_graph
 from app.training.fit import Part, Plan
 from app.training.keras_network import build_network, with_weights
@@ -167,6 +169,7 @@ class SeriesTask:
     def graph(self, phase: Phase, weights: Weights) -> bytes:
         """Return the ONNX file of a phase's network."""
         scaling = self._examples.scaling(phase)
+        member = None if self.anchors is None else self.anchors.universal
         return series_graph(
             self.architecture(phase),
             weights,
@@ -178,6 +181,9 @@ class SeriesTask:
             anchor=self._examples.anchor(phase),
             known=self.data.known,
             at_least=self._examples.at_least(phase),
+            universal=None
+            if member is None
+            else UniversalPart(graph=member.graph, periods=member.periods),
         )
 
     def constants(self, phase: Phase) -> dict[str, Floats]:
@@ -199,7 +205,12 @@ class SeriesTask:
         )
         scaled, _ = self._examples.scale(inputs, np.zeros((len(inputs), 1)), phase, numbers)
         outputs = network(scaled).numpy().astype(np.float64)  # (n, horizon)
-        expected = self._examples.unscale(outputs, inputs, phase, numbers, future)
+        part = None
+        if self.anchors is not None and self.anchors.universal is not None:
+            part = forecasts(
+                graph, inputs, numbers=numbers, future=future, output=UNIVERSAL_FORECAST
+            )
+        expected = self._examples.unscale(outputs, inputs, phase, numbers, future, universal=part)
         if (least := self._examples.at_least(phase)) is not None:
             expected = np.maximum(expected, least)
         values = np.concatenate([group.target for group in self.data.groups])

@@ -167,11 +167,6 @@ def test_the_end_of_a_dataset_is_forecast(service: Service) -> None:
     assert answer["predictions"][0]["timestamp"] == "2026-02-01"
 
 
-def test_it_cannot_be_explained_yet(service: Service) -> None:
-    answer = service.client.post("/explain", json={"model": "universal", "history": [1.0, 2, 3]})
-    assert answer.status_code == 409
-
-
 def test_it_is_not_evaluated_by_itself(service: Service) -> None:
     file = "\n".join(["Date,value", *(f"{day},{row}" for row, day in enumerate(DAYS))]).encode()
     answer = service.client.post(

@@ -13,7 +13,7 @@ from app.judging.notes import anchor_note
 from app.reading.content import SeriesContent
 from app.recipes.recipe import SeriesRecipe
 from app.recipes.resolve import resolve_recipe
-from app.training.series import anchors
+from app.training.series import anchors, universal
 from app.training.series.anchors import SeriesAnchors, Settled, fit_anchors, settle_anchor
 from app.training.series.data import read_series
 from tests.artifacts import COMMON
@@ -181,6 +181,44 @@ def test_an_anchor_that_is_named_is_the_only_one(name: str) -> None:
     found = fitted(series_of(wave(ROWS)), anchor=name)
     assert (found.record.name, found.record.chosen) == (name, False)
     assert {each.name for each in found.record.members} <= {name}
+
+
+def short_and_noisy(rows: int = 40) -> np.ndarray[Any, Any]:
+    """Return a season with a moving level, of which few cycles are known."""
+    time, chance = np.arange(rows), np.random.default_rng(rows)
+    level = 50 + 0.3 * time + 1.6 * np.cumsum(chance.normal(size=rows))
+    season = 10 * np.sin(2 * np.pi * time / 12)
+    return np.asarray(level + season + chance.normal(0, 4, rows))
+
+
+def test_universal_gets_a_share_where_it_forecasts_better_than_what_was_fitted() -> None:
+    found = fitted(series_of(short_and_noisy()), horizon=6)
+    part, errors = found.record.universal, errors_of(found.record)
+    assert part is not None
+    assert part.error is not None
+    assert part.share > 0.2
+    assert errors["average"] < part.error
+    assert f"with {100 * part.share:.0f} % universal@1;" in anchor_note(found.record)
+    for phase in ("calibrating", "training", "judging", "refitting"):
+        assert found.by_phase[phase].universal.tolist() == [part.share]
+    plain = fitted(series_of(short_and_noisy()), horizon=6, anchor="average")
+    assert plain.record.universal is None
+    assert errors["average"] < errors_of(plain.record)["average"]
+
+
+def test_universal_is_left_out_where_it_does_not_help_or_would_take_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = fitted(series_of(wave(120)), horizon=4).record
+    assert record.universal is not None
+    assert record.universal.share == 0
+    assert "without universal, which did not help" in anchor_note(record)
+    monkeypatch.setattr(universal, "MOST_ROWS", 30)
+    record = fitted(series_of(short_and_noisy()), horizon=6).record
+    assert "without universal: 40 rows are more than the 30" in anchor_note(record)
+    monkeypatch.undo()
+    record = fitted(series_of(wave(160)), horizon=65).record
+    assert "without universal: the horizon of 65 is past the 64 steps" in anchor_note(record)
 
 
 def version(**given: Any) -> Manifest:  # noqa: ANN401
