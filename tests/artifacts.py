@@ -31,6 +31,7 @@ from app.artifact.scorecard import (
 )
 from app.artifact.series_records import SeriesIntervals
 from app.forecasting.intervals import LEVELS, Intervals, Volatility
+from app.language.mixture import NGRAM_PROBABILITIES
 from app.recipes.presets import presets
 from app.training.export.interval_graph import with_intervals  # noqa: TID251 - no TensorFlow
 
@@ -173,9 +174,15 @@ def window_text_artifact(
 
 
 def stream_text_artifact(
-    *, vocabulary: Sequence[str] = ("a", "b", "c", "<unk>"), spells: bool = False
+    *,
+    vocabulary: Sequence[str] = ("a", "b", "c", "<unk>"),
+    spells: bool = False,
+    with_ngram: bool = False,
 ) -> Artifact:
-    """Return a char version whose state counts tokens; it predicts the token with that number."""
+    """Return a char version whose state counts tokens; it predicts the token with that number.
+
+    Its n-gram finds all tokens equally probable.
+    """
     return _text_artifact(
         TextInput(
             tokenizer="char",
@@ -187,7 +194,7 @@ def stream_text_artifact(
         ),
         recipe="default",
         window=None,
-        graph=_counting_graph(len(vocabulary)),
+        graph=_counting_graph(len(vocabulary), with_ngram=with_ngram),
     )
 
 
@@ -280,7 +287,7 @@ def _window_graph(window: int, table: np.ndarray[Any, np.dtype[np.float32]]) -> 
     )
 
 
-def _counting_graph(size: int) -> bytes:
+def _counting_graph(size: int, *, with_ngram: bool) -> bytes:
     table = _table(size, list(range(size)))  # row i predicts token i
     nodes = [
         # The tokens are not used, but the graph must have them as an input.
@@ -298,7 +305,10 @@ def _counting_graph(size: int) -> bytes:
         helper.make_node("Mod", ["count_int", "size"], ["id"]),
         helper.make_node("Gather", ["table", "id"], [PROBABILITIES]),
     ]
+    if with_ngram:
+        nodes.append(helper.make_node("Gather", ["even", "id"], [NGRAM_PROBABILITIES]))
     constants = {
+        "even": np.full((size, size), 1 / size, dtype=np.float32),
         "axis_zero": np.array([0]),
         "axis_one": np.array([1]),
         "nothing": np.array(0, dtype=np.float32),

@@ -27,9 +27,12 @@ from app.storage.monitoring_tables import (
     DailyErrors,
     DailyInputs,
     DailyRequests,
+    DailyTexts,
     Forecast,
     RetrainingDecision,
     Schedule,
+    TextActual,
+    TextScore,
 )
 from app.storage.tables import (
     Alias,
@@ -59,8 +62,13 @@ OF_A_MODEL: tuple[type[Base], ...] = (
     DailyErrors,
     DailyCoverage,
     DailyInputs,
+    TextActual,
+    TextScore,
+    DailyTexts,
     Version,
 )
+# What monitoring derives from a prediction, or was sent for it alone.
+OF_A_PREDICTION: tuple[type[Base], ...] = (Forecast, TextActual, TextScore)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +179,7 @@ def erase_job(session: Session, job_id: UUID) -> Counts:
 
 
 def erase_predictions(session: Session, which: LogSelection) -> Counts:
-    """Delete predictions from the log, and the monitoring's forecasts and actual values for them.
+    """Delete predictions from the log, and the monitoring's forecasts and actuals for them.
 
     Daily figures are kept, because they are sums over many requests.
 
@@ -185,11 +193,13 @@ def erase_predictions(session: Session, which: LogSelection) -> Counts:
     rows = _conditions(which)
     ids = select(Prediction.id).where(*rows).scalar_subquery()
     counts = {
-        "forecasts": _deleted(session, delete(Forecast).where(Forecast.prediction_id.in_(ids))),
-        "actuals": _deleted(session, delete(Actual).where(*_of_actuals(which, ids))),
-        "predictions": _deleted(session, delete(Prediction).where(*rows)),
+        table.__tablename__: _deleted(
+            session, delete(table).where(_column(table, "prediction_id").in_(ids))
+        )
+        for table in OF_A_PREDICTION
     }
-    return {name: counts[name] for name in ("predictions", "forecasts", "actuals")}
+    counts["actuals"] = _deleted(session, delete(Actual).where(*_of_actuals(which, ids)))
+    return {"predictions": _deleted(session, delete(Prediction).where(*rows)), **counts}
 
 
 def erase_refused_calls(session: Session, *, until: datetime) -> int:
@@ -248,7 +258,7 @@ def _deleted(session: Session, statement: Delete) -> int:
     return int(result.rowcount)
 
 
-def _column(table: type[Base], name: str) -> ColumnElement[str]:
+def _column(table: type[Base], name: str) -> ColumnElement[Any]:
     described: Table = table.metadata.tables[table.__tablename__]
     return described.c[name]
 

@@ -15,6 +15,7 @@ from app.language.ngram import Floats, Ids, NgramModel
 from app.language.ngram_table import NgramTable, longest_order
 
 RECENT = "ngram.recent"  # the state that carries the last tokens, ids + 1
+NGRAM_PROBABILITIES = "ngram.probabilities"  # the graph's array with those of the n-gram alone
 # Limits of a version's size: a gram takes 6 bytes of the graph, and its context up to 32.
 MOST_GRAMS = 1_500_000
 LONGEST_ORDER = 8

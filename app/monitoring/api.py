@@ -11,7 +11,7 @@ from app.errors import Conflict, StepaheadError, Unprocessable
 from app.http.dependencies import CallerDep, ListSessionDep, ResourcesDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById
-from app.monitoring.monitor import TEXT_HAS_NONE, monitor
+from app.monitoring.monitor import NO_INTERVALS, monitor
 from app.monitoring.retraining import store
 from app.monitoring.retraining.cron import checked, next_time
 from app.monitoring.schemas import (
@@ -48,6 +48,9 @@ def monitor_model(
     days: Annotated[int, Query(ge=1, le=3650, description="number of days, including today")] = 30,
 ) -> MonitorAnswer:
     """Show live error and skill, coverage, drift and requests, by version and by day.
+
+    For a model of texts, show bits per character, beside those of the n-gram, of the texts that
+    really followed the prompts.
 
     Figures belong to the day of the request and remain when the days of the log are dropped. A
     forecast counts once its actual is known, as many times as it was requested. The alias `shadow`
@@ -128,12 +131,14 @@ def put_schedule(
 
     The champion's recipe is trained on the dataset of its newest version, extended by later actuals
     if the target is its only input. The result is promoted, or not, like any other version.
-    Thresholds are checked every hour; texts have none.
+    Thresholds are checked every hour. For a model of texts, a passed threshold is recorded as a
+    decision not to train, because its text is the same as before; `cron` trains on it again.
 
     409: no version of the model was trained on a dataset that is stored here.
     """
-    if request.thresholds is not None and find_model(session, name).kind == "text":
-        raise Unprocessable.at("thresholds", f"{name!r} is a model for texts; {TEXT_HAS_NONE}")
+    off_by = None if request.thresholds is None else request.thresholds.coverage_off_by
+    if off_by is not None and find_model(session, name).kind == "text":
+        raise Unprocessable.at("thresholds.coverage_off_by", f"{name!r}: {NO_INTERVALS}")
     now = datetime.now(UTC)
     cron = None if request.cron is None else checked(request.cron, now)
     store.check_can_retrain(session, name)

@@ -35,6 +35,7 @@ from app.monitoring.logged_answers import (
 )
 from app.monitoring.shadow import Answers, Shadows
 from app.monitoring.store import Asked, Day
+from app.monitoring.texts.settling import TextSettler
 from app.process.observability import get_logger
 from app.storage.ids import first_id, time_of
 from app.storage.resources import Resources
@@ -66,6 +67,7 @@ class LogReader:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._shadows = Shadows(resources)
+        self._texts = TextSettler(resources)
 
     def read_and_settle(self, *, wait: bool = False) -> int:
         """Process one batch; return how much was done, 0 if nothing is left for now.
@@ -77,7 +79,8 @@ class LogReader:
             position = store.lock_position(session, wait=wait)
             if position is None:
                 return 0
-            return self._read(session, position) + settle_unsettled(session)
+            done = self._read(session, position) + settle_unsettled(session)
+            return done + self._texts.settle(session)
 
     def _read(self, session: Session, position: UUID) -> int:
         settled = datetime.now(UTC) - LATE_BY
@@ -112,7 +115,7 @@ class LogReader:
             day = _day_of(row, row.version, "served")
             gathered.asked[day].requests += 1
             known = facts.get((row.model, row.version))
-            if known is None:  # a text
+            if known is None:  # a text, which is measured once it is known what followed
                 continue
             try:
                 history = self._history(session, row, known)

@@ -25,6 +25,8 @@ from app.monitoring.schemas import (
 )
 from app.monitoring.shadow import SHADOW
 from app.monitoring.store import Asked, Day
+from app.monitoring.texts.store import ComparedTexts, compare_texts, texts_since
+from app.monitoring.texts.sums import TextSums, text_figures, total_of_texts
 from app.recipes.recipe import Kind
 from app.registry.aliases import list_aliases
 from app.registry.schemas import names_of
@@ -36,7 +38,8 @@ from app.storage.tables import Version
 # about 9 / N.
 LEAST_VALUES = 100
 MINUTE = timedelta(minutes=1)
-TEXT_HAS_NONE = "requests with texts are only counted, because texts have no actuals"
+NO_INTERVALS = "texts have no intervals"
+NO_COLUMNS = "texts have no columns"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +50,11 @@ class Daily:
     errors: dict[tuple[Day, int], ErrorSums]
     coverage: dict[tuple[Day, int], Coverage]
     shown: dict[tuple[Day, str], list[int]]
+    texts: dict[Day, TextSums]
 
     def days(self) -> set[Day]:
         """Return every day and version that has a figure."""
-        return {*self.asked, *(day for day, _ in self.errors)}
+        return {*self.asked, *self.texts, *(day for day, _ in self.errors)}
 
 
 def read_daily(session: Session, model: str, since: date) -> Daily:
@@ -60,6 +64,7 @@ def read_daily(session: Session, model: str, since: date) -> Daily:
         errors=store.errors_since(session, model, since),
         coverage=store.coverage_since(session, model, since),
         shown=store.inputs_since(session, model, since),
+        texts=texts_since(session, model, since),
     )
 
 
@@ -98,7 +103,7 @@ def monitor(session: Session, model: str, since: date) -> MonitorAnswer:
             for version, role in together
             if (own := [day for day in days if (day.version, day.role) == (version, role)])
         ],
-        shadow=None if shadow is None else _comparison(session, model, shadow, since),
+        shadow=None if shadow is None else _comparison(session, model, shadow, since, kind),
         days=[
             DayFigures(
                 **_figures(daily, [day], features[day.version], kind),
@@ -120,6 +125,13 @@ def errors_of_version(daily: Daily, version: int, role: Role) -> ErrorSums:
     )
 
 
+def texts_of_version(daily: Daily, version: int, role: Role) -> TextSums:
+    """Return the sums over the texts of a version, of all days."""
+    return total_of_texts(
+        sums for day, sums in daily.texts.items() if (day.version, day.role) == (version, role)
+    )
+
+
 def coverage_of_version(daily: Daily, version: int, role: Role) -> dict[int, Coverage]:
     """Return the coverage of a version over all days, by level."""
     return _coverage(
@@ -133,10 +145,24 @@ def _figures(
     own = set(days)
     asked = sum((daily.asked.get(day, Asked()) for day in own), start=Asked())
     errors = figures_of(total(sums for (day, _), sums in daily.errors.items() if day in own))
+    if kind == "text":
+        texts = asdict(
+            text_figures(total_of_texts(sums for day, sums in daily.texts.items() if day in own))
+        )
+        return {
+            **vars(asked),
+            **asdict(errors),
+            "forecasts": texts.pop("texts"),
+            **texts,
+            "coverage": None,
+            "coverage_missing": NO_INTERVALS,
+            "drift": None,
+            "drift_missing": NO_COLUMNS,
+        }
     coverage = _coverage(daily, own)
     coverage_missing = None if coverage else "no settled forecast had intervals"
     drift, drift_missing = _drift(daily, own, features)
-    figures = {
+    return {
         **vars(asked),
         **asdict(errors),
         "coverage": _shown_coverage(coverage) or None,
@@ -144,11 +170,6 @@ def _figures(
         "drift": drift,
         "drift_missing": drift_missing,
     }
-    if kind == "text":
-        figures |= dict.fromkeys(
-            ("skill_missing", "coverage_missing", "drift_missing"), TEXT_HAS_NONE
-        )
-    return figures
 
 
 def _steps(daily: Daily, days: Sequence[Day]) -> list[StepFigures]:
@@ -214,8 +235,12 @@ def _features(version: Version) -> Sequence[Feature] | None:
     return None if series is None else series.features
 
 
-def _comparison(session: Session, model: str, version: int, since: date) -> ShadowComparison:
+def _comparison(
+    session: Session, model: str, version: int, since: date, kind: Kind
+) -> ShadowComparison:
     first = first_id(datetime(since.year, since.month, since.day, tzinfo=UTC))
+    if kind == "text":
+        return _texts_compared(compare_texts(session, model, version, first), version)
     both = store.compare_shadow(session, model, version, first)
     if not both.forecasts:
         return ShadowComparison(
@@ -229,4 +254,20 @@ def _comparison(session: Session, model: str, version: int, since: date) -> Shad
         rmse=rmse,
         served_rmse=served,
         skill=1 - rmse / served if served else None,
+    )
+
+
+def _texts_compared(both: ComparedTexts, version: int) -> ShadowComparison:
+    bits = [
+        nats / math.log(2) / both.characters if both.characters else None
+        for nats in (both.shadow_nats, both.served_nats)
+    ]
+    return ShadowComparison(
+        version=version,
+        forecasts=both.texts,
+        rmse=None,
+        served_rmse=None,
+        bits_per_character=bits[0],
+        served_bits_per_character=bits[1],
+        skill=1 - both.shadow_nats / both.served_nats if both.served_nats else None,
     )

@@ -43,7 +43,7 @@ class DriftFigure(BaseModel):
 class ErrorsShown(BaseModel):
     """Live errors, in the target's unit; null where nothing was measured."""
 
-    forecasts: Annotated[int, Field(description="those with a known actual")]
+    forecasts: Annotated[int, Field(description="forecasts or texts with a known actual")]
     rmse: float | None
     mae: float | None
     bias: Annotated[float | None, Field(description="mean of forecast - actual")]
@@ -51,9 +51,27 @@ class ErrorsShown(BaseModel):
         float | None, Field(description="RMSE of repeating the last value of each request")
     ]
     skill: Annotated[
-        float | None, Field(description="1 - RMSE / RMSE of persistence, on the same forecasts")
+        float | None,
+        Field(
+            description="1 - RMSE / RMSE of persistence, on the same forecasts; of texts "
+            "1 - bits / bits of the n-gram"
+        ),
     ]
     skill_missing: Annotated[str | None, Field(description="why skill is null")]
+
+
+class TextsShown(BaseModel):
+    """How well a version expected the texts that really followed; null for a series."""
+
+    bits_per_character: Annotated[
+        float | None, Field(description="of the texts that followed, given their prompts")
+    ] = None
+    ngram_bits_per_character: Annotated[
+        float | None, Field(description="of the n-gram in the version's graph, on the same texts")
+    ] = None
+    accuracy: Annotated[
+        float | None, Field(description="share of the tokens that were the most probable one")
+    ] = None
 
 
 class StepFigures(ErrorsShown):
@@ -62,7 +80,7 @@ class StepFigures(ErrorsShown):
     step: int
 
 
-class Figures(ErrorsShown):
+class Figures(ErrorsShown, TextsShown):
     """How a version performed."""
 
     version: int
@@ -70,7 +88,9 @@ class Figures(ErrorsShown):
         Literal["served", "shadow"],
         Field(description="shadow: it silently answered the champion's requests"),
     ]
-    requests: int
+    requests: Annotated[
+        int, Field(description="of a shadow of texts: those whose text became known")
+    ]
     refused: Annotated[int, Field(description="shadow: requests that do not fit it")]
     skipped: Annotated[int, Field(description="shadow: skipped, there were too many")]
     coverage: list[CoverageFigure] | None
@@ -96,14 +116,17 @@ class DayFigures(Figures):
 
 
 class ShadowComparison(BaseModel):
-    """The shadow compared with the served version, on forecasts that both made."""
+    """The shadow compared with the served version, on forecasts or texts that both measured."""
 
     version: int
-    forecasts: Annotated[int, Field(description="those with a known actual")]
+    forecasts: Annotated[int, Field(description="forecasts or texts with a known actual")]
     rmse: float | None
     served_rmse: float | None
+    bits_per_character: float | None = None
+    served_bits_per_character: float | None = None
     skill: Annotated[
-        float | None, Field(description="1 - RMSE / RMSE of the served version; above 0: better")
+        float | None,
+        Field(description="1 - error / error of the served version; above 0: better"),
     ]
 
 

@@ -53,8 +53,8 @@ class Shadows:
         Returns:
             By prediction: the shadow's version and its answer, its error, or None if it was
                 skipped. Left out are requests that named another alias or a number, that are older
-                than the alias, or that the shadow itself answered; and texts, which are not
-                measured yet.
+                than the alias, or that the shadow itself answered; and texts, which a shadow reads
+                once it is known what followed them (`app.monitoring.texts.settling`).
         """
         asked: dict[tuple[str, int], list[LoggedAnswer]] = {}
         shadows = pointers(session, SHADOW)

@@ -11,6 +11,7 @@ from app.errors import Unavailable
 from app.monitoring import store
 from app.monitoring.log_reader import ROWS_AT_ONCE, LogReader
 from app.monitoring.retraining.retrainer import Retrainer
+from app.monitoring.texts.store import forget_texts, has_unsettled
 from app.process.observability import get_logger
 from app.storage.ids import first_id
 from app.storage.resources import Resources
@@ -78,8 +79,10 @@ def finish_days_before(resources: Resources, day: date) -> None:
     while True:
         done = reader.read_and_settle(wait=True)
         with resources.sessions.begin() as session:
-            if not done or store.position_of_log(session) >= edge:
+            is_read = store.position_of_log(session) >= edge
+            if not done or (is_read and not has_unsettled(session, edge)):
                 break
     with resources.sessions.begin() as session:
         store.lock_position(session, wait=True)
         store.forget_forecasts(session, edge)
+        forget_texts(session, edge)

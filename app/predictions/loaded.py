@@ -23,11 +23,13 @@ from app.artifact.files import (
     TOKENS,
     file_of,
 )
+from app.artifact.graph_outputs import with_output
 from app.artifact.manifest import Manifest, TextInput
 from app.artifact.scorecard import Scorecard
 from app.errors import Internal
 from app.forecasting.histories import Reach
 from app.judging.horizon import skill_by_horizon
+from app.language.mixture import NGRAM_PROBABILITIES
 from app.language.tokenizer import Tokenizer
 from app.recipes.recipe import TextRecipe
 from app.storage.object_store import ObjectStore
@@ -167,8 +169,14 @@ class Loaded:
         return dict(zip(names, self.session.run(names, inputs), strict=True))
 
 
-def load_version(row: Version, store: ObjectStore) -> Loaded:
+def load_version(row: Version, store: ObjectStore, *, with_ngram: bool = False) -> Loaded:
     """Load a version of the registry.
+
+    Args:
+        row: the version.
+        store: holds its graph.
+        with_ngram: whether the graph of a text version puts out `NGRAM_PROBABILITIES`, too, if it
+            has an n-gram.
 
     Raises:
         BrokenArtifact: its files contradict each other.
@@ -176,6 +184,8 @@ def load_version(row: Version, store: ObjectStore) -> Loaded:
     """
     with naming(file_of(row.model, row.number, MODEL)):
         graph = store.get(row.files[MODEL]["sha256"])
+    if with_ngram and NGRAM_PROBABILITIES.encode() in graph:
+        graph = with_output(graph, NGRAM_PROBABILITIES)
     return build(
         row.model,
         row.number,
@@ -213,13 +223,18 @@ def build(
         manifest=manifest,
         skills=_skills(scorecard),
         session=session,
-        tokenizer=None if text is None else _tokenizer(text, f"{model}@{number}"),
+        tokenizer=None if text is None else tokenizer_of(text, f"{model}@{number}"),
         memory_bytes=SESSION_BYTES + BYTES_PER_FILE_BYTE * len(graph),
     )
     return _tried(loaded, trial_inputs(manifest))
 
 
-def _tokenizer(text: TextInput, version: str) -> Tokenizer:
+def tokenizer_of(text: TextInput, version: str) -> Tokenizer:
+    """Return the tokenizer of a text version.
+
+    Raises:
+        BrokenArtifact: the manifest describes none that is possible.
+    """
     try:
         return Tokenizer(
             unit=text.tokenizer,

@@ -131,6 +131,66 @@ class DailyInputs(Base):
     counts: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
 
 
+class TextActual(Base):
+    """The text that really followed the prompt of a prediction; kept as long as that is logged."""
+
+    __tablename__ = "text_actuals"
+    __table_args__ = (
+        Index(None, "model", "prediction_id"),
+        Index("text_actuals_unsettled_idx", "prediction_id", postgresql_where=text("unsettled")),
+    )
+
+    prediction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    text: Mapped[str]
+    # whether the daily figures do not include this text yet
+    unsettled: Mapped[bool] = mapped_column(server_default="true")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class TextScore(Base):
+    """What the daily figures include of a text that followed; kept as long as its prediction."""
+
+    __tablename__ = "text_scores"
+    __table_args__ = (
+        CheckConstraint("role IN ('served', 'shadow')", name="role"),
+        Index(
+            "text_scores_shadow_idx",
+            "model",
+            "prediction_id",
+            postgresql_where=text("role = 'shadow'"),
+        ),
+    )
+
+    prediction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    role: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    version: Mapped[int]
+    characters: Mapped[int]
+    tokens: Mapped[int]
+    correct: Mapped[int]  # tokens that were the most probable one
+    nats: Mapped[float]
+    ngram_nats: Mapped[float | None]  # None: the version has no n-gram
+
+
+class DailyTexts(Base):
+    """Sums over the texts that followed a day's predictions; they are kept longer than the log."""
+
+    __tablename__ = "daily_texts"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    role: Mapped[str] = mapped_column(primary_key=True)
+    texts: Mapped[int] = mapped_column(BigInteger)
+    characters: Mapped[int] = mapped_column(BigInteger)
+    tokens: Mapped[int] = mapped_column(BigInteger)
+    correct: Mapped[int] = mapped_column(BigInteger)
+    nats: Mapped[float]
+    ngram_nats: Mapped[float | None]
+
+
 class LogPosition(Base):
     """One row: monitoring has read everything in the log up to this id."""
 

@@ -4,14 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.monitoring import log_reader
 from app.monitoring.log_reader import LogReader
 from app.monitoring.partition_keeper import PartitionKeeper
 from app.monitoring.store import lock_position, position_of_log
+from app.monitoring.texts.sums import NONE_YET
 from app.predictions.logged.partitions import maintain_partitions
 from app.storage.ids import first_id, new_id
+from app.storage.monitoring_tables import Forecast, TextActual, TextScore
 from tests.artifacts import persistence_artifact
 from tests.monitoring.log import ask, days, follow, monitor, resources_of
 from tests.service import Service
@@ -251,12 +253,12 @@ def test_series_of_one_model_are_kept_apart(service: Service) -> None:
     assert monitor(service)["versions"][0]["rmse"] == 1.0
 
 
-def test_texts_are_counted(service: Service) -> None:
+def test_texts_are_counted_before_it_is_known_what_followed(service: Service) -> None:
     assert service.predict(model="belling-the-cat", text="long ago ,").status_code == 200
     follow(service)
     (version,) = monitor(service, "belling-the-cat")["versions"]
     assert (version["requests"], version["skill"]) == (1, None)
-    assert "texts have no actuals" in version["skill_missing"]
+    assert version["skill_missing"] == NONE_YET
     assert monitor(service, "belling-the-cat")["requests_per_minute"] == 1
     told = service.client.get("/metrics").text
     assert 'stepahead_prediction_seconds_count{model="belling-the-cat",version="1"} 1.0' in told
@@ -275,6 +277,7 @@ def test_figures_and_actuals_outlive_the_log(service: Service) -> None:
     maintain_partitions(service.engine, service.settings, today=old.date())
     ask(service, [1, 2, 3])
     ask(service, [1, 2, 3, 5])
+    assert service.predict(model="belling-the-cat", text="long ago cat").status_code == 200
     moving = text("SELECT id FROM predictions ORDER BY id")
     with service.engine.begin() as connection:
         for number, (identifier,) in enumerate(connection.execute(moving).all()):
@@ -283,6 +286,8 @@ def test_figures_and_actuals_outlive_the_log(service: Service) -> None:
                 text("UPDATE predictions SET id = :new WHERE id = :old"),
                 {"new": moved, "old": identifier},
             )
+    followed = {"prediction": str(moved), "text": "bell ."}
+    service.client.post("/actuals", json={"items": [followed]}).raise_for_status()
     assert left_after_retention(service, kept_days=1) == 0
     (version,) = monitor(service)["versions"]
     assert (version["requests"], version["forecasts"], version["rmse"]) == (2, 1, 2.0)
@@ -290,7 +295,10 @@ def test_figures_and_actuals_outlive_the_log(service: Service) -> None:
     actuals = service.client.get("/models/google-stock/actuals").json()["items"]
     assert [(actual["timestamp"], actual["value"]) for actual in actuals] == [(days(4)[3], 5.0)]
     with service.engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM forecasts")).scalar_one() == 0
+        for table in (Forecast, TextActual, TextScore):
+            assert connection.execute(select(table)).all() == []
+    (fable,) = monitor(service, "belling-the-cat")["versions"]
+    assert (fable["requests"], fable["forecasts"], fable["accuracy"]) == (1, 1, 1.0)
 
 
 def left_after_retention(service: Service, *, kept_days: int) -> int:

@@ -56,6 +56,8 @@ def test_a_shadow_answers_silently_and_is_scored_beside_the_champion(pair: Pair)
         "forecasts": 9,
         "rmse": 0.0,
         "served_rmse": 1.0,
+        "bits_per_character": None,
+        "served_bits_per_character": None,
         "skill": 1.0,
     }
     roles = {(one["version"], one["role"]): one for one in found["versions"]}

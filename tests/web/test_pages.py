@@ -254,6 +254,20 @@ def test_a_logged_request_is_answered_again(service: Service, open_page: OpenPag
         assert "google-stock" in lines[1]
 
 
+def test_the_text_that_followed_a_prompt_is_entered_in_the_log(
+    service: Service, open_page: OpenPage
+) -> None:
+    assert service.predict(model="belling-the-cat", text="long ago , the").is_success
+    with open_page(service.url) as page:
+        page.goto("/ui/log?model=belling-the-cat")
+        page.get_by_role("button", name="Details").first.click()
+        page.get_by_label("Text that really followed").fill("mice had")
+        page.get_by_role("button", name="Save text").click()
+        expect(page.get_by_text("Saved; the monitor shows it")).to_be_attached()
+    (known,) = service.client.get("/models/belling-the-cat/actuals").json()["items"]
+    assert known["text"] == "mice had"
+
+
 def test_the_log_shows_and_filters_by_the_key_that_asked(
     service: Service, open_page: OpenPage
 ) -> None:

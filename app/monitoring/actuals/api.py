@@ -1,5 +1,6 @@
 """Save and list actual values, which predictions are measured by."""
 
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,19 +18,20 @@ from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById
 from app.http.problem_responses import invalid_fields
 from app.monitoring.actuals import store
-from app.monitoring.actuals.items import given_by, steps_by_moment
+from app.monitoring.actuals.items import AllGiven, given_by, steps_by_moment
 from app.monitoring.actuals.schemas import (
     MAX_ACTUALS,
     MAX_NAME_CHARACTERS,
     PREDICTION_EXAMPLE,
     SERIES_EXAMPLE,
+    TEXT_EXAMPLE,
     ActualAnswer,
     ActualItem,
     ActualsKept,
     ActualsRequest,
 )
-from app.monitoring.actuals.store import Given
 from app.monitoring.actuals.upload import FileFields, given_by_file
+from app.monitoring.texts.store import list_texts, put_texts
 from app.predictions.logged.store import get_prediction
 from app.reading.content import DatasetContent, content_from_bytes
 from app.reading.read_options import ReadOptions
@@ -64,6 +66,7 @@ BODY: dict[str, Any] = {
                         "value": SERIES_EXAMPLE,
                     },
                     "prediction": {"summary": "by prediction", "value": PREDICTION_EXAMPLE},
+                    "text": {"summary": "what followed a prompt", "value": TEXT_EXAMPLE},
                 },
             },
             "multipart/form-data": {
@@ -116,8 +119,13 @@ async def put_actuals(request: Request, resources: ResourcesDep, caller: CallerD
     Predictions are measured by them within seconds. A value belongs to a prediction's id, or to a
     model, series and timestamp; then it measures every prediction for that time, earlier and later
     ones. Predictions without timestamps can be measured only by their id. A value given here takes
-    precedence over one from the history of a later request, and replaces an earlier one. One
-    invalid item is a 422, and nothing is saved.
+    precedence over one from the history of a later request, and replaces an earlier one.
+
+    For a prediction that continued a text, give the text that really followed its prompt. The
+    version is measured by how probable it found that text, whatever it had written itself. Its
+    characters are read as those of prompts are.
+
+    One invalid item is a 422, and nothing is saved.
     """
     content_type = request.headers.get("content-type", "application/json").lower()
     if content_type.startswith("multipart/"):
@@ -161,16 +169,27 @@ def list_actuals(
     """Show the actuals that were sent, and those from the histories of later requests.
 
     With `prediction`, show those of that prediction, however its times were written, each with its
-    `step`. A step that is not listed has no actual yet.
+    `step`. A step that is not listed has no actual yet. For a model of texts, show the texts that
+    followed, the newest prompt first.
     """
-    find_model(session, name)
+    kind = find_model(session, name).kind
+    if series is not None and (prediction is not None or kind == "text"):
+        why = "follows from the prediction, so leave it out" if prediction else "belongs to series"
+        raise Unprocessable.at("series", why)
+    logged = None if prediction is None else get_prediction(session, prediction)
+    if logged is not None and logged.model != name:
+        raise NotFound(f"prediction {prediction} is of {logged.model!r}, not of {name[:100]!r}")
+    if kind == "text":
+        texts = list_texts(
+            session, model=name, prediction=prediction, before=paging.start, limit=paging.rows
+        )
+        return paging.page(
+            texts,
+            lambda shown: [ActualAnswer.of_text(text) for text in shown],
+            key=attrgetter("prediction_id"),
+        )
     steps: dict[str, int] | None = None
-    if prediction is not None:
-        if series is not None:
-            raise Unprocessable.at("series", "follows from the prediction, so leave it out")
-        logged = get_prediction(session, prediction)
-        if logged.model != name:
-            raise NotFound(f"prediction {prediction} is of {logged.model!r}, not of {name[:100]!r}")
+    if logged is not None:
         series, steps = logged.series or "", steps_by_moment(logged)
     rows = store.list_actuals(
         session,
@@ -221,7 +240,8 @@ def _keep_file(
     resources: Resources, caller: Caller, content: DatasetContent, said: FileFields
 ) -> ActualsKept:
     with resources.sessions.begin() as session:
-        return _kept(session, caller, given_by_file(session, content, said))
+        values = given_by_file(session, content, said)
+        return _kept(session, caller, AllGiven(values=values, texts=[]))
 
 
 def _keep_items(resources: Resources, caller: Caller, request: ActualsRequest) -> ActualsKept:
@@ -229,13 +249,14 @@ def _keep_items(resources: Resources, caller: Caller, request: ActualsRequest) -
         return _kept(session, caller, given_by(session, request.items))
 
 
-def _kept(session: SessionDep, caller: Caller, given: list[Given]) -> ActualsKept:
-    for model in {each.model for each in given}:
+def _kept(session: SessionDep, caller: Caller, given: AllGiven) -> ActualsKept:
+    for model in {each.model for each in given.values} | {each.model for each in given.texts}:
         caller.check_model(model)
-    kept = store.put_actuals(session, given, "explicit")
+    kept = store.put_actuals(session, given.values, "explicit")
+    texts = put_texts(session, given.texts)
     return ActualsKept(
-        new=kept.new,
-        changed=kept.changed,
-        unchanged=kept.unchanged,
-        matching=store.count_matching(session, given),
+        new=kept.new + texts.new,
+        changed=kept.changed + texts.changed,
+        unchanged=kept.unchanged + texts.unchanged,
+        matching=store.count_matching(session, given.values) + len(given.texts),
     )

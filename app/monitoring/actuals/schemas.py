@@ -4,14 +4,16 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.monitoring.actuals.moments import step_of
 from app.predictions.schemas import MAX_STEPS, Number
-from app.storage.monitoring_tables import Actual
+from app.storage.monitoring_tables import Actual, TextActual
 
 MAX_ACTUALS = 10_000
 MAX_NAME_CHARACTERS = 200  # of a series, as in predictions
+# A version reads a text token by token: 0.1 to 2 ms each, in the process that monitors.
+MAX_TEXT_CHARACTERS = 4_000
 
 SERIES_EXAMPLE = {
     "items": [
@@ -29,10 +31,15 @@ PREDICTION_EXAMPLE = {
         {"prediction": "0199f1f0-5a6b-7c3d-8e4f-0123456789ab", "step": 1, "value": 795.26},
     ]
 }
+TEXT_EXAMPLE = {
+    "items": [
+        {"prediction": "0199f1f0-5a6b-7c3d-8e4f-0123456789ab", "text": " mice had a council"},
+    ]
+}
 
 
 class ActualItem(BaseModel):
-    """One observed value, by prediction, or by model, series and timestamp."""
+    """One observed value by prediction, or by model, series and timestamp; or a text."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -56,11 +63,29 @@ class ActualItem(BaseModel):
     timestamp: Annotated[
         str | None, Field(max_length=40, description="time of the value, in ISO form")
     ] = None
-    value: Annotated[Number, Field(strict=True, description="of the model's target")]
+    value: Annotated[
+        Number | None, Field(strict=True, description="series: of the model's target")
+    ] = None
+    text: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=MAX_TEXT_CHARACTERS,
+            pattern=r"^[^\x00]+$",
+            description="texts: what really followed the prompt of a prediction, with the space "
+            "or line break that it begins with",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.value is None) == (self.text is None):
+            raise ValueError("give a value, or for a prediction of a text the text that followed")
+        return self
 
 
 class ActualsRequest(BaseModel):
-    """Observed values."""
+    """Observed values and texts."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -74,12 +99,12 @@ class ActualsKept(BaseModel):
     changed: Annotated[int, Field(description="replaced another value, or an implied one")]
     unchanged: int
     matching: Annotated[
-        int, Field(description="forecasts answered so far that these values belong to")
+        int, Field(description="forecasts and texts answered so far that these belong to")
     ]
 
 
 class ActualAnswer(BaseModel):
-    """One value as it is stored."""
+    """One value or text as it is stored."""
 
     id: UUID
     model: str
@@ -96,7 +121,10 @@ class ActualAnswer(BaseModel):
             )
         ),
     ]
-    value: float
+    value: Annotated[float | None, Field(description="null for a text")]
+    text: Annotated[
+        str | None, Field(description="what followed the prompt; null for a series")
+    ] = None
     source: Annotated[
         Literal["explicit", "implied"],
         Field(description=("implied: from the history of a later request")),
@@ -121,6 +149,23 @@ class ActualAnswer(BaseModel):
             step=step,
             value=actual.value,
             source="explicit" if actual.source == "explicit" else "implied",
+            prediction=actual.prediction_id,
+            created_at=actual.created_at,
+            updated_at=actual.updated_at,
+        )
+
+    @classmethod
+    def of_text(cls, actual: TextActual) -> Self:
+        """Build it from the text that followed a prompt."""
+        return cls(
+            id=actual.prediction_id,
+            model=actual.model,
+            series=None,
+            timestamp=None,
+            step=None,
+            value=None,
+            text=actual.text,
+            source="explicit",
             prediction=actual.prediction_id,
             created_at=actual.created_at,
             updated_at=actual.updated_at,

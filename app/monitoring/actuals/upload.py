@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.artifact.manifest import Manifest
 from app.errors import NotFound, Unprocessable
-from app.monitoring.actuals.items import agreed
+from app.monitoring.actuals.items import FOR_TEXTS, agreed
 from app.monitoring.actuals.moments import moment_of
 from app.monitoring.actuals.schemas import MAX_NAME_CHARACTERS
 from app.monitoring.actuals.store import Given
@@ -37,7 +37,7 @@ def given_by_file(session: Session, content: DatasetContent, said: FileFields) -
     except NotFound as error:
         raise Unprocessable.at("model", error.detail) from error
     if kind != "series":
-        raise Unprocessable.at("model", f"{said.model!r} is a model for texts")
+        raise Unprocessable.at("model", f"{said.model!r} {FOR_TEXTS}")
     if not isinstance(content, SeriesContent):
         raise Unprocessable.at("file", "is a text, but actuals are numbers over time")
     if content.times is None:

@@ -1,7 +1,6 @@
 """Retrain models on a schedule, or when their live figures pass a threshold."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -16,11 +15,16 @@ from app.errors import NotFound, StepaheadError, Unavailable
 from app.jobs.order import Order
 from app.jobs.ordering import place
 from app.monitoring.actuals.store import actuals_after, series_of_actuals
-from app.monitoring.aggregates import Coverage, ErrorSums, figures_of
-from app.monitoring.monitor import coverage_of_version, errors_of_version, read_daily
+from app.monitoring.monitor import (
+    coverage_of_version,
+    errors_of_version,
+    read_daily,
+    texts_of_version,
+)
 from app.monitoring.retraining import store
 from app.monitoring.retraining.append_actuals import Actuals, as_csv, extend, last_moment
 from app.monitoring.retraining.cron import next_time
+from app.monitoring.retraining.judgement import Live, judge
 from app.monitoring.retraining.worth import why_wasted
 from app.monitoring.schemas import Thresholds
 from app.process.observability import get_logger
@@ -34,57 +38,10 @@ from app.storage.tables import Dataset, Job
 
 JUDGE_EVERY = timedelta(hours=1)
 MOST_ACTUALS = 100_000
+SAME_TEXT = "the text it was trained on has not changed; upload a newer one and train on that"
 Cause = Literal["cron", "thresholds"]
 
 logger = get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """Live figures compared with thresholds."""
-
-    passed: bool
-    reason: str
-    figures: dict[str, Any]
-
-
-def judge(errors: ErrorSums, coverage: dict[int, Coverage], thresholds: Thresholds) -> Judgement:
-    """Return whether a threshold is passed.
-
-    Args:
-        errors: of the champion over the days of the thresholds.
-        coverage: of the same forecasts' intervals, by level.
-        thresholds: as scheduled.
-    """
-    live = figures_of(errors)
-    figures: dict[str, Any] = {
-        "forecasts": live.forecasts,
-        "skill": live.skill,
-        "coverage": {
-            str(level): 100 * one.covered / one.forecasts for level, one in coverage.items()
-        },
-        "days": thresholds.days,
-    }
-    reasons = []
-    enough = thresholds.forecasts
-    lowest, most_off = thresholds.skill_below, thresholds.coverage_off_by
-    skill = live.skill if errors.compared >= enough else None
-    if lowest is not None and skill is not None and skill < lowest:
-        reasons.append(f"live skill {skill:.3g} is below {lowest:g}")
-    for level, one in coverage.items():
-        observed = 100 * one.covered / one.forecasts
-        is_off = most_off is not None and abs(observed - level) > most_off
-        if one.forecasts >= enough and is_off:
-            reasons.append(f"intervals of {level} % covered {observed:.3g} %")
-    if reasons:
-        told = f"{'; '.join(reasons)} (over {live.forecasts} forecasts)"
-        return Judgement(passed=True, reason=told, figures=figures)
-    most = max([live.forecasts, *(one.forecasts for one in coverage.values())])
-    if most < enough:
-        told = f"{most} settled forecasts are too few to decide; {enough} are needed"
-    else:
-        told = f"no threshold is passed (over {live.forecasts} forecasts)"
-    return Judgement(passed=False, reason=told, figures=figures)
 
 
 class Retrainer:
@@ -166,19 +123,22 @@ class Retrainer:
     ) -> None:
         thresholds = Thresholds.model_validate(given)
         try:
-            champion = resolve(session, model).number
+            champion = resolve(session, model)
         except NotFound as error:
             self._note(session, model, cause, error.detail, {})
             return
         daily = read_daily(session, model, (now - timedelta(days=thresholds.days - 1)).date())
-        judgement = judge(
-            errors_of_version(daily, champion, "served"),
-            coverage_of_version(daily, champion, "served"),
-            thresholds,
-        )
-        figures = {"version": champion, **judgement.figures}
-        if not judgement.passed:
-            self._note(session, model, cause, judgement.reason, figures)
+        version, is_text = champion.number, Manifest.model_validate(champion.manifest).text
+        if is_text:
+            live = Live.of_texts(texts_of_version(daily, version, "served"))
+        else:
+            live = Live.of_series(errors_of_version(daily, version, "served"))
+        judgement = judge(live, coverage_of_version(daily, version, "served"), thresholds)
+        figures = {"version": version, **judgement.figures}
+        if not judgement.passed or is_text:
+            told = f"{judgement.reason}; not trained: {SAME_TEXT}"
+            reason = told if judgement.passed else judgement.reason
+            self._note(session, model, cause, reason, figures)
             return
         before = store.last_decision(session, model, trained=True)
         pause = timedelta(hours=thresholds.hours_between)

@@ -125,8 +125,8 @@ def _echoed_by_stream(version: Loaded, ids: Ids, top_k: int) -> Work[list[Echoed
     states: Arrays = {}
     found: list[Echoed] = []
     for place in range(1, len(ids)):
-        outputs = _step(version, [ids[place - 1 : place]], states)
-        states = _states_of(outputs)
+        outputs = step(version, [ids[place - 1 : place]], states)
+        states = states_of(outputs)
         found += _expected(outputs[PROBABILITIES], ids[place : place + 1], top_k)
         yield
     return found
@@ -170,11 +170,11 @@ def _continue_streams(version: Loaded, texts: list[Continuation]) -> Work[None]:
         unfinished = [row for row, text in enumerate(texts) if not text.is_finished]
         if not unfinished:
             return
-        states = _states_of(outputs)
+        states = states_of(outputs)
         if len(unfinished) < len(texts):
             texts = [texts[row] for row in unfinished]
             states = {name: state[:, unfinished] for name, state in states.items()}
-        outputs = _step(version, [text.ids for text in texts], states)
+        outputs = step(version, [text.ids for text in texts], states)
 
 
 def _read(version: Loaded, texts: list[Continuation]) -> Work[Arrays]:
@@ -187,10 +187,10 @@ def _read(version: Loaded, texts: list[Continuation]) -> Work[Arrays]:
     for part in _read_together(version, texts):
         states: Arrays = {}
         longest = max(len(ids) for ids in part)
-        for start in range(0, longest, _piece_tokens(version)):
-            pieces = [ids[start : start + _piece_tokens(version)] for ids in part]
-            outputs = _step(version, pieces, states)
-            states = _states_of(outputs)
+        for start in range(0, longest, piece_tokens(version)):
+            pieces = [ids[start : start + piece_tokens(version)] for ids in part]
+            outputs = step(version, pieces, states)
+            states = states_of(outputs)
             yield
         parts.append(outputs)
     if len(parts) == 1:
@@ -208,7 +208,7 @@ def _read_together(version: Loaded, texts: list[Continuation]) -> Iterator[list[
     for text in texts:
         length = max(longest, len(text.ids))
         is_full = (len(part) + 1) * length > version.steps_per_run
-        if part and (is_full or length > _piece_tokens(version)):
+        if part and (is_full or length > piece_tokens(version)):
             yield part
             part, length = [], len(text.ids)
         part.append(text.ids)
@@ -216,11 +216,12 @@ def _read_together(version: Loaded, texts: list[Continuation]) -> Iterator[list[
     yield part
 
 
-def _piece_tokens(version: Loaded) -> int:
+def piece_tokens(version: Loaded) -> int:
+    """Return how many tokens of a text are read in one run."""
     return min(PIECE_TOKENS, version.steps_per_run)
 
 
-def _step(version: Loaded, texts: list[Ids], states: Arrays) -> Arrays:
+def step(version: Loaded, texts: list[Ids], states: Arrays) -> Arrays:
     """Run a stream graph once over texts of different lengths.
 
     Args:
@@ -242,7 +243,8 @@ def _step(version: Loaded, texts: list[Ids], states: Arrays) -> Arrays:
     return version.run(inputs)
 
 
-def _states_of(outputs: Arrays) -> Arrays:
+def states_of(outputs: Arrays) -> Arrays:
+    """Return the states after a run, by the names under which the next one reads them."""
     return {
         name.removesuffix("_out"): value for name, value in outputs.items() if name != PROBABILITIES
     }

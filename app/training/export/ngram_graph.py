@@ -9,7 +9,7 @@ import numpy as np
 from onnx import TensorProto
 
 from app.artifact.files import LENGTHS, PROBABILITIES, TOKENS
-from app.language.mixture import RECENT, Mixture
+from app.language.mixture import NGRAM_PROBABILITIES, RECENT, Mixture
 from app.language.ngram_table import NgramTable
 from app.training.export.graph_builder import Graph
 
@@ -129,7 +129,7 @@ def _probabilities(graph: Graph, table: NgramTable, rows: str) -> str:
     graph.ids("ngram.begin", 0)
     graph.ids("ngram.size", size)
     return graph.add(
-        "Slice", ["ngram.summed", "ngram.begin", "ngram.size", "ngram.axis1"], "ngram.probabilities"
+        "Slice", ["ngram.summed", "ngram.begin", "ngram.size", "ngram.axis1"], NGRAM_PROBABILITIES
     )
 
 

@@ -129,7 +129,7 @@ async function details(item) {
       ["Request id", h("code", {}, item.request_id)],
     ]),
     h("details", {}, h("summary", {}, "Request and answer as JSON"), h("pre", { class: "code scroll", tabindex: "0" }, JSON.stringify({ request: item.request, response: item.response }, null, 1))),
-    item.kind === "series" ? await actuals(item) : h("p", { class: "hint" }, "Texts have no actual values."),
+    item.kind === "series" ? await actuals(item) : await following(item),
     await replayForm(item, outcome),
     outcome,
     h("div", { class: "acts" }, close),
@@ -173,6 +173,29 @@ async function actuals(item) {
     }
   });
   return h("div", {}, place, form, trouble);
+}
+
+// The text that really followed a prompt: shown if it is known, entered or corrected here.
+async function following(item) {
+  if (item.request.live === false) return h("p", { class: "hint" }, "A try-out is not measured by the text that followed.");
+  const [known] = await all(`/models/${item.model}/actuals`, { prediction: item.id });
+  const input = h("textarea", { rows: 2 });
+  input.value = known?.text ?? "";
+  const field = new Field({ name: "items.0.text", label: "Text that really followed", hint: "With the space or line break that it begins with.", input });
+  const trouble = h("div");
+  const form = h("form", {}, field.element, h("button", { type: "submit" }, "Save text"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      await call("POST", "/actuals", { json: { items: [{ prediction: item.id, text: input.value }] } });
+      field.clear();
+      fill(trouble);
+      say("Saved; the monitor shows it within seconds");
+    } catch (error) {
+      showProblem(trouble, error, [field]);
+    }
+  });
+  return h("div", {}, form, trouble);
 }
 
 async function replayForm(item, outcome) {

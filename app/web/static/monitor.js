@@ -57,6 +57,7 @@ function forms({ model, kind }, { decisions, schedule, show, settled }) {
   const series = kind === "series";
   return [
     series && card("Actual values", h("p", { class: "quiet" }, "Histories of later requests bring them by themselves."), actualsForm(model, settled)),
+    !series && card("Texts that followed", h("p", { class: "quiet" }, "The ", h("a", { href: `/ui/log${query({ model })}` }, "log"), " takes the text that really followed a prompt, under Details. POST /actuals takes many.")),
     card("Automatic retraining", retraining(model, { series, schedule, decisions, renewed: show })),
   ];
 }
@@ -69,23 +70,22 @@ function cards(monitor, latencies) {
     parts.push(h("p", { class: "card" }, "No requests in this period. ", h("a", { href: `/ui/try?model=${monitor.model}` }, "Try it.")));
   } else {
     const champion = served.find((each) => each.aliases.includes("champion")) ?? served[0];
-    if (champion && monitor.kind === "series") parts.push(now(champion));
+    if (champion) parts.push(now(champion, monitor.kind));
     parts.push(byVersion(monitor), byDay(monitor));
   }
-  if (monitor.shadow) parts.push(shadow(monitor.shadow));
-  if (monitor.kind === "text") parts.push(h("p", { class: "quiet" }, "Texts have no actual values, so there is no live skill, coverage or drift, and no shadow. Requests and latency are counted."));
+  if (monitor.shadow) parts.push(shadow(monitor.shadow, monitor.kind));
   parts.push(speed(latencies));
   return parts.filter(Boolean);
 }
 
 const card = (title, ...children) => h("section", { class: "card", "aria-label": title }, h("h2", {}, title), children);
 
-function now(champion) {
+function now(champion, kind) {
   return card(
     `Version ${champion.version}, in use`,
     champion.skill === null
       ? h("p", {}, `${capital(champion.skill_missing ?? "no live skill")}.`)
-      : h("div", { class: "limit" }, skillBar(champion.skill, "series", { ends: true })),
+      : h("div", { class: "limit" }, skillBar(champion.skill, kind, { ends: true })),
     champion.measured_skill !== null && h("p", { class: "quiet" }, `Its scorecard has ${signed(champion.measured_skill)}.`),
   );
 }
@@ -95,6 +95,7 @@ function byVersion(monitor) {
   const head = ["Version", { label: "Requests", class: "num" }];
   if (series) head.push({ label: "Settled", class: "num" }, { label: "RMSE", class: "num" }, { label: "Persistence", class: "num" }, { label: "Live skill", class: "num" }, { label: "Scorecard", class: "num" }, { label: "Bias", class: "num" }, "Coverage");
   if (series) head.push("Drift");
+  else head.push({ label: "Texts that followed", class: "num" }, { label: "Bits per character", class: "num" }, { label: "N-gram", class: "num" }, { label: "Live skill", class: "num" }, { label: "Scorecard", class: "num" }, { label: "Accuracy", class: "num" });
   return card(
     "By version",
     h("p", { class: "quiet" }, `${plural(monitor.requests_per_minute, "request")} in the last minute.`),
@@ -108,7 +109,9 @@ function byVersion(monitor) {
         ...(series
           ? [count(each.forecasts), number(each.rmse), number(each.persistence_rmse), each.skill === null ? "–" : signed(each.skill), each.measured_skill === null ? "–" : signed(each.measured_skill), number(each.bias), coverage(each)]
           : []),
-        ...(series ? [drift(each)] : []),
+        ...(series
+          ? [drift(each)]
+          : [count(each.forecasts), number(each.bits_per_character), number(each.ngram_bits_per_character), each.skill === null ? "–" : signed(each.skill), each.measured_skill === null ? "–" : signed(each.measured_skill), each.accuracy === null ? "–" : percent(each.accuracy)]),
       ]),
     }),
   );
@@ -144,7 +147,7 @@ function byDay(monitor) {
   );
   const known = days.filter((each) => each.skill !== null);
   if (!known.length) return card("By day", requests.whole);
-  const skills = figure({ caption: "Live skill by day: above 0 is better than repeating the last value", label: "Line chart of live skill by day", size: "low" });
+  const skills = figure({ caption: `Live skill by day: above 0 is better than ${monitor.kind === "series" ? "repeating the last value" : "the n-gram"}`, label: "Line chart of live skill by day", size: "low" });
   draw(
     skills.element,
     () => versions.map((version, index) => {
@@ -156,10 +159,12 @@ function byDay(monitor) {
   return card("By day", skills.whole, requests.whole);
 }
 
-function shadow(compared) {
+function shadow(compared, kind) {
+  const [unit, none] = kind === "series" ? ["forecast", "No forecast that both made has its actual value yet."] : ["text", "No text that followed was read by both yet."];
   return card(
     `Shadow: version ${compared.version}`,
-    compared.skill === null ? h("p", {}, "No forecast that both made has its actual value yet.") : skillBar(compared.skill, "series", { ends: true, label: `${signed(compared.skill)} compared with the served version, over ${plural(compared.forecasts, "forecast")}` }),
+    compared.skill === null ? h("p", {}, none) : skillBar(compared.skill, kind, { ends: true, label: `${signed(compared.skill)} compared with the served version, over ${plural(compared.forecasts, unit)}` }),
+    compared.bits_per_character !== null && h("p", { class: "quiet" }, `${number(compared.bits_per_character)} bits per character; served version ${number(compared.served_bits_per_character)}.`),
     compared.rmse !== null && h("p", { class: "quiet" }, `RMSE ${number(compared.rmse)}; served version ${number(compared.served_rmse)}.`),
   );
 }

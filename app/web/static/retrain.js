@@ -8,21 +8,20 @@ import { when } from "./format.js";
 const NEVER = "", OTHER = "other";
 const TIMES = [[NEVER, "not by time"], ["0 3 * * *", "every day at 3:00 UTC"], ["0 3 * * 1", "every Monday at 3:00 UTC"], ["0 3 1 * *", "on the 1st of each month at 3:00 UTC"], [OTHER, "at other times …"]];
 
-// The card's content; series: whether the model has live figures; renewed: called after a change.
+// The card's content; series: whether the model is for series; renewed: called after a change.
 export function retraining(model, { series, schedule, decisions, renewed }) {
   const { cron = null, next_at: next = null, thresholds = null } = schedule ?? {};
   const known = TIMES.some(([key]) => key === (cron ?? NEVER));
   const time = new Field({ name: "when", label: "Retrain", input: select(TIMES, known ? (cron ?? NEVER) : OTHER) });
   const own = new Field({ name: "cron", label: "Cron expression, UTC", hint: "Minute, hour, day of month, month, day of week: 0 3 * * 1.", input: h("input", { value: known ? "" : cron, spellcheck: "false" }) });
   const number = (name, label, value, hint) => new Field({ name: `thresholds.${name}`, label, hint, input: h("input", { inputmode: "decimal", value: value ?? "" }) });
-  const limits = series
-    ? {
-        skill_below: number("skill_below", "If live skill falls below, %", thresholds?.skill_below === null || !thresholds ? "" : thresholds.skill_below * 100, "0: as good as repeating the last value. Empty: not by skill."),
-        coverage_off_by: number("coverage_off_by", "If coverage is off by, points", thresholds?.coverage_off_by, "Empty: not by coverage."),
-        days: number("days", "Measured over, days", thresholds?.days ?? 7),
-        forecasts: number("forecasts", "And at least, forecasts", thresholds?.forecasts ?? 50),
-      }
-    : {};
+  const [even, unit] = series ? ["repeating the last value", "forecasts"] : ["the n-gram; noted among the decisions, because the text to train on is the same", "texts"];
+  const limits = {
+    skill_below: number("skill_below", "If live skill falls below, %", thresholds?.skill_below === null || !thresholds ? "" : thresholds.skill_below * 100, `0: as good as ${even}. Empty: not by skill.`),
+    ...(series && { coverage_off_by: number("coverage_off_by", "If coverage is off by, points", thresholds?.coverage_off_by, "Empty: not by coverage.") }),
+    days: number("days", "Measured over, days", thresholds?.days ?? 7),
+    forecasts: number("forecasts", `And at least, ${unit}`, thresholds?.forecasts ?? 50),
+  };
   const fields = [time, own, ...Object.values(limits)];
   const trouble = h("div");
   const go = h("button", { type: "submit", class: "primary" }, "Save");
@@ -52,10 +51,10 @@ export function retraining(model, { series, schedule, decisions, renewed }) {
 // Null unless a figure is to trigger a training. What is not asked here stays as it was.
 function thresholdsOf(limits, before) {
   const read = (name) => {
-    const text = limits[name].input.value.trim();
+    const text = limits[name]?.input.value.trim() ?? "";
     return text === "" ? null : Number.isFinite(Number(text)) ? Number(text) : text;
   };
-  if (!limits.skill_below || (read("skill_below") === null && read("coverage_off_by") === null)) return null;
+  if (read("skill_below") === null && read("coverage_off_by") === null) return null;
   const skill = read("skill_below");
   const rest = Object.fromEntries(["days", "forecasts"].map((name) => [name, read(name)]).filter(([, value]) => value !== null));
   return { ...before, skill_below: typeof skill === "number" ? skill / 100 : skill, coverage_off_by: read("coverage_off_by"), ...rest };

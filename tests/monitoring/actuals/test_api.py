@@ -154,7 +154,7 @@ def test_what_is_wrong_is_named_and_nothing_is_kept(service: Service, model: str
         ({**good, "timestamp": "tomorrow"}, "timestamp", "is not an ISO time"),
         ({**good, "step": 1}, "step", "applies to a prediction"),
         ({"prediction": str(uuid4()), "value": 1.0}, "prediction", "no prediction"),
-        ({"prediction": text["id"], "value": 1.0}, "prediction", "continued a text"),
+        ({"prediction": text["id"], "value": 1.0}, "value", "continued a text"),
         ({"prediction": series["id"], "step": 3, "value": 1.0}, "step", "has 2 steps"),
         ({"prediction": series["id"], "model": model, "value": 1.0}, "model", "leave it out"),
         ({**good, "value": 2.0}, None, "contradicts"),

@@ -14,14 +14,15 @@ from app.jobs import queue
 from app.monitoring.aggregates import Coverage, ErrorSums
 from app.monitoring.retraining import store
 from app.monitoring.retraining.cron import checked, next_time
-from app.monitoring.retraining.retrainer import Retrainer, judge
+from app.monitoring.retraining.judgement import Live, judge
+from app.monitoring.retraining.retrainer import Retrainer
 from app.monitoring.schemas import Thresholds
 from app.reading.content import SeriesContent, content_from_bytes
 from app.storage.monitoring_tables import Schedule
 from app.storage.object_store import ObjectStore
 from app.storage.store_errors import StoreUnavailable
 from app.storage.tables import Dataset, Job, Version
-from tests.artifacts import persistence_artifact
+from tests.artifacts import persistence_artifact, stream_text_artifact
 from tests.monitoring.log import ask, days, follow, resources_of
 from tests.service import Service, eventually
 
@@ -330,17 +331,31 @@ def test_a_schedule_that_is_not_right_is_refused_and_the_field_named(service: Se
         assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
-def test_a_text_has_no_live_figures_that_could_pass_a_threshold(service: Service) -> None:
-    path = "/models/belling-the-cat/schedule"
-    answer = service.client.put(path, json={"thresholds": {"skill_below": 0.0}})
-    assert answer.status_code == 422, answer.text
-    assert [error["field"] for error in answer.json()["errors"]] == ["thresholds"]
-    assert service.client.get(path).json() is None
+def test_a_threshold_on_texts_is_noted_and_trains_nothing(service: Service) -> None:
+    path = "/models/letters/schedule"
+    service.register("letters", stream_text_artifact(with_ngram=True))
     with service.sessions.begin() as session:
         dataset = session.get_one(Dataset, train_on(service, 300))
         session.execute(
-            update(Version).where(Version.model == "belling-the-cat").values(dataset_id=dataset.id)
+            update(Version).where(Version.model == "letters").values(dataset_id=dataset.id)
         )
+    answer = service.client.put(path, json={"thresholds": {"coverage_off_by": 5.0}})
+    assert [each["field"] for each in answer.json()["errors"]] == ["thresholds.coverage_off_by"]
+    thresholds = {"skill_below": 0.5, "forecasts": 10}
+    assert service.client.put(path, json={"thresholds": thresholds}).status_code == 200
+    retrainer = Retrainer(resources_of(service))
+    assert retrainer.look(now=later(hours=2)) == 1
+    asked = [service.predict(model="letters", text="ab").json()["id"] for _ in range(10)]
+    items = [{"prediction": each, "text": "b"} for each in asked]  # the most probable is "c"
+    service.client.post("/actuals", json={"items": items}).raise_for_status()
+    follow(service)
+    for hours in (4, 6):
+        assert retrainer.look(now=later(hours=hours)) == 1
+    newest, oldest = decisions(service, "letters")  # the same figures are noted once
+    assert oldest["reason"] == "0 settled texts are too few to decide; 10 are needed"
+    assert (newest["trained"], newest["figures"]["texts"]) == (False, 10)
+    assert "is below 0.5 (over 10 texts); not trained: the text" in newest["reason"]
+    assert jobs(service) == []
     assert service.client.put(path, json={"cron": "0 3 * * *"}).status_code == 200
 
 
@@ -362,13 +377,15 @@ def test_what_thresholds_make_of_live_figures() -> None:
     )
     levels = {80: Coverage(forecasts=20, covered=12), 95: Coverage(forecasts=20, covered=19)}
     on_skill = Thresholds(skill_below=0.0, forecasts=20)
-    judged = judge(bad, {}, on_skill)
+    judged = judge(Live.of_series(bad), {}, on_skill)
     assert judged.passed
     assert judged.reason.startswith("live skill -1 is below 0")
-    assert not judge(bad, {}, Thresholds(skill_below=-1.5, forecasts=20)).passed
-    assert not judge(bad, {}, Thresholds(skill_below=0.0, forecasts=21)).passed
+    assert not judge(Live.of_series(bad), {}, Thresholds(skill_below=-1.5, forecasts=20)).passed
+    assert not judge(Live.of_series(bad), {}, Thresholds(skill_below=0.0, forecasts=21)).passed
     on_coverage = Thresholds(coverage_off_by=10.0, forecasts=20)
-    judged = judge(bad, levels, on_coverage)
+    judged = judge(Live.of_series(bad), levels, on_coverage)
     assert judged.reason == "intervals of 80 % covered 60 % (over 20 forecasts)"
-    assert not judge(bad, levels, Thresholds(coverage_off_by=25.0, forecasts=20)).passed
+    assert not judge(
+        Live.of_series(bad), levels, Thresholds(coverage_off_by=25.0, forecasts=20)
+    ).passed
     assert np.isclose(judged.figures["coverage"]["95"], 95.0)

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from app.artifact.graph_outputs import with_output
 from app.artifact.onnx_session import States, session_of, token_probabilities, zero_states
-from app.language.mixture import Mixture
+from app.language.mixture import NGRAM_PROBABILITIES, Mixture
 from app.language.ngram import NgramModel
 from app.language.ngram_table import NgramTable
 from app.training.architecture import Architecture
@@ -68,6 +69,13 @@ def test_the_network_has_its_share() -> None:
         for graph, states in (built(0.0), built(1.0), built(0.25))
     )
     np.testing.assert_allclose(mixed, 0.25 * network + 0.75 * ngram, atol=1e-6)
+
+
+def test_a_mixed_graph_also_gives_the_ngrams_own_probabilities() -> None:
+    mixed, states = built(0.5)
+    fed = {"tokens": TEXT[None], "lengths": np.array([len(TEXT)], np.int32), **states}
+    (own,) = session_of(with_output(mixed, NGRAM_PROBABILITIES)).run([NGRAM_PROBABILITIES], fed)
+    np.testing.assert_array_equal(own, token_probabilities(built(0.0)[0], TEXT[None], states)[0])
 
 
 def run_together(
