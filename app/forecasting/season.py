@@ -57,13 +57,11 @@ def detect_season(values: Floats, *, candidates: Collection[int] = ()) -> Season
         values: (rows,), oldest first; gaps (NaN) are bridged.
         candidates: periods to try in any case, such as 7 for daily rows.
     """
-    known = np.flatnonzero(np.isfinite(values))
-    if len(known) < SHORTEST_PERIOD * FEWEST_CYCLES:
+    whole = _bridged(values)
+    if np.isfinite(values).sum() < SHORTEST_PERIOD * FEWEST_CYCLES:
         return None
     # Scaled first, because squares of huge or tiny values overflow or vanish.
-    size = np.abs(values[known]).max()
-    rows = np.arange(known[0], known[-1] + 1)[-MOST_ROWS:]
-    bridged = np.interp(rows, known, values[known] / (size or 1.0))  # (rows,)
+    bridged = whole[-MOST_ROWS:] / (np.abs(whole).max() or 1.0)  # (rows,)
     longest = len(bridged) // FEWEST_CYCLES
     periods = _peaks(_autocorrelation(_without_line(bridged), longest))
     periods |= _peaks(_autocorrelation(np.diff(bridged), longest))
@@ -85,8 +83,7 @@ def detected_periods(values: Floats, *, longest: int) -> tuple[int, int]:
     found = detect_season(values)
     if found is None or found.period > longest:
         return (0, 0)
-    known = np.flatnonzero(np.isfinite(values))
-    bridged = np.interp(np.arange(known[0], known[-1] + 1), known, values[known])
+    bridged = _bridged(values)
     day, rest = divmod(found.period, DAYS)
     if not rest and day >= LEAST_DAY and season_strength(bridged, period=day) >= LEAST_BY_DAY:
         return day, found.period
@@ -95,6 +92,18 @@ def detected_periods(values: Floats, *, longest: int) -> tuple[int, int]:
         return found.period, 0
     left = 1 - season_strength(bridged, period=week)
     return found.period, week if left <= LEFT_BY_WEEK * (1 - found.strength) else 0
+
+
+def _bridged(values: Floats) -> Floats:
+    """Return the values from the first to the last known one, with straight lines over gaps."""
+    is_known = np.isfinite(values)
+    if is_known.all():
+        return values
+    known = np.flatnonzero(is_known)
+    if not len(known):
+        return values[:0]
+    bridged: Floats = np.interp(np.arange(known[0], known[-1] + 1), known, values[known])
+    return bridged
 
 
 def _close_by(values: Floats, season: Season, given: set[int]) -> Season:
@@ -179,8 +188,7 @@ def _strength(centered: Floats, sums: Floats, period: int, rounding: float) -> f
     around = centered[margin : len(centered) - margin] - trend * (1 / period)
     rows = len(around)
     cycles, rest = divmod(rows, period)
-    # A product, because numpy adds up many short rows slowly.
-    season = np.ones(cycles) @ around[: cycles * period].reshape(cycles, period)  # (period,)
+    season = around[: cycles * period].reshape(cycles, period).sum(axis=0)  # (period,)
     season[:rest] += around[cycles * period :]
     explained = season[:rest] @ season[:rest] / (cycles + 1)
     explained += season[rest:] @ season[rest:] / cycles

@@ -47,9 +47,9 @@ TIMED_RUNS = 3
 # 35 of 4, 31 of 16 to 64, 35 of 128, 42 of 256; between the other work of batches 34 in runs of 16
 # to 32 and 36 in runs of 64.
 ROWS_PER_RUN = 32
-# Of a graph for any series, whose rows hold 1,024 values in many forms: in ms per row 1.3 in runs
-# of one row, 1.0 of 4 and of 8, 1.2 of 16, 1.3 of 32.
-ROWS_OF_ANY_SERIES = 4
+# Of a graph with `universal`, whose rows hold 1,024 values in many forms. Processor time in ms per
+# row: 1.46 in runs of one row, 1.05 of 4, 0.90 of 8, 0.86 of 16, 0.81 of 32; more take more memory.
+ROWS_OF_ANY_SERIES = 16
 MAX_ROWS = 1024  # of questions that are answered together
 # What a row adds to a run, as a share of a run of one row (LSTM(64) over 60 steps, 32 rows).
 ROW_SHARE = 0.47

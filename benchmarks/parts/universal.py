@@ -10,7 +10,7 @@ import onnxruntime
 
 SHIPPED = Path(__file__).parents[2] / "models" / "universal" / "1" / "model.onnx"
 LEVELS = (80, 95)
-PER_RUN = 4  # as the service runs them
+PER_RUN = 16  # as the service runs them
 
 Floats = npt.NDArray[np.float64]
 
