@@ -8,6 +8,8 @@ three horizons. Each is compared with statsforecast's AutoETS, AutoTheta and Aut
 the same last 1,000 values (RMSE over the three horizons; the best of the three in hindsight is the
 reference). Short histories of 12 to 40 values are cut from the same ten series. The hourly family
 comes from a formula that the network was not trained on. Coverage counts all of these forecasts.
+Families that are expected to be hard come last, each beside a simple forecast; their coverage is
+told with them.
 """
 
 import argparse
@@ -23,6 +25,7 @@ import numpy.typing as npt
 
 from app.artifact.files import SCORECARD
 from app.artifact.scorecard import Scorecard
+from app.forecasting.season import detected_periods
 from benchmarks.figures import (
     Figure,
     Outcome,
@@ -40,6 +43,8 @@ from benchmarks.parts.beside_statistics import (
     references_of,
     rmse,
 )
+from benchmarks.parts.hard_families import HORIZON as HARD_HORIZON
+from benchmarks.parts.hard_families import hard_families
 from benchmarks.parts.hourly_family import DAY, WEEK, hourly_family
 from benchmarks.parts.public_series import (
     WEEKLY,
@@ -59,6 +64,8 @@ SHORT_LENGTHS = (12, 16, 20, 28, 40)
 SHORT_PLACES = 8
 SHORT_HORIZON = 8
 FAMILY, FAMILY_ROWS, FAMILY_HORIZON = 40, 1000, 48
+HARD = 200
+LONGEST_TOLD = 512  # rows in a season, at most
 SPEED_ROUNDS = 30
 TOLERANCE = 0.03
 # Begins the notes of a scorecard that this program writes.
@@ -84,6 +91,7 @@ def measured(model: Universal, *, quick: bool) -> Iterator[Outcome]:
     for part in (_weekly, _public, _short, _hourly):
         yield from part(model, judged, quick=quick)
     yield from _coverage(judged)
+    yield from _hard(model, quick=quick)
     yield from _speed(model)
 
 
@@ -209,6 +217,23 @@ def _hourly(model: Universal, judged: list[Judged], *, quick: bool) -> Iterator[
             unit="",
             wanted=at_most(0.9),
             note=f"geometric mean over {len(ratios)} series, {FAMILY_HORIZON} hours",
+        )
+
+
+def _hard(model: Universal, *, quick: bool) -> Iterator[Outcome]:
+    for family in hard_families(count=10 if quick else HARD):
+        periods = [detected_periods(x, longest=LONGEST_TOLD) for x in family.histories]
+        forecasts = model.forecast(family.histories, periods, horizon=HARD_HORIZON)
+        own = rmse([x.values for x in forecasts], family.actual)
+        bounds = np.stack([x.bounds[:, 0] for x in forecasts])  # of 80 %, (series, horizon, 2)
+        came = np.stack(family.actual)
+        inside = float(((bounds[..., 0] <= came) & (came <= bounds[..., 1])).mean())
+        yield Figure(
+            name=f"{family.name}, RMSE by that of {family.simple_name}",
+            value=own / rmse(family.simple, family.actual),
+            unit="",
+            note=f"{len(forecasts)} series, {HARD_HORIZON} steps; {inside:.0%} of the values "
+            "inside the intervals of 80 %",
         )
 
 
