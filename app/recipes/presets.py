@@ -52,8 +52,8 @@ PRESETS: tuple[Preset, ...] = (
         kind="series",
         summary=(
             "Recommended: starts as an average of simple forecasts (exponential smoothing, Theta, "
-            "seasons, autoregressions) that is weighed on earlier rows; the network changes it "
-            "only where that helps on validation data."
+            "seasons, autoregressions), mixed with universal, that is weighed on earlier rows; the "
+            "network changes it only where that helps on validation data."
         ),
         recipe=SeriesRecipe(
             preset="default",
