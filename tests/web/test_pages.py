@@ -216,6 +216,10 @@ def test_an_unknown_word_is_named_beside_the_text(service: Service, open_page: O
 
 def test_a_forecast_is_opened_up(service: Service, open_page: OpenPage, axe: Axe) -> None:
     with open_page(service.url) as page:
+        page.goto("/ui/look?model=google-stock")
+        page.get_by_label("Past values").fill("1/3/2017\t778.81\n1/4/2017\t788.36")
+        page.get_by_role("button", name="Explain").click()
+        expect(page.get_by_role("heading", name="Next: 779.796")).to_be_visible()
         page.goto("/ui/look?model=belling-the-cat")
         page.get_by_role("button", name="Explain").click()
         expect(page.get_by_role("heading", name="Gates and states")).to_be_visible()

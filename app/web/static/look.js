@@ -63,10 +63,13 @@ async function question(form, choice, models) {
     event.preventDefault();
     showProblem(trouble, null, fields);
     try {
-      const asked = text ? { text: field.input.value } : readPasted(field.input.value, version.manifest.series.features.map((each) => each.name));
-      delete asked.rows;
-      if (!asked.timestamps) delete asked.timestamps;
-      opened(await call("POST", "/explain", { json: { model: choice.input.value, ...asked } }), version);
+      const question = { model: choice.input.value };
+      if (text) question.text = field.input.value;
+      else {
+        const { history, timestamps } = readPasted(field.input.value, version.manifest.series.features.map((each) => each.name));
+        Object.assign(question, { history, ...(timestamps && { timestamps }) });
+      }
+      opened(await call("POST", "/explain", { json: question }), version);
     } catch (error) {
       if (error instanceof NotUnderstood) {
         field.showError(error.message);
