@@ -12,11 +12,11 @@ export class Columns {
   // report: of the dataset; target: the chosen column.
   constructor(report, target) {
     this.report = report;
-    this.usable = [report.target, ...report.target_alternatives].filter(Boolean);
+    this.usable = report.columns.filter((each) => each.used).map((each) => each.name);
     this.body = h("div");
     this.uses = new Map();
     this.touched = false;
-    const text = report.columns.length > 2 ? h("p", { class: "hint" }, "Automatic: a column is an input where the file continues it past the column to predict, such as planned promotions. “Known ahead” asks for its future values with each forecast.") : null;
+    const text = report.columns.length > 2 ? h("p", { class: "hint" }, "Automatic: the training decides. Columns known ahead, such as planned promotions, are asked for with each forecast.") : null;
     this.element = h("details", { open: report.columns.length <= SHOWN, hidden: report.columns.length === 0 }, h("summary", {}, `Columns (${count(report.columns.length)})`), this.body, text);
     this.show(target);
   }

@@ -46,7 +46,7 @@ function part(title, ...children) {
   return h("section", { class: "card", "aria-labelledby": id }, h("h2", { id }, title), children);
 }
 
-const isForAny = (version) => version.manifest.series?.periods > 0; // without training, so far not explained
+const isForAny = (version) => version.manifest.series?.periods > 0; // without training
 const reference = (model, version) => (version.version === model.champion?.version ? name : `${name}@${version.version}`);
 
 // The version, what it is worth, and what can be done with it.
@@ -103,7 +103,6 @@ function inUse(model) {
 const signedOrNone = (skill) => (skill === null ? "–" : signed(skill));
 
 function explain(version, asked) {
-  if (isForAny(version)) return part("Explain", h("p", {}, "A version for any series is not explained yet."));
   const memory = h("div");
   import("./memory.js").then(({ showMemory }) => showMemory(memory, name, version.version)).catch((error) => showProblem(memory, error));
   return part("Explain", memory, h("p", { class: "acts" }, h("a", { class: "button", href: `/ui/look${query({ model: asked })}` }, "Look inside a prediction")));
