@@ -176,6 +176,8 @@ def test_what_is_pasted_is_understood_or_the_line_is_named(
         for text, said in pastes.items():
             pasted(page, text)
             expect(page.get_by_text(said).first).to_be_visible()
+            refused = said.startswith(("Line", "Paste"))
+            expect(page.locator(".answer.stale")).to_have_count(1 if refused else 0)
 
 
 def test_a_text_is_written_word_by_word(service: Service, open_page: OpenPage) -> None:

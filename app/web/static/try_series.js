@@ -122,6 +122,7 @@ export class SeriesTrial {
       read = readPasted(this.history.input.value, this.features);
     } catch (error) {
       if (!(error instanceof NotUnderstood)) throw error;
+      this.answer.classList.add("stale");
       this.history.showError(error.message);
       this.history.input.focus();
       return;

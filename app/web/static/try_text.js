@@ -60,9 +60,11 @@ export class TextTrial {
     try {
       const answer = await call("POST", "/predict", { json: { ...question, live: false } });
       await this.show(question, answer);
+      this.answer.classList.remove("stale");
       say(`Most probable: ${quoted(answer.predictions[0].top[0].token)}`);
     } catch (error) {
       showProblem(this.trouble, error, fields);
+      this.answer.classList.add("stale"); // it answers another question
     }
   }
 
