@@ -22,6 +22,7 @@ from app.assessments.evaluations import api as evaluations
 from app.compat.agents import api as agents
 from app.compat.completions import api as completions
 from app.compat.completions import tokens
+from app.compat.nixtla import api as nixtla
 from app.compat.open_inference import api as open_inference
 from app.compat.timeseries import api as timeseries
 from app.config import Settings, get_settings
@@ -88,6 +89,7 @@ ROUTERS = (
     access.router,
     session_api.router,
     health.router,
+    nixtla.router,
     open_inference.router,
     timeseries.router,
     completions.router,
@@ -98,7 +100,8 @@ ROUTERS = (
 )
 # Of errors below these paths, for clients that know no problems; the first that fits.
 ERROR_FORMS: Mapping[str, ErrorForm] = {
-    protocol.PATH: protocol.error_form for protocol in (open_inference, timeseries, completions)
+    **dict.fromkeys(nixtla.PATHS, nixtla.error_form),
+    **{each.PATH: each.error_form for each in (open_inference, timeseries, completions)},
 }
 
 

@@ -23,13 +23,14 @@ FOR_PREDICT = frozenset(
 READS_OF_A_MODEL = re.compile(r"/models/[^/]+(/(versions(/[^/]+(/(report|gradients))?)?|monitor))?")
 # What clients of other services call, to ask models.
 FOREIGN = re.compile(
-    r"/v2(/health/(live|ready)|/repository/index"
-    r"|/models/[^/]+(/versions/[^/]+)?(/(ready|config|stats|infer))?)?"
+    r"/v2(/health/(live|ready)|/repository/index|/forecast|/cross_validation"
+    r"|/models(/[^/]+)?(/versions/[^/]+)?(/(ready|config|stats|infer))?)?"
     r"|/v1/(timeseries/forecast|completions"
     r"|models(/[^/]+(/(v1/completions|tokenizer_info|tokenize|detokenize))?)?)"
+    r"|/model_params|/validate_api_key"
     r"|/mcp"  # whose tools make calls of their own
 )
-FOREIGN_PATHS = ("/v1/", "/v2", "/mcp")
+FOREIGN_PATHS = ("/v1/", "/v2", "/mcp", "/model_params", "/validate_api_key")
 ASSETS = ("/docs/assets/", "/ui/")
 FOR_ADMIN = ("/keys", "/audit", "/refused")
 READING = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -90,9 +90,14 @@ async def version_of(request: Request, reference: str) -> Loaded:
     return predictions.runtime.ready(asked) or await predictions.runtime.load(asked)
 
 
-def error_of(problem: Mapping[str, Any]) -> StepaheadError:
-    """Return the error that the problem of an item describes."""
-    detail: str = problem["detail"]
+def error_of(problem: Mapping[str, Any], *, where: str = "") -> StepaheadError:
+    """Return the error that the problem of an item describes.
+
+    Args:
+        problem: of the item.
+        where: put before its detail, such as "series 3: ".
+    """
+    detail = where + problem["detail"]
     kind = BY_STATUS.get(problem["status"], Internal)
     if issubclass(kind, (TooManyRequests, Unavailable)):
         return kind(detail, retry_after_seconds=1)

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.compat.asking import ask, version_of
+from app.compat.compression import decompressed
 from app.compat.open_inference.description import check_inputs, config_of, metadata_of
 from app.compat.open_inference.encodings import (
     HEADER_LENGTH,
     compressed,
-    decompressed,
     header_and_tensors,
 )
 from app.compat.open_inference.tensors import (

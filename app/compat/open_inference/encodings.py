@@ -1,43 +1,14 @@
-"""Compressed bodies, and the part of a body that is JSON."""
+"""Compressed answers, and the part of a body that is JSON."""
 
 import gzip
 import zlib
 from collections.abc import Mapping
 
-from app.errors import InvalidRequest, TooLarge, UnsupportedMediaType
-from app.http.large_bodies import too_large
+from app.errors import InvalidRequest
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-ANY_ZLIB_OR_GZIP = zlib.MAX_WBITS | 32  # the first bytes tell which of the two it is
 SMALLEST_COMPRESSED_BYTES = 1000  # a smaller answer fits into one packet anyway
 FAST = 1  # level 6 takes three times as long for a tenth fewer bytes
-
-
-def decompressed(body: bytes, encoding: str, *, limit_bytes: int) -> bytes:
-    """Return a body without its `Content-Encoding`.
-
-    Raises:
-        InvalidRequest: it is not in that encoding.
-        TooLarge: it has more than `limit_bytes` after decompression.
-        UnsupportedMediaType: the encoding is not supported.
-    """
-    encoding = encoding.strip().lower()
-    if encoding in {"", "identity"}:
-        return body
-    if encoding not in {"gzip", "deflate"}:
-        raise UnsupportedMediaType(
-            f"the content encoding is {encoding[:100]!r}; this call reads gzip and deflate"
-        )
-    reader = zlib.decompressobj(ANY_ZLIB_OR_GZIP)
-    try:
-        found = reader.decompress(body, limit_bytes + 1)
-    except zlib.error as error:
-        raise InvalidRequest(f"the body is not {encoding}: {error}") from error
-    if len(found) > limit_bytes:
-        raise TooLarge(f"{too_large(limit_bytes)} once it is decompressed")
-    if not reader.eof:
-        raise InvalidRequest(f"the body ends in the middle of its {encoding}")
-    return found
 
 
 def compressed(body: bytes, accepted: str) -> tuple[bytes, dict[str, str]]:
