@@ -425,26 +425,30 @@ def test_a_schedule_and_actual_values_are_entered_on_the_monitor(
     }
 
 
-def test_values_known_ahead_are_asked_for_step_by_step(
-    service: Service, open_page: OpenPage
-) -> None:
-    service.register("planned", persistence_artifact(features=("Sales", "Price")))
+def test_words_and_values_known_ahead_are_asked_for(service: Service, open_page: OpenPage) -> None:
+    columns = ("Sales", "Price", "Sky=sun", "Sky=rain")
+    service.register("planned", persistence_artifact(features=columns))
 
     def with_known_column(route: Route) -> None:
         version = route.fetch().json()
-        version["manifest"]["series"]["known"] = ["Price"]
+        series = version["manifest"]["series"]
+        series["known"] = ["Price"]
+        series["categories"] = [{"name": "Sky", "features": ["Sky=sun", "Sky=rain"]}]
         route.fulfill(json=version)
 
     with open_page(service.url, refusals=True) as page:
         page.route("**/models/planned/versions/1", with_known_column)
         page.goto("/ui/try?model=planned")
-        page.get_by_role("textbox", name="Past rows of Sales, Price").fill("5 1\n6 2\n7 3")
+        page.get_by_role("textbox", name="Past rows of Sales, Price, Sky").fill(
+            "Sales\tPrice\tSky\n5\t1\tsun\n6\t2\tlight rain\n7\t3\tsun"
+        )
         page.get_by_label("Steps ahead").fill("2")
         page.get_by_label("Price, step 1").fill("1.5")
         page.get_by_label("Price, step 2").fill("cheap")
         with page.expect_request("**/predict") as asked:
             page.get_by_role("button", name="Forecast").click()
         sent = json.loads(asked.value.post_data or "")
+        assert sent["history"]["Sky"] == ["sun", "light rain", "sun"]
         assert sent["future"] == {"Price": [1.5, "cheap"]}
-        expect(page.locator(".field-error:visible")).not_to_have_text("")
+        expect(page.locator(".field-error:visible").last).to_have_text("must be a number")
         page.unroute_all()

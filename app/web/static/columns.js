@@ -12,7 +12,7 @@ export class Columns {
   // report: of the dataset; target: the chosen column.
   constructor(report, target) {
     this.report = report;
-    this.usable = report.columns.filter((each) => each.used).map((each) => each.name);
+    this.usable = report.columns.filter((each) => each.used && !["time", "series"].includes(each.role)).map((each) => each.name);
     this.body = h("div");
     this.uses = new Map();
     this.touched = false;
@@ -30,7 +30,7 @@ export class Columns {
         caption: "Columns of the file",
         head: ["Column", "Use", { label: "Lowest", class: "num" }, { label: "Highest", class: "num" }, { label: "Missing", class: "num" }, "Note"],
         rows: this.report.columns.map((each) => [
-          each.name, this.useOf(each), figure(each.minimum), figure(each.maximum), count(each.missing), [each.type, each.unit, each.note].filter(Boolean).join("; "),
+          each.name, this.useOf(each), figure(each.minimum), figure(each.maximum), count(each.missing), [each.role && `suggested: ${each.role}`, each.type, each.unit, each.note].filter(Boolean).join("; "),
         ]),
         stacked: true,
       }),

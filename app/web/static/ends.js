@@ -11,7 +11,7 @@ const MOST = 2000;
 // of the columns known ahead in the rows that follow. Null without data.
 export async function endsOf(version, { into, taken = () => null, failed }) {
   const { manifest, lineage } = version;
-  if (!lineage.dataset || manifest.min_history > MOST) return null;
+  if (!lineage.dataset || manifest.min_history > MOST || manifest.series.categories?.length) return null; // words are not previewed
   const dataset = await find(`/datasets/${lineage.dataset}`);
   const labels = dataset?.report.series.map((each) => each.label) ?? [];
   if (!labels.length) return null;

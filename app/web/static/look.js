@@ -9,7 +9,7 @@ import { quoted, share } from "./token.js";
 import { heatmap } from "./heatmap.js";
 import { helloByHand } from "./hello.js";
 import { showMemory } from "./memory.js";
-import { NotUnderstood, readPasted } from "./pasted.js";
+import { NotUnderstood, columnsOf, readPasted } from "./pasted.js";
 import { colour, draw, figure, plain } from "./plot.js";
 
 const place = document.getElementById("look");
@@ -66,7 +66,8 @@ async function question(form, choice, models) {
       const question = { model: choice.input.value };
       if (text) question.text = field.input.value;
       else {
-        const { history, timestamps } = readPasted(field.input.value, version.manifest.series.features.map((each) => each.name));
+        const { names, words } = columnsOf(version.manifest.series);
+        const { history, timestamps } = readPasted(field.input.value, names, words);
         Object.assign(question, { history, ...(timestamps && { timestamps }) });
       }
       opened(await call("POST", "/explain", { json: question }), version);

@@ -6,7 +6,7 @@ import { endsOf } from "./ends.js";
 import { Field, showProblem } from "./fields.js";
 import { figure as number, frequency } from "./format.js";
 import { KnownAhead } from "./known.js";
-import { NotUnderstood, readPasted } from "./pasted.js";
+import { NotUnderstood, columnsOf, readPasted } from "./pasted.js";
 import { colour, draw, figure } from "./plot.js";
 import { isNoise, skillBar } from "./skill.js";
 import { snippets } from "./snippet.js";
@@ -19,7 +19,8 @@ export class SeriesTrial {
     this.version = version;
     this.reference = reference;
     const { series } = version.manifest;
-    this.features = series.features.map((each) => each.name);
+    this.inputs = columnsOf(series);
+    this.features = this.inputs.names;
     this.history = new Field({
       name: "history",
       label: series.periods > 0 ? "Past values of any series, oldest first" : this.features.length === 1 ? `Past values of ${series.target}, oldest first` : `Past rows of ${this.features.join(", ")}, oldest first`,
@@ -29,7 +30,7 @@ export class SeriesTrial {
     this.takesAny = series.periods > 0; // a version for any series
     const steps = this.takesAny ? "Empty: as far as the dates suggest, or 1 without dates." : `Trained for ${version.manifest.horizon}.`;
     this.horizon = new Field({ name: "horizon", label: "Steps ahead", hint: steps, input: h("input", { inputmode: "numeric", value: this.takesAny ? "" : String(version.manifest.horizon) }) });
-    this.known = series.known.length ? new KnownAhead(series.known, version.manifest.horizon) : null;
+    this.known = this.inputs.known.length ? new KnownAhead(this.inputs.known, version.manifest.horizon) : null;
     this.read = h("p", { class: "hint read", role: "status" });
     this.ends = h("div");
     this.label = null; // of the series, if it is known
@@ -97,7 +98,7 @@ export class SeriesTrial {
       return null;
     }
     try {
-      const read = readPasted(this.history.input.value, this.features);
+      const read = readPasted(this.history.input.value, this.features, this.inputs.words);
       const times = read.timestamps ? `, ${read.timestamps[0]} to ${read.timestamps.at(-1)}` : "";
       this.read.textContent = `${read.rows} ${read.rows === 1 ? "row" : "rows"} understood${times}${read.order ? `, read as ${read.order}` : ""}.`;
       return read;
@@ -119,7 +120,7 @@ export class SeriesTrial {
   async ask() {
     let read;
     try {
-      read = readPasted(this.history.input.value, this.features);
+      read = readPasted(this.history.input.value, this.features, this.inputs.words);
     } catch (error) {
       if (!(error instanceof NotUnderstood)) throw error;
       this.answer.classList.add("stale");
