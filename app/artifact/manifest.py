@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.artifact.series_records import MeasuredScaling, SeriesAnchor, SeriesIntervals
+from app.artifact.series_records import ColumnUse, MeasuredScaling, SeriesAnchor, SeriesIntervals
 from app.artifact.strict import Strict
 from app.reading.series.closures import without_closed_days
 from app.recipes.recipe import AnyRecipe, Kind
@@ -38,6 +38,17 @@ class SeriesInput(Strict):
     known: Annotated[
         tuple[str, ...],
         Field(description="features whose values for the steps ahead are needed to forecast"),
+    ] = ()
+    expected: Annotated[
+        tuple[str, ...],
+        Field(
+            description="features with effects that are not known ahead: each is expected to "
+            "return from its newest value to its usual one"
+        ),
+    ] = ()
+    columns: Annotated[
+        tuple[ColumnUse, ...],
+        Field(description="every column of the training file, and why it is used or not"),
     ] = ()
     frequency: str | None
     calendar: Annotated[

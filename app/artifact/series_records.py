@@ -35,8 +35,19 @@ class AnchorMember(Strict):
     weight: Annotated[float, Field(description="of several series: the mean")]
 
 
+class ColumnUse(Strict):
+    """What became of one column of the training file."""
+
+    name: str
+    role: Annotated[
+        Literal["target", "known ahead", "input", "unused"],
+        Field(description="input: its values are known up to the newest row only"),
+    ]
+    why: str
+
+
 class ColumnEffect(Strict):
-    """What a column known ahead adds to the simple forecast."""
+    """What another column adds to the simple forecast."""
 
     name: str
     effect: Annotated[
@@ -87,7 +98,7 @@ class SeriesAnchor(Strict):
         int, Field(description="series that it forecasts in their logarithm")
     ] = 0
     effects: Annotated[
-        tuple[ColumnEffect, ...], Field(description="of the columns known ahead")
+        tuple[ColumnEffect, ...], Field(description="of the columns known ahead and of others")
     ] = ()
     members: Annotated[
         tuple[AnchorMember, ...], Field(description="what it is mixed from; empty: one alone")

@@ -19,7 +19,7 @@ def anchor_from(manifest: Manifest, weights: Mapping[str, NDArray[Any]]) -> Anch
     record = anchor_of(manifest)
     if record is None:
         return None
-    if record.name == "persistence":
+    if record.name == "persistence" and not record.effects:
         return persistence(window=manifest.window or 1, horizon=manifest.horizon)
     return Anchor.of_arrays(weights, name=record.name, season=record.season)
 

@@ -96,14 +96,15 @@ def prepare(
     anchored = None
     if anchor is not None:
         names = [feature.name for feature in described.features]
-        known = values[:, [names.index(name) for name in described.known]]  # (window, known)
-        effects = anchor.effects[number] if described.known else np.zeros(0)
+        with_effects = [names.index(name) for name in (*described.known, *described.expected)]
+        planned = None if future is None else future[None]
+        seen, ahead = anchor.added(number, values[None, :, with_effects], planned)
         anchored = _anchored(
             values[:, target_index(described)],
             anchor,
             number,
-            seen=known @ effects,
-            ahead=np.zeros(horizon) if future is None else future @ effects,
+            seen=seen[0],
+            ahead=ahead[0],
             universal=universal,
         )
     seen = values[-(described.network_window or len(values)) :]
@@ -139,7 +140,7 @@ def _anchored(
 ) -> Anchored:
     """Split the anchor's forecast into parts, on the target's window (window,).
 
-    What columns known ahead add is taken off the window (`seen`) and belongs to the start of each
+    What other columns add is taken off the window (`seen`) and belongs to the start of each
     step ahead (`ahead`).
 
     In logarithms the steps multiply: what they change together is shared out in proportion to what

@@ -6,13 +6,13 @@ the series grows with its level, in logarithms:
     z = x or log(max(x, floor))
     forecast of step h = last + Σ_k weights_kh (z_k - last) + level_h (last - center) + intercept_h
 
-The effects of columns known ahead are subtracted from z first, and added to the steps ahead
-afterwards. Before they are added, `universal` may get a share of the forecast: it is computed
-elsewhere, from the values without those effects. All else is computed in double precision from
-differences to the last value: they keep the difference of 1,000,000.01 and 1,000,000.00, which a
-sum of products would lose. Several series that share a network may each have a function; row 0 is
-then for any other series. The same formula is in the artifact's graph, and its arrays are in
-`weights.safetensors`.
+The effects of other columns are subtracted from z first, and added to the steps ahead afterwards:
+for columns known ahead from their planned values, for others from `expected.Expected`. Before they
+are added, `universal` may get a share of the forecast: it is computed elsewhere, from the values
+without those effects. All else is computed in double precision from differences to the last value:
+they keep the difference of 1,000,000.01 and 1,000,000.00, which a sum of products would lose.
+Several series that share a network may each have a function; row 0 is then for any other series.
+The same formula is in the artifact's graph, and its arrays are in `weights.safetensors`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from app.forecasting.columns.expected import Expected
 from app.forecasting.linear_maps import LinearMap, persistence_map
 
 Floats = NDArray[np.float64]
@@ -68,15 +69,17 @@ class Anchor:
     level: Floats  # (series, horizon), weight of the last value's distance from `center`
     center: Floats  # (series,)
     scales: tuple[Scale, ...]  # (series,)
-    # Effects of the columns known ahead, in the unit of the scale: (series, known).
+    # Effects of the columns known ahead and then of others, in the unit of the scale:
+    # (series, known + expected).
     effects: Floats = field(default_factory=lambda: np.zeros((1, 0)))
+    expected: Expected = field(default_factory=Expected)  # how the others continue
     # (series,), the share that `universal` has; empty if it takes no part.
     universal: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def known(self) -> int:
         """Return the number of columns known ahead that have effects."""
-        return int(self.effects.shape[1])
+        return int(self.effects.shape[1]) - len(self.expected)
 
     @property
     def series(self) -> int:
@@ -98,7 +101,7 @@ class Anchor:
         windows: Floats,
         numbers: Ids | None = None,
         *,
-        known: Floats | None = None,
+        columns: Floats | None = None,
         future: Floats | None = None,
         universal: Floats | None = None,
     ) -> Floats:
@@ -107,30 +110,33 @@ class Anchor:
         Args:
             windows: (n, window).
             numbers: (n,), the row of each window's series; None for row 0.
-            known: (n, window, known), the columns known ahead; None if there are none.
-            future: (n, horizon, known), the same columns for the steps ahead.
+            columns: (n, window, known + expected), those with effects; None if there are none.
+            future: (n, horizon, known), the columns known ahead for the steps ahead.
             universal: (n, horizon), the forecasts of `universal` from the same windows without the
-                effects of the known columns; needed if it takes part.
+                effects of the columns; needed if it takes part.
         """
         result = np.empty((len(windows), self.horizon))
         for number, own in self._by_series(len(windows), numbers):
             result[own] = self._of(
                 number,
                 windows[own],
-                None if known is None else known[own],
+                None if columns is None else columns[own],
                 None if future is None else future[own],
                 None if universal is None else universal[own],
             )
         return result
 
-    def without_effects(self, windows: Floats, numbers: Ids | None, known: Floats | None) -> Floats:
-        """Return raw windows (n, window) without the effects of the known columns."""
-        if known is None or not self.effects.any():
+    def without_effects(
+        self, windows: Floats, numbers: Ids | None, columns: Floats | None
+    ) -> Floats:
+        """Return raw windows (n, window) without the effects of other columns."""
+        if columns is None or not self.effects.any():
             return windows
         result = np.empty(windows.shape)
         for number, own in self._by_series(len(windows), numbers):
             scale = self.scales[number]
-            result[own] = scale.out_of(scale.into(windows[own]) - known[own] @ self.effects[number])
+            seen, _ = self.added(number, columns[own], None)
+            result[own] = scale.out_of(scale.into(windows[own]) - seen)
         return result
 
     def _by_series(self, count: int, numbers: Ids | None) -> list[tuple[int, Ids]]:
@@ -147,9 +153,28 @@ class Anchor:
         started: Floats = last + (last - self.center[number]) * level + intercept
         return started
 
+    def added(self, number: int, columns: Floats, future: Floats | None) -> tuple[Floats, Floats]:
+        """Return what columns add, in the scale, to the rows of windows and to the steps ahead.
+
+        Args:
+            number: row of the series.
+            columns: (n, window, known + expected).
+            future: (n, horizon, known); None adds nothing to the steps ahead.
+
+        Returns:
+            (n, window) and (n, horizon).
+        """
+        known, effects = self.known, self.effects[number]
+        others = columns[:, :, known:]
+        seen = (
+            columns[:, :, :known] @ effects[:known] + self.expected.seen(others) @ effects[known:]
+        )
+        ahead = self.expected.ahead(others, self.horizon, number) @ effects[known:]
+        return seen, ahead if future is None else ahead + future @ effects[:known]
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that a reader needs besides the name; none for persistence."""
-        if self.name == "persistence" and not self.known:
+        if self.name == "persistence" and not self.effects.shape[1]:
             return {}
         # A table may have very many weights, and single precision is enough for what is added to
         # the last value.
@@ -162,6 +187,9 @@ class Anchor:
             f"{PREFIX}log": np.array([scale.log for scale in self.scales]),
             f"{PREFIX}floor": np.array([scale.floor for scale in self.scales]),
             f"{PREFIX}effects": self.effects,
+            f"{PREFIX}expected_lags": np.array(self.expected.lags, dtype=np.int64),
+            f"{PREFIX}expected_share": self.expected.share,
+            f"{PREFIX}expected_usual": self.expected.usual,
         } | ({f"{PREFIX}universal": self.universal} if self.universal.any() else {})
 
     @classmethod
@@ -196,6 +224,11 @@ class Anchor:
                 for log, floor in zip(logs, floors, strict=True)
             ),
             effects=np.asarray(effects, dtype=np.float64),
+            expected=Expected(
+                lags=tuple(arrays.get(f"{PREFIX}expected_lags", np.zeros(0, np.int64)).tolist()),
+                share=arrays.get(f"{PREFIX}expected_share", np.zeros((1, 0))),
+                usual=arrays.get(f"{PREFIX}expected_usual", np.zeros((1, 0))),
+            ),
             universal=np.asarray(arrays.get(f"{PREFIX}universal", np.zeros(0)), dtype=np.float64),
         )
 
@@ -209,6 +242,7 @@ class Anchor:
         season: int | None = None,
         centers: Sequence[float] | None = None,
         effects: Sequence[Floats] | None = None,
+        expected: Expected | None = None,
         universal: Sequence[float] = (),
     ) -> Self:
         """Return the anchor that has one map for each series.
@@ -219,7 +253,8 @@ class Anchor:
             name: of the anchor.
             season: rows in its season, if it has one.
             centers: usual values, in the scale; None for 0. They only reduce rounding errors.
-            effects: effects of the columns known ahead, (known,) each; None if there are none.
+            effects: effects of other columns, (known + expected,) each; None if there are none.
+            expected: how those continue that are not known ahead; None if there are none.
             universal: share of `universal` for each map; empty if it takes no part.
         """
         weights = np.stack([each.weights for each in maps])  # (series, window, horizon)
@@ -236,6 +271,7 @@ class Anchor:
             center=center,
             scales=tuple(scales),
             effects=np.zeros((len(maps), 0)) if effects is None else np.stack(effects),
+            expected=Expected() if expected is None else expected,
             universal=np.array(universal if any(universal) else (), dtype=np.float64),
         )
 
@@ -243,21 +279,22 @@ class Anchor:
         self,
         number: int,
         windows: Floats,
-        known: Floats | None,
+        columns: Floats | None,
         future: Floats | None,
         universal: Floats | None,
     ) -> Floats:
-        scale, effects = self.scales[number], self.effects[number]
+        scale, added = self.scales[number], np.zeros(1)
         values = scale.into(windows)
-        if known is not None:
-            values = values - known @ effects
+        if columns is not None:
+            seen, added = self.added(number, columns, future)
+            values = values - seen
         last = values[:, -1:]  # (n, 1)
         ahead = self.start(last, number) + (values - last) @ self.weights[number]
         if len(self.universal):
             if universal is None:
                 raise ValueError("the anchor needs the forecasts of universal")
             ahead = ahead + self.universal[number] * (scale.into(universal) - ahead)
-        return scale.out_of(ahead if future is None else ahead + future @ effects)
+        return scale.out_of(ahead + added)
 
 
 def persistence(*, window: int, horizon: int) -> Anchor:

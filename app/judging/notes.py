@@ -69,9 +69,9 @@ def anchor_note(anchor: SeriesAnchor) -> str:
         told += " in logarithms" if not anchor.pooled else f", {anchor.logarithmic} in logarithms"
     for column in anchor.effects:
         told += (
-            f", with the effect of {column.name} known ahead ({column.effect:+.4g} a unit)"
+            f", with the effect of {column.name} ({column.effect:+.4g} a unit)"
             if column.series
-            else f", without {column.name}, which did not help on later rows"
+            else f", without an effect of {column.name}, which did not help on later rows"
         )
     if anchor.own:
         told += ", for each series its own"

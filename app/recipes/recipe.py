@@ -116,7 +116,8 @@ class SeriesRecipe(Recipe):
             strict=False,
             min_length=1,
             max_length=256,
-            description="input columns; null: only the target",
+            description="input columns; null: the target and, with an anchor, every other column "
+            "that reduces the error on later rows before the cut",
         ),
     ]
     known: Annotated[

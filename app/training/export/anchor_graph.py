@@ -26,7 +26,9 @@ def anchor_nodes(
     anchor: Anchor,
     target: int,
     known: tuple[int, ...] = (),
+    *,
     universal: UniversalPart | None = None,
+    expected: tuple[int, ...] = (),
 ) -> str:
     """Add an anchor and return its forecast: (batch, horizon), or (batch, 1) if steps are equal.
 
@@ -38,15 +40,16 @@ def anchor_nodes(
         target: index of the target among the features.
         known: features known ahead; there is an input `future` for them.
         universal: needed if `universal` has a share.
+        expected: features not known ahead whose effects the anchor has.
     """
     rows = _Rows(graph, is_table=anchor.series > 1)
     values, is_log = _scaled(graph, anchor, rows, target)
-    effects = rows.of("anchor.effects", anchor.effects[:, :, None]) if known else ""
-    if known:  # effects are (known, 1), or (batch, known, 1)
-        graph.ids("anchor_known", *known)
-        graph.ids("anchor_effect_axis", 2)
-        seen = graph.add("Gather", [HISTORY, "anchor_known"], "anchor_known_seen", axis=2)
-        values = graph.add("Sub", [values, _effect(graph, seen, effects)], "anchor_without")
+    effects = [
+        *_known_effects(graph, anchor, rows, known),
+        *_expected_effects(graph, anchor, rows, expected),
+    ]
+    for place, (each, _) in enumerate(effects):
+        values = graph.add("Sub", [values, each], f"anchor_without{place}")
     anchored = _affine(graph, anchor, rows, values)
     if len(anchor.universal):
         if universal is None:
@@ -59,10 +62,8 @@ def anchor_nodes(
         share = rows.of("anchor.universal", anchor.universal[:, None])
         part = graph.add("Mul", ["anchor_to_universal", share], "anchor_universal_part")
         anchored = graph.add("Add", [anchored, part], "anchor_with_universal")
-    if known:
-        anchored = graph.add(
-            "Add", [anchored, _effect(graph, FUTURE, effects)], "anchor_with_effects"
-        )
+    for place, (_, ahead) in enumerate(effects):
+        anchored = graph.add("Add", [anchored, ahead], f"anchor_with{place}")
     return _out_of_scale(graph, anchored, is_log, "anchor_forecast")
 
 
@@ -164,6 +165,52 @@ def _into_scale(
         return logarithms, ""
     is_log = rows.of("anchor.log", logs)
     return graph.add("Where", [is_log, logarithms, values], f"{name}_in_scale"), is_log
+
+
+def _known_effects(
+    graph: Graph, anchor: Anchor, rows: _Rows, known: tuple[int, ...]
+) -> list[tuple[str, str]]:
+    """Return what columns known ahead add to the window and to the steps ahead, if there are any.
+
+    Effects are (1, known, 1), or (batch, known, 1).
+    """
+    if not known:
+        return []
+    effects = rows.of("anchor.effects", anchor.effects[:, : len(known), None])
+    graph.ids("anchor_known", *known)
+    graph.ids("anchor_effect_axis", 2)
+    seen = graph.add("Gather", [HISTORY, "anchor_known"], "anchor_known_seen", axis=2)
+    return [(_effect(graph, seen, effects), _effect(graph, FUTURE, effects))]
+
+
+def _expected_effects(
+    graph: Graph, anchor: Anchor, rows: _Rows, features: tuple[int, ...]
+) -> list[tuple[str, str]]:
+    """Return what each other column adds, (batch, window) and (batch, horizon)."""
+    expected, horizon = anchor.expected, anchor.horizon
+    places = expected.places(anchor.window, horizon)  # (horizon, columns)
+    factors, offsets = expected.factors(horizon), expected.offsets(horizon)
+    added = []
+    for at, (feature, lag) in enumerate(zip(features, expected.lags, strict=True)):
+        name = f"anchor.expected{at}"
+        effect = rows.of(f"{name}.effect", anchor.effects[:, anchor.known + at, None])
+        graph.constant(f"{name}.feature", np.array(feature, np.int64))
+        graph.ids(f"{name}.seen_rows", *np.maximum(np.arange(anchor.window) - lag, 0).tolist())
+        graph.ids(f"{name}.rows", *places[:, at].tolist())
+        graph.add("Gather", [HISTORY, f"{name}.feature"], f"{name}.column", axis=2)
+        graph.add("Gather", [f"{name}.column", f"{name}.seen_rows"], f"{name}.acting", axis=1)
+        graph.add("Gather", [f"{name}.column", f"{name}.rows"], f"{name}.last", axis=1)
+        factor = rows.of(f"{name}.factor", factors[:, :, at])
+        offset = rows.of(f"{name}.offset", offsets[:, :, at])
+        graph.add("Mul", [f"{name}.last", factor], f"{name}.kept")
+        graph.add("Add", [f"{name}.kept", offset], f"{name}.ahead")
+        added.append(
+            (
+                graph.add("Mul", [f"{name}.acting", effect], f"{name}.seen_effect"),
+                graph.add("Mul", [f"{name}.ahead", effect], f"{name}.ahead_effect"),
+            )
+        )
+    return added
 
 
 def _effect(graph: Graph, columns: str, effects: str) -> str:

@@ -50,6 +50,7 @@ def series_graph(
     target_scaling: Affine | None,
     anchor: Anchor | None,
     known: tuple[int, ...] = (),
+    expected: tuple[int, ...] = (),
     at_least: float | None = None,
     universal: UniversalPart | None = None,
 ) -> bytes:
@@ -66,6 +67,7 @@ def series_graph(
         anchor: the network's output is added to its forecast, a function of the target's window; if
             None, to the scaling's center, which is the last value if windows are scaled.
         known: features known ahead, whose effects the anchor has; they get an input `future`.
+        expected: features not known ahead whose effects the anchor has.
         at_least: lower forecasts are raised to this; None for no limit.
         universal: needed if the anchor gives it a share; its forecast is then an output, too.
     """
@@ -83,7 +85,7 @@ def series_graph(
         scale = graph.constant("target_scale", target_scaling.scale.astype(np.float64))
         center = graph.constant("target_center", target_scaling.center.astype(np.float64))
     if anchor is not None:
-        center = anchor_nodes(graph, anchor, target, known, universal)
+        center = anchor_nodes(graph, anchor, target, known, universal=universal, expected=expected)
     graph.add("Cast", [scaled], "scaled_float", to=TensorProto.FLOAT)
     # ONNX Runtime reads (window, batch, features)
     graph.add("Transpose", ["scaled_float"], "steps", perm=[1, 0, 2])

@@ -18,6 +18,7 @@ from app.artifact.series_records import (
 )
 from app.errors import Unprocessable
 from app.forecasting.anchors import Anchor, Scale, persistence
+from app.forecasting.columns.expected import Expected
 from app.forecasting.histories import Reach
 from app.forecasting.linear_maps import LinearMap, homogeneous, mixed
 from app.forecasting.metrics import rmse
@@ -76,6 +77,7 @@ class SeriesAnchors:
     record: SeriesAnchor
     by_phase: Mapping[Phase, Anchor]
     universal: UniversalMember | None = None  # if it has a share
+    fitted: tuple[FittedAnchor, ...] = ()  # of the series that it was fitted on
 
 
 def settle_anchor(
@@ -134,7 +136,7 @@ def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> Ser
     With several series, each gets an anchor of its own unless that takes too much space; any other
     series gets their average.
     """
-    if settled.names == ("persistence",) and not data.known:
+    if settled.names == ("persistence",) and not (data.known or data.expected):
         same = persistence(window=data.window, horizon=recipe.steps_ahead)
         return SeriesAnchors(record=settled.record, by_phase=dict.fromkeys(PHASES, same))
     several = len(data.groups) > 1
@@ -151,6 +153,7 @@ def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> Ser
         names=settled.names,
         season=settled.reach.season,
         known=data.known,
+        expected=data.expected,
         universal=member if isinstance(member, UniversalMember) else None,
     )
     # NumPy lets other threads run while it computes.
@@ -167,7 +170,19 @@ def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> Ser
         record=record.model_copy(update={"universal": _universal(member, fitted)}),
         by_phase=by_phase,
         universal=mixing.universal if len(by_phase["training"].universal) else None,
+        fitted=tuple(fitted),
     )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Part:
+    """The function of one series, or that of any other."""
+
+    linear: LinearMap
+    scale: Scale
+    effects: Floats
+    expected: Expected
+    share: float  # of `universal`
 
 
 def _anchor(
@@ -185,16 +200,29 @@ def _anchor(
         single: series that have a function of their own.
         averaged: series whose average is for any other series; none if there is only one series.
     """
-    maps = [each.maps[phase] for each in single]
-    scales = [each.scale for each in single]
-    effects = [each.effects[phase] for each in single]
-    shares = [each.share for each in single]
-    if averaged:
-        linear, scale, usual = _average(averaged, phase)
-        maps, scales, effects = [linear, *maps], [scale, *scales], [usual, *effects]
-        shares = [float(np.mean([each.share for each in averaged])), *shares]
+    parts = [_average(averaged, phase)] if averaged else []
+    parts += [
+        _Part(
+            linear=each.maps[phase],
+            scale=each.scale,
+            effects=each.effects[phase],
+            expected=each.expected[phase],
+            share=each.share,
+        )
+        for each in single
+    ]
     return Anchor.of_maps(
-        maps, scales, name=record.name, season=record.season, effects=effects, universal=shares
+        [each.linear for each in parts],
+        [each.scale for each in parts],
+        name=record.name,
+        season=record.season,
+        effects=[each.effects for each in parts],
+        expected=Expected(
+            lags=parts[0].expected.lags,
+            share=np.concatenate([each.expected.share for each in parts]),
+            usual=np.concatenate([each.expected.usual for each in parts]),
+        ),
+        universal=[each.share for each in parts],
     )
 
 
@@ -221,17 +249,29 @@ def _universal(
     )
 
 
-def _average(fitted: Sequence[FittedAnchor], phase: Phase) -> tuple[LinearMap, Scale, Floats]:
+def _average(fitted: Sequence[FittedAnchor], phase: Phase) -> _Part:
     """Return the anchor of a series that is none of these, in the scale of most of them."""
     in_log = [each for each in fitted if each.scale.log]
     plain = [each for each in fitted if not each.scale.log]
     most = in_log if len(in_log) > len(plain) else plain
     average = mixed([each.shared[phase] for each in most], [1 / len(most)] * len(most))
     effects = np.mean([each.effects[phase] for each in most], axis=0)
+    expected = Expected(
+        lags=most[0].expected[phase].lags,
+        share=np.mean([each.expected[phase].share for each in most], axis=0),
+        usual=np.mean([each.expected[phase].usual for each in most], axis=0),
+    )
+    share = float(np.mean([each.share for each in fitted]))
     if most is plain:  # what each adds by itself is in its own unit
-        return homogeneous(average.weights), Scale(), np.zeros_like(effects)
-    floor = min(each.scale.floor for each in in_log)
-    return average, Scale(log=True, floor=floor), effects
+        return _Part(
+            linear=homogeneous(average.weights),
+            scale=Scale(),
+            effects=np.zeros_like(effects),
+            expected=expected,
+            share=share,
+        )
+    scale = Scale(log=True, floor=min(each.scale.floor for each in in_log))
+    return _Part(linear=average, scale=scale, effects=effects, expected=expected, share=share)
 
 
 def _sampled(groups: Sequence[Group]) -> list[Group]:
@@ -336,13 +376,14 @@ def _candidates(
 
 
 def _effects(fitted: Sequence[FittedAnchor], data: SeriesData) -> tuple[ColumnEffect, ...]:
-    """Return what each column known ahead adds."""
-    effects = np.stack([each.effects["judging"] for each in fitted])  # (series, known)
+    """Return what each other column adds."""
+    effects = np.stack([each.effects["judging"] for each in fitted])  # (series, columns)
+    places = (*data.known, *(feature for feature, _ in data.expected))
     return tuple(
         ColumnEffect(
             name=data.features[place], effect=float(own.mean()), series=int(np.count_nonzero(own))
         )
-        for place, own in zip(data.known, effects.T, strict=True)
+        for place, own in zip(places, effects.T, strict=True)
     )
 
 

@@ -1,12 +1,13 @@
 """A dataset's rows as a series recipe sees them: columns, series, and the cut by time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from app.artifact.series_records import ColumnUse
 from app.errors import Unprocessable
 from app.forecasting.histories import History, Reach, ahead_of
 from app.forecasting.series_splits import split_series
@@ -60,6 +61,14 @@ class SeriesData:
     closed_on_grid: bool  # whether closed days are rows without values
     reach: Reach  # how much of a history a version reads
     network_window: int  # how many of its newest rows the network sees
+    # features with effects that are not known ahead, and after how many rows each acts
+    expected: tuple[tuple[int, int], ...] = ()
+    uses: tuple[ColumnUse, ...] = ()  # what became of each column of the dataset
+
+    @property
+    def with_effects(self) -> tuple[int, ...]:
+        """Return the features with effects on the target, those known ahead first."""
+        return (*self.known, *(feature for feature, _ in self.expected))
 
     @property
     def may_have_closed_on_grid(self) -> bool:
@@ -111,6 +120,31 @@ class SeriesData:
         if not self.known:
             return None
         return ahead_of(self.groups[place].inputs[:, list(self.known)], first, horizon)
+
+    def with_columns(
+        self,
+        features: tuple[str, ...],
+        *,
+        known: tuple[str, ...],
+        expected: Mapping[str, int],
+    ) -> "SeriesData":
+        """Return the same rows with other features.
+
+        Args:
+            features: input columns, the target among them if it was one.
+            known: those known ahead.
+            expected: others with effects, and after how many rows each acts.
+        """
+        return replace(
+            self,
+            features=features,
+            target_index=features.index(self.target) if self.target in features else None,
+            known=tuple(features.index(name) for name in known),
+            expected=tuple((features.index(name), lag) for name, lag in expected.items()),
+            groups=tuple(
+                replace(group, inputs=_inputs(group.content, features)) for group in self.groups
+            ),
+        )
 
     def reaching(self, reach: Reach, *, network_window: int) -> "SeriesData":
         """Return the same data with another reach."""
@@ -186,11 +220,10 @@ def _groups(
     groups = []
     for label, split in zip(content.labels, splits, strict=True):
         own = content.of_series(label) if len(content.labels) > 1 else content
-        columns = np.stack([_finite(own.column(name)) for name in features], axis=1)
         groups.append(
             Group(
                 label=label,
-                inputs=columns,
+                inputs=_inputs(own, features),
                 target=_finite(own.column(target)),
                 content=own,
                 split=split,
@@ -213,6 +246,11 @@ def _with_calendar(content: SeriesContent, recipe: SeriesRecipe) -> SeriesConten
         raise Unprocessable.at("recipe.calendar", str(error)) from error
 
 
+def _inputs(content: SeriesContent, features: tuple[str, ...]) -> Floats:
+    """Return the input columns of one series, (rows, features)."""
+    return np.stack([_finite(content.column(name)) for name in features], axis=1)
+
+
 def _finite(values: Floats) -> Floats:
     """Return values with NaN in place of infinite ones."""
     return np.where(np.isfinite(values), values, np.nan)
@@ -228,7 +266,7 @@ def _columns(
     there = ", ".join(content.columns)
     if target not in content.columns:
         raise Unprocessable.at("target", f"no column {target!r}; there are {there}")
-    known = _known(content, recipe, target)
+    known = _known(recipe, target)
     features = recipe.features or (target,)
     features = (*features, *(name for name in known if name not in features))
     for name in features:
@@ -247,37 +285,20 @@ def _columns(
     return features, target, known
 
 
-def _known(content: SeriesContent, recipe: SeriesRecipe, target: str) -> tuple[str, ...]:
-    """Return the columns known ahead: the recipe's, or those that go on a horizon past the target.
+def _known(recipe: SeriesRecipe, target: str) -> tuple[str, ...]:
+    """Return the columns that the recipe says are known ahead.
 
     Raises:
         Unprocessable: the target is named, or there is no anchor for effects to be added to.
     """
-    if recipe.known is not None:
-        if target in recipe.known:
-            raise Unprocessable.at("recipe.known", f"{target!r} is the target: it is forecast")
-        if recipe.known and recipe.anchor == "none":
-            raise Unprocessable.at(
-                "recipe.known", "takes an anchor, whose forecast their effects are added to"
-            )
-        return tuple(dict.fromkeys(recipe.known))
-    if recipe.anchor == "none" or recipe.features is not None:
-        return ()
-    ends = {}
-    for name in content.columns:
-        known = np.isfinite(content.column(name))
-        ends[name] = [
-            int(np.flatnonzero(known & (content.series == place)).max(initial=-1))
-            for place in range(len(content.labels))
-        ]
-    return tuple(
-        name
-        for name in content.columns
-        if any(
-            last >= 0 and own >= last + recipe.steps_ahead
-            for own, last in zip(ends[name], ends[target], strict=True)
+    known = tuple(dict.fromkeys(recipe.known or ()))
+    if target in known:
+        raise Unprocessable.at("recipe.known", f"{target!r} is the target: it is forecast")
+    if known and recipe.anchor == "none":
+        raise Unprocessable.at(
+            "recipe.known", "takes an anchor, whose forecast their effects are added to"
         )
-    )
+    return known
 
 
 def typical_rows(groups: Sequence[Group]) -> int:

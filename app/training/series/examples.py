@@ -188,14 +188,15 @@ class SeriesExamples:
         anchor, scaling = self.anchor(phase), self.scaling(phase)
         index = self.data.target_index or 0
         if anchor is not None:
-            known = windows[:, :, list(self.data.known)] if self.data.known else None
+            places = list(self.data.with_effects)
+            columns = windows[:, :, places] if places else None
             target = windows[:, :, index]
             if len(anchor.universal) and universal is None and self.anchors is not None:
                 member = self.anchors.universal
-                plain = anchor.without_effects(target, numbers, known)
+                plain = anchor.without_effects(target, numbers, columns)
                 universal = None if member is None else member.of_windows(plain)
             return anchor.forecasts(
-                target, numbers, known=known, future=future, universal=universal
+                target, numbers, columns=columns, future=future, universal=universal
             )
         return windows[:, -1:, index] if scaling is None else scaling[1].center[None]
 

@@ -1,4 +1,4 @@
-"""The anchor of one series: candidates weighed and fitted, with effects of columns known ahead."""
+"""The anchor of one series: candidates weighed and fitted, with effects of other columns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.forecasting.anchors import Scale
-from app.forecasting.effects import ESTIMATES, Estimate, effects
+from app.forecasting.columns.effects import effects
+from app.forecasting.columns.expected import Expected, continued
 from app.forecasting.histories import ahead_of
 from app.forecasting.holes import filled
 from app.forecasting.linear_maps import LinearMap, persistence_map
@@ -38,6 +39,18 @@ class Mixed:
     season: int | None  # used to fill holes
     known: tuple[int, ...]  # features known ahead
     universal: UniversalMember | None = None  # if it may have a share
+    # features with effects that are not known ahead, and after how many rows each acts
+    expected: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Return the features with effects."""
+        return (*self.known, *(feature for feature, _ in self.expected))
+
+    @property
+    def lags(self) -> tuple[int, ...]:
+        """Return after how many rows those act that are not known ahead."""
+        return tuple(lag for _, lag in self.expected)
 
     def mixing(self, values: Floats) -> Mixing:
         """Return the candidates for a series without missing values."""
@@ -51,6 +64,36 @@ class Mixed:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Columns:
+    """The columns with effects on one series, without missing values."""
+
+    acting: Floats  # (rows, columns), what acts in each row
+    others: Floats  # (rows, expected), those that are not known ahead, as they are
+    lags: tuple[int, ...]
+
+    def expected(self, stop: int) -> Expected:
+        """Return how those continue that are not known ahead, as measured on the first rows."""
+        share, usual = continued(self.others[:stop])
+        return Expected(lags=self.lags, share=share[None], usual=usual[None])
+
+    def missed(self, origins: Ids, horizon: int) -> Floats:
+        """Return expected minus actual columns after some origins, (n, horizon, columns).
+
+        It is 0 for columns known ahead.
+        """
+        missed = np.zeros((len(origins), horizon, self.acting.shape[1]))
+        if not self.lags:
+            return missed
+        # An origin sees the rows before it, of which the newest few say how a column continues.
+        rows = np.maximum(origins[:, None] + np.arange(-max(self.lags) - 1, 0), 0)
+        ahead = self.expected(int(origins[-1])).ahead(self.others[rows], horizon)
+        first = self.acting.shape[1] - len(self.lags)
+        actual = self.acting[origins[:, None] + np.arange(horizon), first:]
+        missed[:, :, first:] = ahead - actual
+        return missed
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Weighed:
     """Candidates weighed on one series in one scale, divided by `size`.
 
@@ -60,8 +103,8 @@ class Weighed:
     mixed: Mixed
     mixture: Mixture
     values: Floats  # (rows,), in the scale
-    known: Floats  # (rows, known)
-    estimate: Estimate
+    columns: "Columns"
+    has_effects: bool  # whether the columns help on later rows
     scale: Scale
     size: float
     untrained: Floats | None  # errors of `universal` at the same origins; None: it takes no part
@@ -90,8 +133,11 @@ class Weighed:
         return best
 
     def effects(self, stop: int) -> Floats:
-        """Return the effects of the known columns in the first rows, in the scale, (known,)."""
-        return self.size * effects(self.values[:stop] / self.size, self.known[:stop], self.estimate)
+        """Return the effects of the columns in the first rows, in the scale, (columns,)."""
+        acting = self.columns.acting[:stop]
+        if not self.has_effects:
+            return np.zeros(acting.shape[1])
+        return self.size * effects(self.values[:stop] / self.size, acting)
 
     def fit(self, mixing: Mixing, stop: int, *, without: frozenset[str] = frozenset()) -> LinearMap:
         """Return the mixture fitted on the first `known` rows, without candidates of some forms."""
@@ -104,12 +150,17 @@ class Weighed:
 
     def mixing(self, stop: int) -> Mixing:
         """Return the candidates on the series minus its effects, estimated from the first rows."""
-        return self.mixed.mixing((self.values - self.known @ self.effects(stop)) / self.size)
+        return self.mixed.mixing(
+            (self.values - self.columns.acting @ self.effects(stop)) / self.size
+        )
 
     def _in_unit(self, errors: Floats) -> Floats:
         steps = np.arange(errors.shape[-1])
-        actual = self.values[self.mixture.origins[:, None] + steps]  # (origins, horizon)
-        return self.scale.out_of(actual + self.size * errors) - self.scale.out_of(actual)
+        origins = self.mixture.origins
+        actual = self.values[origins[:, None] + steps]  # (origins, horizon)
+        missed = self.columns.missed(origins, errors.shape[-1]) @ self.effects(len(self.values))
+        wrong = self.size * errors + missed
+        return self.scale.out_of(actual + wrong) - self.scale.out_of(actual)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,7 +171,8 @@ class FittedAnchor:
     weighed: Weighed | None  # None if there are too few rows; the anchor is then the last value
     maps: Mapping[Phase, LinearMap]
     shared: Mapping[Phase, LinearMap]  # without the parts that suit this series alone
-    effects: Mapping[Phase, Floats]  # (known,) each, in the scale
+    effects: Mapping[Phase, Floats]  # (columns,) each, in the scale
+    expected: Mapping[Phase, Expected]
 
     @property
     def share(self) -> float:
@@ -145,9 +197,7 @@ def fit_anchor(mixed: Mixed, group: Group, start: int, *, shared: bool) -> Fitte
     first = int(np.argmax(np.isfinite(group.target)))
     weighed = _weighed(mixed, group, first)
     if weighed is None:
-        every = dict.fromkeys(PHASES, persistence_map(window=mixed.window, horizon=mixed.horizon))
-        nothing = dict.fromkeys(PHASES, np.zeros(len(mixed.known)))
-        return FittedAnchor(group=group, weighed=None, maps=every, shared=every, effects=nothing)
+        return _of_the_last_value(mixed, group)
     stops = dict(
         zip(
             PHASES,
@@ -159,16 +209,37 @@ def fit_anchor(mixed: Mixed, group: Group, start: int, *, shared: bool) -> Fitte
     found_shared: dict[Phase, LinearMap] = {}
     by_phase: dict[Phase, Floats] = {}
     # Without effects, the candidates are the same in all phases and reuse their measurements.
-    same = None if mixed.known else weighed.mixing(0)
+    expected: dict[Phase, Expected] = {}
+    same = None if mixed.columns else weighed.mixing(0)
     for phase, stop in stops.items():
         rows = max(0, stop - first)
         mixing = same or weighed.mixing(rows)
         found[phase] = weighed.fit(mixing, rows)
         by_phase[phase] = weighed.effects(rows)
+        expected[phase] = weighed.columns.expected(rows)
         if shared:
             found_shared[phase] = weighed.fit(mixing, rows, without=OF_ONE_LEVEL)
     return FittedAnchor(
-        group=group, weighed=weighed, maps=found, shared=found_shared, effects=by_phase
+        group=group,
+        weighed=weighed,
+        maps=found,
+        shared=found_shared,
+        effects=by_phase,
+        expected=expected,
+    )
+
+
+def _of_the_last_value(mixed: Mixed, group: Group) -> FittedAnchor:
+    """Return the anchor of a series with too few rows: its last value."""
+    every = dict.fromkeys(PHASES, persistence_map(window=mixed.window, horizon=mixed.horizon))
+    none = np.zeros((1, len(mixed.expected)))
+    return FittedAnchor(
+        group=group,
+        weighed=None,
+        maps=every,
+        shared=every,
+        effects=dict.fromkeys(PHASES, np.zeros(len(mixed.columns))),
+        expected=dict.fromkeys(PHASES, Expected(lags=mixed.lags, share=none, usual=none)),
     )
 
 
@@ -182,25 +253,26 @@ def _weighed(mixed: Mixed, group: Group, first: int) -> Weighed | None:
     least = float(np.nanmin(target))
     if least > 0:
         scales.append(Scale(log=True, floor=least * SHARE_OF_LEAST))
-    rows: Ids = np.arange(first, len(group.target))
-    known = ahead_of(group.inputs[:, list(mixed.known)], rows, 1)[:, 0]  # (rows, known)
+    columns = _columns(mixed, group, first)
     found = []
     for scale in scales:
         values = scale.into(filled(group.target[first:], season=mixed.season))
         size = 1.0 if scale.log else float(np.abs(values[:cut]).max()) or 1.0
-        estimate = _estimate(mixed, values / size, known, cut)
-        adjusted = values / size - known @ effects(values[:cut] / size, known[:cut], estimate)
-        mixture = mixed.mixing(adjusted).weigh(cut)
+        has_effects = _have_effects(mixed, values / size, columns, cut)
+        own = values / size
+        if has_effects:
+            own = own - columns.acting @ effects(own[:cut], columns.acting[:cut])
+        mixture = mixed.mixing(own).weigh(cut)
         if mixture is not None:
-            raw = group.target[first:] if estimate == "none" else scale.out_of(adjusted * size)
+            raw = scale.out_of(own * size) if has_effects else group.target[first:]
             untrained = _untrained(mixed, mixture, filled(raw, season=mixed.season), scale)
             found.append(
                 Weighed(
                     mixed=mixed,
                     mixture=mixture,
                     values=values,
-                    known=known,
-                    estimate=estimate,
+                    columns=columns,
+                    has_effects=has_effects,
                     scale=scale,
                     size=size,
                     untrained=None if untrained is None else untrained / size,
@@ -236,18 +308,30 @@ def _share(mixture: Mixture, untrained: Floats | None, size: float) -> float:
     return untrained_share(mixture.error, untrained / size, apart=apart)
 
 
-def _estimate(mixed: Mixed, values: Floats, known: Floats, cut: int) -> Estimate:
-    """Return which effects, estimated on the first half of the rows, help on the second half."""
-    if not mixed.known:
-        return "none"
+def _columns(mixed: Mixed, group: Group, first: int) -> Columns:
+    """Return the columns of a series from the first known row of its target on."""
+    rows: Ids = np.arange(first, len(group.target))
+    given = ahead_of(group.inputs[:, list(mixed.columns)], rows, 1)[:, 0]  # (rows, columns)
+    others = given[:, len(mixed.known) :]
+    acting = Expected(lags=mixed.lags).seen(others)
+    return Columns(
+        acting=np.concatenate((given[:, : len(mixed.known)], acting), axis=1),
+        others=others,
+        lags=mixed.lags,
+    )
+
+
+def _have_effects(mixed: Mixed, values: Floats, columns: Columns, cut: int) -> bool:
+    """Return whether effects estimated on the first half of the rows help on the second half."""
+    if not mixed.columns:
+        return False
     half = cut // 2
-    errors: dict[Estimate, float] = {}
-    for estimate in ESTIMATES:
-        own = values - known @ effects(values[:half], known[:half], estimate)
-        mixture = mixed.mixing(own).weigh(cut)
+    errors = []
+    for own in (np.zeros(len(mixed.columns)), effects(values[:half], columns.acting[:half])):
+        mixture = mixed.mixing(values - columns.acting @ own).weigh(cut)
         if mixture is None:
-            return "none"
+            return False
         later = mixture.origins >= half
-        errors[estimate] = float((mixture.error[later] ** 2).mean()) ** 0.5
-    best = min(errors, key=lambda each: errors[each])
-    return best if errors[best] <= LEAST_GAIN * errors["none"] else "none"
+        wrong = mixture.error + columns.missed(mixture.origins, mixed.horizon) @ own
+        errors.append(float((wrong[later] ** 2).mean()) ** 0.5)
+    return bool(errors[1] <= LEAST_GAIN * errors[0])

@@ -28,6 +28,7 @@ from app.training.program import Form, capacity_of
 from app.training.reach import MOST_EXAMPLES, forecast_memory
 from app.training.series.anchors import SeriesAnchors, Settled, fit_anchors, settle_anchor
 from app.training.series.calibration import SeriesCalibration
+from app.training.series.column_choice import choose_columns, columns_note, like_start
 from app.training.series.data import Floats, SeriesData, read_series
 from app.training.series.examples import SeriesExamples
 from app.training.series.judged_rows import held_out_rows, test_rows, training_rows
@@ -70,16 +71,19 @@ class SeriesTask:
             Unprocessable: the dataset cannot be trained on like this; the message says why and what
                 would be right.
         """
-        read = partial(read_series, content, recipe, target=target, has_test=test is not None)
         start = None if start_from is None else start_from.series
+        if start is not None:
+            recipe = like_start(recipe, start)
+        read = partial(read_series, content, recipe, target=target, has_test=test is not None)
         on_grid = start is not None and start.closed_on_grid
         data, settled = _settled(read(closed_on_grid=on_grid), recipe, start_from)
+        _check_varies(data)
+        data, anchors = choose_columns(data, recipe, settled, test=test)
         if start is None and settled is not None and data.may_have_closed_on_grid:
             gridded, settled_on_grid = _settled(read(closed_on_grid=True), recipe, None)
-            if gridded.has_weekly_season:
-                data, settled = gridded, settled_on_grid
-        _check_varies(data)
-        anchors = None if settled is None else fit_anchors(data, recipe, settled)
+            if gridded.has_weekly_season and settled_on_grid is not None:
+                data = replace(gridded, uses=data.uses)
+                anchors = fit_anchors(data, recipe, settled_on_grid)
         task = cls(recipe=recipe, data=data, test=test, anchors=anchors)
         task._check_enough()
         _ = task._judged  # a test set that cannot be judged on is refused before training
@@ -180,6 +184,7 @@ class SeriesTask:
             target_scaling=scaling[1] if scaling else None,
             anchor=self._examples.anchor(phase),
             known=self.data.known,
+            expected=tuple(feature for feature, _ in self.data.expected),
             at_least=self._examples.at_least(phase),
             universal=None
             if member is None
@@ -272,6 +277,8 @@ class SeriesTask:
                 ),
                 target=self.data.target,
                 known=tuple(self.data.features[place] for place in self.data.known),
+                expected=tuple(self.data.features[place] for place, _ in self.data.expected),
+                columns=self.data.uses,
                 frequency=self.data.content.frequency,
                 calendar=self.data.calendar,
                 closed_on_grid=self.data.closed_on_grid,
@@ -363,6 +370,7 @@ class SeriesTask:
             notes.append(f"{flat} windows in which nothing changes were left out of training")
         if self.anchors is not None:
             notes.append(f"the network is {anchor_note(self.anchors.record)}")
+        notes += columns_note(self.data.uses)
         return tuple(notes)
 
 

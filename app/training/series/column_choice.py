@@ -1,0 +1,290 @@
+"""Which columns of a dataset a run uses: every usable one is tried, and what helps is kept."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from app.artifact.manifest import SeriesInput
+from app.artifact.series_records import ColumnUse
+from app.forecasting.columns.expected import Expected, continued
+from app.forecasting.columns.trial import Outcome, Trial, try_columns
+from app.forecasting.histories import ahead_of
+from app.forecasting.holes import led
+from app.forecasting.linear_maps import LinearMap
+from app.reading.content import DatasetContent, SeriesContent
+from app.recipes.recipe import SeriesRecipe
+from app.training.series.anchors import SeriesAnchors, Settled, fit_anchors
+from app.training.series.calibration import calibration_starts
+from app.training.series.data import Floats, Group, Ids, SeriesData
+from app.training.series.fitted_anchor import FittedAnchor
+
+LEAST_PRESENT = 0.95  # share of the target's rows in which a column must have a value, too
+MOST_TRIED = 40  # columns
+LAGS = (0, 1, 2, 3)  # rows after which a column that is not known ahead may act
+# The first rows of a window do not show what acts in them later, so they must be few.
+WINDOW_PER_LAG = 15
+MOST_SERIES = 12  # that columns are tried on
+MOST_ORIGINS = 200  # of each series, to estimate on and to judge on
+FIRST_ORIGIN = 1 / 8  # share of the rows to estimate on before the first origin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A column as it may be used."""
+
+    column: str
+    known: bool  # ahead
+    lag: int = 0  # rows after which it acts
+
+
+def like_start(recipe: SeriesRecipe, start: SeriesInput) -> SeriesRecipe:
+    """Return a recipe with the columns of the version that a run starts from, if it names none."""
+    if recipe.features is not None or recipe.known is not None:
+        return recipe
+    features = tuple(feature.name for feature in start.features)
+    return recipe.model_copy(update={"features": features, "known": start.known})
+
+
+def choose_columns(
+    data: SeriesData, recipe: SeriesRecipe, settled: Settled | None, *, test: DatasetContent | None
+) -> tuple[SeriesData, SeriesAnchors | None]:
+    """Choose the columns that help on later rows, and fit the anchors with their effects.
+
+    Args:
+        data: the series, with the columns that the recipe names.
+        recipe: what to train. Columns that it names are used whether they help or not.
+        settled: what the anchor is mixed from; without one there is nothing to try columns on.
+        test: rows to judge on, which must have the columns, too.
+
+    Returns:
+        The data with all its columns, and the anchors.
+    """
+    named = {name: "named by the recipe" for name in data.features if name != data.target}
+    unusable = dict(_unusable(data, recipe, test))
+    tried = [name for name in data.content.columns if name not in unusable and name != data.target]
+    if settled is None:
+        reason = "the recipe has no anchor, and uses the columns that it names"
+        unusable |= {name: reason for name in tried if name not in named}
+        return _with_uses(data, {**unusable, **named}), None
+    plain = data.with_columns((data.target,), known=(), expected={})
+    anchors = fit_anchors(plain, recipe, settled)
+    forced = frozenset(data.features[place] for place in data.known)
+    if not tried:
+        return _with_uses(plain, unusable), anchors
+    outcomes = _tried(plain, anchors.fitted, _candidates(plain, recipe, tried, forced), forced)
+    why = {**unusable, **_unhelpful(outcomes), **named}
+    chosen = {each.column: each for each, outcome in outcomes.items() if outcome.used}
+    gains = {each.column: _gain(each, outcomes[each]) for each in chosen.values()}
+    while True:
+        whole = _with_chosen(data, chosen.values(), forced)
+        if whole.features == (data.target,):
+            return _with_uses(plain, why), anchors
+        fitted = fit_anchors(whole, recipe, settled)
+        idle = {each.name for each in fitted.record.effects if not each.series} & set(chosen)
+        idle -= forced
+        if not idle:
+            return _with_uses(whole, {**why, **{name: gains[name] for name in chosen}}), fitted
+        why |= dict.fromkeys(idle - named.keys(), "its effect did not help on later rows")
+        chosen = {name: each for name, each in chosen.items() if name not in idle}
+
+
+def _with_chosen(
+    data: SeriesData, chosen: Iterable[Candidate], forced: frozenset[str]
+) -> SeriesData:
+    """Return the data with the chosen columns beside those that the recipe names."""
+    every = {each.column: each for each in chosen}
+    known = (*forced, *(name for name, each in every.items() if each.known))
+    return data.with_columns(
+        tuple(dict.fromkeys((*data.features, *every))),
+        known=tuple(dict.fromkeys(known)),
+        expected={name: each.lag for name, each in every.items() if not each.known},
+    )
+
+
+def columns_note(uses: Sequence[ColumnUse]) -> list[str]:
+    """Return what the scorecard says about the columns of the dataset, if there are others."""
+    told = [
+        f"{each.name}: {_ROLES[each.role]} ({each.why})" for each in uses if each.role != "target"
+    ]
+    return [f"other columns: {'; '.join(told)}"] if told else []
+
+
+_ROLES = {"known ahead": "used, known ahead", "input": "used", "unused": "not used"}
+
+
+def _with_uses(data: SeriesData, why: Mapping[str, str]) -> SeriesData:
+    """Return the data with a record of each column of the dataset."""
+    known = {data.features[place] for place in data.known}
+    uses = []
+    for name in data.content.columns:
+        if name == data.target:
+            uses.append(ColumnUse(name=name, role="target", why="it is forecast"))
+        elif name in data.features:
+            role = "known ahead" if name in known else "input"
+            uses.append(ColumnUse.model_validate({"name": name, "role": role, "why": why[name]}))
+        else:
+            uses.append(ColumnUse(name=name, role="unused", why=why[name]))
+    return replace(data, uses=tuple(uses))
+
+
+def _unusable(
+    data: SeriesData, recipe: SeriesRecipe, test: DatasetContent | None
+) -> Iterator[tuple[str, str]]:
+    """Yield the columns that cannot be tried, and why."""
+    free = 0
+    present = np.isfinite(data.content.column(data.target))
+    for name in data.content.columns:
+        if name in data.features or name == data.target:
+            continue
+        values = data.content.column(name)
+        there = np.isfinite(values) & present
+        missing = int(present.sum()) - int(there.sum())
+        free += 1
+        if recipe.features is not None:
+            yield name, "the recipe names the columns to use"
+        elif isinstance(test, SeriesContent) and name not in test.columns:
+            yield name, "the test set has no such column"
+        elif missing > (1 - LEAST_PRESENT) * present.sum():
+            yield name, f"it has no value in {missing} of {int(present.sum())} rows"
+        elif not _varies(values[there]):
+            yield name, "it never changes"
+        elif not any(_varies(_of(group, name)) for group in data.groups):
+            yield name, "it never changes within a series"
+        elif free > MOST_TRIED:
+            yield name, f"only the first {MOST_TRIED} columns are tried"
+
+
+def _of(group: Group, name: str) -> Floats:
+    values = group.content.column(name)[: group.split.test_start]
+    return values[np.isfinite(values)]
+
+
+def _varies(values: Floats) -> bool:
+    return len(values) > 0 and bool(values.min() < values.max())
+
+
+def _candidates(
+    data: SeriesData, recipe: SeriesRecipe, names: Sequence[str], forced: frozenset[str]
+) -> list[Candidate]:
+    """Return the ways in which columns may be used."""
+    found = []
+    for name in names:
+        planned = (
+            recipe.known is None and recipe.features is None and _is_planned(data, recipe, name)
+        )
+        if name in forced or planned:
+            found.append(Candidate(column=name, known=True))
+        else:
+            found += [
+                Candidate(column=name, known=False, lag=lag)
+                for lag in LAGS
+                if WINDOW_PER_LAG * lag <= data.window
+            ]
+    return found
+
+
+def _is_planned(data: SeriesData, recipe: SeriesRecipe, name: str) -> bool:
+    """Return whether a column continues for a horizon past the end of the target in a series."""
+    for group in data.groups:
+        own = np.flatnonzero(np.isfinite(group.content.column(name)))
+        target = np.flatnonzero(np.isfinite(group.target))
+        if len(own) and len(target) and own[-1] >= target[-1] + recipe.steps_ahead:
+            return True
+    return False
+
+
+def _unhelpful(outcomes: Mapping[Candidate, Outcome]) -> dict[str, str]:
+    """Return why each column is not used, as far as its best candidate tells."""
+    best: dict[str, float] = {}
+    for each, outcome in outcomes.items():
+        best[each.column] = min(outcome.ratio, best.get(each.column, np.inf))
+    return {
+        name: f"on later rows the error would be {100 * ratio:.3g} % of that without it, "
+        "which is no gain beyond noise"
+        for name, ratio in best.items()
+    }
+
+
+def _gain(candidate: Candidate, outcome: Outcome) -> str:
+    told = f"on later rows the error is {100 * outcome.ratio:.3g} % of that without it"
+    return told + (f"; it acts {candidate.lag} steps later" if candidate.lag else "")
+
+
+def _tried(
+    data: SeriesData,
+    fitted: Sequence[FittedAnchor],
+    candidates: Sequence[Candidate],
+    forced: frozenset[str],
+) -> dict[Candidate, Outcome]:
+    """Try the candidates on series of the file, evenly chosen from those with enough rows."""
+    starts = calibration_starts(data)
+    able = [each for each in fitted if each.weighed is not None]
+    trials = []
+    for each in able[:: max(1, len(able) // MOST_SERIES)][:MOST_SERIES]:
+        trial = _trial(each, candidates, starts[each.group.label], data.reach.season)
+        if trial is not None:
+            trials.append(trial)
+    if not trials:
+        return {each: Outcome(ratio=1.0, used=each.column in forced) for each in candidates}
+    outcomes = try_columns(trials, [each.column for each in candidates], always=forced)
+    return dict(zip(candidates, outcomes, strict=True))
+
+
+def _trial(
+    fitted: FittedAnchor, candidates: Sequence[Candidate], start: int, season: int | None
+) -> Trial | None:
+    """Measure the errors of one series' anchor and what the columns explain of them."""
+    weighed, group = fitted.weighed, fitted.group
+    if weighed is None:
+        return None
+    values, linear = weighed.values, fitted.maps["calibrating"]
+    window, horizon = linear.weights.shape
+    first = len(group.target) - len(values)
+    start, cut = start - first, group.split.test_start - first
+    before = _thinned(np.arange(max(1, int(FIRST_ORIGIN * start)), start - horizon + 1))
+    after = _thinned(np.arange(max(start, 1), cut - horizon + 1))
+    if not len(before) or not len(after):
+        return None
+    origins, count = np.concatenate((before, after)), len(before)
+    windows = sliding_window_view(led(values, window, season=season), window)[origins]
+    errors = values[origins[:, None] + np.arange(horizon)] - linear.forecasts(windows)
+    size = float(np.sqrt((errors[:count] ** 2).mean())) or 1.0
+    rows: Ids = np.arange(first, len(group.target))
+    regressors = []
+    for candidate in candidates:
+        given = ahead_of(group.content.column(candidate.column)[:, None], rows, 1)[:, 0]
+        added = _explained(candidate, given, origins, linear, until=start)[:, :, None]
+        regressors.append((added[:count], added[count:]))
+    return Trial(fitted=errors[:count] / size, judged=errors[count:] / size, regressors=regressors)
+
+
+def _explained(
+    candidate: Candidate, column: Floats, origins: Ids, linear: LinearMap, *, until: int
+) -> Floats:
+    """Return what one unit of effect adds to the forecasts from some origins, (n, horizon).
+
+    Args:
+        candidate: how the column (rows, 1) is used.
+        column: without missing values.
+        origins: (n,), the rows before which all is known.
+        linear: the forecast that the effect is added to.
+        until: the rows on which it is measured how the column continues.
+    """
+    window, horizon = linear.weights.shape
+    padded = np.concatenate((np.full(window, column[0, 0]), column[:, 0]))
+    seen = sliding_window_view(padded, window)[origins]
+    if candidate.known:
+        ahead = column[origins[:, None] + np.arange(horizon), 0]
+    else:
+        share, usual = continued(column[:until])
+        expected = Expected(lags=(candidate.lag,), share=share[None], usual=usual[None])
+        ahead = expected.ahead(seen[:, :, None], horizon)[:, :, 0]
+        seen = expected.seen(seen[:, :, None])[:, :, 0]
+    added: Floats = ahead - replace(linear, intercept=np.zeros(horizon)).forecasts(seen)
+    return added
+
+
+def _thinned(origins: Ids) -> Ids:
+    return origins[:: max(1, -(-len(origins) // MOST_ORIGINS))]
