@@ -81,7 +81,9 @@ def _measurable(
     Raises:
         Unprocessable: they are not finite.
     """
-    future = np.array(question.future).T if question.future else None  # (horizon, known)
+    future = None
+    if question.future:
+        future = np.array(question.future).T[: version.manifest.horizon]  # (horizon, known)
     found = forecasts(
         window,
         version.manifest,

@@ -7,7 +7,7 @@ from struct import Struct
 import numpy as np
 import numpy.typing as npt
 
-from app.artifact.files import FORECAST, HISTORY, INTERVALS, LEVELS
+from app.artifact.files import FORECAST, FUTURE, HISTORY, INTERVALS, LEVELS
 from app.artifact.manifest import SeriesInput
 from app.predictions.loaded import Arrays, Loaded
 from app.predictions.questions import Work
@@ -91,28 +91,52 @@ def forecast_with_intervals(
 
 
 def fed_back(
-    version: Loaded, windows: Floats, first: Floats, steps: Ids, beside: Arrays = NOTHING
+    version: Loaded,
+    windows: Floats,
+    first: Floats,
+    steps: Ids,
+    *,
+    beside: Arrays = NOTHING,
+    planned: Floats | None = None,
 ) -> Work[Floats]:
     """Return forecasts for every row, (batch, at least the most steps asked for).
 
     After the trained horizon, whose forecasts are `first`, the forecasts become the newest values
-    of the window, horizon by horizon. Rows that have enough are left out of further runs and hold
-    NaN there.
+    of the window, horizon by horizon. Columns known ahead continue as planned, (batch, whole
+    horizons, known), and others keep their newest value. Rows that have enough are left out of
+    further runs and hold NaN there.
     """
     horizon, width = version.manifest.horizon, windows.shape[1]
     blocks = [first]
     active = np.arange(len(windows))
     for done in range(horizon, int(steps.max()), horizon):
-        newest = blocks[-1][active][:, :, np.newaxis]  # (active, horizon, 1)
+        seen = None if planned is None else planned[active, done - horizon : done]
+        newest = _newest(version, windows, blocks[-1][active], seen)
         windows = np.concatenate([windows, newest], axis=1)[:, -width:]
         is_unfinished = steps[active] > done
         active, windows = active[is_unfinished], windows[is_unfinished]
         beside = {name: array[is_unfinished] for name, array in beside.items()}
+        if planned is not None:
+            ahead = planned[active, done : done + horizon]
+            beside[FUTURE] = np.ascontiguousarray(ahead)
         block = np.full(first.shape, np.nan)
         block[active] = yield from forecast(version, windows, beside)
         blocks.append(block)
         yield
     return np.concatenate(blocks, axis=1)
+
+
+def _newest(version: Loaded, windows: Floats, given: Floats, planned: Floats | None) -> Floats:
+    """Return the rows that forecasts (n, horizon) add to windows, (n, horizon, features)."""
+    described = version.manifest.series
+    if described is None or len(described.features) == 1:
+        return given[:, :, np.newaxis]
+    names = [feature.name for feature in described.features]
+    newest = np.repeat(windows[:, -1:], given.shape[1], axis=1)
+    newest[:, :, names.index(described.target)] = given
+    if planned is not None:
+        newest[:, :, [names.index(name) for name in described.known]] = planned
+    return newest
 
 
 def _fed(windows: Floats, beside: Arrays, start: int, end: int) -> Arrays:

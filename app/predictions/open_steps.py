@@ -49,28 +49,35 @@ def graph_steps(
     """Return how many steps of the graph to forecast; past the trained horizon, warn about it.
 
     Raises:
-        Unprocessable: they are past it, and the version has inputs that are not forecast.
+        Unprocessable: they are past it, and the target is not among the version's inputs.
     """
     trained = version.manifest.horizon
     asked = request.horizon or trained
     steps = places[-1] + 1 if places else asked
     if steps > trained:
-        _check_feedback(version)
+        held = _held(version)
         which = f"horizon {asked}" + (" with the closed days in it" if asked <= trained else "")
         warnings.append(
             f"{which} is past the trained {trained}: forecasts are fed back"
+            + (f", with {' and '.join(held)} at the newest value" if held else "")
             + (", without intervals" if request.levels else "")
         )
     return steps
 
 
-def _check_feedback(version: Loaded) -> None:
+def _held(version: Loaded) -> list[str]:
+    """Return the input columns that keep their newest value past the trained horizon.
+
+    Raises:
+        Unprocessable: the target is no input, so that its forecasts cannot be fed back.
+    """
     described = version.manifest.series
-    if described is None or [each.name for each in described.features] == [described.target]:
-        return
+    names = [] if described is None else [feature.name for feature in described.features]
+    if described is None or described.target in names:
+        given = () if described is None else (described.target, *described.known)
+        return [name for name in names if name not in given]
     raise Unprocessable.at(
         "horizon",
         f"{version} gives {version.manifest.horizon} steps; past that its forecasts of "
-        f"{described.target!r} would have to be fed back, and its other input columns are "
-        "not forecast",
+        f"{described.target!r} would have to be fed back, and that column is not among its inputs",
     )

@@ -18,7 +18,7 @@ from app.predictions.graph_runs import (
     outside,
     packed,
 )
-from app.predictions.histories.future import future_of
+from app.predictions.histories.future import future_of, planned_steps
 from app.predictions.histories.gaps import without_gaps
 from app.predictions.loaded import Arrays, Loaded
 from app.predictions.open_steps import OpenSteps, graph_steps, open_steps
@@ -46,7 +46,7 @@ class SeriesQuestion(NamedTuple):
     seconds: float  # the time that answering takes on its own
     added_seconds: float  # the time that answering adds to a run
     number: int = 0  # by which the graph knows the series; 0: as any other
-    future: Sequence[list[float]] = ()  # (known, horizon), columns known ahead
+    future: Sequence[list[float]] = ()  # (known, whole horizons), columns known ahead
     open_steps: OpenSteps = ()  # places of the steps to answer; empty: all of them
 
     def what_fits(self, seconds: float) -> FieldError:
@@ -175,7 +175,10 @@ def answer(questions: Sequence[SeriesQuestion]) -> Work[list[Outcome]]:
         intervals = [[]] * len(questions)
     steps = [question.steps for question in questions]
     if max(steps) > version.manifest.horizon:
-        forecasts = yield from fed_back(version, windows, forecasts, np.array(steps), beside)
+        planned = planned_steps([question.future for question in questions])
+        forecasts = yield from fed_back(
+            version, windows, forecasts, np.array(steps), beside=beside, planned=planned
+        )
     warnings = _warnings(version, questions, columns)
     # Many together; for a single one numpy is slower than Python.
     are_finite = len(questions) > 1 and bool(
@@ -194,9 +197,9 @@ def beside_of(version: Loaded, questions: Sequence[SeriesQuestion]) -> Arrays:
     beside: Arrays = {}
     if version.numbers:
         beside[SERIES] = np.array([question.number for question in questions])
-    if questions[0].future:
-        future = np.array([question.future for question in questions])  # (batch, known, horizon)
-        beside[FUTURE] = np.ascontiguousarray(future.transpose(0, 2, 1))
+    planned = planned_steps([question.future for question in questions])
+    if planned is not None:
+        beside[FUTURE] = np.ascontiguousarray(planned[:, : version.manifest.horizon])
     return beside
 
 

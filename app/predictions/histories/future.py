@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from app.errors import FieldError, Unprocessable
 from app.predictions.loaded import Loaded
+
+Floats = npt.NDArray[np.float64]
 
 
 def future_of(
     version: Loaded, given: Mapping[str, Sequence[float]] | None, steps: int
 ) -> list[list[float]]:
-    """Return the known columns for the version's horizon, (known, horizon).
+    """Return the known columns for whole horizons of the version, (known, steps and more).
 
     After the steps that are asked for, the last value is repeated; this does not affect them.
 
@@ -44,10 +49,27 @@ def future_of(
             else f"future: {_unknown(version, known)}",
             errors=tuple(errors),
         )
+    width = horizon * -(-steps // horizon)
     return [
-        [*given[name][:horizon], *([given[name][-1]] * (horizon - len(given[name])))]
-        for name in known
+        [*given[name][:width], *([given[name][-1]] * (width - len(given[name])))] for name in known
     ]
+
+
+def planned_steps(futures: Sequence[Sequence[list[float]]]) -> Floats | None:
+    """Return the known columns of several questions, (batch, whole horizons, known).
+
+    The shorter ones repeat their last value. The result is None if there are no known columns.
+    """
+    if not futures[0]:
+        return None
+    longest = max(len(columns[0]) for columns in futures)
+    planned = np.array(
+        [
+            [[*column, *column[-1:] * (longest - len(column))] for column in columns]
+            for columns in futures
+        ]
+    )  # (batch, known, whole horizons)
+    return planned.transpose(0, 2, 1)
 
 
 def _unknown(version: Loaded, known: Sequence[str]) -> str:

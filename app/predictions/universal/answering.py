@@ -59,7 +59,7 @@ def answer(questions: Sequence[AnyQuestion]) -> Work[list[Outcome]]:
     steps = np.array([question.steps for question in questions])
     forecasts = first
     if steps.max() > version.manifest.horizon:
-        forecasts = yield from fed_back(version, windows, first, steps, beside)
+        forecasts = yield from fed_back(version, windows, first, steps, beside=beside)
         bounds = widened(bounds, first, forecasts) if levels else bounds
     return [
         _shown(question, forecasts[row], bounds[row] if levels else None, levels, warnings)

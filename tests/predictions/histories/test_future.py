@@ -64,6 +64,21 @@ def test_missing_values_are_named(service: Service) -> None:
     assert "those are volume" in unknown["message"]
 
 
+def test_past_the_trained_horizon_the_plan_goes_on(service: Service) -> None:
+    later = [1.0, 2.0, 3.0, 4.0, 5.0]
+    answer = service.predict(
+        model="planned", history=HISTORY, future={"volume": later}, horizon=5
+    ).json()
+    values = [step["value"] for step in answer["predictions"]]
+    assert answer["warnings"] == ["horizon 5 is past the trained 2: forecasts are fed back"]
+    # The same, with the first forecasts sent as history.
+    known = {"volume": [*HISTORY["volume"], 1.0, 2.0], "price": [*HISTORY["price"], *values[:2]]}
+    again = forecast(service, history=known, future={"volume": later[2:]}, horizon=3)
+    assert again == pytest.approx(values[2:])
+    (error,) = errors(service, future={"volume": later[:4]}, horizon=5)
+    assert error["message"].startswith("has 4 of the 5 values")
+
+
 def test_a_version_without_known_columns_takes_none(service: Service) -> None:
     (error,) = errors(service, model="google-stock", history=[1.0] * 3, future={"volume": [1.0]})
     assert "has no columns known ahead" in error["message"]
