@@ -1,12 +1,21 @@
 """Define manifest.json: what serving needs beside the graph, and the version's origin."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.artifact.series_records import ColumnUse, MeasuredScaling, SeriesAnchor, SeriesIntervals
+from app.artifact.series_records import (
+    CategoryInput,
+    ColumnUse,
+    MeasuredScaling,
+    SeriesAnchor,
+    SeriesIntervals,
+)
 from app.artifact.strict import Strict
+from app.reading.categories import Encoding
 from app.reading.series.closures import without_closed_days
 from app.recipes.recipe import AnyRecipe, Kind
 
@@ -38,6 +47,10 @@ class SeriesInput(Strict):
     known: Annotated[
         tuple[str, ...],
         Field(description="features whose values for the steps ahead are needed to forecast"),
+    ] = ()
+    categories: Annotated[
+        tuple[CategoryInput, ...],
+        Field(description="columns of words, given by name in place of their features"),
     ] = ()
     expected: Annotated[
         tuple[str, ...],
@@ -105,6 +118,16 @@ class SeriesInput(Strict):
         SeriesIntervals | None, Field(description="null: see intervals_missing")
     ] = None
     intervals_missing: Annotated[str | None, Field(description="why there are no intervals")] = None
+
+    @cached_property
+    def encodings(self) -> tuple[Encoding, ...]:
+        """How columns of words become features."""
+        return tuple(category.encoding for category in self.categories)
+
+    def asked(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return columns as a request names them: categories in place of their features."""
+        sources = {name: each.name for each in self.categories for name in each.features}
+        return tuple(dict.fromkeys(sources.get(name, name) for name in names))
 
     @property
     def has_universal(self) -> bool:

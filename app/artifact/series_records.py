@@ -1,10 +1,11 @@
 """Define a manifest's records of a series version: scaling, anchor and intervals."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from app.artifact.strict import Strict
+from app.reading.categories import Encoding
 from app.recipes.recipe import AnchorName
 
 
@@ -44,6 +45,48 @@ class ColumnUse(Strict):
         Field(description="input: its values are known up to the newest row only"),
     ]
     why: str
+
+    @property
+    def told(self) -> str:
+        """What a scorecard and a log say about it."""
+        return f"{self.name}: {COLUMN_ROLES[self.role]} ({self.why})"
+
+
+COLUMN_ROLES = {
+    "target": "target",
+    "known ahead": "used, known ahead",
+    "input": "used",
+    "unused": "not used",
+}
+
+
+class CategoryInput(Strict):
+    """A column of words, and the one-hot features that stand for it."""
+
+    name: str
+    levels: Annotated[
+        tuple[str, ...], Field(description="known words; the first has no feature of its own")
+    ]
+    other: Annotated[
+        bool,
+        Field(description="there is a feature for other words; false: they count as the first"),
+    ]
+    features: Annotated[tuple[str, ...], Field(description="names of its features")]
+
+    @classmethod
+    def of(cls, encoding: Encoding) -> Self:
+        """Describe an encoding."""
+        return cls(
+            name=encoding.name,
+            levels=encoding.levels,
+            other=encoding.other,
+            features=encoding.columns,
+        )
+
+    @property
+    def encoding(self) -> Encoding:
+        """Return how its words become features."""
+        return Encoding(name=self.name, levels=self.levels, other=self.other)
 
 
 class ColumnEffect(Strict):

@@ -176,7 +176,7 @@ def stored_tail(
         session: in an open transaction.
         store: that holds the content.
         dataset_id: of a dataset of kind series.
-        columns: that must have numbers; the content's other columns are ignored.
+        columns: that must have values; the content's other columns are ignored.
         rows: maximum number of rows.
         series: which one, if the dataset contains several.
 
@@ -203,7 +203,7 @@ def stored_ahead(
     known: tuple[str, ...],
     rows: int,
     series: str | None = None,
-) -> dict[str, list[float]]:
+) -> dict[str, list[float] | list[str]]:
     """Return what a dataset says about the rows after a series' last complete one.
 
     Args:
@@ -234,11 +234,11 @@ def _ends(
     content = load_content(dataset, store) if dataset.kind == "series" else None
     if not isinstance(content, SeriesContent):
         raise Unprocessable.at("dataset", f"{dataset.id} is a text; a dataset of kind series fits")
-    missing = [name for name in columns if name not in content.columns]
+    there = (*content.columns, *content.category_names)
+    missing = [name for name in columns if name not in there]
     if missing:
         raise Unprocessable.at(
-            "dataset",
-            f"{dataset.id} has no column {missing[0]!r}; it has {', '.join(content.columns)}",
+            "dataset", f"{dataset.id} has no column {missing[0]!r}; it has {', '.join(there)}"
         )
     return content.complete(columns).tail(rows)
 

@@ -26,6 +26,12 @@ class Shape:
     kind: Kind
     columns: tuple[str, ...]  # the numeric ones
     series_count: int
+    words: tuple[str, ...] = ()  # columns of words
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Return the columns that can be inputs."""
+        return (*self.columns, *self.words)
 
 
 def check_names(
@@ -46,8 +52,8 @@ def check_names(
     _check_calendar(recipe, None)
     wanted = dict.fromkeys((*(recipe.features or ()), target))
     for name in wanted:
-        if test is not None and name is not None and name not in test.columns:
-            raise Unprocessable.at("test", f"has no column {name!r}; {_there(test)}")
+        if test is not None and name is not None and name not in test.inputs:
+            raise Unprocessable.at("test", f"has no column {name!r}; {_there(test.inputs)}")
     if recipe.scaling != "window" and data.series_count > 1:
         raise Unprocessable.at(
             "recipe.scaling",
@@ -87,17 +93,17 @@ def check_content(
 def _check_columns(data: Shape, recipe: SeriesRecipe, target: str | None) -> None:
     if target is None:
         raise Unprocessable.at(
-            "target", f"no column looks like a measurement, so none is suggested; {_there(data)}"
+            "target",
+            f"no column looks like a measurement, so none is suggested; {_there(data.columns)}",
         )
     if target not in data.columns:
-        raise Unprocessable.at("target", f"no numeric column {target!r}; {_there(data)}")
+        raise Unprocessable.at("target", f"no numeric column {target!r}; {_there(data.columns)}")
     features = recipe.features or (target,)
-    for name in features:
-        if name not in data.columns:
-            raise Unprocessable.at("recipe.features", f"no numeric column {name!r}; {_there(data)}")
-    for name in recipe.known or ():
-        if name not in data.columns:
-            raise Unprocessable.at("recipe.known", f"no numeric column {name!r}; {_there(data)}")
+    for field, names in (("recipe.features", features), ("recipe.known", recipe.known or ())):
+        for name in names:
+            if name not in data.inputs:
+                there = _there(data.inputs)
+                raise Unprocessable.at(field, f"no column {name!r} to use as an input; {there}")
     if len(set(features)) < len(features):
         raise Unprocessable.at("recipe.features", "names a column twice")
     if target not in features and (recipe.anchor != "none" or recipe.scaling == "window"):
@@ -106,8 +112,8 @@ def _check_columns(data: Shape, recipe: SeriesRecipe, target: str | None) -> Non
         )
 
 
-def _there(shape: Shape) -> str:
-    return f"there are {', '.join(shape.columns)}" if shape.columns else "there is none"
+def _there(names: tuple[str, ...]) -> str:
+    return f"there are {', '.join(names)}" if names else "there is none"
 
 
 def _check_rows(

@@ -3,6 +3,7 @@
 import math
 
 from app.artifact.scorecard import Scorecard
+from app.artifact.series_records import ColumnUse
 from app.jobs.messages import Progress
 from app.reading.report import Report
 from app.recipes.recipe import SeriesRecipe, TextRecipe
@@ -55,9 +56,12 @@ def taken_line(job: Job) -> str:
 
 
 def outcome_lines(version: Version, scorecard: Scorecard) -> list[str]:
-    """Return the lines on how good the version is, and whether it became champion."""
+    """Return the lines on its columns, how good it is, and whether it became champion."""
     promoted = "champion" if version.decision["promoted"] else "not champion"
+    columns = (version.manifest.get("series") or {}).get("columns") or []
+    uses = [ColumnUse.model_validate(column) for column in columns]
     return [
+        *(f"column {use.told}" for use in uses if use.role != "target"),
         f"judged the network of epoch {scorecard.best_epoch}: {scorecard.verdict}",
         f"registered as {version.model}, version {version.number}",
         f"{promoted}: {version.decision['reason']}",

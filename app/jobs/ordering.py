@@ -264,6 +264,11 @@ def _shape(dataset: Dataset) -> Shape:
         kind="series" if dataset.kind == "series" else "text",
         columns=columns,
         series_count=report.series_count,
+        words=tuple(
+            entry.name
+            for entry in report.columns
+            if entry.used and entry.type in {"label", "text"} and entry.name not in columns
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, FailFast, Field, Tag
 
 from app.http.moments import Moment
 from app.http.paging import DEFAULT_LIMIT, CursorParameter, LimitParameter
@@ -26,7 +26,21 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Numbers = Annotated[list[Number], Field(min_length=1, max_length=MAX_HISTORY)]
 Reference = Annotated[str, Field(max_length=220)]
 SeriesName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
-Columns = Annotated[dict[str, Numbers], Field(min_length=1, max_length=256)]
+Word = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+Words = Annotated[list[Word], Field(min_length=1, max_length=MAX_HISTORY)]
+
+
+def _numbers_or_words(values: object) -> str:
+    """Return which of the two a column is meant to be; so an error names what is wrong in it."""
+    is_words = isinstance(values, list) and bool(values) and isinstance(values[0], str)
+    return "constrained-words" if is_words else "constrained-numbers"
+
+
+Column = Annotated[
+    Annotated[Numbers, Tag("constrained-numbers")] | Annotated[Words, Tag("constrained-words")],
+    Discriminator(_numbers_or_words),
+]
+Columns = Annotated[dict[str, Column], Field(min_length=1, max_length=256)]
 
 # PostgreSQL's text accepts everything except NUL.
 Plain = Field(max_length=200, pattern=r"^[^\x00]*$")
@@ -65,7 +79,7 @@ class PredictRequest(BaseModel):
         Numbers | Columns | None,
         Field(
             description="series: the values so far, oldest first; with several input columns an "
-            "object of equally long lists"
+            "object of equally long lists, of numbers or, for a column of words, of strings"
         ),
     ] = None
     horizon: Annotated[

@@ -20,10 +20,11 @@ from app.predictions.graph_runs import (
 )
 from app.predictions.histories.future import future_of, planned_steps
 from app.predictions.histories.gaps import without_gaps
+from app.predictions.histories.words import in_features
 from app.predictions.loaded import Arrays, Loaded
 from app.predictions.open_steps import OpenSteps, graph_steps, open_steps
 from app.predictions.questions import Outcome, Work
-from app.predictions.schemas import MAX_STEPS, TEXT_FIELDS, PredictRequest
+from app.predictions.schemas import MAX_STEPS, TEXT_FIELDS, Columns, Numbers, PredictRequest
 from app.predictions.times import Stamps, read_timestamps
 
 # The cost of a forecast or an interval besides the run of the graph: its place in the answer.
@@ -75,14 +76,14 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
             "history",
             "is required (the values so far, oldest first), or a dataset in its place",
         )
-    columns = _columns(version, described, request.history)
+    warnings: list[str] = []
+    columns = _columns(version, described, request.history, warnings)
     rows = len(columns[0])
     if rows < manifest.min_history:
         raise Unprocessable.at(
             "history",
             f"has {rows} values; {version} needs at least {manifest.min_history} (its min_history)",
         )
-    warnings: list[str] = []
     stamps = None
     if request.timestamps is not None:
         stamps = read_timestamps(request.timestamps, rows=rows)
@@ -99,7 +100,7 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
         warnings,
         *costs(version, steps, values=steps * (1 + len(levels))),
         _number(version, request.series, warnings) if version.numbers else 0,
-        future_of(version, request.future, steps),
+        future_of(version, request.future, steps, warnings),
         places,
     )
 
@@ -364,31 +365,33 @@ def _levels(
 
 
 def _columns(
-    version: Loaded, described: SeriesInput, history: list[float] | dict[str, list[float]]
+    version: Loaded, described: SeriesInput, history: Numbers | Columns, warnings: list[str]
 ) -> list[list[float]]:
     """Return the columns in the order of the graph's features."""
     if isinstance(history, list) and len(described.features) == 1:
         return [history]
     names = [feature.name for feature in described.features]
+    asked = described.asked(names)
     if isinstance(history, list):
         raise Unprocessable.at(
             "history",
             f"{version} reads several columns: give an object of equally long lists with "
-            + ", ".join(names),
+            + ", ".join(asked),
         )
-    missing = [name for name in names if name not in history]
-    unknown = [name for name in history if name not in names]
+    found = in_features(version, history, "history", warnings)
+    missing = described.asked([name for name in names if name not in found])
+    unknown = [name for name in found if name not in names]
     if missing or unknown:
         raise Unprocessable(
-            f"history: {version} reads the columns {', '.join(names)}",
+            f"history: {version} reads the columns {', '.join(asked)}",
             errors=tuple(
                 FieldError(field=f"history.{name}", message=message)
                 for wrong, message in ((missing, "is required"), (unknown, "is no column of it"))
                 for name in wrong
             ),
         )
-    lengths = {name: len(history[name]) for name in names}
+    lengths = {name: len(values) for name, values in history.items()}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise Unprocessable.at("history", f"its columns must be equally long; they have {shown}")
-    return [history[name] for name in names]
+    return [found[name] for name in names]

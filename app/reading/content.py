@@ -19,8 +19,20 @@ TimeForm = Literal["date", "local", "zoned"]
 FORMAT_VERSION = 1
 
 
+OTHER_LEVEL = -1.0  # the place of a word that is none of the levels
+OTHER = "(other)"  # in place of such a word
+
+
 class BrokenContentError(ValueError):
     """The stored bytes of a dataset were not written by ``to_bytes``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Category:
+    """A column of words, whose values are the places of its levels."""
+
+    name: str
+    levels: tuple[str, ...]  # the most frequent first
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,7 +43,9 @@ class SeriesContent:
     """
 
     columns: tuple[str, ...]  # the numeric columns, in the order of the file
-    values: Floats  # (rows, columns), NaN where the file has no value
+    # (rows, columns + categories), NaN where the file has no value; of categories the place of the
+    # level, or OTHER_LEVEL
+    values: Floats
     times: Times | None  # (rows,) civil time as given, never shifted; None: the file has no times
     offsets: Offsets | None  # (rows,) minutes east of UTC; only for zoned times
     time_form: TimeForm | None
@@ -39,6 +53,16 @@ class SeriesContent:
     calendar: str | None = None  # see app.reading.series.calendar; None: as the frequency says
     labels: tuple[str, ...]  # names of the series; ("",) for a single series without a name
     series: Codes  # (rows,) index into labels
+    categories: tuple[Category, ...] = ()  # the columns of words
+
+    @property
+    def category_names(self) -> tuple[str, ...]:
+        """Return the names of the columns of words."""
+        return tuple(category.name for category in self.categories)
+
+    def levels_of(self, name: str) -> tuple[str, ...]:
+        """Return the levels of a category."""
+        return self.categories[self.category_names.index(name)].levels
 
     def __len__(self) -> int:
         return len(self.values)
@@ -50,14 +74,31 @@ class SeriesContent:
         return hash((self.columns, self.labels, self.values.shape))
 
     def column(self, name: str) -> Floats:
-        """Return the values of one column, (rows,).
+        """Return the values of one column, (rows,); of a category, the places of its levels.
 
         Raises:
             KeyError: there is no such column.
         """
-        if name not in self.columns:
-            raise KeyError(f"no column {name!r}; there are {', '.join(self.columns)}")
-        return self.values[:, self.columns.index(name)]
+        names = (*self.columns, *self.category_names)
+        if name not in names:
+            raise KeyError(f"no column {name!r}; there are {', '.join(names)}")
+        return self.values[:, names.index(name)]
+
+    def cells(self, name: str) -> list[float] | list[str]:
+        """Return the values of one column, and words where it is a category, (rows,).
+
+        A word that is none of the levels is OTHER, and a missing one is empty.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        values = self.column(name)
+        if name in self.columns:
+            numbers: list[float] = values.tolist()
+            return numbers
+        words = (*self.levels_of(name), "", OTHER)
+        places = np.where(np.isnan(values), len(words) - 2, values).astype(np.int64)
+        return [words[place] for place in places.tolist()]
 
     def of_series(self, label: str) -> Self:
         """Return the rows of one series.
@@ -128,9 +169,11 @@ class SeriesContent:
             "frequency": self.frequency,
             "labels": self.labels,
         }
-        # omitted, so that contents without a calendar keep their bytes
+        # omitted, so that contents without them keep their bytes
         if self.calendar is not None:
             header["calendar"] = self.calendar
+        if self.categories:
+            header["categories"] = [[each.name, *each.levels] for each in self.categories]
         # normalises the different NaNs
         values = np.where(np.isnan(self.values), np.nan, self.values)
         arrays: dict[str, npt.NDArray[np.generic]] = {
@@ -188,7 +231,7 @@ def times_iso(times: Times, form: TimeForm | None, offsets: Offsets | None) -> l
 
 def known_ahead(
     content: SeriesContent, *, features: tuple[str, ...], known: tuple[str, ...], rows: int
-) -> dict[str, list[float]]:
+) -> dict[str, list[float] | list[str]]:
     """Return the values of known columns in the rows after a series' last complete one.
 
     Args:
@@ -204,7 +247,8 @@ def known_ahead(
     there = np.isfinite(np.stack(list(columns.values())))  # (known, rows)
     gaps = np.flatnonzero(~there.all(axis=0))
     count = int(gaps[0]) if len(gaps) else there.shape[1]
-    return {name: column[:count].tolist() for name, column in columns.items()}
+    ahead = content.take(np.arange(first, first + count))
+    return {name: ahead.cells(name) for name in known}
 
 
 def content_from_bytes(data: bytes) -> DatasetContent:
@@ -245,6 +289,10 @@ def _content(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Dat
         calendar=header.get("calendar"),
         labels=tuple(header["labels"]),
         series=arrays["series"],
+        categories=tuple(
+            Category(name=name, levels=tuple(levels))
+            for name, *levels in header.get("categories", [])
+        ),
     )
 
 

@@ -11,14 +11,20 @@ import numpy as np
 from app.errors import Conflict, FieldError
 from app.reading.arrays import Floats, Places
 from app.reading.closed_days import decide_calendar, with_gaps_decided
-from app.reading.content import DatasetContent, SeriesContent, content_from_bytes
+from app.reading.content import (
+    OTHER_LEVEL,
+    Category,
+    DatasetContent,
+    SeriesContent,
+    content_from_bytes,
+)
 from app.reading.decisions import settled
 from app.reading.read_options import ReadOptions
 from app.reading.report import ColumnReport, Report
 from app.reading.series import anomalies
 from app.reading.series.frequency_finder import find_frequency
 from app.reading.series.rows import LEFT_AS_THEY_ARE, find_gaps, report_gaps
-from app.reading.series.series_report import measured, report_series
+from app.reading.series.series_report import measured, report_series, suggest_roles
 
 _LISTED = 20  # number of disagreeing rows that are named
 _SAME = 1e-9  # relative difference that two spellings of a number may have
@@ -64,17 +70,24 @@ def join(
         target=target,
         target_alternatives=[name for name in whole.columns if name != target],
         series_columns=upload.series_columns,
-        columns=[
-            measured(ColumnReport(name=name, type="number", used=True), whole.column(name))
-            for name in whole.columns
-        ],
+        columns=_columns(whole),
         rows_in_file=len(whole),
         rows_used=len(whole),
     )
     calendar = decide_calendar(whole.times, options, report)
     whole = replace(whole, frequency=frequency, calendar=calendar)
     _report_rows(whole, options, report)
+    suggest_roles(whole, report)
     return whole, report
+
+
+def _columns(whole: SeriesContent) -> list[ColumnReport]:
+    numbers = [
+        measured(ColumnReport(name=name, type="number", used=True), whole.column(name))
+        for name in whole.columns
+    ]
+    words = [ColumnReport(name=name, type="label", used=True) for name in whole.category_names]
+    return [*numbers, *words]
 
 
 def _report_rows(whole: SeriesContent, options: ReadOptions, report: Report) -> None:
@@ -100,12 +113,15 @@ def extended(last: SeriesContent, more: SeriesContent) -> SeriesContent:
     _check_alike(last, more)
     labels = tuple(dict.fromkeys((*last.labels, *more.labels)))
     codes = np.array([labels.index(label) for label in more.labels], dtype=np.int32)
-    names = [more.columns.index(name) for name in last.columns]
+    categories, added = _joined_categories(last, more)
+    numbers = [more.column(name) for name in last.columns]
     is_dated = last.times is not None and more.times is not None
     is_zoned = last.offsets is not None and more.offsets is not None
     both = replace(
         last,
-        values=np.concatenate([last.values, more.values[:, names]]),  # (rows of both, columns)
+        # (rows of both, columns + categories)
+        values=np.concatenate([last.values, np.stack([*numbers, *added], axis=1)]),
+        categories=categories,
         times=np.concatenate([last.times, more.times]) if is_dated else None,
         offsets=np.concatenate([last.offsets, more.offsets]) if is_zoned else None,
         frequency=last.frequency or more.frequency,
@@ -121,6 +137,25 @@ def extended(last: SeriesContent, more: SeriesContent) -> SeriesContent:
     missing = np.isnan(values[first])
     values[first] = np.where(missing, values[second], values[first])
     return both.take(order[np.concatenate([[True], ~again])])
+
+
+def _joined_categories(
+    last: SeriesContent, more: SeriesContent
+) -> tuple[tuple[Category, ...], list[Floats]]:
+    """Return the categories of `last` with new levels after its own, and the values of `more`."""
+    joined, values = [], []
+    for category in last.categories:
+        own = more.levels_of(category.name) if category.name in more.category_names else ()
+        levels = tuple(dict.fromkeys((*category.levels, *own)))
+        joined.append(replace(category, levels=levels))
+        # the places of the levels, and that of other words at the end
+        places = np.array([*map(levels.index, own), OTHER_LEVEL], dtype=np.float64)
+        column = more.column(category.name) if own else np.full(len(more), np.nan)
+        known = np.isfinite(column)
+        found = np.full(len(more), np.nan)
+        found[known] = places[column[known].astype(np.int64)]
+        values.append(found)
+    return tuple(joined), values
 
 
 def _check_alike(last: SeriesContent, more: SeriesContent) -> None:
@@ -164,10 +199,12 @@ def _check_agreement(
         where = int(second[row]) - len(last)
         label = more.labels[int(more.series[where])]
         time = more.time_iso(where)
-        name = last.columns[int(place)]
+        name = (*last.columns, *last.category_names)[int(place)]
         message = (
             f"{name} on {time} is {new[row, place]:g} in the upload and {old[row, place]:g} in the "
             f"model's dataset{f' ({label})' if label else ''}"
+            if int(place) < len(last.columns)
+            else f"{name} on {time} differs from that in the model's dataset"
         )
         errors.append(FieldError(field="file", column=name, message=message))
     raise Conflict(

@@ -37,12 +37,21 @@ class DateReport(BaseModel):
     )
 
 
+ColumnRole = Literal["time", "series", "target", "known ahead", "input", "unused"]
+
+
 class ColumnReport(Part):
     """One column of the file."""
 
     name: str
     type: Literal["number", "date", "time", "label", "text", "index", "empty"]
-    used: bool = Field(description="Whether its numbers are in the dataset.")
+    used: bool = Field(description="Whether its numbers or words are in the dataset.")
+    role: ColumnRole | None = Field(
+        default=None,
+        description="Suggested for a training with the suggested target. known ahead: the file "
+        "continues it past the end of the target. input: it is tried, and kept if it helps. "
+        "unused: `note` says why. null: a table with a series in each column or row.",
+    )
     minimum: float | None = None
     maximum: float | None = None
     missing: int = 0

@@ -103,7 +103,7 @@ TEXT = Shape(kind="text", columns=(), series_count=1)
     [
         ({}, {"target": "Low"}, "target", "no numeric column 'Low'; there are Open, High"),
         ({}, {"target": None}, "target", "there are Open, High"),
-        ({"features": ["Open", "Low"]}, {}, "recipe.features", "no numeric column 'Low'"),
+        ({"features": ["Open", "Low"]}, {}, "recipe.features", "no column 'Low' to use"),
         (
             {"features": ["High"], "anchor": "persistence"},
             {},

@@ -104,11 +104,21 @@ def test_columns_that_do_not_fit_are_named(asked: Service, history: object, fiel
     assert [error["field"] for error in problem["errors"]] == [field]
 
 
-def test_several_columns_cannot_be_fed_back(asked: Service) -> None:
-    problem = refusal(
-        asked, model="two-columns", history={"Open": PRICES, "Volume": PRICES}, horizon=2
+def test_past_the_trained_horizon_other_columns_keep_their_newest_value(asked: Service) -> None:
+    answer = asked.predict(
+        model="two-columns", history={"Open": PRICES, "Volume": PRICES}, horizon=2
+    ).json()
+    assert len(answer["predictions"]) == 2
+    assert answer["warnings"][0] == (
+        "horizon 2 is past the trained 1: forecasts are fed back, with Volume at the newest value"
     )
-    assert problem["errors"][0]["field"] == "horizon"
+
+
+def test_words_in_a_column_of_numbers_are_named(asked: Service) -> None:
+    words = ["rain"] * len(PRICES)
+    problem = refusal(asked, model="two-columns", history={"Open": PRICES, "Volume": words})
+    (error,) = problem["errors"]
+    assert error == {**error, "field": "history.Volume", "message": "takes numbers, not words"}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from app.forecasting.series_splits import split_series
 from app.judging.judgement import JudgedOn, Judgement
 from app.judging.other_rows import Ahead, KnownSeries, other_rows
 from app.judging.series_judge import judge_series
+from app.reading.categories import encoded
 from app.reading.content import DatasetContent, SeriesContent, TextContent, content_from_bytes
 from app.reading.series.grid import gridded
 
@@ -85,6 +86,7 @@ class Measurement:
             return content if isinstance(content, TextContent) else None
         if not isinstance(content, SeriesContent):
             return None
+        content = encoded(content, series.encodings)
         needed = {series.target, *(feature.name for feature in series.features)}
         return content if needed <= set(content.columns) else None
 
@@ -93,6 +95,8 @@ class Measurement:
     ) -> tuple[JudgedOn, Judgement]:
         known: list[KnownSeries] = []
         features = tuple(feature.name for feature in described.features)
+        if isinstance(other, SeriesContent):
+            other = encoded(other, described.encodings)
         is_own = other == training
         if isinstance(other, SeriesContent):
             other = other.with_calendar_of(described.frequency, described.grid_calendar)

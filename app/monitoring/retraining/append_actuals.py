@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -66,13 +67,29 @@ def as_csv(content: SeriesContent) -> bytes:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     is_named = content.labels != ("",)
-    writer.writerow(["time", *(["series"] if is_named else []), *content.columns])
+    writer.writerow(
+        ["time", *(["series"] if is_named else []), *content.columns, *content.category_names]
+    )
     for time, number, row in zip(
-        content.row_times_iso(), content.series.tolist(), content.values.tolist(), strict=True
+        content.row_times_iso(), content.series.tolist(), _rows(content), strict=True
     ):
-        shown = ["" if value != value else repr(value) for value in row]  # noqa: PLR0124 - NaN
-        writer.writerow([time, *([content.labels[number]] if is_named else []), *shown])
+        writer.writerow([time, *([content.labels[number]] if is_named else []), *row])
     return buffer.getvalue().encode()
+
+
+def _rows(content: SeriesContent) -> list[list[str]]:
+    """Return the cells of each row: numbers, then words."""
+    columns = []
+    for name in (*content.columns, *content.category_names):
+        cells = content.cells(name)
+        columns.append([_shown(cell) for cell in cells])
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _shown(cell: float | str) -> str:
+    if isinstance(cell, str):
+        return cell
+    return "" if math.isnan(cell) else repr(cell)
 
 
 def last_moment(content: SeriesContent, label: str) -> str:

@@ -6,17 +6,22 @@ import numpy as np
 import numpy.typing as npt
 
 from app.errors import FieldError, Unprocessable
+from app.predictions.histories.words import in_features
 from app.predictions.loaded import Loaded
 
 Floats = npt.NDArray[np.float64]
 
 
 def future_of(
-    version: Loaded, given: Mapping[str, Sequence[float]] | None, steps: int
+    version: Loaded,
+    given: Mapping[str, Sequence[float] | Sequence[str]] | None,
+    steps: int,
+    warnings: list[str],
 ) -> list[list[float]]:
     """Return the known columns for whole horizons of the version, (known, steps and more).
 
     After the steps that are asked for, the last value is repeated; this does not affect them.
+    Words that the version does not know are added to the warnings.
 
     Raises:
         Unprocessable: a column or values are missing, or a column is not known ahead; each is
@@ -25,33 +30,35 @@ def future_of(
     described, horizon = version.manifest.series, version.manifest.horizon
     known = () if described is None else described.known
     given = given or {}
-    if not known and not given:
+    if described is None or not (known or given):
         return []
+    asked = described.asked(known)
+    own = {name: values for name, values in given.items() if name in (*asked, *known)}
     errors = [
-        FieldError(field=f"future.{name}", message=_unknown(version, known))
+        FieldError(field=f"future.{name}", message=_unknown(version, asked))
         for name in given
-        if name not in known
+        if name not in own
     ]
-    for name in known:
-        count = len(given.get(name, ()))
-        if count < steps:
-            errors.append(
-                FieldError(
-                    field=f"future.{name}",
-                    message=f"has {count} of the {steps} values that are needed, one for each step "
-                    "ahead",
-                )
-            )
+    found = in_features(version, own, "future", warnings)
+    lacking = [name for name in known if len(found.get(name, ())) < steps]
+    errors += [
+        FieldError(
+            field=f"future.{name}",
+            message=f"has {len(own.get(name, ()))} of the {steps} values that are needed, one for "
+            "each step ahead",
+        )
+        for name in described.asked(lacking)
+    ]
     if errors:
         raise Unprocessable(
-            f"future: {version} needs {', '.join(known)} for the {steps} steps ahead"
+            f"future: {version} needs {', '.join(asked)} for the {steps} steps ahead"
             if known
-            else f"future: {_unknown(version, known)}",
+            else f"future: {_unknown(version, asked)}",
             errors=tuple(errors),
         )
     width = horizon * -(-steps // horizon)
     return [
-        [*given[name][:width], *([given[name][-1]] * (width - len(given[name])))] for name in known
+        [*found[name][:width], *([found[name][-1]] * (width - len(found[name])))] for name in known
     ]
 
 

@@ -27,7 +27,7 @@ def with_stored_history(
     beside = [name for name in ("history", "timestamps") if name in request.model_fields_set]
     if beside:
         raise Unprocessable.at(beside[0], "is in the dataset already: give one or the other")
-    names = tuple(feature.name for feature in described.features)
+    names = described.asked([feature.name for feature in described.features])
     with resources.sessions.begin() as session:
         if described.periods:
             names = (_suggested(session, request.dataset),)
@@ -46,13 +46,13 @@ def with_stored_history(
                 resources.store,
                 UUID(request.dataset),
                 features=names,
-                known=described.known,
+                known=described.asked(described.known),
                 rows=request.horizon or version.manifest.horizon,
                 series=request.series,
             )
     if not len(tail):
-        raise Unprocessable.at("dataset", f"has no row with a number in {', '.join(names)}")
-    history = {name: tail.column(name).tolist() for name in names}
+        raise Unprocessable.at("dataset", f"has no row with a value in {', '.join(names)}")
+    history = {name: tail.cells(name) for name in names}
     return request.model_copy(
         update={
             "future": ahead or request.future,

@@ -5,6 +5,7 @@ import numpy as np
 from app.errors import FieldError, Unprocessable
 from app.forecasting.frequencies import default_horizon
 from app.predictions.histories.future import future_of
+from app.predictions.histories.words import in_features
 from app.predictions.loaded import Loaded
 from app.predictions.schemas import TEXT_FIELDS, PredictRequest
 from app.predictions.series import TOO_LARGE, costs
@@ -37,7 +38,7 @@ def ask(version: Loaded, request: PredictRequest) -> AnyQuestion:
     stamps = None
     if request.timestamps is not None:
         stamps = read_timestamps(request.timestamps, rows=len(values))
-    future_of(version, request.future, 1)  # which it has not
+    future_of(version, request.future, 1, [])  # which it has not
     history = read_history(values, stamps, window=version.reach.window)
     described = version.manifest.series
     if described is not None and np.nanmax(np.abs(history.values)) > described.features[0].high:
@@ -76,7 +77,7 @@ def _column(version: Loaded, request: PredictRequest) -> list[float]:
             f"has the columns {', '.join(history)}; {version} forecasts one series from its own "
             "values: send the column to forecast",
         )
-    return next(iter(history.values()))
+    return next(iter(in_features(version, history, "history", []).values()))
 
 
 def _texts(version: Loaded, request: PredictRequest) -> Unprocessable:

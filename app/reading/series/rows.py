@@ -87,7 +87,10 @@ def without_duplicates(
         total = np.add.reduceat(np.where(there, rows.values, 0.0), starts, axis=0)
         count = np.add.reduceat(there.astype(np.float64), starts, axis=0)
         divisor = np.maximum(count, 1.0) if how == "mean" else 1.0
-        joined = replace(joined, values=np.where(count > 0, total / divisor, np.nan))
+        numbers_only = len(rows.columns)  # of words, the last counts
+        together = np.where(count > 0, total / divisor, np.nan)
+        together[:, numbers_only:] = joined.values[:, numbers_only:]
+        joined = replace(joined, values=together)
     return joined, duplicates
 
 
@@ -186,7 +189,9 @@ def filled(
         if rows.times is not None and whole.times is not None and rows.frequency is not None:
             following = next_times(rows.times[row], rows.frequency, missing, calendar)
             whole.times[starts[row] + 1 :][:missing] = following
-    values = _carried_on(values, whole.series) if how == "fill" else np.nan_to_num(values, nan=0.0)
+    if how == "fill":
+        return replace(whole, values=_carried_on(values, whole.series))
+    values[:, : len(rows.columns)] = np.nan_to_num(values[:, : len(rows.columns)], nan=0.0)
     return replace(whole, values=values)
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from app.errors import FieldError
-from app.reading.arrays import Codes, Ints, Times
+from app.reading.arrays import Codes, Floats, Ints, Times
+from app.reading.categories import read_category
 from app.reading.closed_days import decide_calendar, with_gaps_decided
 from app.reading.columns.cell_types import cell_kind
 from app.reading.columns.column_types import ReadColumn, ReadTable, index_columns
-from app.reading.content import SeriesContent
+from app.reading.content import Category, SeriesContent
 from app.reading.decisions import settled
 from app.reading.read_options import ReadOptions
 from app.reading.report import FileProblem, Report
@@ -32,6 +33,7 @@ from app.reading.series.series_report import (
     report_columns,
     report_series,
     row_order,
+    suggest_roles,
 )
 from app.reading.series.target import suggest_target
 from app.reading.series.time_candidates import correct_midnights, date_rows, unread_times
@@ -121,7 +123,23 @@ def _as_it_is(table: ReadTable, report: Report) -> Long:
         labels=labels,
         value_names=tuple(column.name for column in values),
         decision=settled("layout", "a row for each time", "the header names columns of values"),
+        words=_categories(unnamed),
     )
+
+
+def _categories(columns: Sequence[ReadColumn]) -> list[tuple[Category, Floats]]:
+    """Return the columns of words that can be inputs, and note why others cannot."""
+    categories = []
+    for column in columns:
+        if column.type not in {"label", "text"}:
+            continue
+        found = read_category(column.name, column.source.texts().tolist())
+        if isinstance(found, str):
+            column.notes.append(f"not used: {found}")
+        else:
+            column.role = "category"
+            categories.append(found)
+    return categories
 
 
 def _warn_unread(table: ReadTable, report: Report) -> None:
@@ -167,6 +185,7 @@ def _finished(rows: SeriesRows, long: Long, options: ReadOptions, report: Report
     against = {entry.columns[0]: entry.message for entry in report.contradictions}
     report.target, decision = suggest_target(content, long.columns, against)
     report.target_alternatives = [name for name in content.columns if name != report.target]
+    suggest_roles(content, report)
     if decision is None:
         report.note("No column looks like a measurement: name the one to predict as the target.")
     else:

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from app.reading.arrays import Floats
+from app.reading.arrays import Floats, Ints
 from app.reading.columns.column_types import ReadColumn
 from app.reading.content import SeriesContent
 from app.reading.decisions import count_of
@@ -30,7 +30,7 @@ def report_columns(columns: list[ReadColumn], long: Long, report: Report) -> Non
                 {
                     "name": column.name,
                     "type": kind,
-                    "used": id(column) in used or column.role == "values",
+                    "used": id(column) in used or column.role in {"values", "category"},
                     "missing": column.missing,
                     "unit": ", ".join(column.units) or None,
                     "note": "; ".join(column.notes) or None,
@@ -85,7 +85,7 @@ def count_cells(
     used, values = 0, 0
     unused: list[CellGroup] = []
     for column in columns:
-        if column.name in long.value_names:
+        if column.name in long.value_names or column.role == "category":
             values += 1
         elif column.role in {"time", "series"}:
             used += int(kept.sum())
@@ -93,6 +93,7 @@ def count_cells(
             unused.append(CellGroup(column=column.name, cells=int(kept.sum())))
     missing = {entry.name: entry.missing for entry in report.columns}
     numbers = sum(len(usable.rows) - missing[column.name] for column in long.columns)
+    numbers += sum(int(np.isfinite(places[is_kept]).sum()) for _, places in long.words)
     bad = sum(int(is_kept[column.bad].sum()) for column in long.columns)
     groups: dict[str, int] = {"not a number": bad}
     groups["no value"] = values * int(kept.sum()) - numbers - bad
@@ -134,6 +135,41 @@ def report_series(content: SeriesContent, report: Report) -> None:
         instants = content.instants()
         report.start = content.time_iso(int(np.argmin(instants)))
         report.end = content.time_iso(int(np.argmax(instants)))
+
+
+def suggest_roles(content: SeriesContent, report: Report) -> None:
+    """Say of each column of a table what it is for, beside the suggested target."""
+    if report.layout != "table" or report.target is None:
+        return
+    times = () if report.date is None else report.date.columns
+    last = _last_rows(content, report.target)
+    for entry in report.columns:
+        entry.role = "unused"
+        if entry.name in times:
+            entry.role = "time"
+        elif entry.name in report.series_columns:
+            entry.role = "series"
+        elif entry.name == report.target:
+            entry.role = "target"
+        elif entry.used and _varies(content.column(entry.name)):
+            more = int((_last_rows(content, entry.name) - last)[last >= 0].max(initial=0))
+            entry.role = "known ahead" if more > 0 else "input"
+            told = f"continues {count_of(more, 'row', 'rows')} past the end of {report.target}"
+            entry.note = "; ".join(filter(None, [entry.note, told if more > 0 else None])) or None
+        elif entry.used:
+            entry.note = "; ".join(filter(None, [entry.note, "it never changes"]))
+
+
+def _last_rows(content: SeriesContent, name: str) -> Ints:
+    """Return the last row with a value in each series, -1 where there is none, (series,)."""
+    known = np.flatnonzero(np.isfinite(content.column(name)))
+    last = np.full(len(content.labels), -1, dtype=np.int64)
+    last[content.series[known]] = known  # the last assignment counts
+    return last
+
+
+def _varies(values: Floats) -> bool:
+    return bool(np.nanmin(values) < np.nanmax(values)) if np.isfinite(values).any() else False
 
 
 def row_order(rows: SeriesRows) -> RowOrder:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.errors import FieldError
-from app.reading.arrays import Bools, Ints, Places
+from app.reading.arrays import Bools, Floats, Ints, Places
 from app.reading.columns.column_types import ReadColumn
 from app.reading.report import LISTED, FileProblem, LeftOut
 from app.reading.series.rows import SeriesRows
@@ -59,18 +59,7 @@ def usable_rows(table: Table, long: Long) -> UsableRows:
     if not len(keep):
         both = "both a time and a number" if long.times else "a number"
         raise FileProblem(f"no row of the file has {both}", *_missing_in(long, codes, reasons))
-    times = long.times
-    every = SeriesRows(
-        columns=tuple(column.name for column in long.columns),
-        values=values,
-        times=None if times is None else times.times,
-        offsets=None if times is None else times.offsets,
-        time_form=None if times is None else times.form,
-        frequency=None,
-        labels=long.labels.labels,
-        series=long.labels.series,
-        numbers=long.rows,
-    )
+    every = _every_row(long, values)
     rows = every if len(keep) == len(codes) else every.take(keep)
     _check_size(rows, long.columns)
     return UsableRows(
@@ -78,6 +67,23 @@ def usable_rows(table: Table, long: Long) -> UsableRows:
         codes=codes,
         reasons=reasons,
         left_out=_left_out(table, long, codes, reasons),
+    )
+
+
+def _every_row(long: Long, values: Floats) -> SeriesRows:
+    """Return the long rows with their numbers (rows, columns) and the levels of their words."""
+    times, places = long.times, [each for _, each in long.words]
+    return SeriesRows(
+        columns=tuple(column.name for column in long.columns),
+        values=np.column_stack((values, *places)) if places else values,
+        categories=tuple(category for category, _ in long.words),
+        times=None if times is None else times.times,
+        offsets=None if times is None else times.offsets,
+        time_form=None if times is None else times.form,
+        frequency=None,
+        labels=long.labels.labels,
+        series=long.labels.series,
+        numbers=long.rows,
     )
 
 

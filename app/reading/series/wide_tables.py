@@ -1,12 +1,13 @@
 """Turn wide tables into long ones: a series per row, a series per column, or a calendar matrix."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from app.reading.arrays import Bools, Floats, Ints
 from app.reading.columns.column_types import ReadColumn, ReadTable, read_column
+from app.reading.content import Category
 from app.reading.decisions import Candidate, Decision, settled, weigh
 from app.reading.report import FileProblem
 from app.reading.series.date_parts import row_parts
@@ -52,6 +53,8 @@ class Long:
     labels: FoundLabels
     value_names: tuple[str, ...]  # columns of the file that the values come from
     decision: Decision
+    # columns of words, and the place of each row's level
+    words: list[tuple[Category, Floats]] = field(default_factory=list)
 
 
 def find_wide(table: ReadTable) -> Long | None:

@@ -59,7 +59,7 @@ def ask_after_file(service: Service, order: PredictionOrder, file: Path) -> list
         answer = service.post("/predict", request_of("text", order, end))
         return [Answer(label="", after="", answer=answer, problem=None)]
     described: Json = manifest["series"]
-    names = tuple(feature["name"] for feature in described["features"])
+    names = _asked_for(described, [feature["name"] for feature in described["features"]])
     if described.get("periods"):  # it forecasts any column
         names = (order.target or understanding.report.target or content.columns[0],)
     elif order.target is not None:
@@ -67,12 +67,12 @@ def ask_after_file(service: Service, order: PredictionOrder, file: Path) -> list
             f"--target is for universal; {order.model} predicts {described['target']}"
         )
     for name in names:
-        known("column", name, content.columns)
+        known("column", name, (*content.columns, *content.category_names))
     rows = max(manifest["window"] or 0, manifest["min_history"])
     ends = content.complete(names).tail(rows)
     if order.series is not None:
         ends = ends.of_series(known("series", order.series, content.labels))
-    ahead_columns = tuple(described.get("known") or ())  # older versions have none
+    ahead_columns = _asked_for(described, described.get("known") or ())  # older ones have none
     ahead = {
         label: known_ahead(
             content.of_series(label),
@@ -83,6 +83,16 @@ def ask_after_file(service: Service, order: PredictionOrder, file: Path) -> list
         for label in (ends.labels if ahead_columns else ())
     }
     return list(_asked(service, order, ends, names, ahead))
+
+
+def _asked_for(described: Json, features: Sequence[str]) -> tuple[str, ...]:
+    """Return columns as a request names them: categories in place of their features."""
+    sources = {
+        name: each["name"]
+        for each in described.get("categories") or ()
+        for name in each["features"]
+    }
+    return tuple(dict.fromkeys(sources.get(name, name) for name in features))
 
 
 def run_predict_after(
@@ -178,7 +188,7 @@ def _asked(
     order: PredictionOrder,
     ends: SeriesContent,
     names: tuple[str, ...],
-    ahead: Mapping[str, dict[str, list[float]]],
+    ahead: Mapping[str, dict[str, list[float] | list[str]]],
 ) -> Iterator[Answer]:
     parts = [ends.of_series(label) for label in ends.labels]
     for group in _groups(parts):
@@ -203,9 +213,9 @@ def _request(
     order: PredictionOrder,
     part: SeriesContent,
     names: tuple[str, ...],
-    future: dict[str, list[float]] | None,
+    future: dict[str, list[float] | list[str]] | None,
 ) -> Json:
-    history = {name: part.column(name).tolist() for name in names}
+    history = {name: part.cells(name) for name in names}
     fields: Json = {
         "model": order.model,
         "history": history if len(names) > 1 else history[names[0]],

@@ -71,6 +71,7 @@ def _rows_text(report: Json) -> str:
 
 
 def _column_text(column: Json) -> str:
-    if column["minimum"] is None:
-        return str(column["name"])
-    return f"{column['name']} ({number(column['minimum'])} to {number(column['maximum'])})"
+    told = [column["role"]] if column.get("role") == "known ahead" else []
+    if column["minimum"] is not None:
+        told.insert(0, f"{number(column['minimum'])} to {number(column['maximum'])}")
+    return f"{column['name']} ({', '.join(told)})" if told else str(column["name"])

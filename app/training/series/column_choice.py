@@ -13,6 +13,7 @@ from app.forecasting.columns.trial import Outcome, Trial, try_columns
 from app.forecasting.histories import ahead_of
 from app.forecasting.holes import led
 from app.forecasting.linear_maps import LinearMap
+from app.reading.categories import Encoding
 from app.reading.content import DatasetContent, SeriesContent
 from app.recipes.recipe import SeriesRecipe
 from app.training.series.anchors import SeriesAnchors, Settled, fit_anchors
@@ -35,16 +36,23 @@ class Candidate:
     """A column as it may be used."""
 
     column: str
+    features: tuple[str, ...]  # that stand for it: one, or those of a category
     known: bool  # ahead
     lag: int = 0  # rows after which it acts
 
 
-def like_start(recipe: SeriesRecipe, start: SeriesInput) -> SeriesRecipe:
-    """Return a recipe with the columns of the version that a run starts from, if it names none."""
+def like_start(
+    recipe: SeriesRecipe, start: SeriesInput
+) -> tuple[SeriesRecipe, tuple[Encoding, ...] | None]:
+    """Return a recipe with the columns of the version that a run starts from, and their encodings.
+
+    A recipe that names columns is returned as it is.
+    """
     if recipe.features is not None or recipe.known is not None:
-        return recipe
-    features = tuple(feature.name for feature in start.features)
-    return recipe.model_copy(update={"features": features, "known": start.known})
+        return recipe, None
+    features = start.asked([feature.name for feature in start.features])
+    update = {"features": features, "known": start.asked(start.known)}
+    return recipe.model_copy(update=update), start.encodings or None
 
 
 def choose_columns(
@@ -61,107 +69,122 @@ def choose_columns(
     Returns:
         The data with all its columns, and the anchors.
     """
-    named = {name: "named by the recipe" for name in data.features if name != data.target}
-    unusable = dict(_unusable(data, recipe, test))
-    tried = [name for name in data.content.columns if name not in unusable and name != data.target]
+    sources = _sources(data)
+    named = {
+        name: "named by the recipe"
+        for name, features in sources.items()
+        if name != data.target and not set(features).isdisjoint(data.features)
+    }
+    unusable = dict(_unusable(data, recipe, sources, test))
+    tried = [name for name in sources if name not in unusable and name != data.target]
     if settled is None:
         reason = "the recipe has no anchor, and uses the columns that it names"
         unusable |= {name: reason for name in tried if name not in named}
         return _with_uses(data, {**unusable, **named}), None
     plain = data.with_columns((data.target,), known=(), expected={})
     anchors = fit_anchors(plain, recipe, settled)
-    forced = frozenset(data.features[place] for place in data.known)
     if not tried:
         return _with_uses(plain, unusable), anchors
+    planned = {data.features[place] for place in data.known}
+    forced = frozenset(name for name in tried if planned.issuperset(sources[name]))
     outcomes = _tried(plain, anchors.fitted, _candidates(plain, recipe, tried, forced), forced)
     why = {**unusable, **_unhelpful(outcomes), **named}
     chosen = {each.column: each for each, outcome in outcomes.items() if outcome.used}
     gains = {each.column: _gain(each, outcomes[each]) for each in chosen.values()}
     while True:
-        whole = _with_chosen(data, chosen.values(), forced)
+        whole = _with_chosen(data, chosen.values())
         if whole.features == (data.target,):
             return _with_uses(plain, why), anchors
         fitted = fit_anchors(whole, recipe, settled)
-        idle = {each.name for each in fitted.record.effects if not each.series} & set(chosen)
-        idle -= forced
+        helped = {each.name for each in fitted.record.effects if each.series}
+        idle = {n for n, each in chosen.items() if helped.isdisjoint(each.features)} - forced
         if not idle:
             return _with_uses(whole, {**why, **{name: gains[name] for name in chosen}}), fitted
         why |= dict.fromkeys(idle - named.keys(), "its effect did not help on later rows")
         chosen = {name: each for name, each in chosen.items() if name not in idle}
 
 
-def _with_chosen(
-    data: SeriesData, chosen: Iterable[Candidate], forced: frozenset[str]
-) -> SeriesData:
+def _sources(data: SeriesData) -> dict[str, tuple[str, ...]]:
+    """Return the columns of the dataset with the features that stand for each."""
+    categories = {encoding.name: encoding.columns for encoding in data.encodings}
+    encoded = {feature for features in categories.values() for feature in features}
+    numbers = {name: (name,) for name in data.content.columns if name not in encoded}
+    return {**numbers, **categories}
+
+
+def _with_chosen(data: SeriesData, chosen: Iterable[Candidate]) -> SeriesData:
     """Return the data with the chosen columns beside those that the recipe names."""
-    every = {each.column: each for each in chosen}
-    known = (*forced, *(name for name, each in every.items() if each.known))
+    every = list(chosen)
+    features = [feature for each in every for feature in each.features]
+    known = [data.features[place] for place in data.known]
+    known += [feature for each in every if each.known for feature in each.features]
     return data.with_columns(
-        tuple(dict.fromkeys((*data.features, *every))),
+        tuple(dict.fromkeys((*data.features, *features))),
         known=tuple(dict.fromkeys(known)),
-        expected={name: each.lag for name, each in every.items() if not each.known},
+        expected={
+            feature: each.lag for each in every if not each.known for feature in each.features
+        },
     )
 
 
 def columns_note(uses: Sequence[ColumnUse]) -> list[str]:
     """Return what the scorecard says about the columns of the dataset, if there are others."""
-    told = [
-        f"{each.name}: {_ROLES[each.role]} ({each.why})" for each in uses if each.role != "target"
-    ]
+    told = [each.told for each in uses if each.role != "target"]
     return [f"other columns: {'; '.join(told)}"] if told else []
-
-
-_ROLES = {"known ahead": "used, known ahead", "input": "used", "unused": "not used"}
 
 
 def _with_uses(data: SeriesData, why: Mapping[str, str]) -> SeriesData:
     """Return the data with a record of each column of the dataset."""
     known = {data.features[place] for place in data.known}
     uses = []
-    for name in data.content.columns:
+    for name, features in _sources(data).items():
+        role = "input" if known.isdisjoint(features) else "known ahead"
         if name == data.target:
-            uses.append(ColumnUse(name=name, role="target", why="it is forecast"))
-        elif name in data.features:
-            role = "known ahead" if name in known else "input"
-            uses.append(ColumnUse.model_validate({"name": name, "role": role, "why": why[name]}))
-        else:
-            uses.append(ColumnUse(name=name, role="unused", why=why[name]))
+            role = "target"
+        elif set(features).isdisjoint(data.features):
+            role = "unused"
+        told = "it is forecast" if name == data.target else why[name]
+        uses.append(ColumnUse.model_validate({"name": name, "role": role, "why": told}))
     return replace(data, uses=tuple(uses))
 
 
 def _unusable(
-    data: SeriesData, recipe: SeriesRecipe, test: DatasetContent | None
+    data: SeriesData,
+    recipe: SeriesRecipe,
+    sources: Mapping[str, tuple[str, ...]],
+    test: DatasetContent | None,
 ) -> Iterator[tuple[str, str]]:
     """Yield the columns that cannot be tried, and why."""
-    free = 0
     present = np.isfinite(data.content.column(data.target))
-    for name in data.content.columns:
-        if name in data.features or name == data.target:
+    rows, tried = int(present.sum()), 0
+    for name, features in sources.items():
+        if name == data.target or not set(features).isdisjoint(data.features):
             continue
-        values = data.content.column(name)
-        there = np.isfinite(values) & present
-        missing = int(present.sum()) - int(there.sum())
-        free += 1
+        columns = [data.content.column(feature)[present] for feature in features]
+        missing = int(np.isnan(columns[0]).sum()) if columns else 0
+        varying = [feature for feature, own in zip(features, columns, strict=True) if _varies(own)]
         if recipe.features is not None:
             yield name, "the recipe names the columns to use"
-        elif isinstance(test, SeriesContent) and name not in test.columns:
+        elif isinstance(test, SeriesContent) and name not in (*test.columns, *test.category_names):
             yield name, "the test set has no such column"
-        elif missing > (1 - LEAST_PRESENT) * present.sum():
-            yield name, f"it has no value in {missing} of {int(present.sum())} rows"
-        elif not _varies(values[there]):
+        elif missing > (1 - LEAST_PRESENT) * rows:
+            yield name, f"it has no value in {missing} of {rows} rows"
+        elif not varying:
             yield name, "it never changes"
-        elif not any(_varies(_of(group, name)) for group in data.groups):
+        elif not any(_varies(_of(group, each)) for group in data.groups for each in varying):
             yield name, "it never changes within a series"
-        elif free > MOST_TRIED:
+        elif tried == MOST_TRIED:
             yield name, f"only the first {MOST_TRIED} columns are tried"
+        else:
+            tried += 1
 
 
 def _of(group: Group, name: str) -> Floats:
-    values = group.content.column(name)[: group.split.test_start]
-    return values[np.isfinite(values)]
+    return group.content.column(name)[: group.split.test_start]
 
 
 def _varies(values: Floats) -> bool:
+    values = values[np.isfinite(values)]
     return len(values) > 0 and bool(values.min() < values.max())
 
 
@@ -170,18 +193,18 @@ def _candidates(
 ) -> list[Candidate]:
     """Return the ways in which columns may be used."""
     found = []
-    for name in names:
-        planned = (
-            recipe.known is None and recipe.features is None and _is_planned(data, recipe, name)
-        )
-        if name in forced or planned:
-            found.append(Candidate(column=name, known=True))
-        else:
-            found += [
-                Candidate(column=name, known=False, lag=lag)
-                for lag in LAGS
-                if WINDOW_PER_LAG * lag <= data.window
-            ]
+    is_open = recipe.known is None and recipe.features is None
+    for name, features in _sources(data).items():
+        if name not in names:
+            continue
+        if name in forced or (is_open and _is_planned(data, recipe, features[0])):
+            found.append(Candidate(column=name, features=features, known=True))
+            continue
+        found += [
+            Candidate(column=name, features=features, known=False, lag=lag)
+            for lag in LAGS
+            if WINDOW_PER_LAG * lag <= data.window
+        ]
     return found
 
 
@@ -254,8 +277,10 @@ def _trial(
     rows: Ids = np.arange(first, len(group.target))
     regressors = []
     for candidate in candidates:
-        given = ahead_of(group.content.column(candidate.column)[:, None], rows, 1)[:, 0]
-        added = _explained(candidate, given, origins, linear, until=start)[:, :, None]
+        columns = np.stack([group.content.column(each) for each in candidate.features], axis=1)
+        given = ahead_of(columns, rows, 1)[:, 0]  # (rows, features)
+        parts = [_explained(candidate, own, origins, linear, until=start) for own in given.T]
+        added = np.stack(parts, axis=2)  # (n, horizon, features)
         regressors.append((added[:count], added[count:]))
     return Trial(fitted=errors[:count] / size, judged=errors[count:] / size, regressors=regressors)
 
@@ -266,19 +291,19 @@ def _explained(
     """Return what one unit of effect adds to the forecasts from some origins, (n, horizon).
 
     Args:
-        candidate: how the column (rows, 1) is used.
-        column: without missing values.
+        candidate: how the column is used.
+        column: (rows,), without missing values.
         origins: (n,), the rows before which all is known.
         linear: the forecast that the effect is added to.
         until: the rows on which it is measured how the column continues.
     """
     window, horizon = linear.weights.shape
-    padded = np.concatenate((np.full(window, column[0, 0]), column[:, 0]))
+    padded = np.concatenate((np.full(window, column[0]), column))
     seen = sliding_window_view(padded, window)[origins]
     if candidate.known:
-        ahead = column[origins[:, None] + np.arange(horizon), 0]
+        ahead = column[origins[:, None] + np.arange(horizon)]
     else:
-        share, usual = continued(column[:until])
+        share, usual = continued(column[:until, None])
         expected = Expected(lags=(candidate.lag,), share=share[None], usual=usual[None])
         ahead = expected.ahead(seen[:, :, None], horizon)[:, :, 0]
         seen = expected.seen(seen[:, :, None])[:, :, 0]

@@ -12,6 +12,7 @@ from app.errors import Unprocessable
 from app.forecasting.histories import History, Reach, ahead_of
 from app.forecasting.series_splits import split_series
 from app.forecasting.windows import Split, windows
+from app.reading.categories import Encoding, encoded, encodings_of
 from app.reading.content import DatasetContent, SeriesContent, times_iso
 from app.reading.holidays import with_calendar
 from app.reading.series.closures import absent_days, without_closed_days
@@ -63,12 +64,19 @@ class SeriesData:
     network_window: int  # how many of its newest rows the network sees
     # features with effects that are not known ahead, and after how many rows each acts
     expected: tuple[tuple[int, int], ...] = ()
+    encodings: tuple[Encoding, ...] = ()  # of the dataset's columns of words
     uses: tuple[ColumnUse, ...] = ()  # what became of each column of the dataset
 
     @property
     def with_effects(self) -> tuple[int, ...]:
         """Return the features with effects on the target, those known ahead first."""
         return (*self.known, *(feature for feature, _ in self.expected))
+
+    @property
+    def encodings_used(self) -> tuple[Encoding, ...]:
+        """Return those whose inputs are among the features."""
+        used = set(self.features)
+        return tuple(each for each in self.encodings if not used.isdisjoint(each.columns))
 
     @property
     def may_have_closed_on_grid(self) -> bool:
@@ -158,6 +166,7 @@ def read_series(
     target: str | None,
     has_test: bool,
     closed_on_grid: bool = False,
+    encodings: tuple[Encoding, ...] | None = None,
 ) -> SeriesData:
     """Pick columns, cut the rows and settle the network's window.
 
@@ -167,6 +176,7 @@ def read_series(
         target: column to forecast; None for the first.
         has_test: whether there is a separate test set, so that no rows are held out.
         closed_on_grid: whether closed days become rows without values.
+        encodings: of columns of words; None: as their levels in the dataset suggest.
 
     Raises:
         Unprocessable: the dataset is a text, a column is unknown, the columns do not go with the
@@ -174,7 +184,9 @@ def read_series(
     """
     if not isinstance(content, SeriesContent):
         raise Unprocessable.at("recipe", "is for a series, and the dataset is a text")
-    features, target, known = _columns(content, recipe, target)
+    encodings = encodings_of(content) if encodings is None else encodings
+    content = encoded(content, encodings)
+    features, target, known = _columns(content, _in_features(recipe, encodings), target)
     if len(content.labels) > 1 and recipe.scaling != "window":
         raise Unprocessable.at(
             "recipe.scaling",
@@ -193,6 +205,7 @@ def read_series(
         target=target,
         target_index=features.index(target) if target in features else None,
         known=tuple(features.index(name) for name in known),
+        encodings=encodings,
         groups=groups,
         content=content,
         calendar=calendar,
@@ -254,6 +267,19 @@ def _inputs(content: SeriesContent, features: tuple[str, ...]) -> Floats:
 def _finite(values: Floats) -> Floats:
     """Return values with NaN in place of infinite ones."""
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def _in_features(recipe: SeriesRecipe, encodings: Sequence[Encoding]) -> SeriesRecipe:
+    """Return a recipe that names the features of categories in place of the categories."""
+    columns = {encoding.name: encoding.columns for encoding in encodings}
+
+    def named(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is None:
+            return None
+        return tuple(feature for name in names for feature in columns.get(name, (name,)))
+
+    update = {"features": named(recipe.features), "known": named(recipe.known)}
+    return recipe.model_copy(update=update)
 
 
 def _columns(
@@ -339,3 +365,18 @@ def _leaves_too_few(groups: Sequence[Group], recipe: SeriesRecipe, window: int) 
     if recipe.early_stopping is not None and not watched:
         return True
     return trained < 2 * window
+
+
+def check_varies(data: SeriesData) -> None:
+    """Check that there is something to learn.
+
+    Raises:
+        Unprocessable: the target never changes in the training rows.
+    """
+    known = np.concatenate([group.target[: group.split.validation_start] for group in data.groups])
+    known = known[np.isfinite(known)]
+    if len(known) > 1 and known.min() == known.max():
+        raise Unprocessable(
+            f"column {data.target!r} is {known[0]:g} in every training row: there is nothing to "
+            "learn; choose another target or send rows in which it changes"
+        )

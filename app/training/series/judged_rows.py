@@ -6,6 +6,7 @@ from app.errors import Unprocessable
 from app.judging.forecasts import JudgedSeries
 from app.judging.other_rows import Ahead, KnownSeries, other_rows
 from app.judging.series_judge import Judged
+from app.reading.categories import encoded
 from app.reading.content import DatasetContent, SeriesContent
 from app.training.series.data import Floats, SeriesData
 
@@ -61,6 +62,7 @@ def test_rows(data: SeriesData, test: DatasetContent, horizon: int) -> Judged:
     ]
     if isinstance(test, SeriesContent):
         test = test.with_calendar_of(data.content.frequency, data.content.calendar)
+        test = encoded(test, data.encodings)
     return other_rows(
         known,
         test,

@@ -10,6 +10,7 @@ from app.artifact.files import UNIVERSAL_FORECAST
 from app.artifact.manifest import Feature, Manifest, SeriesInput
 from app.artifact.onnx_session import forecasts
 from app.artifact.scorecard import Memory
+from app.artifact.series_records import CategoryInput
 from app.errors import Unprocessable
 from app.forecasting.drift import inner_deciles
 from app.forecasting.shrinkage import kept_share
@@ -29,7 +30,7 @@ from app.training.reach import MOST_EXAMPLES, forecast_memory
 from app.training.series.anchors import SeriesAnchors, Settled, fit_anchors, settle_anchor
 from app.training.series.calibration import SeriesCalibration
 from app.training.series.column_choice import choose_columns, columns_note, like_start
-from app.training.series.data import Floats, SeriesData, read_series
+from app.training.series.data import Floats, SeriesData, check_varies, read_series
 from app.training.series.examples import SeriesExamples
 from app.training.series.judged_rows import held_out_rows, test_rows, training_rows
 from app.training.task import Description, Phase
@@ -72,12 +73,14 @@ class SeriesTask:
                 would be right.
         """
         start = None if start_from is None else start_from.series
+        encodings = None
         if start is not None:
-            recipe = like_start(recipe, start)
+            recipe, encodings = like_start(recipe, start)
         read = partial(read_series, content, recipe, target=target, has_test=test is not None)
+        read = partial(read, encodings=encodings)
         on_grid = start is not None and start.closed_on_grid
         data, settled = _settled(read(closed_on_grid=on_grid), recipe, start_from)
-        _check_varies(data)
+        check_varies(data)
         data, anchors = choose_columns(data, recipe, settled, test=test)
         if start is None and settled is not None and data.may_have_closed_on_grid:
             gridded, settled_on_grid = _settled(read(closed_on_grid=True), recipe, None)
@@ -279,6 +282,7 @@ class SeriesTask:
                 known=tuple(self.data.features[place] for place in self.data.known),
                 expected=tuple(self.data.features[place] for place, _ in self.data.expected),
                 columns=self.data.uses,
+                categories=tuple(map(CategoryInput.of, self.data.encodings_used)),
                 frequency=self.data.content.frequency,
                 calendar=self.data.calendar,
                 closed_on_grid=self.data.closed_on_grid,
@@ -389,18 +393,3 @@ def _described(name: str, column: Floats) -> Feature:
         high=float(np.nanmax(column)),
         quantiles=inner_deciles(column),
     )
-
-
-def _check_varies(data: SeriesData) -> None:
-    """Check that there is something to learn.
-
-    Raises:
-        Unprocessable: the target never changes in the training rows.
-    """
-    known = np.concatenate([group.target[: group.split.validation_start] for group in data.groups])
-    known = known[np.isfinite(known)]
-    if len(known) > 1 and known.min() == known.max():
-        raise Unprocessable(
-            f"column {data.target!r} is {known[0]:g} in every training row: there is nothing to "
-            "learn; choose another target or send rows in which it changes"
-        )

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import random
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -117,3 +118,84 @@ def test_many_series_of_several_columns_train_one_network(service: Served, tmp_p
         },
     )
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "recipe.scaling")
+
+
+WEATHER = ("sun", "rain", "snow")
+SOLD = {"sun": 15, "rain": -20, "snow": -40}
+DAYS, PLANNED = 150, 14
+
+
+def shops() -> bytes:
+    """Return five shops with price, promotion, weather and weekday; promotions are planned."""
+    chance = random.Random(7)
+    lines = ["shop,date,units_sold,price,promo,weather,weekday"]
+    for place, shop in enumerate(("Berlin", "Paris", "Rome", "Oslo", "Wien")):
+        for number in range(DAYS + PLANNED):
+            day = FIRST + timedelta(days=number)
+            promo, weather = int(chance.random() < 0.2), chance.choice(WEATHER)
+            units = 200 + 30 * place + 80 * promo + SOLD[weather] + chance.gauss(0, 5)
+            now = f"{units:.1f},9.99,{promo},{weather}" if number < DAYS else f",,{promo},"
+            lines.append(f"{shop},{day},{now},{day:%a}")
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.slow
+def test_five_shops_with_a_plan_are_forecast_for_a_fortnight(
+    service: Served, tmp_path: Path
+) -> None:
+    (tmp_path / "shops.csv").write_bytes(shops())
+
+    stepahead(service, tmp_path, "train", "shops.csv", "--model", "shops", *SMALL)
+    told = stepahead(service, tmp_path, "predict", "shops", "--file", "shops.csv", "--csv")
+
+    version = httpx.get(f"{service.url}/models/shops/versions/1").json()
+    described = version["manifest"]["series"]
+    assert {use["name"]: use["role"] for use in described["columns"]} == {
+        "units_sold": "target",
+        "price": "unused",
+        "promo": "known ahead",
+        "weather": "input",
+        "weekday": "unused",
+    }
+    dataset = httpx.get(f"{service.url}/datasets/{version['lineage']['dataset']}").json()
+    roles = {column["name"]: column["role"] for column in dataset["report"]["columns"]}
+    assert roles["promo"] == roles["weekday"] == "known ahead"
+    assert roles["weather"] == "input"
+    assert roles["price"] == "unused"
+    log = httpx.get(f"{service.url}/jobs/{version['lineage']['job']}/log").json()["items"]
+    assert any(line["text"].startswith("column weather: used (") for line in log)
+
+    lines = list(csv.DictReader(told.splitlines()))
+    assert len(lines) == 5 * PLANNED
+    rome = [float(line["forecast"]) for line in lines if line["series"] == "Rome"]
+    plan = [line.split(",")[4] for line in shops().decode().splitlines() if line[:4] == "Rome"]
+    promoted = [value for value, promo in zip(rome, plan[DAYS:], strict=True) if promo == "1"]
+    usual = [value for value, promo in zip(rome, plan[DAYS:], strict=True) if promo == "0"]
+    assert min(promoted) - max(usual) > 60
+
+    asked = {"model": "shops", "dataset": dataset["id"], "series": "Rome"}
+    answer = httpx.post(f"{service.url}/predict", json=asked).json()
+    assert [step["value"] for step in answer["predictions"]] == pytest.approx(rome)
+    rows = [line.split(",") for line in shops().decode().splitlines() if line[:4] == "Rome"][:DAYS]
+    weather = [row[5] for row in rows]
+    history: dict[str, object] = {
+        "units_sold": [float(row[2]) for row in rows],
+        "promo": [int(row[4]) for row in rows],
+        "weather": weather,
+    }
+    asked = {
+        "model": "shops",
+        "series": "Rome",
+        "history": history,
+        "future": {"promo": [int(promo) for promo in plan[DAYS:]]},
+    }
+    answer = httpx.post(f"{service.url}/predict", json=asked).json()
+    assert [step["value"] for step in answer["predictions"]] == pytest.approx(rome)
+    assert answer["warnings"] == []
+    weather[-1] = "hail"
+    (warning,) = httpx.post(f"{service.url}/predict", json=asked).json()["warnings"]
+    assert "was not trained on 'hail' in history.weather" in warning
+    history["weather"] = [1.0] * DAYS
+    refused = httpx.post(f"{service.url}/predict", json=asked)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"] == "history.weather"

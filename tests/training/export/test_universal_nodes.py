@@ -87,7 +87,7 @@ def test_universal_reads_the_series_without_the_effects_of_known_columns() -> No
     np.testing.assert_allclose(plain, TARGET - 50 * HISTORY[:, :, 0])
     np.testing.assert_allclose(
         forecasts(graph, HISTORY, future=FUTURE),
-        anchor.forecasts(TARGET, known=known, future=FUTURE, universal=part),
+        anchor.forecasts(TARGET, columns=known, future=FUTURE, universal=part),
         rtol=1e-9,
     )
 
