@@ -129,6 +129,11 @@ def test_a_file_becomes_a_dataset_a_forecast_and_a_training(service: Service) ->
         ),
         ("forecast_values", {"model": "prices", "history": [1]}, "needs at least 3"),
         ("forecast_values", {}, "history"),
+        (
+            "forecast_values",
+            {"model": "prices", "history": {"Open": [1, 2, 3]}, "future": {"day": ["Mon"]}},
+            "prices@1 has no columns known ahead",
+        ),
         ("scorecard", {"model": "prices@99"}, "99"),
         ("scorecard", {"model": "../audit"}, "model"),
         ("upload_csv", {"content": "https://example.com/data.csv"}, "Unprocessable"),

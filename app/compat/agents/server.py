@@ -42,6 +42,7 @@ Levels = Annotated[
     list[int] | None, Field(description="intervals, in % from 50 to 99, such as [80, 95]")
 ]
 DatasetId = Annotated[str, Field(description="id of a dataset, from upload_csv")]
+Column = list[float] | list[str]
 Options = dict[str, Any]
 Tool = Callable[..., Awaitable[CallToolResult]]
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -97,7 +98,7 @@ async def forecast_values(
     ctx: Context[Any, Request],
     *,
     history: Annotated[
-        list[float] | dict[str, list[float]],
+        list[float] | dict[str, Column],
         Field(description="values, oldest first; several columns: an object of lists"),
     ],
     model: AnyModel = UNIVERSAL,
@@ -106,10 +107,14 @@ async def forecast_values(
     timestamps: Annotated[
         list[str] | None, Field(description="when each value was, in ISO form")
     ] = None,
+    future: Annotated[
+        dict[str, Column] | None,
+        Field(description="values of the model's columns known ahead, one for each step"),
+    ] = None,
     series: Annotated[str | None, Field(description="a name for the series, for the log")] = None,
 ) -> CallToolResult:
     """Forecast the next values of a series."""
-    body = {"history": history, "timestamps": timestamps, "series": series}
+    body = {"history": history, "timestamps": timestamps, "future": future, "series": series}
     return await _forecast(ctx, {**body, "model": model, "horizon": horizon, "levels": levels})
 
 
