@@ -30,7 +30,7 @@ export class Columns {
         caption: "Columns of the file",
         head: ["Column", "Use", { label: "Lowest", class: "num" }, { label: "Highest", class: "num" }, { label: "Missing", class: "num" }, "Note"],
         rows: this.report.columns.map((each) => [
-          each.name, this.useOf(each), figure(each.minimum), figure(each.maximum), count(each.missing), [each.role && `suggested: ${each.role}`, each.type, each.unit, each.note].filter(Boolean).join("; "),
+          each.name, this.useOf(each), figure(each.minimum), figure(each.maximum), count(each.missing), [each.name !== this.target && this.usable.includes(each.name) && each.role && `suggested: ${each.role}`, each.type, each.unit, each.note].filter(Boolean).join("; "),
         ]),
         stacked: true,
       }),
