@@ -163,7 +163,9 @@ def _unusable(
         columns = [data.content.column(feature)[present] for feature in features]
         missing = int(np.isnan(columns[0]).sum()) if columns else 0
         varying = [feature for feature, own in zip(features, columns, strict=True) if _varies(own)]
-        if recipe.features is not None:
+        if not features:
+            yield name, "it never changes"
+        elif recipe.features is not None:
             yield name, "the recipe names the columns to use"
         elif isinstance(test, SeriesContent) and name not in (*test.columns, *test.category_names):
             yield name, "the test set has no such column"

@@ -1,5 +1,6 @@
 """Columns that are not known ahead: tried by default, and kept where they help on later rows."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from app.artifact.files import MODEL
 from app.artifact.onnx_session import forecasts
 from app.artifact.series_records import ColumnUse
+from app.reading.content import Category
 from app.recipes.recipe import SeriesRecipe
 from app.recipes.resolve import resolve_recipe
 from app.training.series.task import SeriesTask
@@ -72,3 +74,24 @@ def test_the_columns_that_a_recipe_names_are_used_and_no_others() -> None:
     assert uses["orders"].role == "unused"
     assert uses["orders"].why == "the recipe names the columns to use"
     assert (uses["noise"].role, uses["noise"].why) == ("input", "named by the recipe")
+
+
+def test_words_that_the_recipe_names_are_inputs_unless_they_never_change() -> None:
+    words = (
+        Category(name="place", levels=("north", "south")),
+        Category(name="kind", levels=("mall",)),
+    )
+    places = (ORDERS > 0).astype(float)
+    content = replace(
+        series_of(DELIVERED, columns=("delivered",)),
+        values=np.column_stack((DELIVERED, places, np.zeros(ROWS))),
+        categories=words,
+    )
+    features = ["delivered", "place", "kind"]
+    recipe = resolve_recipe("series", {**RECIPE, "features": features})
+    assert isinstance(recipe, SeriesRecipe)
+    data = SeriesTask.prepare(content, recipe, target="delivered", test=None).data
+    assert data.features == ("delivered", "place=south")
+    uses = {use.name: use for use in data.uses}
+    assert uses["place"].role == "input"
+    assert uses["kind"] == ColumnUse(name="kind", role="unused", why="it never changes")
