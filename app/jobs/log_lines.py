@@ -23,6 +23,7 @@ STAGES = {
     "compiling": "compiling the network",
     "training": "training",
     "calibrating": "fitting on a part of the rows, to calibrate intervals",
+    "weighing": "weighing the network against its anchor",
     "judging": "judging on held-out data",
     "refitting": "refitting on all rows",
     "exporting": "exporting the version",

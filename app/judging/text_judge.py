@@ -126,7 +126,12 @@ def reference_of(score: TextScore) -> str:
 
 
 def stream_probabilities(
-    graph: bytes, ids: Ids, *, states: Sequence[tuple[str, int]], start: int
+    graph: bytes,
+    ids: Ids,
+    *,
+    states: Sequence[tuple[str, int]],
+    start: int,
+    check: Callable[[], None],
 ) -> Floats:
     """Return a stream's probability of each token from `start` on, (tokens - start,).
 
@@ -135,6 +140,7 @@ def stream_probabilities(
         ids: (tokens,)
         states: name and units.
         start: the first token that is predicted, above 0.
+        check: called between runs; may raise to stop.
     """
     outcome = _read_stream(
         graph,
@@ -143,7 +149,7 @@ def stream_probabilities(
         states=zero_states(states, 1),
         at_once=STEPS_AT_ONCE,
         unknown_id=None,
-        check=lambda: None,
+        check=check,
     )
     probabilities: Floats = 2.0**-outcome.bits
     return probabilities

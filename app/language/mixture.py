@@ -6,7 +6,7 @@ Order and shares are chosen on the validation part. With a share of 0 everywhere
 n-gram.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,17 +68,25 @@ def ngram_order(states: Sequence[tuple[str, int]]) -> int | None:
     return dict(states)[RECENT] + 1 if RECENT in dict(states) else None
 
 
-def best_ngram(training_ids: Ids, ids: Ids, *, vocabulary_size: int) -> NgramModel:
+def best_ngram(
+    training_ids: Ids,
+    ids: Ids,
+    *,
+    vocabulary_size: int,
+    check: Callable[[], None] = lambda: None,
+) -> NgramModel:
     """Return the n-gram of the training text whose order suits the validation text best.
 
     Args:
         training_ids: what it is fitted on.
         ids: the training text and the validation text after it.
         vocabulary_size: number of different tokens.
+        check: called before each order; may raise to stop.
     """
     best = None
     least = np.inf
     for order in range(2, min(LONGEST_ORDER, longest_order(vocabulary_size)) + 1):
+        check()
         model = NgramModel.fit(training_ids, order=order, vocabulary_size=vocabulary_size)
         if best is not None and sum(len(level.keys) for level in model.levels) > MOST_GRAMS:
             break

@@ -118,7 +118,10 @@ class _Run:
         """Fit on the training rows, and keep what stands out from noise on the validation rows."""
         calibrates_alone = self._calibration is not None and not self._calibration.has_validation
         fitted = self._fit("training", later=refits + calibrates_alone)
-        fitted = steadied(fitted, self._task.share(fitted.weights))
+        if self._request.recipe.anchor != "none":
+            self._state.enter("weighing")
+        share = self._task.share(fitted.weights, self._state.between)
+        fitted = steadied(fitted, share)
         return self._network("judging", fitted, self._errors(fitted))
 
     def _refitted(self, first: Network) -> Network:

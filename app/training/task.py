@@ -65,8 +65,13 @@ class Task(Protocol):
             Unprocessable: the networks have different forms.
         """
 
-    def share(self, weights: Weights) -> float:
-        """Return the share of the network's output to keep, 0 to 1, by the validation rows."""
+    def share(self, weights: Weights, check: Callable[[], None]) -> float:
+        """Return the share of the network's output to keep, 0 to 1, by the validation rows.
+
+        Args:
+            weights: of the network of phase `training`.
+            check: called between steps; may raise to stop.
+        """
 
     def graph(self, phase: Phase, weights: Weights) -> bytes:
         """Return the ONNX file of a phase's network."""

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from app.language.mixture import best_ngram, fitted_shares
 from app.language.ngram import NgramModel
@@ -18,6 +19,19 @@ def test_the_order_is_that_which_suits_the_validation_text() -> None:
         }
         chosen = best_ngram(ids[:cut], ids, vocabulary_size=11)
         assert (chosen.order > 2) == (bits[3] < bits[2] - 0.001)
+
+
+def test_choosing_the_order_can_be_stopped_before_each() -> None:
+    asked = []
+
+    def check() -> None:
+        asked.append(True)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        best_ngram(zipf(300, 11), zipf(400, 11), vocabulary_size=11, check=check)
+    assert len(asked) == 2
 
 
 def test_the_network_gets_its_share_where_it_is_better() -> None:

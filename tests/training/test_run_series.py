@@ -218,10 +218,10 @@ def test_of_what_a_network_adds_noise_is_not_kept() -> None:
     walk = np.random.default_rng(0).normal(size=ROWS).cumsum() + 50.0
     task = prepared(walk, anchor="persistence")
     weights = dict(initial_weights(task.architecture("training"), seed=0))
-    assert task.share(weights) == 0.0  # it adds nothing
+    assert task.share(weights, lambda: None) == 0.0  # it adds nothing
     weights["output.kernel"] = np.random.default_rng(1).normal(size=(4, 1)).astype(np.float32)
-    assert task.share(weights) == 0.0  # it adds what no row supports
-    assert prepared(walk, anchor="none").share(weights) == 1.0
+    assert task.share(weights, lambda: None) == 0.0  # it adds what no row supports
+    assert prepared(walk, anchor="none").share(weights, lambda: None) == 1.0
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])

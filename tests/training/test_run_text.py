@@ -249,7 +249,10 @@ def test_the_default_is_mixed_with_the_best_ngram_and_not_worse(
     train: Train, *, refit: bool
 ) -> None:
     small = {"layers": [8], "embedding": 4, "epochs": 3, "refit": refit, "truncate": 16}
-    artifact = train(TextContent(text=tale(120)), {"preset": "default", **small})
+    control = Recorder()
+    recipe = {"preset": "default", **small}
+    artifact = train(TextContent(text=tale(120)), recipe, control=control)
+    assert control.stages[3:5] == ["weighing", "judging"]
     card, text = artifact.scorecard, artifact.manifest.text
     assert card.text is not None
     assert text is not None

@@ -151,7 +151,7 @@ class SeriesTask:
         del fresh, vocabulary  # only text needs them
         return same_form(self.architecture(phase), weights)
 
-    def share(self, weights: Weights) -> float:
+    def share(self, weights: Weights, check: Callable[[], None]) -> float:
         """Return how much of the trained network's output to keep on top of its anchor.
 
         This is judged on validation windows, thinned if there are many, in the target's unit; for
@@ -164,10 +164,10 @@ class SeriesTask:
         chosen = validation[:: -(-len(validation) // MOST_SHARE_WINDOWS)].astype(np.int64)
         inputs, targets, numbers, future = self._examples.chosen(chosen)
         with_network = forecasts(
-            self.graph("training", weights), inputs, numbers=numbers, future=future
+            self.graph("training", weights), inputs, numbers=numbers, future=future, check=check
         )  # (n, horizon)
         plain = self.graph("training", with_share(weights, 0.0))
-        without = forecasts(plain, inputs, numbers=numbers, future=future)
+        without = forecasts(plain, inputs, numbers=numbers, future=future, check=check)
         units = self.data.units if len(self.data.groups) > 1 else np.ones(1)
         units = np.where(np.isfinite(units), units, np.inf)
         unit = units[self._examples.series[chosen]][:, None]  # (n, 1)

@@ -1,6 +1,6 @@
 """Choose how a text network is mixed with an n-gram, on the validation text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.judging.text_judge import WARMING_TOKENS, stream_probabilities
 from app.language.mixture import Mixture, best_ngram, fitted_shares
@@ -15,6 +15,7 @@ def chosen_mixture(
     states: Sequence[tuple[str, int]],
     validation_start: int,
     vocabulary_size: int,
+    check: Callable[[], None],
 ) -> Mixture:
     """Return the n-gram whose order suits the validation text best, and the network's shares.
 
@@ -24,12 +25,14 @@ def chosen_mixture(
         states: of the graph, name and units.
         validation_start: the first token that the network was not fitted on.
         vocabulary_size: number of different tokens.
+        check: called between steps; may raise to stop.
     """
-    model = best_ngram(ids[:validation_start], ids, vocabulary_size=vocabulary_size)
+    model = best_ngram(ids[:validation_start], ids, vocabulary_size=vocabulary_size, check=check)
     table = NgramTable.of(model)
+    check()
     begin = max(0, validation_start - 1 - WARMING_TOKENS)
     network = stream_probabilities(
-        graph, ids[begin:], states=states, start=validation_start - begin
+        graph, ids[begin:], states=states, start=validation_start - begin, check=check
     )
     shares = fitted_shares(
         network,

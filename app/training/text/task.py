@@ -145,10 +145,10 @@ class TextTask:
             here=self._tokenizer(phase).vocabulary,
         )
 
-    def share(self, weights: Weights) -> float:
+    def share(self, weights: Weights, check: Callable[[], None]) -> float:
         """Return 1: the network is kept whole, and its shares of a mixture are chosen here."""
         if self.recipe.anchor == "ngram":
-            self._mix(weights)
+            self._mix(weights, check)
         return 1.0
 
     def graph(self, phase: Phase, weights: Weights) -> bytes:
@@ -266,7 +266,7 @@ class TextTask:
         mixture = self.mixtures.get(phase)
         return own if mixture is None else (*own, mixture.state)
 
-    def _mix(self, weights: Weights) -> None:
+    def _mix(self, weights: Weights, check: Callable[[], None]) -> None:
         """Choose the n-gram and the network's shares, with the network of phase `training`."""
         ids, split = self._ids("training", self.tokens), self.split
         architecture = self.architecture("training")
@@ -276,10 +276,12 @@ class TextTask:
             states=architecture.states(),
             validation_start=split.validation_start,
             vocabulary_size=len(self._tokenizer("training")),
+            check=check,
         )
         # As the n-gram beside it on the scorecard, it has counted the validation part, too.
         self.mixtures["training"] = mixture
         self.mixtures["judging"] = mixture.counted_on(ids[: split.test_start])
+        check()
         if self.recipe.refit:
             self.mixtures["refitting"] = mixture.counted_on(ids)
 

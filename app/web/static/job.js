@@ -11,7 +11,8 @@ export const FINAL = ["succeeded", "failed", "cancelled"];
 const LOOK_AGAIN = 3000, SECOND = 1000;
 const CURVE_POINTS = 400; // per stage, however long the page is open
 const STAGES = {
-  loading: "Loading the data", compiling: "Compiling the network", training: "Training", calibrating: "Fitting on a part of the rows, to calibrate intervals", judging: "Judging on held-out data",
+  loading: "Loading the data", compiling: "Compiling the network", training: "Training", calibrating: "Fitting on a part of the rows, to calibrate intervals", weighing: "Weighing the network against its anchor",
+  judging: "Judging on held-out data",
   refitting: "Refitting on all rows", exporting: "Exporting the version",
 };
 
