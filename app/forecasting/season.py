@@ -57,7 +57,7 @@ def detect_season(values: Floats, *, candidates: Collection[int] = ()) -> Season
         values: (rows,), oldest first; gaps (NaN) are bridged.
         candidates: periods to try in any case, such as 7 for daily rows.
     """
-    whole = _bridged(values)
+    whole = without_gaps(values)
     if np.isfinite(values).sum() < SHORTEST_PERIOD * FEWEST_CYCLES:
         return None
     # Scaled first, because squares of huge or tiny values overflow or vanish.
@@ -83,7 +83,7 @@ def detected_periods(values: Floats, *, longest: int) -> tuple[int, int]:
     found = detect_season(values)
     if found is None or found.period > longest:
         return (0, 0)
-    bridged = _bridged(values)
+    bridged = without_gaps(values)
     day, rest = divmod(found.period, DAYS)
     if not rest and day >= LEAST_DAY and season_strength(bridged, period=day) >= LEAST_BY_DAY:
         return day, found.period
@@ -94,7 +94,7 @@ def detected_periods(values: Floats, *, longest: int) -> tuple[int, int]:
     return found.period, week if left <= LEFT_BY_WEEK * (1 - found.strength) else 0
 
 
-def _bridged(values: Floats) -> Floats:
+def without_gaps(values: Floats) -> Floats:
     """Return the values from the first to the last known one, with straight lines over gaps."""
     is_known = np.isfinite(values)
     if is_known.all():

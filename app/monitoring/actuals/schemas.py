@@ -12,7 +12,7 @@ from app.storage.monitoring_tables import Actual, TextActual
 
 MAX_ACTUALS = 10_000
 MAX_NAME_CHARACTERS = 200  # of a series, as in predictions
-# A version reads a text token by token: 0.1 to 2 ms each, in the process that monitors.
+# A version reads a text token by token, in the process that monitors.
 MAX_TEXT_CHARACTERS = 4_000
 
 SERIES_EXAMPLE = {

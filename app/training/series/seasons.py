@@ -6,7 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.forecasting.frequencies import season_candidates
-from app.forecasting.season import LEAST_BY_DAY, Season, detect_season, season_strength
+from app.forecasting.season import (
+    LEAST_BY_DAY,
+    Season,
+    detect_season,
+    season_strength,
+    without_gaps,
+)
 from app.training.series.data import Floats, SeriesData
 
 MOST_SEARCHED_SERIES = 50
@@ -43,7 +49,7 @@ def _season(data: SeriesData, candidates: Sequence[int], without: int | None) ->
         values = group.target[: group.split.test_start]
         if not np.isfinite(values).any():
             continue
-        values = _bridged(values if without is None else _seasonless(values, without))
+        values = without_gaps(values if without is None else _seasonless(values, without))
         every.append(values)
         found = detect_season(values, candidates=candidates)
         if found is not None:
@@ -90,13 +96,6 @@ def _common(every: Sequence[Floats], candidates: Sequence[int]) -> int | None:
         if 2 * len(known) >= len(every) and np.median(known) >= LEAST_TOGETHER:
             return period
     return None
-
-
-def _bridged(values: Floats) -> Floats:
-    """Return the values from the first to the last known one, with straight lines over gaps."""
-    known = np.flatnonzero(np.isfinite(values))
-    bridged: Floats = np.interp(np.arange(known[0], known[-1] + 1), known, values[known])
-    return bridged
 
 
 def _seasonless(values: Floats, season: int) -> Floats:
