@@ -64,6 +64,7 @@ def test_the_last_fifth_is_judged_and_then_fitted_too(train: Train) -> None:
         "loading",
         "compiling",
         "training",
+        "weighing",
         "judging",
         "refitting",
         "exporting",

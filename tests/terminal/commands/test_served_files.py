@@ -145,10 +145,10 @@ def test_five_shops_with_a_plan_are_forecast_for_a_fortnight(
 ) -> None:
     (tmp_path / "shops.csv").write_bytes(shops())
 
-    stepahead(service, tmp_path, "train", "shops.csv", "--model", "shops", *SMALL)
-    told = stepahead(service, tmp_path, "predict", "shops", "--file", "shops.csv", "--csv")
+    stepahead(service, tmp_path, "train", "shops.csv", "--model", "fortnight", *SMALL)
+    told = stepahead(service, tmp_path, "predict", "fortnight", "--file", "shops.csv", "--csv")
 
-    version = httpx.get(f"{service.url}/models/shops/versions/1").json()
+    version = httpx.get(f"{service.url}/models/fortnight/versions/1").json()
     described = version["manifest"]["series"]
     assert {use["name"]: use["role"] for use in described["columns"]} == {
         "units_sold": "target",
@@ -173,7 +173,7 @@ def test_five_shops_with_a_plan_are_forecast_for_a_fortnight(
     usual = [value for value, promo in zip(rome, plan[DAYS:], strict=True) if promo == "0"]
     assert min(promoted) - max(usual) > 60
 
-    asked = {"model": "shops", "dataset": dataset["id"], "series": "Rome"}
+    asked = {"model": "fortnight", "dataset": dataset["id"], "series": "Rome"}
     answer = httpx.post(f"{service.url}/predict", json=asked).json()
     assert [step["value"] for step in answer["predictions"]] == pytest.approx(rome)
     rows = [line.split(",") for line in shops().decode().splitlines() if line[:4] == "Rome"][:DAYS]
@@ -184,7 +184,7 @@ def test_five_shops_with_a_plan_are_forecast_for_a_fortnight(
         "weather": weather,
     }
     asked = {
-        "model": "shops",
+        "model": "fortnight",
         "series": "Rome",
         "history": history,
         "future": {"promo": [int(promo) for promo in plan[DAYS:]]},
