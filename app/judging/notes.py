@@ -6,6 +6,7 @@ from typing import Literal
 from app.artifact.manifest import Manifest
 from app.artifact.series_records import SeriesAnchor
 from app.errors import Unprocessable
+from app.judging.series_verdict import written
 from app.recipes.recipe import AnchorName, SeriesRecipe
 
 IN_WORDS: dict[AnchorName, str] = {
@@ -117,9 +118,11 @@ def _beside_the_last_value(anchor: SeriesAnchor) -> str:
     if own is None:
         return "it was not measured"
     beside = (
-        "" if last is None or anchor.name == "persistence" else f" against persistence {last:.3g}"
+        ""
+        if last is None or anchor.name == "persistence"
+        else f" against persistence {written(last)}"
     )
-    return f"RMSE {own:.3g}{beside}"
+    return f"RMSE {written(own)}{beside}"
 
 
 NOTHING = (

@@ -25,6 +25,7 @@ STEP_NAMES = {
     "YS": "years",
     "YE": "years",
 }
+MOST_WRITTEN = 1e9  # larger figures have an exponent
 SPOKEN = {
     "persistence": "repeating the last value",
     "drift": "continuing the average change",
@@ -92,7 +93,7 @@ def _advice(scores: Scores, nearest: str) -> str:
     if nearest == UNIVERSAL:
         return "; use `universal`, which needs no training"
     error = scores.baselines[UNIVERSAL].rmse
-    return f"; no better than `universal` ({error:.3g}) beyond noise: use it, without training"
+    return f"; no better than `universal` ({written(error)}) beyond noise: use it, without training"
 
 
 def _judged_rows(score: SeriesScore, step: str, horizon: int) -> str:
@@ -146,10 +147,16 @@ def step_name(frequency: str | None) -> str:
     return STEP_NAMES.get(unit, "steps") if count == 1 else "steps"
 
 
+def written(value: float, digits: int = 3) -> str:
+    """Return a figure with at least as many significant digits, large ones without an exponent."""
+    told = f"{value:.{digits}g}"
+    return f"{value:,.0f}" if "e+" in told and abs(value) < MOST_WRITTEN else told
+
+
 def _figures(error: float, other: float) -> str:
     """Return two errors with as many digits as are needed to see that they differ, at most six."""
     for digits in (3, 4, 5, 6):
-        first, second = f"{error:.{digits}g}", f"{other:.{digits}g}"
+        first, second = written(error, digits), written(other, digits)
         if first != second or math.isclose(error, other, rel_tol=1e-9):
             break
     return f"{first} against {second}"

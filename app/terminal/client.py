@@ -1,6 +1,7 @@
 """HTTP client of a running service, for the commands."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import IO
 from urllib.parse import quote
@@ -11,6 +12,10 @@ from app.terminal.rendering.problems import CommandError, Refused
 from stepahead.connection import Connection, Json, problem_in
 
 PAGE = 100
+SEARCHED = 1000  # items in which a short id is looked up
+# The end of a UUIDv7 is random; its beginning is the time, alike for all of a minute.
+SHORT_LENGTH = 8
+SHORT_ID = re.compile(r"[0-9a-f]{6,12}")
 
 
 class Service(Connection):
@@ -44,6 +49,21 @@ class Service(Connection):
                 break
             cursor = {"cursor": page["next"]}
         return found
+
+    def whole_id(self, path: str, typed: str) -> str:
+        """Return the id that a short id from a table stands for; anything else as it was typed.
+
+        Raises:
+            CommandError: no item of the list ends like this, or several do.
+        """
+        if SHORT_ID.fullmatch(typed) is None:
+            return typed
+        ids = [each["id"] for each in self.items(path, limit=SEARCHED)]
+        found = [each for each in ids if each.endswith(typed)]
+        if len(found) != 1:
+            told = f"{len(found)} of the newest {len(ids):,} ids end with {typed}"
+            raise CommandError(f"{told}; give the whole id, which --json shows")
+        return str(found[0])
 
     def events(self, path: str) -> Iterator[Json]:
         """Yield the decoded `data` of server-sent events until the stream ends or breaks."""
@@ -88,6 +108,11 @@ class Service(Connection):
             f"{response.request.url} answers {response.status_code}, and not as Stepahead does. Is "
             "--url right?"
         )
+
+
+def short(whole_id: str) -> str:
+    """Return the end of an id, which commands accept in its place."""
+    return whole_id[-SHORT_LENGTH:]
 
 
 def place(name: str) -> str:

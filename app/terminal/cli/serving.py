@@ -176,6 +176,9 @@ def jobs(
 
 @commands.command(rich_help_panel=PANEL)
 def predictions(
+    prediction: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Print this one as JSON.")
+    ] = None,
     *,
     export: Annotated[
         Path | None,
@@ -195,13 +198,16 @@ def predictions(
     as_json: Json = False,
     url: Url = LOCAL,
 ) -> None:
-    """List the answered requests, newest first, or export them to a file.
+    """List the answered requests, newest first; or show one, or export them to a file.
 
     stepahead predictions --model google-stock
 
     stepahead predictions --export november.parquet --from 2026-11-01T00:00Z
     """
-    from app.terminal.commands.predictions import LogOrder, run_predictions
+    from app.terminal.commands.predictions import LogOrder, run_predictions, show_prediction
 
+    if prediction is not None:
+        show_prediction(url, prediction)
+        return
     order = LogOrder(model=model, key=key, since=since, until=until)
     run_predictions(url, order, export=export, limit=limit, as_json=as_json)

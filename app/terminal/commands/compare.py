@@ -6,22 +6,22 @@ from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from app.terminal.client import NotThere, Service, place
 from app.terminal.commands.follow_job import FINAL, PATIENCE_SECONDS, progress_text
 from app.terminal.commands.read_flags import read_options
 from app.terminal.commands.train import TrainingOrder, form_of, upload
-from app.terminal.rendering.figures import duration, number, percent
+from app.terminal.rendering.figures import duration, measured, percent
 from app.terminal.rendering.preflight import show_report
 from app.terminal.rendering.problems import CommandError
 from app.terminal.rendering.scorecard import SPOKEN, p_value
+from app.terminal.rendering.tables import plain_table
 from stepahead.connection import Json
 
 LOOK_AGAIN_SECONDS = 1.0
-BAR = 24  # characters of the longest bar
-BESIDE_TITLE = "compared with the best"
+BAR = 8  # characters of the longest bar
+BESIDE_TITLE = "beside the best"
 BESIDE = {"best": "the best", "worse": "worse", "within noise": "within noise"}
 
 
@@ -66,7 +66,7 @@ def shown(comparison: Json) -> RenderableType:
     """Return a table of cells and baselines with bars, and the verdict."""
     is_text = comparison["kind"] == "text"
     measure = "bits_per_token" if is_text else "rmse"
-    table = Table("", "bits per token" if is_text else "RMSE")
+    table = plain_table("", "bits per token" if is_text else "RMSE")
     table.columns[1].justify = "right"
     second = "right" if is_text else "MAE"
     for title in ("", second, BESIDE_TITLE, "parameters", "trained in"):
@@ -94,10 +94,10 @@ def _cell_row(cell: Json, measure: str, most: float) -> list[str]:
     second = figures["mae"] if measure == "rmse" else figures["accuracy"]
     p = "" if figures["p_value"] is None else f", p {p_value(figures['p_value'])}"
     return [
-        f"{name}, version {cell['version']}",
-        number(figures[measure]),
+        f"{name}@{cell['version']}",
+        measured(figures[measure]),
         _bar(figures[measure], most),
-        percent(second) if measure != "rmse" and second is not None else number(second),
+        percent(second) if measure != "rmse" and second is not None else measured(second),
         f"{BESIDE.get(figures['beside'], figures['beside'] or '')}{p}",
         f"{figures['parameters']:,}",
         duration(figures["training_seconds"]),
@@ -106,10 +106,10 @@ def _cell_row(cell: Json, measure: str, most: float) -> list[str]:
 
 def _baseline_row(each: Json, measure: str, most: float) -> list[str]:
     against = each["best_cell_is"]
-    told = "" if against is None else f"the best cell is {against['verdict']}"
+    told = "" if against is None else f"best cell: {against['verdict']}"
     name = str(SPOKEN.get(each["name"], each["name"]))
-    second = number(each["mae"]) if measure == "rmse" else ""
-    return [name, number(each[measure]), _bar(each[measure], most), second, told, "", ""]
+    second = measured(each["mae"]) if measure == "rmse" else ""
+    return [name, measured(each[measure]), _bar(each[measure], most), second, told, "", ""]
 
 
 def _is_best(cell: Json) -> bool:

@@ -16,6 +16,7 @@ from stepahead.connection import Json
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 RECONNECT_SECONDS = 1.0
+BAR = 16  # columns of 80
 PATIENCE_SECONDS = 30.0  # long enough for a restart of the service
 
 
@@ -81,20 +82,23 @@ def _shown(service: Service, job: Json, console: Console) -> Json:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=BAR),
         TextColumn("{task.fields[figures]}"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(_stage(job), total=None, figures="")
+        whole: Json | None = None
         for state in states_of(service, job["id"]):
             job = state
             done = job.get("progress") or {}
+            if whole is None and done.get("epoch"):
+                whole = service.get(f"/jobs/{job['id']}")  # events have no curve
             progress.update(
                 task,
                 description=_stage(job),
                 completed=done.get("epoch") or 0,
                 total=done.get("epochs"),
-                figures=_figures(done),
+                figures=_figures(done, loss_to_beat(whole)),
             )
     return job
 
@@ -112,14 +116,28 @@ def progress_text(job: Json) -> str:
     return ", ".join(part for part in (_stage(job), _figures(job.get("progress") or {})) if part)
 
 
-def _figures(done: Json) -> str:
+def loss_to_beat(job: Json | None) -> float | None:
+    """Return the validation loss of the simple forecast that an anchored network is added to.
+
+    Before its first epoch the network is that forecast.
+    """
+    recipe = (job or {}).get("recipe") or {}
+    if job is None or recipe.get("anchor", "none") == "none" or job.get("start_from") is not None:
+        return None
+    points = [each for each in job["curve"] if each["stage"] == "training" and each["epoch"] == 0]
+    return points[0]["validation_loss"] if points else None
+
+
+def _figures(done: Json, to_beat: float | None = None) -> str:
     parts = []
     if done.get("epochs"):
         parts.append(f"epoch {done.get('epoch') or 0} of {done['epochs']}")
-    if done.get("loss") is not None:
-        parts.append(f"loss {done['loss']:.4g}")
     if done.get("validation_loss") is not None:
-        parts.append(f"validation {done['validation_loss']:.4g}")
+        parts.append(f"loss {done['validation_loss']:.4g}")
+    elif done.get("loss") is not None:
+        parts.append(f"loss {done['loss']:.4g}")
+    if to_beat is not None:
+        parts.append(f"to beat {to_beat:.4g}")
     if done.get("eta_seconds") is not None:
         parts.append(f"{duration(done['eta_seconds'])} left")
     return ", ".join(parts)

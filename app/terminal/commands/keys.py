@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from app.terminal.client import Service, place
-from app.terminal.rendering.figures import local_time
+from app.terminal.rendering.figures import ago, local_time
 from app.terminal.rendering.problems import CommandError
+from app.terminal.rendering.tables import plain_table
 from stepahead.connection import Json
 
 SPAN = re.compile(r"(?P<count>[0-9]+)(?P<unit>[dhw])")
@@ -126,7 +127,7 @@ def read_limit(text: str) -> tuple[str, int]:
 
 def keys_table(found: list[Json]) -> Table:
     """Return the keys as a table that fits 80 columns."""
-    table = Table("name", "for", "models", "limits", "last used", "state")
+    table = plain_table("name", "for", "models", "limits", "last used", "state")
     for key in found:
         if key["revoked_at"] is not None:
             state = "revoked"
@@ -134,7 +135,7 @@ def keys_table(found: list[Json]) -> Table:
             state = f"until {local_time(key['expires_at'])}"
         else:
             state = "good"
-        used = "never" if key["last_used_at"] is None else local_time(key["last_used_at"])
+        used = "never" if key["last_used_at"] is None else ago(key["last_used_at"])
         models = "all" if key["models"] is None else ", ".join(key["models"])
         limits = "\n".join(f"{name}={number}" for name, number in key["limits"].items() if number)
         table.add_row(key["name"], key["scope"], models, limits or "none", used, state)

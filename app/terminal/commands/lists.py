@@ -3,17 +3,19 @@
 import json
 
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
-from app.terminal.client import Service, place
+from app.terminal.client import Service, place, short
 from app.terminal.commands.follow_job import Left, ended_badly, follow, progress_text
-from app.terminal.rendering.figures import local_time, skill_figure
+from app.terminal.rendering.figures import ago, local_time, skill_figure
 from app.terminal.rendering.problems import CommandError, problem_text
 from app.terminal.rendering.scorecard import show_version
+from app.terminal.rendering.tables import clipped, plain_table
 from stepahead.connection import Json
 
 MOST_LINES = 1000  # of a job's log
+LONGEST_NAME, LONGEST_VERDICT = 21, 31  # columns of 80
 STATUS_STYLE = {"succeeded": "green", "failed": "red", "running": "cyan", "cancelled": "dim"}
 
 
@@ -32,7 +34,7 @@ def run_models(url: str, name: str | None, *, limit: int, as_json: bool) -> None
     if as_json:
         _print_json(models)
     elif models:
-        console.print(_models_table(models))
+        console.print(models_table(models))
     else:
         console.print("No models yet; `stepahead train FILE` makes one.")
 
@@ -50,10 +52,10 @@ def run_jobs(
         if as_json:
             _print_json(jobs)
         else:
-            console.print(_jobs_table(jobs) if jobs else "No jobs yet.")
+            console.print(jobs_table(jobs) if jobs else "No jobs yet.")
         return
     with Service(url) as service:
-        path = f"/jobs/{place(job_id)}"
+        path = f"/jobs/{place(service.whole_id('/jobs', job_id))}"
         job = service.post(f"{path}/cancel") if cancel else service.get(path)
         if follow_it:
             ended = follow(service, job, console)
@@ -72,16 +74,20 @@ def run_jobs(
         raise badly
 
 
-def _models_table(models: list[Json]) -> Table:
-    table = Table("model", "kind", "champion", "verdict", "made")
+def models_table(models: list[Json]) -> Table:
+    """Return the models as a table that fits 80 columns."""
+    table = plain_table("model", "kind", "skill", "verdict", "made", right=("skill",))
     for model in models:
         champion = model.get("champion") or {}
+        number = f"@{champion['version']}" if champion else ""
+        name = clipped(model["name"], LONGEST_NAME - len(number)).append(number)
+        name.stylize("bold")
         table.add_row(
-            Text(model["name"], style="bold"),
+            name,
             model["kind"],
-            str(champion.get("version", "–")),
-            Text(champion.get("verdict", "nothing is served")),
-            local_time(champion.get("created_at")),
+            skill_figure(champion.get("skill")),
+            _found(champion.get("verdict", "nothing is served")),
+            ago(champion.get("created_at")),
         )
     return table
 
@@ -90,14 +96,16 @@ def _show_model(console: Console, service: Service, model: Json) -> None:
     """Show a model's versions, and the figures of its champion."""
     aliases: dict[str, int] = model["aliases"]
     console.print(Text.assemble((model["name"], "bold"), f", kind {model['kind']}"))
-    table = Table("version", "aliases", "skill", "verdict", "made")
+    table = plain_table(
+        "version", "aliases", "skill", "verdict", "made", right=("version", "skill")
+    )
     for version in model["versions"]:
         table.add_row(
             str(version["version"]),
             ", ".join(version["aliases"]),
             skill_figure(version["skill"]),
-            Text("deleted" if version["deleted_at"] else version["verdict"]),
-            local_time(version["created_at"]),
+            _found("deleted" if version["deleted_at"] else version["verdict"]),
+            ago(version["created_at"]),
         )
     console.print(table)
     if "champion" in aliases:
@@ -106,18 +114,27 @@ def _show_model(console: Console, service: Service, model: Json) -> None:
         show_version(console, service.get(f"/models/{model['name']}/versions/{champion}"))
 
 
-def _jobs_table(jobs: list[Json]) -> Table:
-    table = Table(Column("job", no_wrap=True), "model", "status", "version", "progress", "since")
+def jobs_table(jobs: list[Json]) -> Table:
+    """Return the jobs as a table that fits 80 columns."""
+    table = plain_table(
+        "job", "model", "status", "version", "progress", "queued", right=("version",)
+    )
     for job in jobs:
         table.add_row(
-            job["id"],
-            Text(job["model"]),
+            short(job["id"]),
+            clipped(job["model"], LONGEST_NAME),
             Text(job["status"], style=STATUS_STYLE.get(job["status"], "")),
             str(job["version"] or ""),
             Text(progress_text(job)),
-            local_time(job["created_at"]),
+            ago(job["created_at"]),
         )
     return table
+
+
+def _found(verdict: str) -> Text:
+    """Return what a verdict found, without the figures, which `stepahead models NAME` shows."""
+    found = verdict.partition(":")[0].partition(",")[0].replace("`", "")
+    return clipped(found, LONGEST_VERDICT)
 
 
 def _show_job(console: Console, job: Json) -> None:

@@ -15,6 +15,7 @@ from rich.text import Text
 from app.terminal.client import Service, place
 from app.terminal.rendering.figures import number, probability, skill_text
 from app.terminal.rendering.problems import CommandError
+from app.terminal.rendering.tables import plain_table
 from stepahead.connection import Json
 
 STANDARD_INPUT = "-"
@@ -205,7 +206,7 @@ def _series_table(answer: Json) -> Table:
     steps: list[dict[str, Any]] = answer["predictions"]
     timed = any(step.get("timestamp") for step in steps)
     levels = [interval["level"] for interval in steps[0].get("intervals") or []]
-    table = Table("step", *(["time"] if timed else []))
+    table = plain_table("step", *(["time"] if timed else []))
     table.add_column("forecast", justify="right", style="bold")
     for level in levels:
         table.add_column(f"{level} % interval", justify="right")
@@ -219,7 +220,7 @@ def _series_table(answer: Json) -> Table:
 
 
 def _text_table(answer: Json) -> Table:
-    table = Table("step", "token", "probability", "other candidates")
+    table = plain_table("step", "token", "probability", "other candidates")
     for step in answer["predictions"]:
         others = [
             f"{_visible(top['token'])} {probability(top['probability'])}"

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
-from app.terminal.client import Service
-from app.terminal.rendering.figures import local_time
+from app.terminal.client import Service, place, short
+from app.terminal.rendering.figures import ago
 from app.terminal.rendering.problems import CommandError
+from app.terminal.rendering.tables import clipped, plain_table
 from stepahead.connection import Json
 
 FORMATS = {".csv": "csv", ".parquet": "parquet"}
-LONGEST_ANSWER = 40  # characters shown
+LONGEST_MODEL = 24
+LONGEST_ANSWER = 34  # characters shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,14 @@ def run_predictions(
         console.print("No predictions yet.")
 
 
+def show_prediction(url: str, prediction: str) -> None:
+    """Print a prediction, named by its id or the end of it, as JSON."""
+    with Service(url) as service:
+        whole = service.whole_id("/predictions", prediction)
+        found = service.get(f"/predictions/{place(whole)}")
+    print(json.dumps(found, indent=2, ensure_ascii=False))
+
+
 def _export(service: Service, order: LogOrder, to: Path) -> None:
     """Export the log to a temporary file and rename it when it is complete."""
     file_format = FORMATS.get(to.suffix.lower())
@@ -68,14 +78,13 @@ def _export(service: Service, order: LogOrder, to: Path) -> None:
 
 
 def _table(found: list[Json]) -> Table:
-    table = Table(Column("when", no_wrap=True), "model", "version", "answer", "id")
+    table = plain_table("id", "answered", "model", "answer")
     for item in found:
         table.add_row(
-            local_time(item["created_at"]),
-            Text(item["model"]),
-            str(item["version"]),
+            short(item["id"]),
+            ago(item["created_at"]),
+            clipped(f"{item['model']}@{item['version']}", LONGEST_MODEL),
             Text(_answer(item["response"])),
-            item["id"],
         )
     return table
 

@@ -4,10 +4,10 @@ import csv
 import sys
 
 from rich.console import Console
-from rich.table import Table
 
 from app.datasets.samples import SAMPLES, UnknownSample, find_sample, rows
 from app.terminal.rendering.problems import CommandError
+from app.terminal.rendering.tables import plain_table
 
 
 def run_sample(name: str | None) -> None:
@@ -23,7 +23,7 @@ def run_sample(name: str | None) -> None:
 
 def list_samples(console: Console) -> None:
     """List the samples with their sources."""
-    table = Table("name", "what it is", "columns", "source")
+    table = plain_table("name", "what it is", "columns", "source")
     for sample in SAMPLES:
         table.add_row(sample.name, sample.about, ", ".join(sample.columns), sample.source)
     console.print(table)

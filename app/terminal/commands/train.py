@@ -14,6 +14,7 @@ from rich.progress import Progress
 from app.terminal.client import Service, place
 from app.terminal.commands.continuation import question_after
 from app.terminal.commands.follow_job import Left, ended_badly, follow
+from app.terminal.commands.other_series import show_others
 from app.terminal.commands.piped import whole_file
 from app.terminal.commands.predict import LEVELS, show_answer
 from app.terminal.commands.read_flags import read_options
@@ -83,7 +84,8 @@ def run_train(url: str, order: TrainingOrder, *, detach: bool, as_json: bool) ->
             if badly is not None:
                 raise badly
             result = ended
-            show_result(service, ended, question_after(dataset, order.file, read), console)
+            question = question_after(dataset, order.file, read)
+            show_result(service, ended, question, dataset["report"], console)
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
 
@@ -130,8 +132,10 @@ def form_of(order: TrainingOrder, test: Json | None) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def show_result(service: Service, job: Json, question: tuple[str, Json], console: Console) -> None:
-    """Show the new version's figures, its next forecast, and the call that repeats it."""
+def show_result(
+    service: Service, job: Json, question: tuple[str, Json], report: Json, console: Console
+) -> None:
+    """Show the new version's figures, its next forecasts, and the call that repeats the first."""
     version = service.get(f"/models/{job['model']}/versions/{job['version']}")
     target = "" if job["target"] is None else f", which predicts {job['target']}"
     told = f"\nVersion {job['version']} of {job['model']}{target}"
@@ -143,6 +147,8 @@ def show_result(service: Service, job: Json, question: tuple[str, Json], console
         body["levels"] = list(LEVELS)
     console.print(f"\nWhat comes after {told}:", style="bold", markup=False)
     show_answer(console, service.post("/predict", body))
+    if "series" in body:
+        show_others(service, body, report, console)
     console.print("\nThe same as a call:", style="bold")
     console.print(curl(service, body), soft_wrap=True, markup=False)
 

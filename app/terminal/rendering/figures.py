@@ -4,14 +4,20 @@ from datetime import UTC, datetime
 
 SIGNIFICANT_DIGITS = 6
 DIGITS_OF_A_DOUBLE = 15
+MEASURED_DIGITS = 4
 
 
-def number(value: float | None) -> str:
+def number(value: float | None, *, digits: int = SIGNIFICANT_DIGITS) -> str:
     """Return a number with six significant digits; thousands are not abbreviated."""
     if value is None:
         return "–"
-    digits = f"{value:.{SIGNIFICANT_DIGITS}g}"
-    return f"{value:.0f}" if "e+" in digits and abs(value) < 10**DIGITS_OF_A_DOUBLE else digits
+    told = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e+" in told and abs(value) < 10**DIGITS_OF_A_DOUBLE else told
+
+
+def measured(value: float | None) -> str:
+    """Return a measured figure with four significant digits."""
+    return number(value, digits=MEASURED_DIGITS)
 
 
 LEAST_SHOWN = 0.001  # probabilities below this, or so close to certainty, are shown as bounds
@@ -51,6 +57,18 @@ def local_time(text: str | None) -> str:
         return "–"
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def ago(text: str | None, now: datetime | None = None) -> str:
+    """Return how long before now one of the service's times is, in its largest unit."""
+    if text is None:
+        return "–"
+    moment = datetime.fromisoformat(text)
+    passed = (now or datetime.now(UTC)) - moment.replace(tzinfo=moment.tzinfo or UTC)
+    for seconds, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if passed.total_seconds() >= seconds:
+            return f"{passed.total_seconds() // seconds:.0f} {unit} ago"
+    return "just now"
 
 
 def duration(seconds: float | None) -> str:

@@ -4,7 +4,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.terminal.rendering.figures import number, percent
+from app.terminal.rendering.figures import measured, percent
+from app.terminal.rendering.tables import plain_table
 from stepahead.connection import Json
 
 JUDGED_ON = {
@@ -56,19 +57,19 @@ def _series_table(series: Json) -> Table:
     """Return the errors over the horizon, and beside them those of the first step alone."""
     whole = series["all_steps"] or series
     horizon = series["steps"][-1]["step"] if series["steps"] else 1
-    table = Table(f"over {horizon} steps ahead" if horizon > 1 else "one step ahead")
+    table = plain_table(f"over {horizon} steps ahead" if horizon > 1 else "one step ahead")
     table.add_column("RMSE", justify="right")
     table.add_column("MAE", justify="right")
     if horizon > 1:
-        table.add_column("RMSE, first step", justify="right")
+        table.add_column("first step", justify="right")
     table.add_column("this model compared")
     first = {"this model": series["model"], **series["baselines"]}
     for name, errors in {"this model": whole["model"], **whole["baselines"]}.items():
         table.add_row(
             SPOKEN.get(name, name),
-            number(errors["rmse"]),
-            number(errors["mae"]),
-            *([number(first[name]["rmse"]) if name in first else ""] if horizon > 1 else []),
+            measured(errors["rmse"]),
+            measured(errors["mae"]),
+            *([measured(first[name]["rmse"]) if name in first else ""] if horizon > 1 else []),
             _beside(whole["against"].get(name)),
             style="bold" if name == "this model" else "",
         )
@@ -80,7 +81,7 @@ def _step_table(series: Json) -> Table:
     steps = series["steps"]
     chosen = sorted({round(n * (len(steps) - 1) / (SHOWN_STEPS - 1)) for n in range(SHOWN_STEPS)})
     shown = [steps[n] for n in chosen]
-    table = Table("RMSE by step ahead")
+    table = plain_table("RMSE by step ahead")
     for each in shown:
         table.add_column(str(each["step"]), justify="right")
     best = _best_baseline(series)
@@ -88,7 +89,7 @@ def _step_table(series: Json) -> Table:
         errors = [
             each["model"] if name == "this model" else each["baselines"].get(name) for each in shown
         ]
-        figures = ["" if each is None else number(each["rmse"]) for each in errors]
+        figures = ["" if each is None else measured(each["rmse"]) for each in errors]
         table.add_row(
             SPOKEN.get(name, name), *figures, style="bold" if name == "this model" else ""
         )
@@ -112,7 +113,7 @@ def _coverage(intervals: list[Json]) -> str:
 
 
 def _text_table(text: Json) -> Table:
-    table = Table("next token")
+    table = plain_table("next token")
     own = text["bits_per_character"] if text["bits_per_token"] else None
     # Comparable whatever the tokens are; older scorecards lack them.
     scale = 1.0 if own is None else own / text["bits_per_token"]
@@ -131,7 +132,7 @@ def _text_table(text: Json) -> Table:
 
 
 def _scaled(bits: float | None, scale: float) -> str:
-    return number(None if bits is None else bits * scale)
+    return measured(None if bits is None else bits * scale)
 
 
 def _beside(against: Json | None) -> str:

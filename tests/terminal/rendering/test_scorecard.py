@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from app.judging.series_score import score_series
-from app.terminal.rendering.figures import number
+from app.terminal.rendering.figures import measured
 from app.terminal.rendering.scorecard import show_version
 from tests.judging.series import judged_series, seasonal
 
@@ -58,9 +58,9 @@ def test_figures_are_over_the_horizon_with_the_first_step_and_the_curve_beside()
 
     assert score.all_steps is not None
     assert "over 5 steps ahead" in shown
-    assert number(score.all_steps.model.rmse) in shown
-    assert number(score.model.rmse) in shown
+    assert measured(score.all_steps.model.rmse) in shown
+    assert measured(score.model.rmse) in shown
     by_step = shown.split("RMSE by step ahead")[1]
     for step in score.steps:
-        assert number(step.model.rmse) in by_step
-        assert number(step.baselines["persistence"].rmse) in by_step
+        assert measured(step.model.rmse) in by_step
+        assert measured(step.baselines["persistence"].rmse) in by_step
