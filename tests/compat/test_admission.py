@@ -1,5 +1,7 @@
 """Who may call by another protocol, and how they are told that they may not."""
 
+from __future__ import annotations  # that name types of libraries imported late
+
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -4,9 +4,8 @@ import asyncio
 from typing import Any
 
 import httpx
+import mcp
 import pytest
-from mcp.client import Client
-from mcp_types import TextContent
 from sqlalchemy import select
 
 from app.compat.agents.wording import job_in_words, scorecard_in_words, worth_of
@@ -28,10 +27,10 @@ class Result:
 
 def use(service: Service, tool: str, **arguments: object) -> Result:
     async def ask() -> Result:
-        async with Client(f"{service.url}/mcp") as client:
+        async with mcp.Client(f"{service.url}/mcp") as client:
             found = await client.call_tool(tool, arguments)
         (content,) = found.content
-        assert isinstance(content, TextContent)
+        assert isinstance(content, mcp.types.TextContent)
         return Result(
             words=content.text,
             structured=found.structured_content,
@@ -43,7 +42,7 @@ def use(service: Service, tool: str, **arguments: object) -> Result:
 
 def test_the_tools_describe_themselves(service: Service) -> None:
     async def ask() -> dict[str, dict[str, Any]]:
-        async with Client(f"{service.url}/mcp") as client:
+        async with mcp.Client(f"{service.url}/mcp") as client:
             assert "verdict" in (client.instructions or "")
             return {tool.name: tool.input_schema for tool in (await client.list_tools()).tools}
 

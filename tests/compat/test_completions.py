@@ -1,12 +1,13 @@
 """OpenAI's completions, by OpenAI's own client where it can send the request."""
 
+from __future__ import annotations  # that name types of libraries imported late
+
 import math
 from collections.abc import Iterator
 from typing import Any
 
 import openai
 import pytest
-from openai.types import Completion
 from sqlalchemy import select
 
 from app.compat.completions.choices import HeldBack, offsets_of
@@ -34,16 +35,16 @@ def client(service: Service) -> Iterator[openai.OpenAI]:
         yield made
 
 
-def complete(client: openai.OpenAI, **body: Any) -> Completion:  # noqa: ANN401 - as its own
-    answer: Completion = client.completions.create(**body)
+def complete(client: openai.OpenAI, **body: Any) -> openai.types.Completion:  # noqa: ANN401 - as its own
+    answer: openai.types.Completion = client.completions.create(**body)
     return answer
 
 
-def chunks(client: openai.OpenAI, **body: Any) -> list[Completion]:  # noqa: ANN401
+def chunks(client: openai.OpenAI, **body: Any) -> list[openai.types.Completion]:  # noqa: ANN401
     return list(client.completions.create(stream=True, **body))
 
 
-def logged(service: Service, completion: Completion) -> list[Prediction]:
+def logged(service: Service, completion: openai.types.Completion) -> list[Prediction]:
     (request_id,) = {completion.id.removeprefix("cmpl-")}
     with service.sessions() as session:
         rows = select(Prediction).where(Prediction.request_id == request_id)

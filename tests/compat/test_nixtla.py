@@ -1,13 +1,17 @@
 """Nixtla's protocol, by its own client where that can send the request."""
 
+from __future__ import annotations  # that name types of libraries imported late
+
 import gzip
 import json
 import zlib
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
+import nixtla
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -24,11 +28,14 @@ from app.storage.tables import Prediction
 from tests.artifacts import persistence_artifact
 from tests.service import Service
 
-nixtla = pytest.importorskip(
-    "nixtla", reason="Nixtla's client is installed apart: requirements/nixtla.txt"
-)
-# The client is older than pandas 3.
-pytestmark = pytest.mark.filterwarnings("ignore:A future version of pandas will return")
+pytestmark = [
+    pytest.mark.skipif(
+        find_spec("nixtla") is None,
+        reason="Nixtla's client is installed apart: requirements/nixtla.txt",
+    ),
+    # The client is older than pandas 3.
+    pytest.mark.filterwarnings("ignore:A future version of pandas will return"),
+]
 FORECAST, CROSS_VALIDATION = "/v2/forecast", "/v2/cross_validation"
 
 

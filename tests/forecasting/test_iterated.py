@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.signal import lfilter
+import scipy
 
 from app.forecasting.iterated import Differences, Floats, iterated_autoregression
 
@@ -15,7 +15,7 @@ def forecast(values: Floats, differences: Differences, *, season: int | None = N
 
 
 def test_the_coefficients_of_an_autoregression_are_found() -> None:
-    values = 10 + lfilter([1.0], [1.0, -0.6, 0.3], NOISE)
+    values = 10 + scipy.signal.lfilter([1.0], [1.0, -0.6, 0.3], NOISE)
     expected = list(values[-2:] - 10)
     for _ in range(5):
         expected.append(0.6 * expected[-1] - 0.3 * expected[-2])
@@ -24,7 +24,7 @@ def test_the_coefficients_of_an_autoregression_are_found() -> None:
 
 
 def test_changes_are_regressed_and_added_up() -> None:
-    changes = lfilter([1.0], [1.0, -0.8], NOISE)
+    changes = scipy.signal.lfilter([1.0], [1.0, -0.8], NOISE)
     values = np.cumsum(changes)
     expected = values[-1] + np.cumsum(changes[-1] * 0.8 ** np.arange(1, 6))
     assert forecast(values, Differences(lags=(1,))) == pytest.approx(expected, abs=0.3)

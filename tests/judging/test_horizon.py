@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import sklearn.metrics
+import sklearn
 
 from app.judging.horizon import horizon_of, rmse_over, skill_by_horizon
 from app.judging.series_score import score_series
