@@ -9,6 +9,7 @@ TESTS = Path(__file__).resolve().parent
 # Fixtures that the tests of several files share, and those files.
 SHARED = {
     "one whole service": (
+        "compat/test_clients_document.py",
         "jobs/test_real_trainer.py",
         "terminal/commands/test_served_files.py",
         "test_readme.py",

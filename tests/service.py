@@ -20,8 +20,10 @@ from app.storage.engine import make_engine
 from app.storage.object_store import ObjectStore
 from app.storage.tables import Version
 from tests.artifacts import Artifact
+from tests.local_http import share_certificates
 
 PATIENCE_SECONDS = 60.0
+share_certificates()
 
 
 class Service:

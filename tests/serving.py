@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.local_http import share_certificates
+
 START_SECONDS = 120.0
 STOP_SECONDS = 90.0
 Environment = Mapping[str, str]
@@ -20,6 +22,7 @@ NOTHING_SET: Environment = {}
 PROGRAM = (sys.executable, "-m", "app.cli")
 READY = "Stepahead is ready at "
 WITHOUT_WORKER: Environment = {"STEPAHEAD_WORKERS": "0"}
+share_certificates()
 
 
 class Served:

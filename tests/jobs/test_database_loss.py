@@ -40,8 +40,8 @@ def harness(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[Harness]:
 def test_jobs_outlive_a_killed_database(
     harness: Harness, server: EmbeddedPostgres, seconds_away: float
 ) -> None:
-    running, waiting = harness.enqueue(epochs=80), harness.enqueue("waiting")
-    worker = harness.start_worker(epoch_seconds=0.1)
+    running, waiting = harness.enqueue(epochs=25), harness.enqueue("waiting")
+    worker = harness.start_worker(epoch_seconds=0.3)
     harness.wait_for_epoch(running, 3)
 
     assert server.pid is not None
@@ -53,7 +53,7 @@ def test_jobs_outlive_a_killed_database(
     assert harness.wait_for(running, JobStatus.SUCCEEDED).version == 1
     assert harness.wait_for(waiting, JobStatus.SUCCEEDED).version == 1
     epochs = [epoch for _, epoch in harness.epochs()]
-    assert set(epochs) == set(range(1, 81))
+    assert set(epochs) == set(range(1, 26))
     assert epochs.count(1) == 1  # it continued instead of starting over
     assert worker.process.poll() is None
 

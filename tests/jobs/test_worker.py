@@ -120,8 +120,8 @@ def test_jobs_of_one_model_share_two_workers_and_each_gets_a_number(harness: Har
 
 
 def test_a_job_continues_from_its_checkpoint_after_its_worker_was_killed(harness: Harness) -> None:
-    job_id = harness.enqueue(epochs=100)
-    first = harness.start_worker()
+    job_id = harness.enqueue(epochs=15)
+    first = harness.start_worker(epoch_seconds=0.3)
     reached = harness.wait_for_epoch(job_id, 3)
     harness.start_worker()
     first.kill()
@@ -222,7 +222,7 @@ def test_a_cancelled_job_is_not_continued(harness: Harness) -> None:
 
 
 def test_a_stopped_worker_saves_a_checkpoint_and_returns_its_job(harness: Harness) -> None:
-    job_id = harness.enqueue(epochs=50)
+    job_id = harness.enqueue(epochs=20)
     worker = harness.start_worker(epoch_seconds=0.2)
     harness.wait_for_epoch(job_id, 3)
 
@@ -235,19 +235,19 @@ def test_a_stopped_worker_saves_a_checkpoint_and_returns_its_job(harness: Harnes
     assert (job.attempt, job.deaths, job.losses) == (1, 0, 0)
     harness.start_worker()
     harness.wait_for(job_id, JobStatus.SUCCEEDED)
-    assert [epoch for _, epoch in harness.epochs()] == list(range(1, 51))
+    assert [epoch for _, epoch in harness.epochs()] == list(range(1, 21))
 
 
 @pytest.mark.parametrize("in_transaction", [False, True])
 def test_a_straggler_that_wakes_up_cannot_write(harness: Harness, *, in_transaction: bool) -> None:
-    job_id = harness.enqueue(epochs=200)
-    straggler = harness.start_worker()
+    job_id = harness.enqueue(epochs=15)
+    straggler = harness.start_worker(epoch_seconds=0.3)
     harness.wait_for_epoch(job_id, 3)
     if in_transaction:
         stop_with_a_lock(harness, straggler, job_id)
     else:
         straggler.send(signal.SIGSTOP)
-    harness.start_worker()
+    harness.start_worker(epoch_seconds=0.3)
     eventually(lambda: harness.job(job_id).attempt == 2)
 
     straggler.send(signal.SIGCONT)
@@ -257,7 +257,7 @@ def test_a_straggler_that_wakes_up_cannot_write(harness: Harness, *, in_transact
     assert (job.attempt, job.version) == (2, 1)
     assert job.worker is not None
     assert not job.worker.endswith(f":{straggler.pid}")
-    following = [harness.enqueue("following", epochs=100) for _ in range(2)]
+    following = [harness.enqueue("following", epochs=12) for _ in range(2)]
     workers = {harness.wait_for(each, JobStatus.SUCCEEDED).worker for each in following}
     assert len(workers) == 2  # the old attempt's worker is useful again
 
