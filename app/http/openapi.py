@@ -1,5 +1,6 @@
 """Build the OpenAPI document, and serve the scripts that show it without a network."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,30 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 from starlette.staticfiles import StaticFiles
 
-from app.errors import BY_STATUS, StepaheadError
-from app.http.problem_responses import MEDIA_TYPE
+from app.errors import BY_STATUS, StepaheadError, Unprocessable
+from app.http.problem_responses import DATABASE_FULL, MEDIA_TYPE
 
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
 ASSETS_URL = "/docs/assets"
 ALWAYS_POSSIBLE = (401, 500, 503)
+# Answers of a service by operation, status and name of the example; long lists are cut.
+ANSWER_EXAMPLES = Path(__file__).parent / "answer_examples.json"
+ERROR_EXAMPLES = {
+    400: "the body is not valid JSON: EOF while parsing an object at line 1 column 1",
+    401: "this service requires a key: send `Authorization: Bearer KEY`",
+    403: "this key is for prices, not for 'wages'",
+    404: "There is no model 'nowhere'; GET /models lists them.",
+    409: "job 01a22f47-227c-7146-b18b-e59e056571fd has ended already: it is succeeded",
+    413: "the body may have at most 1048576 bytes",
+    415: "the content type is text/plain; this call reads application/json (curl: -H "
+    "'Content-Type: application/json')",
+    429: "this key may have 2 trainings queued or running and has 2; wait for one to end, or "
+    "cancel one",
+    500: "an unexpected error occurred; the log contains it under request id "
+    "01a22f44-5323-71f8-9ad8-a2c3b24f9cfd",
+    503: "too many large requests are being received at the same time",
+    507: DATABASE_FULL,
+}
 
 
 class ProblemPlace(BaseModel):
@@ -47,12 +66,19 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"$ref": "#/components/schemas/Problem"},
-                    "example": BY_STATUS[status]("…").problem(),
+                    "example": _problem_example(status),
                 }
             },
         }
         for status in sorted({*statuses, *ALWAYS_POSSIBLE})
     }
+
+
+def _problem_example(status: int) -> dict[str, Any]:
+    """Return an error of this status as the service words it."""
+    if status == Unprocessable.status:
+        return Unprocessable.at("history.0", "must be a number").problem()
+    return BY_STATUS[status](ERROR_EXAMPLES[status]).problem()
 
 
 def error_responses(shape: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -94,9 +120,13 @@ def _document(app: FastAPI) -> dict[str, Any]:
         definition = model.model_json_schema(ref_template=template)
         definition.pop("$defs", None)
         schemas[model.__name__] = definition
-    for item in schema["paths"].values():
-        for operation in item.values():
+    answers = json.loads(ANSWER_EXAMPLES.read_text(encoding="utf-8"))
+    for path, item in schema["paths"].items():
+        for method, operation in item.items():
             _draw_validation_errors_as_problems(operation["responses"])
+            for status, named in answers.get(f"{method.upper()} {path}", {}).items():
+                content = operation["responses"][status]["content"]["application/json"]
+                content["examples"] = {name: {"value": value} for name, value in named.items()}
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     components["securitySchemes"] = {

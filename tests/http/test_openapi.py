@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
+from app.http.openapi import ANSWER_EXAMPLES
 from app.main import ERROR_FORMS
 from app.registry.shipped import import_shipped
 from tests.database import own_database
@@ -73,6 +75,17 @@ def test_every_json_body_has_an_example(kept: dict[str, Any]) -> None:
             described = kept["components"]["schemas"].get(reference, schema)
             has_example = {"example", "examples"} & (set(body) | set(described))
             assert has_example, f"{name} has no example"
+
+
+def test_the_examples_of_answers_have_the_form_of_answers(kept: dict[str, Any]) -> None:
+    by_name = dict(operations(kept))
+    for name, statuses in json.loads(ANSWER_EXAMPLES.read_text(encoding="utf-8")).items():
+        for status, examples in statuses.items():
+            content = by_name[name]["responses"][status]["content"]["application/json"]
+            form = Draft202012Validator({**content["schema"], "components": kept["components"]})
+            assert content["examples"] == {key: {"value": value} for key, value in examples.items()}
+            for value in examples.values():
+                form.validate(value)
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch"])

@@ -2,19 +2,14 @@
 
 import { sessionToken } from "./api.js";
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
-
-function followTheme() {
-  document.documentElement.classList.toggle("dark-mode", dark.matches);
-}
-
-dark.addEventListener("change", followTheme);
-followTheme();
-
-window.SwaggerUIBundle({
+const operations = window.SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#operations",
   deepLinking: true,
+  docExpansion: "none", // seventy operations are 21,000 pixels
+  filter: true,
+  defaultModelsExpandDepth: -1, // each operation shows its own
+  onComplete: () => location.hash || operations.layoutActions.show(["operations-tag", "predictions"], true),
   tryItOutEnabled: true,
   validatorUrl: null, // else it asks one on the internet
   requestInterceptor: async (request) => {
