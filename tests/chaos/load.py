@@ -37,7 +37,7 @@ class Load:
         url: str,
         *,
         clients: int = 4,
-        pause_seconds: float = 0.01,
+        pause_seconds: float = 0.05,
         model: str = "google-stock",
         uploads: bool = False,
     ) -> None:

@@ -72,7 +72,7 @@ def fill_and_free(service: Served, disk: Path, load: Load, counted: Row) -> None
     url = service.url
     wait_until(lambda: len(service.all_of("api")) == API_PROCESSES)
     apis = service.all_of("api")
-    job_id = start_job(url, epochs=400)
+    job_id = start_job(url, epochs=200)
     wait_until(lambda: is_in_training(url, job_id))
     load.failures.clear()
     with filled(disk):

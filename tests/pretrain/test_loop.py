@@ -7,11 +7,18 @@ import pytest
 from safetensors.numpy import load_file
 
 from app.artifact.files import read_artifact
+from models.pretrain import loop
 from models.pretrain.__main__ import main
 from models.pretrain.loop import Loop
 from models.pretrain.plan import DECAY_SHARE, WARM_UP, Plan
 
 UPDATES = 4
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Generate 48 series at a time instead of 960: one or two updates, so that blocks end here."""
+    monkeypatch.setattr(loop, "BLOCK", 48)
 
 
 def plan(updates: int = UPDATES) -> Plan:
@@ -22,9 +29,9 @@ def trained(folder: Path, *updates: int) -> Loop:
     """Run the loop up to each number of updates in turn, always from the previous checkpoint."""
     folder.mkdir()
     for count in updates:
-        loop = Loop(plan(), folder, say=lambda _: None)
-        loop.run(until=count / UPDATES)
-    return loop
+        run = Loop(plan(), folder, say=lambda _: None)
+        run.run(until=count / UPDATES)
+    return run
 
 
 @pytest.mark.tensorflow
