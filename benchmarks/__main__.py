@@ -37,7 +37,7 @@ BENCHMARKS = {
     "registry": 120,
     "processes": 150,
     "pressure": 150,
-    "train": 240,  # 70 of them to install PyTorch, the first time
+    "train": 480,  # 70 of them to install PyTorch, the first time
     "read_csv": 90,
     "accuracy": 600,
     "zero_shot": 400,  # 40 once the references' forecasts are on disk

@@ -5,15 +5,19 @@ including compilation unless stated otherwise. The chapter's stock model: 200 ep
 32. LSTM(64): 1,200 windows of 60, 20 epochs in batches of 32; the median of three fits, in turn
 with PyTorch's, which runs in a separate virtual environment (benchmarks/.pytorch). The data are the
 chapter's prices if they are beside the repository, otherwise a random walk with as many rows.
+100,000 daily series of 60 rows with a week, in one upload, are trained with the preset `default`
+and a horizon of 14, from the stored dataset to the artifact.
 
     python -m benchmarks.train [--quick]
 """
 
+import resource
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
@@ -29,6 +33,8 @@ from app.training.program import program_of
 from app.training.series.task import SeriesTask
 from benchmarks.figures import Figure, Reference, Wanted, at_most, run_alone
 from benchmarks.parts import pytorch
+from benchmarks.parts.judged import trained
+from benchmarks.series import Series
 
 CHAPTER_PRICES = Path(__file__).parents[2] / "shared" / "data" / "google_stock_train.csv"
 CHAPTER_ROWS = 1258
@@ -37,12 +43,15 @@ CHAPTER_ROWS = 1258
 LOSS_TOLERANCE = 1.05
 LSTM64_WINDOW, LSTM64_ROWS, LSTM64_EPOCHS = 60, 1260, 20
 LSTM64_ROUNDS = 3
+MANY_SERIES, MANY_ROWS, MANY_SECONDS, MANY_MEBIBYTES = 100_000, 60, 1200, 4096
+START = np.datetime64("2026-01-01")
 
 
 def measure(*, quick: bool) -> Iterator[Figure]:
     """Measure the chapter's model, then LSTM(64)."""
     yield from chapter(quick=quick)
     yield from lstm64(quick=quick)
+    yield from many_series(quick=quick)
 
 
 def chapter(*, quick: bool) -> Iterator[Figure]:
@@ -106,6 +115,44 @@ def lstm64(*, quick: bool) -> Iterator[Figure]:
     )
 
 
+def many_series(*, quick: bool) -> Iterator[Figure]:
+    """Measure one training on very many short series."""
+    count, rows = (50 if quick else MANY_SERIES), MANY_ROWS
+    chance, days = np.random.default_rng(5), np.arange(rows)
+    level = chance.uniform(20, 2000, (count, 1))
+    week = (chance.normal(size=(count, 7)) * chance.uniform(0.02, 0.2, (count, 1)))[:, days % 7]
+    walk = np.cumsum(chance.normal(0, 0.02, (count, rows)), axis=1)
+    values = level * np.exp(week + walk + chance.normal(0, 0.05, (count, rows)))
+    content = SeriesContent(
+        columns=("y",),
+        values=values.reshape(-1, 1),
+        times=np.tile((START + days).astype("datetime64[us]"), count),
+        offsets=None,
+        time_form="date",
+        frequency="D",
+        labels=tuple(f"series {number}" for number in range(count)),
+        series=np.repeat(np.arange(count, dtype=np.int32), rows),
+    )
+    recipe = preset("default").model_copy(update={"horizon": 14})
+    started = time.perf_counter()
+    with TemporaryDirectory() as folder:
+        trained(Path(folder), Series(name="many", content=content, structure=True), recipe)
+    name = f"default preset, {count:,} series of {rows} rows"
+    yield Figure(
+        name=name,
+        value=time.perf_counter() - started,
+        unit="s",
+        wanted=at_most(MANY_SECONDS),
+    )
+    yield Figure(
+        name=f"{name}: memory",
+        value=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        unit="MiB",
+        wanted=at_most(MANY_MEBIBYTES),
+        note="the most that this process ever had",
+    )
+
+
 def median(rounds: list[tuple[float, float]]) -> tuple[float, float]:
     """Return the round with the median time."""
     return sorted(rounds)[len(rounds) // 2]
@@ -120,10 +167,15 @@ def seconds(
 
 def chapter_recipe() -> SeriesRecipe:
     """Return the preset with all rows used."""
-    recipe = presets("series")["chapter"]
+    return preset("chapter").model_copy(update={"test_fraction": 0.0})
+
+
+def preset(name: str) -> SeriesRecipe:
+    """Return a preset for series."""
+    recipe = presets("series")[name]
     if not isinstance(recipe, SeriesRecipe):
-        raise TypeError("the chapter's preset for series is for series")
-    return recipe.model_copy(update={"test_fraction": 0.0})
+        raise TypeError(f"the preset {name} for series is for series")
+    return recipe
 
 
 def plan_of(content: SeriesContent, recipe: SeriesRecipe, *, epochs: int) -> Plan:

@@ -96,8 +96,7 @@ def other_rows(
     numbers = {series.label: number for number, series in enumerate(known, start=1)}
     alone = len(known) == len(other.labels) == 1
     parts = []
-    for label in other.labels:
-        content = other.of_series(label) if len(other.labels) > 1 else other
+    for label, content in zip(other.labels, other.every_series(), strict=True):
         before = known[0] if alone else by_label.get(label)
         inputs = np.stack([_finite(content.column(name)) for name in features], axis=1)
         part = _part(content, inputs, _finite(content.column(target)), before, reach, ahead=ahead)

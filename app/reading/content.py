@@ -6,7 +6,9 @@ A dataset is stored as the bytes of ``to_bytes``: an uncompressed ``.npz`` witho
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -113,6 +115,31 @@ class SeriesContent:
         )
         part = self.take(np.arange(start, stop))
         return replace(part, labels=(label,), series=np.zeros(len(part), dtype=np.int32))
+
+    def every_series(self) -> Iterator[Self]:
+        """Yield the rows of each series, in the order of the labels, as views."""
+        edges = np.searchsorted(self.series, np.arange(len(self.labels) + 1))
+        for label, (start, stop) in zip(self.labels, pairwise(edges.tolist()), strict=True):
+            rows = slice(start, stop)
+            yield replace(
+                self,
+                values=self.values[rows],
+                times=None if self.times is None else self.times[rows],
+                offsets=None if self.offsets is None else self.offsets[rows],
+                labels=(label,),
+                series=np.zeros(stop - start, dtype=np.int32),
+            )
+
+    def some_series(self, most: int) -> Self:
+        """Return all series, or this many of them, evenly spread over the labels."""
+        if len(self.labels) <= most:
+            return self
+        chosen = np.linspace(0, len(self.labels) - 1, most).round().astype(np.int64)
+        number = np.full(len(self.labels), -1, dtype=np.int32)
+        number[chosen] = np.arange(most)
+        part = self.take(np.flatnonzero(number[self.series] >= 0))
+        labels = tuple(self.labels[place] for place in chosen)
+        return replace(part, labels=labels, series=number[part.series])
 
     def with_calendar_of(self, frequency: str | None, calendar: str | None) -> Self:
         """Return the content with the calendar of a version, if it has the version's frequency."""

@@ -54,6 +54,29 @@ def test_one_series_can_be_taken_out() -> None:
         two_series().of_series("c")
 
 
+def test_every_series_is_the_same_as_each_taken_out() -> None:
+    content = two_series()
+    assert [*content.every_series()] == [content.of_series(label) for label in content.labels]
+
+
+def test_some_series_are_spread_evenly() -> None:
+    content = SeriesContent(
+        columns=("x",),
+        values=np.arange(10.0).reshape(-1, 1),
+        times=None,
+        offsets=None,
+        time_form=None,
+        frequency=None,
+        labels=tuple("abcde"),
+        series=np.repeat(np.arange(5, dtype=np.int32), 2),
+    )
+    assert content.some_series(5) is content
+    some = content.some_series(3)
+    assert some.labels == ("a", "c", "e")
+    assert some.series.tolist() == [0, 0, 1, 1, 2, 2]
+    assert some.column("x").tolist() == [0, 1, 4, 5, 8, 9]
+
+
 def test_tail_takes_the_last_rows_of_each_series() -> None:
     assert two_series().tail(1).column("Öl").tolist() == [2.0, 3.0]
 

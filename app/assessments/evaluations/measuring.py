@@ -147,12 +147,11 @@ def _known(
         training, test_fraction=test_fraction, validation_fraction=0.0, horizon=horizon
     )
     known = []
-    for label, split in zip(training.labels, splits, strict=True):
-        own = training.of_series(label)
+    for own, split in zip(training.every_series(), splits, strict=True):
         inputs = np.stack([own.column(name) for name in features], axis=1)
         known.append(
             KnownSeries(
-                label=label,
+                label=own.labels[0],
                 inputs=np.where(np.isfinite(inputs), inputs, np.nan),
                 target=np.where(np.isfinite(own.column(target)), own.column(target), np.nan),
                 content=own,

@@ -42,8 +42,7 @@ def extend(content: SeriesContent, target: str, actuals: Mapping[str, Actuals]) 
         return Extended(content=content, rows=0)
     pieces = []
     added = 0
-    for label in content.labels:
-        own = content.of_series(label) if len(content.labels) > 1 else content
+    for label, own in zip(content.labels, content.every_series(), strict=True):
         longer = _extended(own, target, actuals.get(label, ()))
         added += len(longer) - len(own)
         pieces.append(longer)

@@ -190,7 +190,7 @@ def _asked(
     names: tuple[str, ...],
     ahead: Mapping[str, dict[str, list[float] | list[str]]],
 ) -> Iterator[Answer]:
-    parts = [ends.of_series(label) for label in ends.labels]
+    parts = [*ends.every_series()]
     for group in _groups(parts):
         items = [_request(order, part, names, ahead.get(part.labels[0])) for part in group]
         answers = service.post("/predict/batch", {"items": items})["items"]

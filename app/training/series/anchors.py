@@ -140,7 +140,8 @@ def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> Ser
         same = persistence(window=data.window, horizon=recipe.steps_ahead)
         return SeriesAnchors(record=settled.record, by_phase=dict.fromkeys(PHASES, same))
     several = len(data.groups) > 1
-    own = several and data.window * recipe.steps_ahead * len(data.groups) <= MOST_WEIGHTS
+    own = len(data.groups) == data.all_series > 1
+    own &= data.window * recipe.steps_ahead * len(data.groups) <= MOST_WEIGHTS
     chosen = data.groups if own or not several else _sampled(data.groups)
     starts = calibration_starts(data)
     member: UniversalMember | str | None = None
@@ -292,7 +293,7 @@ def _window(data: SeriesData, recipe: SeriesRecipe, seasons: Sequence[int]) -> i
     if longest <= LONG_SEASON:
         wanted = max(FEWEST_READ, min(SEASONS_READ * longest, MOST_READ))
     most = int(SHARE_READ * rows)
-    if len(data.groups) > 1:
+    if 1 < len(data.groups) == data.all_series:
         kept = MOST_WEIGHTS // (recipe.steps_ahead * len(data.groups))
         most = min(most, max(kept, data.network_window))
     return max(data.network_window, min(wanted, most))

@@ -27,6 +27,8 @@ DEFAULT_WINDOW = 60
 # examples.
 ROWS_PER_WINDOW_STEP = 4
 SHORTEST_SCALED_WINDOW = 2
+# If a dataset has more series, these are learnt from, and all are forecast by what they share.
+MOST_SERIES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,6 +60,7 @@ class SeriesData:
     known: tuple[int, ...]  # features whose values are known ahead
     groups: tuple[Group, ...]
     content: SeriesContent
+    all_series: int  # how many the dataset has; not all of them are in `groups` if there are many
     calendar: str | None  # when the series has rows; that of `content` may include closed days
     closed_on_grid: bool  # whether closed days are rows without values
     reach: Reach  # how much of a history a version reads
@@ -193,7 +196,8 @@ def read_series(
             f"{len(content.labels)} series in one file differ in level: only scaling window can "
             f"train them together, not {recipe.scaling}",
         )
-    content = _with_calendar(content, recipe)
+    all_series = len(content.labels)
+    content = _with_calendar(content.some_series(MOST_SERIES), recipe)
     calendar = content.calendar
     if closed_on_grid and (week := without_closed_days(content.frequency, calendar)) is not None:
         content = replace(content, calendar=str(week))
@@ -208,6 +212,7 @@ def read_series(
         encodings=encodings,
         groups=groups,
         content=content,
+        all_series=all_series,
         calendar=calendar,
         closed_on_grid=closed_on_grid,
         reach=Reach(window=window, least=window, longest_hole=0, season=None),
@@ -231,11 +236,10 @@ def _groups(
         horizon=recipe.steps_ahead,
     )
     groups = []
-    for label, split in zip(content.labels, splits, strict=True):
-        own = content.of_series(label) if len(content.labels) > 1 else content
+    for own, split in zip(content.every_series(), splits, strict=True):
         groups.append(
             Group(
-                label=label,
+                label=own.labels[0],
                 inputs=_inputs(own, features),
                 target=_finite(own.column(target)),
                 content=own,

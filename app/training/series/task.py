@@ -354,6 +354,11 @@ class SeriesTask:
 
     def _notes(self) -> tuple[str, ...]:
         notes = [*self._judged.notes]
+        if (every := self.data.all_series) > len(self.data.groups):
+            notes.append(
+                f"trained and judged on {len(self.data.groups):,} of {every:,} series, evenly "
+                "spread over the file; all are forecast by what these have in common"
+            )
         if self._not_trained_on:
             notes.append(
                 not_trained_on(
