@@ -288,7 +288,8 @@ def _recipe(horizon: int) -> SeriesRecipe:
     recipe = presets("series")["default"]
     if not isinstance(recipe, SeriesRecipe):
         raise TypeError("the default preset for series is for series")
-    return recipe.model_copy(update={"horizon": horizon})
+    # The times are made up, so that a calendar says nothing about them.
+    return recipe.model_copy(update={"horizon": horizon, "calendar_inputs": ()})
 
 
 def _content(histories: Sequence[Floats], step: str) -> SeriesContent:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.artifact.series_records import (
+    CalendarInput,
     CategoryInput,
     ColumnUse,
     MeasuredScaling,
@@ -15,6 +16,7 @@ from app.artifact.series_records import (
     SeriesIntervals,
 )
 from app.artifact.strict import Strict
+from app.reading.calendar_inputs import CalendarColumns
 from app.reading.categories import Encoding
 from app.reading.series.closures import without_closed_days
 from app.recipes.recipe import AnyRecipe, Kind
@@ -59,9 +61,19 @@ class SeriesInput(Strict):
             "return from its newest value to its usual one"
         ),
     ] = ()
+    calendar_inputs: Annotated[
+        tuple[CalendarInput, ...],
+        Field(
+            description="inputs computed from the times, which no request gives; their features "
+            "are the last ones of the graph's history, and the last known ahead"
+        ),
+    ] = ()
     columns: Annotated[
         tuple[ColumnUse, ...],
-        Field(description="every column of the training file, and why it is used or not"),
+        Field(
+            description="every column of the training file and every calendar input, and why it "
+            "is used or not"
+        ),
     ] = ()
     frequency: str | None
     calendar: Annotated[
@@ -118,6 +130,27 @@ class SeriesInput(Strict):
         SeriesIntervals | None, Field(description="null: see intervals_missing")
     ] = None
     intervals_missing: Annotated[str | None, Field(description="why there are no intervals")] = None
+
+    @cached_property
+    def columns_read(self) -> tuple[str, ...]:
+        """The columns of the graph's history: the features, and those computed from the times."""
+        return (*(feature.name for feature in self.features), *self._computed)
+
+    @cached_property
+    def columns_ahead(self) -> tuple[str, ...]:
+        """The columns of the graph's steps ahead: those known ahead, and those computed."""
+        return (*self.known, *self._computed)
+
+    @property
+    def _computed(self) -> tuple[str, ...]:
+        return tuple(name for each in self.calendar_inputs for name in each.features)
+
+    @cached_property
+    def calendar_columns(self) -> tuple[CalendarColumns, ...]:
+        """How the calendar inputs are computed."""
+        if self.frequency is None:
+            return ()
+        return tuple(each.columns(self.frequency) for each in self.calendar_inputs)
 
     @cached_property
     def encodings(self) -> tuple[Encoding, ...]:

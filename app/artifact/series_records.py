@@ -1,10 +1,14 @@
 """Define a manifest's records of a series version: scaling, anchor and intervals."""
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import Field
+import numpy as np
+from pydantic import Field, model_validator
 
 from app.artifact.strict import Strict
+from app.reading.calendar_inputs import CalendarColumns, Form
 from app.reading.categories import Encoding
 from app.recipes.recipe import AnchorName
 
@@ -37,12 +41,15 @@ class AnchorMember(Strict):
 
 
 class ColumnUse(Strict):
-    """What became of one column of the training file."""
+    """What became of one column of the training file, or of an input computed from its times."""
 
     name: str
     role: Annotated[
-        Literal["target", "known ahead", "input", "unused"],
-        Field(description="input: its values are known up to the newest row only"),
+        Literal["target", "known ahead", "input", "calendar", "unused"],
+        Field(
+            description="input: its values are known up to the newest row only; calendar: it is "
+            "computed from the times"
+        ),
     ]
     why: str
 
@@ -56,6 +63,7 @@ COLUMN_ROLES = {
     "target": "target",
     "known ahead": "used, known ahead",
     "input": "used",
+    "calendar": "used, computed from the times",
     "unused": "not used",
 }
 
@@ -87,6 +95,53 @@ class CategoryInput(Strict):
     def encoding(self) -> Encoding:
         """Return how its words become features."""
         return Encoding(name=self.name, levels=self.levels, other=self.other)
+
+
+class CalendarInput(Strict):
+    """An input that is computed from the times, and its features."""
+
+    form: Annotated[Form, Field(description="what of a time it is")]
+    holidays: Annotated[
+        str, Field(description="market or country that `dates` are of; empty: none")
+    ] = ""
+    dates: Annotated[
+        tuple[date, ...],
+        Field(description="holidays, until some years after the training rows"),
+    ] = ()
+    features: Annotated[tuple[str, ...], Field(description="names of its features")]
+    usual: Annotated[
+        tuple[float, ...],
+        Field(description="mean of each in the training rows, for a history without times"),
+    ]
+
+    @classmethod
+    def of(cls, columns: CalendarColumns, usual: Sequence[float]) -> Self:
+        """Describe columns and their means."""
+        return cls(
+            form=columns.form,
+            holidays=columns.holidays,
+            dates=tuple(np.array(columns.dates, dtype="datetime64[D]").tolist()),
+            features=columns.columns,
+            usual=tuple(usual),
+        )
+
+    @model_validator(mode="after")
+    def _computable(self) -> Self:
+        there = CalendarColumns(form=self.form, frequency="D").columns
+        if not set(self.features) <= set(there) or len(self.usual) != len(self.features):
+            raise ValueError(f"the features of {self.form} are {', '.join(there)}")
+        return self
+
+    def columns(self, frequency: str) -> CalendarColumns:
+        """Return how its features are computed."""
+        dates = np.array(self.dates, dtype="datetime64[D]").astype(np.int64)
+        return CalendarColumns(
+            form=self.form,
+            frequency=frequency,
+            holidays=self.holidays,
+            dates=tuple(dates.tolist()),
+            kept=self.features,
+        )
 
 
 class ColumnEffect(Strict):

@@ -154,8 +154,8 @@ def _answer(
     """Return the graph's output for a plain input, and the expected shape."""
     length = manifest.window or manifest.min_history
     if manifest.series is not None:
-        history = np.ones((1, length, len(manifest.series.features)))
-        future = np.ones((1, manifest.horizon, len(manifest.series.known)))
+        history = np.ones((1, length, len(manifest.series.columns_read)))
+        future = np.ones((1, manifest.horizon, len(manifest.series.columns_ahead)))
         return forecasts(graph, history, future=future), (1, manifest.horizon)
     if manifest.text is None:
         raise ValueError("the manifest describes neither a series nor a text")

@@ -95,8 +95,8 @@ def prepare(
     values = np.clip(window, -LARGEST_VALUE, LARGEST_VALUE)
     anchored = None
     if anchor is not None:
-        names = [feature.name for feature in described.features]
-        with_effects = [names.index(name) for name in (*described.known, *described.expected)]
+        ahead_first = (*described.columns_ahead, *described.expected)
+        with_effects = [described.columns_read.index(name) for name in ahead_first]
         planned = None if future is None else future[None]
         seen, ahead = anchor.added(number, values[None, :, with_effects], planned)
         anchored = _anchored(

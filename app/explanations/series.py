@@ -242,7 +242,7 @@ def _inputs(
         anchor: (shown,)
         asked: the request, for the timestamps.
     """
-    names = [feature.name for feature in manifest.series.features] if manifest.series else []
+    names = manifest.series.columns_read if manifest.series else ()
     shown = len(window)
     given = (asked.timestamps or [])[-shown:]
     # A short history is padded in front, with values that have no time.

@@ -11,6 +11,7 @@ from app.forecasting.histories import History, Reach, ahead_of
 from app.judging.forecasts import Floats, Ids, JudgedSeries
 from app.judging.notes import not_judged
 from app.judging.series_judge import Judged
+from app.reading.calendar_inputs import CalendarColumns, with_calendar_columns
 from app.reading.content import DatasetContent, SeriesContent, times_iso
 from app.reading.series.closures import with_closed_days
 from app.reading.series.grid import MOST_MISSING_PER_ROW, gridded, places
@@ -64,6 +65,7 @@ def other_rows(
     target: str,
     reach: Reach,
     ahead: Ahead = NOTHING_AHEAD,
+    calendar: Sequence[CalendarColumns] = (),
     field: str = "test",
 ) -> Judged:
     """Prepare the rows of another dataset for judging.
@@ -79,19 +81,14 @@ def other_rows(
         target: column to forecast.
         reach: how much of a history is read before each row.
         ahead: which columns of the rows after each are known.
+        calendar: features that are computed from the times.
         field: which request field the other dataset came in, for errors.
 
     Raises:
         Unprocessable: it is a text, lacks a column, or has no row that can be forecast.
     """
-    if not isinstance(other, SeriesContent):
-        raise Unprocessable.at(field, "is a text, and the model is for a series")
-    for name in dict.fromkeys((*features, target)):
-        if name not in other.columns:
-            raise Unprocessable.at(
-                field, f"has no column {name!r}; it has {', '.join(other.columns)}"
-            )
-    other = gridded(other)
+    other = _checked(other, (*features, target), calendar, field)
+    other = with_calendar_columns(gridded(other), calendar)
     by_label = {series.label: series for series in known}
     numbers = {series.label: number for number, series in enumerate(known, start=1)}
     alone = len(known) == len(other.labels) == 1
@@ -123,6 +120,30 @@ def other_rows(
         notes=tuple(notes),
         seen=all_seen,
     )
+
+
+def _checked(
+    other: DatasetContent,
+    names: Sequence[str],
+    calendar: Sequence[CalendarColumns],
+    field: str,
+) -> SeriesContent:
+    """Return a dataset that has some columns, or the times that they are computed from.
+
+    Raises:
+        Unprocessable: it is a text, or has not.
+    """
+    if not isinstance(other, SeriesContent):
+        raise Unprocessable.at(field, "is a text, and the model is for a series")
+    computed = {name for each in calendar for name in each.columns}
+    if computed and other.times is None:
+        raise Unprocessable.at(field, "has no times, which inputs are computed from")
+    for name in dict.fromkeys(names):
+        if name not in (*other.columns, *computed):
+            raise Unprocessable.at(
+                field, f"has no column {name!r}; it has {', '.join(other.columns)}"
+            )
+    return other
 
 
 def _seen_note(seen: int, count: int) -> str:

@@ -129,13 +129,13 @@ def fed_back(
 def _newest(version: Loaded, windows: Floats, given: Floats, planned: Floats | None) -> Floats:
     """Return the rows that forecasts (n, horizon) add to windows, (n, horizon, features)."""
     described = version.manifest.series
-    if described is None or len(described.features) == 1:
+    if described is None or len(described.columns_read) == 1:
         return given[:, :, np.newaxis]
-    names = [feature.name for feature in described.features]
+    names = described.columns_read
     newest = np.repeat(windows[:, -1:], given.shape[1], axis=1)
     newest[:, :, names.index(described.target)] = given
     if planned is not None:
-        newest[:, :, [names.index(name) for name in described.known]] = planned
+        newest[:, :, [names.index(name) for name in described.columns_ahead]] = planned
     return newest
 
 

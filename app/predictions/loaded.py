@@ -255,10 +255,10 @@ def _skills(scorecard: Scorecard) -> tuple[float | None, ...]:
 def trial_inputs(manifest: Manifest) -> Arrays:
     """Return one row of inputs with the right names, types and shapes."""
     if manifest.series is not None:
-        shape = (1, manifest.window or 1, len(manifest.series.features))
+        shape = (1, manifest.window or 1, len(manifest.series.columns_read))
         inputs: Arrays = {HISTORY: np.ones(shape, dtype=np.float64)}
-        if manifest.series.known:
-            inputs[FUTURE] = np.ones((1, manifest.horizon, len(manifest.series.known)))
+        if manifest.series.columns_ahead:
+            inputs[FUTURE] = np.ones((1, manifest.horizon, len(manifest.series.columns_ahead)))
         return inputs
     if manifest.text is None:
         raise BrokenArtifact("the manifest describes neither a series nor a text")

@@ -18,13 +18,14 @@ from app.predictions.graph_runs import (
     outside,
     packed,
 )
+from app.predictions.histories.columns import columns_of
+from app.predictions.histories.computed import calendar_columns
 from app.predictions.histories.future import future_of, planned_steps
 from app.predictions.histories.gaps import without_gaps
-from app.predictions.histories.words import in_features
 from app.predictions.loaded import Arrays, Loaded
 from app.predictions.open_steps import OpenSteps, graph_steps, open_steps
 from app.predictions.questions import Outcome, Work
-from app.predictions.schemas import MAX_STEPS, TEXT_FIELDS, Columns, Numbers, PredictRequest
+from app.predictions.schemas import MAX_STEPS, TEXT_FIELDS, PredictRequest
 from app.predictions.times import Stamps, read_timestamps
 
 # The cost of a forecast or an interval besides the run of the graph: its place in the answer.
@@ -77,19 +78,22 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
             "is required (the values so far, oldest first), or a dataset in its place",
         )
     warnings: list[str] = []
-    columns = _columns(version, described, request.history, warnings)
+    columns = columns_of(version, described, request.history, warnings)
     rows = len(columns[0])
     if rows < manifest.min_history:
         raise Unprocessable.at(
             "history",
             f"has {rows} values; {version} needs at least {manifest.min_history} (its min_history)",
         )
-    stamps = None
-    if request.timestamps is not None:
-        stamps = read_timestamps(request.timestamps, rows=rows)
+    given = request.timestamps
+    stamps = None if given is None else read_timestamps(given, rows=rows)
     places = open_steps(described, stamps, request.horizon or manifest.horizon)
     steps = graph_steps(version, request, places, warnings)
     columns = _read(version, columns, stamps, warnings)
+    future = future_of(version, request.future, steps, warnings)
+    if described.calendar_inputs:
+        seen, ahead = calendar_columns(version, stamps, steps, warnings)
+        columns, future = columns + seen, future + ahead
     levels = _levels(version, described, request, warnings) if request.levels else ()
     return SeriesQuestion(
         version,
@@ -100,7 +104,7 @@ def ask(version: Loaded, request: PredictRequest) -> SeriesQuestion:
         warnings,
         *costs(version, steps, values=steps * (1 + len(levels))),
         _number(version, request.series, warnings) if version.numbers else 0,
-        future_of(version, request.future, steps, warnings),
+        future,
         places,
     )
 
@@ -362,36 +366,3 @@ def _levels(
             "too few forecasts to calibrate on"
         )
     return tuple(sorted(set(request.levels or ())))
-
-
-def _columns(
-    version: Loaded, described: SeriesInput, history: Numbers | Columns, warnings: list[str]
-) -> list[list[float]]:
-    """Return the columns in the order of the graph's features."""
-    if isinstance(history, list) and len(described.features) == 1:
-        return [history]
-    names = [feature.name for feature in described.features]
-    asked = described.asked(names)
-    if isinstance(history, list):
-        raise Unprocessable.at(
-            "history",
-            f"{version} reads several columns: give an object of equally long lists with "
-            + ", ".join(asked),
-        )
-    found = in_features(version, history, "history", warnings)
-    missing = described.asked([name for name in names if name not in found])
-    unknown = [name for name in found if name not in names]
-    if missing or unknown:
-        raise Unprocessable(
-            f"history: {version} reads the columns {', '.join(asked)}",
-            errors=tuple(
-                FieldError(field=f"history.{name}", message=message)
-                for wrong, message in ((missing, "is required"), (unknown, "is no column of it"))
-                for name in wrong
-            ),
-        )
-    lengths = {name: len(values) for name, values in history.items()}
-    if len(set(lengths.values())) > 1:
-        shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise Unprocessable.at("history", f"its columns must be equally long; they have {shown}")
-    return [found[name] for name in names]

@@ -28,10 +28,10 @@ NAMES_HINT = (
 )
 WEEKS = {"B": "Mon-Fri", "D": "Mon-Sun"}  # of frequencies that need no calendar
 # Of calendars that fit equally well, the earlier in this list comes first.
-_FIRST = (
-    *("XNYS", "XLON", "XETR", "XJPX", "XTSE", "XHKG", "XSHG"),
+LIKELY_COUNTRIES = (
     *("US", "GB", "DE", "FR", "IT", "ES", "NL", "PL", "CA", "AU", "JP", "CN", "IN", "BR", "NO"),
 )
+_FIRST = ("XNYS", "XLON", "XETR", "XJPX", "XTSE", "XHKG", "XSHG", *LIKELY_COUNTRIES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +108,31 @@ def dated_calendar(
             f"before it, as in Mon-Fri 09:30-16:00 except {name}"
         )
     return str(_dated(parse_calendar(week), name, *_years(times)))
+
+
+def canonical_holidays(text: str) -> str:
+    """Return the name of a market or a country in one spelling.
+
+    Raises:
+        ValueError: it is the name of none.
+    """
+    name = _known(text.strip())
+    if name is None:
+        raise ValueError(
+            f"{text!r} is not a market or a country: write XNYS, DE, or DE-BY for a part of it"
+        )
+    return name
+
+
+def holiday_dates(name: str, times: Times) -> tuple[int, ...]:
+    """Return the holidays of a market or a country, in days since 1970, ascending.
+
+    Args:
+        name: from `canonical_holidays`.
+        times: civil times of rows. Holidays are listed from the first of their years until
+            `YEARS_AHEAD` after the last.
+    """
+    return _closed_days(name, *_years(times))
 
 
 def with_calendar(content: SeriesContent, text: str) -> SeriesContent:

@@ -23,6 +23,7 @@ AnchorName = Literal[
     "autoregression",
     "average",
 ]
+CalendarName = Literal["hour", "weekday", "month day", "time of year", "holiday", "working days"]
 Units = Annotated[int, Field(ge=1, le=1024)]
 
 
@@ -137,6 +138,24 @@ class SeriesRecipe(Recipe):
             description="when the series has rows, as `read.calendar` writes it: XNYS or another "
             "market, DE or another country, Mon-Fri except 2024-12-25, Mon-Fri except none; null: "
             "as the dataset's report says",
+        ),
+    ] = None
+    calendar_inputs: Annotated[
+        tuple[CalendarName, ...] | None,
+        Field(
+            strict=False,
+            description="inputs computed from the times of the rows (hour, weekday, month day, "
+            "time of year, holiday, working days); null: with an anchor, those that reduce the "
+            "error on later rows before the cut; an empty list: none",
+        ),
+    ] = None
+    holidays: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=20,
+            description="market or country whose holidays may be an input: XNYS, DE, DE-BY; null: "
+            "that of the calendar, or the one of 15 countries that reduces the error most",
         ),
     ] = None
     epoch_examples: Annotated[

@@ -16,7 +16,7 @@ def parameters_of(manifest: Manifest) -> int:
     """
     recipe, width, outputs, count = manifest.recipe, 0, manifest.horizon, 0
     if manifest.series is not None:
-        width = len(manifest.series.features)
+        width = len(manifest.series.columns_read)
     elif manifest.text is not None:
         width = outputs = len(manifest.text.vocabulary)
         embedding = getattr(recipe, "embedding", "one-hot")

@@ -16,6 +16,7 @@ from app.forecasting.series_splits import split_series
 from app.judging.judgement import JudgedOn, Judgement
 from app.judging.other_rows import Ahead, KnownSeries, other_rows
 from app.judging.series_judge import judge_series
+from app.reading.calendar_inputs import with_calendar_columns
 from app.reading.categories import encoded
 from app.reading.content import DatasetContent, SeriesContent, TextContent, content_from_bytes
 from app.reading.series.grid import gridded
@@ -94,7 +95,7 @@ class Measurement:
         self, described: SeriesInput, other: DatasetContent, training: DatasetContent | None
     ) -> tuple[JudgedOn, Judgement]:
         known: list[KnownSeries] = []
-        features = tuple(feature.name for feature in described.features)
+        features = described.columns_read
         if isinstance(other, SeriesContent):
             other = encoded(other, described.encodings)
         is_own = other == training
@@ -103,7 +104,7 @@ class Measurement:
         if isinstance(training, SeriesContent):
             training = training.with_calendar_of(described.frequency, described.grid_calendar)
             known = _known(
-                training,
+                with_calendar_columns(gridded(training), described.calendar_columns),
                 features,
                 described.target,
                 test_fraction=self._test_fraction,
@@ -117,9 +118,10 @@ class Measurement:
             target=described.target,
             reach=reach,
             ahead=Ahead(
-                columns=tuple(features.index(name) for name in described.known),
+                columns=tuple(features.index(name) for name in described.columns_ahead),
                 horizon=self.manifest.horizon,
             ),
+            calendar=described.calendar_columns,
             field=self.field,
         )
         judged_on: JudgedOn = "training" if judged.seen else "held-out" if is_own else "test"
@@ -142,7 +144,6 @@ def _known(
     test_fraction: float,
     horizon: int,
 ) -> list[KnownSeries]:
-    training = gridded(training)
     splits = split_series(
         training, test_fraction=test_fraction, validation_fraction=0.0, horizon=horizon
     )

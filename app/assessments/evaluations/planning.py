@@ -164,7 +164,7 @@ def _check_size(dataset: Dataset, manifest: Manifest, field: str) -> None:
             f"has {report.text.characters:,} characters; at most {MOST_CHARACTERS:,} are evaluated "
             "at once",
         )
-    columns = 1 if manifest.series is None else len(manifest.series.features)
+    columns = 1 if manifest.series is None else len(manifest.series.columns_read)
     most = min(MOST_ROWS, MOST_NUMBERS // ((manifest.window or 1) * columns))
     if report.text is None and report.rows_used > most:
         raise Unprocessable.at(

@@ -24,6 +24,7 @@ LEAST_GAIN = 0.98
 # … and at least this much of what it adds stands out from noise: a gain of 2.5 standard errors, as
 # the best of many columns is sometimes good by chance.
 LEAST_KEPT = 0.5
+EQUAL_DIGITS = 3  # of ratios; of columns that help equally, the first is used
 RIDGE = 1e-6
 
 
@@ -69,7 +70,7 @@ def try_columns(
         for each, own in tried.items():
             outcomes[each] = Outcome(ratio=_rmse(own) / base if base else 1.0, used=False)
         must = [each for each in left if sources[each] in always]
-        best = min(must or left, key=lambda each: outcomes[each].ratio)
+        best = min(must or left, key=lambda each: round(outcomes[each].ratio, EQUAL_DIGITS))
         kept = kept_share(errors, errors - tried[best])
         if not must and (outcomes[best].ratio > LEAST_GAIN or kept < LEAST_KEPT):
             break

@@ -168,7 +168,7 @@ def fits(version: Loaded, items: Sequence[AlikeItem]) -> bool:
     manifest = version.manifest
     if manifest.series is None or manifest.window is None or version.numbers:
         return False
-    if len(manifest.series.features) > 1 or manifest.series.periods:
+    if len(manifest.series.columns_read) > 1 or manifest.series.periods:
         return False
     least = max(manifest.window, manifest.min_history)
     return len(items) * manifest.horizon <= MAX_FORECASTS and (

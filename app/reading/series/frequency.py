@@ -93,8 +93,15 @@ def next_times(
     Raises:
         ValueError: the frequency or the calendar is not valid.
     """
+    return times_from(last, frequency, np.arange(1, steps + 1, dtype=np.int64), calendar)
+
+
+def times_from(
+    last: np.datetime64, frequency: str, places: Ints, calendar: Calendar | str | None = None
+) -> Times:
+    """Return the times that are so many steps (places,) after a time, or before it if negative."""
     count, unit = split_frequency(frequency)
-    numbers = np.arange(1, steps + 1, dtype=np.int64) * count
+    numbers = places * count
     start = last.astype("datetime64[us]")
     slots = _slots(unit, calendar)
     if slots is not None and is_within_day(frequency):

@@ -13,10 +13,12 @@ from app.forecasting.columns.trial import Outcome, Trial, try_columns
 from app.forecasting.histories import ahead_of
 from app.forecasting.holes import led
 from app.forecasting.linear_maps import LinearMap
+from app.reading.calendar_inputs import PREFIX, CalendarColumns
 from app.reading.categories import Encoding
 from app.reading.content import DatasetContent, SeriesContent
 from app.recipes.recipe import SeriesRecipe
 from app.training.series.anchors import SeriesAnchors, Settled, fit_anchors
+from app.training.series.calendar_choice import NO_CALENDAR, CalendarTrial, with_calendar_inputs
 from app.training.series.calibration import calibration_starts
 from app.training.series.data import Floats, Group, Ids, SeriesData
 from app.training.series.fitted_anchor import FittedAnchor
@@ -39,6 +41,13 @@ class Candidate:
     features: tuple[str, ...]  # that stand for it: one, or those of a category
     known: bool  # ahead
     lag: int = 0  # rows after which it acts
+    calendar: CalendarColumns | None = None  # how it is computed from the times, if it is
+
+    def of(self, content: SeriesContent) -> Floats:
+        """Return its features, (rows, features)."""
+        if self.calendar is not None and content.times is not None:
+            return self.calendar.values(content.times)
+        return np.stack([content.column(each) for each in self.features], axis=1)
 
 
 def like_start(
@@ -56,7 +65,12 @@ def like_start(
 
 
 def choose_columns(
-    data: SeriesData, recipe: SeriesRecipe, settled: Settled | None, *, test: DatasetContent | None
+    data: SeriesData,
+    recipe: SeriesRecipe,
+    settled: Settled | None,
+    *,
+    test: DatasetContent | None,
+    calendar: CalendarTrial = NO_CALENDAR,
 ) -> tuple[SeriesData, SeriesAnchors | None]:
     """Choose the columns that help on later rows, and fit the anchors with their effects.
 
@@ -65,6 +79,7 @@ def choose_columns(
         recipe: what to train. Columns that it names are used whether they help or not.
         settled: what the anchor is mixed from; without one there is nothing to try columns on.
         test: rows to judge on, which must have the columns, too.
+        calendar: the calendar inputs to try.
 
     Returns:
         The data with all its columns, and the anchors.
@@ -83,11 +98,17 @@ def choose_columns(
         return _with_uses(data, {**unusable, **named}), None
     plain = data.with_columns((data.target,), known=(), expected={})
     anchors = fit_anchors(plain, recipe, settled)
-    if not tried:
-        return _with_uses(plain, unusable), anchors
+    unusable |= calendar.why
     planned = {data.features[place] for place in data.known}
     forced = frozenset(name for name in tried if planned.issuperset(sources[name]))
-    outcomes = _tried(plain, anchors.fitted, _candidates(plain, recipe, tried, forced), forced)
+    # Where a column of the file says the same as an input that nobody has to give, the latter is
+    # used.
+    candidates = [*_computed(calendar), *_candidates(plain, recipe, tried, forced)]
+    forced |= calendar.forced
+    named |= dict.fromkeys(calendar.forced, "named by the recipe")
+    if not candidates:
+        return _with_uses(plain, unusable), anchors
+    outcomes = _tried(plain, anchors.fitted, candidates, forced)
     why = {**unusable, **_unhelpful(outcomes), **named}
     chosen = {each.column: each for each, outcome in outcomes.items() if outcome.used}
     gains = {each.column: _gain(each, outcomes[each]) for each in chosen.values()}
@@ -112,9 +133,19 @@ def _sources(data: SeriesData) -> dict[str, tuple[str, ...]]:
     return {**numbers, **categories}
 
 
+def _computed(calendar: CalendarTrial) -> list[Candidate]:
+    """Return the calendar inputs as candidates."""
+    return [
+        Candidate(column=each.name, features=each.columns, known=True, calendar=each)
+        for each in calendar.columns
+    ]
+
+
 def _with_chosen(data: SeriesData, chosen: Iterable[Candidate]) -> SeriesData:
     """Return the data with the chosen columns beside those that the recipe names."""
-    every = list(chosen)
+    every = sorted(chosen, key=lambda each: each.calendar is not None)
+    computed = tuple(each.calendar for each in every if each.calendar is not None)
+    data = with_calendar_inputs(data, computed)
     features = [feature for each in every for feature in each.features]
     known = [data.features[place] for place in data.known]
     known += [feature for each in every if each.known for feature in each.features]
@@ -129,15 +160,20 @@ def _with_chosen(data: SeriesData, chosen: Iterable[Candidate]) -> SeriesData:
 
 def columns_note(uses: Sequence[ColumnUse]) -> list[str]:
     """Return what the scorecard says about the columns of the dataset, if there are others."""
-    told = [each.told for each in uses if each.role != "target"]
-    return [f"other columns: {'; '.join(told)}"] if told else []
+    computed = [each for each in uses if each.name.startswith(PREFIX)]
+    others = [each for each in uses if each.role != "target" and each not in computed]
+    parts = {"other columns": others, "inputs from the times": computed}
+    return [f"{name}: {'; '.join(each.told for each in own)}" for name, own in parts.items() if own]
 
 
 def _with_uses(data: SeriesData, why: Mapping[str, str]) -> SeriesData:
-    """Return the data with a record of each column of the dataset."""
+    """Return the data with a record of each column of the dataset and of each calendar input."""
     known = {data.features[place] for place in data.known}
+    computed = {name for each in data.calendar_inputs for name in each.columns}
+    used = {each.name: each.told for each in data.calendar_inputs}
     uses = []
-    for name, features in _sources(data).items():
+    sources = {name: own for name, own in _sources(data).items() if name not in computed}
+    for name, features in sources.items():
         role = "input" if known.isdisjoint(features) else "known ahead"
         if name == data.target:
             role = "target"
@@ -145,6 +181,9 @@ def _with_uses(data: SeriesData, why: Mapping[str, str]) -> SeriesData:
             role = "unused"
         told = "it is forecast" if name == data.target else why[name]
         uses.append(ColumnUse.model_validate({"name": name, "role": role, "why": told}))
+    for name in (each for each in why if each.startswith(PREFIX) and each not in sources):
+        role, form = ("calendar", f"{used[name]}; ") if name in used else ("unused", "")
+        uses.append(ColumnUse(name=name, role=role, why=f"{form}{why[name]}"))
     return replace(data, uses=tuple(uses))
 
 
@@ -279,8 +318,7 @@ def _trial(
     rows: Ids = np.arange(first, len(group.target))
     regressors = []
     for candidate in candidates:
-        columns = np.stack([group.content.column(each) for each in candidate.features], axis=1)
-        given = ahead_of(columns, rows, 1)[:, 0]  # (rows, features)
+        given = ahead_of(candidate.of(group.content), rows, 1)[:, 0]  # (rows, features)
         parts = [_explained(candidate, own, origins, linear, until=start) for own in given.T]
         added = np.stack(parts, axis=2)  # (n, horizon, features)
         regressors.append((added[:count], added[count:]))
@@ -300,6 +338,8 @@ def _explained(
         until: the rows on which it is measured how the column continues.
     """
     window, horizon = linear.weights.shape
+    # Around its mean, as the intercept of the forecast holds what the column adds on average.
+    column = column - column[:until].mean()
     padded = np.concatenate((np.full(window, column[0]), column))
     seen = sliding_window_view(padded, window)[origins]
     if candidate.known:

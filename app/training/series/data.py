@@ -12,6 +12,7 @@ from app.errors import Unprocessable
 from app.forecasting.histories import History, Reach, ahead_of
 from app.forecasting.series_splits import split_series
 from app.forecasting.windows import Split, windows
+from app.reading.calendar_inputs import CalendarColumns
 from app.reading.categories import Encoding, encoded, encodings_of
 from app.reading.content import DatasetContent, SeriesContent, times_iso
 from app.reading.holidays import with_calendar
@@ -68,12 +69,24 @@ class SeriesData:
     # features with effects that are not known ahead, and after how many rows each acts
     expected: tuple[tuple[int, int], ...] = ()
     encodings: tuple[Encoding, ...] = ()  # of the dataset's columns of words
+    calendar_inputs: tuple[CalendarColumns, ...] = ()  # the last features
     uses: tuple[ColumnUse, ...] = ()  # what became of each column of the dataset
 
     @property
     def with_effects(self) -> tuple[int, ...]:
         """Return the features with effects on the target, those known ahead first."""
         return (*self.known, *(feature for feature, _ in self.expected))
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Return the features that the dataset gives, and a request has to give."""
+        computed = sum(len(each.columns) for each in self.calendar_inputs)
+        return self.features[: len(self.features) - computed]
+
+    @property
+    def planned(self) -> tuple[str, ...]:
+        """Return the features known ahead that a request has to give."""
+        return tuple(self.features[at] for at in self.known if at < len(self.given))
 
     @property
     def encodings_used(self) -> tuple[Encoding, ...]:
@@ -85,11 +98,10 @@ class SeriesData:
     def may_have_closed_on_grid(self) -> bool:
         """Return whether there are closed days that could be rows without values.
 
-        Not with several columns: closed days take steps of the horizon, and such a version cannot
-        forecast past it.
+        Other columns of the file have no values on them.
         """
         week = without_closed_days(self.content.frequency, self.content.calendar)
-        if week is None or self.content.times is None or self.features != (self.target,):
+        if week is None or self.content.times is None or self.given != (self.target,):
             return False
         return len(absent_days(self.content.times, week)[0]) > 0
 
@@ -156,10 +168,6 @@ class SeriesData:
                 replace(group, inputs=_inputs(group.content, features)) for group in self.groups
             ),
         )
-
-    def reaching(self, reach: Reach, *, network_window: int) -> "SeriesData":
-        """Return the same data with another reach."""
-        return replace(self, reach=reach, network_window=network_window)
 
 
 def read_series(

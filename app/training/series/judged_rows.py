@@ -69,6 +69,7 @@ def test_rows(data: SeriesData, test: DatasetContent, horizon: int) -> Judged:
         features=data.features,
         target=data.target,
         reach=data.reach,
+        calendar=data.calendar_inputs,
         ahead=Ahead(columns=data.known, horizon=horizon),
     )
 

@@ -1,8 +1,8 @@
 """A series prepared for training: windows, scaling, and what the network learns from them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from app.artifact.files import UNIVERSAL_FORECAST
 from app.artifact.manifest import Feature, Manifest, SeriesInput
 from app.artifact.onnx_session import forecasts
 from app.artifact.scorecard import Memory
-from app.artifact.series_records import CategoryInput
+from app.artifact.series_records import CalendarInput, CategoryInput
 from app.errors import Unprocessable
 from app.forecasting.drift import inner_deciles
 from app.forecasting.shrinkage import kept_share
@@ -27,11 +27,12 @@ from app.training.fit import Part, Plan
 from app.training.keras_network import build_network, with_weights
 from app.training.program import Form, capacity_of
 from app.training.reach import MOST_EXAMPLES, forecast_memory
-from app.training.series.anchors import SeriesAnchors, Settled, fit_anchors, settle_anchor
+from app.training.series.anchors import SeriesAnchors
 from app.training.series.calibration import SeriesCalibration
-from app.training.series.column_choice import choose_columns, columns_note, like_start
-from app.training.series.data import Floats, SeriesData, check_varies, read_series
+from app.training.series.column_choice import columns_note
+from app.training.series.data import Floats, SeriesData
 from app.training.series.examples import SeriesExamples
+from app.training.series.inputs import prepare_inputs
 from app.training.series.judged_rows import held_out_rows, test_rows, training_rows
 from app.training.task import Description, Phase
 from app.training.warm_start import same_form
@@ -72,21 +73,9 @@ class SeriesTask:
             Unprocessable: the dataset cannot be trained on like this; the message says why and what
                 would be right.
         """
-        start = None if start_from is None else start_from.series
-        encodings = None
-        if start is not None:
-            recipe, encodings = like_start(recipe, start)
-        read = partial(read_series, content, recipe, target=target, has_test=test is not None)
-        read = partial(read, encodings=encodings)
-        on_grid = start is not None and start.closed_on_grid
-        data, settled = _settled(read(closed_on_grid=on_grid), recipe, start_from)
-        check_varies(data)
-        data, anchors = choose_columns(data, recipe, settled, test=test)
-        if start is None and settled is not None and data.may_have_closed_on_grid:
-            gridded, settled_on_grid = _settled(read(closed_on_grid=True), recipe, None)
-            if gridded.has_weekly_season and settled_on_grid is not None:
-                data = replace(gridded, uses=data.uses)
-                anchors = fit_anchors(data, recipe, settled_on_grid)
+        recipe, data, anchors = prepare_inputs(
+            content, recipe, target=target, test=test, start_from=start_from
+        )
         task = cls(recipe=recipe, data=data, test=test, anchors=anchors)
         task._check_enough()
         _ = task._judged  # a test set that cannot be judged on is refused before training
@@ -274,12 +263,10 @@ class SeriesTask:
             min_history=self.data.reach.least,
             horizon=self.recipe.steps_ahead,
             series=SeriesInput(
-                features=tuple(
-                    _described(name, column)
-                    for name, column in zip(self.data.features, inputs.T, strict=True)
-                ),
+                features=tuple(map(_described, self.data.given, inputs.T)),
                 target=self.data.target,
-                known=tuple(self.data.features[place] for place in self.data.known),
+                known=self.data.planned,
+                calendar_inputs=_computed(self.data, inputs),
                 expected=tuple(self.data.features[place] for place, _ in self.data.expected),
                 columns=self.data.uses,
                 categories=tuple(map(CategoryInput.of, self.data.encodings_used)),
@@ -383,12 +370,14 @@ class SeriesTask:
         return tuple(notes)
 
 
-def _settled(
-    data: SeriesData, recipe: SeriesRecipe, start_from: Manifest | None
-) -> tuple[SeriesData, Settled | None]:
-    """Return the data with the reach that its anchor takes, and what the anchor is mixed from."""
-    settled = settle_anchor(data, recipe, start_from=start_from)
-    return (data if settled is None else replace(data, reach=settled.reach)), settled
+def _computed(data: SeriesData, inputs: Floats) -> tuple[CalendarInput, ...]:
+    """Return the calendar inputs with the means of their columns; inputs are (rows, features)."""
+    found, at = [], len(data.given)
+    for each in data.calendar_inputs:
+        usual = np.nanmean(inputs[:, at : at + len(each.columns)], axis=0)
+        found.append(CalendarInput.of(each, usual.tolist()))
+        at += len(each.columns)
+    return tuple(found)
 
 
 def _described(name: str, column: Floats) -> Feature:

@@ -184,7 +184,7 @@ function about(version) {
     "About this version",
     facts([
       ["Recipe", recipeInWords(manifest.recipe)],
-      ["Inputs", series ? series.features.map((each) => each.name).join(", ") : `${count(manifest.text.vocabulary.length)} different tokens`],
+      ["Inputs", series ? [...series.features.map((each) => each.name), ...series.columns.filter((each) => each.role === "calendar").map((each) => `${each.name} (from the times)`)].join(", ") : `${count(manifest.text.vocabulary.length)} different tokens`],
       ["Predicts", series?.target],
       ["Step", series && frequency(series.frequency)],
       ["Calendar", series && calendar(series.calendar)],

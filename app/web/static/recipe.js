@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { Field, select } from "./fields.js";
 
+const NONE = "none"; // an empty list, as an empty field means that the service chooses
 const AS_CHAMPION = "\u0000champion";
 // Asked for most often, so not in the folded part.
 const ALWAYS_SHOWN = ["horizon", "calendar"];
@@ -13,7 +14,9 @@ const GROUPS = {
   Judging: ["test_fraction", "refit", "validation_fraction", "early_stopping", "seed"],
 };
 const LABELS = { horizon: "Steps ahead to forecast", calendar: "Calendar" };
-const HINTS = { horizon: "Empty: by the frequency of the rows, 1 without times.", calendar: "When there are rows: XNYS, DE, Mon-Fri. Empty: as the file was read.", anchor: "The simple forecast that the network corrects; auto: an average of several, weighed on earlier rows." };
+const HINTS = {
+  calendar_inputs: "Computed from the times: hour, weekday, month day, time of year, holiday, working days. Empty: those that help; none: none.",
+  horizon: "Empty: by the frequency of the rows, 1 without times.", calendar: "When there are rows: XNYS, DE, Mon-Fri. Empty: as the file was read.", anchor: "The simple forecast that the network corrects; auto: an average of several, weighed on earlier rows." };
 
 export class RecipeForm {
   // recipes: GET /recipes; champion: the recipe of the model's champion, or null; before: the form
@@ -126,7 +129,7 @@ function inputFor(schema, value) {
   if (main.type === "boolean") return select([[true, "yes"], [false, "no"]], value);
   if (main.const !== undefined && variants(schema).length === 1) return h("input", { value: String(main.const), readonly: true });
   if (main.type === "array") {
-    const shown = Array.isArray(value) ? value.join(", ") : "";
+    const shown = Array.isArray(value) ? value.join(", ") || NONE : "";
     return h("input", { value: shown, spellcheck: "false" });
   }
   return h("input", {
@@ -142,6 +145,7 @@ function read(input, schema) {
   const [main] = variants(schema);
   if (main.type === "boolean") return text === "true";
   if (text === "" && (nullable(schema) || main.type !== "string")) return nullable(schema) ? null : "";
+  if (main.type === "array" && text === NONE) return [];
   if (main.type === "array") return text.split(/[,;]+/).map((each) => atom(each.trim(), main.items.type));
   return atom(text, variants(schema).some((each) => ["integer", "number"].includes(each.type)) ? "number" : "string");
 }

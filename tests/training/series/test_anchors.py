@@ -1,5 +1,6 @@
 """Which anchor a run settles on, and what it forecasts: no network is trained here."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def fitted(
     data = read_series(content, recipe, target=None, has_test=has_test)
     found = settle_anchor(data, recipe, start_from=start_from)
     assert found is not None
-    data = data.reaching(found.reach, network_window=data.network_window)
+    data = replace(data, reach=found.reach)
     return fit_anchors(data, recipe, found)
 
 
