@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from app.registry.shipped import import_shipped
 from app.storage.tables import Prediction
+from tests.artifacts import persistence_artifact
 from tests.database import own_database
 from tests.monitoring.log import follow
 from tests.service import PATIENCE_SECONDS, Service, running_service
@@ -44,7 +45,7 @@ SAID = {
     "jobs": "No jobs match these filters.",
     "model-series": "in the unit of Open",
 }
-DRAWN = {"model-series", "try-series", "monitor"}  # plotly.js is loaded here alone
+DRAWN = {"model-series", "try-series"}  # plotly.js is loaded here alone
 MOST_BYTES = 100_000
 
 
@@ -85,11 +86,39 @@ def test_a_page_is_light_and_seen_by_everyone(
             keep_screenshot(page, f"{name}-{viewer}")
             assert overflow(page) == 0
             assert violations(axe, page) == []
+            if name == "model-series":  # names at the lines, or above them where it is narrow
+                names = page.locator(".annotation-text" if viewer == WIDE else ".keys > span")
+                expect(names).to_have_count(4)
         own = [each for each in came if "/ui/static/" in each.url or each.url.endswith(PAGES[name])]
         weights = {each.url: len(each.body()) for each in own}
         assert page.evaluate("window.Plotly !== undefined") == (name in DRAWN)
     assert len(weights) > 3
     assert sum(weights.values()) < MOST_BYTES, weights
+
+
+def test_predictions_and_a_model_are_erased(
+    service: Service, open_page: OpenPage, axe: Axe
+) -> None:
+    service.register("forgotten", persistence_artifact())
+    assert service.predict(model="forgotten", history=[1, 2, 3], series="Ann").is_success
+    with open_page(service.url, NARROW_DARK) as page:
+        page.goto("/ui/log?model=forgotten&series=Ann")
+        page.get_by_text("Delete", exact=True).press("Enter")
+        page.get_by_role("button", name="Delete what matches").press("Enter")
+        box = page.get_by_role("dialog")
+        expect(box).to_contain_text("1 prediction")
+        assert violations(axe, page) == []
+        box.get_by_role("button", name="Delete").press("Enter")
+        expect(page.get_by_text("No predictions match")).to_be_visible()
+        page.goto("/ui/models/forgotten#versions")
+        page.get_by_role("button", name="Delete the model").press("Enter")
+        page.get_by_label("Type forgotten").fill("forgiven")
+        page.keyboard.press("Enter")
+        expect(page.locator(".field-error:visible")).to_have_text("must be forgotten")
+        page.get_by_label("Type forgotten").fill("forgotten")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/")
+    assert service.client.get("/models/forgotten").status_code == 404
 
 
 def test_a_page_has_its_json(service: Service) -> None:

@@ -87,6 +87,8 @@ def test_from_a_file_to_a_promoted_version(
         seen = page.get_by_role("link", name="Show the version")
         seen.wait_for(timeout=TRAINED_MS)
         expect(page.get_by_text("It is champion")).to_be_visible()
+        chart = page.get_by_role("img", name="Line chart: ")  # without another click
+        expect(chart).to_be_visible()
         settle(page)
         keep_screenshot(page, "train-done")
         assert violations(axe, page) == []
@@ -124,5 +126,7 @@ def test_a_training_is_cancelled(
         lines = page.get_by_role("region", name="Log of the job")
         expect(lines).to_contain_text("queued: My Prices.csv, 120 rows")
         expect(lines.get_by_role("listitem").last).to_contain_text("cancelled")
+        page.get_by_label("Compare with").select_option(index=1)
+        expect(page.get_by_role("region", name="Figures and differences")).to_contain_text("90000")
         keep_screenshot(page, "jobs-log")
         assert violations(axe, page) == []

@@ -24,6 +24,9 @@ export function fill(element, ...children) {
   return put(element, ...children);
 }
 
+// A sentence of the service, in which names stand between backticks.
+export const withCode = (text) => text.split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));
+
 let number = 0;
 export const newId = (prefix) => `${prefix}-${++number}`;
 

@@ -1,7 +1,7 @@
 // The models, those that win first, each with its last forecasts.
 
 import { all, call, find, get, query, reach } from "./api.js";
-import { fill, h, put, say } from "./dom.js";
+import { fill, h, put, say, withCode } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { failed, select, showProblem } from "./fields.js";
 import { ago, capital, count, plural, signed } from "./format.js";
@@ -66,7 +66,7 @@ function card(model) {
     { class: "card model" },
     h("div", { class: "row spread" }, h("h2", {}, h("a", { href: `/ui/models/${name}` }, name)), pill(model)),
     picture,
-    h("p", { class: "verdict", title: champion?.verdict }, champion ? `${capital(champion.verdict)}.` : "No champion, so nothing is served."),
+    h("p", { class: "verdict", title: champion?.verdict }, champion ? withCode(`${capital(champion.verdict)}.`) : "No champion, so nothing is served."),
     h("div", { class: "row spread" }, use, h("a", { class: "button tight", href: `/ui/try${query({ model: name })}`, "aria-label": `Try ${name}` }, "Try")),
   );
   whenSeen(item, () => {

@@ -1,6 +1,6 @@
 // Training jobs: queued, running and ended.
 
-import { call, get, query } from "./api.js";
+import { MOST_OF_A_PAGE, call, get, query } from "./api.js";
 import { dialog, facts, fill, h, table } from "./dom.js";
 import { Field, failed, select, showProblem } from "./fields.js";
 import { ago, duration, percent, recipeInWords, when } from "./format.js";
@@ -119,12 +119,32 @@ async function details({ id }) {
       ["Queued at", when(job.created_at)],
       ["Ended", job.finished_at && when(job.finished_at)],
     ]),
+    await compareWith(job),
     h("h3", { class: "gap" }, "Log"),
     log.element,
     h("div", { class: "acts gap" }, h("a", { class: "button", href: `/ui/train?job=${id}` }, "Curve and figures"), close),
   );
   const box = dialog({ title: `Training of ${job.model}`, body });
   close.addEventListener("click", () => box.close());
+}
+
+// Another ended training, beside this one.
+async function compareWith(job) {
+  const { items } = await get(`/jobs${query({ limit: MOST_OF_A_PAGE })}`); // whatever the filter of the list
+  const others = items.filter((each) => each.id !== job.id && each.kind === job.kind && FINAL.includes(each.status));
+  if (!others.length) return null;
+  const choice = new Field({ name: "other", label: "Compare with", input: select([["", "…"], ...others.map((each) => [each.id, `${each.model}${each.version ? `, version ${each.version}` : `, ${each.status}`}, ${ago(each.created_at)}`])], "") });
+  const place = h("div");
+  choice.input.addEventListener("change", async () => {
+    if (!choice.input.value) return fill(place);
+    try {
+      const [{ compared }, other] = await Promise.all([import("./jobs_compared.js"), get(`/jobs/${choice.input.value}`)]); // not needed before
+      fill(place, await compared(job, other));
+    } catch (error) {
+      failed(place, error);
+    }
+  });
+  return h("div", { class: "part" }, choice.element, place);
 }
 
 function words(job) {

@@ -275,6 +275,12 @@ const whole = ["csv", "parquet"].map((format) => {
   });
   return button;
 });
+const erase = h("button", { type: "button", class: "danger" }, "Delete what matches …");
+erase.addEventListener("click", async () => {
+  if (!(await load())) return;
+  const { erasePredictions } = await import("./erase.js"); // not needed before
+  erasePredictions(asked(), load).catch((error) => showProblem(trouble, error, fields));
+});
 const HOURS = [["", "any time"], [1, "the last hour"], [24, "the last day"], [168, "the last week"], [720, "the last 30 days"]];
 const period = new Field({ name: "period", label: "Answered in", input: select(HOURS, "") });
 const [model, ...others] = fields;
@@ -290,6 +296,7 @@ const form = h(
   h("div", { class: "row filters" }, model.element, names, period.element, h("button", { type: "submit", class: "primary" }, "Show")),
   h("details", { open: others.some(({ input }) => input.value) }, h("summary", {}, "More filters"), h("div", { class: "fields" }, others.map((each) => each.element))),
   h("details", {}, h("summary", {}, "Export"), h("div", { class: "acts" }, steps, whole), h("p", { class: "hint" }, `“Export as CSV” has a line per forecast step of the newest ${count(MOST_EXPORTED)} predictions; “Export all” a line per prediction, without a limit.`)),
+  h("details", {}, h("summary", {}, "Delete"), h("div", { class: "acts" }, erase), h("p", { class: "hint" }, "By model, series and time.")),
   trouble,
 );
 form.addEventListener("submit", (event) => {

@@ -6,6 +6,7 @@ import { failed, select, showProblem } from "./fields.js";
 import { bytes, calendar, capital, count, duration, figure as number, frequency, recipeInWords, signed, when } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
 import { bigNumbers, heldOutPicture, heldOutResiduals, reasonOf, scorecardFigures, sentence } from "./scorecard.js";
+import { heroPicture } from "./hero.js";
 import { tabList } from "./tabs.js";
 
 const place = document.getElementById("model");
@@ -18,9 +19,9 @@ async function show() {
   const before = moves.items.find((each) => each.alias === "champion")?.from_version; // the champion before this one
   place.removeAttribute("aria-busy");
   const tabs = tabList("About the model", [
-    ...(version.scorecard.series?.curve.length ? [["forecast", "Forecast", () => h("div", { class: "card" }, heldOutPicture(version))]] : []),
+    ...(version.scorecard.series?.curve.length ? [["forecast", "Forecast", () => h("div", { class: "card" }, heroPicture(version))]] : []),
     ["accuracy", "Accuracy", () => [part("Compared with simple forecasts", scorecardFigures(version)), heldOutResiduals(version, part), later(async () => (await import("./evaluated.js")).evaluations(version, part))]],
-    ["versions", "Versions", () => [versions(model, version, known), later(async () => new (await import("./compared.js")).Comparisons({ model, version, part }).element), past()]],
+    ["versions", "Versions", () => [versions(model, version, known), later(async () => new (await import("./compared.js")).Comparisons({ model, version, part }).element), past(), erasure(model)]],
     ["training", "Training", () => h("div", { class: "grid2" }, part("Training", trainingCurve(version)), about(version))],
     ["monitoring", "Monitoring", () => inUse(model)],
     ["explain", "Explain", () => explain(version, reference(model, version))],
@@ -199,6 +200,12 @@ function about(version) {
     h("details", {}, h("summary", {}, "The whole recipe"), h("pre", { class: "code", tabindex: "0" }, JSON.stringify(manifest.recipe, null, 1))),
     version.files.length > 0 && [h("h3", {}, "Download"), h("ul", { class: "small" }, h("li", {}, h("a", { href: `/models/${name}/versions/${version.version}/report` }, "Report to print")), version.files.map((file) => h("li", {}, h("a", { href: file.url, download: file.name }, file.name), ` (${bytes(file.size_bytes)})`)))],
   );
+}
+
+function erasure(model) {
+  const button = h("button", { type: "button", class: "danger" }, "Delete the model …");
+  button.addEventListener("click", async () => (await import("./erase.js")).eraseModel(model));
+  return h("p", { class: "acts gap" }, button);
 }
 
 function past() {

@@ -4,7 +4,7 @@ import { actualsForm } from "./actuals.js";
 import { all, get, query, reach } from "./api.js";
 import { fill, h, table } from "./dom.js";
 import { Field, failed, select } from "./fields.js";
-import { capital, count, figure as number, plural, signed } from "./format.js";
+import { capital, count, figure as number, percent, plural, signed } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
 import { retraining } from "./retrain.js";
 import { skillBar } from "./skill.js";
@@ -87,6 +87,7 @@ function now(champion, kind) {
       ? h("p", {}, `${capital(champion.skill_missing ?? "no live skill")}.`)
       : h("div", { class: "limit" }, skillBar(champion.skill, kind, { ends: true })),
     champion.measured_skill !== null && h("p", { class: "quiet" }, `Its scorecard has ${signed(champion.measured_skill)}.`),
+    h("p", {}, driftInWords(champion)),
   );
 }
 
@@ -122,6 +123,17 @@ function coverage(each) {
   return each.coverage.map((level) => h("div", {}, `${level.level} %: ${number(level.observed, 3)} %`));
 }
 
+// One sentence; the figures are in the table.
+function driftInWords({ drift: features }) {
+  const known = (features ?? []).filter((each) => each.psi !== null);
+  if (!known.length) return null;
+  const named = (list) => list.map((each) => each.feature).join(", ");
+  const changed = known.filter((each) => each.psi >= DRIFT.another);
+  const moving = known.filter((each) => each.psi >= DRIFT.worth && each.psi < DRIFT.another);
+  if (changed.length) return h("strong", {}, `${named(changed)}: no longer distributed as in training. Train on newer data.`);
+  return moving.length ? `${named(moving)}: begins to differ from training.` : "Its inputs are distributed as in training.";
+}
+
 function drift(each) {
   if (!each.drift) return h("span", { class: "quiet small" }, each.drift_missing);
   return each.drift.map((feature) => {
@@ -137,6 +149,7 @@ function byDay(monitor) {
   const versions = [...new Set(days.map((each) => each.version))].sort((a, b) => a - b);
   const requests = figure({ caption: "Requests by day (UTC)", label: "Bar chart of requests by day and version", size: "low", head: ["Day", { label: "Version", class: "num" }, { label: "Requests", class: "num" }, { label: "Live skill", class: "num" }], rows: () => days.map((each) => [each.day, each.version, count(each.requests), each.skill === null ? "–" : signed(each.skill)]) });
   const tones = ["forecast", "persistence", "good-fill", "bad-fill"];
+  if (new Set(days.map((each) => each.day)).size < 2) return null; // its one number is in the table
   draw(
     requests.element,
     () => versions.map((version, index) => {

@@ -22,8 +22,8 @@ export function overlay(name, versions) {
   return details;
 }
 
-function line(version, index, x, y) {
-  return { name: `version ${version.version}`, x, y, mode: "lines", line: { color: colour(TONES[index]), width: 2 } };
+function line(name, index, x, y) {
+  return { name, x, y, mode: "lines", line: { color: colour(TONES[index]), width: 2 } };
 }
 
 // The last judged rows of the newest version's last series; versions judged on other rows have gaps.
@@ -37,18 +37,18 @@ function forecasts(versions) {
     picture.element,
     () => [
       { name: "actual value", x: x(own(versions[0])), y: own(versions[0]).map((each) => each.actual), mode: "lines", line: { color: colour("actual"), width: 2 } },
-      ...versions.map((each, index) => line(each, index, x(own(each)), own(each).map((point) => point.forecast))),
+      ...versions.map((each, index) => line(`version ${each.version}`, index, x(own(each)), own(each).map((point) => point.forecast))),
     ],
     () => ({ yaxis: { exponentformat: "none" }, showlegend: true }),
   );
   return picture.whole;
 }
 
-function losses(versions) {
+export function losses(versions, names = versions.map((each) => `version ${each.version}`)) {
   const picture = figure({ caption: "Validation loss by epoch; comparable where loss and scaling are the same", label: "Line chart of the losses of several versions", size: "mid" });
   draw(
     picture.element,
-    () => versions.map((each, index) => line(each, index, each.scorecard.epochs.map((epoch) => epoch.epoch), each.scorecard.epochs.map((epoch) => epoch.validation_loss ?? epoch.loss))),
+    () => versions.map((each, index) => line(names[index], index, each.scorecard.epochs.map((epoch) => epoch.epoch), each.scorecard.epochs.map((epoch) => epoch.validation_loss ?? epoch.loss))),
     () => ({ xaxis: { title: { text: "epoch" } }, yaxis: { type: "log", exponentformat: "none", nticks: 6 }, showlegend: true }),
   );
   return picture.whole;

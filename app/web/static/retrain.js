@@ -65,7 +65,7 @@ function past(model, decisions) {
   const rows = [];
   const add = ({ items, next }) => {
     rows.push(...items);
-    fill(list, rows.length > 0 && [h("h3", { class: "gap" }, "Decisions"), table({ caption: "Decisions", head: ["When", "Cause", "Trained", "Reason"], rows: rows.map((each) => [when(each.decided_at), each.cause, each.job ? h("a", { href: `/ui/train?job=${each.job}` }, "yes") : each.trained ? "yes" : "no", each.reason]), stacked: true })]);
+    fill(list, rows.length > 0 && [h("h3", { class: "gap" }, "Alerts and retrainings"), table({ caption: "Alerts and retrainings", head: ["When", "Cause", "Trained", "Reason"], rows: rows.map((each) => [when(each.decided_at), each.cause, each.job ? h("a", { href: `/ui/train?job=${each.job}` }, "yes") : each.trained ? "yes" : "no", each.reason]), stacked: true })]);
     if (next) list.append(h("button", { class: "tight", onclick: () => get(`/models/${model}/decisions${query({ limit: 20, cursor: next })}`).then(add, (error) => failed(list, error)) }, "Older decisions"));
   };
   add(decisions);

@@ -1,6 +1,6 @@
 // A version's errors beside those of its baselines, and the chapter's chart with correct alignment.
 
-import { facts, h, put, table } from "./dom.js";
+import { facts, h, put, table, withCode } from "./dom.js";
 import { capital, count, figure as number, percent, signed } from "./format.js";
 import { colour, draw, figure } from "./plot.js";
 import { BASELINE, isNoise, skillBar } from "./skill.js";
@@ -43,7 +43,7 @@ export const scorecardFigures = (version) => [
 // The verdict; what was found in bold, the figures after it.
 export function sentence(verdict, before = null) {
   const [, found, figures] = /^([^:]*:?)(.*)$/s.exec(`${capital(verdict)}.`);
-  return h("p", { class: "sentence" }, before, h("strong", {}, found), figures);
+  return h("p", { class: "sentence" }, before, h("strong", {}, withCode(found)), withCode(figures));
 }
 
 // What came of a training, in a sentence or two.
@@ -83,7 +83,7 @@ const metric = (key, value) => (key === "directional_accuracy" && typeof value =
 // Errors over all steps ahead, which the verdict is about; with a horizon of 1, of that step.
 export const overHorizon = (series) => series.all_steps ?? series;
 
-const horizonOf = (series) => (series.steps?.length ? series.steps.at(-1).step : 1);
+export const horizonOf = (series) => (series.steps?.length ? series.steps.at(-1).step : 1);
 
 function seriesTable(series, version) {
   const unit = series.pooled ? "in units of each series’ mean change from row to row" : `in the unit of ${version.manifest.series?.target ?? "the target"}`;
@@ -136,7 +136,7 @@ function verdictOf(against, errors, model) {
 }
 
 // RMSE by step ahead: this version, persistence, and the best of the other simple forecasts.
-function stepPicture(series, unit) {
+export function stepPicture(series, unit) {
   const { baselines } = overHorizon(series);
   const best = Object.keys(baselines).sort((a, b) => baselines[a].rmse - baselines[b].rmse)[0];
   const simple = [...new Set([best, "persistence"])].filter((key) => baselines[key]);
@@ -217,7 +217,7 @@ export function skillOf(version) {
 }
 
 // The judged points of a version: series by series, the last part at first.
-function judgedPoints({ scorecard: { series } }) {
+export function judgedPoints({ scorecard: { series } }) {
   const labels = [...new Set(series.curve.map((point) => point.series))];
   const longest = Math.max(...labels.map((label) => series.curve.filter((point) => point.series === label).length));
   const state = { label: labels[0], last: longest > 1.5 * LAST ? LAST : null };
