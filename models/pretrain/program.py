@@ -15,6 +15,7 @@ from app.training.universal.tensorflow_network import OPS, run_recurrent
 
 Tensor = Any
 CLIP_NORM = 1.0
+XLA = True  # compiling takes ten seconds per function: worth it from a hundred updates on
 # The bias of the output layer determines mixture and spread for all series alike. It is learned
 # first, faster than the rest by this factor.
 BIAS_RATE = 10.0
@@ -43,8 +44,8 @@ class Program:
     def __init__(self, form: Form, every: int) -> None:
         self.form, self.chosen = form, slice(every - 1, form.steps, every)
         self.names = tuple(weight_shapes(form))
-        self.train = tf.function(self._train, jit_compile=True, autograph=False)
-        self.loss = tf.function(self._loss, jit_compile=True, autograph=False)
+        self.train = tf.function(self._train, jit_compile=XLA, autograph=False)
+        self.loss = tf.function(self._loss, jit_compile=XLA, autograph=False)
 
     def _train(
         self, state: State, values: Tensor, periods: Tensor, rates: Rates

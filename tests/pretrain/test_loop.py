@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from app.artifact.files import read_artifact
-from models.pretrain import loop
+from models.pretrain import loop, program
 from models.pretrain.__main__ import main
 from models.pretrain.loop import Loop
 from models.pretrain.plan import DECAY_SHARE, WARM_UP, Plan
@@ -15,10 +15,10 @@ from models.pretrain.plan import DECAY_SHARE, WARM_UP, Plan
 UPDATES = 4
 
 
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Generate 48 series at a time instead of 960: one or two updates, so that blocks end here."""
+def shorten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make blocks of one or two updates instead of dozens, and leave the graph uncompiled."""
     monkeypatch.setattr(loop, "BLOCK", 48)
+    monkeypatch.setattr(program, "XLA", False)
 
 
 def plan(updates: int = UPDATES) -> Plan:
@@ -37,7 +37,10 @@ def trained(folder: Path, *updates: int) -> Loop:
 @pytest.mark.tensorflow
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_resumed_run_gives_the_weights_of_one_that_was_not_stopped(tmp_path: Path) -> None:
+def test_a_resumed_run_gives_the_weights_of_one_that_was_not_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten(monkeypatch)
     straight = trained(tmp_path / "straight", UPDATES)
     resumed = trained(tmp_path / "resumed", 1, UPDATES)
 
@@ -52,8 +55,9 @@ def test_a_resumed_run_gives_the_weights_of_one_that_was_not_stopped(tmp_path: P
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_pretraining_ends_in_an_artifact_that_says_what_it_was_judged_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shorten(monkeypatch)
     arguments = ["--seed", "3", "--units", "8", "--hidden", "8", "--updates", "3"]
     folders = ["--checkpoints", str(tmp_path / "runs"), "--output", str(tmp_path / "1")]
     assert main([*arguments, *folders]) == 0
