@@ -1,63 +1,15 @@
-"""The command line. Each command imports what it needs, so that `--help` is there at once."""
+"""Run the command line.
+
+The processes of a service start without the library that parses and describes commands: importing
+it took 0.15 s of each.
+"""
 
 import os
 import sys
-from importlib.metadata import version
-from typing import Annotated
-
-import typer
+from collections.abc import Sequence
 
 from app.process.gc_tuning import WHILE_STARTING, look_for_garbage_seldom
-from app.terminal.cli import installation, keys, service, serving, training
 from app.terminal.rendering.problems import CommandError
-
-HELP = """
-Predict the next step: upload a CSV or a text, train in the background, see whether the model
-beats "tomorrow equals today", serve it over HTTP.
-
-[bold]Start here:[/bold] `stepahead serve` in one terminal, and in a second one
-
-  stepahead predict google-stock 778.81 788.36 786.08
-  stepahead sample google > google.csv
-  stepahead check google.csv
-  stepahead train google.csv --target price
-"""
-
-cli = typer.Typer(
-    name="stepahead",
-    help=HELP,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for group in (service, installation, training, serving):
-    cli.add_typer(group.commands)
-cli.add_typer(keys.commands, name="keys", rich_help_panel=service.PANEL)
-
-
-def show_version(*, asked: bool) -> None:
-    """Print the version and exit."""
-    if asked:
-        typer.echo(f"stepahead {version('stepahead')}")
-        raise typer.Exit
-
-
-@cli.callback()
-def stepahead(
-    *,
-    _: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            callback=lambda asked: show_version(asked=asked),
-            is_eager=True,
-            help="Show the version and exit.",
-        ),
-    ] = False,
-) -> None:
-    """Take the options that stand before any command."""
 
 
 def main() -> None:
@@ -68,10 +20,35 @@ def main() -> None:
         os.environ.setdefault(name, "1")
     look_for_garbage_seldom(WHILE_STARTING)  # most of what a command imports is still to come
     try:
-        cli()
+        run(sys.argv[1:])
     except CommandError as error:
         error.show()
         sys.exit(error.exit_code)
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run a command; those that a supervisor or an orchestrator starts need no parser.
+
+    Raises:
+        CommandError: the command cannot do what it should.
+    """
+    match arguments:
+        case ["api"] | ["api", "--inherited", _]:
+            from app.terminal.service.api import run_api_command
+
+            run_api_command({}, inherited=arguments[2] if len(arguments) > 1 else None)
+        case ["worker"]:
+            from app.terminal.service.worker import run_worker_command
+
+            run_worker_command(lifeline=None)
+        case ["worker", "--lifeline", descriptor] if descriptor.isdecimal():
+            from app.terminal.service.worker import run_worker_command
+
+            run_worker_command(lifeline=int(descriptor))
+        case _:
+            from app.terminal.cli.command_line import cli
+
+            cli()
 
 
 if __name__ == "__main__":

@@ -147,7 +147,8 @@ def exit_code(ended: SystemExit) -> int:
 
 def test_help_loads_nothing_heavy() -> None:
     script = (
-        "import sys; from app.cli import cli; cli(['--help'], standalone_mode=False); "
+        "import sys; from app.terminal.cli.command_line import cli; "
+        "cli(['--help'], standalone_mode=False); "
         "heavy = {'httpx', 'pydantic', 'sqlalchemy', 'fastapi', 'numpy', 'pandas'}; "
         "print(heavy & set(sys.modules), file=sys.stderr)"
     )
@@ -155,6 +156,14 @@ def test_help_loads_nothing_heavy() -> None:
     assert run.stderr == "set()\n"
     for command in ("serve", "api", "worker", "migrate", "train", "predict", "models", "jobs"):
         assert f"│ {command} " in run.stdout
+
+
+def test_the_processes_of_a_service_start_without_the_parser_of_commands() -> None:
+    script = "import sys, app.cli; print({'typer', 'click', 'rich'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
 
 
 def test_it_says_which_version_it_is(stepahead: Typed) -> None:

@@ -13,8 +13,8 @@ import pytest
 import typer
 import yaml
 
-from app.cli import cli
 from app.config import PROJECT_DIR, Settings
+from app.terminal.cli.command_line import cli
 
 DOCKERFILE = (PROJECT_DIR / "Dockerfile").read_text(encoding="utf-8")
 COPY = re.compile(r"^COPY (?!--from)(?P<sources>.+) \S+$", re.MULTILINE)

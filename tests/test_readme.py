@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import typer
 
-from app.cli import cli
 from app.config import PROJECT_DIR, Settings
 from app.main import create_app
 from app.recipes.presets import PRESETS
+from app.terminal.cli.command_line import cli
 from tests.serving import Served
 
 README = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 import typer
 
-from app.cli import cli
 from app.config import PROJECT_DIR, Settings
+from app.terminal.cli.command_line import cli
 from benchmarks.__main__ import BENCHMARKS
 
 DOCUMENT = (PROJECT_DIR / "docs" / "scaling.md").read_text(encoding="utf-8")

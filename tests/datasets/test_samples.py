@@ -31,7 +31,7 @@ def test_an_unknown_sample_is_reported_with_the_known_ones() -> None:
 
 def test_the_command_writes_csv_and_loads_no_pandas() -> None:
     script = (
-        "import sys; from app.cli import cli; "
+        "import sys; from app.terminal.cli.command_line import cli; "
         "cli(['sample', 'seattle-weather'], standalone_mode=False); "
         "assert 'pandas' not in sys.modules"
     )

@@ -1,12 +1,7 @@
-"""Errors, as the user at the terminal sees them."""
+"""Errors, as the user at the terminal sees them. What prints them is imported when one is shown."""
 
 import sys
 from typing import Any
-
-from rich.console import Console
-from rich.text import Text
-
-from app.terminal.rendering.preflight import show_report
 
 
 class CommandError(Exception):
@@ -24,6 +19,9 @@ class CommandError(Exception):
 
     def show(self) -> None:
         """Print the error to standard error."""
+        from rich.console import Console
+        from rich.text import Text
+
         # soft_wrap: text that may be copied from a message keeps its line.
         Console(file=sys.stderr, soft_wrap=True).print(
             Text.assemble(("Error: ", "bold red"), self.message)
@@ -48,6 +46,10 @@ class Refused(CommandError):
         super().show()
         report = self.problem.get("report")
         if isinstance(report, dict):
+            from rich.console import Console
+
+            from app.terminal.rendering.preflight import show_report
+
             console = Console(file=sys.stderr, highlight=False)
             console.print("What was understood of the file:", style="dim")
             show_report(console, report)
