@@ -29,7 +29,7 @@ from app.recipes.presets import presets
 from app.recipes.recipe import SeriesRecipe
 from app.training.fit import Fit, Plan
 from app.training.keras_network import build_network, initial_weights, with_weights
-from app.training.program import program_of
+from app.training.program import Form, program_of
 from app.training.series.task import SeriesTask
 from benchmarks.figures import Figure, Reference, Wanted, at_most, run_alone
 from benchmarks.parts import pytorch
@@ -208,9 +208,16 @@ def walk(rows: int) -> SeriesContent:
     )
 
 
+def form_of(plan: Plan) -> Form:
+    """Return the form of a plan for a network of the recipe's own."""
+    if not isinstance(plan.form, Form):
+        raise TypeError("the plan trains the weights of universal")
+    return plan.form
+
+
 def compiled(plan: Plan, seed: int) -> tuple[float, float]:
     """Return seconds and final loss of our own training."""
-    start = initial_weights(plan.form.architecture, seed=seed)
+    start = initial_weights(form_of(plan).architecture, seed=seed)
     started = time.perf_counter()
     fit = Fit(plan, start, saved=None, between=lambda: None, report=lambda _: None)
     loss = fit.run().final_loss
@@ -219,11 +226,10 @@ def compiled(plan: Plan, seed: int) -> tuple[float, float]:
 
 def model_fit(plan: Plan, recipe: SeriesRecipe) -> tuple[float, float]:
     """Return seconds and final loss of plain `model.fit`."""
-    architecture = plan.form.architecture
+    form = form_of(plan)
+    architecture = form.architecture
     start = initial_weights(architecture, seed=recipe.seed)
-    network = with_weights(
-        build_network(architecture, steps=plan.form.steps, every_step=False), start
-    )
+    network = with_weights(build_network(architecture, steps=form.steps, every_step=False), start)
     network.compile(optimizer=keras.optimizers.Adam(recipe.learning_rate), loss="mse")
     started = time.perf_counter()
     history = network.fit(

@@ -158,6 +158,16 @@ class ColumnEffect(Strict):
     series: Annotated[int, Field(description="series that it is used for")]
 
 
+class Tuning(Strict):
+    """How the weights of `universal` went on being trained."""
+
+    epochs: Annotated[int, Field(description="0: none was better on validation data")]
+    before: Annotated[
+        float | None, Field(description="its loss on validation data; null: there was none")
+    ] = None
+    after: Annotated[float | None, Field(description="the loss after these epochs")] = None
+
+
 class UniversalShare(Strict):
     """The share of the shipped `universal` in the simple forecast."""
 
@@ -168,6 +178,10 @@ class UniversalShare(Strict):
         float | None, Field(description="its RMSE over the origins; null: several series")
     ] = None
     missing: Annotated[str | None, Field(description="why it takes no part")] = None
+    tuning: Annotated[
+        Tuning | None,
+        Field(description="how its weights were trained further; null: they are as shipped"),
+    ] = None
 
 
 class SeriesAnchor(Strict):

@@ -21,6 +21,8 @@ OUTCOME = {
 STAGES = {
     "loading": "loading the data",
     "compiling": "compiling the network",
+    "tuning": "training the weights of universal further",
+    "tuning again": "training the weights of universal further, on all rows",
     "training": "training",
     "calibrating": "fitting on a part of the rows, to calibrate intervals",
     "weighing": "weighing the network against its anchor",

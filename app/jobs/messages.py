@@ -47,7 +47,7 @@ class TrainingRequest:
 class Progress:
     """How far the run is; epochs count within the stage."""
 
-    stage: str  # loading, compiling, training, calibrating, judging, refitting, exporting
+    stage: str  # loading, compiling, tuning, training, calibrating, judging, refitting, exporting
     epoch: int | None = None
     epochs: int | None = None
     loss: float | None = None

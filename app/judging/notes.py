@@ -18,6 +18,7 @@ IN_WORDS: dict[AnchorName, str] = {
     "smoothing": "exponential smoothing",
     "autoregression": "the linear autoregression",
     "average": "an average of simple forecasts",
+    "universal": "universal, the shipped model for any series",
 }
 MEMBERS_NAMED = 4
 
@@ -60,6 +61,8 @@ def anchor_to_keep(
 def anchor_note(anchor: SeriesAnchor) -> str:
     """Return what the scorecard says about an anchor."""
     told = f"added to {IN_WORDS[anchor.name]}"
+    if anchor.name == "universal":
+        return told + _tuned(anchor) + _effects(anchor)
     if anchor.season is not None:
         told += f" ({anchor.season} rows)"
     if not anchor.origins:
@@ -68,12 +71,7 @@ def anchor_note(anchor: SeriesAnchor) -> str:
         told += f" ({_members(anchor)})"
     if anchor.logarithmic:
         told += " in logarithms" if not anchor.pooled else f", {anchor.logarithmic} in logarithms"
-    for column in anchor.effects:
-        told += (
-            f", with the effect of {column.name} ({column.effect:+.4g} a unit)"
-            if column.series
-            else f", without an effect of {column.name}, which did not help on later rows"
-        )
+    told += _effects(anchor)
     if anchor.own:
         told += ", for each series its own"
     told += _universal(anchor)
@@ -87,6 +85,31 @@ def anchor_note(anchor: SeriesAnchor) -> str:
     return told + "".join(
         f"; {' and '.join(names)} left out: {reason}" for reason, names in missing.items()
     )
+
+
+def _effects(anchor: SeriesAnchor) -> str:
+    """Return what other columns add."""
+    return "".join(
+        f", with the effect of {column.name} ({column.effect:+.4g} a unit)"
+        if column.series
+        else f", without an effect of {column.name}, which did not help on later rows"
+        for column in anchor.effects
+    )
+
+
+def _tuned(anchor: SeriesAnchor) -> str:
+    """Return how far the weights of `universal` were trained further."""
+    part = anchor.universal
+    tuning = None if part is None else part.tuning
+    if tuning is None:
+        return ", as it is shipped"
+    if not tuning.epochs:
+        return ", as it is shipped: on validation data, no epoch of training on these rows helped"
+    told = f", trained further on these rows for {tuning.epochs} epochs"
+    if tuning.before is None or tuning.after is None:
+        return told
+    gain = 100 * (1 - tuning.after / tuning.before)
+    return told + f", which reduced its validation loss by {gain:.2g} %"
 
 
 def _universal(anchor: SeriesAnchor) -> str:

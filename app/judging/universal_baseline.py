@@ -1,7 +1,9 @@
 """Forecast with the shipped `universal`, which needs no training, from every judged row."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -20,17 +22,20 @@ MOST_WINDOWS = 10_000
 PER_RUN = 16  # windows; fewer take longer each, as in `predictions.loaded`
 
 
+@dataclass(frozen=True, kw_only=True)
 class Universal:
-    """The newest shipped version."""
+    """The newest shipped version, or one whose weights were trained further."""
 
-    def __init__(self) -> None:
-        versions = (shipped_dir("models") / UNIVERSAL).iterdir()
-        folder = max(versions, key=lambda path: int(path.name))
-        manifest, _ = read_artifact(folder)
-        self.number = int(folder.name)
-        self.window, self.least = manifest.window or 0, manifest.min_history
-        self.horizon = manifest.horizon
-        self.graph = (folder / MODEL).read_bytes()
+    folder: Path  # of the shipped version
+    window: int
+    least: int  # values that it needs
+    horizon: int
+    graph: bytes
+
+    @property
+    def number(self) -> int:
+        """The number of the shipped version."""
+        return int(self.folder.name)
 
     @property
     def session(self) -> onnxruntime.InferenceSession:
@@ -56,7 +61,16 @@ class Universal:
 @lru_cache(maxsize=1)
 def shipped_universal() -> Universal:
     """Return the newest shipped version, which is read once."""
-    return Universal()
+    versions = (shipped_dir("models") / UNIVERSAL).iterdir()
+    folder = max(versions, key=lambda path: int(path.name))
+    manifest, _ = read_artifact(folder)
+    return Universal(
+        folder=folder,
+        window=manifest.window or 0,
+        least=manifest.min_history,
+        horizon=manifest.horizon,
+        graph=(folder / MODEL).read_bytes(),
+    )
 
 
 def universal_forecasts(

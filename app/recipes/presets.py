@@ -80,6 +80,39 @@ PRESETS: tuple[Preset, ...] = (
         ),
     ),
     Preset(
+        name="tune",
+        kind="series",
+        summary=(
+            "Trains the weights of universal, which forecasts any series, further on the dataset "
+            "for as long as that helps on validation data; other columns are added from zero. For "
+            "series that universal forecasts well already."
+        ),
+        recipe=SeriesRecipe(
+            preset="tune",
+            cell="lstm",
+            layers=(32,),
+            activation="tanh",
+            window=None,
+            horizon=None,
+            features=None,
+            scaling="window",
+            anchor="universal",
+            tune_epochs=30,
+            loss="huber",
+            optimizer="adam",
+            learning_rate=0.001,
+            batch_size=32,
+            epochs=60,
+            epoch_examples=20_000,
+            early_stopping=10,
+            clip_norm=1.0,
+            validation_fraction=0.15,
+            test_fraction=0.2,
+            refit=True,
+            seed=0,
+        ),
+    ),
+    Preset(
         name="chapter",
         kind="text",
         summary=(

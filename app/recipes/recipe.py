@@ -22,6 +22,7 @@ AnchorName = Literal[
     "smoothing",
     "autoregression",
     "average",
+    "universal",
 ]
 CalendarName = Literal["hour", "weekday", "month day", "time of year", "holiday", "working days"]
 Units = Annotated[int, Field(ge=1, le=1024)]
@@ -180,10 +181,20 @@ class SeriesRecipe(Recipe):
             "and the change of one season before; season-drift: the last season and its drift; "
             "theta: a smoothed level and half the trend; smoothing: exponential smoothing with "
             "level, damped trend and season as they help; autoregression: a linear function of the "
-            "window; average: an average of these, weighed on rows before the cut; auto: that "
-            "average, mixed with universal where it helps"
+            "window; average: an average of these, weighed on rows before the cut; universal: "
+            "the shipped model for any series; auto: the average, mixed with universal where it "
+            "helps"
         ),
     ]
+    tune_epochs: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=1000,
+            description="most epochs in which the weights of universal go on being trained on the "
+            "dataset, before the network; for the anchor universal only; null: none",
+        ),
+    ] = None
     loss: Annotated[
         Literal["mse", "mae", "huber"],
         Field(

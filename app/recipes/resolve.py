@@ -10,6 +10,8 @@ from app.recipes.presets import presets
 from app.recipes.recipe import RECIPE, Kind, SeriesRecipe, TextRecipe
 from app.validation_messages import wrong_fields
 
+MOST_STEPS_OF_UNIVERSAL = 64
+
 
 def resolve_recipe(
     kind: Kind,
@@ -69,6 +71,7 @@ def _check_together(recipe: SeriesRecipe | TextRecipe) -> None:
                 "recipe.window",
                 "must be at least 2 with scaling 'window': a single value has no spread",
             )
+        _check_universal(recipe)
         return
     if recipe.reading == "window" and recipe.window is None:
         raise Unprocessable.at("recipe.window", "must be a number of tokens with reading 'window'")
@@ -88,4 +91,17 @@ def _check_together(recipe: SeriesRecipe | TextRecipe) -> None:
         raise Unprocessable.at(
             "recipe.min_count",
             "above 1 replaces rare words by the unknown symbol: set `unknown` to 'warn'",
+        )
+
+
+def _check_universal(recipe: SeriesRecipe) -> None:
+    if recipe.tune_epochs is not None and recipe.anchor != "universal":
+        raise Unprocessable.at(
+            "recipe.tune_epochs", "trains the weights of universal: set anchor to universal"
+        )
+    if recipe.anchor == "universal" and (recipe.horizon or 1) > MOST_STEPS_OF_UNIVERSAL:
+        raise Unprocessable.at(
+            "recipe.horizon",
+            f"must be at most {MOST_STEPS_OF_UNIVERSAL} with anchor universal, which forecasts so "
+            "many steps at once; later ones follow from them when you ask for more",
         )

@@ -24,13 +24,12 @@ from app.training.pace import Pace
 from app.training.program import (
     Course,
     Data,
-    Form,
-    Program,
     Span,
     State,
     Stretch,
     Tally,
-    program_of,
+    Trainable,
+    TrainableForm,
 )
 
 Rows = npt.NDArray[np.int32]
@@ -55,7 +54,7 @@ class Part:
 class Plan:
     """Everything that decides a fit."""
 
-    form: Form
+    form: TrainableForm
     inputs: npt.NDArray[Any]  # as `program.Data`, not yet padded to the capacity
     targets: npt.NDArray[np.float32] | None
     training: Part
@@ -103,7 +102,7 @@ class Position:
     epoch_start: list[Any]  # the weights before the current epoch
 
     @classmethod
-    def start(cls, program: Program, weights: Weights) -> Self:
+    def start(cls, program: Trainable, weights: Weights) -> Self:
         """Return the position before the first epoch."""
         tensors = [tf.constant(weights[name], tf.float32) for name in program.names]
         slots = [
@@ -139,7 +138,7 @@ class Position:
         return values, arrays
 
     @classmethod
-    def restore(cls, program: Program, values: dict[str, Any], arrays: Arrays) -> Self:
+    def restore(cls, program: Trainable, values: dict[str, Any], arrays: Arrays) -> Self:
         """Recreate a saved position."""
 
         def tensors(name: str, count: int) -> list[Any]:
@@ -189,7 +188,7 @@ class Fit:
         report: Callable[[Progress], None],
     ) -> None:
         self.plan = plan
-        self.program = program_of(plan.form)
+        self.program = plan.form.compiled()
         self.position = (
             Position.start(self.program, weights)
             if saved is None
@@ -364,7 +363,7 @@ class Fit:
         before = f" (gradient norm before: {', '.join(norms)})" if norms else ""
         clip = form.clip_norm
         advice = "set clip_norm (1.0 for instance)" if clip is None else f"clip_norm below {clip}"
-        if form.architecture.activation == "relu":
+        if form.activation == "relu":
             advice += ", or activation tanh, which has a limit"
         return Unprocessable.at(
             "recipe.learning_rate",

@@ -10,7 +10,7 @@ calls; the number of batches per call is also an argument.
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import tensorflow as tf
 
@@ -40,6 +40,15 @@ class Form:
     capacity: int  # number of rows for which the data arguments have room
     schedule: Schedule = "constant"
     dropout: float = 0.0  # share of each layer's outputs that an update leaves out
+
+    @property
+    def activation(self) -> str:
+        """Return the activation of candidate and output."""
+        return self.architecture.activation
+
+    def compiled(self) -> "Program":
+        """Return the program of this form."""
+        return program_of(self)
 
 
 class Data(NamedTuple):
@@ -242,6 +251,47 @@ class Program:
             tf.transpose(target),  # (steps, batch), as the outputs
             tf.transpose(tf.cast(real, tf.float32)),
         )
+
+
+class TrainableForm(Protocol):
+    """What a fit must know about the form of a program."""
+
+    @property
+    def activation(self) -> str:
+        """Activation of candidate and output."""
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """What updates the weights."""
+
+    @property
+    def clip_norm(self) -> float | None:
+        """Limit on the gradient norm."""
+
+    @property
+    def capacity(self) -> int:
+        """Number of rows for which the data arguments have room."""
+
+    def compiled(self) -> "Trainable":
+        """Return the program of this form."""
+
+
+class Trainable(Protocol):
+    """What a fit needs of a program."""
+
+    names: tuple[str, ...]  # of the weights
+    train: Any
+    evaluate: Any
+
+    @property
+    def form(self) -> TrainableForm:
+        """The form that it is compiled for."""
+
+    def initial_carry(self) -> list[Tensor]:
+        """Return the states at the start of a stream."""
+
+    def batches(self, count: int) -> int:
+        """Return the number of batches in an epoch of `count` rows."""
 
 
 @lru_cache(maxsize=KEPT_PROGRAMS)

@@ -39,6 +39,7 @@ from app.training.series.calibration import Calibrated, SeriesCalibration, Sourc
 from app.training.series.task import SeriesTask
 from app.training.task import LARGEST_PARITY_GAP, Phase, Task
 from app.training.text.task import TextTask
+from app.training.tuning.tuned import tuned
 
 
 def run_training(request: TrainingRequest, control: Control) -> None:
@@ -58,6 +59,8 @@ def run_training(request: TrainingRequest, control: Control) -> None:
         state.enter("loading")
         task = prepare_task(request)
         state.resume()
+        if isinstance(task, SeriesTask):
+            task = tuned(task, request, state)
         _Run(request, task, state).execute()
     except StopRequestedError as stop:
         if stop.checkpoint:

@@ -8,7 +8,6 @@ from app.jobs.messages import Progress, TrainingRequest
 from app.training.checkpoints import Arrays, Saved, read_checkpoint, run_key, write_checkpoint
 from app.training.control import Control
 from app.training.fit import Position
-from app.training.task import Phase
 
 CHECKPOINT_SECONDS = 8.0  # 10 are allowed, and a compiled call may take 2
 # Judging and exporting together, for the remaining time; measured on the chapter's models.
@@ -28,7 +27,7 @@ class RunState:
         self._control = control
         self._key = run_key(request)
         self._started = self._last_save = time.monotonic()
-        self._positions: dict[Phase, Position] = {}
+        self._positions: dict[str, Position] = {}
         self._saved: Saved | None = None
 
     @property
@@ -58,12 +57,12 @@ class RunState:
         """
         self._control.check()
 
-    def begin_fit(self, phase: Phase, position: Position) -> None:
+    def begin_fit(self, phase: str, position: Position) -> None:
         """Include a fit in the checkpoints from now on."""
         self._positions[phase] = position
 
-    def report(self, phase: Phase, progress: Progress) -> None:
-        """Report the progress of a fit."""
+    def report(self, phase: str, progress: Progress) -> None:
+        """Report the progress of the fit of a phase, or of one that comes before all phases."""
         eta = progress.eta_seconds
         left = None if eta is None else eta + CLOSING_SECONDS
         self._control.progress(replace(progress, stage=phase, eta_seconds=left))
@@ -78,7 +77,7 @@ class RunState:
         if time.monotonic() - self._last_save >= CHECKPOINT_SECONDS:
             self.save()
 
-    def saved_fit(self, phase: Phase) -> tuple[dict[str, Any], Arrays] | None:
+    def saved_fit(self, phase: str) -> tuple[dict[str, Any], Arrays] | None:
         """Return what the checkpoint contains about a phase's fit, or None."""
         if self._saved is None or phase not in self._saved.values["fits"]:
             return None

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 from app.artifact.manifest import SeriesInput, TextInput
@@ -76,7 +75,7 @@ class Task(Protocol):
     def graph(self, phase: Phase, weights: Weights) -> bytes:
         """Return the ONNX file of a phase's network."""
 
-    def constants(self, phase: Phase) -> Mapping[str, npt.NDArray[np.float64]]:
+    def constants(self, phase: Phase) -> Mapping[str, npt.NDArray[Any]]:
         """Return further arrays for `weights.safetensors` beside the network's weights, by name."""
 
     def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:

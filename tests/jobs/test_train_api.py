@@ -225,9 +225,8 @@ def test_recipes_are_explained(service: Service) -> None:
     recipes = service.client.get("/recipes").json()
 
     presets = {(preset["name"], preset["kind"]) for preset in recipes["items"]}
-    assert presets == {
-        (name, kind) for name in ("chapter", "default") for kind in ("series", "text")
-    }
+    both = {(name, kind) for name in ("chapter", "default") for kind in ("series", "text")}
+    assert presets == both | {("tune", "series")}
     for kind, fields in recipes["fields"].items():
         described = {field["name"]: field for field in fields}
         preset = next(preset for preset in recipes["items"] if preset["kind"] == kind)

@@ -45,6 +45,7 @@ def plan_of(architecture: Architecture = ARCHITECTURE, **changes: Any) -> Plan: 
 
 
 def run(plan: Plan, told: list[Progress] | None = None) -> Fitted:
+    assert isinstance(plan.form, Form)
     return Fit(
         plan,
         random_weights(plan.form.architecture),

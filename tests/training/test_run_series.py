@@ -16,7 +16,6 @@ from app.training.architecture import with_share
 from app.training.export.artifact import read_weights
 from app.training.fit import Fitted, steadied
 from app.training.keras_network import initial_weights
-from app.training.program import program_of
 from app.training.series.task import SeriesTask
 from app.training.task import Phase
 from tests.training.runs import (
@@ -119,7 +118,7 @@ def test_a_file_of_about_the_same_size_compiles_nothing_again(train: Train) -> N
     assert isinstance(recipe, SeriesRecipe)
     longer = series_of(wave(ROWS + 40))
     task = SeriesTask.prepare(longer, recipe, target=None, test=None)
-    program = program_of(task.plan("training").form)
+    program = task.plan("training").form.compiled()
     train(longer, SMALL)
     assert program.train.experimental_get_tracing_count() == 1
     assert program.evaluate.experimental_get_tracing_count() == 1

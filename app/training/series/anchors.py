@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -14,23 +14,28 @@ from app.artifact.series_records import (
     AnchorMember,
     ColumnEffect,
     SeriesAnchor,
-    UniversalShare,
 )
 from app.errors import Unprocessable
-from app.forecasting.anchors import Anchor, Scale, persistence
-from app.forecasting.columns.expected import Expected
+from app.forecasting.anchors import Anchor, persistence
 from app.forecasting.histories import Reach
-from app.forecasting.linear_maps import LinearMap, homogeneous, mixed
 from app.forecasting.metrics import rmse
 from app.forecasting.mixture import Candidate
 from app.judging.notes import anchor_of, anchor_to_keep
 from app.recipes.recipe import AnchorName, SeriesRecipe
+from app.training.series.anchor_parts import anchors_of_parts
 from app.training.series.calibration import calibration_starts
 from app.training.series.data import Floats, Group, SeriesData
-from app.training.series.fitted_anchor import PHASES, FittedAnchor, Mixed, fit_anchor
+from app.training.series.fitted_anchor import (
+    PHASES,
+    FittedAnchor,
+    Mixed,
+    fit_anchor,
+    universal_share,
+)
 from app.training.series.seasons import find_seasons
 from app.training.series.universal import UniversalMember, universal_member
 from app.training.task import Phase
+from app.training.universal.form import CONTEXT
 
 CANDIDATES: tuple[AnchorName, ...] = (
     "persistence",
@@ -48,6 +53,9 @@ FEWEST_READ = 60
 MOST_READ = 400
 LONG_SEASON = 60
 SHARE_READ = 0.75  # share of the rows of a typical series, at most
+# The same for the anchor `universal`. Windows of the held-out rows then begin with some rows that
+# are put before the series; without the oldest rows, its error on AirPassengers is a tenth larger.
+SHARE_READ_BY_UNIVERSAL = 0.9
 # A history is filled if no hole in it is longer than this share of the window.
 LONGEST_HOLE = 2 / 3
 FEWEST_ROWS = 3  # at least a season and one row more, or this many
@@ -78,6 +86,12 @@ class SeriesAnchors:
     by_phase: Mapping[Phase, Anchor]
     universal: UniversalMember | None = None  # if it has a share
     fitted: tuple[FittedAnchor, ...] = ()  # of the series that it was fitted on
+    # `universal` with weights that were trained further, for the phases that have such
+    tuned: Mapping[Phase, UniversalMember] = field(default_factory=dict)
+
+    def member(self, phase: Phase) -> UniversalMember | None:
+        """Return `universal` as the network of a phase has it; None without a share."""
+        return self.tuned.get(phase, self.universal)
 
 
 def settle_anchor(
@@ -101,8 +115,8 @@ def settle_anchor(
         return None
     seasons = find_seasons(data) if start is None or start.season is None else (start.season,)
     name: AnchorName = "average" if wanted == "auto" else wanted
-    names = CANDIDATES if name == "average" else (name,)
-    window = _window(data, recipe, seasons)
+    names = CANDIDATES if name in {"average", "universal"} else (name,)
+    window = _window(data, recipe, seasons, reads_all=name == "universal")
     season = seasons[0] if seasons else None
     if name in SEASONAL:
         _check_seasonal(name, recipe, season, window)
@@ -124,9 +138,12 @@ def settle_anchor(
         names=names,
         seasons=fitting,
         reach=reach,
-        universal=recipe.anchor == "auto"
-        and name == "average"
-        and (start is None or start.universal is not None),
+        universal=name == "universal"
+        or (
+            recipe.anchor == "auto"
+            and name == "average"
+            and (start is None or start.universal is not None)
+        ),
     )
 
 
@@ -139,14 +156,12 @@ def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> Ser
     if settled.names == ("persistence",) and not (data.known or data.expected):
         same = persistence(window=data.window, horizon=recipe.steps_ahead)
         return SeriesAnchors(record=settled.record, by_phase=dict.fromkeys(PHASES, same))
+    whole = settled.record.name == "universal"
     several = len(data.groups) > 1
     own = len(data.groups) == data.all_series > 1
     own &= data.window * recipe.steps_ahead * len(data.groups) <= MOST_WEIGHTS
     chosen = data.groups if own or not several else _sampled(data.groups)
-    starts = calibration_starts(data)
-    member: UniversalMember | str | None = None
-    if settled.universal:
-        member = universal_member(data, window=settled.reach.window, horizon=recipe.steps_ahead)
+    member = _member(data, recipe, settled)
     mixing = Mixed(
         window=settled.reach.window,
         horizon=recipe.steps_ahead,
@@ -155,124 +170,53 @@ def fit_anchors(data: SeriesData, recipe: SeriesRecipe, settled: Settled) -> Ser
         season=settled.reach.season,
         known=data.known,
         expected=data.expected,
-        universal=member if isinstance(member, UniversalMember) else None,
+        universal=member if isinstance(member, UniversalMember) and not whole else None,
     )
-    # NumPy lets other threads run while it computes.
-    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, MOST_THREADS)) as pool:
-        fit = partial(fit_anchor, mixing, shared=several)
-        fitted = [*pool.map(fit, chosen, [starts[group.label] for group in chosen])]
-    single = fitted if own or not several else []
-    by_phase = {
-        phase: _anchor(settled.record, phase, single=single, averaged=fitted if several else [])
-        for phase in PHASES
-    }
+    fitted = _fitted(mixing, chosen, calibration_starts(data), shared=several)
+    used = [each.of_universal(mixing) for each in fitted] if whole else fitted
     record = _record(settled, fitted, data, own=own)
+    record = record.model_copy(update={"universal": universal_share(member, used)})
+    if whole and not data.with_effects:  # then it is the same for all series
+        several, used = False, used[:1]
+    by_phase = anchors_of_parts(
+        settled.record, single=used if own or not several else [], averaged=used if several else []
+    )
     return SeriesAnchors(
-        record=record.model_copy(update={"universal": _universal(member, fitted)}),
+        record=record,
         by_phase=by_phase,
-        universal=mixing.universal if len(by_phase["training"].universal) else None,
+        universal=member
+        if isinstance(member, UniversalMember) and len(by_phase["training"].universal)
+        else None,
         fitted=tuple(fitted),
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Part:
-    """The function of one series, or that of any other."""
-
-    linear: LinearMap
-    scale: Scale
-    effects: Floats
-    expected: Expected
-    share: float  # of `universal`
+def _fitted(
+    mixing: Mixed, groups: Sequence[Group], starts: Mapping[str, int], *, shared: bool
+) -> list[FittedAnchor]:
+    """Fit the anchors of several series side by side; NumPy lets other threads run."""
+    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+        fit = partial(fit_anchor, mixing, shared=shared)
+        return [*pool.map(fit, groups, [starts[group.label] for group in groups])]
 
 
-def _anchor(
-    record: SeriesAnchor,
-    phase: Phase,
-    *,
-    single: Sequence[FittedAnchor],
-    averaged: Sequence[FittedAnchor],
-) -> Anchor:
-    """Return the anchor of a phase.
+def _member(
+    data: SeriesData, recipe: SeriesRecipe, settled: Settled
+) -> UniversalMember | str | None:
+    """Return `universal`, why it takes no part, or None if the recipe leaves it out.
 
-    Args:
-        record: has its name.
-        phase: decides the rows that it is fitted on.
-        single: series that have a function of their own.
-        averaged: series whose average is for any other series; none if there is only one series.
+    Raises:
+        Unprocessable: the anchor is `universal`, and it cannot forecast so many steps.
     """
-    parts = [_average(averaged, phase)] if averaged else []
-    parts += [
-        _Part(
-            linear=each.maps[phase],
-            scale=each.scale,
-            effects=each.effects[phase],
-            expected=each.expected[phase],
-            share=each.share,
-        )
-        for each in single
-    ]
-    return Anchor.of_maps(
-        [each.linear for each in parts],
-        [each.scale for each in parts],
-        name=record.name,
-        season=record.season,
-        effects=[each.effects for each in parts],
-        expected=Expected(
-            lags=parts[0].expected.lags,
-            share=np.concatenate([each.expected.share for each in parts]),
-            usual=np.concatenate([each.expected.usual for each in parts]),
-        ),
-        universal=[each.share for each in parts],
-    )
-
-
-def _universal(
-    member: UniversalMember | str | None, fitted: Sequence[FittedAnchor]
-) -> UniversalShare | None:
-    """Return what the manifest says about `universal`; None if the recipe leaves it out."""
-    if member is None:
+    if not settled.universal:
         return None
+    find = partial(universal_member, data, window=settled.reach.window, horizon=recipe.steps_ahead)
+    if settled.record.name != "universal":
+        return find()
+    member = find(is_limited=False)
     if isinstance(member, str):
-        return UniversalShare(missing=member)
-    known = [each.weighed for each in fitted if each.weighed is not None]
-    errors = [each.untrained_error for each in known]
-    measured = [each for each in errors if each is not None]
-    if not measured:
-        return UniversalShare(missing="there are too few rows to weigh it on")
-    return UniversalShare(
-        version=member.network.number,
-        share=float(np.mean([each.share for each in fitted])),
-        series=sum(each.share > 0 for each in fitted),
-        error=rmse(np.concatenate([each.ravel() for each in measured]), np.zeros(1))
-        if len(fitted) == 1
-        else None,
-    )
-
-
-def _average(fitted: Sequence[FittedAnchor], phase: Phase) -> _Part:
-    """Return the anchor of a series that is none of these, in the scale of most of them."""
-    in_log = [each for each in fitted if each.scale.log]
-    plain = [each for each in fitted if not each.scale.log]
-    most = in_log if len(in_log) > len(plain) else plain
-    average = mixed([each.shared[phase] for each in most], [1 / len(most)] * len(most))
-    effects = np.mean([each.effects[phase] for each in most], axis=0)
-    expected = Expected(
-        lags=most[0].expected[phase].lags,
-        share=np.mean([each.expected[phase].share for each in most], axis=0),
-        usual=np.mean([each.expected[phase].usual for each in most], axis=0),
-    )
-    share = float(np.mean([each.share for each in fitted]))
-    if most is plain:  # what each adds by itself is in its own unit
-        return _Part(
-            linear=homogeneous(average.weights),
-            scale=Scale(),
-            effects=np.zeros_like(effects),
-            expected=expected,
-            share=share,
-        )
-    scale = Scale(log=True, floor=min(each.scale.floor for each in in_log))
-    return _Part(linear=average, scale=scale, effects=effects, expected=expected, share=share)
+        raise Unprocessable.at("recipe.horizon", member)
+    return member
 
 
 def _sampled(groups: Sequence[Group]) -> list[Group]:
@@ -283,8 +227,17 @@ def _sampled(groups: Sequence[Group]) -> list[Group]:
     return enough[::step][:MOST_AVERAGED]
 
 
-def _window(data: SeriesData, recipe: SeriesRecipe, seasons: Sequence[int]) -> int:
-    """Return how many past rows the anchor reads, at least as many as the network."""
+def _window(
+    data: SeriesData, recipe: SeriesRecipe, seasons: Sequence[int], *, reads_all: bool
+) -> int:
+    """Return how many past rows the anchor reads, at least as many as the network.
+
+    Args:
+        data: the series.
+        recipe: what to train.
+        seasons: of the series.
+        reads_all: whether it takes as many as `universal` does.
+    """
     if recipe.window is not None:
         return recipe.window
     rows = int(np.median([group.split.rows for group in data.groups]))
@@ -293,7 +246,9 @@ def _window(data: SeriesData, recipe: SeriesRecipe, seasons: Sequence[int]) -> i
     if longest <= LONG_SEASON:
         wanted = max(FEWEST_READ, min(SEASONS_READ * longest, MOST_READ))
     most = int(SHARE_READ * rows)
-    if 1 < len(data.groups) == data.all_series:
+    if reads_all:
+        wanted, most = CONTEXT, int(SHARE_READ_BY_UNIVERSAL * rows)
+    if 1 < len(data.groups) == data.all_series and not reads_all:
         kept = MOST_WEIGHTS // (recipe.steps_ahead * len(data.groups))
         most = min(most, max(kept, data.network_window))
     return max(data.network_window, min(wanted, most))
@@ -327,6 +282,8 @@ def _record(
 ) -> SeriesAnchor:
     """Return what the manifest says about the anchors."""
     known = [(each.group, each.weighed) for each in fitted if each.weighed is not None]
+    if not known and settled.record.name == "universal":
+        return settled.record
     if not known:
         return settled.record.model_copy(update={"name": "persistence", "season": None})
     pooled = len(data.groups) > 1

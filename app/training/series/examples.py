@@ -6,9 +6,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from app.artifact.manifest import Feature
 from app.artifact.series_records import MeasuredScaling
 from app.errors import Unprocessable
 from app.forecasting.anchors import LARGEST_SCALED_TARGET, Anchor
+from app.forecasting.drift import inner_deciles
 from app.forecasting.histories import joined
 from app.forecasting.scaling import Affine, WindowScaling
 from app.recipes.recipe import SeriesRecipe
@@ -24,6 +26,8 @@ PREPARED_AT_ONCE = 16_384  # examples; scaling makes several copies in double pr
 # How many numbers all examples hold together, 256 MB in single precision. If there are more
 # examples, an even selection from each series is taken.
 MOST_NUMBERS = 64_000_000
+# Examples of a run with `universal`, which forecasts each in about a millisecond.
+MOST_WITH_UNIVERSAL = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,7 +49,10 @@ class SeriesExamples:
             origins = origins[origins + horizon <= len(group.target)]
             every.append(origins[missing[origins + horizon] == missing[origins]])
         numbers = self.data.network_window * len(self.data.features) + horizon
-        step = -(-sum(map(len, every)) * numbers // MOST_NUMBERS)
+        count = sum(map(len, every))
+        step = -(-count * numbers // MOST_NUMBERS)
+        if self.anchors is not None and self.anchors.universal is not None:
+            step = max(step, -(-count // MOST_WITH_UNIVERSAL))
         return tuple(own[(len(own) - 1) % step :: step] if step > 1 else own for own in every)
 
     @cached_property
@@ -192,7 +199,7 @@ class SeriesExamples:
             columns = windows[:, :, places] if places else None
             target = windows[:, :, index]
             if len(anchor.universal) and universal is None and self.anchors is not None:
-                member = self.anchors.universal
+                member = self.anchors.member(phase)
                 plain = anchor.without_effects(target, numbers, columns)
                 universal = None if member is None else member.of_windows(plain)
             return anchor.forecasts(
@@ -277,3 +284,13 @@ def _parts(first: Ids) -> list[Ids]:
     return [
         first[start : start + PREPARED_AT_ONCE] for start in range(0, len(first), PREPARED_AT_ONCE)
     ]
+
+
+def feature_of(name: str, column: Floats) -> Feature:
+    """Describe an input column by its values in the training rows."""
+    return Feature(
+        name=name,
+        low=float(np.nanmin(column)),
+        high=float(np.nanmax(column)),
+        quantiles=inner_deciles(column),
+    )

@@ -1,16 +1,18 @@
 """The anchor of one series: candidates weighed and fitted, with effects of other columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from app.artifact.series_records import UniversalShare
 from app.forecasting.anchors import Scale
 from app.forecasting.columns.effects import effects
 from app.forecasting.columns.expected import Expected, continued
 from app.forecasting.histories import ahead_of
 from app.forecasting.holes import filled
 from app.forecasting.linear_maps import LinearMap, persistence_map
+from app.forecasting.metrics import rmse
 from app.forecasting.mixture import Mixing, Mixture
 from app.forecasting.shrinkage import untrained_share
 from app.recipes.recipe import AnchorName
@@ -173,11 +175,19 @@ class FittedAnchor:
     shared: Mapping[Phase, LinearMap]  # without the parts that suit this series alone
     effects: Mapping[Phase, Floats]  # (columns,) each, in the scale
     expected: Mapping[Phase, Expected]
+    whole: bool = False  # the forecast is `universal` with the effects of columns, nothing else
 
     @property
     def share(self) -> float:
         """Return the share of `universal`."""
+        if self.whole:
+            return 1.0
         return 0.0 if self.weighed is None else self.weighed.share
+
+    def of_universal(self, mixed: Mixed) -> "FittedAnchor":
+        """Return the anchor that is `universal` with the same effects of columns."""
+        every = dict.fromkeys(PHASES, persistence_map(window=mixed.window, horizon=mixed.horizon))
+        return replace(self, maps=every, shared=every, whole=True)
 
     @property
     def scale(self) -> Scale:
@@ -226,6 +236,32 @@ def fit_anchor(mixed: Mixed, group: Group, start: int, *, shared: bool) -> Fitte
         shared=found_shared,
         effects=by_phase,
         expected=expected,
+    )
+
+
+def universal_share(
+    member: UniversalMember | str | None, fitted: Sequence[FittedAnchor]
+) -> UniversalShare | None:
+    """Return what the manifest says about `universal`; None if the recipe leaves it out."""
+    if member is None:
+        return None
+    if isinstance(member, str):
+        return UniversalShare(missing=member)
+    number = member.network.number
+    if all(each.whole for each in fitted):
+        return UniversalShare(version=number, share=1.0, series=len(fitted))
+    known = [each.weighed for each in fitted if each.weighed is not None]
+    errors = [each.untrained_error for each in known]
+    measured = [each for each in errors if each is not None]
+    if not measured:
+        return UniversalShare(missing="there are too few rows to weigh it on")
+    return UniversalShare(
+        version=number,
+        share=float(np.mean([each.share for each in fitted])),
+        series=sum(each.share > 0 for each in fitted),
+        error=rmse(np.concatenate([each.ravel() for each in measured]), np.zeros(1))
+        if len(fitted) == 1
+        else None,
     )
 
 

@@ -1,18 +1,19 @@
 """A series prepared for training: windows, scaling, and what the network learns from them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from app.artifact.files import UNIVERSAL_FORECAST
-from app.artifact.manifest import Feature, Manifest, SeriesInput
+from app.artifact.manifest import Manifest, SeriesInput
 from app.artifact.onnx_session import forecasts
 from app.artifact.scorecard import Memory
 from app.artifact.series_records import CalendarInput, CategoryInput
 from app.errors import Unprocessable
-from app.forecasting.drift import inner_deciles
 from app.forecasting.shrinkage import kept_share
 from app.forecasting.windows import complete_runs
 from app.judging.judgement import JudgedOn, Judgement
@@ -31,7 +32,7 @@ from app.training.series.anchors import SeriesAnchors
 from app.training.series.calibration import SeriesCalibration
 from app.training.series.column_choice import columns_note
 from app.training.series.data import Floats, SeriesData
-from app.training.series.examples import SeriesExamples
+from app.training.series.examples import SeriesExamples, feature_of
 from app.training.series.inputs import prepare_inputs
 from app.training.series.judged_rows import held_out_rows, test_rows, training_rows
 from app.training.task import Description, Phase
@@ -49,6 +50,8 @@ class SeriesTask:
     data: SeriesData
     test: DatasetContent | None
     anchors: SeriesAnchors | None  # what the network's output is added to
+    # of the `universal` that is served, if they were trained further; by names of the artifact
+    tuned_weights: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     @classmethod
     def prepare(
@@ -165,7 +168,7 @@ class SeriesTask:
     def graph(self, phase: Phase, weights: Weights) -> bytes:
         """Return the ONNX file of a phase's network."""
         scaling = self._examples.scaling(phase)
-        member = None if self.anchors is None else self.anchors.universal
+        member = None if self.anchors is None else self.anchors.member(phase)
         return series_graph(
             self.architecture(phase),
             weights,
@@ -183,10 +186,10 @@ class SeriesTask:
             else UniversalPart(graph=member.graph, periods=member.periods),
         )
 
-    def constants(self, phase: Phase) -> dict[str, Floats]:
+    def constants(self, phase: Phase) -> dict[str, npt.NDArray[Any]]:
         """Return the anchor's arrays, which are kept beside the network's weights."""
         anchor = self._examples.anchor(phase)
-        return {} if anchor is None else anchor.arrays()
+        return {**({} if anchor is None else anchor.arrays()), **self.tuned_weights}
 
     def parity_gap(self, phase: Phase, weights: Weights, graph: bytes) -> float:
         """Compare on held-out windows, or on the last training windows if none are held out."""
@@ -263,7 +266,7 @@ class SeriesTask:
             min_history=self.data.reach.least,
             horizon=self.recipe.steps_ahead,
             series=SeriesInput(
-                features=tuple(map(_described, self.data.given, inputs.T)),
+                features=tuple(map(feature_of, self.data.given, inputs.T)),
                 target=self.data.target,
                 known=self.data.planned,
                 calendar_inputs=_computed(self.data, inputs),
@@ -378,12 +381,3 @@ def _computed(data: SeriesData, inputs: Floats) -> tuple[CalendarInput, ...]:
         found.append(CalendarInput.of(each, usual.tolist()))
         at += len(each.columns)
     return tuple(found)
-
-
-def _described(name: str, column: Floats) -> Feature:
-    return Feature(
-        name=name,
-        low=float(np.nanmin(column)),
-        high=float(np.nanmax(column)),
-        quantiles=inner_deciles(column),
-    )

@@ -1,7 +1,7 @@
 """`universal` beside the simple forecasts of a training run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import numpy as np
@@ -26,6 +26,10 @@ class UniversalMember:
     horizon: int
     periods: Periods
     _made: dict[bytes, Floats] = field(default_factory=dict)
+
+    def with_graph(self, graph: bytes) -> "UniversalMember":
+        """Return this member with weights that were trained further."""
+        return replace(self, network=replace(self.network, graph=graph), _made={})
 
     @property
     def graph(self) -> bytes:
@@ -54,17 +58,20 @@ class UniversalMember:
         return lambda origins: self.of_windows(windows[origins])
 
 
-def universal_member(data: SeriesData, *, window: int, horizon: int) -> UniversalMember | str:
+def universal_member(
+    data: SeriesData, *, window: int, horizon: int, is_limited: bool = True
+) -> UniversalMember | str:
     """Return `universal` for a dataset, or why it takes no part.
 
     Args:
         data: the series.
         window: how many past rows are read.
         horizon: steps ahead.
+        is_limited: whether it takes no part in datasets of very many rows.
     """
     network = shipped_universal()
     rows = sum(group.split.rows for group in data.groups)
-    if rows > MOST_ROWS:
+    if is_limited and rows > MOST_ROWS:
         return f"{rows:,} rows are more than the {MOST_ROWS:,} up to which it takes part"
     if horizon > network.horizon:
         return f"the horizon of {horizon} is past the {network.horizon} steps it forecasts at once"

@@ -25,7 +25,22 @@ def weighted_loss(
     chosen: slice,
     form: Form,
 ) -> tuple[Tensor, Tensor]:
-    """Return the summed loss and its weight.
+    """Return the summed loss and its weight; see `losses_by_series`."""
+    losses, weights = losses_by_series(found, counts, values, future, chosen=chosen, form=form)
+    return tf.reduce_sum(losses), tf.reduce_sum(weights)
+
+
+def losses_by_series(
+    found: Quantiles,
+    counts: Tensor,
+    values: Tensor,
+    future: Tensor,
+    *,
+    chosen: slice,
+    form: Form,
+    horizon: int = HORIZON,
+) -> tuple[Tensor, Tensor]:
+    """Return the summed loss of each series and its weight, (batch,) each.
 
     Args:
         found: at the chosen origins.
@@ -34,6 +49,7 @@ def weighted_loss(
         future: scaled, (batch, HORIZON), likewise.
         chosen: origins.
         form: sizes.
+        horizon: steps ahead that count.
     """
     series = tf.clip_by_value(tf.concat([values, future], 1), -LARGEST, LARGEST)
     target = _targets(series, form)[:, chosen]  # (batch, origins, HORIZON)
@@ -53,9 +69,10 @@ def weighted_loss(
             left = error - away
             losses += tf.maximum(QUANTILES[level] * left, (QUANTILES[level] - 1.0) * left)
     steps = np.arange(1, HORIZON + 1)
-    weight = tf.constant((steps**-0.5 / (1 + steps / 4) ** 0.2).astype(np.float32))
+    shares = steps**-0.5 / (1 + steps / 4) ** 0.2 * (steps <= horizon)
+    weight = tf.constant(shares.astype(np.float32))
     weight = weight * tf.cast(is_known, tf.float32) * tf.cast(counts >= LEAST_VALUES, tf.float32)
-    return tf.reduce_sum(losses * weight), tf.reduce_sum(weight)
+    return tf.reduce_sum(losses * weight, (1, 2)), tf.reduce_sum(weight, (1, 2))
 
 
 def _targets(series: Tensor, form: Form) -> Tensor:

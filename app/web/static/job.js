@@ -11,7 +11,7 @@ export const FINAL = ["succeeded", "failed", "cancelled"];
 const LOOK_AGAIN = 3000, SECOND = 1000;
 const CURVE_POINTS = 400; // per stage, however long the page is open
 const STAGES = {
-  loading: "Loading the data", compiling: "Compiling the network", training: "Training", calibrating: "Fitting on a part of the rows, to calibrate intervals", weighing: "Weighing the network against its anchor",
+  loading: "Loading the data", compiling: "Compiling the network", tuning: "Training the weights of universal further", "tuning again": "Training the weights of universal further, on all rows", training: "Training", calibrating: "Fitting on a part of the rows, to calibrate intervals", weighing: "Weighing the network against its anchor",
   judging: "Judging on held-out data",
   refitting: "Refitting on all rows", exporting: "Exporting the version",
 };
@@ -164,13 +164,13 @@ export class JobWatch {
       this.curve.element,
       () => {
         const traces = [];
-        for (const [stage, name, line] of [["training", "loss", "forecast"], ["refitting", "loss when refitting", "good-fill"]]) {
+        for (const [stage, name, line] of [["tuning", "loss of universal", "persistence"], ["training", "loss", "forecast"], ["refitting", "loss when refitting", "good-fill"]]) {
           const points = this.curvePoints().filter((each) => each.stage === stage);
           if (!points.length) continue;
           const x = points.map((each) => each.epoch);
           traces.push({ name, x, y: points.map((each) => each.loss), mode: "lines", line: { color: colour(line), width: 2 } });
           if (points.some((each) => each.validation_loss !== null)) {
-            traces.push({ name: "validation loss", x, y: points.map((each) => each.validation_loss), mode: "lines", line: { color: colour("actual"), width: 1.5, dash: "dot" } });
+            traces.push({ name: stage === "tuning" ? "its validation loss" : "validation loss", x, y: points.map((each) => each.validation_loss), mode: "lines", line: { color: colour("actual"), width: 1.5, dash: "dot" } });
           }
         }
         const last = Math.max(1, ...this.curvePoints().map((each) => each.epoch));
