@@ -1,6 +1,6 @@
 # Everything a developer does. `make serve` and `make test` need nothing but make and a Python.
 .DEFAULT_GOAL := help
-.PHONY: chaos cluster dist help serve test test-light lint format bench lock clean
+.PHONY: chaos cluster dist engines help serve test test-light lint format bench lock clean
 
 # BLAS threads that spin for each other made small matrix products 12 times slower on 2 busy cores.
 export OPENBLAS_NUM_THREADS := 1
@@ -43,6 +43,10 @@ lock: $(VENV)/dev.stamp  ## compile requirements/*.txt from pyproject.toml
 
 cluster: $(VENV)/dev.stamp  ## two hosts in network namespaces, one of them cut off (as root)
 	$(BIN)/pytest -o log_cli=true -o log_cli_level=INFO tests/cluster
+
+engines: $(VENV)/dev.stamp requirements/batch.txt  ## install Ray, Dask and DuckDB (0.5 GB), forecast on each
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/batch.txt
+	$(BIN)/pytest -q tests/engines $(ARGS)
 
 chaos: $(VENV)/dev.stamp  ## kill, stop, cut off and fill up everything, TIMES times (20); print a table
 	CHAOS_TIMES=$(or $(TIMES),20) $(BIN)/pytest -q tests/chaos $(ARGS)

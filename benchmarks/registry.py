@@ -24,7 +24,7 @@ import psycopg
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
-from app.predictions.loaded import load_version
+from app.predictions.runtime import load_version
 from app.registry.catalogue import read_catalogue
 from app.registry.store import get_live_version
 from app.storage.embedded import EmbeddedPostgres

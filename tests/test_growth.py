@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.predictions.logged.partitions import maintain_partitions
+from app.predictions.logged.schemas import LogFilter
 from app.predictions.logged.store import list_predictions
-from app.predictions.schemas import LogFilter
 from app.registry.aliases import list_aliases
 from app.registry.catalogue import read_catalogue
 from app.registry.store import list_champions, list_models

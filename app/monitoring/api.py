@@ -24,9 +24,10 @@ from app.monitoring.schemas import (
     ScheduleRequest,
 )
 from app.predictions.calls import Predictions
+from app.predictions.logged.schemas import LoggedPrediction
 from app.predictions.logged.store import get_prediction
 from app.predictions.replay import answer_again
-from app.predictions.schemas import LoggedPrediction, PredictRequest
+from app.predictions.schemas import PredictRequest
 from app.registry.references import ModelReference, parse_reference
 from app.registry.store import find_model, get_version
 from app.storage.resources import Resources

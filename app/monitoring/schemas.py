@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.predictions.schemas import LoggedPrediction, SeriesStep
+from app.predictions.logged.schemas import LoggedPrediction
+from app.predictions.schemas import SeriesStep
 from app.predictions.texts.answer import TextStep
 from app.recipes.recipe import Kind
 from app.registry.references import MAX_NUMBER

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from app.errors import StepaheadError
 from app.monitoring.logged_answers import LoggedAnswer
 from app.monitoring.store import pointers
-from app.predictions.loaded import Loaded, load_version
+from app.predictions.loaded import Loaded
 from app.predictions.replay import answer_again
+from app.predictions.runtime import load_version
 from app.predictions.schemas import PredictRequest
 from app.process.observability import get_logger
 from app.registry.references import CHAMPION

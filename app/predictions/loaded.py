@@ -1,6 +1,5 @@
 """Load a version: its graph, how long that takes, and how much of it can run at once."""
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,18 +22,13 @@ from app.artifact.files import (
     TOKENS,
     file_of,
 )
-from app.artifact.graph_outputs import with_output
 from app.artifact.manifest import Manifest, TextInput
 from app.artifact.scorecard import Scorecard
 from app.errors import Internal
 from app.forecasting.histories import Reach
 from app.judging.horizon import skill_by_horizon
-from app.language.mixture import NGRAM_PROBABILITIES
 from app.language.tokenizer import Tokenizer
 from app.recipes.recipe import TextRecipe
-from app.storage.object_store import ObjectStore
-from app.storage.store_errors import naming
-from app.storage.tables import Version
 
 # A session holds the graph, its weights, packed copies of them and an arena. Seen with ONNX Runtime
 # 1.32: 0.5 MB for the smallest graph, and about three times the file for LSTM(512).
@@ -167,32 +161,6 @@ class Loaded:
         """Run the graph once; nothing else calls ONNX Runtime."""
         names = outputs or [output.name for output in self.session.get_outputs()]
         return dict(zip(names, self.session.run(names, inputs), strict=True))
-
-
-def load_version(row: Version, store: ObjectStore, *, with_ngram: bool = False) -> Loaded:
-    """Load a version of the registry.
-
-    Args:
-        row: the version.
-        store: holds its graph.
-        with_ngram: whether the graph of a text version puts out `NGRAM_PROBABILITIES`, too, if it
-            has an n-gram.
-
-    Raises:
-        BrokenArtifact: its files contradict each other.
-        ObjectMissing, ObjectDamaged, StoreUnavailable: its graph cannot be read.
-    """
-    with naming(file_of(row.model, row.number, MODEL)):
-        graph = store.get(row.files[MODEL]["sha256"])
-    if with_ngram and NGRAM_PROBABILITIES.encode() in graph:
-        graph = with_output(graph, NGRAM_PROBABILITIES)
-    return build(
-        row.model,
-        row.number,
-        Manifest.model_validate_json(json.dumps(row.manifest)),
-        Scorecard.model_validate_json(json.dumps(row.scorecard)),
-        graph,
-    )
 
 
 def build(

@@ -1,17 +1,26 @@
 """Keep versions in memory: resolve names, load versions, and stay within the memory budget."""
 
 import asyncio
+import json
 from collections import OrderedDict
 
+from app.artifact.files import MODEL, file_of
+from app.artifact.graph_outputs import with_output
+from app.artifact.manifest import Manifest
+from app.artifact.scorecard import Scorecard
 from app.errors import NotFound, Unavailable
 from app.http.problem_responses import DATABASE_AWAY, DATABASE_ERRORS
-from app.predictions.loaded import Loaded, load_version
+from app.language.mixture import NGRAM_PROBABILITIES
+from app.predictions.loaded import Loaded, build
 from app.process.observability import Metrics, get_logger
 from app.registry.catalogue import Catalogue
 from app.registry.references import ModelReference, parse_reference
 from app.registry.store import get_live_version
 from app.registry.watch import RegistryWatch
+from app.storage.object_store import ObjectStore
 from app.storage.resources import Resources
+from app.storage.store_errors import naming
+from app.storage.tables import Version
 
 logger = get_logger(__name__)
 
@@ -149,3 +158,29 @@ class Runtime:
     def _show(self) -> None:
         self._metrics.loaded_models.set(len(self._loaded))
         self._metrics.loaded_bytes.set(self._used_bytes())
+
+
+def load_version(row: Version, store: ObjectStore, *, with_ngram: bool = False) -> Loaded:
+    """Load a version of the registry.
+
+    Args:
+        row: the version.
+        store: holds its graph.
+        with_ngram: whether the graph of a text version puts out `NGRAM_PROBABILITIES`, too, if it
+            has an n-gram.
+
+    Raises:
+        BrokenArtifact: its files contradict each other.
+        ObjectMissing, ObjectDamaged, StoreUnavailable: its graph cannot be read.
+    """
+    with naming(file_of(row.model, row.number, MODEL)):
+        graph = store.get(row.files[MODEL]["sha256"])
+    if with_ngram and NGRAM_PROBABILITIES.encode() in graph:
+        graph = with_output(graph, NGRAM_PROBABILITIES)
+    return build(
+        row.model,
+        row.number,
+        Manifest.model_validate_json(json.dumps(row.manifest)),
+        Scorecard.model_validate_json(json.dumps(row.scorecard)),
+        graph,
+    )

@@ -9,6 +9,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from app.predictions import loaded as loading
+from app.predictions import runtime as registry_runtime
 from app.predictions.calls import Predictions
 from app.predictions.loaded import BrokenArtifact, Loaded, build
 from app.registry import watch
@@ -188,7 +189,7 @@ def test_requests_for_a_cold_version_load_it_once(
         may_build.wait()
         return build(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(loading, "build", slow)
+    monkeypatch.setattr(registry_runtime, "build", slow)
     with ThreadPoolExecutor(8) as pool:
         waiting = [pool.submit(served, service, "google-stock") for _ in range(8)]
         eventually(lambda: builds)

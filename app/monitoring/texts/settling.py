@@ -22,8 +22,9 @@ from app.monitoring.store import Asked, Day, add_requests, pointers
 from app.monitoring.texts import store
 from app.monitoring.texts.store import Score
 from app.monitoring.texts.sums import TextSums
-from app.predictions.loaded import Loaded, load_version
+from app.predictions.loaded import Loaded
 from app.predictions.logged.store import find_predictions
+from app.predictions.runtime import load_version
 from app.predictions.texts.likelihood import likelihood
 from app.process.observability import get_logger
 from app.registry.references import CHAMPION

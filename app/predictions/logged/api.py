@@ -12,8 +12,8 @@ from app.http.dependencies import CallerDep, ListSessionDep, SessionDep
 from app.http.openapi import problem_responses
 from app.http.paging import Page, PagingById, id_key, read_paging
 from app.predictions.logged.export import MEDIA_TYPES, ExportAnswer, Exports
+from app.predictions.logged.schemas import ExportQuery, LoggedPrediction, LogQuery, RefusedAnswer
 from app.predictions.logged.store import get_prediction, list_predictions, list_refused
-from app.predictions.schemas import ExportQuery, LoggedPrediction, LogQuery, RefusedAnswer
 from app.storage.resources import Resources
 
 router = APIRouter(tags=["predictions"])

@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from app.errors import Unavailable
-from app.predictions.schemas import ExportFormat, ExportQuery
+from app.predictions.logged.schemas import ExportFormat, ExportQuery
 from app.process.programs import python_module
 
 MEDIA_TYPES: Mapping[ExportFormat, str] = {

@@ -17,8 +17,8 @@ from uuid import UUID
 from sqlalchemy import Text, cast, select
 
 from app.predictions.logged.export import ExportRequest
+from app.predictions.logged.schemas import LogFilter
 from app.predictions.logged.store import conditions
-from app.predictions.schemas import LogFilter
 from app.process.cpu_priority import GIVES_WAY, give_way
 from app.storage.engine import make_engine
 from app.storage.tables import Prediction

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
-from app.predictions.schemas import LogFilter
+from app.predictions.logged.schemas import LogFilter
 from app.storage.ids import first_id
 from app.storage.tables import Prediction, RefusedCall
 

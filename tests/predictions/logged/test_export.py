@@ -15,7 +15,7 @@ from app.errors import Unavailable
 from app.predictions.logged import export_child
 from app.predictions.logged.export import MAX_AT_ONCE, ExportBroke, Exports
 from app.predictions.logged.export_child import LogRow, groups, spreadsheet_cell, write_parquet
-from app.predictions.schemas import ExportQuery
+from app.predictions.logged.schemas import ExportQuery
 from tests.service import Service
 
 COUNT = 5
