@@ -29,6 +29,7 @@ from app.config import Settings, get_settings
 from app.datasets import api as datasets
 from app.erasure import api as erasure
 from app.explanations import api as explanations
+from app.forecast_runs import api as forecast_runs
 from app.http import health, openapi, problem_responses, store_watch
 from app.http.gateway import Gateway
 from app.http.health import Health
@@ -77,6 +78,7 @@ WITH_LIFESPAN = (
 ROUTERS = (
     predictions.router,
     logged_predictions.router,
+    forecast_runs.router,
     registry.router,
     evaluations.router,
     datasets.router,

@@ -13,13 +13,14 @@ logger = get_logger(__name__)
 
 
 def erase_what_is_old(sessions: sessionmaker[Session], settings: Settings) -> None:
-    """Delete jobs, datasets and refused calls that are older than the settings keep them.
+    """Delete what is older than the settings keep it: jobs, runs, datasets, refused calls.
 
     Each kind is deleted in its own transaction.
     """
     kinds: tuple[tuple[str, int, Callable[..., int]], ...] = (
         ("refused calls", settings.refused_retention_days, store.erase_refused_calls),
         ("jobs", settings.job_retention_days, store.erase_old_jobs),
+        ("forecast runs", settings.job_retention_days, store.erase_old_runs),
         ("datasets", settings.dataset_retention_days, store.erase_old_datasets),
     )
     for kind, days, erase in kinds:

@@ -41,6 +41,7 @@ from app.storage.tables import (
     Comparison,
     Dataset,
     Evaluation,
+    ForecastRun,
     Job,
     Prediction,
     RefusedCall,
@@ -51,6 +52,7 @@ Counts = dict[str, int]
 SHOWN = 5  # names in a message about what prevents a deletion
 OF_A_MODEL: tuple[type[Base], ...] = (
     Evaluation,
+    ForecastRun,
     Job,
     Comparison,
     AliasMove,
@@ -210,6 +212,11 @@ def erase_refused_calls(session: Session, *, until: datetime) -> int:
 def erase_old_jobs(session: Session, *, until: datetime) -> int:
     """Delete jobs that ended before a time and return their number."""
     return _deleted(session, delete(Job).where(Job.status.in_(FINAL), Job.finished_at < until))
+
+
+def erase_old_runs(session: Session, *, until: datetime) -> int:
+    """Delete forecast runs from before a time and return their number."""
+    return _deleted(session, delete(ForecastRun).where(ForecastRun.created_at < until))
 
 
 def erase_old_datasets(session: Session, *, until: datetime) -> int:

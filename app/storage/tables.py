@@ -253,6 +253,31 @@ class Evaluation(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class ForecastRun(Base):
+    """The forecasts of all series of a dataset, logged once with counts."""
+
+    __tablename__ = "forecast_runs"
+    __table_args__ = (Index(None, "model", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    version: Mapped[int]
+    # None: the dataset has been deleted
+    dataset_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("datasets.id", ondelete="SET NULL"), index=True
+    )
+    form: Mapped[str]
+    horizon: Mapped[int]
+    levels: Mapped[Json]
+    series: Mapped[int]
+    failed: Mapped[int]
+    rows: Mapped[int]
+    warnings: Mapped[Json]
+    errors: Mapped[Json]
+    key: Mapped[str | None]  # name of the caller's key
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Prediction(Base):
     """An answered request. Partitioned by day through its id; nothing refers to it."""
 
