@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from tests.artifacts import persistence_artifact
 from tests.service import Service, running_service
 from tests.web.conftest import OpenPage
+from tests.web.viewing import NARROW_DARK
 
 KEY = "a key of the test"
 
@@ -41,6 +42,28 @@ def test_the_dashboard_asks_for_the_key_once(service: Service, open_page: OpenPa
         assert "$STEPAHEAD_API_KEY" in page.evaluate("navigator.clipboard.readText()")
         page.get_by_role("button", name="Forget the key").click()
         expect(page.get_by_role("textbox", name="Key")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_a_key_for_predictions_forecasts_and_reads_no_log(
+    service: Service, open_page: OpenPage
+) -> None:
+    made = service.client.post(
+        "/keys",
+        json={"name": "till", "scope": "predict", "models": ["prices"]},
+        headers={"Authorization": f"Bearer {KEY}"},
+    )
+    with open_page(service.url, NARROW_DARK, refusals=True) as page:
+        page.goto("/ui/try?model=prices")
+        expect(page.get_by_role("textbox", name="Key")).to_be_focused()
+        page.keyboard.type(made.json()["key"])
+        page.keyboard.press("Enter")
+        page.get_by_role("textbox", name="Past values").fill("1\n2\n3")
+        page.get_by_role("button", name="Forecast").press("Enter")
+        expect(page.locator(".big")).to_have_text("3")
+        expect(page.locator(".big")).to_be_in_viewport()
+        page.goto("/ui/log")
+        expect(page.locator(".problem")).to_contain_text("Forbidden")
 
 
 @pytest.mark.browser
