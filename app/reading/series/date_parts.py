@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 
@@ -203,11 +204,10 @@ def _read_words(column: ReadColumn, role: str) -> tuple[Ints, Bools, str] | None
 
 def _unnamed(table: ReadTable) -> dict[str, Part]:
     """Find year and month, and perhaps day and hour, in the first columns without names."""
-    if not all(column.unnamed for column in table.columns):
-        return {}
+    unnamed = takewhile(lambda column: column.unnamed, table.columns)
     found: dict[str, Part] = {}
     plain = replace(table, options=ReadOptions())
-    for column, role in zip(table.columns, ("year", "month", "day", "hour"), strict=False):
+    for column, role in zip(unnamed, ("year", "month", "day", "hour"), strict=False):
         part = _read_part(column, role)
         if part is None or (role == "year" and part.numbers[part.known].min() < 1000):
             break

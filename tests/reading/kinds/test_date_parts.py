@@ -52,6 +52,20 @@ def test_parts_are_joined(tmp_path: Path, name: str) -> None:
     assert Read(tmp_path, text, date=header.split(",")).content == read.content
 
 
+def test_year_and_month_without_names_are_joined_beside_named_values(tmp_path: Path) -> None:
+    """As GENESIS tables have them, under a title and with a note below."""
+    months = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember"
+    rows = [
+        f"{2019 + at // 12};{months.split()[at % 12]};{100 + at % 7},{at % 10};{at % 3},5"
+        for at in range(36)
+    ]
+    above = ("Preise, Monate;;;", ";;Index;Change", ";;2020=100;in %")
+    text = "\n".join((*above, *rows, "__________", ""))
+    read = Read(tmp_path, text)
+    assert read.span == ("2019-01-01", "2021-12-01", "MS")
+    assert read.report.target == "Index"
+
+
 def test_parts_without_names_are_joined(tmp_path: Path) -> None:
     def row(at: int) -> str:
         return f"{month(at).year};{at % 12 + 1:02d};{month(at).year + (at % 12 + 0.5) / 12:.3f};{wave(at)};-1"
