@@ -26,12 +26,16 @@ def question_after(dataset: Json, path: Path, read: Json) -> tuple[str, Json]:
         end = _end_of_text(path, read)
         return repr(end), {"text": end}
     report = dataset["report"]
+    # Rows that are planned come after the last value of the target.
+    planned = any(column.get("role") == "known ahead" for column in report.get("columns", ()))
     if report["series_count"] > 1:
         # The shortest series may be too short to forecast.
         series = max(report["series"], key=lambda each: each["rows"])
-        told = f"{series['label']}, {series['end']}" if series["end"] else series["label"]
+        is_dated = series["end"] and not planned
+        told = f"{series['label']}, {series['end']}" if is_dated else series["label"]
         return told, {"dataset": dataset["id"], "series": series["label"]}
-    return dataset["end"] or "the last row", {"dataset": dataset["id"]}
+    told = "the last row" if planned or not dataset["end"] else dataset["end"]
+    return told, {"dataset": dataset["id"]}
 
 
 def _end_of_text(path: Path, read: Json) -> str:

@@ -10,7 +10,8 @@ from app.forecasting.anchors import Anchor, Scale
 from app.forecasting.columns.expected import Expected
 from app.forecasting.linear_maps import LinearMap, homogeneous, mixed
 from app.training.series.data import Floats
-from app.training.series.fitted_anchor import PHASES, FittedAnchor
+from app.training.series.fitted_anchor import PHASES, SHARE_OF_LEAST, FittedAnchor
+from app.training.series.new_series import effects_in_shares, keeping_level, least_of
 from app.training.task import Phase
 
 
@@ -86,6 +87,15 @@ def _average(fitted: Sequence[FittedAnchor], phase: Phase) -> _Part:
         usual=np.mean([each.expected[phase].usual for each in most], axis=0),
     )
     share = float(np.mean([each.share for each in fitted]))
+    if (shares := effects_in_shares(most, phase)) is not None and most is plain:
+        floor = min(least_of(each.group) for each in most) * SHARE_OF_LEAST
+        return _Part(
+            linear=keeping_level(average.weights),
+            scale=Scale(log=True, floor=floor),
+            effects=shares,
+            expected=expected,
+            share=share,
+        )
     if most is plain:  # what each adds by itself is in its own unit
         return _Part(
             linear=homogeneous(average.weights),

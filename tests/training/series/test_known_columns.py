@@ -1,5 +1,6 @@
 """Columns known ahead: a promotion that is planned."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from app.reading.content import SeriesContent
 from app.recipes.recipe import SeriesRecipe
 from app.recipes.resolve import resolve_recipe
 from app.training.series.data import SeriesData
+from app.training.series.inputs import prepare_inputs
 from app.training.series.task import SeriesTask
 from tests.training.runs import SMALL, Artifact, Train, evaluated, series_of
 
 ROWS, HORIZON = 240, 6
 PROMO = (np.random.default_rng(3).random(ROWS + HORIZON) < 0.2).astype(float)
 UNITS = 100 + 80 * PROMO + np.random.default_rng(4).normal(0, 4, ROWS + HORIZON)
+DAY = np.timedelta64(1, "D")
 RECIPE = {**SMALL, "anchor": "auto", "horizon": HORIZON, "epochs": 1}
 
 
@@ -101,3 +104,32 @@ def test_a_column_without_effect_is_left_out_and_said_so(train: Train) -> None:
     assert any(
         "without an effect of noise, which did not help" in note for note in trained.scorecard.notes
     )
+
+
+def test_a_series_that_was_not_trained_on_has_effects_in_shares_of_its_level() -> None:
+    levels = 50.0 * np.arange(1, 7)
+    days = np.tile(np.datetime64("2024-01-01", "us") + np.arange(ROWS) * DAY, len(levels))
+    units = levels[:, None] * UNITS[:ROWS] / 100  # (series, rows)
+    content = replace(
+        series_of(np.column_stack((units.ravel(), np.tile(PROMO[:ROWS], len(levels))))),
+        columns=("units", "promo"),
+        times=days,
+        labels=tuple(f"shop {level:03.0f}" for level in levels),
+        series=np.repeat(np.arange(len(levels), dtype=np.int32), ROWS),
+    )
+    recipe = resolve_recipe(
+        "series",
+        {**RECIPE, "anchor": "average", "known": ["promo"], "calendar_inputs": []},
+    )
+    assert isinstance(recipe, SeriesRecipe)
+    _, data, anchors = prepare_inputs(content, recipe, target="units", test=None, start_from=None)
+    assert anchors is not None
+    for level in (10.0, 1000.0):
+        window = level * UNITS[ROWS - data.window : ROWS] / 100
+        given = anchors.by_phase["refitting"].forecasts(
+            window[None],
+            columns=PROMO[None, ROWS - data.window : ROWS, None],
+            future=np.array([1.0, 0, 0, 0, 0, 1])[None, :, None],
+        )
+        expected = level * np.array([1.8, 1, 1, 1, 1, 1.8])
+        assert given[0] == pytest.approx(expected, rel=0.08)
