@@ -1,7 +1,8 @@
 """Put the history of any series on the grid of its own frequency."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,9 @@ from app.reading.series.frequency_finder import find_frequency
 from app.reading.series.grid import MOST_MISSING_PER_ROW, places
 
 Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
 
+REMEMBERED_GRIDS = 64
 LEAST_SCORE = 0.5  # of a frequency: the share of its steps that have a row
 
 
@@ -30,33 +33,54 @@ class History(NamedTuple):
     warnings: tuple[str, ...]
 
 
+class Grid(NamedTuple):
+    """The steps of a history's times."""
+
+    frequency: str | None
+    calendar: str | None
+    periods: Periods | None
+    at: Ids | None  # (values,), the step of each value that is read; None: one after the other
+    warnings: tuple[str, ...]
+
+
 def read_history(values: Sequence[float], stamps: Stamps | None, *, window: int) -> History:
     """Return what is read of a history: its last steps, at most as many as the window has."""
     newest = np.array(values[-window:])
     if stamps is None:
         return History(newest, len(newest), None, None, None, ())
-    moments = stamps.moments[-window:]
+    moments = tuple(stamps.moments[-window:])
+    zones = tuple(moment.utcoffset() for moment in moments) if stamps.form == "zoned" else ()
+    found = _grid_of(moments, zones, window)
+    told = found.frequency, found.calendar, found.periods, found.warnings
+    if found.at is None:
+        return History(newest, len(newest), *told)
+    values_on_grid = np.full(int(found.at[-1]) + 1, np.nan)
+    values_on_grid[found.at] = newest[-len(found.at) :]
+    return History(values_on_grid, len(found.at), *told)
+
+
+@lru_cache(REMEMBERED_GRIDS)
+def _grid_of(
+    moments: tuple[datetime, ...], zones: tuple[timedelta | None, ...], window: int
+) -> Grid:
+    """Return the steps of some times; many series of a request usually have the same times.
+
+    Args:
+        moments: the times.
+        zones: their distances from UTC, as equal instants may be of different zones.
+        window: most steps that are read.
+    """
+    del zones  # they are part of what is remembered by
     found = find_frequency(_comparable(moments), np.zeros(len(moments), np.int32))
     if found.frequency is None or found.score < LEAST_SCORE:
         warning = (
             f"the timestamps have no regular step ({found.reason}): they are not continued, and "
             "the values are forecast as if they were evenly spaced"
         )
-        return History(newest, len(newest), None, None, None, (warning,))
-    return _on_grid(newest, moments, found.frequency, found.calendar, window=window)
-
-
-def _on_grid(
-    newest: Floats,
-    moments: Sequence[datetime],
-    frequency: str,
-    calendar: str | None,
-    *,
-    window: int,
-) -> History:
-    """Return the values with NaN for each step that has no time."""
+        return Grid(None, None, None, None, (warning,))
+    frequency, calendar = found.frequency, found.calendar
     periods = periods_of(frequency, calendar, longest=window // SEASONS_TOLD)
-    whole = History(newest, len(newest), frequency, calendar, periods, ())
+    whole = Grid(frequency, calendar, periods, None, ())
     times = times_of(moments)
     closed = with_closed_days(times, frequency, calendar)
     steps = places(times, offsets_of(moments), frequency=frequency, calendar=closed)
@@ -73,12 +97,8 @@ def _on_grid(
         return whole._replace(warnings=(warning,))
     seen = at > at[-1] - window
     at = at[seen] - at[seen][0]
-    grid = np.full(int(at[-1]) + 1, np.nan)
-    grid[at] = newest[seen]
-    missing = len(grid) - len(at)
-    return whole._replace(
-        values=grid, known=len(at), warnings=(_told(missing, frequency),) if missing else ()
-    )
+    missing = int(at[-1]) + 1 - len(at)
+    return whole._replace(at=at, warnings=(_told(missing, frequency),) if missing else ())
 
 
 def _comparable(moments: Sequence[datetime]) -> NDArray[np.datetime64]:
