@@ -80,7 +80,8 @@ class Client:
 
         Args:
             data: a frame with `ds` and `y`, `unique_id` for several series, and the version's other
-                columns; or the id of a dataset, for which the answer is a pandas frame.
+                columns; or the id of a dataset, for which the answer is a pandas frame. A dataset
+                is forecast in one run, logged once, and actual values are not joined to it.
             model: `name` (its champion), `name@alias` or `name@3`.
             horizon: steps ahead; None: as many as the version was trained for.
             levels: of the intervals, in percent.

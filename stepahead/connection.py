@@ -1,5 +1,7 @@
 """HTTP to a service: the key, retries, and problems as exceptions."""
 
+import csv
+import io
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -79,6 +81,16 @@ class Connection:
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Json:
         """Send POST with a JSON body and decode the answer; it raises as `get` does."""
         return self._answer("POST", path, json=body)
+
+    def post_for_table(
+        self, path: str, body: Mapping[str, Any]
+    ) -> tuple[list[dict[str, str]], Mapping[str, str]]:
+        """Send POST for a CSV; return its rows and the headers. It raises as `get` does."""
+        with self.plain_errors():
+            response = self._sent("POST", path, json=body, headers={"Accept": "text/csv"})
+        if response.is_error or not response.headers["Content-Type"].startswith("text/csv"):
+            raise self.refused(response)
+        return list(csv.DictReader(io.StringIO(response.text, newline=""))), response.headers
 
     def delete(self, path: str) -> Json:
         """Send DELETE and decode the answer; it raises as `get` does."""

@@ -1,4 +1,4 @@
-"""Forecasts of many series, in batches of `POST /predict/batch`."""
+"""Forecasts of many series: a frame's in batches, a dataset's in one run of the service."""
 
 import time
 import warnings
@@ -15,6 +15,8 @@ MOST_ITEMS = 1000  # of a batch
 MOST_VALUES = 200_000  # of a batch: about 4 MB of JSON
 BUSY_SECONDS = 1.0
 CHAMPION = "champion"
+MOST_RUNS = 100  # newest ones, among which the run's warnings are looked up
+RUN_HEADER = "X-Run-Id"
 
 
 class Asked(NamedTuple):
@@ -38,13 +40,11 @@ def forecast(connection: Connection, data: Any, question: Json) -> Any:  # noqa:
         ForecastFailed: some series could not be forecast.
     """
     if isinstance(data, str):
-        known, every = None, _of_dataset(connection, data, question)
-    else:
-        known = read(data)
-        every = _of_frame(connection, list(series_in(known)), question)
-    name, levels = question["model"].partition("@")[0], question.get("levels", ())
-    ends = [f"{name}-{end}-{level}" for level in levels for end in ("lo", "hi")]
-    rows: dict[str, list[Any]] = {column: [] for column in (ID, TIME, name, *ends)}
+        return _of_dataset(connection, data, question)
+    known = read(data)
+    every = _of_frame(connection, list(series_in(known)), question)
+    name = question["model"].partition("@")[0]
+    rows: dict[str, list[Any]] = {column: [] for column in _columns(name, question)}
     problems: dict[object, Mapping[str, Any]] = {}
     notes: Counter[str] = Counter()
     for asked, answer in zip(every, _answers(connection, every), strict=True):
@@ -53,12 +53,8 @@ def forecast(connection: Connection, data: Any, question: Json) -> Any:  # noqa:
             continue
         notes.update(answer["warnings"])
         _add(rows, name, asked, answer["predictions"])
-    for note, count in notes.items():
-        warnings.warn(f"{count} series: {note}", ForecastWarning, stacklevel=3)
-    forecasts = write(rows, known)
-    if problems:
-        raise ForecastFailed(problems, forecasts)
-    return forecasts
+    _warn(notes)
+    return _result(write(rows, known), problems)
 
 
 def _of_frame(connection: Connection, every: Sequence[Series], question: Json) -> list[Asked]:
@@ -79,18 +75,50 @@ def _of_frame(connection: Connection, every: Sequence[Series], question: Json) -
     return found
 
 
-def _of_dataset(connection: Connection, dataset: str, question: Json) -> list[Asked]:
-    report = connection.get(f"/datasets/{quote(dataset, safe='')}")["report"]
-    labels = [series["label"] for series in report["series"]]
-    count = report["series_count"]
-    if count > len(labels):
-        raise StepaheadError(
-            f"dataset {dataset} has {count} series and the service names only {len(labels)} of "
-            "them; give a frame instead of the dataset"
-        )
-    if not report["series_columns"]:
-        return [Asked(None, question | {"dataset": dataset}, 1)]
-    return [Asked(label, question | {"dataset": dataset, "series": label}, 1) for label in labels]
+def _of_dataset(connection: Connection, dataset: str, question: Json) -> Any:  # noqa: ANN401
+    """Return the forecasts of all series of a dataset, which the service makes in one run.
+
+    Raises:
+        ForecastFailed: some series could not be forecast.
+    """
+    order = {"dataset": dataset, **question}
+    model = order.pop("model")
+    name = model.partition("@")[0]
+    path = f"/models/{quote(model, safe='@')}/forecast"
+    table, headers = connection.post_for_table(path, order)
+    rows: dict[str, list[Any]] = {column: [] for column in _columns(name, question)}
+    problems: dict[object, Mapping[str, Any]] = {}
+    for row in table:
+        series = row[ID] or None
+        if row["error"]:
+            problems[series] = {"title": "Not forecast", "status": 422, "detail": row["error"]}
+            continue
+        rows[ID].append(series)
+        rows[TIME].append(row[TIME] or None)
+        for column in list(rows)[2:]:
+            rows[column].append(float(row[column]) if row[column] else None)
+    listed = connection.get(f"/models/{quote(name, safe='')}/forecasts", limit=MOST_RUNS)["items"]
+    for run in listed:
+        if run["id"] == headers[RUN_HEADER]:
+            _warn({told["message"]: told["series"] for told in run["warnings"]})
+    return _result(write(rows, None), problems)
+
+
+def _columns(name: str, question: Json) -> list[str]:
+    """Return the columns of the forecasts."""
+    ends = [f"{name}-{end}-{level}" for level in question.get("levels", ()) for end in ("lo", "hi")]
+    return [ID, TIME, name, *ends]
+
+
+def _warn(notes: Mapping[str, int]) -> None:
+    for note, count in notes.items():
+        warnings.warn(f"{count} series: {note}", ForecastWarning, stacklevel=5)
+
+
+def _result(forecasts: Any, problems: Mapping[object, Mapping[str, Any]]) -> Any:  # noqa: ANN401
+    if problems:
+        raise ForecastFailed(problems, forecasts)
+    return forecasts
 
 
 def _target(connection: Connection, model: str) -> str:

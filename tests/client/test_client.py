@@ -170,8 +170,24 @@ def test_a_dataset_is_forecast_by_its_id(service: Service, client: stepahead.Cli
     read = {"read": '{"series": "unique_id", "date": "ds"}'}
     dataset = service.client.post("/datasets", files=upload, data=read).json()
     service.register("y-shops", persistence_artifact(features=("y",), frequency="D"))
-    found = client.forecast(dataset["id"], model="y-shops")
-    assert dict(zip(found["unique_id"], found["y-shops"], strict=True)) == {"a": 14.0, "b": 4.0}
+    with pytest.warns(stepahead.ForecastWarning, match=r"^2 series: horizon 2 is past"):
+        found = client.forecast(dataset["id"], model="y-shops", horizon=2)
+    assert list(found.columns) == ["unique_id", "ds", "y-shops"]
+    assert found["unique_id"].tolist() == ["b", "b", "a", "a"]  # as in the file
+    assert found["ds"].tolist() == ["2026-01-05", "2026-01-06"] * 2
+    assert found["y-shops"].tolist() == [4.0, 4.0, 14.0, 14.0]
+
+
+def test_a_dataset_s_series_that_fail_are_named(service: Service, client: stepahead.Client) -> None:
+    rows = [row for row in zip(*shops().values(), strict=True) if row[0] == "a" or row[2] < 2]
+    csv = pd.DataFrame(rows, columns=list(shops())).to_csv(index=False)
+    upload = {"file": ("few.csv", csv.encode())}
+    dataset = service.client.post("/datasets", files=upload).json()["id"]
+    service.register("y-few", persistence_artifact(features=("y",), frequency="D"))
+    with pytest.raises(stepahead.ForecastFailed, match=r"'b': .* at least") as failed:
+        client.forecast(dataset, model="y-few")
+    assert isinstance(failed.value.forecasts, pd.DataFrame)
+    assert failed.value.forecasts["unique_id"].tolist() == ["a"]
 
 
 def test_actuals_are_stored_by_series_and_time(service: Service, client: stepahead.Client) -> None:
