@@ -34,6 +34,7 @@ LEAST_DAYS: Mapping[Form, int] = {
     "months": 365,
     "working days": 730,
 }
+TOO_FEW_HOLIDAYS = "there are too few holidays in the rows before the cut"
 FEWEST_HOLIDAYS = 3  # among the rows that effects are estimated on, and among later ones
 # A season carries an input that repeats with it in this share of the rows, up to a change of clocks
 # or a leap day.
@@ -215,14 +216,15 @@ def _why_not(
     """
     times = group.content.times
     if times is None or not columns.columns or is_named:
-        return None if columns.columns else "it never changes"
+        unchanged = TOO_FEW_HOLIDAYS if columns.form in OF_HOLIDAYS else "it never changes"
+        return None if columns.columns else unchanged
     times = times[: group.split.test_start]
     start = calibration_starts(data)[group.label]
     values = columns.values(times)
     if columns.form in OF_HOLIDAYS:
         holidays = (values != 0).any(axis=1)
         if min(holidays[:start].sum(), holidays[start:].sum()) < FEWEST_HOLIDAYS:
-            return "there are too few holidays in the rows before the cut"
+            return TOO_FEW_HOLIDAYS
         return None
     days = 0.0 if start < 1 else (times[start - 1] - times[0]) / np.timedelta64(1, "D")
     if days < LEAST_DAYS[columns.form]:
