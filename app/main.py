@@ -23,6 +23,7 @@ from app.compat.agents import api as agents
 from app.compat.completions import api as completions
 from app.compat.completions import tokens
 from app.compat.nixtla import api as nixtla
+from app.compat.nixtla import finetuning
 from app.compat.open_inference import api as open_inference
 from app.compat.timeseries import api as timeseries
 from app.config import Settings, get_settings
@@ -92,6 +93,7 @@ ROUTERS = (
     session_api.router,
     health.router,
     nixtla.router,
+    finetuning.router,
     open_inference.router,
     timeseries.router,
     completions.router,

@@ -6,6 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any, cast
@@ -26,7 +27,7 @@ from app.errors import InvalidRequest
 from app.predictions.loaded import Loaded
 from app.storage.tables import Prediction
 from tests.artifacts import persistence_artifact
-from tests.service import Service
+from tests.service import Service, eventually
 
 pytestmark = [
     pytest.mark.skipif(
@@ -271,3 +272,46 @@ def test_frequencies_are_those_of_pandas(alias: str, frequency: str | None) -> N
 )
 def test_times_step_by_the_frequency(start: str, frequency: str, last: str) -> None:
     assert timestamps(start, frequency, 3)[-1] == last
+
+
+def test_fine_tuning_is_a_training_whose_end_the_answer_waits_for(service: Service) -> None:
+    # The training itself is that of the preset `tune`, which has tests of its own.
+    client: Any = nixtla.NixtlaClient(api_key="any", base_url=service.url, max_retries=0)
+    options: dict[str, Any] = {"finetune_steps": 3, "output_model_id": "tuned", "freq": "D"}
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.finetune, frame(30), **options)
+        eventually(lambda: jobs_of(service, "tuned"))
+        (job,) = jobs_of(service, "tuned")
+        recipe = httpx.get(f"{service.url}/jobs/{job['id']}").json()["recipe"]
+        assert (recipe["preset"], recipe["tune_epochs"]) == ("tune", 3)
+        assert not waiting.done()
+        httpx.post(f"{service.url}/jobs/{job['id']}/cancel").raise_for_status()
+        with pytest.raises(Exception, match="was cancelled"):
+            waiting.result()
+
+
+def jobs_of(service: Service, model: str) -> list[Any]:
+    found: list[Any] = httpx.get(f"{service.url}/jobs", params={"model": model}).json()["items"]
+    return found
+
+
+def test_a_name_that_is_taken_is_not_fine_tuned(service: Service) -> None:
+    asked = body(model="timegpt-2.1", output_model_id="prices")
+    asked["series"]["start_datetime"] = ["2026-01-01", "2026-01-01"]
+    del asked["h"]
+    assert "there is a model 'prices' already" in error_in(
+        httpx.post(f"{service.url}/v2/finetune", json=asked)
+    )
+
+
+def test_what_cannot_be_fine_tuned_is_refused(service: Service) -> None:
+    def refused(**changes: object) -> str:
+        asked = body(**{"model": "timegpt-2.1"} | changes)
+        del asked["h"]
+        return error_in(httpx.post(f"{service.url}/v2/finetune", json=asked))
+
+    assert "only timegpt… or universal can be fine-tuned" in refused(model="calibrated")
+    assert "a training needs the time of each series' first row" in refused()
+    assert "finetune_loss" in refused(finetune_loss="mae")
+    wrong = {"y": [1.0], "sizes": [2], "start_datetime": ["2026-01-01"]}
+    assert "sizes are of 2 values" in refused(series=wrong)

@@ -44,7 +44,13 @@ from app.predictions.schemas import MAX_ITEMS
 from app.registry.references import UNIVERSAL
 from app.registry.store import list_models
 
-PATHS = ("/model_params/", "/validate_api_key/", "/v2/forecast/", "/v2/cross_validation/")
+PATHS = (
+    "/model_params/",
+    "/validate_api_key/",
+    "/v2/forecast/",
+    "/v2/cross_validation/",
+    "/v2/finetune/",
+)
 HOSTED = "timegpt"  # what the names of Nixtla's own models begin with
 MAX_FORECASTS = 10_000
 MAX_BATCH_VALUES = 200_000  # of one batch, below what a request may have

@@ -1,8 +1,8 @@
 """Requests and answers of Nixtla's client."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from app.predictions.schemas import MAX_STEPS, Reference
 
@@ -102,6 +102,57 @@ class CrossValidationRequest(Asked):
     ] = None
     refit: Annotated[bool, Field(description=IGNORED)] = True
     full_history: Annotated[bool, Field(description=IGNORED)] = False
+
+
+class FinetuneRequest(BaseModel):
+    """A request to train a model on series; unknown fields are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        protected_namespaces=(),
+        json_schema_extra={
+            "example": {
+                "model": "timegpt-2.1",
+                "freq": "D",
+                "finetune_steps": 10,
+                "output_model_id": "shops",
+                "series": {
+                    "y": [20.0, 21.0, 25.0, 30.0, 34.0, 50.0, 45.0] * 6,
+                    "sizes": [42],
+                    "start_datetime": ["2026-01-01"],
+                },
+            }
+        },
+    )
+
+    series: SeriesGiven
+    model: Annotated[Reference, Field(description="`timegpt…` or `universal`")]
+    freq: Annotated[str, Field(max_length=40, description="in the words of pandas")]
+    finetune_steps: Annotated[int, Field(ge=1, le=1000, description="most epochs")] = 10
+    finetune_depth: Annotated[int, Field(description=IGNORED)] = 1
+    finetune_loss: Annotated[Literal["default"], Field(description=NOT_HERE)] = "default"
+    output_model_id: Annotated[
+        Reference | None, Field(description="name of the new model; left out: one is made up")
+    ] = None
+    finetuned_model_id: Annotated[None, Field(description=NOT_HERE)] = None
+
+    @model_validator(mode="after")
+    def _matching_sizes(self) -> Self:
+        if sum(self.series.sizes) != len(self.series.y):
+            raise ValueError(
+                f"sizes are of {sum(self.series.sizes)} values in all, and y has "
+                f"{len(self.series.y)}"
+            )
+        if self.series.X or self.series.X_future:
+            raise ValueError("X is not trained on here; use POST /models/NAME/train")
+        return self
+
+
+class Finetuned(BaseModel):
+    """A model that was trained."""
+
+    finetuned_model_id: str = Field(description="its name, for `finetuned_model_id` or `model`")
 
 
 Bounds = Annotated[
