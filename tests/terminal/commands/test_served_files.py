@@ -16,7 +16,8 @@ import pytest
 from tests.serving import Served
 
 FIRST = date(2015, 1, 1)
-SMALL = ("--set", "epochs=2", "--set", "window=8", "--set", "layers=[4]")
+SHORT = ("--set", "epochs=2", "--set", "layers=[4]")
+SMALL = (*SHORT, "--set", "window=8")
 
 
 @pytest.fixture
@@ -123,6 +124,7 @@ def test_many_series_of_several_columns_train_one_network(service: Served, tmp_p
 WEATHER = ("sun", "rain", "snow")
 SOLD = {"sun": 15, "rain": -20, "snow": -40}
 DAYS, PLANNED = 150, 14
+DELAY = 3  # days until the weather shows in sales, as what was ordered then is delivered
 
 
 def shops() -> bytes:
@@ -130,11 +132,14 @@ def shops() -> bytes:
     chance = random.Random(7)
     lines = ["shop,date,units_sold,price,promo,weather,weekday"]
     for place, shop in enumerate(("Berlin", "Paris", "Rome", "Oslo", "Wien")):
+        weather = ["sun"] * DELAY
         for number in range(DAYS + PLANNED):
             day = FIRST + timedelta(days=number)
-            promo, weather = int(chance.random() < 0.2), chance.choice(WEATHER)
-            units = 200 + 30 * place + 80 * promo + SOLD[weather] + chance.gauss(0, 5)
-            now = f"{units:.1f},9.99,{promo},{weather}" if number < DAYS else f",,{promo},"
+            promo = int(chance.random() < 0.2)
+            weather.append(chance.choice(WEATHER))
+            acting = SOLD[weather[-1 - DELAY]]
+            units = 200 + 30 * place + 80 * promo + acting + chance.gauss(0, 5)
+            now = f"{units:.1f},9.99,{promo},{weather[-1]}" if number < DAYS else f",,{promo},"
             lines.append(f"{shop},{day},{now},{day:%a}")
     return "\n".join(lines).encode()
 
@@ -145,12 +150,13 @@ def test_five_shops_with_a_plan_are_forecast_for_a_fortnight(
 ) -> None:
     (tmp_path / "shops.csv").write_bytes(shops())
 
-    stepahead(service, tmp_path, "train", "shops.csv", "--model", "fortnight", *SMALL)
+    stepahead(service, tmp_path, "train", "shops.csv", "--model", "fortnight", *SHORT)
     told = stepahead(service, tmp_path, "predict", "fortnight", "--file", "shops.csv", "--csv")
 
     version = httpx.get(f"{service.url}/models/fortnight/versions/1").json()
     described = version["manifest"]["series"]
-    assert {use["name"]: use["role"] for use in described["columns"]} == {
+    roles = {use["name"]: use["role"] for use in described["columns"]}
+    assert {name: role for name, role in roles.items() if "calendar." not in name} == {
         "units_sold": "target",
         "price": "unused",
         "promo": "known ahead",
@@ -169,8 +175,10 @@ def test_five_shops_with_a_plan_are_forecast_for_a_fortnight(
     assert len(lines) == 5 * PLANNED
     rome = [float(line["forecast"]) for line in lines if line["series"] == "Rome"]
     plan = [line.split(",")[4] for line in shops().decode().splitlines() if line[:4] == "Rome"]
-    promoted = [value for value, promo in zip(rome, plan[DAYS:], strict=True) if promo == "1"]
-    usual = [value for value, promo in zip(rome, plan[DAYS:], strict=True) if promo == "0"]
+    # The days before still have the effect of known weather.
+    later = [*zip(rome, plan[DAYS:], strict=True)][DELAY:]
+    promoted = [value for value, promo in later if promo == "1"]
+    usual = [value for value, promo in later if promo == "0"]
     assert min(promoted) - max(usual) > 60
 
     asked = {"model": "fortnight", "dataset": dataset["id"], "series": "Rome"}
