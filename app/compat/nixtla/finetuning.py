@@ -10,6 +10,7 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
@@ -21,6 +22,7 @@ from app.compat.nixtla.api import HOSTED, OF_SERIES, CompressedRoute
 from app.compat.nixtla.schemas import Finetuned, FinetuneRequest
 from app.compat.nixtla.times import frequency_of, timestamps
 from app.errors import Conflict, InvalidRequest, Unavailable
+from app.http.health import Health
 from app.registry.references import UNIVERSAL
 
 PRESET = "tune"
@@ -96,10 +98,11 @@ async def _ended(request: Request, job_id: str) -> None:
     """Wait for a job.
 
     Raises:
-        StepaheadError: it failed or was cancelled, or takes too long.
+        StepaheadError: it failed or was cancelled, takes too long, or this process is to end.
     """
+    health: Health = request.app.state.health
     last = time.monotonic() + MOST_SECONDS
-    while time.monotonic() < last:
+    while time.monotonic() < last and not health.draining.is_set():
         job = await _json(request, "GET", "jobs", job_id)
         if job["status"] == "succeeded":
             return
@@ -107,7 +110,8 @@ async def _ended(request: Request, job_id: str) -> None:
             if job["error"] is not None:
                 raise error_of(job["error"], where=f"job {job_id} failed: ")
             raise Conflict(f"job {job_id} was {job['status']}")
-        await asyncio.sleep(POLL_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(health.draining.wait(), POLL_SECONDS)
     raise Unavailable(
         f"job {job_id} goes on; the same request waits for it", retry_after_seconds=60
     )
