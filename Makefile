@@ -61,12 +61,17 @@ dist: $(VENV)/release.stamp  ## build wheel, source archive and CycloneDX list i
 clean:  ## remove the virtual environment (never the data)
 	rm -rf $(VENV)
 
+# What tests need is compiled when it is first imported: pip would compile all of TensorFlow.
+COMPILING := --no-compile
+$(VENV)/serve.stamp: COMPILING := --compile
+
 # A set of requirements is installed once, and again when it or the project's own metadata changed.
 # dev contains light and serve, so a `make serve` after a `make test` finds all it needs.
 $(VENV)/dev.stamp $(VENV)/light.stamp: requirements/nixtla.txt
 $(VENV)/%.stamp: requirements/%.txt pyproject.toml requirements/python
 	@sh requirements/python $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(COMPILING) --require-hashes \
+		-r requirements/$*.txt
 	@if [ $* = dev ] || [ $* = light ]; then $(BIN)/python -m pip install --quiet \
 		--disable-pip-version-check --require-hashes --no-deps -r requirements/nixtla.txt; fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .

@@ -16,7 +16,7 @@ from tests.database import own_database
 from tests.service import Service, running_service
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-SECONDS = int(os.environ.get("FUZZ_SECONDS", "30"))
+SECONDS = int(os.environ.get("FUZZ_SECONDS", "15"))
 SEED = os.environ.get("FUZZ_SEED", "1")
 CSV = b"Date,Open\n" + b"".join(b"2017-01-%02d,%d.5\n" % (day, day) for day in range(1, 32))
 

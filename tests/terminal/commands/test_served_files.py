@@ -16,7 +16,7 @@ import pytest
 from tests.serving import Served
 
 FIRST = date(2015, 1, 1)
-SHORT = ("--set", "epochs=2", "--set", "layers=[4]")
+SHORT = ("--set", "epochs=2", "--set", "layers=[4]", "--set", "anchor=average")
 SMALL = (*SHORT, "--set", "window=8")
 
 

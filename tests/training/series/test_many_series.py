@@ -13,7 +13,9 @@ def test_very_many_series_are_sampled_and_the_scorecard_says_so(
     monkeypatch.setattr(data, "MOST_SERIES", 4)
     days = np.arange(60)
     content = long_file([100 + level + np.sin(days) for level in range(6)])
-    trained = train(content, {**SMALL, "anchor": "auto", "window": None, "epochs": 1, "horizon": 2})
+    trained = train(
+        content, {**SMALL, "anchor": "average", "window": None, "epochs": 1, "horizon": 2}
+    )
     described = trained.manifest.series
     assert described is not None
     # A series that was left out is forecast in the same way as one that was not.
