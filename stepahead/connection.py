@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ BUSY = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE
 RETRIES = 5
 LONGEST_WAIT_SECONDS = 60.0
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+# The service puts an apostrophe before text that a spreadsheet would run as a formula.
+QUOTED_FORMULA = re.compile(r"^'([=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
 
 class Connection:
@@ -90,7 +94,10 @@ class Connection:
             response = self._sent("POST", path, json=body, headers={"Accept": "text/csv"})
         if response.is_error or not response.headers["Content-Type"].startswith("text/csv"):
             raise self.refused(response)
-        return list(csv.DictReader(io.StringIO(response.text, newline=""))), response.headers
+        rows = csv.DictReader(io.StringIO(response.text, newline=""))
+        return [
+            {name: QUOTED_FORMULA.sub(r"\1", cell) for name, cell in row.items()} for row in rows
+        ], response.headers
 
     def delete(self, path: str) -> Json:
         """Send DELETE and decode the answer; it raises as `get` does."""

@@ -4,13 +4,12 @@ Starlette's `form()` does not do: it spools to the system's temporary folder, of
 accepts any number of files of any size before a handler sees the first.
 """
 
-import shutil
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from anyio import CancelScope, to_thread
+from anyio import to_thread
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
@@ -106,24 +105,22 @@ async def receive_multipart(
         store_watch.require()
     uploads: UploadFolder = request.app.state.uploads
     await to_thread.run_sync(uploads.require_room, size)
-    folder = await to_thread.run_sync(uploads.new_folder)
-    receiver = _Receiver(
-        folder=folder,
-        boundary=boundary,
-        files=tuple(files),
-        fields=tuple(fields),
-        limit=limit,
-        require_room=lambda: uploads.require_room(0),
-    )
-    try:
-        await _receive(request, receiver)
-        if not size:
-            await to_thread.run_sync(_count, resources, caller, receiver.received)
-        yield MultipartForm(files=receiver.files, fields=receiver.fields, folder=folder)
-    finally:
-        receiver.close()
-        with CancelScope(shield=True):  # a cancelled request leaves nothing behind, either
-            await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
+    async with uploads.folder() as folder:
+        receiver = _Receiver(
+            folder=folder,
+            boundary=boundary,
+            files=tuple(files),
+            fields=tuple(fields),
+            limit=limit,
+            require_room=lambda: uploads.require_room(0),
+        )
+        try:
+            await _receive(request, receiver)
+            if not size:
+                await to_thread.run_sync(_count, resources, caller, receiver.received)
+            yield MultipartForm(files=receiver.files, fields=receiver.fields, folder=folder)
+        finally:
+            receiver.close()
 
 
 def _count(resources: Resources, caller: Caller, size: int) -> None:

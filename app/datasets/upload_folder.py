@@ -10,10 +10,12 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from anyio import CancelScope, to_thread
 
 from app.config import Settings
 from app.errors import InsufficientStorage
@@ -41,6 +43,16 @@ class UploadFolder:
     def new_folder(self) -> Path:
         """Make an empty folder for one request, which the caller removes."""
         return Path(tempfile.mkdtemp(dir=self.path))
+
+    @asynccontextmanager
+    async def folder(self) -> AsyncIterator[Path]:
+        """Yield an empty folder for one request, removed after it, also if it is cancelled."""
+        folder = await to_thread.run_sync(self.new_folder)
+        try:
+            yield folder
+        finally:
+            with CancelScope(shield=True):
+                await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
 
     def room_bytes(self) -> int:
         """Return how much may still be written here."""

@@ -17,7 +17,8 @@ from app.forecast_runs.forms import Form, Row
 from app.forecast_runs.summary import Counts, Summary
 from app.predictions.asking import question_of
 from app.predictions.loaded import Loaded, build
-from app.predictions.questions import Outcome, Question, completed
+from app.predictions.many_series import answered, problem_of, request_of
+from app.predictions.questions import Outcome, Question
 from app.predictions.schemas import PredictRequest
 from app.reading.content import SeriesContent, content_from_bytes, known_ahead
 
@@ -79,8 +80,8 @@ class AllSeries:
             Unprocessable: the dataset lacks one.
         """
         names = described.asked([feature.name for feature in described.features])
-        if described.periods:
-            names = (self.target or content.columns[0],)
+        if described.periods and self.target is not None:
+            names = (self.target,)
         there = (*content.columns, *content.category_names)
         for name in names:
             if name not in there:
@@ -125,7 +126,7 @@ class AllSeries:
                 known=described.asked(described.known),
                 rows=self.horizon or self.manifest.horizon,
             )
-        given: dict[str, Any] = {
+        given = {
             "model": f"{self.model}@{self.number}",
             "history": history if len(columns) > 1 else history[columns[0]],
             "series": own.labels[0] or None,
@@ -134,34 +135,34 @@ class AllSeries:
             "levels": list(self.levels) or None,
             "future": ahead,
         }
-        return PredictRequest.model_validate(
-            {name: value for name, value in given.items() if value is not None}
-        )
+        try:
+            return request_of(given)
+        except StepaheadError as error:
+            return error
 
 
 def _answered(version: Loaded, group: Sequence[Asked]) -> Iterator[tuple[str, Outcome]]:
     """Yield each series with its outcome, in order."""
-    outcomes: dict[int, Outcome] = {}
-    questions: dict[int, Question] = {}
-    for place, (_, request) in enumerate(group):
-        try:
-            if isinstance(request, StepaheadError):
-                raise request
-            questions[place] = question_of(version, request)
-        except StepaheadError as error:
-            outcomes[place] = error
-    if questions:
-        asked = [*questions.values()]
-        answers = completed(type(asked[0]).answer(asked))
-        outcomes.update(zip(questions, answers, strict=True))
-    for place, (label, _) in enumerate(group):
-        yield label, outcomes[place]
+    questions = [_question(version, request) for _, request in group]
+    for (label, _), outcome in zip(group, answered(questions), strict=True):
+        yield label, outcome
+
+
+def _question(
+    version: Loaded, request: PredictRequest | StepaheadError
+) -> Question | StepaheadError:
+    if isinstance(request, StepaheadError):
+        return request
+    try:
+        return question_of(version, request)
+    except StepaheadError as error:
+        return error
 
 
 def _rows(label: str, outcome: Outcome) -> tuple[list[Row], list[str]]:
     """Return the rows of a series, and its warnings."""
     if isinstance(outcome, StepaheadError):
-        return [Row(label, None, None, None, (), outcome.detail)], []
+        return [Row(label, None, None, None, (), problem_of(outcome))], []
     answer: dict[str, Any] = outcome
     rows = [
         Row(

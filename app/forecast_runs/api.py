@@ -1,16 +1,14 @@
 """Forecast all series of a dataset at once: `POST /models/{name}/forecast`."""
 
 import json
-import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
-from anyio import CancelScope, to_thread
+from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import StreamingResponse
@@ -39,6 +37,7 @@ from app.forecast_runs.schemas import (
 )
 from app.forecast_runs.store import keep_run, list_runs
 from app.forecast_runs.summary import Summary
+from app.forecasting.frequencies import default_horizon
 from app.http.caller import Caller
 from app.http.dependencies import CallerDep, ListSessionDep, ResourcesDep
 from app.http.openapi import problem_responses
@@ -100,7 +99,8 @@ async def forecast_all(
     `text/csv` or `application/vnd.apache.parquet`. A series that cannot be forecast has one row
     that says why. A 200 means that the run is logged, once, with its counts.
     """
-    async with _folder(request) as folder:
+    uploads: UploadFolder = request.app.state.uploads
+    async with uploads.folder() as folder:
         order, data = await _order(request)
         form = _form(request.headers.get("accept", ""))
         plan = partial(_plan, resources, name, order, data, form=form, folder=folder)
@@ -206,8 +206,13 @@ def _plan(
             )
         dataset = _dataset(session, data)
         report = Report.model_validate(dataset.report)
+        target = order.target or report.target
+        steps = order.horizon or manifest.horizon
+        if manifest.series.periods:
+            _check_target(target)
+            steps = order.horizon or default_horizon(report.frequency)
         count = len(order.series) if order.series else max(1, report.series_count)
-        _check_size(count, order.horizon or manifest.horizon, form)
+        _check_size(count, steps, form)
         run = AllSeries(
             model=version.model,
             number=version.number,
@@ -215,7 +220,7 @@ def _plan(
             scorecard=Scorecard.model_validate_json(json.dumps(version.scorecard)),
             graph=folder / "graph.onnx",
             dataset=folder / "dataset",
-            target=order.target or report.target,
+            target=target,
             series=None if order.series is None else tuple(order.series),
             horizon=order.horizon,
             levels=tuple(sorted(set(order.levels))),
@@ -244,6 +249,13 @@ def _dataset(session: Session, data: UUID | UnderstoodFile) -> Dataset:
     if dataset.kind != "series":
         raise Unprocessable.at("dataset", "is a text; only series are forecast together")
     return dataset
+
+
+def _check_target(target: str | None) -> None:
+    if target is None:
+        raise Unprocessable.at(
+            "target", "is required: no column of the dataset looks like a measurement"
+        )
 
 
 def _check_size(count: int, horizon: int, form: Form) -> None:
@@ -275,15 +287,3 @@ def _fetch(planned: Planned, store: ObjectStore) -> None:
 def _keep(resources: Resources, planned: Planned, summary: Summary, caller: Caller) -> None:
     with resources.sessions.begin() as session:
         keep_run(session, planned.run, summary, dataset_id=planned.dataset_id, key=caller.name)
-
-
-@asynccontextmanager
-async def _folder(request: Request) -> AsyncIterator[Path]:
-    """Yield a folder for one request, removed after it."""
-    uploads: UploadFolder = request.app.state.uploads
-    folder = await to_thread.run_sync(uploads.new_folder)
-    try:
-        yield folder
-    finally:
-        with CancelScope(shield=True):
-            await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -1,12 +1,14 @@
 """Requests and answers of the calls that forecast all series of a dataset."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.http.openapi import json_or_file
 from app.predictions.schemas import MAX_STEPS
+from app.reading.read_options import ReadOptions
 
 MOST_SERIES = 100_000
 MOST_JSON_ROWS = 50_000
@@ -101,39 +103,19 @@ class RunAnswer(RunCounts):
     created_at: datetime
 
 
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                # Not by reference: FastAPI keeps only schemas that signatures name.
-                "schema": ForecastRequest.model_json_schema(),
-                "examples": {
-                    "dataset": {
-                        "summary": "all series of a dataset that was uploaded before",
-                        "value": DATASET_EXAMPLE,
-                    }
-                },
-            },
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "contentMediaType": "application/octet-stream",
-                            "description": "a table of one or more series",
-                        },
-                        "read": {"type": "string", "description": "as for POST /datasets"},
-                        "order": {
-                            "type": "string",
-                            "description": "the JSON body without `dataset`",
-                        },
-                    },
-                    "required": ["file"],
-                }
-            },
+BODY = json_or_file(
+    ForecastRequest,
+    example=DATASET_EXAMPLE,
+    form={
+        "file": {
+            "type": "string",
+            "contentMediaType": "application/octet-stream",
+            "description": "a table of one or more series over time",
         },
-    }
-}
+        "read": ReadOptions.model_json_schema()
+        | {"description": "how to read the file, if a guess is wrong"},
+        "order": ForecastRequest.model_json_schema()
+        | {"description": "as in the JSON, without dataset"},
+    },
+    objects=["read", "order"],
+)

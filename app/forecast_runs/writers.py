@@ -11,6 +11,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from app.forecast_runs.forms import Form, Row
+from app.predictions.logged.spreadsheet_cells import spreadsheet_cell
 
 ROWS_PER_GROUP = 100_000
 
@@ -50,7 +51,7 @@ def columns_of(model: str, levels: Sequence[int]) -> list[str]:
 def _parquet(path: Path, columns: Sequence[str]) -> Iterator["_Parquet"]:
     kinds = {"unique_id": pa.string(), "step": pa.int32(), "ds": pa.string(), "error": pa.string()}
     schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in columns])
-    with pq.ParquetWriter(path, schema) as file:
+    with pq.ParquetWriter(path, schema, compression="zstd") as file:
         writer = _Parquet(file, schema)
         yield writer
         writer.flush()
@@ -95,7 +96,7 @@ class _Csv:
         self._writer.writerow(columns)
 
     def write(self, rows: Sequence[Row]) -> None:
-        self._writer.writerows([_cells(row, self._levels) for row in rows])
+        self._writer.writerows([map(spreadsheet_cell, _cells(row, self._levels)) for row in rows])
 
     def end(self, counts: Mapping[str, Any]) -> None:
         del counts  # a table has no place for them

@@ -81,6 +81,40 @@ def _problem_example(status: int) -> dict[str, Any]:
     return BY_STATUS[status](ERROR_EXAMPLES[status]).problem()
 
 
+def json_or_file(
+    request: type[BaseModel], *, example: dict[str, Any], form: dict[str, Any], objects: list[str]
+) -> dict[str, Any]:
+    """Return the `openapi_extra=` of a call that takes JSON about a dataset, or a file.
+
+    Args:
+        request: the JSON.
+        example: of the JSON, with a dataset that was uploaded before.
+        form: the fields of multipart/form-data, as JSON schemas.
+        objects: those of them that are JSON themselves.
+    """
+    summary = "a dataset that was uploaded before"
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    # Not by reference: FastAPI keeps only schemas that signatures name.
+                    "schema": request.model_json_schema(),
+                    "examples": {"dataset": {"summary": summary, "value": example}},
+                },
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "properties": form,
+                    },
+                    "encoding": {name: {"contentType": "application/json"} for name in objects},
+                },
+            },
+        }
+    }
+
+
 def error_responses(shape: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the `responses=` of an operation of another protocol, whose errors have this shape."""
     return {

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -33,7 +33,16 @@ class JobWatch:
         self._looked = asyncio.Condition()
 
     async def events(self, job_id: UUID) -> AsyncIterator[bytes]:
-        """Yield each change of a job until its final state, or until this process stops."""
+        """Yield each change of a job as an event."""
+        async with aclosing(self.changes(job_id)) as changes:
+            async for job in changes:
+                yield KEEPALIVE_COMMENT if job is None else _event(job)
+
+    async def changes(self, job_id: UUID) -> AsyncGenerator[JobSummary | None]:
+        """Yield each change of a job until its final state, or until this process stops.
+
+        None stands for some seconds without a change.
+        """
         self._listeners[job_id] += 1
         told: JobSummary | None = None
         silent_since = asyncio.get_running_loop().time()
@@ -43,12 +52,12 @@ class JobWatch:
                 now = asyncio.get_running_loop().time()
                 if job is not None and job != told:
                     told, silent_since = job, now
-                    yield _event(job)
+                    yield job
                     if job.status in FINAL:
                         return
                 elif now - silent_since > KEEPALIVE_SECONDS:
                     silent_since = now
-                    yield KEEPALIVE_COMMENT
+                    yield None
                 async with self._looked:
                     await self._looked.wait()
         finally:

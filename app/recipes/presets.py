@@ -16,6 +16,30 @@ class Preset(BaseModel):
     recipe: AnyRecipe
 
 
+_DEFAULT_OF_SERIES = SeriesRecipe(
+    preset="default",
+    cell="lstm",
+    layers=(32,),
+    activation="tanh",
+    window=None,
+    horizon=None,
+    features=None,
+    scaling="window",
+    anchor="auto",
+    loss="huber",
+    optimizer="adam",
+    learning_rate=0.001,
+    batch_size=32,
+    epochs=60,
+    epoch_examples=20_000,
+    early_stopping=10,
+    clip_norm=1.0,
+    validation_fraction=0.15,
+    test_fraction=0.2,
+    refit=True,
+    seed=0,
+)
+
 PRESETS: tuple[Preset, ...] = (
     Preset(
         name="chapter",
@@ -55,29 +79,7 @@ PRESETS: tuple[Preset, ...] = (
             "seasons, autoregressions), mixed with universal, that is weighed on earlier rows; the "
             "network changes it only where that helps on validation data."
         ),
-        recipe=SeriesRecipe(
-            preset="default",
-            cell="lstm",
-            layers=(32,),
-            activation="tanh",
-            window=None,
-            horizon=None,
-            features=None,
-            scaling="window",
-            anchor="auto",
-            loss="huber",
-            optimizer="adam",
-            learning_rate=0.001,
-            batch_size=32,
-            epochs=60,
-            epoch_examples=20_000,
-            early_stopping=10,
-            clip_norm=1.0,
-            validation_fraction=0.15,
-            test_fraction=0.2,
-            refit=True,
-            seed=0,
-        ),
+        recipe=_DEFAULT_OF_SERIES,
     ),
     Preset(
         name="tune",
@@ -87,29 +89,8 @@ PRESETS: tuple[Preset, ...] = (
             "for as long as that helps on validation data; other columns are added from zero. For "
             "series that universal forecasts well already."
         ),
-        recipe=SeriesRecipe(
-            preset="tune",
-            cell="lstm",
-            layers=(32,),
-            activation="tanh",
-            window=None,
-            horizon=None,
-            features=None,
-            scaling="window",
-            anchor="universal",
-            tune_epochs=30,
-            loss="huber",
-            optimizer="adam",
-            learning_rate=0.001,
-            batch_size=32,
-            epochs=60,
-            epoch_examples=20_000,
-            early_stopping=10,
-            clip_norm=1.0,
-            validation_fraction=0.15,
-            test_fraction=0.2,
-            refit=True,
-            seed=0,
+        recipe=_DEFAULT_OF_SERIES.model_copy(
+            update={"preset": "tune", "anchor": "universal", "tune_epochs": 30}
         ),
     ),
     Preset(

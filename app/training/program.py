@@ -142,19 +142,12 @@ class Program:
                 losses, carry = self._losses(state.weights, batch, state.carry, drop)
                 total, weight = tf.reduce_sum(losses), tf.reduce_sum(batch.weight)
                 mean = total / tf.maximum(weight, 1.0)
-            gradients = [tf.convert_to_tensor(g) for g in tape.gradient(mean, state.weights)]
-            gradients, norm = clip(gradients, self.form.clip_norm)
-            step = state.step + 1
-            weights, slots = update(
-                self.form.optimizer,
-                weights=state.weights,
-                gradients=gradients,
-                slots=state.slots,
-                step=tf.cast(step, tf.float32),
-                learning_rate=self._rate(state.step, course),
+            gradients = tape.gradient(mean, state.weights)
+            rate = self._rate(state.step, course)
+            state = updated(
+                state, gradients, form=self.form, learning_rate=rate, sums=(total, weight)
             )
-            sums = state.sums + tf.cast(tf.stack([total, weight, norm, 1.0]), tf.float64)
-            return index + 1, State(weights, slots, step, carry, sums)
+            return index + 1, state._replace(carry=carry)
 
         _, state = tf.while_loop(lambda index, _: index < span.end, body, (span.first, state))
         return state
@@ -251,6 +244,37 @@ class Program:
             tf.transpose(target),  # (steps, batch), as the outputs
             tf.transpose(tf.cast(real, tf.float32)),
         )
+
+
+def updated(
+    state: State,
+    gradients: list[Tensor],
+    *,
+    form: "TrainableForm",
+    learning_rate: Tensor,
+    sums: tuple[Tensor, Tensor],
+) -> State:
+    """Return the state after an update.
+
+    Args:
+        state: before it.
+        gradients: of the batch's mean loss, one for each weight.
+        form: has optimizer and limit.
+        learning_rate: of this update.
+        sums: the batch's loss and its weight.
+    """
+    gradients, norm = clip([tf.convert_to_tensor(each) for each in gradients], form.clip_norm)
+    step = state.step + 1
+    weights, slots = update(
+        form.optimizer,
+        weights=state.weights,
+        gradients=gradients,
+        slots=state.slots,
+        step=tf.cast(step, tf.float32),
+        learning_rate=learning_rate,
+    )
+    added = tf.cast(tf.stack([*sums, norm, 1.0]), tf.float64)
+    return State(weights, slots, step, state.carry, state.sums + added)
 
 
 class TrainableForm(Protocol):

@@ -12,14 +12,12 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from app.errors import StepaheadError
+from app.errors import StepaheadError, Unprocessable
 from app.predictions import series
-from app.predictions.questions import Question, completed
-from app.predictions.schemas import PredictRequest
+from app.predictions.many_series import answered, problem_of, request_of
+from app.predictions.questions import Question
 from app.predictions.universal import asking as universal
-from app.validation_messages import wrong_fields
 from stepahead.batch.artifact import Artifact
 from stepahead.batch.times import from_iso, is_steps, iso_texts
 
@@ -44,8 +42,7 @@ class OneSeries(NamedTuple):
     first: int  # row of the sorted table
     last_time: Any  # of the newest value; the type of the column
     planned: Sequence[str]  # ISO times of the rows with columns known ahead
-    question: Question | None
-    error: str | None
+    question: Question | StepaheadError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +104,12 @@ class Forecaster:
         ids = table[self.names.id]
         for start, end in _bounds(ids):
             if not ids[start].is_valid:
-                yield OneSeries(start, None, (), None, NO_ID)
+                yield OneSeries(start, None, (), Unprocessable(NO_ID))
                 continue
             valued = np.flatnonzero(known[start:end])
             if not len(valued) or times[start:end].null_count:
                 problem = "a row has no time" if len(valued) else "no row has a value"
-                yield OneSeries(start, None, (), None, problem)
+                yield OneSeries(start, None, (), Unprocessable(problem))
                 continue
             last = start + int(valued[-1])
             rows = start + np.flatnonzero(whole[start : last + 1])
@@ -156,14 +153,9 @@ class Forecaster:
         last_time = times[int(past[-1])].as_py() if len(past) and is_steps(times.type) else None
         ask = universal.ask if described.periods else series.ask
         try:
-            checked = PredictRequest.model_validate(_given(request))
-            return OneSeries(first, last_time, planned, ask(version, checked), None)
-        except ValidationError as error:
-            fields = wrong_fields(error.errors(include_url=False))
-            problem = "; ".join(f"{each.field}: {each.message}" for each in fields)
+            return OneSeries(first, last_time, planned, ask(version, request_of(request)))
         except StepaheadError as error:
-            problem = _problem(error)
-        return OneSeries(first, None, (), None, problem)
+            return OneSeries(first, None, (), error)
 
     def _written(
         self, ids: pa.ChunkedArray, asked: Sequence[OneSeries], answers: Iterator[Answer]
@@ -201,27 +193,12 @@ class Forecaster:
         return pa.table([*found, *rest], schema=self.schema)
 
 
-def _given(request: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in request.items() if value is not None}
-
-
 def _answers(asked: Sequence[OneSeries]) -> Iterator[Answer]:
     """Yield the answers in order; `error` says why there is none."""
     for start in range(0, len(asked), AT_ONCE):
-        part = asked[start : start + AT_ONCE]
-        questions = [one.question for one in part if one.question is not None]
-        outcomes = iter(completed(questions[0].answer(questions)) if questions else ())
-        for one in part:
-            found = {ERROR: one.error} if one.question is None else next(outcomes)
-            yield {ERROR: _problem(found)} if isinstance(found, StepaheadError) else found
-
-
-def _problem(error: StepaheadError) -> str:
-    """Return what is wrong, and each wrong field that this does not tell."""
-    fields = [
-        f"{each.field} {each.message}" for each in error.errors if each.message not in error.detail
-    ]
-    return "; ".join([error.detail, *fields])
+        questions = [one.question for one in asked[start : start + AT_ONCE]]
+        for outcome in answered(questions):
+            yield {ERROR: problem_of(outcome)} if isinstance(outcome, StepaheadError) else outcome
 
 
 def _misplaced(one: OneSeries, steps: Sequence[Mapping[str, Any]]) -> str | None:

@@ -178,6 +178,19 @@ def test_a_dataset_is_forecast_by_its_id(service: Service, client: stepahead.Cli
     assert found["y-shops"].tolist() == [4.0, 4.0, 14.0, 14.0]
 
 
+def test_names_that_look_like_formulas_come_back_as_they_are(
+    service: Service, client: stepahead.Client
+) -> None:
+    names = {"a": "=1+1", "b": "-5"}
+    frame = pd.DataFrame(shops()).replace({"unique_id": names})
+    upload = {"file": ("formulas.csv", frame.to_csv(index=False).encode())}
+    read = {"read": '{"series": "unique_id", "date": "ds"}'}
+    dataset = service.client.post("/datasets", files=upload, data=read).json()["id"]
+    service.register("y-formulas", persistence_artifact(features=("y",), frequency="D"))
+    found = client.forecast(dataset, model="y-formulas")
+    assert set(found["unique_id"]) == set(names.values())
+
+
 def test_a_dataset_s_series_that_fail_are_named(service: Service, client: stepahead.Client) -> None:
     rows = [row for row in zip(*shops().values(), strict=True) if row[0] == "a" or row[2] < 2]
     csv = pd.DataFrame(rows, columns=list(shops())).to_csv(index=False)

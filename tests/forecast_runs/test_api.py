@@ -10,6 +10,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
 from app.erasure.store import erase_old_runs
+from app.registry.shipped import import_shipped
 from tests.artifacts import persistence_artifact, window_text_artifact
 from tests.database import own_database
 from tests.service import Service, running_service
@@ -117,3 +118,30 @@ def test_runs_go_when_they_are_old(service: Service, dataset: str) -> None:
         assert erase_old_runs(session, until=datetime.now(UTC) - timedelta(days=1)) == 0
         assert erase_old_runs(session, until=datetime.now(UTC)) >= 1
     assert service.client.get("/models/shops/forecasts").json()["items"] == []
+
+
+def test_names_that_no_request_may_have_and_formulas_come_out_in_a_csv(service: Service) -> None:
+    rows = [(name, day, value) for name, day, value in ROWS if name != "short"]
+    names = {"north": "n" * 250, "south": "=1+1"}
+    table = "".join(f"{names[name]},{day},{value}\n" for name, day, value in rows)
+    answer = service.client.post(
+        "/models/shops/forecast",
+        files={"file": ("names.csv", f"shop,date,Open\n{table}".encode())},
+        headers={"Accept": "text/csv"},
+    )
+    found = {row["unique_id"]: row for row in csv.DictReader(io.StringIO(answer.text))}
+    assert "series: must have at most 200 characters" in found["n" * 250]["error"]
+    assert found["'=1+1"]["shops"] == "56.0"
+
+
+def test_universal_does_not_guess_which_column_is_meant(service: Service) -> None:
+    with service.sessions.begin() as session:
+        import_shipped(session, service.store)
+    constant = "date,level\n" + "".join(f"{day},5\n" for day in DAYS)
+    upload = {"file": ("constant.csv", constant.encode())}
+    refused = service.client.post("/models/universal/forecast", files=upload)
+    assert refused.status_code == 422, refused.text
+    assert "no column of the dataset looks like a measurement" in refused.json()["detail"]
+    named = {"order": json.dumps({"target": "level", "horizon": 1})}
+    answer = service.client.post("/models/universal/forecast", files=upload, data=named)
+    assert [each["value"] for each in answer.json()["forecasts"]] == [5.0]

@@ -1,13 +1,10 @@
 """Evaluate versions on datasets other than their own."""
 
-import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
-from anyio import CancelScope, to_thread
+from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi import Path as PathParameter
 from pydantic import ValidationError
@@ -75,7 +72,8 @@ async def evaluate_version(
         given = EvaluationRequest.model_validate_json(await request.body())
     except ValidationError as error:
         raise invalid_fields(error.errors(include_url=False)) from error
-    async with _folder(request) as folder:
+    uploads: UploadFolder = request.app.state.uploads
+    async with uploads.folder() as folder:
         order = Order(data=given.dataset, network=given.network)
         return await _evaluate(request, resources, (name, n), order, folder)
 
@@ -176,15 +174,3 @@ def _keep(resources: Resources, planned: Plan, scorecard: Scorecard) -> Evaluati
             scorecard=scorecard,
         )
         return EvaluationAnswer.of(kept)
-
-
-@asynccontextmanager
-async def _folder(request: Request) -> AsyncIterator[Path]:
-    """Yield a folder for one request, removed after it."""
-    uploads: UploadFolder = request.app.state.uploads
-    folder = await to_thread.run_sync(uploads.new_folder)
-    try:
-        yield folder
-    finally:
-        with CancelScope(shield=True):
-            await to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.artifact.scorecard import Scorecard
 from app.assessments.evaluations.limits import MOST_ROWS, Network
+from app.http.openapi import json_or_file
 from app.reading.read_options import ReadOptions
 from app.storage.tables import Evaluation
 
@@ -83,47 +84,23 @@ def _summary(evaluation: Evaluation, scorecard: Scorecard) -> dict[str, Any]:
     }
 
 
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                # Not by reference: FastAPI keeps only schemas that signatures name.
-                "schema": EvaluationRequest.model_json_schema(),
-                "examples": {
-                    "dataset": {
-                        "summary": "a dataset that was uploaded before",
-                        "value": DATASET_EXAMPLE,
-                    }
-                },
-            },
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "contentMediaType": "application/octet-stream",
-                            "description": "a table of numbers over time, or a text; at most "
-                            f"{MOST_ROWS:,} rows",
-                        },
-                        "dataset": {
-                            "type": "string",
-                            "format": "uuid",
-                            "description": "in place of file: a dataset that was uploaded before",
-                        },
-                        "read": ReadOptions.model_json_schema()
-                        | {"description": "how to read the file, if a guess is wrong"},
-                        "network": {
-                            "type": "string",
-                            "enum": ["judged", "served"],
-                            "description": NETWORK,
-                        },
-                    },
-                },
-                "encoding": {"read": {"contentType": "application/json"}},
-            },
+BODY = json_or_file(
+    EvaluationRequest,
+    example=DATASET_EXAMPLE,
+    form={
+        "file": {
+            "type": "string",
+            "contentMediaType": "application/octet-stream",
+            "description": f"a table of numbers over time, or a text; at most {MOST_ROWS:,} rows",
         },
-    }
-}
+        "dataset": {
+            "type": "string",
+            "format": "uuid",
+            "description": "in place of file: a dataset that was uploaded before",
+        },
+        "read": ReadOptions.model_json_schema()
+        | {"description": "how to read the file, if a guess is wrong"},
+        "network": {"type": "string", "enum": ["judged", "served"], "description": NETWORK},
+    },
+    objects=["read"],
+)

@@ -10,8 +10,9 @@ import io
 import json
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import aclosing
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Body
 from starlette.requests import Request
@@ -22,13 +23,12 @@ from app.compat.nixtla.api import HOSTED, OF_SERIES, CompressedRoute
 from app.compat.nixtla.schemas import Finetuned, FinetuneRequest
 from app.compat.nixtla.times import frequency_of, timestamps
 from app.errors import Conflict, InvalidRequest, Unavailable
-from app.http.health import Health
+from app.jobs.events import JobWatch
 from app.registry.references import UNIVERSAL
+from app.storage.job_status import FINAL, JobStatus
 
 PRESET = "tune"
-POLL_SECONDS = 0.5
 MOST_SECONDS = 1800.0
-UNFINISHED = ("queued", "running")
 
 router = APIRouter(tags=["Nixtla"], route_class=CompressedRoute)
 
@@ -62,7 +62,7 @@ async def finetune(request: Request, asked: Annotated[FinetuneRequest, Body()]) 
     return Finetuned(finetuned_model_id=name)
 
 
-async def _earlier(request: Request, name: str, filename: str) -> str | None:
+async def _earlier(request: Request, name: str, filename: str) -> UUID | None:
     """Return the job that the same request began, unless it failed.
 
     Raises:
@@ -74,7 +74,7 @@ async def _earlier(request: Request, name: str, filename: str) -> str | None:
         if dataset is not None and job["status"] not in {"failed", "cancelled"}:
             stored = await _json(request, "GET", "datasets", dataset)
             if stored["filename"] == filename:
-                return str(job["id"])
+                return UUID(job["id"])
     exists = await own_api.call(request, "GET", "models", name)
     if exists.is_success:
         raise Conflict(f"there is a model {name!r} already; choose another output_model_id")
@@ -83,7 +83,7 @@ async def _earlier(request: Request, name: str, filename: str) -> str | None:
 
 async def _begun(
     request: Request, asked: FinetuneRequest, name: str, upload: tuple[str, bytes]
-) -> str:
+) -> UUID:
     recipe = {"preset": PRESET, "tune_epochs": asked.finetune_steps}
     form = [
         ("file", upload),
@@ -91,27 +91,28 @@ async def _begun(
         ("recipe", (None, json.dumps(recipe))),
     ]
     job = await _json(request, "POST", "models", name, "train", files=form)
-    return str(job["id"])
+    return UUID(job["id"])
 
 
-async def _ended(request: Request, job_id: str) -> None:
-    """Wait for a job.
+async def _ended(request: Request, job_id: UUID) -> None:
+    """Wait for a job, as long as the client does.
 
     Raises:
         StepaheadError: it failed or was cancelled, takes too long, or this process is to end.
     """
-    health: Health = request.app.state.health
+    watch: JobWatch = request.app.state.job_watch
     last = time.monotonic() + MOST_SECONDS
-    while time.monotonic() < last and not health.draining.is_set():
-        job = await _json(request, "GET", "jobs", job_id)
-        if job["status"] == "succeeded":
-            return
-        if job["status"] not in UNFINISHED:
-            if job["error"] is not None:
-                raise error_of(job["error"], where=f"job {job_id} failed: ")
-            raise Conflict(f"job {job_id} was {job['status']}")
-        with suppress(TimeoutError):
-            await asyncio.wait_for(health.draining.wait(), POLL_SECONDS)
+    async with aclosing(watch.changes(job_id)) as changes:
+        async for job in changes:
+            if job is None:
+                if time.monotonic() > last or await request.is_disconnected():
+                    break
+            elif job.status == JobStatus.SUCCEEDED:
+                return
+            elif job.error is not None:
+                raise error_of(job.error.model_dump(), where=f"job {job_id} failed: ")
+            elif job.status in FINAL:
+                raise Conflict(f"job {job_id} was {job.status}")
     raise Unavailable(
         f"job {job_id} goes on; the same request waits for it", retry_after_seconds=60
     )

@@ -6,7 +6,6 @@ memory at a time, whatever its size. When the pipe closes, this process ends.
 
 import csv
 import io
-import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from sqlalchemy import Text, cast, select
 
 from app.predictions.logged.export import ExportRequest
 from app.predictions.logged.schemas import LogFilter
+from app.predictions.logged.spreadsheet_cells import spreadsheet_cell
 from app.predictions.logged.store import conditions
 from app.process.cpu_priority import GIVES_WAY, give_way
 from app.storage.engine import make_engine
@@ -61,9 +61,6 @@ COLUMNS = (
     Prediction.key,
 )
 NAMES = LogRow._fields
-# A spreadsheet considers a cell that begins like this a formula and may run it (OWASP, "CSV
-# Injection"); the last four are the full-width forms of the first four.
-FORMULA_START = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def main() -> None:
@@ -97,13 +94,6 @@ def write_csv(rows: Iterator[LogRow], to: IO[bytes]) -> None:
         writer.writerow((identifier, created_at.astimezone(UTC).isoformat(), *cells))
     text.flush()
     text.detach()
-
-
-def spreadsheet_cell(value: object) -> object:
-    """Put an apostrophe before text that a spreadsheet would run as a formula."""
-    if isinstance(value, str) and FORMULA_START.match(value):
-        return f"'{value}"
-    return value
 
 
 def write_parquet(rows: Iterator[LogRow], to: IO[bytes]) -> None:

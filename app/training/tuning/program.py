@@ -6,8 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 import tensorflow as tf
 
-from app.training.optimizers import Optimizer, clip, update
-from app.training.program import Course, Data, Span, State, Stretch, Tally
+from app.training.optimizers import Optimizer
+from app.training.program import Course, Data, Span, State, Stretch, Tally, updated
 from app.training.universal.features import features
 from app.training.universal.form import PERIODS, Form
 from app.training.universal.known import known
@@ -79,19 +79,11 @@ class TuningProgram:
                 tape.watch(state.weights)
                 total, weight = self._loss(state.weights, self._batch(index, data, stretch))
                 mean = total / tf.maximum(weight, 1.0)
-            gradients = [tf.convert_to_tensor(g) for g in tape.gradient(mean, state.weights)]
-            gradients, norm = clip(gradients, self.form.clip_norm)
-            step = state.step + 1
-            weights, slots = update(
-                self.form.optimizer,
-                weights=state.weights,
-                gradients=gradients,
-                slots=state.slots,
-                step=tf.cast(step, tf.float32),
-                learning_rate=course.learning_rate * _warm(state.step),
+            gradients = tape.gradient(mean, state.weights)
+            rate = course.learning_rate * _warm(state.step)
+            return index + 1, updated(
+                state, gradients, form=self.form, learning_rate=rate, sums=(total, weight)
             )
-            sums = state.sums + tf.cast(tf.stack([total, weight, norm, 1.0]), tf.float64)
-            return index + 1, State(weights, slots, step, state.carry, sums)
 
         _, state = tf.while_loop(lambda index, _: index < span.end, body, (span.first, state))
         return state

@@ -14,8 +14,9 @@ import pytest
 from app.errors import Unavailable
 from app.predictions.logged import export_child
 from app.predictions.logged.export import MAX_AT_ONCE, ExportBroke, Exports
-from app.predictions.logged.export_child import LogRow, groups, spreadsheet_cell, write_parquet
+from app.predictions.logged.export_child import LogRow, groups, write_parquet
 from app.predictions.logged.schemas import ExportQuery
+from app.predictions.logged.spreadsheet_cells import spreadsheet_cell
 from tests.service import Service
 
 COUNT = 5
