@@ -62,6 +62,10 @@ def test_a_key_for_predictions_forecasts_and_reads_no_log(
         page.get_by_role("button", name="Forecast").press("Enter")
         expect(page.locator(".big")).to_have_text("3")
         expect(page.locator(".big")).to_be_in_viewport()
+        page.goto("/ui/models/prices")
+        page.get_by_role("tab", name="Versions").click()
+        expect(page.get_by_role("heading", name="Alias history")).to_be_visible()
+        expect(page.locator(".problem").first).to_contain_text("Forbidden")
         page.goto("/ui/log")
         expect(page.locator(".problem")).to_contain_text("Forbidden")
 

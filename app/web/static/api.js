@@ -74,15 +74,18 @@ export async function call(method, path, body = {}) {
 
 export const get = (path) => call("GET", path);
 
-// Null for a 404; any other failure is an error.
-export async function find(path) {
+// Null for what is not there.
+export async function find(path, absent = [404, 409]) {
   try {
     return await get(path);
   } catch (error) {
-    if (error.status === 404 || error.status === 409) return null;
+    if (absent.includes(error.status)) return null;
     throw error;
   }
 }
+
+// null for what the key may not read, either.
+export const findAllowed = (path) => find(path, [403, 404, 409]);
 
 // All items of a list that match a filter, page by page, so that none is missing silently.
 export async function all(path, filter = {}) {

@@ -1,6 +1,6 @@
 // A model: what is served, how good it is, its versions, and its alias history.
 
-import { MOST_OF_A_PAGE, find, get, query } from "./api.js";
+import { MOST_OF_A_PAGE, find, findAllowed, get, query } from "./api.js";
 import { facts, fill, h, put, table } from "./dom.js";
 import { failed, select, showProblem } from "./fields.js";
 import { bytes, calendar, capital, count, duration, figure as number, frequency, recipeInWords, signed, when } from "./format.js";
@@ -15,8 +15,8 @@ const name = document.body.dataset.model;
 async function show() {
   const model = await get(`/models/${name}`);
   const wanted = Number(new URLSearchParams(location.search).get("version")) || model.champion?.version || model.last_version;
-  const [version, { items: known }, moves] = await Promise.all([get(`/models/${name}/versions/${wanted}`), get(`/models/${name}/versions?limit=${MOST_OF_A_PAGE}`), get(`/models/${name}/moves?limit=20`)]);
-  const before = moves.items.find((each) => each.alias === "champion")?.from_version; // the champion before this one
+  const [version, { items: known }, moves] = await Promise.all([get(`/models/${name}/versions/${wanted}`), get(`/models/${name}/versions?limit=${MOST_OF_A_PAGE}`), findAllowed(`/models/${name}/moves?limit=20`)]);
+  const before = moves?.items.find((each) => each.alias === "champion")?.from_version; // the champion before this one
   place.removeAttribute("aria-busy");
   const tabs = tabList("About the model", [
     ...(version.scorecard.series?.curve.length ? [["forecast", "Forecast", () => h("div", { class: "card" }, heroPicture(version))]] : []),

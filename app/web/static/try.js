@@ -1,6 +1,6 @@
 // Try a model: paste numbers or type a text, see the answer, copy the call.
 
-import { all, find, get } from "./api.js";
+import { all, findAllowed, get } from "./api.js";
 import { fill, h } from "./dom.js";
 import { Field, failed, select } from "./fields.js";
 import { signed } from "./format.js";
@@ -45,19 +45,9 @@ async function trialOf(reference, models) {
   const number = which === undefined ? model.champion?.version : /^\d+$/.test(which) ? Number(which) : model.aliases[which];
   if (!number) throw Object.assign(new Error(`${name} has no version or alias ${which ?? "champion"}.`), { title: "Not found" });
   const version = await get(`/models/${name}/versions/${number}`);
-  const last = await lastOf(name, number);
+  const last = await findAllowed(`/predictions?model=${name}&version=${number}&limit=1`);
   const Trial = version.kind === "series" ? SeriesTrial : TextTrial;
   return new Trial(version, reference, last?.items[0]?.request);
-}
-
-// The last request, to begin with; a key for predictions alone may not read it.
-async function lastOf(name, number) {
-  try {
-    return await find(`/predictions?model=${name}&version=${number}&limit=1`);
-  } catch (error) {
-    if (error.status === 403) return null;
-    throw error;
-  }
 }
 
 start().catch((error) => failed(place, error));
