@@ -62,7 +62,14 @@ class AllSeries:
         )
         columns = self._columns(described, content)
         counts = Counts()
-        with writer_of(self.form, self.answer, self.model, self.levels, self.run_id) as writer:
+        with writer_of(
+            self.form,
+            self.answer,
+            self.levels,
+            run_id=self.run_id,
+            model=self.model,
+            version=self.number,
+        ) as writer:
             asked = self._requests(content, columns, described)
             while group := [*islice(asked, TOGETHER)]:
                 for label, outcome in _answered(version, group):

@@ -85,6 +85,7 @@ class ForecastAnswer(RunCounts):
 
     id: UUID
     model: str
+    version: int
     forecasts: list[ForecastStep]
 
 

@@ -28,7 +28,7 @@ class Writer(Protocol):
 
 @contextmanager
 def writer_of(
-    form: Form, path: Path, model: str, levels: Sequence[int], run_id: str
+    form: Form, path: Path, levels: Sequence[int], *, run_id: str, model: str, version: int
 ) -> Iterator[Writer]:
     """Yield what writes rows to a file; it is complete when the context has ended."""
     if form == "parquet":
@@ -38,7 +38,10 @@ def writer_of(
         if form == "csv":
             yield _Csv(file, columns_of(model, levels), len(levels))
         else:
-            file.write(f'{{"id":{json.dumps(run_id)},"model":{json.dumps(model)},"forecasts":[')
+            head = json.dumps(
+                {"id": run_id, "model": model, "version": version}, ensure_ascii=False
+            )
+            file.write(f'{head[:-1]},"forecasts":[')
             yield _Json(file, levels)
 
 

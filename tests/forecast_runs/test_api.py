@@ -56,6 +56,7 @@ def test_numbers_are_those_of_predict_and_no_series_is_dropped(
     assert [(each["ds"], each["value"]) for each in steps] == [
         (each["timestamp"], each["value"]) for each in single
     ]
+    assert (told["model"], told["version"]) == ("shops", 1)
     assert (told["series"], told["failed"], told["rows"], told["horizon"]) == (3, 1, 5, 2)
     (failed,) = [each for each in told["forecasts"] if each["unique_id"] == "short"]
     assert failed["step"] is None
